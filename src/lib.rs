@@ -1,0 +1,3 @@
+//! Prometheus exporter for Huawei Cloud Workspace screen recordings.
+
+pub mod clock;

@@ -1,0 +1,3 @@
+//! The command line: reads it, reads the config, and wires the parts together.
+
+fn main() {}
