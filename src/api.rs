@@ -1,0 +1,23 @@
+//! The records API: one request for one page, and everything that makes it dependable.
+//!
+//! Authentication, retries, rate and concurrency limits, size and time limits, and every shape in
+//! which the API reports an error. What it returns is complete and valid, or an error that says
+//! what came and what to do. It does not know what a poll is.
+
+mod auth;
+mod client;
+mod error;
+mod gate;
+mod observer;
+mod pools;
+mod query;
+mod transport;
+pub mod wire;
+
+pub use auth::{Auth, TokenSource};
+pub use client::{Client, Limits, Listed, Target};
+pub use error::{ApiError, Endpoint};
+pub use observer::{Observer, Unobserved};
+pub use pools::DesktopPool;
+pub use query::{RecordsFilter, RecordsQuery, SortOrder};
+pub use transport::{Answer, HttpTransport, Transport, TransportError};

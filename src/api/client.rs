@@ -1,0 +1,399 @@
+//! The client: asks for one page, and does not give up at the first stumble.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use tokio::time::{Instant, sleep, timeout};
+use url::Url;
+
+use super::auth::{Auth, Fingerprint};
+use super::error::{ApiError, Endpoint};
+use super::gate::Gate;
+use super::observer::Observer;
+use super::pools::{self, DesktopPool};
+use super::query::RecordsQuery;
+use super::transport::{Answer, Transport, TransportError};
+use super::wire::{Fault, Page, PageError};
+use crate::clock::Clock;
+
+/// How much a client may ask, wait and read. The keys of the config's section `api`.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Rows asked for in a page, 1 to 1000.
+    pub page_size: u32,
+    /// Requests under way at once.
+    pub max_concurrent_requests: usize,
+    /// Requests begun within any second.
+    pub max_requests_per_second: f64,
+    /// Time for one request, from the first byte sent to the last byte read.
+    pub request_timeout: Duration,
+    /// Attempts after the first.
+    pub max_retries: usize,
+    /// Size of a body after decompression.
+    pub max_response_bytes: usize,
+}
+
+/// Whom to ask, and as whom.
+#[derive(Debug)]
+pub struct Target {
+    /// Scheme and host.
+    pub endpoint: Url,
+    /// The project's id, part of every path.
+    pub project_id: String,
+    /// Who asks.
+    pub auth: Auth,
+}
+
+/// Asks the records API of one project.
+pub struct Client {
+    target: Target,
+    limits: Limits,
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+    gate: Gate,
+    /// What the server grants: at most this many rows are asked for.
+    granted: AtomicU32,
+    refusals: Mutex<Vec<Refusal>>,
+}
+
+/// A 401 holds for every endpoint, a 403 for its own.
+#[derive(Debug)]
+struct Refusal {
+    endpoint: Endpoint,
+    status: StatusCode,
+    fault: Fault,
+    credentials: Fingerprint,
+    until: Instant,
+}
+
+/// What was made of a page, and what came with it.
+#[derive(Debug)]
+pub struct Listed<T> {
+    /// What the reader returned.
+    pub value: T,
+    /// How far the API's clock is ahead of ours, in milliseconds, by the answer's `Date`.
+    pub clock_ahead_millis: Option<i64>,
+}
+
+/// Six refusals lock an access key for everybody who uses it, for five minutes.
+const REFUSED_CREDENTIALS_PAUSE: Duration = Duration::from_secs(300);
+/// However long the API asks us to wait, after this it is asked again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// A 429 that says nothing of its window: the provider's advice is 2 to 5 seconds.
+const UNKNOWN_THROTTLE_PAUSE: Duration = Duration::from_secs(2);
+/// What is tried when a page size is refused: the limits that the documents contradict each other
+/// about, and less.
+const SMALLER_PAGES: [u32; 3] = [100, 50, 10];
+const POOLS_PAGE: u32 = 1000;
+const MAX_POOLS: usize = 10_000;
+
+impl Client {
+    /// A client for one project.
+    pub fn new(
+        target: Target,
+        limits: Limits,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        let gate = Gate::new(limits.max_concurrent_requests, limits.max_requests_per_second);
+        let granted = AtomicU32::new(limits.page_size);
+        let refusals = Mutex::default();
+        Self { target, limits, transport, clock, observer, gate, granted, refusals }
+    }
+
+    /// Rows that a page may ask for: as configured, or what the server turned out to grant.
+    pub fn page_size(&self) -> u32 {
+        self.granted.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that the server gives no more rows than this, whatever is asked for.
+    pub fn limit_page_size(&self, granted: u32) {
+        self.granted.fetch_min(granted.max(1), Ordering::Relaxed);
+    }
+
+    /// Requests that may be under way at once.
+    pub fn max_concurrent_requests(&self) -> usize {
+        self.limits.max_concurrent_requests
+    }
+
+    /// Asks for one page of records and hands it to `read`, once, when it is complete and valid.
+    ///
+    /// `query.limit` is lowered to what the server is known to grant; if it refuses that, less is
+    /// tried and remembered.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError`], after the configured retries where they can help.
+    pub async fn list_records<T>(
+        &self,
+        query: &RecordsQuery,
+        mut read: impl FnMut(Page<'_>) -> T + Send,
+    ) -> Result<Listed<T>, ApiError> {
+        let mut query = query.clone();
+        query.limit = query.limit.min(self.page_size());
+        let mut refused: Option<ApiError> = None;
+        loop {
+            let text = query.to_query_string();
+            let asked = self
+                .ask(Endpoint::ScreenRecords, &text, |answer| {
+                    Page::decode(&answer.body, query.offset).map(&mut read).map_err(page_error)
+                })
+                .await;
+            let error = match asked {
+                Ok(listed) => {
+                    if refused.is_some() {
+                        self.limit_page_size(query.limit);
+                    }
+                    return Ok(listed);
+                }
+                Err(error) => error,
+            };
+            let smaller = SMALLER_PAGES.into_iter().find(|size| *size < query.limit);
+            match (&error, smaller) {
+                (ApiError::Refused { status: StatusCode::BAD_REQUEST, .. }, Some(smaller)) => {
+                    query.limit = smaller;
+                    refused.get_or_insert(error);
+                }
+                // The first refusal named the true cause if no page size helped.
+                _ => return Err(refused.unwrap_or(error)),
+            }
+        }
+    }
+
+    /// Asks for all desktop pools.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError`]; nothing but the pools' names is lost by it.
+    pub async fn desktop_pools(&self) -> Result<Vec<DesktopPool>, ApiError> {
+        let mut pools = Vec::new();
+        loop {
+            let query = format!("limit={POOLS_PAGE}&offset={}", pools.len());
+            let page = self
+                .ask(Endpoint::DesktopPools, &query, |answer| {
+                    pools::decode(&answer.body).map_err(|what| ApiError::Invalid {
+                        endpoint: Endpoint::DesktopPools,
+                        what,
+                    })
+                })
+                .await?
+                .value;
+            let before = pools.len();
+            pools.extend(page);
+            pools.sort();
+            pools.dedup_by(|one, other| one.id == other.id);
+            if pools.len() == before || pools.len() >= MAX_POOLS {
+                pools.truncate(MAX_POOLS);
+                return Ok(pools);
+            }
+        }
+    }
+
+    /// One question with its retries.
+    async fn ask<T>(
+        &self,
+        endpoint: Endpoint,
+        query: &str,
+        mut read: impl FnMut(&Answer) -> Result<T, ApiError>,
+    ) -> Result<Listed<T>, ApiError> {
+        let mut delays = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(250))
+            .with_max_delay(Duration::from_secs(10))
+            .with_max_times(self.limits.max_retries)
+            .with_jitter()
+            .build();
+        loop {
+            let error = match self.attempt(endpoint, query, &mut read).await {
+                Ok(listed) => return Ok(listed),
+                Err(error) => error,
+            };
+            if let Some(pause) = asked_pause(&error) {
+                self.gate.close_for(pause.min(LONGEST_PAUSE));
+            }
+            let Some(delay) = delays.next().filter(|_| error.is_transient()) else {
+                return Err(error);
+            };
+            tracing::debug!(%error, retry_in = ?delay, "request failed, trying again");
+            sleep(delay).await;
+        }
+    }
+
+    async fn attempt<T>(
+        &self,
+        endpoint: Endpoint,
+        query: &str,
+        read: &mut impl FnMut(&Answer) -> Result<T, ApiError>,
+    ) -> Result<Listed<T>, ApiError> {
+        let (_permit, paused) = self.gate.enter().await;
+        if !paused.is_zero() {
+            self.observer.throttled(paused);
+        }
+        let mut request = self.request(endpoint, query)?;
+        let credentials = self
+            .target
+            .auth
+            .authorize(&mut request)
+            .await
+            .map_err(|what| ApiError::Credentials { endpoint, what })?;
+        self.check_refusals(endpoint, credentials)?;
+
+        let begun = Instant::now();
+        let result = self.exchange(endpoint, request).await;
+        let clock_ahead_millis = result.as_ref().ok().and_then(|answer| self.clock_ahead(answer));
+        let result = result.and_then(|answer| {
+            let status = answer.status;
+            if status == StatusCode::OK { read(&answer) } else { Err(refused(endpoint, &answer)) }
+        });
+        let code = result.as_ref().map_or_else(ApiError::code, |_| Some("200".to_owned()));
+        self.observer.requested(endpoint, code.as_deref().unwrap_or("connect"), begun.elapsed());
+        self.remember(&result, credentials);
+        result.map(|value| Listed { value, clock_ahead_millis })
+    }
+
+    fn request(&self, endpoint: Endpoint, query: &str) -> Result<Request<Bytes>, ApiError> {
+        let Target { endpoint: base, project_id, .. } = &self.target;
+        let base = base.as_str().trim_end_matches('/');
+        Request::get(format!("{base}/v2/{project_id}/{endpoint}?{query}"))
+            .header(header::ACCEPT, "application/json")
+            .body(Bytes::new())
+            .map_err(|error| ApiError::Unreachable { endpoint, what: error.to_string() })
+    }
+
+    async fn exchange(
+        &self,
+        endpoint: Endpoint,
+        request: Request<Bytes>,
+    ) -> Result<Answer, ApiError> {
+        let after = self.limits.request_timeout;
+        let sent = self.transport.send(request, self.limits.max_response_bytes);
+        match timeout(after, sent).await {
+            Err(_) => Err(ApiError::Timeout { endpoint, after }),
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error @ TransportError::TooLarge(_))) => {
+                Err(ApiError::Invalid { endpoint, what: error.to_string() })
+            }
+            Ok(Err(TransportError::Connection(what))) => {
+                Err(ApiError::Unreachable { endpoint, what })
+            }
+        }
+    }
+
+    fn clock_ahead(&self, answer: &Answer) -> Option<i64> {
+        let date = answer.headers.get(header::DATE)?.to_str().ok()?;
+        let date = chrono::DateTime::parse_from_rfc2822(date).ok()?;
+        date.timestamp_millis().checked_sub(self.clock.now_millis())
+    }
+
+    fn check_refusals(&self, endpoint: Endpoint, credentials: Fingerprint) -> Result<(), ApiError> {
+        let now = Instant::now();
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.retain(|refusal| refusal.until > now && refusal.credentials == credentials);
+        let held = refusals.iter().find(|refusal| {
+            refusal.status == StatusCode::UNAUTHORIZED || refusal.endpoint == endpoint
+        });
+        held.map_or(Ok(()), |refusal| {
+            Err(ApiError::HeldBack {
+                endpoint,
+                status: refusal.status,
+                fault: refusal.fault.clone(),
+                left: Duration::from_secs((refusal.until - now).as_secs().max(1)),
+            })
+        })
+    }
+
+    fn remember<T>(&self, result: &Result<T, ApiError>, credentials: Fingerprint) {
+        let Err(ApiError::Refused { endpoint, status, fault, .. }) = result else { return };
+        if !matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return;
+        }
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).push(Refusal {
+            endpoint: *endpoint,
+            status: *status,
+            fault: fault.clone(),
+            credentials,
+            until: Instant::now() + REFUSED_CREDENTIALS_PAUSE,
+        });
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Client").field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+fn page_error(error: PageError) -> ApiError {
+    let endpoint = Endpoint::ScreenRecords;
+    match error {
+        // The documents list error codes that arrive with status 200.
+        PageError::Fault(fault) => {
+            ApiError::Refused { endpoint, status: StatusCode::OK, fault, retry_after: None }
+        }
+        PageError::NotJson(_) | PageError::NoRecords => {
+            ApiError::Invalid { endpoint, what: error.to_string() }
+        }
+    }
+}
+
+fn refused(endpoint: Endpoint, answer: &Answer) -> ApiError {
+    let mut fault = Fault::read(&answer.body);
+    if answer.status == StatusCode::UNAUTHORIZED {
+        // The gateway echoes the signed request there, session tokens included.
+        fault.message = None;
+    }
+    let retry_after = answer.headers.get(header::RETRY_AFTER).and_then(|value| {
+        let seconds: u64 = value.to_str().ok()?.trim().parse().ok()?;
+        Some(Duration::from_secs(seconds))
+    });
+    ApiError::Refused { endpoint, status: answer.status, fault, retry_after }
+}
+
+/// How long the API wants to be left alone.
+fn asked_pause(error: &ApiError) -> Option<Duration> {
+    let ApiError::Refused { status, fault, retry_after, .. } = error else { return None };
+    let throttled = *status == StatusCode::TOO_MANY_REQUESTS;
+    retry_after
+        .or_else(|| throttled.then(|| fault.message.as_deref().and_then(throttle_window)).flatten())
+        .or_else(|| throttled.then_some(UNKNOWN_THROTTLE_PAUSE))
+}
+
+/// The window in `policy user over ratelimit,limit:200,time:5 minute`: after that long the
+/// threshold is surely over.
+fn throttle_window(message: &str) -> Option<Duration> {
+    let (_, window) = message.rsplit_once("time:")?;
+    let mut words = window.split(|c: char| !c.is_ascii_alphanumeric());
+    let count: u64 = words.next()?.parse().ok()?;
+    let unit = match words.next()?.trim_end_matches('s') {
+        "second" => 1,
+        "minute" => 60,
+        "hour" => 3600,
+        _ => return None,
+    };
+    Some(Duration::from_secs(count.saturating_mul(unit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_of_a_throttle_is_read_from_its_text() {
+        let cases = [
+            ("policy user over ratelimit,limit:200,time:5 minute", Some(300)),
+            ("policy ip over ratelimit,limit:5,time:1 second", Some(1)),
+            ("limit:5,time:2 hours.", Some(7200)),
+            ("slow down", None),
+            ("time:many minute", None),
+            ("time:5 fortnight", None),
+        ];
+        for (message, seconds) in cases {
+            assert_eq!(throttle_window(message), seconds.map(Duration::from_secs), "{message}");
+        }
+    }
+}

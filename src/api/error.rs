@@ -1,0 +1,211 @@
+//! What can go wrong with a request, said so that an administrator can act on it.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::wire::Fault;
+
+/// A part of the API that has its own limits, permissions and figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// `GET /v2/{project_id}/screen-records`
+    ScreenRecords,
+    /// `GET /v2/{project_id}/desktop-pools`
+    DesktopPools,
+}
+
+impl Endpoint {
+    /// The label value, and the last part of the path.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ScreenRecords => "screen-records",
+            Self::DesktopPools => "desktop-pools",
+        }
+    }
+
+    /// The permission that IAM wants for it.
+    fn action(self) -> &'static str {
+        match self {
+            Self::ScreenRecords => "workspace:screenRecord:list",
+            Self::DesktopPools => "workspace:desktopPools:list",
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// Why a request gave nothing. Never holds a secret.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ApiError {
+    /// The API answered with an error status.
+    #[error("{endpoint} answered {status}{}", shown(.fault))]
+    Refused {
+        /// What was asked.
+        endpoint: Endpoint,
+        /// The HTTP status.
+        status: StatusCode,
+        /// The error body. Of a 401 only its code: the gateway echoes signed headers there.
+        fault: Fault,
+        /// How long the API asked to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The API answered 200 with something that is not what was asked for.
+    #[error("{endpoint} answered 200, but {what}")]
+    Invalid {
+        /// What was asked.
+        endpoint: Endpoint,
+        /// What came.
+        what: String,
+    },
+    /// No complete answer came within `api.request_timeout`.
+    #[error("{endpoint} gave no complete answer within {}", humantime::format_duration(*.after))]
+    Timeout {
+        /// What was asked.
+        endpoint: Endpoint,
+        /// The limit.
+        after: Duration,
+    },
+    /// No connection, or it broke.
+    #[error("{endpoint} cannot be reached: {what}")]
+    Unreachable {
+        /// What was asked.
+        endpoint: Endpoint,
+        /// What the connection said.
+        what: String,
+    },
+    /// The credentials cannot be used.
+    #[error("no credentials for {endpoint}: {what}")]
+    Credentials {
+        /// What was asked.
+        endpoint: Endpoint,
+        /// What is wrong with them.
+        what: String,
+    },
+    /// Not asked, because the same credentials were refused less than five minutes ago.
+    #[error(
+        "{endpoint} answered {status} to these credentials{}; not asked again for {}",
+        shown(.fault),
+        humantime::format_duration(*.left)
+    )]
+    HeldBack {
+        /// What would have been asked.
+        endpoint: Endpoint,
+        /// The status of the refusal.
+        status: StatusCode,
+        /// Its error body.
+        fault: Fault,
+        /// How much longer nothing will be asked.
+        left: Duration,
+    },
+}
+
+fn shown(fault: &Fault) -> String {
+    if *fault == Fault::default() { String::new() } else { format!(" ({fault})") }
+}
+
+impl ApiError {
+    /// The value of the label `code`: the HTTP status, `timeout`, `connect` or `invalid`.
+    /// `None` if nothing was sent.
+    pub fn code(&self) -> Option<String> {
+        match self {
+            Self::Refused { status, .. } => Some(status.as_u16().to_string()),
+            Self::Invalid { .. } => Some("invalid".to_owned()),
+            Self::Timeout { .. } => Some("timeout".to_owned()),
+            Self::Unreachable { .. } => Some("connect".to_owned()),
+            Self::Credentials { .. } | Self::HeldBack { .. } => None,
+        }
+    }
+
+    /// Whether the same request may succeed a little later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => {
+                status.is_server_error()
+                    || matches!(
+                        *status,
+                        StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
+                    )
+            }
+            Self::Invalid { .. } | Self::Timeout { .. } | Self::Unreachable { .. } => true,
+            Self::Credentials { .. } | Self::HeldBack { .. } => false,
+        }
+    }
+
+    /// What an administrator can do about it.
+    pub fn remedy(&self) -> String {
+        let endpoint = match self {
+            Self::Refused { endpoint, .. } | Self::HeldBack { endpoint, .. } => *endpoint,
+            Self::Invalid { .. } => {
+                return "check that `projects.endpoint` is the Workspace API of the region and that \
+                        no proxy answers in its place"
+                    .to_owned();
+            }
+            Self::Timeout { .. } => {
+                return "check the network path to `projects.endpoint`, or raise \
+                        `api.request_timeout`"
+                    .to_owned();
+            }
+            Self::Unreachable { .. } => {
+                return "check `projects.endpoint` and `projects.region`, DNS, firewall and TLS \
+                        between this machine and the API"
+                    .to_owned();
+            }
+            Self::Credentials { .. } => {
+                return "check `projects.auth` and the file it names".to_owned();
+            }
+        };
+        let (Self::Refused { status, fault, .. } | Self::HeldBack { status, fault, .. }) = self
+        else {
+            unreachable!("all others have returned")
+        };
+        remedy_for_status(endpoint, *status, fault)
+    }
+}
+
+fn remedy_for_status(endpoint: Endpoint, status: StatusCode, fault: &Fault) -> String {
+    let text = match (status, fault.gateway_number()) {
+        (StatusCode::UNAUTHORIZED, Some("0307")) => {
+            "the token has expired or was revoked: put a fresh one into `projects.auth.token` or \
+             its file"
+        }
+        (StatusCode::UNAUTHORIZED, _) => {
+            "check `projects.auth`: the token may be wrong, expired, or of another region"
+        }
+        (StatusCode::FORBIDDEN, _) => {
+            return format!(
+                "grant the user the IAM action `{}` in this project, and check \
+                 `projects.project_id`",
+                endpoint.action()
+            );
+        }
+        (StatusCode::NOT_FOUND, _) => {
+            "check `projects.project_id` and `projects.endpoint`: the region may not offer \
+             Workspace, or the project may belong to another region"
+        }
+        (StatusCode::METHOD_NOT_ALLOWED, _) => {
+            "check `projects.endpoint`: what answers there is not the records API"
+        }
+        (StatusCode::TOO_MANY_REQUESTS, _) => {
+            "lower `api.max_requests_per_second`, or look for other users of the same quota"
+        }
+        (StatusCode::BAD_REQUEST, _) => {
+            "the API did not accept a parameter: check `projects.project_id` and `projects.filter`"
+        }
+        (status, _) if status.is_redirection() => {
+            "redirects are not followed, so that credentials reach no other host: put the final \
+             address into `projects.endpoint`"
+        }
+        (status, _) if status.is_server_error() => {
+            "the API has a fault of its own; the next poll tries again. If it lasts, look at the \
+             status page of the region"
+        }
+        _ => "check `projects.endpoint`: what answers there is not the records API",
+    };
+    text.to_owned()
+}

@@ -1,0 +1,25 @@
+//! What the API layer tells about itself. Whoever wants figures implements it.
+
+use std::time::Duration;
+
+use super::error::Endpoint;
+
+/// Is told of every request.
+pub trait Observer: Send + Sync + 'static {
+    /// A request was answered or failed. `code` is the HTTP status, `timeout`, `connect` or
+    /// `invalid`.
+    fn requested(&self, endpoint: Endpoint, code: &str, took: Duration);
+
+    /// A request had to wait this long because the API asked for a pause.
+    fn throttled(&self, waited: Duration);
+}
+
+/// Tells nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unobserved;
+
+impl Observer for Unobserved {
+    fn requested(&self, _: Endpoint, _: &str, _: Duration) {}
+
+    fn throttled(&self, _: Duration) {}
+}

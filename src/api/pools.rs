@@ -1,0 +1,49 @@
+//! The names of desktop pools: `GET /v2/{project_id}/desktop-pools`.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A desktop pool.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DesktopPool {
+    /// Id, as records name it in `desktop_pool_id`.
+    pub id: String,
+    /// Name; empty if the API gave none.
+    pub name: String,
+}
+
+#[derive(Deserialize)]
+struct PoolsPage {
+    desktop_pools: Option<Vec<Value>>,
+}
+
+/// Reads one page of pools. Entries without an id are passed over: a name more or less changes no
+/// figure.
+pub(super) fn decode(body: &[u8]) -> Result<Vec<DesktopPool>, String> {
+    let page: PoolsPage =
+        serde_json::from_slice(body).map_err(|error| format!("the body is no list: {error}"))?;
+    let entries = page.desktop_pools.ok_or("the body has no list `desktop_pools`")?;
+    let text = |entry: &Value, name| entry.get(name).and_then(Value::as_str).map(str::to_owned);
+    Ok(entries
+        .iter()
+        .filter_map(|entry| {
+            let id = text(entry, "id").filter(|id| !id.is_empty())?;
+            Some(DesktopPool { id, name: text(entry, "name").unwrap_or_default() })
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pools_are_read_and_odd_entries_passed_over() {
+        let body = br#"{"desktop_pools":[{"id":"p1","name":"Sales"},{"id":"p2"},{"name":"x"},7],
+            "total_count":4}"#;
+        let pool = |id: &str, name: &str| DesktopPool { id: id.to_owned(), name: name.to_owned() };
+        assert_eq!(decode(body), Ok(vec![pool("p1", "Sales"), pool("p2", "")]));
+        assert!(decode(b"{}").is_err());
+        assert!(decode(b"<html>").is_err());
+    }
+}

@@ -1,0 +1,13 @@
+//! From the bytes of a page to records: the one place that knows the wire format.
+//!
+//! Tolerant of everything that the documents leave open (types of scalars, null, absent, unknown
+//! fields and values), strict where tolerance would mean guessing: a body that is no page at all
+//! is an error, a row without identity or start is a rejection. Pages borrow from the body.
+
+mod fault;
+mod page;
+mod row;
+mod scalar;
+
+pub use fault::Fault;
+pub use page::{Page, PageError};

@@ -1,0 +1,235 @@
+//! A JSON value where the API documents a scalar, whatever it turns out to be.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::record::{Term, Text, Timestamp};
+
+/// A scalar as it came.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) enum Scalar<'a> {
+    /// Missing or null.
+    #[default]
+    Absent,
+    Text(Cow<'a, str>),
+    Integer(i128),
+    Float(f64),
+    /// A boolean, a list or an object, which no field is documented to be.
+    Odd,
+}
+
+/// Why a scalar gave no value.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NotUnderstood;
+
+impl<'a> Scalar<'a> {
+    /// As free text: trimmed, `None` when empty. Numbers keep their digits.
+    pub(super) fn into_text(self) -> Result<Text<'a>, NotUnderstood> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::Text(text) => Ok(trimmed(text)),
+            Self::Integer(number) => Ok(Some(Cow::Owned(number.to_string()))),
+            Self::Float(number) => Ok(Some(Cow::Owned(number.to_string()))),
+            Self::Odd => Err(NotUnderstood),
+        }
+    }
+
+    /// As a count of something: a whole number of 0 or more. Fractions are cut off, as the
+    /// official SDK does.
+    pub(super) fn into_count(self) -> Result<Option<u64>, NotUnderstood> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::Integer(number) => u64::try_from(number).map(Some).map_err(|_| NotUnderstood),
+            Self::Float(number) => count_from_float(number).map(Some),
+            Self::Text(text) => {
+                let text = text.trim();
+                if text.is_empty() {
+                    return Ok(None);
+                }
+                if let Ok(number) = text.parse() {
+                    return Ok(Some(number));
+                }
+                let number: f64 = text.parse().map_err(|_| NotUnderstood)?;
+                count_from_float(number).map(Some)
+            }
+            Self::Odd => Err(NotUnderstood),
+        }
+    }
+
+    /// As a moment.
+    pub(super) fn into_time(self) -> Result<Option<Timestamp>, NotUnderstood> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::Text(text) if text.trim().is_empty() => Ok(None),
+            Self::Text(text) => Timestamp::parse(&text).map(Some).ok_or(NotUnderstood),
+            Self::Integer(millis) => i64::try_from(millis)
+                .ok()
+                .and_then(Timestamp::from_plausible_millis)
+                .map(Some)
+                .ok_or(NotUnderstood),
+            Self::Float(_) | Self::Odd => Err(NotUnderstood),
+        }
+    }
+
+    /// As a word of a vocabulary.
+    pub(super) fn into_term<T>(
+        self,
+        parse: fn(&str) -> Option<T>,
+    ) -> Result<Term<'a, T>, NotUnderstood> {
+        Ok(match self.into_text()? {
+            None => Term::Absent,
+            Some(text) => parse(&text).map_or_else(|| Term::Unknown(text), Term::Known),
+        })
+    }
+}
+
+fn trimmed(text: Cow<'_, str>) -> Text<'_> {
+    let kept = text.trim();
+    if kept.is_empty() {
+        None
+    } else if kept.len() == text.len() {
+        Some(text)
+    } else {
+        Some(match text {
+            Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+            Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+        })
+    }
+}
+
+fn count_from_float(number: f64) -> Result<u64, NotUnderstood> {
+    // Beyond 2^63 nothing is a size or a duration.
+    if (0.0..9.2e18).contains(&number) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "range checked"
+        )]
+        return Ok(number as u64);
+    }
+    Err(NotUnderstood)
+}
+
+impl<'de> Deserialize<'de> for Scalar<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor)
+    }
+}
+
+struct ScalarVisitor;
+
+impl<'de> Visitor<'de> for ScalarVisitor {
+    type Value = Scalar<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any JSON value")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Scalar::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Scalar::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Scalar::Integer(number.into()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Scalar::Integer(number.into()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Scalar::Float(number))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Scalar::Odd)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Scalar::Absent)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Odd)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
+        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Odd)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scalar(json: &str) -> Scalar<'_> {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn a_count_is_read_from_numbers_and_from_text() {
+        let cases = [
+            ("546", Ok(Some(546))),
+            ("\"546\"", Ok(Some(546))),
+            ("546.9", Ok(Some(546))),
+            ("\"546.9\"", Ok(Some(546))),
+            ("5368709120", Ok(Some(5_368_709_120))),
+            ("0", Ok(Some(0))),
+            ("null", Ok(None)),
+            ("\" \"", Ok(None)),
+            ("-1", Err(NotUnderstood)),
+            ("\"12 MB\"", Err(NotUnderstood)),
+            ("\"NaN\"", Err(NotUnderstood)),
+            ("1e300", Err(NotUnderstood)),
+            ("true", Err(NotUnderstood)),
+            ("[1]", Err(NotUnderstood)),
+        ];
+        for (json, count) in cases {
+            assert_eq!(scalar(json).into_count(), count, "{json}");
+        }
+    }
+
+    #[test]
+    fn text_is_trimmed_and_numbers_become_text() {
+        let cases = [
+            ("\" pc 1\\n\"", Ok(Some("pc 1"))),
+            ("\"\"", Ok(None)),
+            ("null", Ok(None)),
+            ("17", Ok(Some("17"))),
+            ("{\"a\":[1,{}]}", Err(NotUnderstood)),
+        ];
+        for (json, text) in cases {
+            assert_eq!(
+                scalar(json).into_text(),
+                text.map(|text| text.map(Cow::Borrowed)),
+                "{json}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_moment_is_read_from_text_and_from_epoch_milliseconds() {
+        let moment = Timestamp::from_millis(1_710_244_921_000);
+        let cases = [
+            ("\"2024-03-12 12:02:01\"", Ok(Some(moment))),
+            ("1710244921000", Ok(Some(moment))),
+            ("\"1710244921000\"", Ok(Some(moment))),
+            ("\"\"", Ok(None)),
+            ("null", Ok(None)),
+            ("1710244921", Err(NotUnderstood)),
+            ("\"yesterday\"", Err(NotUnderstood)),
+            ("1.5", Err(NotUnderstood)),
+        ];
+        for (json, time) in cases {
+            assert_eq!(scalar(json).into_time(), time, "{json}");
+        }
+    }
+}
