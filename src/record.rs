@@ -69,6 +69,36 @@ pub struct Record<'a> {
     pub odd: FieldSet,
 }
 
+impl<'a> Record<'a> {
+    /// A record of which nothing is known but what must be.
+    pub fn new(id: impl Into<Cow<'a, str>>, start_time: Timestamp) -> Self {
+        Self {
+            id: id.into(),
+            desktop_id: None,
+            desktop_name: None,
+            desktop_pool_id: None,
+            username: None,
+            size: None,
+            record_type: Term::Absent,
+            status: Term::Absent,
+            policy_id: None,
+            obs_bucket: None,
+            file_directory: None,
+            video_filename: None,
+            video_file_sha256: None,
+            event_filename: None,
+            event_file_sha256: None,
+            start_time,
+            end_time: None,
+            update_time: None,
+            duration: None,
+            upload_type: None,
+            site_type: None,
+            odd: FieldSet::default(),
+        }
+    }
+}
+
 /// A row that cannot become a [`Record`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rejection<'a> {

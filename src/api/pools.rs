@@ -12,6 +12,9 @@ pub struct DesktopPool {
     pub name: String,
 }
 
+/// Names come from outside and go into every scrape.
+const LONGEST_NAME_CHARS: usize = 256;
+
 #[derive(Deserialize)]
 struct PoolsPage {
     desktop_pools: Option<Vec<Value>>,
@@ -23,7 +26,10 @@ pub(super) fn decode(body: &[u8]) -> Result<Vec<DesktopPool>, String> {
     let page: PoolsPage =
         serde_json::from_slice(body).map_err(|error| format!("the body is no list: {error}"))?;
     let entries = page.desktop_pools.ok_or("the body has no list `desktop_pools`")?;
-    let text = |entry: &Value, name| entry.get(name).and_then(Value::as_str).map(str::to_owned);
+    let text = |entry: &Value, name| {
+        let text = entry.get(name).and_then(Value::as_str)?;
+        Some(text.chars().take(LONGEST_NAME_CHARS).collect::<String>())
+    };
     Ok(entries
         .iter()
         .filter_map(|entry| {

@@ -1,0 +1,23 @@
+//! Bakes into the binary what it was built from: see the metric `..._build_info`.
+
+use std::process::Command;
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=.git/HEAD");
+    println!("cargo:rerun-if-changed=.git/refs/heads");
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    let rust_version = output(&rustc, &["--version"]);
+    let rust_version = rust_version.split_whitespace().nth(1).unwrap_or("unknown");
+    let revision = output("git", &["rev-parse", "--short=12", "HEAD"]);
+    println!("cargo:rustc-env=BUILD_RUST_VERSION={rust_version}");
+    println!("cargo:rustc-env=BUILD_REVISION={revision}");
+}
+
+/// What a command prints, or `unknown` where it is missing: a release may be built without git.
+fn output(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    let text = output.ok().filter(|output| output.status.success());
+    let text = text.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    text.filter(|text| !text.is_empty()).unwrap_or_else(|| "unknown".to_owned())
+}

@@ -1,0 +1,67 @@
+//! Polls: when one is due, that only one runs at a time, what it published, what went wrong.
+//!
+//! Drives the pure `sync` with the client of `api`, keeps a snapshot for each project, and knows
+//! the exporter's own figures. It does not know HTTP.
+
+mod error;
+mod instruments;
+mod poll;
+mod process;
+mod project;
+
+pub use error::PollError;
+pub use instruments::Instruments;
+pub use project::{Failure, PollMode, PollOptions, Project, Status};
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use crate::exposition::{Metric, ProjectView, Scope, TextEncoder, write_projects};
+
+/// All projects and the exporter's own figures.
+#[derive(Debug)]
+pub struct Collector {
+    projects: Vec<Arc<Project>>,
+    instruments: Arc<Instruments>,
+}
+
+impl Collector {
+    /// A collector of these projects, which report to `instruments`.
+    pub fn new(projects: Vec<Arc<Project>>, instruments: Arc<Instruments>) -> Self {
+        Self { projects, instruments }
+    }
+
+    /// The projects, in the order of the config.
+    pub fn projects(&self) -> &[Arc<Project>] {
+        &self.projects
+    }
+
+    /// The exporter's own figures.
+    pub fn instruments(&self) -> &Instruments {
+        &self.instruments
+    }
+
+    /// What a scrape shows: starts the polls that are due and waits for those under way, but not
+    /// beyond `deadline`.
+    pub async fn scrape(&self, deadline: Instant) -> Vec<u8> {
+        let views = join_all(self.projects.iter().map(|project| project.scrape(deadline))).await;
+        self.expose(&views)
+    }
+
+    /// The exposition of these views with the exporter's own figures.
+    pub fn expose(&self, views: &[ProjectView]) -> Vec<u8> {
+        let mut encoder = TextEncoder::default();
+        write_projects(views, &mut encoder);
+        instruments::write_views(views, &mut encoder);
+        let mut body = encoder.finish();
+        self.instruments.write_registry(&mut body);
+        body
+    }
+}
+
+/// The metrics of the table that the exporter's own registry must hold.
+fn own(metric: &Metric) -> bool {
+    metric.scope == Scope::Exporter
+}

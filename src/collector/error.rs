@@ -1,0 +1,72 @@
+//! Why a poll failed.
+
+use crate::api::ApiError;
+use crate::sync::SyncError;
+
+/// Why a poll failed. Nothing of it was published.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum PollError {
+    /// A request gave nothing.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// The answers cannot be completed to the whole window.
+    #[error(transparent)]
+    Sync(#[from] SyncError),
+    /// The clocks differ, so that nobody knows which window was asked for.
+    #[error("this machine's clock is {} {} the API's", span(*.ahead_millis), side(*.ahead_millis))]
+    Clock {
+        /// How far the API's clock is ahead of ours, in milliseconds.
+        ahead_millis: i64,
+    },
+}
+
+fn span(millis: i64) -> humantime::FormattedDuration {
+    let seconds = millis.unsigned_abs() / 1000;
+    humantime::format_duration(std::time::Duration::from_secs(seconds))
+}
+
+fn side(ahead_millis: i64) -> &'static str {
+    if ahead_millis > 0 { "behind" } else { "ahead of" }
+}
+
+impl PollError {
+    /// What an administrator can do about it.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Api(error) => error.remedy(),
+            Self::Sync(error) => error.remedy().to_owned(),
+            Self::Clock { .. } => {
+                "set this machine's clock (NTP); the window and the signature of requests depend \
+                 on it"
+                    .to_owned()
+            }
+        }
+    }
+
+    /// The same for failures that are the same to an administrator: texts carry figures that
+    /// change each time.
+    pub(super) fn kind(&self) -> String {
+        match self {
+            Self::Api(
+                ApiError::Refused { endpoint, status, fault, .. }
+                | ApiError::HeldBack { endpoint, status, fault, .. },
+            ) => format!("{endpoint} {status} {:?}", fault.code),
+            Self::Api(error) => format!("{:?}", std::mem::discriminant(error)),
+            Self::Sync(error) => format!("{:?}", std::mem::discriminant(error)),
+            Self::Clock { .. } => "clock".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_off_says_how_far_and_which_way() {
+        let error = PollError::Clock { ahead_millis: 400_999 };
+        assert_eq!(error.to_string(), "this machine's clock is 6m 40s behind the API's");
+        let error = PollError::Clock { ahead_millis: -3_600_000 };
+        assert_eq!(error.to_string(), "this machine's clock is 1h ahead of the API's");
+    }
+}

@@ -1,0 +1,186 @@
+//! The exporter's own figures, in a registry of the `prometheus` crate. Names and help come from
+//! the one table of metrics.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use prometheus::{
+    CounterVec, Encoder, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder,
+};
+
+use super::process::ProcessCollector;
+use crate::api::{Endpoint, Observer};
+use crate::exposition::{ProjectView, Sink, SyncMode, metric};
+use crate::record::RejectionReason;
+
+/// The exporter's own figures.
+#[derive(Debug)]
+pub struct Instruments {
+    registry: Registry,
+    polls: IntCounterVec,
+    poll_duration: HistogramVec,
+    api_requests: IntCounterVec,
+    api_request_duration: HistogramVec,
+    api_throttled: CounterVec,
+    http_requests: IntCounterVec,
+}
+
+const POLL_BUCKETS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0];
+const REQUEST_BUCKETS: &[f64] = &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+impl Instruments {
+    /// Figures that stand at nothing.
+    ///
+    /// # Panics
+    ///
+    /// If the table of metrics holds an invalid or doubled name.
+    pub fn new() -> Arc<Self> {
+        let instruments = Self {
+            registry: Registry::new(),
+            polls: counters("screen_records_exporter_polls_total"),
+            poll_duration: histograms(
+                "screen_records_exporter_poll_duration_seconds",
+                POLL_BUCKETS,
+            ),
+            api_requests: counters("screen_records_exporter_api_requests_total"),
+            api_request_duration: histograms(
+                "screen_records_exporter_api_request_duration_seconds",
+                REQUEST_BUCKETS,
+            ),
+            api_throttled: seconds("screen_records_exporter_api_throttled_seconds_total"),
+            http_requests: counters("screen_records_exporter_http_requests_total"),
+        };
+        let collectors: [Box<dyn prometheus::core::Collector>; 7] = [
+            Box::new(instruments.polls.clone()),
+            Box::new(instruments.poll_duration.clone()),
+            Box::new(instruments.api_requests.clone()),
+            Box::new(instruments.api_request_duration.clone()),
+            Box::new(instruments.api_throttled.clone()),
+            Box::new(instruments.http_requests.clone()),
+            Box::new(ProcessCollector::new()),
+        ];
+        for collector in collectors {
+            instruments.registry.register(collector).expect("the table of metrics has no doubles");
+        }
+        Arc::new(instruments)
+    }
+
+    /// The observer of a project's requests. Its series begin at 0.
+    pub fn observer(self: &Arc<Self>, project: &str) -> Arc<ProjectObserver> {
+        for outcome in ["success", "failure"] {
+            self.polls.with_label_values(&[project, outcome]);
+        }
+        self.poll_duration.with_label_values(&[project]);
+        self.api_throttled.with_label_values(&[project]);
+        Arc::new(ProjectObserver {
+            instruments: self.clone(),
+            project: project.to_owned(),
+            requests: AtomicU64::new(0),
+        })
+    }
+
+    /// A poll was finished.
+    pub(super) fn polled(&self, project: &str, success: bool, took: Duration) {
+        let outcome = if success { "success" } else { "failure" };
+        self.polls.with_label_values(&[project, outcome]).inc();
+        self.poll_duration.with_label_values(&[project]).observe(took.as_secs_f64());
+    }
+
+    /// A request was answered. `path` is a route, never what the client wrote.
+    pub fn answered(&self, path: &str, code: u16) {
+        self.http_requests.with_label_values(&[path, &code.to_string()]).inc();
+    }
+
+    /// Writes the registry.
+    pub(super) fn write_registry(&self, body: &mut Vec<u8>) {
+        let families = self.registry.gather();
+        if let Err(error) = TextEncoder::new().encode(&families, body) {
+            tracing::error!(%error, "the exporter's own metrics cannot be written");
+        }
+    }
+}
+
+/// Writes the figures that are read off the projects.
+pub(super) fn write_views(views: &[ProjectView], sink: &mut impl Sink) {
+    sink.family(metric("screen_records_exporter_build_info"));
+    let build = [env!("CARGO_PKG_VERSION"), env!("BUILD_REVISION"), env!("BUILD_RUST_VERSION")];
+    sink.sample(&build, true.into());
+    sink.family(metric("screen_records_exporter_sync_mode"));
+    for view in views {
+        for mode in SyncMode::ALL {
+            sink.sample(&[&view.project, mode.as_str()], (mode == view.mode).into());
+        }
+    }
+    sink.family(metric("screen_records_exporter_poll_api_requests"));
+    for view in views {
+        if let Some(requests) = view.poll_api_requests {
+            sink.sample(&[&view.project], requests.into());
+        }
+    }
+    sink.family(metric("screen_records_exporter_rejected_records"));
+    for view in views {
+        let Some(snapshot) = &view.snapshot else { continue };
+        for reason in RejectionReason::ALL {
+            let count = snapshot.summary.rejected.get(&reason).copied().unwrap_or(0);
+            sink.sample(&[&view.project, reason.as_str()], count.into());
+        }
+    }
+    sink.family(metric("screen_records_exporter_unknown_values"));
+    for view in views {
+        let Some(snapshot) = &view.snapshot else { continue };
+        for (field, count) in &snapshot.summary.unknown_values {
+            sink.sample(&[&view.project, field], (*count).into());
+        }
+    }
+}
+
+fn options(name: &str) -> Opts {
+    let metric = metric(name);
+    debug_assert!(super::own(metric));
+    Opts::new(metric.name, metric.help)
+}
+
+fn counters(name: &str) -> IntCounterVec {
+    IntCounterVec::new(options(name), metric(name).labels).expect("the table has valid names")
+}
+
+fn seconds(name: &str) -> CounterVec {
+    CounterVec::new(options(name), metric(name).labels).expect("the table has valid names")
+}
+
+fn histograms(name: &str, buckets: &[f64]) -> HistogramVec {
+    let options = HistogramOpts::from(options(name)).buckets(buckets.to_vec());
+    HistogramVec::new(options, metric(name).labels).expect("the table has valid names")
+}
+
+/// Counts what a project asks of the API.
+#[derive(Debug)]
+pub struct ProjectObserver {
+    instruments: Arc<Instruments>,
+    project: String,
+    requests: AtomicU64,
+}
+
+impl ProjectObserver {
+    /// Requests made since the start.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+}
+
+impl Observer for ProjectObserver {
+    fn requested(&self, endpoint: Endpoint, code: &str, took: Duration) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let labels = [self.project.as_str(), endpoint.as_str()];
+        let [project, endpoint] = labels;
+        self.instruments.api_requests.with_label_values(&[project, endpoint, code]).inc();
+        let duration = self.instruments.api_request_duration.with_label_values(&labels);
+        duration.observe(took.as_secs_f64());
+    }
+
+    fn throttled(&self, waited: Duration) {
+        let counter = self.instruments.api_throttled.with_label_values(&[&self.project]);
+        counter.inc_by(waited.as_secs_f64());
+    }
+}

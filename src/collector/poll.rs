@@ -1,0 +1,79 @@
+//! One poll: the whole window, or an error.
+
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::error::PollError;
+use crate::api::{Client, RecordsFilter, RecordsQuery, SortOrder};
+use crate::record::Timestamp;
+use crate::store::{Draft, Store};
+use crate::sync::{Next, PageRequest, ReadSummary, SyncError, WindowRead};
+
+/// Beyond this difference of clocks a window means something else to each side.
+const LARGEST_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
+
+/// Reads everything that starts at `window_start` or later. Nothing is committed.
+pub(super) async fn read_window(
+    client: &Client,
+    store: &Mutex<Store>,
+    window_start: Timestamp,
+    now: Timestamp,
+    filter: &RecordsFilter,
+) -> Result<(Draft, ReadSummary), PollError> {
+    let read = WindowRead::new(window_start, now, client.page_size(), filter.clone());
+    let read = Mutex::new(read);
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        while under_way.len() < client.max_concurrent_requests() {
+            match locked(&read).next_page() {
+                Next::Ask(request) => under_way.push(page(client, store, &read, filter, request)),
+                Next::Wait | Next::Done => break,
+            }
+        }
+        match under_way.next().await {
+            Some(answered) => answered?,
+            None => break,
+        }
+    }
+    drop(under_way);
+    let read = read.into_inner().unwrap_or_else(PoisonError::into_inner);
+    client.limit_page_size(read.limit());
+    Ok(read.finish()?)
+}
+
+async fn page(
+    client: &Client,
+    store: &Mutex<Store>,
+    read: &Mutex<WindowRead>,
+    filter: &RecordsFilter,
+    request: PageRequest,
+) -> Result<(), PollError> {
+    let query = RecordsQuery {
+        limit: request.limit,
+        offset: request.offset,
+        start_time: Some(request.start_time),
+        end_time: None,
+        sort: Some(SortOrder::Ascending),
+        filter: filter.clone(),
+    };
+    let listed = client
+        .list_records(&query, |page| -> Result<(), SyncError> {
+            locked(read).take(&request, &page, &mut locked(store))
+        })
+        .await?;
+    match listed.clock_ahead_millis {
+        Some(ahead) if ahead.abs() > LARGEST_CLOCK_DIFFERENCE_MILLIS => {
+            return Err(PollError::Clock { ahead_millis: ahead });
+        }
+        _ => {}
+    }
+    Ok(listed.value?)
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // A draft is thrown away with its poll, and a store changes only by a whole commit, so neither
+    // is left half-written by a panic elsewhere.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,363 @@
+//! One project: its polls, its snapshot, its last failure.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::error::PollError;
+use super::instruments::{Instruments, ProjectObserver};
+use super::poll::read_window;
+use crate::aggregate::Aggregate;
+use crate::api::{Client, DesktopPool, RecordsFilter};
+use crate::clock::Clock;
+use crate::exposition::{ProjectView, SnapshotView, SyncMode};
+use crate::record::Timestamp;
+use crate::store::Store;
+
+/// What starts a poll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PollMode {
+    /// A scrape that finds one due.
+    Scrape,
+    /// Time alone.
+    Background,
+}
+
+/// How a project is polled. The keys of the config's section `poll`, and what is the project's own.
+#[derive(Debug, Clone)]
+pub struct PollOptions {
+    /// What starts a poll.
+    pub mode: PollMode,
+    /// Time from the start of a poll to the start of the next, less a tenth.
+    pub min_interval: Duration,
+    /// Records that began within this long before the poll are read.
+    pub window: Duration,
+    /// The figures of an older snapshot are not shown.
+    pub max_staleness: Duration,
+    /// Time for the names of the pools.
+    pub pools_timeout: Duration,
+    /// Whether the names of the pools are read.
+    pub pool_names: bool,
+    /// Which records.
+    pub filter: RecordsFilter,
+}
+
+/// A project under watch.
+#[derive(Debug)]
+pub struct Project {
+    name: String,
+    client: Client,
+    options: PollOptions,
+    observer: Arc<ProjectObserver>,
+    instruments: Arc<Instruments>,
+    clock: Arc<dyn ClockDebug>,
+    store: Mutex<Store>,
+    state: Mutex<State>,
+    /// Number of polls finished; who waits for a poll watches it.
+    finished: watch::Sender<u64>,
+}
+
+/// A clock that can stand in a `Debug` struct.
+trait ClockDebug: Clock + std::fmt::Debug {}
+impl<T: Clock + std::fmt::Debug> ClockDebug for T {}
+
+#[derive(Debug, Default)]
+struct State {
+    running: bool,
+    last_start: Option<Instant>,
+    failures_in_a_row: u32,
+    failure: Option<Failure>,
+    failure_kind: String,
+    last_logged: Option<Instant>,
+    snapshot: Option<Arc<SnapshotView>>,
+    poll_api_requests: Option<u64>,
+    pools: Vec<DesktopPool>,
+    pools_read: Option<Instant>,
+}
+
+/// Why the last poll failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What happened.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+    /// When the first of the failures in a row happened.
+    pub since: Timestamp,
+}
+
+/// Where a project stands, for people.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// What it shows.
+    pub view: ProjectView,
+    /// Why the last poll failed, if it did.
+    pub failure: Option<Failure>,
+    /// Whether a poll is under way.
+    pub is_polling: bool,
+}
+
+/// Failures in a row make polls rarer, up to this.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
+/// A lasting failure is said again after this.
+const REMINDER: Duration = Duration::from_secs(3600);
+/// Names of pools hardly change; a new pool is looked up sooner.
+const POOLS_REFRESH: Duration = Duration::from_secs(3600);
+const POOLS_REFRESH_FOR_NEW: Duration = Duration::from_secs(300);
+
+impl Project {
+    /// A project that has not been polled yet.
+    pub fn new<C: Clock + std::fmt::Debug>(
+        name: String,
+        options: PollOptions,
+        clock: Arc<C>,
+        instruments: Arc<Instruments>,
+        client: impl FnOnce(Arc<ProjectObserver>) -> Client,
+    ) -> Arc<Self> {
+        let observer = instruments.observer(&name);
+        Arc::new(Self {
+            client: client(observer.clone()),
+            name,
+            options,
+            observer,
+            instruments,
+            clock,
+            store: Mutex::default(),
+            state: Mutex::default(),
+            finished: watch::Sender::new(0),
+        })
+    }
+
+    /// The label `project`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Rows that a page asks for: as configured, or what the server turned out to grant.
+    pub fn page_size(&self) -> u32 {
+        self.client.page_size()
+    }
+
+    /// What a scrape shows. Starts a poll if one is due, and waits for the one under way, but not
+    /// beyond `deadline`, and not for the first.
+    pub async fn scrape(self: &Arc<Self>, deadline: Instant) -> ProjectView {
+        let mut finished = self.finished.subscribe();
+        if self.options.mode == PollMode::Scrape {
+            self.start_if_due();
+        }
+        let waits = {
+            let state = self.state();
+            state.running && state.snapshot.is_some()
+        };
+        if waits {
+            // Either way the view is what is known by then.
+            let _ = timeout_at(deadline, finished.changed()).await;
+        }
+        self.view()
+    }
+
+    /// Starts a poll in the background unless one runs or none is due.
+    pub fn start_if_due(self: &Arc<Self>) {
+        if self.claim(Instant::now()) {
+            let project = self.clone();
+            tokio::spawn(async move { project.run_claimed().await });
+        }
+    }
+
+    /// Polls by itself for ever.
+    pub async fn poll_in_background(self: Arc<Self>) {
+        loop {
+            if self.claim(Instant::now()) {
+                self.run_claimed().await;
+            }
+            let next = self.state().last_start.unwrap_or_else(Instant::now) + self.interval();
+            tokio::time::sleep_until(next.max(Instant::now() + Duration::from_millis(10))).await;
+        }
+    }
+
+    /// Polls now, whatever is due. For a process that polls once.
+    pub async fn poll_once(&self) -> Status {
+        {
+            let mut state = self.state();
+            state.running = true;
+            state.last_start = Some(Instant::now());
+        }
+        self.run_claimed().await;
+        self.status()
+    }
+
+    /// Where it stands, for people.
+    pub fn status(&self) -> Status {
+        let view = self.view();
+        let state = self.state();
+        Status { view, failure: state.failure.clone(), is_polling: state.running }
+    }
+
+    /// What it shows at this moment.
+    pub fn view(&self) -> ProjectView {
+        let now = self.now();
+        let state = self.state();
+        let most = i64::try_from(self.options.max_staleness.as_millis()).unwrap_or(i64::MAX);
+        let age = |snapshot: &Arc<SnapshotView>| now.millis() - snapshot.completed.millis();
+        ProjectView {
+            project: self.name.clone(),
+            up: state.failure.is_none() && state.snapshot.is_some(),
+            window_seconds: self.options.window.as_secs_f64(),
+            is_stale: state.snapshot.as_ref().is_some_and(|snapshot| age(snapshot) > most),
+            mode: match state.snapshot {
+                None => SyncMode::FirstSync,
+                Some(_) => SyncMode::FullWalk,
+            },
+            snapshot: state.snapshot.clone(),
+            poll_api_requests: state.poll_api_requests,
+        }
+    }
+
+    /// Takes the right to poll, if nobody else has it and a poll is due.
+    fn claim(&self, now: Instant) -> bool {
+        let interval = self.interval();
+        let mut state = self.state();
+        let due = state.last_start.is_none_or(|start| now.duration_since(start) >= interval);
+        if state.running || !due {
+            return false;
+        }
+        state.running = true;
+        state.last_start = Some(now);
+        true
+    }
+
+    /// Time between the starts of two polls.
+    fn interval(&self) -> Duration {
+        let regular = self.options.min_interval.mul_f64(0.9);
+        let failures = self.state().failures_in_a_row;
+        if failures < 2 {
+            return regular;
+        }
+        let backed_off = regular.saturating_mul(1 << (failures - 1).min(16));
+        backed_off.min(LONGEST_BACK_OFF).max(regular)
+    }
+
+    async fn run_claimed(&self) {
+        // Whoever drops this future, by a panic too, must not leave the project without polls.
+        let guard = Running { project: self };
+        let begun = Instant::now();
+        let requests_before = self.observer.requests();
+        let result = self.poll().await;
+        let requests = self.observer.requests() - requests_before;
+        self.instruments.polled(&self.name, result.is_ok(), begun.elapsed());
+        self.conclude(result, begun, requests);
+        drop(guard);
+    }
+
+    async fn poll(&self) -> Result<SnapshotView, PollError> {
+        let now = self.now();
+        let window = i64::try_from(self.options.window.as_millis()).unwrap_or(i64::MAX);
+        let window_start = now.floor_to_second().plus_millis(-window);
+        let read = read_window(&self.client, &self.store, window_start, now, &self.options.filter);
+        let (draft, summary) = read.await?;
+        let aggregate = {
+            let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+            store.commit(draft);
+            Aggregate::of(&store)
+        };
+        let pools = self.pools(&aggregate).await;
+        let completed = self.now();
+        Ok(SnapshotView { aggregate, summary, read_from: now, completed, pools })
+    }
+
+    /// The names of the pools: fresh enough, or read now, or the last known. Never a failure.
+    async fn pools(&self, aggregate: &Aggregate) -> Vec<DesktopPool> {
+        if !self.options.pool_names {
+            return Vec::new();
+        }
+        let (known, is_due) = {
+            let mut state = self.state();
+            let is_new = |pool: &String| {
+                pool != "_none" && !state.pools.iter().any(|known| known.id == *pool)
+            };
+            let has_new = aggregate.kinds.keys().any(|(_, _, pool)| is_new(pool));
+            let pause = if has_new { POOLS_REFRESH_FOR_NEW } else { POOLS_REFRESH };
+            let is_due = state.pools_read.is_none_or(|read| read.elapsed() >= pause);
+            if is_due {
+                state.pools_read = Some(Instant::now());
+            }
+            (state.pools.clone(), is_due)
+        };
+        if !is_due {
+            return known;
+        }
+        match timeout(self.options.pools_timeout, self.client.desktop_pools()).await {
+            Ok(Ok(pools)) => {
+                self.state().pools.clone_from(&pools);
+                return pools;
+            }
+            Ok(Err(error)) => {
+                let project = &self.name;
+                let remedy = error.remedy();
+                tracing::info!(project, %error, remedy, "the names of the desktop pools are unknown");
+            }
+            Err(_) => {
+                tracing::info!(project = self.name, "the names of the desktop pools took too long");
+            }
+        }
+        known
+    }
+
+    fn conclude(&self, result: Result<SnapshotView, PollError>, begun: Instant, requests: u64) {
+        let now = self.now();
+        let mut state = self.state();
+        state.poll_api_requests = Some(requests);
+        match result {
+            Ok(snapshot) => {
+                let records = snapshot.aggregate.records;
+                let project = &self.name;
+                if state.snapshot.is_none() || state.failure.is_some() {
+                    let took = begun.elapsed();
+                    tracing::info!(project, records, requests, ?took, "poll succeeded");
+                }
+                state.failures_in_a_row = 0;
+                state.failure = None;
+                state.snapshot = Some(Arc::new(snapshot));
+            }
+            Err(error) => self.note_failure(&mut state, &error, now),
+        }
+    }
+
+    /// Says a failure when it changes, and once an hour while it lasts.
+    fn note_failure(&self, state: &mut State, error: &PollError, now: Timestamp) {
+        state.failures_in_a_row += 1;
+        let (kind, remedy) = (error.kind(), error.remedy());
+        let since = state.failure.as_ref().map_or(now, |failure| failure.since);
+        let is_new = state.failure.is_none() || state.failure_kind != kind;
+        if is_new || state.last_logged.is_none_or(|logged| logged.elapsed() >= REMINDER) {
+            let project = &self.name;
+            tracing::warn!(project, %error, remedy, since = since.to_rfc3339(), "poll failed");
+            state.last_logged = Some(Instant::now());
+        }
+        state.failure_kind = kind;
+        state.failure = Some(Failure { what: error.to_string(), remedy, since });
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.clock.now_millis())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Each change of the state is a plain assignment: a panic elsewhere leaves it usable.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A poll under way; ends with it, however it ends.
+struct Running<'a> {
+    project: &'a Project,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.project.state().running = false;
+        self.project.finished.send_modify(|count| *count += 1);
+    }
+}

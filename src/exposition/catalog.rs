@@ -1,0 +1,139 @@
+//! The one table of metrics: name, kind, help and labels stand here and nowhere else. The
+//! encoders, the exporter's own registry, the README's table and the lint read it.
+
+/// The type of a metric, as Prometheus knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A value that goes up and down.
+    Gauge,
+    /// A value that only goes up.
+    Counter,
+    /// Observations in buckets.
+    Histogram,
+}
+
+impl Kind {
+    /// The word of the `# TYPE` line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gauge => "gauge",
+            Self::Counter => "counter",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// Where a metric is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// About the records of a project: in a snapshot.
+    Records,
+    /// About the exporter itself: only on `/metrics`.
+    Exporter,
+}
+
+/// A metric.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Full name.
+    pub name: &'static str,
+    /// Type.
+    pub kind: Kind,
+    /// What the `# HELP` line says, with the unit.
+    pub help: &'static str,
+    /// Label names, in the order in which they are written.
+    pub labels: &'static [&'static str],
+    /// Where it is served.
+    pub scope: Scope,
+}
+
+macro_rules! catalog {
+    ($($scope:ident $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
+        /// Every metric, in the order in which they are served.
+        pub const CATALOG: &[Metric] = &[$(Metric {
+            name: $name,
+            kind: Kind::$kind,
+            help: $help,
+            labels: &[$($label),*],
+            scope: Scope::$scope,
+        }),*];
+    };
+}
+
+catalog! {
+    Records Gauge "workspace_screen_records" ["project", "status", "type", "pool"]
+        "Screen recordings in the window.";
+    Records Gauge "workspace_screen_records_size_bytes" ["project", "status", "type", "pool"]
+        "Sizes of the screen recordings in the window, added up, in bytes.";
+    Records Gauge "workspace_screen_records_duration_seconds" ["project", "status", "type", "pool"]
+        "Video durations of the screen recordings in the window, added up, in seconds.";
+    Records Gauge "workspace_user_screen_records" ["project", "user", "status"]
+        "Screen recordings in the window, by user.";
+    Records Gauge "workspace_user_screen_records_size_bytes" ["project", "user", "status"]
+        "Sizes of the screen recordings in the window, added up by user, in bytes.";
+    Records Gauge "workspace_user_screen_records_duration_seconds" ["project", "user", "status"]
+        "Video durations of the screen recordings in the window, added up by user, in seconds.";
+    Records Gauge "workspace_screen_records_oldest_start_timestamp_seconds" ["project", "status", "pool"]
+        "Start of the oldest recording in this in-flight status, in seconds since the epoch.";
+    Records Gauge "workspace_screen_records_oldest_update_timestamp_seconds" ["project", "status", "pool"]
+        "Least recent change of a recording in this in-flight status, in seconds since the epoch.";
+    Records Gauge "workspace_screen_records_newest_start_timestamp_seconds" ["project"]
+        "Start of the newest recording, in seconds since the epoch.";
+    Records Gauge "workspace_screen_records_reported" ["project"]
+        "The API's own count of the window in the same poll; absent without a usable count.";
+    Records Gauge "workspace_screen_records_oldest_read_timestamp_seconds" ["project"]
+        "When the record that was read longest ago was read, in seconds since the epoch.";
+    Records Gauge "workspace_desktop_pool_info" ["project", "pool", "name"]
+        "The names of the desktop pools; always 1.";
+    Records Gauge "workspace_screen_records_window_seconds" ["project"]
+        "Length of the window, in seconds.";
+    Records Gauge "workspace_screen_records_up" ["project"]
+        "1 if the last poll succeeded, 0 if it failed or none has been completed yet.";
+    Records Gauge "workspace_screen_records_snapshot_timestamp_seconds" ["project"]
+        "When the served snapshot was complete, in seconds since the epoch.";
+    Exporter Gauge "screen_records_exporter_build_info" ["version", "revision", "rustversion"]
+        "What was built; always 1.";
+    Exporter Gauge "screen_records_exporter_sync_mode" ["project", "mode"]
+        "How the window is kept up to date: 1 for the mode in use.";
+    Exporter Gauge "screen_records_exporter_poll_api_requests" ["project"]
+        "Requests that the last finished poll made.";
+    Exporter Gauge "screen_records_exporter_rejected_records" ["project", "reason"]
+        "Rows of the window that could not be understood in the last successful poll.";
+    Exporter Gauge "screen_records_exporter_unknown_values" ["project", "field"]
+        "Records of the last successful poll with a value that could not be understood in this field.";
+    Exporter Counter "screen_records_exporter_polls_total" ["project", "outcome"]
+        "Polls that were finished.";
+    Exporter Histogram "screen_records_exporter_poll_duration_seconds" ["project"]
+        "How long polls took, in seconds.";
+    Exporter Counter "screen_records_exporter_api_requests_total" ["project", "endpoint", "code"]
+        "Requests to the API by HTTP status, or timeout, connect or invalid.";
+    Exporter Histogram "screen_records_exporter_api_request_duration_seconds" ["project", "endpoint"]
+        "How long requests to the API took, in seconds.";
+    Exporter Counter "screen_records_exporter_api_throttled_seconds_total" ["project"]
+        "Time that requests waited because the API asked for a pause, in seconds.";
+    Exporter Counter "screen_records_exporter_http_requests_total" ["path", "code"]
+        "Requests to the exporter, by HTTP status.";
+    Exporter Counter "process_cpu_seconds_total" []
+        "Processor time of the process, in seconds.";
+    Exporter Gauge "process_open_fds" []
+        "Open file descriptors.";
+    Exporter Gauge "process_max_fds" []
+        "Most file descriptors that may be open.";
+    Exporter Gauge "process_virtual_memory_bytes" []
+        "Virtual memory of the process, in bytes.";
+    Exporter Gauge "process_resident_memory_bytes" []
+        "Resident memory of the process, in bytes.";
+    Exporter Gauge "process_start_time_seconds" []
+        "When the process started, in seconds since the epoch.";
+    Exporter Gauge "process_threads" []
+        "Threads of the process.";
+}
+
+/// The metric of a name.
+///
+/// # Panics
+///
+/// If the table has none: names are written in the source, and a test asks for each.
+pub fn metric(name: &str) -> &'static Metric {
+    CATALOG.iter().find(|metric| metric.name == name).expect("the name stands in the catalog")
+}

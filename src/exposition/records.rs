@@ -1,0 +1,171 @@
+//! The families about records, from what a project can show at this moment.
+
+use std::sync::Arc;
+
+use super::catalog::metric;
+use super::sink::{Sink, Value};
+use crate::aggregate::{Aggregate, Sums};
+use crate::api::DesktopPool;
+use crate::record::Timestamp;
+use crate::sync::ReadSummary;
+
+/// What one project shows.
+#[derive(Debug, Clone)]
+pub struct ProjectView {
+    /// The label `project`.
+    pub project: String,
+    /// Whether the last poll succeeded.
+    pub up: bool,
+    /// Length of the window in seconds.
+    pub window_seconds: f64,
+    /// The last complete poll, however old.
+    pub snapshot: Option<Arc<SnapshotView>>,
+    /// Whether the snapshot is too old for its figures to be shown.
+    pub is_stale: bool,
+    /// How the window is kept up to date.
+    pub mode: SyncMode,
+    /// Requests of the last finished poll.
+    pub poll_api_requests: Option<u64>,
+}
+
+/// One complete state of a project's records. Immutable once published.
+#[derive(Debug, Clone)]
+pub struct SnapshotView {
+    /// The records, added up.
+    pub aggregate: Aggregate,
+    /// What else the poll said.
+    pub summary: ReadSummary,
+    /// When the poll began to read.
+    pub read_from: Timestamp,
+    /// When it was complete.
+    pub completed: Timestamp,
+    /// The desktop pools, as far as they are known.
+    pub pools: Vec<DesktopPool>,
+}
+
+/// How the window is kept up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncMode {
+    /// No poll has been completed yet.
+    FirstSync,
+    /// Only what can have changed is asked for.
+    Incremental,
+    /// As before, but the API refuses or ignores the status filter.
+    NoStatusFilter,
+    /// As before, but the API gives no usable counts.
+    NoCounts,
+    /// Every poll reads the whole window.
+    FullWalk,
+}
+
+impl SyncMode {
+    /// Every mode.
+    pub const ALL: [Self; 5] =
+        [Self::FirstSync, Self::Incremental, Self::NoStatusFilter, Self::NoCounts, Self::FullWalk];
+
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FirstSync => "first_sync",
+            Self::Incremental => "incremental",
+            Self::NoStatusFilter => "no_status_filter",
+            Self::NoCounts => "no_counts",
+            Self::FullWalk => "full_walk",
+        }
+    }
+}
+
+impl ProjectView {
+    /// The snapshot, unless it is too old to be shown.
+    pub fn shown(&self) -> Option<&SnapshotView> {
+        self.snapshot.as_deref().filter(|_| !self.is_stale)
+    }
+}
+
+type KindValue = fn(&Sums) -> Value;
+
+/// Writes the record families of all projects, family by family.
+pub fn write_projects(projects: &[ProjectView], sink: &mut impl Sink) {
+    let sums: [(&str, KindValue); 3] = [
+        ("", |sums| sums.records.into()),
+        ("_size_bytes", |sums| Value::Integer(sums.size_bytes)),
+        ("_duration_seconds", |sums| Value::Integer(sums.duration_seconds)),
+    ];
+    for (suffix, value) in sums {
+        sink.family(metric(&format!("workspace_screen_records{suffix}")));
+        for (project, snapshot) in shown(projects) {
+            for ((status, record_type, pool), sums) in &snapshot.aggregate.kinds {
+                sink.sample(&[project, status, record_type, pool], value(sums));
+            }
+        }
+    }
+    for (suffix, value) in sums {
+        sink.family(metric(&format!("workspace_user_screen_records{suffix}")));
+        for (project, snapshot) in shown(projects) {
+            for ((user, status), sums) in &snapshot.aggregate.users {
+                sink.sample(&[project, user, status], value(sums));
+            }
+        }
+    }
+    write_moments(projects, sink);
+    write_state(projects, sink);
+}
+
+fn shown(projects: &[ProjectView]) -> impl Iterator<Item = (&str, &SnapshotView)> {
+    projects.iter().filter_map(|view| Some((view.project.as_str(), view.shown()?)))
+}
+
+fn write_moments(projects: &[ProjectView], sink: &mut impl Sink) {
+    sink.family(metric("workspace_screen_records_oldest_start_timestamp_seconds"));
+    for (project, snapshot) in shown(projects) {
+        for ((status, pool), start) in &snapshot.aggregate.oldest_start {
+            sink.sample(&[project, status, pool], start.as_seconds().into());
+        }
+    }
+    sink.family(metric("workspace_screen_records_oldest_update_timestamp_seconds"));
+    for (project, snapshot) in shown(projects) {
+        for ((status, pool), update) in &snapshot.aggregate.oldest_update {
+            sink.sample(&[project, status, pool], update.as_seconds().into());
+        }
+    }
+    sink.family(metric("workspace_screen_records_newest_start_timestamp_seconds"));
+    for (project, snapshot) in shown(projects) {
+        if let Some(newest) = snapshot.aggregate.newest_start {
+            sink.sample(&[project], newest.as_seconds().into());
+        }
+    }
+    sink.family(metric("workspace_screen_records_reported"));
+    for (project, snapshot) in shown(projects) {
+        if let Some(reported) = snapshot.summary.reported {
+            sink.sample(&[project], reported.into());
+        }
+    }
+    sink.family(metric("workspace_screen_records_oldest_read_timestamp_seconds"));
+    for (project, snapshot) in shown(projects) {
+        sink.sample(&[project], snapshot.read_from.as_seconds().into());
+    }
+    sink.family(metric("workspace_desktop_pool_info"));
+    for (project, snapshot) in shown(projects) {
+        for pool in &snapshot.pools {
+            sink.sample(&[project, &pool.id, &pool.name], true.into());
+        }
+    }
+}
+
+/// What is shown of a project whatever happens.
+fn write_state(projects: &[ProjectView], sink: &mut impl Sink) {
+    sink.family(metric("workspace_screen_records_window_seconds"));
+    for view in projects {
+        sink.sample(&[&view.project], view.window_seconds.into());
+    }
+    sink.family(metric("workspace_screen_records_up"));
+    for view in projects {
+        sink.sample(&[&view.project], view.up.into());
+    }
+    sink.family(metric("workspace_screen_records_snapshot_timestamp_seconds"));
+    for view in projects {
+        if let Some(snapshot) = &view.snapshot {
+            sink.sample(&[&view.project], snapshot.completed.as_seconds().into());
+        }
+    }
+}

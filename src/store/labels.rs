@@ -1,0 +1,128 @@
+//! Label values, each kept once.
+
+use std::hash::{BuildHasher, RandomState};
+
+use hashbrown::HashTable;
+
+use crate::record::{RecordType, Status};
+
+/// Stands for a text in [`Labels`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Label(u32);
+
+impl Label {
+    /// A record has no such value: `_none`.
+    pub const NONE: Self = Self(0);
+    /// The value is one of too many: `_other`.
+    pub const OTHER: Self = Self(1);
+    const FIRST_STATUS: u32 = 2;
+    const FIRST_TYPE: u32 = 8;
+}
+
+impl From<Status> for Label {
+    fn from(status: Status) -> Self {
+        Self(Self::FIRST_STATUS + status as u32)
+    }
+}
+
+impl From<RecordType> for Label {
+    fn from(record_type: RecordType) -> Self {
+        Self(Self::FIRST_TYPE + record_type as u32)
+    }
+}
+
+/// The texts of labels. Hashed with a random key, since the names come from outside.
+#[derive(Debug)]
+pub struct Labels {
+    texts: Vec<Box<str>>,
+    index: HashTable<u32>,
+    hasher: RandomState,
+}
+
+/// A label value longer than this is cut: it must not fill memory nor a scrape.
+pub(super) const LONGEST_LABEL_BYTES: usize = 512;
+
+impl Default for Labels {
+    fn default() -> Self {
+        let mut labels =
+            Self { texts: Vec::new(), index: HashTable::new(), hasher: RandomState::new() };
+        labels.intern("_none");
+        labels.intern("_other");
+        for status in Status::ALL {
+            labels.intern(status.code());
+        }
+        for record_type in RecordType::ALL {
+            labels.intern(record_type.code());
+        }
+        labels
+    }
+}
+
+impl Labels {
+    /// The label of a text.
+    pub fn intern(&mut self, text: &str) -> Label {
+        let text = cut(text);
+        let hash = self.hasher.hash_one(&*text);
+        let texts = &self.texts;
+        if let Some(known) = self.index.find(hash, |id| *texts[*id as usize] == *text) {
+            return Label(*known);
+        }
+        // A poll holds far fewer records, and so names, than 2^32.
+        let Ok(id) = u32::try_from(self.texts.len()) else { return Label::OTHER };
+        self.texts.push(text.into());
+        let (texts, hasher) = (&self.texts, &self.hasher);
+        self.index.insert_unique(hash, id, |id| hasher.hash_one(&*texts[*id as usize]));
+        Label(id)
+    }
+
+    /// The label of a text, or [`Label::NONE`].
+    pub fn intern_or_none(&mut self, text: Option<&str>) -> Label {
+        text.map_or(Label::NONE, |text| self.intern(text))
+    }
+
+    /// The text of a label.
+    pub fn text(&self, label: Label) -> &str {
+        &self.texts[label.0 as usize]
+    }
+}
+
+fn cut(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.len() <= LONGEST_LABEL_BYTES {
+        return text.into();
+    }
+    let mut end = LONGEST_LABEL_BYTES - 3;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}...", &text[..end]).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fixed_labels_have_their_texts() {
+        let labels = Labels::default();
+        assert_eq!(labels.text(Label::NONE), "_none");
+        assert_eq!(labels.text(Label::OTHER), "_other");
+        for status in Status::ALL {
+            assert_eq!(labels.text(status.into()), status.code());
+        }
+        for record_type in RecordType::ALL {
+            assert_eq!(labels.text(record_type.into()), record_type.code());
+        }
+    }
+
+    #[test]
+    fn a_text_has_one_label_and_a_huge_one_is_cut() {
+        let mut labels = Labels::default();
+        let pool = labels.intern("pool");
+        assert_eq!(labels.intern("pool"), pool);
+        assert_ne!(labels.intern("Pool"), pool);
+        assert_eq!(labels.intern_or_none(None), Label::NONE);
+        let huge = labels.intern(&"用".repeat(1 << 16));
+        assert!(labels.text(huge).len() <= LONGEST_LABEL_BYTES);
+        assert!(labels.text(huge).ends_with("用..."));
+    }
+}

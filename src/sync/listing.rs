@@ -1,0 +1,386 @@
+//! One ordered listing, read page by page: what proves that no row was missed.
+//!
+//! A listing is the API's answer to one lower bound, sorted by start. Positions in it are offsets.
+//! Three things keep the reading honest:
+//!
+//! * **Overlap.** A page begins a few rows before the last row read. If its first row starts after
+//!   that row, rows have moved and a part was skipped: [`Step::Gap`].
+//! * **Groups.** Records of equal start may come in another order each time. But where their group
+//!   begins and ends is fixed by the sort, so their number is known: when fewer different ids were
+//!   seen, some are missing: [`Step::Incomplete`]. Only a group that spans pages can suffer.
+//! * **The end** is a page that brings nothing beyond the overlap. A short page proves nothing,
+//!   since a server may grant less than was asked for; nor does a count that may be wrong.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use super::error::SyncError;
+use super::walk::RowRef;
+use crate::record::{RecordKey, Timestamp};
+
+/// Keys of records. They are digests already, so half of one is the hash.
+pub(super) type KeySet = HashSet<RecordKey, BuildHasherDefault<KeyHasher>>;
+
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = self.0.rotate_left(23) ^ word;
+    }
+}
+
+/// The state of one listing.
+#[derive(Debug, Clone)]
+pub(super) struct Listing {
+    /// The lower bound that is sent.
+    pub(super) bound: Timestamp,
+    /// Positions read: everything before this one.
+    pub(super) received: u64,
+    /// Rows that began before the bound: what an API that compares intervals shows first.
+    pub(super) before_bound: u64,
+    /// The last group of equal starts read, which may go on in the next page.
+    pub(super) tail: Option<Group>,
+    /// Rows of the last page, by which the overlap is chosen.
+    last_page: usize,
+    /// The size of the last page if it brought something new, to notice a clamped limit.
+    last_full: Option<usize>,
+    /// Ids that must come before anything that starts later: what proves that this listing takes
+    /// up where an earlier one was left.
+    expects: Option<(Timestamp, KeySet)>,
+    stalled: u32,
+    /// The highest position that was ever read: what lies before it counts no more.
+    counted: u64,
+    /// The group that it was set back to, to read it again.
+    reading_again: Option<Timestamp>,
+}
+
+/// Records of equal start that end a page.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    pub(super) start: Timestamp,
+    first_position: u64,
+    pub(super) ids: KeySet,
+    /// Positions that hold no record of their own: rejected rows, and repetitions in one page.
+    excluded: u64,
+    /// Whether the order was seen to differ between two pages.
+    shuffled: bool,
+    /// Of the ids in the order of their positions: equal if a second reading gives the same.
+    pub(super) sequence: u64,
+}
+
+/// What a page did for a listing.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// There is more to read.
+    Advanced,
+    /// Everything that starts before the upper edge, or everything there is, was read.
+    Done,
+    /// Rows moved: some may have been skipped.
+    Gap,
+    /// Some ids of a group never came.
+    Incomplete {
+        /// The group as far as it was seen.
+        group: Group,
+        /// How many records it has.
+        expected: u64,
+    },
+    /// The listing does not take up where the earlier one was left.
+    NotConnected,
+}
+
+/// Pages without anything new that are borne with: rows inserted behind the reader shift those
+/// already read into them.
+const STALLED_PAGES: u32 = 12;
+/// Rows that pages share at most; a fiftieth of a page otherwise.
+const LARGEST_OVERLAP: u64 = 20;
+
+impl Listing {
+    pub(super) fn new(bound: Timestamp) -> Self {
+        Self {
+            bound,
+            received: 0,
+            before_bound: 0,
+            tail: None,
+            last_page: 0,
+            last_full: None,
+            expects: None,
+            stalled: 0,
+            counted: 0,
+            reading_again: None,
+        }
+    }
+
+    /// A listing that must show one of `ids` before anything that starts after `start`.
+    pub(super) fn taking_up(bound: Timestamp, start: Timestamp, ids: KeySet) -> Self {
+        Self { expects: Some((start, ids)), ..Self::new(bound) }
+    }
+
+    /// The offset of the next page.
+    pub(super) fn next_offset(&self) -> u64 {
+        self.received.saturating_sub(self.overlap())
+    }
+
+    /// Whether it has proven that it takes up where an earlier one was left, if it must.
+    pub(super) fn is_connected(&self) -> bool {
+        self.expects.is_none()
+    }
+
+    /// Goes back to the beginning of a group, to read it again.
+    pub(super) fn set_back_to(&mut self, group: &Group) {
+        self.received = group.first_position;
+        self.reading_again = Some(group.start);
+        self.tail = None;
+    }
+
+    fn overlap(&self) -> u64 {
+        match self.last_page {
+            0 | 1 => 0,
+            rows => (rows as u64 / 50).clamp(1, LARGEST_OVERLAP),
+        }
+    }
+
+    /// Takes the page at [`Self::next_offset`]. `accepts` names a group whose repetitions are
+    /// known to be real; `known` holds ids of one group that earlier readings showed.
+    pub(super) fn take(
+        &mut self,
+        rows: &[RowRef],
+        until: Option<Timestamp>,
+        memory: Option<&GroupMemory>,
+    ) -> Result<(Step, usize), SyncError> {
+        check_order(rows)?;
+        let (offset, overlap) = (self.next_offset(), self.overlap());
+        if self.has_gap(rows, overlap) {
+            return Ok((Step::Gap, rows.len()));
+        }
+        let taken_up = self.expects.as_ref().map(|(start, _)| *start);
+        if let Some(step) = self.connect(rows) {
+            return Ok((step, rows.len()));
+        }
+        let end = offset + rows.len() as u64;
+        let already_read = self.received;
+        let is_first = self.tail.is_none();
+        let beyond = self.extend_tail(rows, offset);
+        let new_from = if is_first { 0 } else { beyond.first_new.unwrap_or(rows.len()) };
+        let is_fresh = new_from < rows.len();
+        // Where this page first says something that no earlier listing said.
+        let fresh_from = match taken_up {
+            None => new_from,
+            Some(last) => rows
+                .iter()
+                .position(|row| row.is_some_and(|(_, start, _)| start > last))
+                .unwrap_or(rows.len()),
+        };
+        let uncounted = usize::try_from(self.counted.saturating_sub(offset)).unwrap_or(usize::MAX);
+        self.before_bound += rows
+            .iter()
+            .skip(uncounted)
+            .flatten()
+            .take_while(|(_, start, _)| *start < self.bound)
+            .count() as u64;
+        self.counted = self.counted.max(end);
+        self.received = already_read.max(end);
+
+        if let Some(close) = beyond.closes_at {
+            if let Some(step) = self.close_tail(offset + close as u64, memory) {
+                return Ok((step, fresh_from));
+            }
+            self.tail = Some(last_group(&rows[close..], offset + close as u64));
+        } else if self.tail.is_none() && rows.iter().any(Option::is_some) {
+            let first = rows.iter().position(Option::is_some).unwrap_or(0);
+            self.tail = Some(last_group(&rows[first..], offset + first as u64));
+        }
+        if until.is_some_and(|until| rows.iter().flatten().any(|(_, start, _)| *start >= until)) {
+            return Ok((Step::Done, fresh_from));
+        }
+        if !is_fresh && rows.len() as u64 <= overlap || rows.is_empty() {
+            let step = self.close_tail(self.received, memory);
+            let done = if self.is_connected() { Step::Done } else { Step::NotConnected };
+            return Ok((step.unwrap_or(done), fresh_from));
+        }
+        self.note_progress(is_fresh, rows.len())?;
+        Ok((Step::Advanced, fresh_from))
+    }
+
+    /// The limit that the server grants, when two pages in a row stop at the same number.
+    pub(super) fn clamped_to(&mut self, rows: usize, limit: u32) -> Option<u32> {
+        let asked = limit as usize;
+        let clamped = rows > 1 && rows < asked && self.last_full == Some(rows);
+        self.last_full = Some(rows);
+        clamped.then(|| u32::try_from(rows).unwrap_or(limit))
+    }
+
+    fn note_progress(&mut self, is_fresh: bool, rows: usize) -> Result<(), SyncError> {
+        self.last_page = rows;
+        self.reading_again = None;
+        self.stalled = if is_fresh { 0 } else { self.stalled + 1 };
+        if self.stalled > STALLED_PAGES {
+            return Err(SyncError::Stuck { offset: self.next_offset() });
+        }
+        Ok(())
+    }
+
+    /// The sort makes everything contiguous from a row that starts no later than the last one
+    /// read; a page that begins later leaves a gap. Rejected rows in the overlap prove nothing.
+    fn has_gap(&self, rows: &[RowRef], overlap: u64) -> bool {
+        if self.next_offset() == 0 || overlap == 0 {
+            return false;
+        }
+        if rows.is_empty() {
+            return true;
+        }
+        let overlap = rows.len().min(usize::try_from(overlap).unwrap_or(usize::MAX));
+        let Some((_, start, _)) = rows[..overlap].iter().flatten().next() else { return false };
+        match (&self.tail, self.reading_again) {
+            (Some(tail), _) => *start > tail.start,
+            // A group is read again from the row before it on.
+            (None, Some(group)) => *start >= group,
+            (None, None) => false,
+        }
+    }
+
+    fn connect(&mut self, rows: &[RowRef]) -> Option<Step> {
+        let (last, ids) = self.expects.as_ref()?;
+        for (key, start, _) in rows.iter().flatten() {
+            if start > last {
+                return Some(Step::NotConnected);
+            }
+            if ids.contains(key) {
+                self.expects = None;
+                return None;
+            }
+        }
+        None
+    }
+
+    /// Adds the rows of this page that belong to the tail.
+    fn extend_tail(&mut self, rows: &[RowRef], offset: u64) -> Beyond {
+        let (received, overlap) = (self.received, self.overlap());
+        let mut beyond = Beyond::default();
+        let Some(tail) = &mut self.tail else { return beyond };
+        let mut page_ids = KeySet::default();
+        for (index, row) in rows.iter().enumerate() {
+            let position = offset + index as u64;
+            let is_new_position = position >= received;
+            let Some((key, start, _)) = row else {
+                if is_new_position {
+                    tail.excluded += 1;
+                    beyond.first_new.get_or_insert(index);
+                }
+                continue;
+            };
+            if *start > tail.start {
+                beyond.first_new.get_or_insert(index);
+                beyond.closes_at = Some(index);
+                return beyond;
+            }
+            if *start < tail.start {
+                continue;
+            }
+            if (index as u64) < overlap && page_ids.is_empty() && !tail.ids.contains(key) {
+                tail.shuffled = true;
+            }
+            if !page_ids.insert(*key) && is_new_position {
+                tail.excluded += 1;
+            }
+            if is_new_position {
+                tail.note(*key);
+            }
+            // In an order that changes, a page of known ids is progress too: positions are read.
+            if tail.ids.insert(*key) || is_new_position && tail.shuffled {
+                beyond.first_new.get_or_insert(index);
+            }
+        }
+        beyond
+    }
+
+    /// Checks the tail, which ends before `position`.
+    fn close_tail(&self, position: u64, memory: Option<&GroupMemory>) -> Option<Step> {
+        let tail = self.tail.as_ref()?;
+        let expected = (position - tail.first_position).saturating_sub(tail.excluded);
+        let memory = memory.filter(|memory| memory.start == tail.start);
+        if memory.is_some_and(|memory| memory.repeats_itself) {
+            return None;
+        }
+        let seen = match memory {
+            None => tail.ids.len(),
+            Some(memory) => tail.ids.union(&memory.ids).count(),
+        } as u64;
+        let complete = if tail.shuffled { seen == expected } else { seen >= expected };
+        (!complete).then(|| Step::Incomplete { group: tail.clone(), expected })
+    }
+}
+
+/// What a page holds beyond the tail.
+#[derive(Debug, Default)]
+struct Beyond {
+    /// The first row that starts after the tail.
+    closes_at: Option<usize>,
+    /// The first row that was not read before.
+    first_new: Option<usize>,
+}
+
+impl Group {
+    fn note(&mut self, key: RecordKey) {
+        self.sequence = self.sequence.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ key.hash64();
+    }
+}
+
+/// What earlier readings of one group showed.
+#[derive(Debug)]
+pub(super) struct GroupMemory {
+    pub(super) start: Timestamp,
+    pub(super) ids: KeySet,
+    pub(super) sequence: u64,
+    pub(super) passes: u32,
+    /// Readings in a row that gave the same rows at the same places as the one before.
+    pub(super) repetitions: u32,
+    /// So many that the order holds: rows that come twice are rows that the API has twice.
+    pub(super) repeats_itself: bool,
+}
+
+/// The group of equal starts that ends these rows, of which the first is readable.
+fn last_group(rows: &[RowRef], offset: u64) -> Group {
+    let start = rows.iter().rev().flatten().next().map_or(Timestamp::from_millis(0), |row| row.1);
+    let first =
+        rows.iter().position(|row| row.is_some_and(|(_, other, _)| other == start)).unwrap_or(0);
+    let mut group = Group {
+        start,
+        first_position: offset + first as u64,
+        ids: KeySet::default(),
+        excluded: 0,
+        shuffled: false,
+        sequence: 0,
+    };
+    for row in &rows[first..] {
+        match row {
+            Some((key, _, _)) => {
+                group.excluded += u64::from(!group.ids.insert(*key));
+                group.note(*key);
+            }
+            None => group.excluded += 1,
+        }
+    }
+    group
+}
+
+fn check_order(rows: &[RowRef]) -> Result<(), SyncError> {
+    let mut last = None;
+    for (_, start, _) in rows.iter().flatten() {
+        if let Some(later) = last.filter(|last| last > start) {
+            return Err(SyncError::Unsorted { later, earlier: *start });
+        }
+        last = Some(*start);
+    }
+    Ok(())
+}

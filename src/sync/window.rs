@@ -1,0 +1,221 @@
+//! Reading the whole window once.
+
+use std::collections::BTreeMap;
+
+use super::error::SyncError;
+use super::listing::KeySet;
+use super::walk::{Fate, Next, PageRequest, RowRef, Walk};
+use crate::api::RecordsFilter;
+use crate::api::wire::Page;
+use crate::record::{Record, RecordKey, RejectionReason, Row, Term, Timestamp};
+use crate::store::{Draft, Store};
+
+/// A poll under way: the pages of one window, until they are all there.
+#[derive(Debug)]
+pub struct WindowRead {
+    walk: Walk,
+    draft: Draft,
+    filter: RecordsFilter,
+    summary: ReadSummary,
+    /// Records of the first listing that began before the window.
+    before_window: KeySet,
+    total_count: Option<u64>,
+    asked_total: bool,
+    /// Rejections of the listings that are being read, by segment.
+    rejected: BTreeMap<usize, Vec<RejectionReason>>,
+}
+
+/// What a complete reading says beside the records themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadSummary {
+    /// Lower edge of the window, inclusive.
+    pub window_start: Timestamp,
+    /// Rows read, each counted once.
+    pub rows: u64,
+    /// Rows that could not be understood.
+    pub rejected: BTreeMap<RejectionReason, u64>,
+    /// Records with a value that could not be understood, by field.
+    pub unknown_values: BTreeMap<&'static str, u64>,
+    /// The API's own count of the window, if it gave a usable one.
+    pub reported: Option<u64>,
+    /// Rows that did not match the filter that was asked for.
+    pub unfiltered: u64,
+}
+
+/// A poll holds no more records than this: 5,000 desktops recorded around the clock for 15 days
+/// in files of 10 minutes are 10.8 million.
+const MOST_RECORDS: usize = 12_000_000;
+/// More rejected rows than this, and more than 1% of all, fail a poll.
+const TOLERATED_REJECTIONS: u64 = 10;
+
+impl WindowRead {
+    /// Begins to read what starts at `window_start` (whole seconds) or later, in pages of `limit`.
+    pub fn new(window_start: Timestamp, now: Timestamp, limit: u32, filter: RecordsFilter) -> Self {
+        let window_start = window_start.floor_to_second();
+        Self {
+            walk: Walk::new(window_start, now, limit),
+            draft: Draft::default(),
+            filter,
+            summary: ReadSummary {
+                window_start,
+                rows: 0,
+                rejected: BTreeMap::new(),
+                unknown_values: BTreeMap::new(),
+                reported: None,
+                unfiltered: 0,
+            },
+            before_window: KeySet::default(),
+            total_count: None,
+            asked_total: false,
+            rejected: BTreeMap::new(),
+        }
+    }
+
+    /// The page to ask for next.
+    pub fn next_page(&mut self) -> Next {
+        self.walk.next_page()
+    }
+
+    /// Rows that a page asks for by now.
+    pub fn limit(&self) -> u32 {
+        self.walk.limit()
+    }
+
+    /// Takes the answer to a request. The store is only looked at; what is new goes into a draft.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError`]; the reading cannot be completed.
+    pub fn take(
+        &mut self,
+        request: &PageRequest,
+        page: &Page<'_>,
+        store: &mut Store,
+    ) -> Result<(), SyncError> {
+        let refs: Vec<RowRef> = page.rows.iter().map(row_ref).collect();
+        let fresh = self.walk.take(request, &refs)?;
+        if !self.asked_total {
+            self.asked_total = true;
+            self.total_count = page.total_count;
+        }
+        let mut last_start = fresh.after;
+        for (index, row) in page.rows.iter().enumerate() {
+            match row {
+                Ok(record) => {
+                    last_start = Some(record.start_time);
+                    self.take_record(request, record, store);
+                }
+                Err(rejection) => {
+                    if let Some(id) = &rejection.id {
+                        self.draft.keep(store, id);
+                    }
+                    // Neighbouring segments see each other's rows; a rejection counts where the
+                    // row before it belongs.
+                    let belongs = match last_start {
+                        None => fresh.from == self.summary.window_start,
+                        Some(start) => {
+                            start >= fresh.from && fresh.until.is_none_or(|until| start < until)
+                        }
+                    };
+                    if belongs && index >= fresh.from_row {
+                        self.rejected.entry(request.segment).or_default().push(rejection.reason);
+                    }
+                }
+            }
+        }
+        self.settle_rejections(request.segment, fresh.fate);
+        if self.draft.staged() > MOST_RECORDS {
+            return Err(SyncError::TooMany { limit: MOST_RECORDS });
+        }
+        Ok(())
+    }
+
+    /// Ends the reading: the draft to commit, and what is to be said about it.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError::Rejected`] when too many rows could not be understood.
+    ///
+    /// # Panics
+    ///
+    /// If pages are missing: call it only after [`Next::Done`].
+    pub fn finish(mut self) -> Result<(Draft, ReadSummary), SyncError> {
+        assert!(matches!(self.walk.next_page(), Next::Done), "a reading is finished when complete");
+        let rejected: u64 = self.summary.rejected.values().sum();
+        if rejected > TOLERATED_REJECTIONS && rejected * 100 > self.summary.rows {
+            let reasons: Vec<_> = self
+                .summary
+                .rejected
+                .iter()
+                .map(|(reason, count)| format!("{}: {count}", reason.as_str()))
+                .collect();
+            return Err(SyncError::Rejected {
+                rejected,
+                rows: self.summary.rows,
+                reasons: reasons.join(", "),
+            });
+        }
+        let before = self.before_window.len() as u64;
+        if self.summary.unfiltered == 0 {
+            self.summary.reported = self.total_count.and_then(|total| total.checked_sub(before));
+        }
+        Ok((self.draft, self.summary))
+    }
+
+    /// Counts the rejections of a listing when it stands, so that what is read again counts once.
+    fn settle_rejections(&mut self, segment: usize, fate: Fate) {
+        if fate == Fate::Open {
+            return;
+        }
+        let reasons = self.rejected.remove(&segment).unwrap_or_default();
+        if fate == Fate::Stands {
+            for reason in reasons {
+                self.summary.rows += 1;
+                *self.summary.rejected.entry(reason).or_default() += 1;
+            }
+        }
+    }
+
+    fn take_record(&mut self, request: &PageRequest, record: &Record<'_>, store: &mut Store) {
+        if !matches(&self.filter, record) {
+            self.summary.unfiltered += 1;
+            return;
+        }
+        if record.start_time < self.summary.window_start {
+            if request.start_time < self.summary.window_start {
+                self.before_window.insert(RecordKey::of(&record.id));
+            }
+            return;
+        }
+        if !self.draft.read(store, record) {
+            return;
+        }
+        self.summary.rows += 1;
+        let unknown = [
+            ("status", matches!(record.status, Term::Unknown(_))),
+            ("type", matches!(record.record_type, Term::Unknown(_))),
+        ];
+        let unknown = unknown.into_iter().filter(|(_, is)| *is).map(|(name, _)| name);
+        for field in record.odd.names().chain(unknown) {
+            *self.summary.unknown_values.entry(field).or_default() += 1;
+        }
+    }
+}
+
+fn row_ref(row: &Row<'_>) -> RowRef {
+    row.as_ref().ok().map(|record| (RecordKey::of(&record.id), record.start_time, record.end_time))
+}
+
+/// Whether a record is one that was asked for: a filter may be silently ignored.
+fn matches(filter: &RecordsFilter, record: &Record<'_>) -> bool {
+    let is = |wanted: &Option<String>, value: &Option<std::borrow::Cow<'_, str>>| {
+        wanted.as_ref().is_none_or(|wanted| value.as_deref() == Some(wanted))
+    };
+    let names = &filter.desktop_names;
+    is(&filter.desktop_id, &record.desktop_id)
+        && is(&filter.username, &record.username)
+        && (names.is_empty()
+            || record.desktop_name.as_deref().is_some_and(|name| names.iter().any(|n| n == name)))
+        && filter.status.is_none_or(|status| record.status == Term::Known(status))
+        && filter.record_type.is_none_or(|kind| record.record_type == Term::Known(kind))
+}
