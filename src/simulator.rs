@@ -27,6 +27,7 @@ mod tests;
 mod timeline;
 mod times;
 mod truth;
+mod words;
 mod world;
 
 use std::{

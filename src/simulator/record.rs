@@ -182,6 +182,16 @@ pub(super) fn mix(value: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// The upper half of an id.
+pub(super) fn high(id: u128) -> u64 {
+    u64::try_from(id >> 64).unwrap_or_default()
+}
+
+/// The lower half of an id.
+pub(super) fn low(id: u128) -> u64 {
+    u64::try_from(id & u128::from(u64::MAX)).unwrap_or_default()
+}
+
 /// A well-mixed id out of a seed and a running number.
 pub(super) fn mixed_id(seed: u64, number: u64) -> u128 {
     let high = mix(seed ^ mix(number));

@@ -4,14 +4,16 @@
 //! hashes) are derived from the id, the same each time.
 
 use super::{
-    dialect::{Dialect, Nothing, TotalCount, Vocabulary},
+    dialect::{Dialect, Nothing, TotalCount},
     faults::RowFault,
-    record::{Kind, Record, Status, mix},
+    record::{Kind, Record, Status, high, low, mix},
     times::integer,
+    words,
     world::World,
 };
 
 const POLICIES: u64 = 3;
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// How the wrong is done to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,13 +126,12 @@ impl Row<'_> {
         let cast = world.cast();
         let wrong = self.spoil == Some(Spoil::WrongTypes);
         if self.spoil != Some(Spoil::NoId) {
-            self.name("id");
-            self.out.push(b'"');
-            hex(self.out, record.id);
-            self.out.push(b'"');
+            self.quoted("id", true, |out| hex(out, &[high(record.id), low(record.id)]));
         }
         let desktop = cast.desktops().get(record.desktop as usize);
-        self.json("desktop_id", desktop.map(|desktop| format!("\"{}\"", desktop.id)).as_deref());
+        self.quoted("desktop_id", desktop.is_some(), |out| {
+            out.extend_from_slice(cast.desktop_id(record.desktop).as_bytes());
+        });
         let name = desktop.map(|desktop| desktop.name.json.as_str());
         self.json("desktop_name", if wrong { Some("17") } else { name });
         match record.pool {
@@ -145,11 +146,11 @@ impl Row<'_> {
         let wrong = self.spoil == Some(Spoil::WrongTypes);
         match record.status {
             Status::Missing => self.nothing("status", self.dialect.missing, false),
-            status => self.text("status", spelled_status(self.dialect.vocabulary, status)),
+            status => self.text("status", words::status(self.dialect.vocabulary, status)),
         }
         match record.kind {
             Kind::Missing => self.nothing("type", self.dialect.missing, false),
-            kind => self.text("type", spelled_kind(self.dialect.vocabulary, kind)),
+            kind => self.text("type", words::kind(self.dialect.vocabulary, kind)),
         }
         if wrong {
             self.json("size", Some("\"12 MB\""));
@@ -162,28 +163,34 @@ impl Row<'_> {
     }
 
     fn files(&mut self, world: &World, record: &Record) {
-        let number = mix(u64::try_from(record.id >> 64).unwrap_or_default());
-        let desktop = world.cast().desktop_id(record.desktop);
+        let number = mix(high(record.id));
+        let desktop = world.cast().desktop_id(record.desktop).as_bytes();
         let policy = mix(world.seed ^ (u64::from(record.desktop) % POLICIES));
-        self.json("policy_id", Some(&format!("\"{policy:016x}{:016x}\"", mix(policy))));
-        self.json("upload_type", Some("\"AUTO\""));
-        let site = if record.desktop % 7 == 6 { "\"IES\"" } else { "\"CENTER\"" };
-        self.json("site_type", Some(site));
+        self.quoted("policy_id", true, |out| hex(out, &[policy, mix(policy)]));
+        self.text("upload_type", "AUTO");
+        self.text("site_type", if record.desktop % 7 == 6 { "IES" } else { "CENTER" });
         let present = record.status.has_file();
         // Key events are recorded for some desktops only.
         let events = present && record.desktop.is_multiple_of(3);
-        let day = record.start.div_euclid(86_400_000);
-        let text = |wanted: bool, text: &dyn Fn() -> String| wanted.then(text);
-        let bucket = text(present, &|| "\"wks-screen-records\"".to_owned());
-        self.json("obs_bucket", bucket.as_deref());
-        let directory = text(present, &|| format!("\"records/{day}/{desktop}/\""));
-        self.json("file_directory", directory.as_deref());
-        let video = text(present, &|| format!("\"video_{desktop}_{number:016x}.mp4\""));
-        self.json("video_filename", video.as_deref());
-        self.json("video_file_sha256", present.then(|| sha(number)).as_deref());
-        let event = text(events, &|| format!("\"event_{desktop}_{number:016x}.json\""));
-        self.json("event_filename", event.as_deref());
-        self.json("event_file_sha256", events.then(|| sha(!number)).as_deref());
+        let file = |out: &mut Vec<u8>, what: &[u8], ending: &[u8]| {
+            for part in [what, desktop, b"_"] {
+                out.extend_from_slice(part);
+            }
+            hex(out, &[number]);
+            out.extend_from_slice(ending);
+        };
+        let sha = |n: u64| [n, mix(n), mix(n ^ 1), mix(n ^ 2)];
+        self.quoted("obs_bucket", present, |out| out.extend_from_slice(b"wks-screen-records"));
+        self.quoted("file_directory", present, |out| {
+            out.extend_from_slice(b"records/");
+            integer(out, record.start.div_euclid(86_400_000));
+            out.push(b'/');
+            out.extend_from_slice(desktop);
+        });
+        self.quoted("video_filename", present, |out| file(out, b"video_", b".mp4"));
+        self.quoted("video_file_sha256", present, |out| hex(out, &sha(number)));
+        self.quoted("event_filename", events, |out| file(out, b"event_", b".json"));
+        self.quoted("event_file_sha256", events, |out| hex(out, &sha(!number)));
     }
 
     fn when(&mut self, record: &Record) {
@@ -214,6 +221,17 @@ impl Row<'_> {
         self.name(name);
         self.out.push(b'"');
         self.out.extend_from_slice(text.as_bytes());
+        self.out.push(b'"');
+    }
+
+    /// A text that `write` writes and that needs no escaping.
+    fn quoted(&mut self, name: &str, present: bool, write: impl FnOnce(&mut Vec<u8>)) {
+        if !present {
+            return self.nothing(name, self.dialect.missing, false);
+        }
+        self.name(name);
+        self.out.push(b'"');
+        write(self.out);
         self.out.push(b'"');
     }
 
@@ -248,63 +266,14 @@ impl Row<'_> {
     }
 }
 
-fn hex(out: &mut Vec<u8>, id: u128) {
-    for shift in (0..32).rev() {
-        let digit = usize::try_from((id >> (shift * 4)) & 0xf).unwrap_or(0);
-        out.push(b"0123456789abcdef"[digit]);
-    }
-}
-
-fn sha(number: u64) -> String {
-    let parts = [number, mix(number), mix(number ^ 1), mix(number ^ 2)];
-    format!("\"{:016x}{:016x}{:016x}{:016x}\"", parts[0], parts[1], parts[2], parts[3])
-}
-
-fn spelled_status(vocabulary: Vocabulary, status: Status) -> &'static str {
-    let code = status.code();
-    match (vocabulary, status) {
-        (Vocabulary::Legacy, Status::UploadCompleted) => "Uploaded",
-        (Vocabulary::English, Status::Recording) => "being recorded",
-        (Vocabulary::English, Status::RecCompleted) => "recording completed",
-        (Vocabulary::English, Status::RecFailed) => "recording failed",
-        (Vocabulary::English, Status::Uploading) => "recording being uploaded",
-        (Vocabulary::English, Status::UploadCompleted) => "upload completed",
-        (Vocabulary::English, Status::UploadFailed) => "upload failed",
-        (Vocabulary::Chinese, Status::Recording) => "录制中",
-        (Vocabulary::Chinese, Status::RecCompleted) => "录制完成",
-        (Vocabulary::Chinese, Status::RecFailed) => "录制失败",
-        (Vocabulary::Chinese, Status::Uploading) => "上传中",
-        (Vocabulary::Chinese, Status::UploadCompleted) => "上传完成",
-        (Vocabulary::Chinese, Status::UploadFailed) => "上传失败",
-        (Vocabulary::LowerCase, Status::Recording) => "recording",
-        (Vocabulary::LowerCase, Status::RecCompleted) => "rec_completed",
-        (Vocabulary::LowerCase, Status::RecFailed) => "rec_failed",
-        (Vocabulary::LowerCase, Status::Uploading) => "uploading",
-        (Vocabulary::LowerCase, Status::UploadCompleted) => "upload_completed",
-        (Vocabulary::LowerCase, Status::UploadFailed) => "upload_failed",
-        _ => code,
-    }
-}
-
-fn spelled_kind(vocabulary: Vocabulary, kind: Kind) -> &'static str {
-    match (vocabulary, kind) {
-        (Vocabulary::Legacy, Kind::Full) => "Continuous screen recording",
-        (Vocabulary::Legacy, Kind::Interval) => "Interval-based screen recording",
-        (Vocabulary::Legacy, Kind::Operation) => "USER_OPERATION",
-        (Vocabulary::English, Kind::Full) => "continuous screen recording",
-        (Vocabulary::English, Kind::Interval) => "interval-based screen recording",
-        (Vocabulary::English, Kind::Operation) => {
-            "screen recording triggered by a specific user operation"
+/// Writes 16 hex digits for each number.
+fn hex(out: &mut Vec<u8>, numbers: &[u64]) {
+    for number in numbers {
+        let mut digits = [0; 16];
+        for (place, byte) in number.to_be_bytes().iter().enumerate() {
+            digits[place * 2] = HEX[usize::from(byte >> 4)];
+            digits[place * 2 + 1] = HEX[usize::from(byte & 0xf)];
         }
-        (Vocabulary::English, Kind::Session) => "screen recording of the session lifecycle",
-        (Vocabulary::Chinese, Kind::Full) => "全程录屏",
-        (Vocabulary::Chinese, Kind::Interval) => "间隔录屏",
-        (Vocabulary::Chinese, Kind::Operation) => "用户操作录屏",
-        (Vocabulary::Chinese, Kind::Session) => "监听会话生命周期录屏",
-        (Vocabulary::LowerCase, Kind::Full) => "full",
-        (Vocabulary::LowerCase, Kind::Interval) => "interval",
-        (Vocabulary::LowerCase, Kind::Operation) => "operation",
-        (Vocabulary::LowerCase, Kind::Session) => "session",
-        _ => kind.code(),
+        out.extend_from_slice(&digits);
     }
 }

@@ -15,7 +15,7 @@ use super::{
     cast::Cast,
     ledger::Ledger,
     life::{self, Pace, Step},
-    record::{Record, Status, mix, mixed_id},
+    record::{Record, Status, high, low, mix, mixed_id},
     timeline::Timeline,
 };
 
@@ -288,7 +288,5 @@ pub(super) fn last_moment(record: &Record) -> i64 {
 }
 
 fn hash(id: u128) -> u64 {
-    let low = u64::try_from(id & u128::from(u64::MAX)).unwrap_or_default();
-    let high = u64::try_from(id >> 64).unwrap_or_default();
-    mix(low ^ mix(high))
+    mix(low(id) ^ mix(high(id)))
 }
