@@ -12,6 +12,7 @@ mod answer;
 mod cast;
 mod dialect;
 mod faults;
+mod gateway;
 mod history;
 mod ledger;
 mod life;
@@ -82,6 +83,8 @@ struct Inner {
     dialect: Dialect,
     world: World,
     faults: Faults,
+    /// The world when the faults were set, for answers that lag behind.
+    past: Option<World>,
     /// Chance of the faults, apart from the world's so that faults do not change history.
     chance: Xoshiro256PlusPlus,
     /// The present second and its requests.
@@ -112,16 +115,18 @@ impl Simulator {
     /// A simulator whose world begins now.
     pub fn new(options: &Options, clock: Arc<dyn Clock>) -> Self {
         let options = Arc::new(options.clone());
-        let inner = Inner {
+        let mut inner = Inner {
             dialect: options.dialect.clone(),
             world: World::new(&options, clock.now_millis()),
-            faults: Faults::new(options.faults.clone()),
+            faults: Faults::default(),
+            past: None,
             chance: Xoshiro256PlusPlus::seed_from_u64(mix(options.seed ^ 0x000f_a017)),
             second: (i64::MIN, 0),
             counts: BTreeMap::new(),
             recent: VecDeque::new(),
             options: Arc::clone(&options),
         };
+        inner.set_faults(options.faults.clone());
         let shared = Shared { clock, options, number: AtomicU64::new(0), inner: Mutex::new(inner) };
         Self { shared: Arc::new(shared) }
     }
@@ -147,7 +152,9 @@ impl Simulator {
 
     /// Replaces the faults; their counts begin anew.
     pub fn set_faults(&self, faults: Vec<Fault>) {
-        self.lock().faults = Faults::new(faults);
+        let mut inner = self.lock();
+        inner.world.advance(self.shared.clock.now_millis());
+        inner.set_faults(faults);
     }
 
     /// Changes how it reads its documents, from the next request on.
@@ -174,6 +181,11 @@ impl Simulator {
 }
 
 impl Inner {
+    fn set_faults(&mut self, faults: Vec<Fault>) {
+        self.faults = Faults::new(faults);
+        self.past = self.faults.need_past().then(|| self.world.clone());
+    }
+
     fn note(&mut self, endpoint: Endpoint, outcome: String, uri: &http::Uri) {
         *self.counts.entry((endpoint, outcome)).or_default() += 1;
         if self.recent.len() == REMEMBERED {

@@ -6,7 +6,7 @@ use axum::{
     body::{Body, Bytes},
     response::Response,
 };
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use http::{HeaderValue, StatusCode, header};
 
 use super::{faults::FaultKind, refusal::Refusal};
@@ -14,6 +14,8 @@ use super::{faults::FaultKind, refusal::Refusal};
 /// A dripping body is sent in this many pieces, ten a second.
 const DRIPS: usize = 200;
 const DRIP_EVERY: Duration = Duration::from_millis(100);
+
+const BREAK_AFTER: Duration = Duration::from_millis(5);
 
 /// An answer before it is sent.
 #[derive(Debug)]
@@ -82,6 +84,7 @@ impl Answer {
             FaultKind::Status { .. }
             | FaultKind::Echo
             | FaultKind::ErrorBody
+            | FaultKind::Stale
             | FaultKind::Rows(_) => {}
         }
         self
@@ -129,7 +132,13 @@ impl Answer {
 fn breaking(mut body: Vec<u8>) -> Body {
     body.truncate(body.len() / 2);
     let broken = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "simulated reset");
-    Body::from_stream(stream::iter([Ok(Bytes::from(body)), Err(broken)]))
+    let break_off = async {
+        // Time for the first half to be sent, or the whole answer would be lost.
+        tokio::time::sleep(BREAK_AFTER).await;
+        Err(broken)
+    };
+    let half = stream::once(std::future::ready(Ok(Bytes::from(body))));
+    Body::from_stream(half.chain(stream::once(break_off)))
 }
 
 fn dripping(body: Vec<u8>) -> Body {

@@ -73,6 +73,9 @@ pub enum FaultKind {
     Reset,
     /// The body arrives in small pieces, ten a second.
     Drip,
+    /// The answer is that of the world at the moment when the faults were set, as from a replica
+    /// that lags behind.
+    Stale,
     /// A share of the rows is wrong: always the same records.
     Rows(RowFault),
 }
@@ -152,6 +155,11 @@ impl Faults {
         Self { faults: faults.into_iter().map(|fault| (fault, 0, 0)).collect() }
     }
 
+    /// Whether a copy of the world will be needed.
+    pub(super) fn need_past(&self) -> bool {
+        self.faults.iter().any(|(fault, ..)| fault.kind == FaultKind::Stale)
+    }
+
     pub(super) fn texts(&self) -> Vec<String> {
         self.faults.iter().map(|(fault, ..)| fault.to_string()).collect()
     }
@@ -189,9 +197,7 @@ impl FaultKind {
                 refusal.retry_after = *retry_after;
                 Some(refusal)
             }
-            Self::ErrorBody => {
-                Some(Refusal { status: 200, ..Refusal::new(200, "WKS.00010109", "Busy.") })
-            }
+            Self::ErrorBody => Some(Refusal::new(200, "WKS.00010109", "Busy.")),
             _ => None,
         }
     }

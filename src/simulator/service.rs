@@ -3,10 +3,7 @@
 //! Faults, then the rate limit, the token and the project, then the parameters. Half of the latency
 //! passes before the world is looked at, half after: what arrives may be out of date already.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use axum::{
     Json, Router,
@@ -17,13 +14,16 @@ use axum::{
 use http::{HeaderMap, StatusCode, Uri};
 
 use super::{
-    Inner, Simulator,
+    Simulator,
     answer::{Answer, Transport},
+    dialect::Dialect,
     faults::{Endpoint, Fault, FaultKind, RowFault},
+    gateway::echo,
     query,
     record::mix,
     refusal::Refusal,
     render, select, times,
+    world::World,
 };
 
 const HELP: &str = "\
@@ -54,11 +54,20 @@ pub(super) fn router(simulator: Simulator) -> Router {
 }
 
 /// One request on its way.
-struct Request<'r> {
-    endpoint: Endpoint,
-    project: &'r str,
-    uri: &'r Uri,
-    headers: &'r HeaderMap,
+pub(super) struct Request<'r> {
+    pub(super) endpoint: Endpoint,
+    pub(super) project: &'r str,
+    pub(super) uri: &'r Uri,
+    pub(super) headers: &'r HeaderMap,
+}
+
+/// What an admitted request is served from.
+struct Served<'w> {
+    world: &'w World,
+    dialect: &'w Dialect,
+    forbid_pools: bool,
+    number: u64,
+    rows: &'w [RowFault],
 }
 
 async fn records(
@@ -71,12 +80,12 @@ async fn records(
     let request =
         Request { endpoint: Endpoint::Records, project: &project, uri: &uri, headers: &headers };
     simulator
-        .answer(&request, |inner, number, rows| {
-            let query =
-                query::read(raw.as_deref().unwrap_or_default(), &inner.dialect, inner.world.now())?;
-            let selection = select::select(&inner.world, &query, &inner.dialect);
-            let slots = selection.page(&query, inner.dialect.ties, mix(inner.world.seed ^ number));
-            Ok(render::page(&inner.world, &inner.dialect, &slots, selection.len(), rows))
+        .answer(&request, |served| {
+            let Served { world, dialect, .. } = *served;
+            let query = query::read(raw.as_deref().unwrap_or_default(), dialect, world.now())?;
+            let selection = select::select(world, &query, dialect);
+            let slots = selection.page(&query, dialect.ties, mix(world.seed ^ served.number));
+            Ok(render::page(world, dialect, &slots, selection.len(), served.rows))
         })
         .await
 }
@@ -90,13 +99,13 @@ async fn record(
     let request =
         Request { endpoint: Endpoint::Record, project: &project, uri: &uri, headers: &headers };
     simulator
-        .answer(&request, |inner, _, rows| {
+        .answer(&request, |served| {
             let known = (id.len() == 32).then(|| u128::from_str_radix(&id, 16).ok()).flatten();
-            let record = known.and_then(|id| inner.world.record(id));
+            let record = known.and_then(|id| served.world.record(id));
             let record = record.ok_or_else(|| Refusal::of_status(404))?;
             let mut out = Vec::new();
-            let (_, spoil) = RowFault::on(rows, record.id);
-            render::row(&mut out, &inner.world, &inner.dialect, record, spoil);
+            let (_, spoil) = RowFault::on(served.rows, record.id);
+            render::row(&mut out, served.world, served.dialect, record, spoil);
             Ok(out)
         })
         .await
@@ -112,12 +121,12 @@ async fn pools(
     let request =
         Request { endpoint: Endpoint::Pools, project: &project, uri: &uri, headers: &headers };
     simulator
-        .answer(&request, |inner, _, _| {
-            if inner.options.forbid_pools {
+        .answer(&request, |served| {
+            if served.forbid_pools {
                 return Err(Refusal::of_status(403));
             }
             let (limit, offset) = query::read_page(raw.as_deref().unwrap_or_default())?;
-            let cast = inner.world.cast();
+            let cast = served.world.cast();
             let rows: Vec<_> = (0_u32..)
                 .zip(cast.pools())
                 .skip(offset)
@@ -158,7 +167,7 @@ async fn refuse(
     refusal: Refusal,
 ) -> Response {
     let request = Request { endpoint: Endpoint::Other, project: "", uri, headers };
-    simulator.answer(&request, |_, _, _| Err(refusal)).await
+    simulator.answer(&request, |_| Err(refusal)).await
 }
 
 #[derive(serde::Deserialize)]
@@ -202,7 +211,7 @@ impl Simulator {
     async fn answer(
         &self,
         request: &Request<'_>,
-        serve: impl FnOnce(&Inner, u64, &[RowFault]) -> Result<Vec<u8>, Refusal>,
+        serve: impl FnOnce(&Served<'_>) -> Result<Vec<u8>, Refusal>,
     ) -> Response {
         let number = self.shared.number.fetch_add(1, Ordering::Relaxed);
         let id = format!("{:016x}{:016x}", mix(number), mix(mix(number)));
@@ -222,7 +231,7 @@ impl Simulator {
         request: &Request<'_>,
         number: u64,
         id: &str,
-        serve: impl FnOnce(&Inner, u64, &[RowFault]) -> Result<Vec<u8>, Refusal>,
+        serve: impl FnOnce(&Served<'_>) -> Result<Vec<u8>, Refusal>,
     ) -> Answer {
         let mut inner = self.lock();
         let inner = &mut *inner;
@@ -235,7 +244,17 @@ impl Simulator {
         };
         let served = match refusal {
             Some(refusal) => Err(refusal),
-            None => inner.admit(request).and_then(|()| serve(inner, number, &mishap.rows)),
+            None => inner.admit(request).and_then(|()| {
+                let stale = mishap.answer == Some(FaultKind::Stale);
+                let past = inner.past.as_ref().filter(|_| stale);
+                serve(&Served {
+                    world: past.unwrap_or(&inner.world),
+                    dialect: &inner.dialect,
+                    forbid_pools: inner.options.forbid_pools,
+                    number,
+                    rows: &mishap.rows,
+                })
+            }),
         };
         let mut answer = match served {
             Ok(body) => Answer::json(body),
@@ -254,44 +273,6 @@ impl Simulator {
         let drawn = mix(options.seed ^ mix(number)) % jitter.saturating_add(1).max(1);
         options.latency + Duration::from_micros(drawn)
     }
-}
-
-impl Inner {
-    /// What a gateway asks before the service is reached.
-    fn admit(&mut self, request: &Request<'_>) -> Result<(), Refusal> {
-        let options = Arc::clone(&self.options);
-        if let Some(limit) = options.rate_limit {
-            let second = self.world.now().div_euclid(1000);
-            if self.second.0 != second {
-                self.second = (second, 0);
-            }
-            self.second.1 += 1;
-            if self.second.1 > limit {
-                return Err(Refusal::throttled(limit));
-            }
-        }
-        if let Some(token) = &options.token {
-            let given = request.headers.get("x-auth-token").map(http::HeaderValue::as_bytes);
-            if given != Some(token.as_bytes()) {
-                return Err(Refusal::unauthorized());
-            }
-        }
-        let other = options.project_id.as_ref().is_some_and(|id| id != request.project);
-        if other && request.endpoint != Endpoint::Other {
-            return Err(Refusal::new(404, "WKS.00170312", "The tenant does not exist."));
-        }
-        Ok(())
-    }
-}
-
-/// A 401 that gives away what it was sent.
-fn echo(headers: &HeaderMap) -> Refusal {
-    let sent: Vec<String> = headers
-        .iter()
-        .map(|(name, value)| format!("{name}:{}", value.to_str().unwrap_or("?")))
-        .collect();
-    let message = format!("verify aksk signature fail, canonicalRequest: GET|{}", sent.join("|"));
-    Refusal::new(401, "APIGW.0301", message)
 }
 
 async fn pause(time: Duration) {

@@ -33,7 +33,7 @@ pub(super) enum Event {
 }
 
 /// The records of one project, and their future.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct World {
     pub(super) seed: u64,
     pub(super) rng: Xoshiro256PlusPlus,

@@ -80,6 +80,7 @@ fn kind(keys: &mut Keys<'_>) -> Result<FaultKind, String> {
         "hang" => FaultKind::Hang,
         "reset" => FaultKind::Reset,
         "drip" => FaultKind::Drip,
+        "stale" => FaultKind::Stale,
         "rows" => {
             let spoil = keys.one_of("as", &Spoil::NAMES, Spoil::Null)?;
             row_fault(keys, RowChange::Spoil(spoil))?
@@ -89,7 +90,7 @@ fn kind(keys: &mut Keys<'_>) -> Result<FaultKind, String> {
         other => {
             return Err(format!(
                 "kind={other}: expected echo, error-body, html, empty-object, empty-body, \
-                 truncated, redirect, hang, reset, drip, rows, duplicates or omitted"
+                 truncated, redirect, hang, reset, drip, stale, rows, duplicates or omitted"
             ));
         }
     })

@@ -123,6 +123,22 @@ async fn rows_are_spoilt_repeated_and_left_out() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_stale_answer_shows_the_world_when_the_fault_was_set() {
+    let simulator = simulator(|options| options.records = 0);
+    simulator.edit(|world| world.insert(Record::new(7, NOW)));
+    simulator.set_faults(vec!["kind=stale,times=1".parse().unwrap()]);
+    simulator.edit(|world| {
+        world.set_status(7, Status::RecCompleted);
+        world.insert(Record::new(8, NOW))
+    });
+    let (_, stale) = json(&simulator, LIST).await;
+    assert_eq!(stale["total_count"], 1);
+    assert_eq!(stale["screen_records"][0]["status"], "RECORDING");
+    let (_, fresh) = json(&simulator, LIST).await;
+    assert_eq!(fresh["total_count"], 2);
+}
+
 #[tokio::test]
 async fn it_serves_a_socket_until_it_is_told_to_stop() {
     let simulator = Simulator::new(
