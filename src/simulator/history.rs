@@ -45,9 +45,9 @@ impl World {
         world.window = millis(options.window).max(1);
         world.burst = options.burst;
         world.odd = options.odd_share.clamp(0.0, 1.0);
+        world.births = options.live / CHANGES_A_LIFE;
         let pending = world.tell_history(options.records);
         if options.live > 0.0 {
-            world.births = options.live / CHANGES_A_LIFE;
             for (slot, time, step) in pending {
                 world.schedule(time.max(now), Event::Step(slot, step));
             }
@@ -88,7 +88,7 @@ impl World {
             }
             morning += DAY;
         }
-        let recent = (records / 200).max(1);
+        let recent = self.recent(records);
         while starts.len() < records {
             let start = if starts.len() + recent >= records {
                 now - between(&mut self.rng, 0, (30 * MINUTE).min(window))
@@ -100,6 +100,13 @@ impl World {
             }
         }
         starts
+    }
+
+    /// How many records begin in the last half hour: as many as live change would have brought, or
+    /// it would set in only when the first births end; and always a few.
+    fn recent(&self, records: usize) -> usize {
+        let born = life::scaled(30 * 60, self.births);
+        usize::try_from(born).unwrap_or(0).min(records / 2).max(records / 200).max(1)
     }
 
     fn newborn(&mut self, start: i64) -> Record {
