@@ -1,0 +1,221 @@
+//! The configuration: read from defaults, file, environment and flags, in this order of rank, and
+//! strict: what is not understood stops the start and says what, where and what is accepted.
+//!
+//! Every error is found at once, not only the first; no error and no `Debug` shows a secret.
+//! Relative paths are relative to the working directory. Nothing else of the crate is known here:
+//! the binary hands the values down.
+
+mod keys;
+mod project;
+mod reader;
+mod show;
+mod source;
+mod units;
+
+pub use keys::{KEYS, Key};
+pub use project::{Auth, Filter, Project};
+pub use reader::{ConfigError, Problem};
+pub use source::{Flags, Sources};
+pub use units::Bytes;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use reader::Reader;
+
+/// Everything that can be configured in this version.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Section `web`.
+    pub web: Web,
+    /// Section `log`.
+    pub log: Log,
+    /// Section `poll`.
+    pub poll: Poll,
+    /// Section `api`.
+    pub api: Api,
+    /// The projects, in the order of the file.
+    pub projects: Vec<Project>,
+}
+
+/// How metrics are served.
+#[derive(Debug, Clone)]
+pub struct Web {
+    /// Where to listen.
+    pub listen_addresses: Vec<SocketAddr>,
+    /// Path of the metrics.
+    pub telemetry_path: String,
+    /// Requests beyond this many at once are answered 503.
+    pub max_concurrent_requests: usize,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// Least grave level.
+    pub level: LogLevel,
+    /// Format of a line.
+    pub format: LogFormat,
+}
+
+/// A level of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the usual names")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// A format of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the usual names")]
+pub enum LogFormat {
+    Logfmt,
+    Json,
+}
+
+/// When and what is polled.
+#[derive(Debug, Clone)]
+pub struct Poll {
+    /// What starts a poll.
+    pub mode: PollMode,
+    /// Time from poll to poll.
+    pub min_interval: Duration,
+    /// Taken off the time that a scrape grants.
+    pub timeout_offset: Duration,
+    /// Time for a scrape that grants none.
+    pub default_timeout: Duration,
+    /// Records that began within this long ago are exported.
+    pub window: Duration,
+    /// The gauges of an older snapshot are not served.
+    pub max_staleness: Duration,
+}
+
+/// What starts a poll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PollMode {
+    /// A scrape that finds one due.
+    Scrape,
+    /// Time alone.
+    Background,
+}
+
+/// How the API is asked.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// Rows of a page.
+    pub page_size: u32,
+    /// Requests under way at once, per project.
+    pub max_concurrent_requests: usize,
+    /// Requests begun within a second, per project.
+    pub max_requests_per_second: f64,
+    /// Time for one request.
+    pub request_timeout: Duration,
+    /// Attempts after the first.
+    pub max_retries: usize,
+    /// Size of an answer after decompression.
+    pub max_response_bytes: Bytes,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const MOST_PROJECTS: usize = 1000;
+
+impl Config {
+    /// Reads and checks everything.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with all problems that were found.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(sources)?;
+        reader.check_keys();
+        let config = Self {
+            web: Web::read(&mut reader),
+            log: Log::read(&mut reader),
+            poll: Poll::read(&mut reader),
+            api: Api::read(&mut reader),
+            projects: project::read_all(&mut reader, sources, MOST_PROJECTS),
+        };
+        reader.finish()?;
+        Ok(config)
+    }
+
+    /// The effective config as TOML, secrets redacted. It can be read again.
+    pub fn to_toml(&self) -> String {
+        show::to_toml(self)
+    }
+}
+
+impl Web {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            listen_addresses: reader.addresses("web.listen_addresses"),
+            telemetry_path: reader.telemetry_path("web.telemetry_path"),
+            max_concurrent_requests: reader.number("web.max_concurrent_requests", 1..=10_000),
+        }
+    }
+}
+
+impl Log {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            level: reader.choice("log.level", &LogLevel::NAMES),
+            format: reader.choice("log.format", &LogFormat::NAMES),
+        }
+    }
+}
+
+impl LogLevel {
+    /// Every level with its name; the first is what stands in for a value that is refused.
+    pub const NAMES: [(&'static str, Self); 5] = [
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+}
+
+impl LogFormat {
+    /// Every format with its name.
+    pub const NAMES: [(&'static str, Self); 2] = [("logfmt", Self::Logfmt), ("json", Self::Json)];
+}
+
+impl PollMode {
+    /// Every mode with its name.
+    pub const NAMES: [(&'static str, Self); 2] =
+        [("scrape", Self::Scrape), ("background", Self::Background)];
+}
+
+impl Poll {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            mode: reader.choice("poll.mode", &PollMode::NAMES),
+            min_interval: reader.duration("poll.min_interval", Duration::ZERO..=HOUR),
+            timeout_offset: reader.duration("poll.timeout_offset", Duration::ZERO..=MINUTE),
+            default_timeout: reader.duration("poll.default_timeout", SECOND / 10..=MINUTE * 10),
+            window: reader.duration("poll.window", MINUTE..=DAY * 180),
+            max_staleness: reader.duration("poll.max_staleness", SECOND..=DAY * 7),
+        }
+    }
+}
+
+impl Api {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            page_size: reader.number("api.page_size", 1..=1000),
+            max_concurrent_requests: reader.number("api.max_concurrent_requests", 1..=64),
+            max_requests_per_second: reader.rate("api.max_requests_per_second"),
+            request_timeout: reader.duration("api.request_timeout", SECOND / 10..=MINUTE * 5),
+            max_retries: reader.number("api.max_retries", 0..=10),
+            max_response_bytes: reader
+                .bytes("api.max_response_bytes", Bytes::kibibytes(1)..=Bytes::gibibytes(1)),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The effective config as TOML.
+
+use toml::{Table, Value};
+
+use super::units::show_duration;
+use super::{Auth, Config, Filter, LogFormat, LogLevel, PollMode, Project};
+
+/// Stands in for a secret.
+const REDACTED: &str = "<redacted>";
+
+pub(super) fn to_toml(config: &Config) -> String {
+    let mut root = Table::new();
+    let mut section = |name: &str, entries: Vec<(&str, Value)>| {
+        root.insert(name.to_owned(), Value::Table(table(entries)));
+    };
+    let web = &config.web;
+    let addresses = web.listen_addresses.iter().map(|address| address.to_string().into());
+    section(
+        "web",
+        vec![
+            ("listen_addresses", Value::Array(addresses.collect())),
+            ("telemetry_path", web.telemetry_path.clone().into()),
+            ("max_concurrent_requests", number(web.max_concurrent_requests as u64)),
+        ],
+    );
+    let log = &config.log;
+    section(
+        "log",
+        vec![
+            ("level", name_of(&LogLevel::NAMES, log.level)),
+            ("format", name_of(&LogFormat::NAMES, log.format)),
+        ],
+    );
+    let poll = &config.poll;
+    section(
+        "poll",
+        vec![
+            ("mode", name_of(&PollMode::NAMES, poll.mode)),
+            ("min_interval", show_duration(poll.min_interval).into()),
+            ("timeout_offset", show_duration(poll.timeout_offset).into()),
+            ("default_timeout", show_duration(poll.default_timeout).into()),
+            ("window", show_duration(poll.window).into()),
+            ("max_staleness", show_duration(poll.max_staleness).into()),
+        ],
+    );
+    let api = &config.api;
+    section(
+        "api",
+        vec![
+            ("page_size", number(api.page_size.into())),
+            ("max_concurrent_requests", number(api.max_concurrent_requests as u64)),
+            ("max_requests_per_second", api.max_requests_per_second.into()),
+            ("request_timeout", show_duration(api.request_timeout).into()),
+            ("max_retries", number(api.max_retries as u64)),
+            ("max_response_bytes", api.max_response_bytes.to_string().into()),
+        ],
+    );
+    let projects = config.projects.iter().map(|project| Value::Table(project_table(project)));
+    root.insert("projects".to_owned(), Value::Array(projects.collect()));
+    toml::to_string_pretty(&root).expect("tables with text keys are TOML")
+}
+
+fn project_table(project: &Project) -> Table {
+    let mut entries = vec![
+        ("name", project.name.clone().into()),
+        ("project_id", project.project_id.clone().into()),
+    ];
+    entries.extend(project.region.clone().map(|region| ("region", region.into())));
+    let auth = match &project.auth {
+        Auth::Token(_) => ("token", REDACTED.to_owned()),
+        Auth::TokenFile(path) => ("token_file", path.display().to_string()),
+    };
+    let auth = table(vec![("method", "token".into()), (auth.0, auth.1.into())]);
+    entries.extend([
+        ("endpoint", project.endpoint.as_str().trim_end_matches('/').into()),
+        ("insecure_http", project.insecure_http.into()),
+        ("pool_names", project.pool_names.into()),
+        ("auth", Value::Table(auth)),
+    ]);
+    if project.filter != Filter::default() {
+        entries.push(("filter", Value::Table(filter_table(&project.filter))));
+    }
+    table(entries)
+}
+
+fn filter_table(filter: &Filter) -> Table {
+    let texts = [
+        ("desktop_id", &filter.desktop_id),
+        ("username", &filter.username),
+        ("status", &filter.status),
+        ("type", &filter.record_type),
+    ];
+    let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?.into())));
+    let mut entries: Vec<(&str, Value)> = texts.collect();
+    if !filter.desktop_names.is_empty() {
+        entries.push(("desktop_names", filter.desktop_names.clone().into()));
+    }
+    table(entries)
+}
+
+fn table(entries: Vec<(&str, Value)>) -> Table {
+    entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn number(number: u64) -> Value {
+    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn name_of<T: PartialEq + Copy>(names: &[(&str, T)], value: T) -> Value {
+    let name = names.iter().find(|(_, known)| *known == value).map_or("", |(name, _)| name);
+    name.into()
+}

@@ -1,0 +1,126 @@
+//! The landing page: where every project stands, for the person who was woken.
+
+use std::fmt::Write;
+
+use crate::collector::Status;
+use crate::record::Timestamp;
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;\
+padding:0 1rem;color-scheme:light dark}table{border-collapse:collapse;width:100%}\
+th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #8886;vertical-align:top}\
+.bad{font-weight:bold}";
+
+/// The page.
+pub(super) fn landing(statuses: &[Status], metrics: &str, now: Timestamp) -> String {
+    let metrics = escaped(metrics);
+    let mut rows = String::new();
+    for status in statuses {
+        rows.push_str(&row(status, now));
+    }
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\">\
+         <title>Screen records exporter</title><style>{STYLE}</style></head><body>\
+         <h1>Screen records exporter</h1><p>Version {version}, revision {revision}. \
+         <a href=\"{metrics}\">Metrics</a> · <a href=\"/-/ready\">Ready</a> · \
+         <a href=\"/-/healthy\">Healthy</a></p>\
+         <table><thead><tr><th>Project</th><th>State</th><th>Records</th><th>Snapshot</th>\
+         <th>Requests of the last poll</th><th>Last error and what to do</th></tr></thead>\
+         <tbody>\n{rows}</tbody></table></body></html>\n",
+        version = env!("CARGO_PKG_VERSION"),
+        revision = env!("BUILD_REVISION"),
+    )
+}
+
+fn row(status: &Status, now: Timestamp) -> String {
+    let view = &status.view;
+    let state = match (&status.failure, &view.snapshot) {
+        (Some(_), Some(_)) if view.is_stale => "<span class=\"bad\">failing, nothing shown</span>",
+        (Some(_), Some(_)) => "<span class=\"bad\">failing, last snapshot shown</span>",
+        (Some(_), None) => "<span class=\"bad\">failing, no snapshot yet</span>",
+        (None, None) => "first sync",
+        (None, Some(_)) if view.is_stale => "idle: snapshot too old, waiting for a scrape",
+        (None, Some(_)) => "up",
+    };
+    let polling = if status.is_polling { ", polling" } else { "" };
+    let mut row = String::new();
+    let snapshot = view.snapshot.as_deref();
+    let records = snapshot.map_or_else(|| "–".to_owned(), |s| s.aggregate.records.to_string());
+    let age = snapshot.map_or_else(|| "–".to_owned(), |s| age(now, s.completed));
+    let requests = view.poll_api_requests.map_or_else(|| "–".to_owned(), |n| n.to_string());
+    let error = status.failure.as_ref().map_or_else(String::new, |failure| {
+        format!(
+            "since {}: {}<br>{}",
+            failure.since.to_rfc3339(),
+            escaped(&failure.what),
+            escaped(&failure.remedy)
+        )
+    });
+    // Writing into a string cannot fail.
+    let _ = writeln!(
+        row,
+        "<tr><td>{}</td><td>{state}{polling}</td><td>{records}</td><td>{age}</td>\
+         <td>{requests}</td><td>{error}</td></tr>",
+        escaped(&view.project)
+    );
+    row
+}
+
+fn age(now: Timestamp, then: Timestamp) -> String {
+    let seconds = (now.millis() - then.millis()).max(0) / 1000;
+    let seconds = std::time::Duration::from_secs(seconds.unsigned_abs());
+    format!("{} old", humantime::format_duration(seconds))
+}
+
+/// Text as HTML, in elements and in quoted attributes.
+fn escaped(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            c if c.is_control() && c != '\n' => html.push('\u{fffd}'),
+            c => html.push(c),
+        }
+    }
+    html
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collector::Failure;
+    use crate::exposition::{ProjectView, SyncMode};
+
+    #[test]
+    fn a_failing_project_says_why_and_nothing_of_it_becomes_markup() {
+        let status = Status {
+            view: ProjectView {
+                project: "<b>".to_owned(),
+                up: false,
+                window_seconds: 1.0,
+                snapshot: None,
+                is_stale: false,
+                mode: SyncMode::FirstSync,
+                poll_api_requests: Some(4),
+            },
+            failure: Some(Failure {
+                what: "\"<script>\" & 'x'".to_owned(),
+                remedy: "call\u{7} somebody".to_owned(),
+                since: Timestamp::from_millis(1_700_000_000_000),
+            }),
+            is_polling: true,
+        };
+        let html = landing(&[status], "/metrics", Timestamp::from_millis(1_700_000_000_000));
+        let row = html.lines().find(|line| line.starts_with("<tr><td>")).unwrap();
+        assert_eq!(
+            row,
+            "<tr><td>&lt;b&gt;</td><td><span class=\"bad\">failing, no snapshot yet</span>, \
+             polling</td><td>–</td><td>–</td><td>4</td><td>since 2023-11-14T22:13:20.000Z: \
+             &quot;&lt;script&gt;&quot; &amp; &#39;x&#39;<br>call\u{fffd} somebody</td></tr>"
+        );
+    }
+}

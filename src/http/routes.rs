@@ -1,0 +1,115 @@
+//! What is served where.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::deadline::scrape_timeout;
+use super::page;
+use crate::clock::Clock;
+use crate::collector::Collector;
+use crate::exposition::TextEncoder;
+use crate::record::Timestamp;
+
+/// How it is served. Keys of the config's sections `web` and `poll`.
+#[derive(Debug, Clone)]
+pub struct WebOptions {
+    /// Path of the metrics.
+    pub telemetry_path: String,
+    /// Requests beyond this many at once are answered 503.
+    pub max_concurrent_requests: usize,
+    /// Taken off the time that a scrape grants.
+    pub timeout_offset: Duration,
+    /// Time for a scrape that grants none.
+    pub default_timeout: Duration,
+}
+
+struct App {
+    collector: Arc<Collector>,
+    clock: Arc<dyn Clock>,
+    options: WebOptions,
+    requests: Semaphore,
+}
+
+/// The routes.
+pub fn router(collector: Arc<Collector>, clock: Arc<dyn Clock>, options: WebOptions) -> Router {
+    let requests = Semaphore::new(options.max_concurrent_requests);
+    let metrics_path = options.telemetry_path.clone();
+    let app = Arc::new(App { collector, clock, options, requests });
+    Router::new()
+        .route(&metrics_path, get(metrics))
+        .route("/", get(landing))
+        .route("/-/healthy", get(healthy))
+        .route("/-/ready", get(ready))
+        .fallback(not_found)
+        .layer(middleware::from_fn_with_state(app.clone(), count_and_limit))
+        .with_state(app)
+}
+
+/// Counts every answer by its route and refuses what is too much at once.
+async fn count_and_limit(
+    State(app): State<Arc<App>>,
+    matched: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = matched.as_ref().map_or("other", MatchedPath::as_str).to_owned();
+    let response = match app.requests.try_acquire() {
+        Ok(_permit) => next.run(request).await,
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many requests at once (web.max_concurrent_requests)\n",
+        )
+            .into_response(),
+    };
+    app.collector.instruments().answered(&path, response.status().as_u16());
+    response
+}
+
+async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let options = &app.options;
+    let timeout = scrape_timeout(&headers, options.timeout_offset, options.default_timeout);
+    let body = app.collector.scrape(Instant::now() + timeout).await;
+    let content_type = HeaderValue::from_static(TextEncoder::CONTENT_TYPE);
+    ([(header::CONTENT_TYPE, content_type)], body).into_response()
+}
+
+async fn healthy() -> &'static str {
+    "The exporter serves.\n"
+}
+
+async fn ready(State(app): State<Arc<App>>) -> String {
+    let mut text = "The exporter is ready.\n".to_owned();
+    for project in app.collector.projects() {
+        if project.view().snapshot.is_none() {
+            text.push_str(&format!("{}: no snapshot yet\n", project.name()));
+        }
+    }
+    text
+}
+
+async fn landing(State(app): State<Arc<App>>) -> Response {
+    let now = Timestamp::from_millis(app.clock.now_millis());
+    let statuses: Vec<_> = app.collector.projects().iter().map(|p| p.status()).collect();
+    let html = page::landing(&statuses, &app.options.telemetry_path, now);
+    // The page has one style sheet of its own and nothing else.
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy)),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    (headers, Html(html)).into_response()
+}
+
+async fn not_found(State(app): State<Arc<App>>) -> Response {
+    let text = format!("Not found. Look at / or {}\n", app.options.telemetry_path);
+    (StatusCode::NOT_FOUND, text).into_response()
+}

@@ -1,0 +1,231 @@
+//! The desktops, users and pools that records refer to.
+//!
+//! Every text is kept once, with its JSON spelling beside it, so that writing a row is copying.
+//! Names are unique per table: the API's filters by name find one user or one desktop.
+
+use std::fmt::Write as _;
+
+use hashbrown::HashMap;
+use rand::{Rng, RngExt};
+
+use super::record::mix;
+
+/// Names that break careless escaping, alignment, HTML and label values.
+const HOSTILE: [&str; 14] = [
+    "O\"Brien \"the quote\"",
+    "back\\slash\\",
+    "new\nline",
+    "carriage\r\ntab\t",
+    "<script>alert(1)</script>",
+    "</td><img src=x onerror=alert(1)>",
+    "用户甲",
+    "مستخدم",
+    "👩🏽‍💻 e\u{301}\u{202e}txet",
+    " leading and trailing ",
+    "{project=\"x\",status=\"y\"}",
+    "nul\u{0}and\u{7f}del\u{1b}[31m",
+    "_none",
+    "a,b;c&d=e%41+f#g?h/i",
+];
+
+/// A text and its JSON spelling.
+#[derive(Debug, Clone)]
+pub(super) struct Name {
+    pub(super) text: String,
+    pub(super) json: String,
+}
+
+impl Name {
+    fn new(text: String) -> Self {
+        let json = serde_json::to_string(&text).expect("a string is always JSON");
+        Self { text, json }
+    }
+}
+
+/// One desktop.
+#[derive(Debug, Clone)]
+pub(super) struct Desktop {
+    pub(super) id: String,
+    pub(super) name: Name,
+    pub(super) pool: Option<u32>,
+    pub(super) home_user: u32,
+}
+
+/// One desktop pool.
+#[derive(Debug, Clone)]
+pub(super) struct Pool {
+    pub(super) id: String,
+    pub(super) name: Name,
+}
+
+/// Everybody and everything that records refer to by number.
+#[derive(Debug, Clone, Default)]
+pub struct Cast {
+    seed: u64,
+    desktops: Vec<Desktop>,
+    users: Vec<Name>,
+    pools: Vec<Pool>,
+    users_by_name: HashMap<String, u32>,
+}
+
+impl Cast {
+    /// A cast of the given sizes; at least one desktop and one user. One desktop in five is in no
+    /// pool. With `hostile`, every second name is one of the hostile ones.
+    pub(super) fn new(seed: u64, desktops: u32, users: u32, pools: u32, hostile: bool) -> Self {
+        let mut cast = Self { seed, ..Self::default() };
+        for number in 0..users.max(1) {
+            cast.user(&called("user", number, hostile));
+        }
+        for number in 0..pools {
+            cast.pool(&called("pool", number, hostile));
+        }
+        for number in 0..desktops.max(1) {
+            let pool = (pools > 0 && number % 5 != 4).then(|| number % pools);
+            cast.desktop(&called("desktop", number, hostile), pool);
+        }
+        cast
+    }
+
+    /// The number of the user of this name, who is added if there is none yet.
+    pub fn user(&mut self, name: &str) -> u32 {
+        if let Some(&number) = self.users_by_name.get(name) {
+            return number;
+        }
+        let number = count(&self.users);
+        self.users.push(Name::new(name.to_owned()));
+        self.users_by_name.insert(name.to_owned(), number);
+        number
+    }
+
+    /// Adds a pool and returns its number.
+    pub fn pool(&mut self, name: &str) -> u32 {
+        let number = count(&self.pools);
+        let id = uuid(mix(self.seed ^ 0x0070_6f6f_6c00), u64::from(number));
+        self.pools.push(Pool { id, name: Name::new(name.to_owned()) });
+        number
+    }
+
+    /// Adds a desktop of a pool and returns its number.
+    pub fn desktop(&mut self, name: &str, pool: Option<u32>) -> u32 {
+        let number = count(&self.desktops);
+        let id = uuid(mix(self.seed ^ 0x6465_736b), u64::from(number));
+        let users = count(&self.users).max(1);
+        self.desktops.push(Desktop {
+            id,
+            name: Name::new(name.to_owned()),
+            pool,
+            home_user: number % users,
+        });
+        number
+    }
+
+    /// The id of a pool, as rows show it.
+    pub fn pool_id(&self, pool: u32) -> &str {
+        self.pools.get(pool as usize).map_or("", |pool| &pool.id)
+    }
+
+    /// The name of a user, as rows show it.
+    pub fn user_name(&self, user: u32) -> &str {
+        self.users.get(user as usize).map_or("", |user| &user.text)
+    }
+
+    /// The id of a desktop, as rows show it.
+    pub fn desktop_id(&self, desktop: u32) -> &str {
+        self.desktops.get(desktop as usize).map_or("", |desktop| &desktop.id)
+    }
+
+    /// The name of a desktop, as rows show it.
+    pub fn desktop_name(&self, desktop: u32) -> &str {
+        self.desktops.get(desktop as usize).map_or("", |desktop| &desktop.name.text)
+    }
+
+    pub(super) fn pools(&self) -> &[Pool] {
+        &self.pools
+    }
+
+    pub(super) fn desktops(&self) -> &[Desktop] {
+        &self.desktops
+    }
+
+    pub(super) fn user_json(&self, user: u32) -> Option<&str> {
+        self.users.get(user as usize).map(|user| user.json.as_str())
+    }
+
+    pub(super) fn find_user(&self, name: &str) -> Option<u32> {
+        self.users_by_name.get(name).copied()
+    }
+
+    /// A desktop, with its pool and, mostly, the user it belongs to.
+    pub(super) fn draw(&self, rng: &mut impl Rng) -> (u32, Option<u32>, u32) {
+        let number = rng.random_range(0..self.desktops.len());
+        let desktop = &self.desktops[number];
+        let user = if rng.random_bool(0.7) {
+            desktop.home_user
+        } else {
+            u32::try_from(rng.random_range(0..self.users.len())).unwrap_or(0)
+        };
+        (u32::try_from(number).unwrap_or(0), desktop.pool, user)
+    }
+}
+
+fn called(what: &str, number: u32, hostile: bool) -> String {
+    if !hostile || number % 2 == 1 {
+        return format!("{what}-{number:04}");
+    }
+    let half = number as usize / 2;
+    let text = HOSTILE[half % HOSTILE.len()];
+    match half / HOSTILE.len() {
+        0 => text.to_owned(),
+        round => format!("{text}{round}"),
+    }
+}
+
+/// The number of the next of them; options and tests stay far below 2^32.
+fn count<T>(table: &[T]) -> u32 {
+    u32::try_from(table.len()).unwrap_or(u32::MAX)
+}
+
+fn uuid(seed: u64, number: u64) -> String {
+    let (a, b) = (mix(seed ^ number), mix(seed.wrapping_add(mix(number))));
+    let mut text = String::with_capacity(36);
+    write!(
+        text,
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        a >> 32,
+        (a >> 16) & 0xffff,
+        a & 0xffff,
+        b >> 48,
+        b & 0xffff_ffff_ffff
+    )
+    .expect("writing to a String cannot fail");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_names_are_unique_and_survive_json() {
+        let cast = Cast::new(1, 100, 100, 3, true);
+        assert_eq!(cast.users.len(), 100);
+        for user in &cast.users {
+            assert_eq!(serde_json::from_str::<String>(&user.json).unwrap(), user.text);
+        }
+        assert!(cast.find_user("<script>alert(1)</script>").is_some());
+    }
+
+    #[test]
+    fn one_desktop_in_five_is_in_no_pool() {
+        let cast = Cast::new(1, 100, 1, 4, false);
+        assert_eq!(cast.desktops.iter().filter(|d| d.pool.is_none()).count(), 20);
+        assert!(Cast::new(1, 10, 1, 0, false).desktops.iter().all(|d| d.pool.is_none()));
+    }
+
+    #[test]
+    fn ids_look_like_uuids() {
+        let cast = Cast::new(7, 2, 1, 1, false);
+        assert_eq!(cast.desktop_id(0).len(), 36);
+        assert_ne!(cast.desktop_id(0), cast.desktop_id(1));
+    }
+}

@@ -1,0 +1,236 @@
+//! What can be made to go wrong, and when.
+//!
+//! A fault has a kind and a moment: a probability, a number of requests to leave alone first, a
+//! number of requests to hit, an endpoint. It is written `key=value,key=value`. Of several faults
+//! that hit one request, the first one that replaces the answer wins; those that spoil rows add up.
+
+mod syntax;
+
+use std::fmt;
+
+use rand::{Rng, RngExt};
+
+use super::{
+    record::{high, low, mix},
+    refusal::{Refusal, Shape},
+    render::Spoil,
+};
+
+/// One of the simulated endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Endpoint {
+    /// The list of records.
+    Records,
+    /// One record.
+    Record,
+    /// The list of desktop pools.
+    Pools,
+    /// Anything else.
+    Other,
+}
+
+impl Endpoint {
+    /// Its name in faults and counts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Records => "records",
+            Self::Record => "record",
+            Self::Pools => "pools",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FaultKind {
+    /// An error status with a body of some shape (`status=503[,shape=nested][,retry-after=2]`).
+    Status {
+        /// The HTTP status.
+        status: u16,
+        /// The shape of the body.
+        shape: Shape,
+        /// Seconds in a `Retry-After` header.
+        retry_after: Option<u64>,
+    },
+    /// 401 whose message repeats the request's headers, as the gateway is known to do.
+    Echo,
+    /// 200 with an error body.
+    ErrorBody,
+    /// 200 with a page of HTML.
+    Html,
+    /// 200 with `{}`.
+    EmptyObject,
+    /// 200 with nothing.
+    EmptyBody,
+    /// 200 with the first half of the body.
+    Truncated,
+    /// 302 to another host.
+    Redirect,
+    /// No answer, ever.
+    Hang,
+    /// The connection breaks in the middle of the body.
+    Reset,
+    /// The body arrives in small pieces, ten a second.
+    Drip,
+    /// The answer is that of the world at the moment when the faults were set, as from a replica
+    /// that lags behind.
+    Stale,
+    /// A share of the rows is wrong: always the same records.
+    Rows(RowFault),
+}
+
+/// What goes wrong with rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RowFault {
+    what: RowChange,
+    share: f64,
+    seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum RowChange {
+    Spoil(Spoil),
+    Duplicate,
+    Omit,
+}
+
+impl RowFault {
+    /// How often a record's row is written, and how it is spoilt.
+    pub(super) fn on(faults: &[Self], id: u128) -> (usize, Option<Spoil>) {
+        let (mut copies, mut spoil) = (1, None);
+        for fault in faults.iter().filter(|fault| fault.hits(id)) {
+            match fault.what {
+                RowChange::Spoil(how) => spoil = spoil.or(Some(how)),
+                RowChange::Duplicate => copies *= 2,
+                RowChange::Omit => copies = 0,
+            }
+        }
+        (copies, spoil)
+    }
+
+    fn hits(&self, id: u128) -> bool {
+        let draw = mix(high(id) ^ mix(low(id) ^ self.seed)) >> 11;
+        (draw as f64 / (1_u64 << 53) as f64) < self.share
+    }
+}
+
+/// A fault and when it strikes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fault {
+    /// What goes wrong.
+    pub kind: FaultKind,
+    /// With what probability.
+    pub rate: f64,
+    /// How many requests are left alone first.
+    pub after: u64,
+    /// How many requests it hits at most.
+    pub times: Option<u64>,
+    /// Where; everywhere by default.
+    pub endpoint: Option<Endpoint>,
+    text: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The faults in force and how far each has come.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    faults: Vec<(Fault, u64, u64)>,
+}
+
+/// What goes wrong with one request.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Mishap {
+    pub(super) answer: Option<FaultKind>,
+    pub(super) rows: Vec<RowFault>,
+}
+
+impl Faults {
+    pub(super) fn new(faults: Vec<Fault>) -> Self {
+        Self { faults: faults.into_iter().map(|fault| (fault, 0, 0)).collect() }
+    }
+
+    /// Whether a copy of the world will be needed.
+    pub(super) fn need_past(&self) -> bool {
+        self.faults.iter().any(|(fault, ..)| fault.kind == FaultKind::Stale)
+    }
+
+    pub(super) fn texts(&self) -> Vec<String> {
+        self.faults.iter().map(|(fault, ..)| fault.to_string()).collect()
+    }
+
+    /// Decides about the next request of an endpoint.
+    pub(super) fn strike(&mut self, endpoint: Endpoint, rng: &mut impl Rng) -> Mishap {
+        let mut mishap = Mishap::default();
+        for (fault, seen, hits) in &mut self.faults {
+            if fault.endpoint.is_some_and(|other| other != endpoint) {
+                continue;
+            }
+            *seen += 1;
+            let due = *seen > fault.after && fault.times.is_none_or(|times| *hits < times);
+            if !due || !rng.random_bool(fault.rate) {
+                continue;
+            }
+            match &fault.kind {
+                FaultKind::Rows(rows) => mishap.rows.push(*rows),
+                _ if mishap.answer.is_some() => continue,
+                kind => mishap.answer = Some(kind.clone()),
+            }
+            *hits += 1;
+        }
+        mishap
+    }
+}
+
+impl FaultKind {
+    /// The error that a fault puts in place of the answer.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Status { status, shape, retry_after } => {
+                let mut refusal = Refusal::of_status(*status);
+                refusal.shape = *shape;
+                refusal.retry_after = *retry_after;
+                Some(refusal)
+            }
+            Self::ErrorBody => Some(Refusal::new(200, "WKS.00010109", "Busy.")),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+
+    use super::*;
+
+    fn hits(text: &str, requests: usize) -> Vec<usize> {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+        let mut faults = Faults::new(vec![text.parse().unwrap()]);
+        let strike = |_: &usize| faults.strike(Endpoint::Records, &mut rng).answer.is_some();
+        (1..=requests).filter(strike).collect()
+    }
+
+    #[test]
+    fn a_fault_strikes_when_it_is_told_to() {
+        assert_eq!(hits("kind=html,after=3,times=2", 10), [4, 5]);
+        assert_eq!(hits("status=503,times=1,endpoint=pools", 10), [0_usize; 0]);
+        let some = hits("status=503,rate=0.05", 2000).len();
+        assert!((60..150).contains(&some), "{some}");
+    }
+
+    #[test]
+    fn a_share_of_the_rows_is_hit_and_always_the_same() {
+        let fault: Fault = "kind=rows,as=no-id,share=0.1".parse().unwrap();
+        let FaultKind::Rows(rows) = fault.kind else { panic!("{fault:?}") };
+        let ids = |n: u64| super::super::record::mixed_id(1, n);
+        let hit: Vec<_> = (0..10_000).filter(|n| rows.hits(ids(*n))).collect();
+        assert!((900..1100).contains(&hit.len()), "{}", hit.len());
+        assert!(hit.iter().all(|n| RowFault::on(&[rows], ids(*n)) == (1, Some(Spoil::NoId))));
+    }
+}

@@ -1,0 +1,216 @@
+//! The history that a world begins with, and the births that go on from there.
+//!
+//! Starts are spread over the window, denser in working hours, with a share in the last half hour
+//! so that something is always in flight. Every record gets the life that it would have had.
+
+use chrono::{DateTime, Datelike, Timelike, Weekday};
+use rand::RngExt;
+
+use super::{
+    cast::Cast,
+    life::{self, Pace, Step, between},
+    options::Options,
+    record::{Kind, Record, Status},
+    world::{Event, World},
+};
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+/// Older records are settled from the beginning.
+const SETTLED_AFTER: i64 = 2 * HOUR;
+/// One birth in this many becomes visible long after its start.
+const LATE_ONE_IN: u32 = 60;
+/// One birth in this many comes with the deletion of another record.
+const DELETE_ONE_IN: u32 = 50;
+/// Appearing, stopping, the two ends of the upload: what a birth brings.
+const CHANGES_A_LIFE: f64 = 4.0;
+
+impl World {
+    /// The world that the options describe, at `now`.
+    pub fn new(options: &Options, now: i64) -> Self {
+        let cast = Cast::new(
+            options.seed,
+            options.desktops,
+            options.users,
+            options.pools,
+            options.hostile_names,
+        );
+        let pace = Pace {
+            recording: millis(options.recording_length),
+            upload: millis(options.upload_time).max(1),
+            failures: options.failure_share,
+        };
+        let mut world = Self::empty(options.seed, now, cast, pace);
+        world.window = millis(options.window).max(1);
+        world.burst = options.burst;
+        world.odd = options.odd_share.clamp(0.0, 1.0);
+        world.births = options.live / CHANGES_A_LIFE;
+        let pending = world.tell_history(options.records);
+        if options.live > 0.0 {
+            for (slot, time, step) in pending {
+                world.schedule(time.max(now), Event::Step(slot, step));
+            }
+            world.next_birth = now as f64;
+            world.schedule_birth();
+            if world.burst > 0 {
+                world.schedule((now - now.rem_euclid(DAY)) + 9 * HOUR, Event::Burst);
+            }
+        }
+        world
+    }
+
+    /// Fills the world; the steps that are still to come are returned.
+    fn tell_history(&mut self, records: usize) -> Vec<(u32, i64, Step)> {
+        let mut starts = self.draw_starts(records);
+        starts.sort_unstable();
+        let mut history = Vec::with_capacity(starts.len());
+        let mut pending = Vec::new();
+        for (slot, start) in (0_u32..).zip(starts) {
+            let mut record = self.newborn(start);
+            if let Some((time, step)) = self.live_until_now(&mut record) {
+                pending.push((slot, time, step));
+            }
+            history.push(record);
+        }
+        self.begin_with(history);
+        pending
+    }
+
+    fn draw_starts(&mut self, records: usize) -> Vec<i64> {
+        let (now, window) = (self.now(), self.window);
+        let mut starts = Vec::with_capacity(records);
+        let mut morning = (now - window) - (now - window).rem_euclid(DAY) + 9 * HOUR;
+        while morning <= now && self.burst > 0 {
+            if morning > now - window {
+                let room = records.saturating_sub(starts.len()).min(self.burst as usize);
+                starts.extend(std::iter::repeat_n(morning, room));
+            }
+            morning += DAY;
+        }
+        let recent = self.recent(records);
+        while starts.len() < records {
+            let start = if starts.len() + recent >= records {
+                now - between(&mut self.rng, 0, (30 * MINUTE).min(window))
+            } else {
+                now - between(&mut self.rng, 0, window)
+            };
+            if self.rng.random_bool(density(start)) || starts.len() + recent >= records {
+                starts.push(start);
+            }
+        }
+        starts
+    }
+
+    /// How many records begin in the last half hour: as many as live change would have brought, or
+    /// it would set in only when the first births end; and always a few.
+    fn recent(&self, records: usize) -> usize {
+        let born = life::scaled(30 * 60, self.births);
+        usize::try_from(born).unwrap_or(0).min(records / 2).max(records / 200).max(1)
+    }
+
+    fn newborn(&mut self, start: i64) -> Record {
+        let (desktop, pool, user) = self.draw_cast();
+        let mut record = Record::new(self.fresh_id(), start);
+        record.desktop = desktop;
+        record.pool = pool;
+        record.user = Some(user);
+        record.kind = match self.rng.random_range(0..100) {
+            0..55 => Kind::Full,
+            55..80 => Kind::Interval,
+            80..90 => Kind::Operation,
+            _ => Kind::Session,
+        };
+        if self.odd > 0.0 && self.rng.random_bool(self.odd) {
+            match self.rng.random_range(0..3) {
+                0 => record.user = None,
+                1 => record.kind = Kind::Missing,
+                _ => record.kind = Kind::Unknown,
+            }
+        }
+        record
+    }
+
+    /// Lets a record that began in the past live up to now. Returns the step that comes next.
+    fn live_until_now(&mut self, record: &mut Record) -> Option<(i64, Step)> {
+        let now = self.now();
+        let must_settle = record.start < now - SETTLED_AFTER;
+        while let Some((time, step)) = life::next(record, self.pace, &mut self.rng) {
+            if time > now && !(must_settle && record.status.in_flight()) {
+                return Some((time, step));
+            }
+            let moment = time.min(now);
+            life::take(record, step, moment, self.pace, &mut self.rng);
+        }
+        if self.odd > 0.0 && must_settle && self.rng.random_bool(self.odd) {
+            let unknown = self.rng.random_bool(0.5);
+            record.status = if unknown { Status::Unknown } else { Status::Missing };
+        }
+        None
+    }
+
+    pub(super) fn birth(&mut self) {
+        let mut start = self.now();
+        let late = self.rng.random_ratio(1, LATE_ONE_IN);
+        if late {
+            let longest = self.window.min(2 * DAY);
+            let shortest = (5 * MINUTE).min(longest);
+            // Even in the logarithm: minutes are as likely as days.
+            let (low, high) = ((shortest as f64).ln(), (longest as f64).ln());
+            let lag = (low + self.rng.random::<f64>() * (high - low)).exp();
+            start -= life::scaled(1, lag);
+        }
+        let mut record = self.newborn(start);
+        let next = if late {
+            self.live_until_now(&mut record)
+        } else {
+            life::next(&record, self.pace, &mut self.rng)
+        };
+        let slot = self.add(record);
+        if let (Some(slot), Some((time, step))) = (slot, next) {
+            self.schedule(time, Event::Step(slot, step));
+        }
+        if self.rng.random_ratio(1, DELETE_ONE_IN) {
+            let time = self.now() + between(&mut self.rng, 0, 10 * MINUTE);
+            self.schedule(time, Event::Delete);
+        }
+        self.schedule_birth();
+    }
+
+    pub(super) fn burst(&mut self) {
+        let now = self.now();
+        if now.rem_euclid(DAY) == 9 * HOUR {
+            for _ in 0..self.burst {
+                let record = self.newborn(now);
+                if let Some(slot) = self.add(record) {
+                    self.schedule_next(slot);
+                }
+            }
+        }
+        let morning = now - now.rem_euclid(DAY) + 9 * HOUR;
+        let next = if morning > now { morning } else { morning + DAY };
+        self.schedule(next, Event::Burst);
+    }
+
+    fn schedule_birth(&mut self) {
+        let gap = -(1.0 - self.rng.random::<f64>()).ln() / self.births;
+        self.next_birth += gap * 1000.0;
+        let time = life::scaled(1, self.next_birth);
+        self.schedule(time, Event::Birth);
+    }
+}
+
+/// How likely a recording starts at this moment, compared with the middle of a working day.
+fn density(start: i64) -> f64 {
+    let Some(time) = DateTime::from_timestamp_millis(start) else { return 1.0 };
+    let weekend = matches!(time.weekday(), Weekday::Sat | Weekday::Sun);
+    match (weekend, time.hour()) {
+        (false, 8..18) => 1.0,
+        (false, _) => 0.15,
+        (true, _) => 0.2,
+    }
+}
+
+fn millis(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

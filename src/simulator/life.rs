@@ -1,0 +1,160 @@
+//! What happens to a record next, and when.
+//!
+//! `RECORDING` becomes `REC_COMPLETED` or `REC_FAILED`, then `UPLOADING`, then `UPLOAD_COMPLETED`
+//! or `UPLOAD_FAILED`; half of the failed uploads are tried again. No document gives the
+//! transitions, the delays or the shares: these are read off the status names and the example
+//! response, whose uploads ended 6 and 64 minutes after the recording.
+
+use rand::{Rng, RngExt};
+
+use super::record::{Record, Status};
+
+/// The paces and shares of a life. Times in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// How long a recording lasts unless it stops early.
+    pub(super) recording: i64,
+    /// How long an upload takes on average.
+    pub(super) upload: i64,
+    /// The share of recordings, and of uploads, that fail.
+    pub(super) failures: f64,
+}
+
+/// The status that comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Step {
+    /// The recording ends.
+    Stop,
+    /// The upload begins.
+    Upload,
+    /// The upload ends.
+    Finish,
+    /// A failed upload is tried again.
+    Retry,
+}
+
+impl Step {
+    /// The status that a record must be in for this step.
+    pub(super) fn from(self) -> Status {
+        match self {
+            Self::Stop => Status::Recording,
+            Self::Upload => Status::RecCompleted,
+            Self::Finish => Status::Uploading,
+            Self::Retry => Status::UploadFailed,
+        }
+    }
+}
+
+/// The next step in the life of a record that has just entered its status, and its time.
+pub(super) fn next(record: &Record, pace: Pace, rng: &mut impl Rng) -> Option<(i64, Step)> {
+    match record.status {
+        Status::Recording => {
+            let whole = rng.random_bool(0.8);
+            let lasts = if whole { pace.recording } else { between(rng, 1, pace.recording) };
+            Some((record.start + lasts.max(1), Step::Stop))
+        }
+        Status::RecCompleted => {
+            let delay = between(rng, pace.upload / 50, pace.upload / 2);
+            Some((record.update + delay.max(1), Step::Upload))
+        }
+        Status::Uploading => {
+            // Exponential around the mean, as queues are; ten means at most, so that everything
+            // older than a couple of hours is settled.
+            let means = -(1.0 - rng.random::<f64>()).ln();
+            let takes = scaled(pace.upload, means.clamp(0.05, 10.0));
+            Some((record.update + takes.max(1), Step::Finish))
+        }
+        Status::UploadFailed if rng.random_bool(0.5) => {
+            let delay = between(rng, pace.upload, pace.upload * 10);
+            Some((record.update + delay.max(1), Step::Retry))
+        }
+        _ => None,
+    }
+}
+
+/// Takes a step at `now`.
+pub(super) fn take(record: &mut Record, step: Step, now: i64, pace: Pace, rng: &mut impl Rng) {
+    let failed = rng.random_bool(pace.failures.clamp(0.0, 1.0));
+    let size = size_of(now - record.start, rng);
+    let status = match (step, failed) {
+        (Step::Stop, true) => Status::RecFailed,
+        (Step::Stop, false) => Status::RecCompleted,
+        (Step::Upload | Step::Retry, _) => Status::Uploading,
+        (Step::Finish, true) => Status::UploadFailed,
+        (Step::Finish, false) => Status::UploadCompleted,
+    };
+    record.enter(status, now, size);
+    if status == Status::RecFailed {
+        // Some failures leave an end and a broken file, some leave nothing.
+        if rng.random_bool(0.5) {
+            record.end = Some(now);
+        }
+        if record.end.is_some() && rng.random_bool(0.5) {
+            let seconds = (now - record.start).max(0) / 1000;
+            record.duration = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
+            record.size = Some(if rng.random_bool(0.5) { 0 } else { size / 10 });
+        }
+    }
+}
+
+/// Bytes of a recording of this length: 0.3 to 4 Mbit/s, one in three hundred twenty times that,
+/// so that sizes beyond 2^31 occur.
+fn size_of(millis: i64, rng: &mut impl Rng) -> i64 {
+    let bytes_a_second = between(rng, 40_000, 500_000);
+    let burst = if rng.random_ratio(1, 300) { 20 } else { 1 };
+    (millis.max(0) / 1000).saturating_mul(bytes_a_second * burst) + between(rng, 500, 5_000)
+}
+
+/// A number from `low` to `high`, both included; `low` when they are the wrong way round.
+pub(super) fn between(rng: &mut impl Rng, low: i64, high: i64) -> i64 {
+    rng.random_range(low..=high.max(low))
+}
+
+/// `value` times `factor`, rounded down.
+#[expect(clippy::cast_possible_truncation, reason = "delays are far below 2^53 milliseconds")]
+pub(super) fn scaled(value: i64, factor: f64) -> i64 {
+    (value as f64 * factor) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+
+    use super::*;
+
+    const PACE: Pace = Pace { recording: 600_000, upload: 360_000, failures: 0.02 };
+
+    fn live(seed: u64) -> Vec<Status> {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let mut record = Record::new(1, 0);
+        let mut path = vec![record.status];
+        let mut last = 0;
+        while let Some((time, step)) = next(&record, PACE, &mut rng) {
+            assert!(time > last, "time moves on");
+            assert_eq!(step.from(), record.status);
+            take(&mut record, step, time, PACE, &mut rng);
+            assert_eq!(record.update, time);
+            last = time;
+            path.push(record.status);
+        }
+        assert!(!record.status.in_flight());
+        path
+    }
+
+    #[test]
+    fn every_life_ends_settled_and_a_few_fail() {
+        let lives: Vec<_> = (0..5000).map(live).collect();
+        let ended = |status| lives.iter().filter(|path| path.last() == Some(&status)).count();
+        assert!((50..200).contains(&ended(Status::RecFailed)));
+        assert!((20..120).contains(&ended(Status::UploadFailed)));
+        let retried = lives.iter().filter(|path| path.len() > 4).count();
+        assert!((20..120).contains(&retried), "{retried}");
+    }
+
+    #[test]
+    fn some_files_are_larger_than_2_gib() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
+        let large = (0..100_000).filter(|_| size_of(600_000, &mut rng) > 1 << 31).count();
+        assert!(large > 50, "{large}");
+    }
+}

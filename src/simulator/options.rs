@@ -1,0 +1,157 @@
+//! What the simulated service is told when it starts. Each field's comment is its `--help`.
+
+use std::{net::SocketAddr, time::Duration};
+
+use clap::{Args, FromArgMatches as _};
+
+use super::{dialect::Dialect, faults::Fault};
+
+/// The settings of a simulator.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct Options {
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10048")]
+    pub listen: SocketAddr,
+    /// Number of records to begin with
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub records: usize,
+    /// Seed: the same seed and options give the same history
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Changes a second from now on: new recordings and the life that follows; 0: nothing changes
+    #[arg(long, value_name = "CHANGES_PER_SECOND", default_value_t = 0.0, value_parser = rate)]
+    pub live: f64,
+    /// How far back the records that it begins with are spread
+    #[arg(long, value_name = "DURATION", default_value = "15d",
+          value_parser = humantime::parse_duration)]
+    pub window: Duration,
+    /// Number of desktops; one in five is in no pool
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub desktops: u32,
+    /// Number of users
+    #[arg(long, value_name = "N", default_value_t = 150)]
+    pub users: u32,
+    /// Number of desktop pools
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub pools: u32,
+    /// Give users, desktops and pools names with quotes, newlines, HTML, Unicode
+    #[arg(long)]
+    pub hostile_names: bool,
+    /// How long a recording lasts
+    #[arg(long, value_name = "DURATION", default_value = "10m",
+          value_parser = humantime::parse_duration)]
+    pub recording_length: Duration,
+    /// How long an upload takes on average
+    #[arg(long, value_name = "DURATION", default_value = "6m",
+          value_parser = humantime::parse_duration)]
+    pub upload_time: Duration,
+    /// Share of recordings, and of uploads, that fail
+    #[arg(long, value_name = "SHARE", default_value_t = 0.015, value_parser = share)]
+    pub failure_share: f64,
+    /// Share of records with an undocumented status or type, or without one, or without a user
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    pub odd_share: f64,
+    /// Number of recordings that begin at exactly 09:00:00 each day
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub burst: u32,
+    /// Time that every answer takes
+    #[arg(long, value_name = "DURATION", default_value = "0s",
+          value_parser = humantime::parse_duration)]
+    pub latency: Duration,
+    /// Time that an answer takes longer at most
+    #[arg(long, value_name = "DURATION", default_value = "0s",
+          value_parser = humantime::parse_duration)]
+    pub latency_jitter: Duration,
+    /// Token that X-Auth-Token must carry; without it nothing is checked
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// The only project that exists; without it every project shows the same records
+    #[arg(long, value_name = "ID")]
+    pub project_id: Option<String>,
+    /// Requests a second that are answered; the others get 429
+    #[arg(long, value_name = "N")]
+    pub rate_limit: Option<u32>,
+    /// Answer 403 to the list of desktop pools
+    #[arg(long)]
+    pub forbid_pools: bool,
+    /// A fault, such as `status=503,rate=0.05`, `kind=html,after=3,times=1`,
+    /// `kind=rows,as=no-id,share=0.01`; repeatable
+    #[arg(long = "fault", value_name = "FAULT")]
+    pub faults: Vec<Fault>,
+    /// How it reads its own documents
+    #[command(flatten)]
+    pub dialect: Dialect,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let command = Self::augment_args(clap::Command::new("simulate"));
+        command
+            .try_get_matches_from(["simulate"])
+            .and_then(|matches| Self::from_arg_matches(&matches))
+            .expect("every option has a default or may be left out")
+    }
+}
+
+impl Default for Dialect {
+    fn default() -> Self {
+        Options::default().dialect
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate >= 0.0 => Ok(rate),
+        _ => Err("expected a number, 0 or more".to_owned()),
+    }
+}
+
+/// A number from 0 to 1.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("expected a number from 0 to 1".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Options, clap::Error> {
+        let command = Options::augment_args(clap::Command::new("simulate").no_binary_name(true));
+        Options::from_arg_matches(&command.try_get_matches_from(arguments)?)
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_help() {
+        let options = Options::default();
+        assert_eq!((options.records, options.window.as_secs()), (10_000, 15 * 86_400));
+        assert_eq!(options.listen.to_string(), "127.0.0.1:10048");
+        assert_eq!(options, parse(&[]).unwrap());
+    }
+
+    #[test]
+    fn dialects_and_faults_are_flags() {
+        let options = parse(&[
+            "--limit-max",
+            "100",
+            "--limit-over=clamp",
+            "--vocabulary=lower-case",
+            "--fault",
+            "status=503,rate=0.05",
+            "--fault",
+            "kind=html,after=3,times=1",
+        ])
+        .unwrap();
+        assert_eq!(options.dialect.limit_max, 100);
+        assert_eq!(options.faults.len(), 2);
+    }
+
+    #[test]
+    fn shares_and_rates_out_of_range_are_refused() {
+        assert!(parse(&["--failure-share", "1.5"]).is_err());
+        assert!(parse(&["--live=-1"]).is_err());
+        assert!(parse(&["--live=inf"]).is_err());
+    }
+}

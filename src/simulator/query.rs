@@ -1,0 +1,230 @@
+//! The parameters of a listing, read as the documents say or refused with a 400.
+//!
+//! Empty values count as absent (the SDK sends them), unknown parameters are ignored, of a repeated
+//! one the first counts.
+
+use super::{
+    dialect::{DefaultOrder, Dialect, Obeyed, OverLimit, StatusFilter},
+    record::{Kind, Status},
+    refusal::Refusal,
+    times,
+};
+
+/// Without a `start_time`, records of the last 15 days are listed.
+const DEFAULT_SPAN: i64 = 15 * 24 * 3_600_000;
+/// More desktop names than this are refused.
+const MAX_DESKTOP_NAMES: usize = 100;
+
+/// The order of the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Asc,
+    Desc,
+    Shuffled,
+}
+
+/// A listing that was understood. Times are milliseconds since the epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Query {
+    pub(super) limit: usize,
+    pub(super) offset: usize,
+    pub(super) desktop_id: Option<String>,
+    pub(super) desktop_names: Vec<String>,
+    pub(super) username: Option<String>,
+    pub(super) status: Option<Status>,
+    pub(super) kind: Option<Kind>,
+    pub(super) from: Option<i64>,
+    pub(super) to: Option<i64>,
+    pub(super) order: Order,
+}
+
+/// Reads the query string of a listing at `now`.
+pub(super) fn read(query: &str, dialect: &Dialect, now: i64) -> Result<Query, Refusal> {
+    let pairs: Vec<(String, String)> =
+        url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let value = |name: &str| {
+        let pair = pairs.iter().find(|(other, _)| other == name);
+        pair.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    };
+    let moment = |name: &str| match value(name) {
+        None => Ok(None),
+        Some(text) => times::read_parameter(text)
+            .map(Some)
+            .ok_or_else(|| Refusal::parameter(name, "expected yyyy-MM-dd HH:mm:ss")),
+    };
+    let names = value("desktop_names").unwrap_or_default();
+    let desktop_names: Vec<String> =
+        names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    if desktop_names.len() > MAX_DESKTOP_NAMES {
+        return Err(Refusal::parameter("desktop_names", "at most 100 names"));
+    }
+    let kind = match value("type") {
+        None => None,
+        Some(code) => Some(Kind::from_code(code).ok_or_else(|| {
+            Refusal::parameter("type", "expected FULL, INTERVAL, OPERATION or SESSION")
+        })?),
+    };
+    Ok(Query {
+        limit: limit(value("limit"), dialect)?,
+        offset: number("offset", value("offset"))?.unwrap_or(0),
+        desktop_id: value("desktop_id").map(str::to_owned),
+        desktop_names,
+        username: value("username").map(str::to_owned),
+        status: status(value("status"), dialect)?,
+        kind,
+        from: Some(moment("start_time")?.unwrap_or(now - DEFAULT_SPAN)),
+        to: moment("end_time")?,
+        order: order(value("sort_field"), value("sort_type"), dialect)?,
+    })
+}
+
+/// Reads `limit` and `offset` of the list of pools: 0 to 1000, 1000 by default.
+pub(super) fn read_page(query: &str) -> Result<(usize, usize), Refusal> {
+    let pairs: Vec<(String, String)> =
+        url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let value = |name: &str| {
+        let pair = pairs.iter().find(|(other, _)| other == name);
+        pair.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    };
+    let limit = number("limit", value("limit"))?.unwrap_or(1000);
+    if limit > 1000 {
+        return Err(Refusal::parameter("limit", "expected 0 to 1000"));
+    }
+    Ok((limit, number("offset", value("offset"))?.unwrap_or(0)))
+}
+
+fn number(name: &str, text: Option<&str>) -> Result<Option<usize>, Refusal> {
+    let Some(text) = text else { return Ok(None) };
+    let number = text.parse::<u32>().ok().filter(|number| i32::try_from(*number).is_ok());
+    match number {
+        Some(number) => Ok(Some(number as usize)),
+        None => Err(Refusal::parameter(name, "expected 0 to 2147483647")),
+    }
+}
+
+fn limit(text: Option<&str>, dialect: &Dialect) -> Result<usize, Refusal> {
+    let asked = number("limit", text)?.unwrap_or(dialect.limit_default);
+    let max = dialect.limit_max;
+    match dialect.limit_over {
+        OverLimit::Refuse if asked > max && text.is_some() => {
+            Err(Refusal::parameter("limit", &format!("expected 0 to {max}")))
+        }
+        _ => Ok(asked.min(max)),
+    }
+}
+
+fn status(text: Option<&str>, dialect: &Dialect) -> Result<Option<Status>, Refusal> {
+    let Some(text) = text else { return Ok(None) };
+    let known = Status::from_code(text);
+    let failed = matches!(known, Some(Status::RecFailed | Status::UploadFailed));
+    match dialect.status_filter {
+        StatusFilter::Ignored => Ok(None),
+        StatusFilter::Documented if known.is_some() && !failed => Ok(known),
+        StatusFilter::All if known.is_some() => Ok(known),
+        _ => Err(Refusal::parameter("status", "not one of the accepted values")),
+    }
+}
+
+fn order(
+    field: Option<&str>,
+    direction: Option<&str>,
+    dialect: &Dialect,
+) -> Result<Order, Refusal> {
+    if field.is_some_and(|field| field != "start_time") {
+        return Err(Refusal::parameter("sort_field", "expected start_time"));
+    }
+    let asked = match direction {
+        None => None,
+        Some("asc") => Some(Order::Asc),
+        Some("desc") => Some(Order::Desc),
+        Some(_) => return Err(Refusal::parameter("sort_type", "expected asc or desc")),
+    };
+    let unsorted = match dialect.default_order {
+        DefaultOrder::Asc => Order::Asc,
+        DefaultOrder::Desc => Order::Desc,
+        DefaultOrder::Shuffled => Order::Shuffled,
+    };
+    // "This parameter is used together with sort_field": alone, neither does anything.
+    match (dialect.sort, field, asked) {
+        (Obeyed::Honoured, Some(_), Some(asked)) => Ok(asked),
+        _ => Ok(unsorted),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(query: &str) -> Result<Query, Refusal> {
+        read(query, &Dialect::default(), 0)
+    }
+
+    #[test]
+    fn the_requests_of_the_sdk_are_understood() {
+        let query = parse(
+            "desktop_id=7f1ac068-0000&desktop_names=pc-1%2Cpc%202%2C%E6%A1%8C%E9%9D%A2\
+             &end_time=2024-03-13%2012%3A02%3A01&limit=100&offset=0&sort_field=start_time\
+             &sort_type=asc&start_time=2024-03-12%2012%3A02%3A01&status=UPLOADING&type=FULL\
+             &username=%E7%94%A8%E6%88%B7%E7%94%B2",
+        )
+        .unwrap();
+        assert_eq!(query.desktop_names, ["pc-1", "pc 2", "桌面"]);
+        assert_eq!(query.username.as_deref(), Some("用户甲"));
+        assert_eq!((query.from, query.to), (Some(1_710_244_921_000), Some(1_710_331_321_000)));
+        assert_eq!((query.status, query.kind), (Some(Status::Uploading), Some(Kind::Full)));
+        assert_eq!((query.limit, query.order), (100, Order::Asc));
+        let empty = parse("limit=0&offset=0&username=&status=").unwrap();
+        assert_eq!((empty.limit, empty.username, empty.status), (0, None, None));
+    }
+
+    #[test]
+    fn bad_values_are_refused_with_a_400() {
+        for query in [
+            "limit=1001",
+            "limit=-1",
+            "limit=ten",
+            "offset=-1",
+            "offset=2147483648",
+            "status=UPLOAD_FAILED",
+            "status=uploading",
+            "type=USER_OPERATION",
+            "start_time=2024-03-12T12:02:01Z",
+            "end_time=1710244921",
+            "sort_field=update_time&sort_type=asc",
+            "sort_field=start_time&sort_type=ASC",
+        ] {
+            let refusal = parse(query).expect_err(query);
+            assert_eq!((refusal.status, refusal.code), (400, "WKS.0001"), "{query}");
+        }
+        let names = vec!["a"; 101].join(",");
+        assert!(parse(&format!("desktop_names={names}")).is_err());
+    }
+
+    #[test]
+    fn without_a_start_the_last_15_days_are_listed() {
+        let now = 20 * 86_400_000;
+        let query = read("", &Dialect::default(), now).unwrap();
+        assert_eq!((query.from, query.to), (Some(5 * 86_400_000), None));
+        assert_eq!((query.limit, query.order), (100, Order::Desc));
+    }
+
+    #[test]
+    fn a_limit_is_clamped_where_the_dialect_says_so() {
+        let dialect =
+            Dialect { limit_max: 100, limit_over: OverLimit::Clamp, ..Dialect::default() };
+        assert_eq!(read("limit=1000", &dialect, 0).unwrap().limit, 100);
+        let strict = Dialect { limit_over: OverLimit::Refuse, ..dialect };
+        assert_eq!(read("limit=101", &strict, 0).unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn the_status_filter_follows_its_dialect() {
+        let with = |status_filter| Dialect { status_filter, ..Dialect::default() };
+        let failed = "status=UPLOAD_FAILED";
+        let all = read(failed, &with(StatusFilter::All), 0).unwrap();
+        assert_eq!(all.status, Some(Status::UploadFailed));
+        assert_eq!(read(failed, &with(StatusFilter::Ignored), 0).unwrap().status, None);
+        assert!(read("status=RECORDING", &with(StatusFilter::Refused), 0).is_err());
+        assert!(read("status=ARCHIVED", &with(StatusFilter::All), 0).is_err());
+    }
+}

@@ -1,0 +1,232 @@
+//! One recording as the simulated service keeps it: numbers and references, no text.
+//!
+//! Names, hashes and file names are derived from the id and from the [`super::cast::Cast`] when a
+//! row is written, so that a million records fit in well under 200 MB.
+
+/// The `status` of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Status {
+    /// Being recorded; nothing is known of its file yet.
+    Recording,
+    /// Recorded, waits for its upload.
+    RecCompleted,
+    /// The recording itself failed.
+    RecFailed,
+    /// On its way to the bucket.
+    Uploading,
+    /// In the bucket.
+    UploadCompleted,
+    /// The upload failed; some are tried again later.
+    UploadFailed,
+    /// `ARCHIVED`: a value that no document names.
+    Unknown,
+    /// The row has no status.
+    Missing,
+}
+
+impl Status {
+    /// Every status, in the order of their numbers.
+    pub const ALL: [Self; 8] = [
+        Self::Recording,
+        Self::RecCompleted,
+        Self::RecFailed,
+        Self::Uploading,
+        Self::UploadCompleted,
+        Self::UploadFailed,
+        Self::Unknown,
+        Self::Missing,
+    ];
+
+    /// The documented constant; `_none` where the row has none.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Recording => "RECORDING",
+            Self::RecCompleted => "REC_COMPLETED",
+            Self::RecFailed => "REC_FAILED",
+            Self::Uploading => "UPLOADING",
+            Self::UploadCompleted => "UPLOAD_COMPLETED",
+            Self::UploadFailed => "UPLOAD_FAILED",
+            Self::Unknown => "ARCHIVED",
+            Self::Missing => "_none",
+        }
+    }
+
+    /// Whether the record will change by itself.
+    pub fn in_flight(self) -> bool {
+        matches!(self, Self::Recording | Self::RecCompleted | Self::Uploading)
+    }
+
+    /// Whether there is a video file to name.
+    pub(super) fn has_file(self) -> bool {
+        !matches!(self, Self::Recording | Self::RecFailed)
+    }
+
+    /// The status that a documented constant names.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL[..6].iter().copied().find(|status| status.code() == code)
+    }
+}
+
+/// The `type` of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Kind {
+    /// Continuous.
+    Full,
+    /// Interval-based.
+    Interval,
+    /// Triggered by an operation of the user.
+    Operation,
+    /// As long as the session lasts.
+    Session,
+    /// `AUDIO`: a value that no document names.
+    Unknown,
+    /// The row has no type.
+    Missing,
+}
+
+impl Kind {
+    /// Every type, in the order of their numbers.
+    pub const ALL: [Self; 6] =
+        [Self::Full, Self::Interval, Self::Operation, Self::Session, Self::Unknown, Self::Missing];
+
+    /// The documented constant; `_none` where the row has none.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Full => "FULL",
+            Self::Interval => "INTERVAL",
+            Self::Operation => "OPERATION",
+            Self::Session => "SESSION",
+            Self::Unknown => "AUDIO",
+            Self::Missing => "_none",
+        }
+    }
+
+    /// The type that a documented constant names.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL[..4].iter().copied().find(|kind| kind.code() == code)
+    }
+}
+
+/// One recording. Times are milliseconds since the Unix epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Shown as 32 hex digits.
+    pub id: u128,
+    /// `start_time`.
+    pub start: i64,
+    /// `end_time`; absent while it lasts, and for some failures.
+    pub end: Option<i64>,
+    /// `update_time`.
+    pub update: i64,
+    /// `size` in bytes.
+    pub size: Option<i64>,
+    /// `duration` in seconds.
+    pub duration: Option<u32>,
+    /// Which desktop of the cast.
+    pub desktop: u32,
+    /// Which user of the cast.
+    pub user: Option<u32>,
+    /// Which pool of the cast.
+    pub pool: Option<u32>,
+    /// `status`.
+    pub status: Status,
+    /// `type`.
+    pub kind: Kind,
+}
+
+impl Record {
+    /// A record that began at `start` and still lasts: FULL, first desktop, first user, no pool.
+    pub fn new(id: u128, start: i64) -> Self {
+        Self {
+            id,
+            start,
+            end: None,
+            update: start,
+            size: None,
+            duration: None,
+            desktop: 0,
+            user: Some(0),
+            pool: None,
+            status: Status::Recording,
+            kind: Kind::Full,
+        }
+    }
+
+    /// Puts it into `status` at `now`, filling what the service knows from then on.
+    pub(super) fn enter(&mut self, status: Status, now: i64, size: i64) {
+        self.status = status;
+        self.update = now;
+        if matches!(status, Status::Recording | Status::RecFailed) {
+            return;
+        }
+        if self.end.is_none() {
+            self.end = Some(now);
+        }
+        if self.size.is_none() {
+            self.size = Some(size);
+        }
+        if self.duration.is_none() {
+            let seconds = (self.end.unwrap_or(now) - self.start).max(0) / 1000;
+            self.duration = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
+        }
+    }
+}
+
+/// A well-mixed number out of `value`: the finaliser of `SplitMix64`.
+pub(super) fn mix(value: u64) -> u64 {
+    let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// The upper half of an id.
+pub(super) fn high(id: u128) -> u64 {
+    u64::try_from(id >> 64).unwrap_or_default()
+}
+
+/// The lower half of an id.
+pub(super) fn low(id: u128) -> u64 {
+    u64::try_from(id & u128::from(u64::MAX)).unwrap_or_default()
+}
+
+/// A well-mixed id out of a seed and a running number.
+pub(super) fn mixed_id(seed: u64, number: u64) -> u128 {
+    let high = mix(seed ^ mix(number));
+    let low = mix(high ^ number);
+    (u128::from(high) << 64) | u128::from(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_documented_code_names_its_status_and_type() {
+        for status in &Status::ALL[..6] {
+            assert_eq!(Status::from_code(status.code()), Some(*status));
+        }
+        for kind in &Kind::ALL[..4] {
+            assert_eq!(Kind::from_code(kind.code()), Some(*kind));
+        }
+        assert_eq!(Status::from_code("ARCHIVED"), None);
+        assert_eq!(Kind::from_code("_none"), None);
+    }
+
+    #[test]
+    fn a_record_gets_its_end_size_and_duration_when_it_is_complete() {
+        let mut record = Record::new(1, 1_000);
+        record.enter(Status::RecCompleted, 61_500, 7);
+        assert_eq!((record.end, record.size, record.duration), (Some(61_500), Some(7), Some(60)));
+        record.enter(Status::Uploading, 70_000, 8);
+        assert_eq!((record.end, record.size, record.update), (Some(61_500), Some(7), 70_000));
+    }
+
+    #[test]
+    fn ids_of_a_seed_differ() {
+        let ids: std::collections::HashSet<u128> = (0..10_000).map(|n| mixed_id(1, n)).collect();
+        assert_eq!(ids.len(), 10_000);
+    }
+}

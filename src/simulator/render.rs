@@ -1,0 +1,279 @@
+//! Writes rows and pages as JSON, straight into bytes.
+//!
+//! All 21 fields of `ScreenRecordDetail`. Texts that no record keeps (policy, bucket, file names,
+//! hashes) are derived from the id, the same each time.
+
+use super::{
+    dialect::{Dialect, Nothing, TotalCount},
+    faults::RowFault,
+    record::{Kind, Record, Status, high, low, mix},
+    times::integer,
+    words,
+    world::World,
+};
+
+const POLICIES: u64 = 3;
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// How the wrong is done to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spoil {
+    /// `null` in place of the row
+    Null,
+    /// A string in place of the row
+    Text,
+    /// The row has no `id`
+    NoId,
+    /// The row has no `start_time`
+    NoStart,
+    /// `start_time` is `yesterday`
+    BadStart,
+    /// Strings where numbers belong and numbers where strings belong
+    WrongTypes,
+    /// `size` is -1
+    NegativeSize,
+}
+
+impl Spoil {
+    /// Every way with its name.
+    pub(super) const NAMES: [(&'static str, Self); 7] = [
+        ("null", Self::Null),
+        ("text", Self::Text),
+        ("no-id", Self::NoId),
+        ("no-start", Self::NoStart),
+        ("bad-start", Self::BadStart),
+        ("wrong-types", Self::WrongTypes),
+        ("negative-size", Self::NegativeSize),
+    ];
+}
+
+/// Writes a page: the rows of `slots`, and `matches` as the dialect counts them.
+pub(super) fn page(
+    world: &World,
+    dialect: &Dialect,
+    slots: &[u32],
+    matches: usize,
+    faults: &[RowFault],
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64 + slots.len() * 800);
+    out.push(b'{');
+    let matches = i64::try_from(matches).unwrap_or(i64::MAX);
+    let total = match dialect.total_count {
+        TotalCount::Right => Some(matches),
+        TotalCount::Off => Some(matches.saturating_add(7)),
+        TotalCount::Page => i64::try_from(slots.len()).ok(),
+        TotalCount::Negative => Some(-1),
+        TotalCount::Missing | TotalCount::Null => None,
+    };
+    match total {
+        Some(total) => {
+            out.extend_from_slice(b"\"total_count\":");
+            integer(&mut out, total);
+            out.push(b',');
+        }
+        None if dialect.total_count == TotalCount::Null => {
+            out.extend_from_slice(b"\"total_count\":null,");
+        }
+        None => {}
+    }
+    out.extend_from_slice(b"\"screen_records\":[");
+    let mut first = true;
+    for &slot in slots {
+        let record = world.at(slot);
+        let (copies, spoil) = RowFault::on(faults, record.id);
+        for _ in 0..copies {
+            if !std::mem::take(&mut first) {
+                out.push(b',');
+            }
+            row(&mut out, world, dialect, record, spoil);
+        }
+    }
+    out.extend_from_slice(b"]}");
+    out
+}
+
+/// Writes one record.
+pub(super) fn row(
+    out: &mut Vec<u8>,
+    world: &World,
+    dialect: &Dialect,
+    record: &Record,
+    spoil: Option<Spoil>,
+) {
+    match spoil {
+        Some(Spoil::Null) => return out.extend_from_slice(b"null"),
+        Some(Spoil::Text) => return out.extend_from_slice(b"\"row\""),
+        _ => {}
+    }
+    out.push(b'{');
+    let mut row = Row { out, dialect, spoil, first: true };
+    row.who(world, record);
+    row.what(record);
+    row.files(world, record);
+    row.when(record);
+    out.push(b'}');
+}
+
+struct Row<'a> {
+    out: &'a mut Vec<u8>,
+    dialect: &'a Dialect,
+    spoil: Option<Spoil>,
+    first: bool,
+}
+
+impl Row<'_> {
+    fn who(&mut self, world: &World, record: &Record) {
+        let cast = world.cast();
+        let wrong = self.spoil == Some(Spoil::WrongTypes);
+        if self.spoil != Some(Spoil::NoId) {
+            self.quoted("id", true, |out| hex(out, &[high(record.id), low(record.id)]));
+        }
+        let desktop = cast.desktops().get(record.desktop as usize);
+        self.quoted("desktop_id", desktop.is_some(), |out| {
+            out.extend_from_slice(cast.desktop_id(record.desktop).as_bytes());
+        });
+        let name = desktop.map(|desktop| desktop.name.json.as_str());
+        self.json("desktop_name", if wrong { Some("17") } else { name });
+        match record.pool {
+            Some(pool) => self.text("desktop_pool_id", cast.pool_id(pool)),
+            None => self.nothing("desktop_pool_id", self.dialect.missing_pool, false),
+        }
+        let user = record.user.and_then(|user| cast.user_json(user));
+        self.json("username", if wrong { Some("[1,2]") } else { user });
+    }
+
+    fn what(&mut self, record: &Record) {
+        let wrong = self.spoil == Some(Spoil::WrongTypes);
+        match record.status {
+            Status::Missing => self.nothing("status", self.dialect.missing, false),
+            status => self.text("status", words::status(self.dialect.vocabulary, status)),
+        }
+        match record.kind {
+            Kind::Missing => self.nothing("type", self.dialect.missing, false),
+            kind => self.text("type", words::kind(self.dialect.vocabulary, kind)),
+        }
+        if wrong {
+            self.json("size", Some("\"12 MB\""));
+            self.json("duration", Some("{\"seconds\":600}"));
+            return;
+        }
+        let negative = self.spoil == Some(Spoil::NegativeSize);
+        self.number("size", if negative { Some(-1) } else { record.size });
+        self.number("duration", record.duration.map(i64::from));
+    }
+
+    fn files(&mut self, world: &World, record: &Record) {
+        let number = mix(high(record.id));
+        let desktop = world.cast().desktop_id(record.desktop).as_bytes();
+        let policy = mix(world.seed ^ (u64::from(record.desktop) % POLICIES));
+        self.quoted("policy_id", true, |out| hex(out, &[policy, mix(policy)]));
+        self.text("upload_type", "AUTO");
+        self.text("site_type", if record.desktop % 7 == 6 { "IES" } else { "CENTER" });
+        let present = record.status.has_file();
+        // Key events are recorded for some desktops only.
+        let events = present && record.desktop.is_multiple_of(3);
+        let file = |out: &mut Vec<u8>, what: &[u8], ending: &[u8]| {
+            for part in [what, desktop, b"_"] {
+                out.extend_from_slice(part);
+            }
+            hex(out, &[number]);
+            out.extend_from_slice(ending);
+        };
+        let sha = |n: u64| [n, mix(n), mix(n ^ 1), mix(n ^ 2)];
+        self.quoted("obs_bucket", present, |out| out.extend_from_slice(b"wks-screen-records"));
+        self.quoted("file_directory", present, |out| {
+            out.extend_from_slice(b"records/");
+            integer(out, record.start.div_euclid(86_400_000));
+            out.push(b'/');
+            out.extend_from_slice(desktop);
+        });
+        self.quoted("video_filename", present, |out| file(out, b"video_", b".mp4"));
+        self.quoted("video_file_sha256", present, |out| hex(out, &sha(number)));
+        self.quoted("event_filename", events, |out| file(out, b"event_", b".json"));
+        self.quoted("event_file_sha256", events, |out| hex(out, &sha(!number)));
+    }
+
+    fn when(&mut self, record: &Record) {
+        match self.spoil {
+            Some(Spoil::NoStart) => {}
+            Some(Spoil::BadStart) => self.json("start_time", Some("\"yesterday\"")),
+            _ => self.time("start_time", Some(record.start)),
+        }
+        self.time("end_time", record.end);
+        if self.spoil == Some(Spoil::WrongTypes) {
+            self.json("update_time", Some("true"));
+        } else {
+            self.time("update_time", Some(record.update));
+        }
+    }
+
+    fn name(&mut self, name: &str) {
+        if !std::mem::take(&mut self.first) {
+            self.out.push(b',');
+        }
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+    }
+
+    /// A text that needs no escaping.
+    fn text(&mut self, name: &str, text: &str) {
+        self.name(name);
+        self.out.push(b'"');
+        self.out.extend_from_slice(text.as_bytes());
+        self.out.push(b'"');
+    }
+
+    /// A text that `write` writes and that needs no escaping.
+    fn quoted(&mut self, name: &str, present: bool, write: impl FnOnce(&mut Vec<u8>)) {
+        if !present {
+            return self.nothing(name, self.dialect.missing, false);
+        }
+        self.name(name);
+        self.out.push(b'"');
+        write(self.out);
+        self.out.push(b'"');
+    }
+
+    fn json(&mut self, name: &str, json: Option<&str>) {
+        let Some(json) = json else { return self.nothing(name, self.dialect.missing, false) };
+        self.name(name);
+        self.out.extend_from_slice(json.as_bytes());
+    }
+
+    fn number(&mut self, name: &str, number: Option<i64>) {
+        let Some(number) = number else { return self.nothing(name, self.dialect.missing, true) };
+        self.name(name);
+        integer(self.out, number);
+    }
+
+    fn time(&mut self, name: &str, millis: Option<i64>) {
+        let Some(millis) = millis else { return self.nothing(name, self.dialect.missing, false) };
+        self.name(name);
+        self.dialect.times.write(self.out, millis);
+    }
+
+    fn nothing(&mut self, name: &str, nothing: Nothing, number: bool) {
+        if nothing == Nothing::Absent {
+            return;
+        }
+        self.name(name);
+        self.out.extend_from_slice(match (nothing, number) {
+            (Nothing::Empty, true) => b"0",
+            (Nothing::Empty, false) => b"\"\"",
+            _ => b"null",
+        });
+    }
+}
+
+/// Writes 16 hex digits for each number.
+fn hex(out: &mut Vec<u8>, numbers: &[u64]) {
+    for number in numbers {
+        let mut digits = [0; 16];
+        for (place, byte) in number.to_be_bytes().iter().enumerate() {
+            digits[place * 2] = HEX[usize::from(byte >> 4)];
+            digits[place * 2 + 1] = HEX[usize::from(byte & 0xf)];
+        }
+        out.extend_from_slice(&digits);
+    }
+}

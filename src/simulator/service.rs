@@ -1,0 +1,282 @@
+//! The endpoints: what a request means, in the order in which a gateway and a service look at it.
+//!
+//! Faults, then the rate limit, the token and the project, then the parameters. Half of the latency
+//! passes before the world is looked at, half after: what arrives may be out of date already.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, RawQuery, State},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use http::{HeaderMap, StatusCode, Uri};
+
+use super::{
+    Simulator,
+    answer::{Answer, Transport},
+    dialect::Dialect,
+    faults::{Endpoint, Fault, FaultKind, RowFault},
+    gateway::echo,
+    query,
+    record::mix,
+    refusal::Refusal,
+    render, select, times,
+    world::World,
+};
+
+const HELP: &str = "\
+Simulated Workspace screen-records API
+
+GET  /v2/{project_id}/screen-records               the list of records
+GET  /v2/{project_id}/screen-records/{record_id}   one record
+GET  /v2/{project_id}/desktop-pools                the list of desktop pools
+GET  /simulator/truth?from=TIME                    what is true now, as JSON; TIME is ISO 8601 or
+                                                   milliseconds since 1970
+GET  /simulator/requests                           requests counted by endpoint and outcome
+POST /simulator/faults                             a JSON array of faults to set; [] for none
+GET  /                                             this page
+";
+
+pub(super) fn router(simulator: Simulator) -> Router {
+    Router::new()
+        .route("/", get(|| async { HELP }))
+        .route("/v2/{project_id}/screen-records", get(records))
+        .route("/v2/{project_id}/screen-records/{record_id}", get(record))
+        .route("/v2/{project_id}/desktop-pools", get(pools))
+        .route("/simulator/truth", get(truth))
+        .route("/simulator/requests", get(requests))
+        .route("/simulator/faults", post(set_faults).get(faults))
+        .fallback(unknown)
+        .method_not_allowed_fallback(not_allowed)
+        .with_state(simulator)
+}
+
+/// One request on its way.
+pub(super) struct Request<'r> {
+    pub(super) endpoint: Endpoint,
+    pub(super) project: &'r str,
+    pub(super) uri: &'r Uri,
+    pub(super) headers: &'r HeaderMap,
+}
+
+/// What an admitted request is served from.
+struct Served<'w> {
+    world: &'w World,
+    dialect: &'w Dialect,
+    forbid_pools: bool,
+    number: u64,
+    rows: &'w [RowFault],
+}
+
+async fn records(
+    State(simulator): State<Simulator>,
+    Path(project): Path<String>,
+    RawQuery(raw): RawQuery,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let request =
+        Request { endpoint: Endpoint::Records, project: &project, uri: &uri, headers: &headers };
+    simulator
+        .answer(&request, |served| {
+            let Served { world, dialect, .. } = *served;
+            let query = query::read(raw.as_deref().unwrap_or_default(), dialect, world.now())?;
+            let selection = select::select(world, &query, dialect);
+            let slots = selection.page(&query, dialect.ties, mix(world.seed ^ served.number));
+            Ok(render::page(world, dialect, &slots, selection.len(), served.rows))
+        })
+        .await
+}
+
+async fn record(
+    State(simulator): State<Simulator>,
+    Path((project, id)): Path<(String, String)>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let request =
+        Request { endpoint: Endpoint::Record, project: &project, uri: &uri, headers: &headers };
+    simulator
+        .answer(&request, |served| {
+            let known = (id.len() == 32).then(|| u128::from_str_radix(&id, 16).ok()).flatten();
+            let record = known.and_then(|id| served.world.record(id));
+            let record = record.ok_or_else(|| Refusal::of_status(404))?;
+            let mut out = Vec::new();
+            let (_, spoil) = RowFault::on(served.rows, record.id);
+            render::row(&mut out, served.world, served.dialect, record, spoil);
+            Ok(out)
+        })
+        .await
+}
+
+async fn pools(
+    State(simulator): State<Simulator>,
+    Path(project): Path<String>,
+    RawQuery(raw): RawQuery,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let request =
+        Request { endpoint: Endpoint::Pools, project: &project, uri: &uri, headers: &headers };
+    simulator
+        .answer(&request, |served| {
+            if served.forbid_pools {
+                return Err(Refusal::of_status(403));
+            }
+            let (limit, offset) = query::read_page(raw.as_deref().unwrap_or_default())?;
+            let cast = served.world.cast();
+            let rows: Vec<_> = (0_u32..)
+                .zip(cast.pools())
+                .skip(offset)
+                .take(limit)
+                .map(|(number, pool)| {
+                    let desktops =
+                        cast.desktops().iter().filter(|desktop| desktop.pool == Some(number));
+                    serde_json::json!({
+                        "id": pool.id,
+                        "name": pool.name.text,
+                        "type": if number % 2 == 0 { "DYNAMIC" } else { "STATIC" },
+                        "desktop_count": desktops.count(),
+                        "status": "STEADY",
+                    })
+                })
+                .collect();
+            let page = serde_json::json!(
+                {"desktop_pools": rows, "total_count": cast.pools().len()});
+            Ok(page.to_string().into_bytes())
+        })
+        .await
+}
+
+async fn unknown(State(simulator): State<Simulator>, uri: Uri, headers: HeaderMap) -> Response {
+    let message = "The API does not exist or has not been published in the environment";
+    let refusal = Refusal::new(404, "APIGW.0101", message);
+    refuse(&simulator, &uri, &headers, refusal).await
+}
+
+async fn not_allowed(State(simulator): State<Simulator>, uri: Uri, headers: HeaderMap) -> Response {
+    refuse(&simulator, &uri, &headers, Refusal::of_status(405)).await
+}
+
+async fn refuse(
+    simulator: &Simulator,
+    uri: &Uri,
+    headers: &HeaderMap,
+    refusal: Refusal,
+) -> Response {
+    let request = Request { endpoint: Endpoint::Other, project: "", uri, headers };
+    simulator.answer(&request, |_| Err(refusal)).await
+}
+
+#[derive(serde::Deserialize)]
+struct Since {
+    from: Option<String>,
+}
+
+async fn truth(State(simulator): State<Simulator>, Query(since): Query<Since>) -> Response {
+    let from = match since.from.as_deref().map(times::read_any) {
+        None => i64::MIN,
+        Some(Some(from)) => from,
+        Some(None) => {
+            let message = "from: expected ISO 8601 or milliseconds since 1970\n";
+            return (StatusCode::BAD_REQUEST, message).into_response();
+        }
+    };
+    Json(simulator.truth(from)).into_response()
+}
+
+async fn requests(State(simulator): State<Simulator>) -> Response {
+    Json(simulator.requests()).into_response()
+}
+
+async fn faults(State(simulator): State<Simulator>) -> Response {
+    Json(simulator.lock().faults.texts()).into_response()
+}
+
+async fn set_faults(
+    State(simulator): State<Simulator>,
+    Json(texts): Json<Vec<String>>,
+) -> Response {
+    let parsed: Result<Vec<Fault>, String> = texts.iter().map(|text| text.parse()).collect();
+    match parsed {
+        Ok(parsed) => simulator.set_faults(parsed),
+        Err(why) => return (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
+    }
+    faults(State(simulator)).await
+}
+
+impl Simulator {
+    async fn answer(
+        &self,
+        request: &Request<'_>,
+        serve: impl FnOnce(&Served<'_>) -> Result<Vec<u8>, Refusal>,
+    ) -> Response {
+        let number = self.shared.number.fetch_add(1, Ordering::Relaxed);
+        let id = format!("{:016x}{:016x}", mix(number), mix(mix(number)));
+        let latency = self.latency(number);
+        pause(latency / 2).await;
+        let answer = self.look(request, number, &id, serve);
+        pause(latency.saturating_sub(latency / 2)).await;
+        if answer.transport == Transport::Hang {
+            std::future::pending::<()>().await;
+        }
+        answer.into_response(&id, &times::http_date(self.shared.clock.now_millis()))
+    }
+
+    /// The moment at which the request is understood.
+    fn look(
+        &self,
+        request: &Request<'_>,
+        number: u64,
+        id: &str,
+        serve: impl FnOnce(&Served<'_>) -> Result<Vec<u8>, Refusal>,
+    ) -> Answer {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        inner.world.advance(self.shared.clock.now_millis());
+        let mishap = inner.faults.strike(request.endpoint, &mut inner.chance);
+        let refusal = match &mishap.answer {
+            Some(FaultKind::Echo) => Some(echo(request.headers)),
+            Some(fault) => fault.refusal(),
+            None => None,
+        };
+        let served = match refusal {
+            Some(refusal) => Err(refusal),
+            None => inner.admit(request).and_then(|()| {
+                let stale = mishap.answer == Some(FaultKind::Stale);
+                let past = inner.past.as_ref().filter(|_| stale);
+                serve(&Served {
+                    world: past.unwrap_or(&inner.world),
+                    dialect: &inner.dialect,
+                    forbid_pools: inner.options.forbid_pools,
+                    number,
+                    rows: &mishap.rows,
+                })
+            }),
+        };
+        let mut answer = match served {
+            Ok(body) => Answer::json(body),
+            Err(refusal) => Answer::refused(&refusal, id),
+        };
+        if let Some(fault) = &mishap.answer {
+            answer = answer.damaged(fault);
+        }
+        inner.note(request.endpoint, answer.outcome(), request.uri);
+        answer
+    }
+
+    fn latency(&self, number: u64) -> Duration {
+        let options = &self.shared.options;
+        let jitter = u64::try_from(options.latency_jitter.as_micros()).unwrap_or(u64::MAX);
+        let drawn = mix(options.seed ^ mix(number)) % jitter.saturating_add(1).max(1);
+        options.latency + Duration::from_micros(drawn)
+    }
+}
+
+async fn pause(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}

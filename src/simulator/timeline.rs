@@ -1,0 +1,139 @@
+//! Records in the order of their starts, with the place of each known.
+//!
+//! A list of sorted chunks: finding a place walks the chunks' lengths (about a thousand for a
+//! million records), inserting moves at most one chunk. It holds keys only, 16 bytes a record.
+
+/// A record's start and the slot it is kept in.
+pub(super) type Entry = (i64, u32);
+
+/// A chunk is split when it grows beyond this.
+const CHUNK: usize = 1024;
+
+/// A sorted multiset of entries.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Timeline {
+    chunks: Vec<Vec<Entry>>,
+    len: usize,
+}
+
+impl Timeline {
+    /// Takes entries that are sorted already.
+    pub(super) fn from_sorted(entries: &[Entry]) -> Self {
+        debug_assert!(entries.is_sorted(), "the caller promised sorted entries");
+        let chunks = entries.chunks(CHUNK * 3 / 4).map(<[Entry]>::to_vec).collect();
+        Self { chunks, len: entries.len() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn insert(&mut self, entry: Entry) {
+        self.len += 1;
+        let index = self.chunk_of(entry).min(self.chunks.len().saturating_sub(1));
+        let Some(chunk) = self.chunks.get_mut(index) else {
+            self.chunks.push(vec![entry]);
+            return;
+        };
+        let place = chunk.partition_point(|other| *other < entry);
+        chunk.insert(place, entry);
+        if chunk.len() > CHUNK {
+            // A chunk that only grows at its end is left full: history is written in order.
+            let at = if place + 1 == chunk.len() { CHUNK } else { CHUNK / 2 };
+            let rest = chunk.split_off(at);
+            self.chunks.insert(index + 1, rest);
+        }
+    }
+
+    /// Removes an entry; false if it is not there.
+    pub(super) fn remove(&mut self, entry: Entry) -> bool {
+        let index = self.chunk_of(entry);
+        let Some(chunk) = self.chunks.get_mut(index) else { return false };
+        let Ok(place) = chunk.binary_search(&entry) else { return false };
+        chunk.remove(place);
+        if chunk.is_empty() {
+            self.chunks.remove(index);
+        }
+        self.len -= 1;
+        true
+    }
+
+    /// How many entries start before `start`.
+    pub(super) fn rank(&self, start: i64) -> usize {
+        let entry = (start, 0);
+        let index = self.chunk_of(entry);
+        let before: usize = self.chunks[..index].iter().map(Vec::len).sum();
+        let inside =
+            self.chunks.get(index).map_or(0, |chunk| chunk.partition_point(|other| *other < entry));
+        before + inside
+    }
+
+    /// The entries from a place on, ascending.
+    pub(super) fn iter_from(&self, place: usize) -> impl Iterator<Item = Entry> + '_ {
+        let mut skip = place;
+        let mut index = 0;
+        while let Some(chunk) = self.chunks.get(index)
+            && skip >= chunk.len()
+        {
+            skip -= chunk.len();
+            index += 1;
+        }
+        let first = self.chunks.get(index).map_or(&[][..], |chunk| &chunk[skip..]);
+        let rest = self.chunks.get(index + 1..).unwrap_or_default();
+        first.iter().chain(rest.iter().flatten()).copied()
+    }
+
+    /// The entry at a place.
+    pub(super) fn get(&self, place: usize) -> Option<Entry> {
+        self.iter_from(place).next()
+    }
+
+    /// The first chunk that ends at or after `entry`; the number of chunks if none does.
+    fn chunk_of(&self, entry: Entry) -> usize {
+        self.chunks.partition_point(|chunk| chunk.last().is_some_and(|last| *last < entry))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+
+    use super::*;
+
+    #[test]
+    fn it_behaves_like_a_sorted_set() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
+        let mut model: BTreeSet<Entry> = (0..3000).map(|n| (i64::from(n / 7), n)).collect();
+        let mut timeline = Timeline::from_sorted(&model.iter().copied().collect::<Vec<_>>());
+        for step in 0..20_000_u32 {
+            let entry = (rng.random_range(0..500), rng.random_range(0..4000));
+            if rng.random_bool(0.5) {
+                if model.insert(entry) {
+                    timeline.insert(entry);
+                }
+            } else {
+                assert_eq!(timeline.remove(entry), model.remove(&entry));
+            }
+            if step % 500 == 0 {
+                let start = rng.random_range(-1..502);
+                assert_eq!(timeline.rank(start), model.range(..(start, 0)).count());
+                assert_eq!(timeline.len(), model.len());
+                let place = rng.random_range(0..=model.len());
+                assert!(timeline.iter_from(place).eq(model.iter().skip(place).copied()));
+                assert_eq!(timeline.get(place), model.iter().nth(place).copied());
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_one_answers_too() {
+        let mut timeline = Timeline::default();
+        assert_eq!((timeline.rank(5), timeline.len(), timeline.get(0)), (0, 0, None));
+        assert!(!timeline.remove((1, 1)));
+        timeline.insert((1, 1));
+        assert!(timeline.remove((1, 1)));
+        assert_eq!(timeline.iter_from(0).count(), 0);
+    }
+}

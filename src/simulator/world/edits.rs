@@ -1,0 +1,82 @@
+//! Changes that tests make by hand: one record comes, changes, hides or goes.
+//!
+//! Every edit counts in the ledger as if it had happened by itself. What was planned for a record
+//! is dropped when an edit has taken it out of the status that it was planned for.
+
+use super::{World, hash};
+use crate::simulator::record::{Record, Status};
+
+impl World {
+    /// Adds a record, visible at once, that stays as it is. False if the id exists.
+    pub fn insert(&mut self, record: Record) -> bool {
+        self.add(record).is_some()
+    }
+
+    /// Begins a recording now and lets it live: it stops, uploads, and may fail.
+    pub fn begin(&mut self, record: Record) -> bool {
+        let Some(slot) = self.add(record) else { return false };
+        self.schedule_next(slot);
+        true
+    }
+
+    /// Puts a record into a status now, as its life would. False if it cannot be seen.
+    pub fn set_status(&mut self, id: u128, status: Status) -> bool {
+        let now = self.now;
+        self.change(id, |record| record.enter(status, now, 100_000_000))
+    }
+
+    /// Changes a record in any way; `update` moves only if `change` moves it. False if it cannot
+    /// be seen.
+    pub fn change(&mut self, id: u128, change: impl FnOnce(&mut Record)) -> bool {
+        let Some(slot) = self.slot(id) else { return false };
+        let (record, visible) = &self.slots[slot as usize];
+        if !visible {
+            return false;
+        }
+        let before = record.clone();
+        change(&mut self.slots[slot as usize].0);
+        self.slots[slot as usize].0.id = id;
+        let after = self.at(slot).clone();
+        self.ledger.change(&before, &after);
+        self.unlist(slot, &before);
+        self.list(slot);
+        true
+    }
+
+    /// Deletes a record for good. False if it cannot be seen.
+    pub fn delete(&mut self, id: u128) -> bool {
+        let hidden = self.hide(id);
+        if hidden {
+            let slots = &self.slots;
+            let found = self.ids.find_entry(hash(id), |slot| slots[*slot as usize].0.id == id);
+            if let Ok(entry) = found {
+                entry.remove();
+            }
+        }
+        hidden
+    }
+
+    /// Makes a record absent from every answer until [`World::show`]. False if it cannot be seen.
+    pub fn hide(&mut self, id: u128) -> bool {
+        let Some(slot) = self.slot(id) else { return false };
+        let record = self.at(slot).clone();
+        if !std::mem::replace(&mut self.slots[slot as usize].1, false) {
+            return false;
+        }
+        self.ledger.disappear(&record);
+        self.unlist(slot, &record);
+        true
+    }
+
+    /// Makes a hidden record visible again. False if there is none.
+    pub fn show(&mut self, id: u128) -> bool {
+        let Some(slot) = self.slot(id) else { return false };
+        if std::mem::replace(&mut self.slots[slot as usize].1, true) {
+            return false;
+        }
+        let record = self.at(slot).clone();
+        self.ledger.appear(&record);
+        self.list(slot);
+        true
+    }
+}
