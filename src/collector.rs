@@ -6,11 +6,13 @@
 mod error;
 mod instruments;
 mod poll;
+mod probe;
 mod process;
 mod project;
 
 pub use error::PollError;
-pub use instruments::Instruments;
+pub use instruments::{Instruments, ProjectObserver};
+pub use probe::Found;
 pub use project::{Failure, PollMode, PollOptions, Project, Status};
 
 use std::sync::Arc;

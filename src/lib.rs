@@ -14,6 +14,7 @@ pub mod collector;
 pub mod config;
 pub mod exposition;
 pub mod http;
+pub mod program;
 pub mod record;
 pub mod simulator;
 pub mod store;

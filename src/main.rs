@@ -1,3 +1,5 @@
-//! The command line: reads it, reads the config, and wires the parts together.
+//! The binary: everything stands in the library's `program`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    screen_records_exporter::program::main()
+}

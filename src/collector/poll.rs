@@ -63,13 +63,18 @@ async fn page(
             locked(read).take(&request, &page, &mut locked(store))
         })
         .await?;
-    match listed.clock_ahead_millis {
-        Some(ahead) if ahead.abs() > LARGEST_CLOCK_DIFFERENCE_MILLIS => {
-            return Err(PollError::Clock { ahead_millis: ahead });
-        }
-        _ => {}
-    }
+    check_clock(listed.clock_ahead_millis)?;
     Ok(listed.value?)
+}
+
+/// Refuses an answer of another time.
+pub(super) fn check_clock(ahead_millis: Option<i64>) -> Result<(), PollError> {
+    match ahead_millis {
+        Some(ahead_millis) if ahead_millis.abs() > LARGEST_CLOCK_DIFFERENCE_MILLIS => {
+            Err(PollError::Clock { ahead_millis })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

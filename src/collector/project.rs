@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::error::PollError;
 use super::instruments::{Instruments, ProjectObserver};
 use super::poll::read_window;
+use super::probe::{Found, probe};
 use crate::aggregate::Aggregate;
 use crate::api::{Client, DesktopPool, RecordsFilter};
 use crate::clock::Clock;
@@ -188,6 +189,16 @@ impl Project {
         self.status()
     }
 
+    /// Asks for one page of the window, to see what the API is like. Nothing is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`PollError`], as a poll would meet it.
+    pub async fn try_out(&self) -> Result<Found, PollError> {
+        let now = self.now();
+        probe(&self.client, self.window_start(now), &self.options.filter).await
+    }
+
     /// Where it stands, for people.
     pub fn status(&self) -> Status {
         let view = self.view();
@@ -338,6 +349,12 @@ impl Project {
         }
         state.failure_kind = kind;
         state.failure = Some(Failure { what: error.to_string(), remedy, since });
+    }
+
+    /// The lower edge of the window of a poll that begins now, in whole seconds.
+    fn window_start(&self, now: Timestamp) -> Timestamp {
+        let window = i64::try_from(self.options.window.as_millis()).unwrap_or(i64::MAX);
+        now.floor_to_second().plus_millis(-window)
     }
 
     fn now(&self) -> Timestamp {

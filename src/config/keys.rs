@@ -1,7 +1,7 @@
 //! The one table of keys: which exist, which are built, what they accept, their defaults.
 
 /// A key of the config.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     /// Path, `projects.` standing for each element of the list.
     pub path: &'static str,

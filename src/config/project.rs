@@ -183,13 +183,12 @@ impl Section<'_, '_> {
     /// A text, if it is given and `accepts` it.
     fn text(&mut self, path: &str, accepts: impl Fn(&str) -> bool) -> Option<String> {
         let value = self.value(path)?;
-        match value.as_str().map(str::trim).filter(|text| !text.is_empty() && accepts(text)) {
-            Some(text) => Some(text.to_owned()),
-            None => {
-                self.refuse(path, &value);
-                None
-            }
+        let text = value.as_str().map(str::trim);
+        let text = text.filter(|text| !text.is_empty() && accepts(text)).map(str::to_owned);
+        if text.is_none() {
+            self.refuse(path, &value);
         }
+        text
     }
 
     fn required(&mut self, path: &str, accepts: impl Fn(&str) -> bool) -> String {

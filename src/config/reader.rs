@@ -17,7 +17,7 @@ use super::units::Bytes;
 pub struct Problem(String);
 
 impl Problem {
-    pub(super) fn of_file(file: &str, text: String) -> Self {
+    pub(super) fn of_file(file: &str, text: impl fmt::Display) -> Self {
         Self(format!("{file} {text}"))
     }
 

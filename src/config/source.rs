@@ -110,7 +110,7 @@ impl Layer {
             // The message only: the library would print the line, and it may hold a secret.
             let at = error.span().map_or(0, |span| span.start).min(text.len());
             let before = &text.as_bytes()[..at];
-            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line = before.split(|byte| *byte == b'\n').count();
             let column =
                 at - before.iter().rposition(|byte| *byte == b'\n').map_or(0, |n| n + 1) + 1;
             let message = error.message().lines().next().unwrap_or("").to_owned();

@@ -36,7 +36,7 @@ impl Bytes {
 impl fmt::Display for Bytes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fitting = UNITS.iter().rev().skip(1).chain(&UNITS[3..]);
-        let mut fitting = fitting.filter(|(_, unit)| self.0 % unit == 0);
+        let mut fitting = fitting.filter(|(_, unit)| self.0.is_multiple_of(*unit));
         let (name, unit) = fitting.next().unwrap_or(&("B", 1));
         write!(formatter, "{}{name}", self.0 / unit)
     }

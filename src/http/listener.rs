@@ -60,11 +60,8 @@ pub async fn serve(
         .max_buf_size(LARGEST_HEAD_BYTES);
     loop {
         let permit = connections.clone().acquire_owned();
-        let accepted = async {
-            let permit = permit.await.expect("the semaphore is never closed");
-            (listener.accept().await, permit)
-        };
-        let (accepted, permit) = tokio::select! {
+        let accepted = async { (permit.await, listener.accept().await) };
+        let (permit, accepted) = tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
             accepted = accepted => accepted,

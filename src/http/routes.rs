@@ -90,7 +90,8 @@ async fn ready(State(app): State<Arc<App>>) -> String {
     let mut text = "The exporter is ready.\n".to_owned();
     for project in app.collector.projects() {
         if project.view().snapshot.is_none() {
-            text.push_str(&format!("{}: no snapshot yet\n", project.name()));
+            text.push_str(project.name());
+            text.push_str(": no snapshot yet\n");
         }
     }
     text

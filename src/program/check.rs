@@ -1,0 +1,30 @@
+//! `check`: the config as it will be used, and with `--online` what the API says to it.
+
+use std::fmt::Write;
+
+use crate::config::Config;
+
+use super::{Failure, answer, wiring};
+
+pub(super) async fn run(config: Config, online: bool) -> Result<(), Failure> {
+    answer(config.to_toml())?;
+    if !online {
+        return Ok(());
+    }
+    let collector = wiring::collector(&config)?;
+    let mut failed = Vec::new();
+    for project in collector.projects() {
+        match project.try_out().await {
+            Ok(found) => {
+                let mut text = format!("\n# {}: signed in", project.name());
+                // Writing into a string cannot fail.
+                let _ = write!(text, "\n#   {}\n", found.lines().join("\n#   "));
+                answer(text)?;
+            }
+            Err(error) => {
+                failed.push(format!("{}: {error}: {}", project.name(), error.remedy()));
+            }
+        }
+    }
+    if failed.is_empty() { Ok(()) } else { Err(Failure::run(failed.join("\n"))) }
+}

@@ -1,0 +1,104 @@
+//! `demo` and `simulate`: the records API in this process.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Auth, Config, Filter, Project, Sources};
+use crate::http;
+use crate::simulator::{self, Options, Simulator};
+
+use super::{Cli, Failure, answer, logging, serve, wiring};
+
+const DEMO_RECORDS: usize = 20_000;
+/// Changes a second: enough to see figures move between two scrapes.
+const DEMO_LIVE: f64 = 5.0;
+/// Who looks at a demo does not want to wait half a minute for a change.
+const DEMO_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Serves metrics of a living simulated API.
+pub(super) async fn run(cli: &Cli, shutdown: CancellationToken) -> Result<(), Failure> {
+    let mut config = load(cli)?;
+    let api = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    let api_address = api.local_addr().map_err(Failure::run)?;
+    // The standard library's random keys are chance enough for a demo.
+    let chance = RandomState::new();
+    let token = format!("demo-{:016x}", chance.hash_one("token"));
+    let options = Options {
+        records: DEMO_RECORDS,
+        live: DEMO_LIVE,
+        seed: chance.hash_one("seed"),
+        token: Some(token.clone()),
+        ..Options::default()
+    };
+    config.poll.min_interval = DEMO_INTERVAL;
+    config.projects = vec![demo_project(api_address, token)?];
+    let listeners = serve::bind(&config.web.listen_addresses).await?;
+    let address = listeners[0].local_addr().map_err(Failure::run)?;
+
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let simulator = Simulator::new(&options, clock.clone());
+    let simulation = tokio::spawn(simulator::run(api, simulator, shutdown.clone()));
+    let collector = Arc::new(wiring::collector(&config)?);
+    serve::start_polls(&collector, config.poll.mode);
+    let path = &config.web.telemetry_path;
+    answer(format!(
+        "A simulated records API with {DEMO_RECORDS} recordings runs; they begin, upload and fail \
+         as you watch.\n\n  metrics            http://{address}{path}\n  where it stands    \
+         http://{address}/\n  the API's truth    http://{api_address}/simulator/truth\n\n\
+         Stop it with Ctrl-C.\n"
+    ))?;
+    let router = http::router(collector, clock, wiring::web_options(&config));
+    http::serve_all(listeners, router, shutdown).await.map_err(Failure::run)?;
+    simulation.await.map_err(Failure::run)?.map_err(Failure::run)
+}
+
+/// Serves only the simulated API.
+pub(super) async fn simulate(
+    cli: &Cli,
+    options: &Options,
+    shutdown: CancellationToken,
+) -> Result<(), Failure> {
+    load(cli)?;
+    let listener = bind(options.listen).await?;
+    let address = listener.local_addr().map_err(Failure::run)?;
+    let simulator = Simulator::new(options, Arc::new(SystemClock));
+    answer(format!("http://{address}\n"))?;
+    simulator::run(listener, simulator, shutdown).await.map_err(Failure::run)
+}
+
+/// Defaults and flags: no file, no environment.
+fn load(cli: &Cli) -> Result<Config, Failure> {
+    let sources = Sources { flags: cli.overrides(), ..Sources::default() };
+    let config = Config::load(&sources).map_err(|error| Failure::Usage(error.to_string()))?;
+    logging::start(&config.log);
+    Ok(config)
+}
+
+fn demo_project(api: SocketAddr, token: String) -> Result<Project, Failure> {
+    Ok(Project {
+        name: "demo".to_owned(),
+        project_id: "demo".to_owned(),
+        region: None,
+        endpoint: Url::parse(&format!("http://{api}")).map_err(Failure::run)?,
+        insecure_http: false,
+        pool_names: true,
+        auth: Auth::Token(SecretString::from(token)),
+        filter: Filter::default(),
+    })
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::run(format!(
+            "{address} cannot be listened on: {error}; name another with --listen"
+        ))
+    })
+}

@@ -1,0 +1,91 @@
+//! From the config to the parts that work.
+
+use std::sync::Arc;
+
+use crate::api::{
+    Auth, Client, HttpTransport, Limits, RecordsFilter, Target, TokenSource, Transport,
+};
+use crate::clock::SystemClock;
+use crate::collector::{Collector, Instruments, PollMode, PollOptions, Project, ProjectObserver};
+use crate::config::{self, Config};
+use crate::http::WebOptions;
+use crate::record::{RecordType, Status};
+
+use super::Failure;
+
+/// The collector of all projects of a config.
+pub(super) fn collector(config: &Config) -> Result<Collector, Failure> {
+    let transport = HttpTransport::new().map_err(|error| {
+        Failure::run(format!("TLS does not start: {error}. Check the machine's certificates"))
+    })?;
+    let transport: Arc<dyn Transport> = Arc::new(transport);
+    let instruments = Instruments::new();
+    let projects = config.projects.iter().map(|project| {
+        let client = |observer: Arc<ProjectObserver>| {
+            let clock = Arc::new(SystemClock);
+            Client::new(target(project), limits(&config.api), transport.clone(), clock, observer)
+        };
+        let options = poll_options(config, project);
+        let clock = Arc::new(SystemClock);
+        Project::new(project.name.clone(), options, clock, instruments.clone(), client)
+    });
+    Ok(Collector::new(projects.collect(), instruments.clone()))
+}
+
+pub(super) fn web_options(config: &Config) -> WebOptions {
+    WebOptions {
+        telemetry_path: config.web.telemetry_path.clone(),
+        max_concurrent_requests: config.web.max_concurrent_requests,
+        timeout_offset: config.poll.timeout_offset,
+        default_timeout: config.poll.default_timeout,
+    }
+}
+
+fn target(project: &config::Project) -> Target {
+    let source = match &project.auth {
+        config::Auth::Token(token) => TokenSource::Value(token.clone()),
+        config::Auth::TokenFile(path) => TokenSource::File(path.clone()),
+    };
+    Target {
+        endpoint: project.endpoint.clone(),
+        project_id: project.project_id.clone(),
+        auth: Auth::Token(source),
+    }
+}
+
+fn limits(api: &config::Api) -> Limits {
+    Limits {
+        page_size: api.page_size,
+        max_concurrent_requests: api.max_concurrent_requests,
+        max_requests_per_second: api.max_requests_per_second,
+        request_timeout: api.request_timeout,
+        max_retries: api.max_retries,
+        max_response_bytes: usize::try_from(api.max_response_bytes.count()).unwrap_or(usize::MAX),
+    }
+}
+
+fn poll_options(config: &Config, project: &config::Project) -> PollOptions {
+    let poll = &config.poll;
+    PollOptions {
+        mode: match poll.mode {
+            config::PollMode::Scrape => PollMode::Scrape,
+            config::PollMode::Background => PollMode::Background,
+        },
+        min_interval: poll.min_interval,
+        window: poll.window,
+        max_staleness: poll.max_staleness,
+        pools_timeout: config.api.request_timeout,
+        pool_names: project.pool_names,
+        filter: filter(&project.filter),
+    }
+}
+
+fn filter(filter: &config::Filter) -> RecordsFilter {
+    RecordsFilter {
+        desktop_id: filter.desktop_id.clone(),
+        desktop_names: filter.desktop_names.clone(),
+        username: filter.username.clone(),
+        status: filter.status.as_deref().and_then(Status::parse),
+        record_type: filter.record_type.as_deref().and_then(RecordType::parse),
+    }
+}
