@@ -1,0 +1,91 @@
+//! The one table of metrics: its names are good, and what is written about it is true.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use screen_records_exporter::config::KEYS;
+use screen_records_exporter::exposition::{CATALOG, Kind, Scope};
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+#[test]
+fn names_follow_the_rules_of_prometheus() {
+    let mut names = BTreeSet::new();
+    for metric in CATALOG {
+        let name = metric.name;
+        assert!(names.insert(name), "{name} stands twice");
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        assert!(name.chars().all(plain) && !name.contains("__"), "{name}");
+        let prefixes = ["workspace_", "screen_records_exporter_", "process_"];
+        assert!(prefixes.iter().any(|prefix| name.starts_with(prefix)), "{name}");
+        assert_eq!(name.ends_with("_total"), metric.kind == Kind::Counter, "{name}");
+        for suffix in ["_count", "_sum", "_bucket", "_created", "_milliseconds", "_minutes"] {
+            assert!(!name.ends_with(suffix), "{name} ends with {suffix}");
+        }
+        for unit in ["seconds", "bytes"] {
+            if name.contains(unit) {
+                assert!(metric.help.contains(unit) || metric.help.contains("time"), "{name}");
+            }
+        }
+        let labels: BTreeSet<_> = metric.labels.iter().collect();
+        assert_eq!(labels.len(), metric.labels.len(), "{name}");
+        assert!(metric.labels.iter().all(|label| label.chars().all(plain)), "{name}");
+        assert!(!labels.contains(&"le") && !labels.contains(&"job"), "{name}");
+        assert!(metric.help.ends_with('.') && !metric.help.contains('\n'), "{name}");
+        let is_records = metric.scope == Scope::Records;
+        assert_eq!(is_records, name.starts_with("workspace_"), "{name}");
+        assert_eq!(is_records, metric.labels.first() == Some(&"project") && is_records, "{name}");
+    }
+}
+
+/// The part of a text between `<!-- name -->` and `<!-- /name -->`.
+fn part<'t>(text: &'t str, name: &str) -> &'t str {
+    let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let from = text.find(&open).unwrap_or_else(|| panic!("README has no part {name}"));
+    let rest = &text[from + open.len()..];
+    &rest[..rest.find(&close).unwrap()]
+}
+
+#[test]
+fn the_readme_lists_every_metric() {
+    let mut table =
+        String::from("| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n");
+    for metric in CATALOG {
+        let (name, kind, help) = (metric.name, metric.kind.as_str(), metric.help);
+        table.push_str(&format!("| `{name}` | {kind} | {} | {help} |\n", metric.labels.join(", ")));
+    }
+    let readme = read("README.md");
+    assert_eq!(part(&readme, "metrics"), table, "put this into README.md:\n{table}");
+}
+
+#[test]
+fn the_readme_lists_every_key_that_is_built() {
+    let mut table = String::from("| key | default | accepted |\n| --- | --- | --- |\n");
+    for key in KEYS.iter().filter(|key| key.is_built) {
+        let default = key.default.map_or_else(String::new, |default| format!("`{default}`"));
+        let secret =
+            if key.is_secret { "; also as `_file` (a path) or `_env` (a variable)" } else { "" };
+        table.push_str(&format!("| `{}` | {default} | {}{secret} |\n", key.path, key.accepts));
+    }
+    let readme = read("README.md");
+    assert_eq!(part(&readme, "keys"), table, "put this into README.md:\n{table}");
+}
+
+#[test]
+fn every_metric_that_a_document_names_exists() {
+    for document in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "dashboards/README.md"] {
+        let text = read(document);
+        let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let words = text.split(|c| !word(c));
+        let is_ours = |name: &str| {
+            name.starts_with("workspace_") || name.starts_with("screen_records_exporter_")
+        };
+        for name in words.filter(|name| is_ours(name)) {
+            let base = ["_bucket", "_sum", "_count"].iter().find_map(|s| name.strip_suffix(s));
+            let exists = |name: &str| CATALOG.iter().any(|metric| metric.name == name);
+            assert!(exists(name) || base.is_some_and(exists), "{document} names {name}");
+        }
+    }
+}
