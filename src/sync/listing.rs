@@ -150,11 +150,12 @@ impl Listing {
         }
     }
 
-    /// Takes the page at [`Self::next_offset`]. `accepts` names a group whose repetitions are
-    /// known to be real; `known` holds ids of one group that earlier readings showed.
+    /// Takes the page at [`Self::next_offset`]. `memory` holds what earlier readings of one group
+    /// showed. Also returns the index of the first row that no earlier page or listing showed.
     pub(super) fn take(
         &mut self,
         rows: &[RowRef],
+        total_count: Option<u64>,
         until: Option<Timestamp>,
         memory: Option<&GroupMemory>,
     ) -> Result<(Step, usize), SyncError> {
@@ -207,6 +208,12 @@ impl Listing {
             let step = self.close_tail(self.received, memory);
             let done = if self.is_connected() { Step::Done } else { Step::NotConnected };
             return Ok((step.unwrap_or(done), fresh_from));
+        }
+        // A server that knows no offset and gives everything in every answer, as it says itself.
+        let everything =
+            Some(rows.len() as u64) == total_count && total_count == Some(already_read);
+        if !is_fresh && everything {
+            return Ok((Step::Done, fresh_from));
         }
         self.note_progress(is_fresh, rows.len())?;
         Ok((Step::Advanced, fresh_from))

@@ -160,6 +160,7 @@ impl Walk {
         &mut self,
         request: &PageRequest,
         rows: &[RowRef],
+        total_count: Option<u64>,
     ) -> Result<Fresh, SyncError> {
         let segment = &mut self.segments[request.segment];
         let mut fresh = Fresh {
@@ -180,7 +181,7 @@ impl Walk {
             return Ok(fresh);
         }
         let (step, fresh_from) =
-            segment.listing.take(rows, segment.until, segment.memory.as_ref())?;
+            segment.listing.take(rows, total_count, segment.until, segment.memory.as_ref())?;
         fresh.from_row = fresh_from;
         fresh.fate = match step {
             Step::Advanced => {
@@ -239,7 +240,8 @@ impl Walk {
 
     /// Goes on without lower bounds: one cursor, from the beginning.
     fn give_up_bounds(&mut self, bound: Timestamp, ended: Timestamp) -> Result<(), SyncError> {
-        if self.now.millis() - self.window_start.millis() > DEFAULT_WINDOW_MILLIS {
+        let window = self.now.floor_to_second().millis() - self.window_start.millis();
+        if window > DEFAULT_WINDOW_MILLIS {
             return Err(SyncError::BoundIgnored { bound, ended });
         }
         self.unbounded = true;

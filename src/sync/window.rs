@@ -93,7 +93,7 @@ impl WindowRead {
         store: &mut Store,
     ) -> Result<(), SyncError> {
         let refs: Vec<RowRef> = page.rows.iter().map(row_ref).collect();
-        let fresh = self.walk.take(request, &refs)?;
+        let fresh = self.walk.take(request, &refs, page.total_count)?;
         if !self.asked_total {
             self.asked_total = true;
             self.total_count = page.total_count;

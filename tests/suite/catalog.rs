@@ -1,6 +1,7 @@
 //! The one table of metrics: its names are good, and what is written about it is true.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::path::Path;
 
 use screen_records_exporter::config::KEYS;
@@ -54,7 +55,7 @@ fn the_readme_lists_every_metric() {
         String::from("| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n");
     for metric in CATALOG {
         let (name, kind, help) = (metric.name, metric.kind.as_str(), metric.help);
-        table.push_str(&format!("| `{name}` | {kind} | {} | {help} |\n", metric.labels.join(", ")));
+        writeln!(table, "| `{name}` | {kind} | {} | {help} |", metric.labels.join(", ")).unwrap();
     }
     let readme = read("README.md");
     assert_eq!(part(&readme, "metrics"), table, "put this into README.md:\n{table}");
@@ -67,7 +68,7 @@ fn the_readme_lists_every_key_that_is_built() {
         let default = key.default.map_or_else(String::new, |default| format!("`{default}`"));
         let secret =
             if key.is_secret { "; also as `_file` (a path) or `_env` (a variable)" } else { "" };
-        table.push_str(&format!("| `{}` | {default} | {}{secret} |\n", key.path, key.accepts));
+        writeln!(table, "| `{}` | {default} | {}{secret} |", key.path, key.accepts).unwrap();
     }
     let readme = read("README.md");
     assert_eq!(part(&readme, "keys"), table, "put this into README.md:\n{table}");

@@ -25,11 +25,12 @@ pub(super) enum Scalar<'a> {
 pub(super) struct NotUnderstood;
 
 impl<'a> Scalar<'a> {
-    /// As free text: trimmed, `None` when empty. Numbers keep their digits.
+    /// As free text: `None` when empty, otherwise untouched, since a name may begin with a space.
+    /// Numbers keep their digits.
     pub(super) fn into_text(self) -> Result<Text<'a>, NotUnderstood> {
         match self {
             Self::Absent => Ok(None),
-            Self::Text(text) => Ok(trimmed(text)),
+            Self::Text(text) => Ok((!text.is_empty()).then_some(text)),
             Self::Integer(number) => Ok(Some(Cow::Owned(number.to_string()))),
             Self::Float(number) => Ok(Some(Cow::Owned(number.to_string()))),
             Self::Odd => Err(NotUnderstood),
@@ -81,20 +82,6 @@ impl<'a> Scalar<'a> {
         Ok(match self.into_text()? {
             None => Term::Absent,
             Some(text) => parse(&text).map_or_else(|| Term::Unknown(text), Term::Known),
-        })
-    }
-}
-
-fn trimmed(text: Cow<'_, str>) -> Text<'_> {
-    let kept = text.trim();
-    if kept.is_empty() {
-        None
-    } else if kept.len() == text.len() {
-        Some(text)
-    } else {
-        Some(match text {
-            Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
-            Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
         })
     }
 }
@@ -198,9 +185,9 @@ mod tests {
     }
 
     #[test]
-    fn text_is_trimmed_and_numbers_become_text() {
+    fn text_stays_as_it_is_and_numbers_become_text() {
         let cases = [
-            ("\" pc 1\\n\"", Ok(Some("pc 1"))),
+            ("\" pc 1\\n\"", Ok(Some(" pc 1\n"))),
             ("\"\"", Ok(None)),
             ("null", Ok(None)),
             ("17", Ok(Some("17"))),

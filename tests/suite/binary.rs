@@ -1,0 +1,266 @@
+//! The real binary, from outside: commands, exit codes, scrapes, failures, the end.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::support::{
+    Api, Exporter, Metrics, PATIENCE, Process, TOKEN, binary, client, config, eventually, folder,
+    get, get_json, rest_of_stdout, run, write,
+};
+
+const UP: &str = "workspace_screen_records_up{project=\"p\"}";
+
+fn settings(min_interval: &str, more: &str) -> String {
+    format!("[poll]\nmin_interval = \"{min_interval}\"\n{more}")
+}
+
+#[tokio::test]
+async fn ten_scrapes_at_once_cost_one_poll() {
+    let api = Api::start(&["--records", "500", "--latency", "50ms"]);
+    let exporter = Exporter::start(&config(&api.url, &settings("1s", ""))).await;
+    exporter.scraped_until(UP, 1.0).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = exporter.metrics().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let requests = api.list_requests().await;
+    let url = format!("{}/metrics", exporter.url);
+    let scrapes = (0..10).map(|_| get(&url));
+    let bodies = futures_util::future::join_all(scrapes).await;
+    let polls = "screen_records_exporter_polls_total{outcome=\"success\",project=\"p\"}";
+    for body in &bodies {
+        let after = Metrics::parse(body).get(polls);
+        assert!((after - before.get(polls) - 1.0).abs() < 0.1, "{after}");
+    }
+    let of_a_poll = before.get("screen_records_exporter_poll_api_requests{project=\"p\"}");
+    assert_eq!((api.list_requests().await - requests) as f64, of_a_poll);
+}
+
+#[tokio::test]
+async fn a_scrape_is_answered_within_its_timeout_while_a_poll_goes_on() {
+    let api = Api::start(&["--records", "200"]);
+    let exporter = Exporter::start(&config(&api.url, &settings("0s", ""))).await;
+    let first = exporter.scraped_until(UP, 1.0).await;
+    api.fail("kind=hang").await;
+
+    let begun = tokio::time::Instant::now();
+    let scrape = client()
+        .get(format!("{}/metrics", exporter.url))
+        .header("X-Prometheus-Scrape-Timeout-Seconds", "1");
+    let body = scrape.send().await.unwrap().text().await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    let metrics = Metrics::parse(&body);
+    let records = "workspace_screen_records{";
+    assert_eq!(metrics.of(records), first.of(records));
+    assert!(metrics.of(records).len() > 6);
+}
+
+#[tokio::test]
+async fn when_the_api_is_away_the_last_figures_stay_a_while_and_then_nothing_until_it_returns() {
+    let api = Api::start(&["--records", "300", "--seed", "7"]);
+    let address = api.url.strip_prefix("http://").unwrap().to_owned();
+    let more = "max_staleness = \"4s\"\n[api]\nmax_retries = 0\n";
+    let exporter = Exporter::start(&config(&api.url, &settings("100ms", more))).await;
+    let whole = exporter.scraped_until(UP, 1.0).await;
+    assert!(whole.of("workspace_screen_records{").len() > 6);
+    drop(api);
+
+    let down = exporter.scraped_until(UP, 0.0).await;
+    for family in ["workspace_screen_records{", "workspace_user_screen_records"] {
+        assert_eq!(down.of(family), whole.of(family), "the figures before are shown unchanged");
+    }
+    let bare = eventually("the gauges are gone", async || {
+        let metrics = exporter.metrics().await;
+        metrics.of("workspace_screen_records{").is_empty().then_some(metrics)
+    });
+    let left: BTreeSet<String> = bare.await.of("workspace_").into_keys().collect();
+    let expected = ["snapshot_timestamp_seconds", "up", "window_seconds"];
+    let expected = expected.map(|name| format!("workspace_screen_records_{name}{{project=\"p\"}}"));
+    assert_eq!(left, BTreeSet::from(expected));
+    let page = get(&exporter.url).await;
+    assert!(page.contains("cannot be reached") && page.contains("check `projects.endpoint`"));
+    assert!(exporter.process.stderr().contains("poll failed"));
+
+    let _api = Api::start_on(&address, &["--records", "300", "--seed", "7"]);
+    let back = exporter.scraped_until(UP, 1.0).await;
+    assert!(back.of("workspace_screen_records{").len() > 6);
+}
+
+#[tokio::test]
+async fn a_signal_ends_it_cleanly_within_five_seconds_while_requests_are_under_way() {
+    for signal in ["TERM", "INT"] {
+        let api = Api::start(&["--records", "100"]);
+        let exporter = Exporter::start(&config(&api.url, &settings("0s", ""))).await;
+        exporter.scraped_until(UP, 1.0).await;
+        api.fail("kind=hang").await;
+        let url = format!("{}/metrics", exporter.url);
+        let scrape = tokio::spawn(async move { client().get(url).send().await });
+        eventually("the scrape is under way", async || {
+            let requests = get_json(&format!("{}/simulator/requests", api.url)).await;
+            (requests["counts"]["records"]["hang"].as_u64()? > 0).then_some(())
+        })
+        .await;
+        let (code, took) = exporter.process.end_by(signal).await;
+        assert_eq!(code, Some(0), "{signal}");
+        assert!(took < Duration::from_secs(5), "{signal}: {took:?}");
+        scrape.abort();
+    }
+}
+
+#[tokio::test]
+async fn the_demo_prints_where_to_look_and_serves_metrics() {
+    let mut process =
+        Process::start(binary().args(["demo", "--web.listen-address", "127.0.0.1:0"]));
+    let mut text = String::new();
+    while !text.contains("Ctrl-C") {
+        text.push_str(&process.line());
+        text.push('\n');
+    }
+    let url = text.split_whitespace().find(|word| word.ends_with("/metrics")).unwrap();
+    eventually("the demo is up", async || {
+        get(url).await.contains("workspace_screen_records_up{project=\"demo\"} 1").then_some(())
+    })
+    .await;
+    let page = get(url.strip_suffix("metrics").unwrap()).await;
+    assert!(page.contains("<td>demo</td><td>up"), "{page}");
+    let (code, _) = process.end_by("TERM").await;
+    assert_eq!(code, Some(0));
+}
+
+#[tokio::test]
+async fn once_prints_the_metrics_and_says_by_its_exit_code_whether_all_is_well() {
+    let api = Api::start(&["--records", "300"]);
+    let folder = folder();
+    let file = write(folder.path(), "config.toml", &config(&api.url, ""));
+    let output = run(&["once", "--config.file", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let metrics = Metrics::parse(&String::from_utf8(output.stdout).unwrap());
+    let total: f64 = metrics.of("workspace_screen_records{").values().sum();
+    assert_eq!(total, api.truth().await["records"].as_f64().unwrap());
+    drop(api);
+    let output = run(&["once", "--config.file", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let metrics = Metrics::parse(&String::from_utf8(output.stdout).unwrap());
+    assert_eq!(metrics.get(UP), 0.0);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("error: p: screen-records cannot"));
+}
+
+#[tokio::test]
+async fn check_shows_the_config_without_secrets_and_online_what_the_api_says() {
+    let api = Api::start(&["--records", "300"]);
+    let folder = folder();
+    let file = write(folder.path(), "config.toml", &config(&api.url, ""));
+    let file = file.to_str().unwrap();
+    let output = run(&["check", "--online", "--config.file", file]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("token = \"<redacted>\"") && !text.contains(TOKEN), "{text}");
+    assert!(text.contains("# p: signed in\n#   asked for 1000 rows of the window, got "), "{text}");
+
+    let wrong = std::fs::read_to_string(file).unwrap().replace(TOKEN, "another-secret-token");
+    let wrong = write(folder.path(), "wrong.toml", &wrong);
+    let output = run(&["check", "--online", "--config.file", wrong.to_str().unwrap()]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        error,
+        "error: p: screen-records answered 401 Unauthorized (APIGW.0301): check `projects.auth`: \
+         the token may be wrong, expired, or of another region\n"
+    );
+}
+
+/// The example's recordings began in 2024, and no window reaches so far: so it is served as
+/// printed, which must give an empty window and no failure, and with recent days in its dates.
+#[tokio::test]
+async fn the_documented_example_becomes_the_right_metrics() {
+    let printed = include_str!("../fixtures/documented-example.json");
+    let recent = printed.replace("2024-03-12", &days_ago(2)).replace("2024-09-30", &days_ago(1));
+    for (body, expected) in [(printed.to_owned(), [0.0, 0.0, 0.0]), (recent, [2.0, 1185.0, 6620.0])]
+    {
+        let url = serve_example(body).await;
+        let exporter = Exporter::start(&config(&url, "")).await;
+        let metrics = exporter.scraped_until(UP, 1.0).await;
+        let families = ["records{", "records_size_bytes{", "records_duration_seconds{"];
+        for (family, expected) in families.iter().zip(expected) {
+            let total: f64 = metrics.of(&format!("workspace_screen_{family}")).values().sum();
+            assert_eq!(total, expected, "{family}");
+        }
+        if expected[0] > 0.0 {
+            let pool = "3cjh2068-xxxx-xxxx-xxxx-535f4b315364";
+            let labels =
+                format!("project=\"p\",status=\"UPLOAD_COMPLETED\",type=\"FULL\",pool=\"{pool}\"");
+            assert_eq!(metrics.get(&format!("workspace_screen_records{{{labels}}}")), 1.0);
+            assert_eq!(
+                metrics.get(&format!("workspace_screen_records_size_bytes{{{labels}}}")),
+                546.0
+            );
+            let user = "project=\"p\",user=\"wanghaha\",status=\"UPLOAD_COMPLETED\"";
+            let duration = format!("workspace_user_screen_records_duration_seconds{{{user}}}");
+            assert_eq!(metrics.get(&duration), 3620.0);
+        }
+    }
+}
+
+/// The day, as the API writes it, this many days before today.
+fn days_ago(days: i64) -> String {
+    use screen_records_exporter::clock::{Clock, SystemClock};
+    use screen_records_exporter::record::Timestamp;
+    let moment = Timestamp::from_millis(SystemClock.now_millis() - days * 86_400_000);
+    moment.to_query()[..10].to_owned()
+}
+
+/// A server that has the example and nothing else: the same answer, whatever is asked.
+async fn serve_example(body: String) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let route = axum::routing::get(async move || body);
+    let router = axum::Router::new().route("/v2/0123abcd/screen-records", route);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+#[tokio::test]
+async fn what_is_not_built_yet_is_refused_by_name() {
+    for (arguments, text) in [
+        (vec!["backfill", "--start", "x"], "error: the command backfill is not built yet"),
+        (vec!["--web.config.file", "x"], "error: --web.config.file is not built yet"),
+    ] {
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty());
+        assert!(String::from_utf8_lossy(&output.stderr).starts_with(text), "{output:?}");
+    }
+}
+
+#[tokio::test]
+async fn requests_that_are_too_many_at_once_are_answered_503_and_headers_have_limits() {
+    let api = Api::start(&["--records", "50"]);
+    let more = settings("0s", "[web]\nmax_concurrent_requests = 1\n");
+    let exporter = Exporter::start(&config(&api.url, &more)).await;
+    exporter.scraped_until(UP, 1.0).await;
+    api.fail("kind=hang").await;
+    let url = format!("{}/metrics", exporter.url);
+    let waiting = tokio::spawn(client().get(&url).send());
+    let page = eventually("the other is refused", async || {
+        let response = client().get(&exporter.url).send().await.unwrap();
+        (response.status() == 503).then_some(response)
+    });
+    assert!(page.await.text().await.unwrap().contains("web.max_concurrent_requests"));
+    waiting.abort();
+    let huge = client().get(&exporter.url).header("X-Long", "x".repeat(64 * 1024)).send().await;
+    assert!(huge.is_err() || huge.is_ok_and(|response| response.status() == 431));
+}
+
+#[tokio::test]
+async fn an_address_in_use_ends_the_start_with_a_remedy() {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut process = Process::start(binary().args(["demo", "--web.listen-address", &address]));
+    let text = rest_of_stdout(&mut process);
+    assert!(text.is_empty(), "{text}");
+    let error = eventually("it says why", async || {
+        let error = process.stderr();
+        error.contains("error:").then_some(error)
+    });
+    assert!(error.await.contains("name another with --web.listen-address"));
+    assert!(PATIENCE > Duration::ZERO);
+}
