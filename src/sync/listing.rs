@@ -53,8 +53,9 @@ pub(super) struct Listing {
     pub(super) tail: Option<Group>,
     /// Rows of the last page, by which the overlap is chosen.
     last_page: usize,
-    /// The size of the last page if it brought something new, to notice a clamped limit.
-    last_full: Option<usize>,
+    /// The size of the last page, and how many in a row had it, to notice a clamped limit.
+    last_full: usize,
+    same_size: u32,
     /// Ids that must come before anything that starts later: what proves that this listing takes
     /// up where an earlier one was left.
     expects: Option<(Timestamp, KeySet)>,
@@ -63,6 +64,9 @@ pub(super) struct Listing {
     counted: u64,
     /// The group that it was set back to, to read it again.
     reading_again: Option<Timestamp>,
+    /// Whether a group was read again because its order was in doubt. If it is once more, the
+    /// order changes by itself.
+    doubted: bool,
 }
 
 /// Records of equal start that end a page.
@@ -88,6 +92,9 @@ pub(super) enum Step {
     Done,
     /// Rows moved: some may have been skipped.
     Gap,
+    /// A page continues a group otherwise than expected: rows moved, or the order changes by
+    /// itself. The group is read once more to see which.
+    Again,
     /// Some ids of a group never came.
     Incomplete {
         /// The group as far as it was seen.
@@ -102,6 +109,10 @@ pub(super) enum Step {
 /// Pages without anything new that are borne with: rows inserted behind the reader shift those
 /// already read into them.
 const STALLED_PAGES: u32 = 12;
+/// Pages of one size that prove a limit of the server's own, and the smallest such limit that is
+/// worth knowing. What trickles in at the end of a listing may have one size by chance.
+const PROVING_PAGES: u32 = 3;
+const SMALLEST_CLAMP: usize = 10;
 /// Rows that pages share at most; a fiftieth of a page otherwise.
 const LARGEST_OVERLAP: u64 = 20;
 
@@ -113,11 +124,13 @@ impl Listing {
             before_bound: 0,
             tail: None,
             last_page: 0,
-            last_full: None,
+            last_full: 0,
+            same_size: 0,
             expects: None,
             stalled: 0,
             counted: 0,
             reading_again: None,
+            doubted: false,
         }
     }
 
@@ -172,6 +185,11 @@ impl Listing {
         let already_read = self.received;
         let is_first = self.tail.is_none();
         let beyond = self.extend_tail(rows, offset);
+        if let Some(tail) = self.tail.take_if(|tail| tail.shuffled && !self.doubted) {
+            self.doubted = true;
+            self.set_back_to(&tail);
+            return Ok((Step::Again, rows.len()));
+        }
         let new_from = if is_first { 0 } else { beyond.first_new.unwrap_or(rows.len()) };
         let is_fresh = new_from < rows.len();
         // Where this page first says something that no earlier listing said.
@@ -219,11 +237,13 @@ impl Listing {
         Ok((Step::Advanced, fresh_from))
     }
 
-    /// The limit that the server grants, when two pages in a row stop at the same number.
+    /// The limit that the server grants, when several pages in a row stop at the same number.
     pub(super) fn clamped_to(&mut self, rows: usize, limit: u32) -> Option<u32> {
+        let same = self.last_full == rows;
+        self.last_full = rows;
+        self.same_size = if same { self.same_size + 1 } else { 1 };
         let asked = limit as usize;
-        let clamped = rows > 1 && rows < asked && self.last_full == Some(rows);
-        self.last_full = Some(rows);
+        let clamped = rows >= SMALLEST_CLAMP && rows < asked && self.same_size >= PROVING_PAGES;
         clamped.then(|| u32::try_from(rows).unwrap_or(limit))
     }
 

@@ -189,7 +189,7 @@ impl Walk {
                     self.limit = self.limit.min(granted);
                 }
                 segment.learn();
-                if segment.only_trickles(rows.len()) {
+                if segment.only_trickles(rows.len(), request.limit) {
                     segment.state = State::Done;
                     Fate::Stands
                 } else {
@@ -200,6 +200,7 @@ impl Walk {
                 segment.state = State::Done;
                 Fate::Stands
             }
+            Step::Again => Fate::Open,
             Step::Gap => segment.restart()?,
             Step::NotConnected => segment.return_to_left()?,
             Step::Incomplete { group, expected } => segment.read_group_again(group, expected)?,
@@ -302,9 +303,9 @@ impl Segment {
 
     /// Whether the end was reached and only what has begun since comes in: where recordings begin
     /// faster than requests are answered, waiting for an empty page would never end.
-    fn only_trickles(&mut self, rows: usize) -> bool {
+    fn only_trickles(&mut self, rows: usize, limit: u32) -> bool {
         self.largest_page = self.largest_page.max(rows);
-        let is_short = rows * 2 < self.largest_page;
+        let is_short = rows * 2 < self.largest_page && rows < limit as usize;
         self.trickles = if is_short { self.trickles + 1 } else { 0 };
         self.until.is_none() && self.listing.is_connected() && self.trickles >= MOST_TRICKLES
     }
