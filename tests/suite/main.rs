@@ -11,5 +11,6 @@ mod binary;
 mod catalog;
 #[cfg(feature = "end-to-end")]
 mod end_to_end;
+mod polls;
 mod support;
 mod window;
