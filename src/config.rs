@@ -5,17 +5,19 @@
 //! Relative paths are relative to the working directory. Nothing else of the crate is known here:
 //! the binary hands the values down.
 
+mod file;
 mod keys;
 mod project;
 mod reader;
 mod show;
 mod source;
 mod units;
+mod value;
 
-pub use keys::{KEYS, Key};
+pub use keys::{KEYS, Key, Kind};
 pub use project::{Auth, Filter, Project};
 pub use reader::{ConfigError, Problem};
-pub use source::{Flags, Sources};
+pub use source::{Flags, Sources, VARIABLE_PREFIX};
 pub use units::Bytes;
 
 use std::net::SocketAddr;
@@ -134,7 +136,7 @@ impl Config {
     /// [`ConfigError`] with all problems that were found.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(sources)?;
-        reader.check_keys();
+        reader.check_keys(sources);
         let config = Self {
             web: Web::read(&mut reader),
             log: Log::read(&mut reader),

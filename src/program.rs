@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use cli::Cli;
 
-use crate::config::{Config, Sources};
+use crate::config::{self, Config, Sources};
 use cli::Command;
 
 /// Why a command ended without success.
@@ -46,25 +46,24 @@ const RUNTIME_GRACE: Duration = Duration::from_millis(500);
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let environment = environment();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return report(Failure::run(format!("the runtime does not start: {error}"))),
     };
-    let result = runtime.block_on(run(cli, environment));
+    let result = runtime.block_on(run(cli));
     runtime.shutdown_timeout(RUNTIME_GRACE);
     result.map_or_else(report, |()| ExitCode::SUCCESS)
 }
 
-async fn run(cli: Cli, environment: BTreeMap<String, String>) -> Result<(), Failure> {
+async fn run(cli: Cli) -> Result<(), Failure> {
     if cli.web_config_file.is_some() {
         let text = "--web.config.file is not built yet in this version; leave it out";
         return Err(Failure::Usage(text.to_owned()));
     }
     match cli.command.clone().unwrap_or(Command::Serve) {
-        Command::Serve => serve::run(load(&cli, environment, true)?, shutdown_signal()?).await,
-        Command::Check { online } => check::run(load(&cli, environment, true)?, online).await,
-        Command::Once => once::run(load(&cli, environment, true)?).await,
+        Command::Serve => serve::run(load(&cli, true)?, shutdown_signal()?).await,
+        Command::Check { online } => check::run(load(&cli, true)?, online).await,
+        Command::Once => once::run(load(&cli, true)?).await,
         Command::Demo => demo::run(&cli, shutdown_signal()?).await,
         Command::Simulate(options) => demo::simulate(&cli, &options, shutdown_signal()?).await,
         Command::Backfill { .. } => {
@@ -74,14 +73,10 @@ async fn run(cli: Cli, environment: BTreeMap<String, String>) -> Result<(), Fail
 }
 
 /// Reads the config and starts the log as it says.
-fn load(
-    cli: &Cli,
-    environment: BTreeMap<String, String>,
-    needs_projects: bool,
-) -> Result<Config, Failure> {
+fn load(cli: &Cli, needs_projects: bool) -> Result<Config, Failure> {
     let sources = Sources {
         file: Some(cli.config_file.clone()),
-        environment,
+        environment: environment()?,
         flags: cli.overrides(),
         needs_projects,
     };
@@ -90,10 +85,22 @@ fn load(
     Ok(config)
 }
 
-fn environment() -> BTreeMap<String, String> {
-    // A variable that is no UTF-8 cannot be one of ours.
-    let text = |text: std::ffi::OsString| text.into_string().ok();
-    std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect()
+fn environment() -> Result<BTreeMap<String, String>, Failure> {
+    let mut environment = BTreeMap::new();
+    for (name, value) in std::env::vars_os() {
+        // A name that is no UTF-8 cannot be one of ours.
+        let Ok(name) = name.into_string() else { continue };
+        match value.into_string() {
+            Ok(value) => {
+                environment.insert(name, value);
+            }
+            Err(_) if name.starts_with(config::VARIABLE_PREFIX) => {
+                return Err(Failure::Usage(format!("{name}: the value (not shown) is not UTF-8")));
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(environment)
 }
 
 /// Is cancelled by SIGTERM or SIGINT.

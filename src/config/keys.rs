@@ -9,22 +9,56 @@ pub struct Key {
     pub default: Option<&'static str>,
     /// What is accepted, for people.
     pub accepts: &'static str,
+    /// What its values are made of.
+    pub kind: Kind,
     /// Whether this version does what it says. One that does not is refused, never ignored.
     pub is_built: bool,
-    /// Whether its value must never be shown. It can also be given as `<key>_file`, `<key>_env`.
-    pub is_secret: bool,
+}
+
+/// What the values of a key are made of: how a text from the environment is read, and what may
+/// be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A text, durations and sizes too.
+    Text,
+    /// A number.
+    Number,
+    /// True or false.
+    Flag,
+    /// A list of texts.
+    List,
+    /// A URL: credentials may stand in it, so one that is refused is not shown.
+    Url,
+    /// Must never be shown. It can also be given as `<key>_file`, `<key>_env`.
+    Secret,
+}
+
+impl Key {
+    const fn of(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// Whether its value must never be shown.
+    pub fn is_secret(&self) -> bool {
+        self.kind == Kind::Secret
+    }
+
+    /// Whether a value that is refused can be shown.
+    pub(super) fn is_public(&self) -> bool {
+        !matches!(self.kind, Kind::Secret | Kind::Url)
+    }
 }
 
 const fn key(path: &'static str, default: &'static str, accepts: &'static str) -> Key {
-    Key { path, default: Some(default), accepts, is_built: true, is_secret: false }
+    Key { default: Some(default), ..optional(path, accepts) }
 }
 
 const fn optional(path: &'static str, accepts: &'static str) -> Key {
-    Key { path, default: None, accepts, is_built: true, is_secret: false }
+    Key { path, default: None, accepts, kind: Kind::Text, is_built: true }
 }
 
 const fn secret(path: &'static str) -> Key {
-    Key { path, default: None, accepts: "a text", is_built: true, is_secret: true }
+    optional(path, "a text: one line of visible characters without spaces").of(Kind::Secret)
 }
 
 const fn later(key: Key) -> Key {
@@ -37,11 +71,17 @@ pub const KEYS: &[Key] = &[
         "web.listen_addresses",
         r#"["127.0.0.1:10047"]"#,
         "a list of addresses such as \"127.0.0.1:10047\" or \"[::1]:10047\"",
+    )
+    .of(Kind::List),
+    key(
+        "web.telemetry_path",
+        r#""/metrics""#,
+        "a path such as \"/metrics\": / before each part of letters, digits, - _ . and ~, and no \
+         other page's",
     ),
-    key("web.telemetry_path", r#""/metrics""#, "a path that begins with / and is no other page"),
     later(optional("web.config_file", "a path")),
-    key("web.max_concurrent_requests", "64", "a whole number from 1 to 10000"),
-    later(optional("web.created_series", "true or false")),
+    key("web.max_concurrent_requests", "64", "a whole number from 1 to 10000").of(Kind::Number),
+    later(optional("web.created_series", "true or false").of(Kind::Flag)),
     key("log.level", r#""info""#, "error, warn, info, debug or trace"),
     key("log.format", r#""logfmt""#, "logfmt or json"),
     key("poll.mode", r#""scrape""#, "scrape or background"),
@@ -52,43 +92,52 @@ pub const KEYS: &[Key] = &[
     key("poll.max_staleness", r#""10m""#, "a duration such as \"10m\", from 1s to 7d"),
     later(optional("poll.reconcile_interval", "a duration")),
     later(optional("poll.counter_hold", "a duration")),
-    key("api.page_size", "1000", "a whole number from 1 to 1000"),
-    key("api.max_concurrent_requests", "4", "a whole number from 1 to 64"),
-    key("api.max_requests_per_second", "10", "a number above 0, at most 1000"),
+    key("api.page_size", "1000", "a whole number from 1 to 1000").of(Kind::Number),
+    key("api.max_concurrent_requests", "4", "a whole number from 1 to 64").of(Kind::Number),
+    key("api.max_requests_per_second", "10", "a number above 0, at most 1000").of(Kind::Number),
     key("api.request_timeout", r#""10s""#, "a duration such as \"10s\", from 100ms to 5m"),
-    key("api.max_retries", "3", "a whole number from 0 to 10"),
+    key("api.max_retries", "3", "a whole number from 0 to 10").of(Kind::Number),
     key("api.max_response_bytes", r#""32MiB""#, "a size such as \"32MiB\", from 1KiB to 1GiB"),
     later(optional("api.ca_file", "a path")),
-    later(optional("api.proxy_url", "a URL")),
+    later(optional("api.proxy_url", "a URL").of(Kind::Url)),
     later(optional("state.directory", "a path")),
     later(optional("labels.user", "name, hash or drop")),
     later(secret("labels.user_hash_key")),
-    later(optional("labels.max_users", "a whole number")),
-    later(optional("labels.max_pools", "a whole number")),
-    optional("projects.name", "a name of 1 to 100 characters without control characters, / or \\"),
-    optional("projects.project_id", "the project's id: letters, digits, - and _"),
-    optional("projects.region", "a region such as \"ap-southeast-3\""),
+    later(optional("labels.max_users", "a whole number").of(Kind::Number)),
+    later(optional("labels.max_pools", "a whole number").of(Kind::Number)),
+    optional(
+        "projects.name",
+        "a text of 1 to 100 characters without control characters, / and \\, not beginning with .",
+    ),
+    optional("projects.project_id", "a text: the project's id, 1 to 64 letters, digits, - and _"),
+    optional("projects.region", "a region such as \"ap-southeast-3\": small letters, digits and -"),
     optional(
         "projects.endpoint",
-        "a URL such as \"https://workspace.ap-southeast-3.myhuaweicloud.com\"",
-    ),
-    key("projects.insecure_http", "false", "true or false"),
-    key("projects.pool_names", "true", "true or false"),
+        "a URL such as \"https://workspace.ap-southeast-3.myhuaweicloud.com\", without user, query \
+         and fragment",
+    )
+    .of(Kind::Url),
+    key("projects.insecure_http", "false", "true or false").of(Kind::Flag),
+    key("projects.pool_names", "true", "true or false").of(Kind::Flag),
     later(optional("projects.labels", "a table of labels")),
-    optional("projects.auth.method", "token"),
+    optional(
+        "projects.auth.method",
+        "\"token\" (password, aksk, ecs-agency and profile are not built yet in this version)",
+    ),
     secret("projects.auth.token"),
-    later(optional("projects.auth.iam_endpoint", "a URL")),
+    later(optional("projects.auth.iam_endpoint", "a URL").of(Kind::Url)),
     later(optional("projects.auth.domain", "a text")),
     later(optional("projects.auth.username", "a text")),
     later(secret("projects.auth.password")),
     later(secret("projects.auth.access_key")),
     later(secret("projects.auth.secret_key")),
     later(secret("projects.auth.security_token")),
-    later(optional("projects.auth.metadata_endpoint", "a URL")),
+    later(optional("projects.auth.metadata_endpoint", "a URL").of(Kind::Url)),
     later(optional("projects.auth.profile_file", "a path")),
-    optional("projects.filter.desktop_id", "a text"),
-    optional("projects.filter.desktop_names", "a list of at most 100 texts"),
-    optional("projects.filter.username", "a text"),
+    optional("projects.filter.desktop_id", "a text that is not empty"),
+    optional("projects.filter.desktop_names", "a list of at most 100 texts without commas")
+        .of(Kind::List),
+    optional("projects.filter.username", "a text that is not empty"),
     optional(
         "projects.filter.status",
         "RECORDING, REC_COMPLETED, REC_FAILED, UPLOADING, UPLOAD_COMPLETED or UPLOAD_FAILED",
@@ -98,11 +147,30 @@ pub const KEYS: &[Key] = &[
 
 /// The entry for a path as it was written, `_file` and `_env` of secrets included.
 pub(super) fn find(path: &str) -> Option<&'static Key> {
-    let exactly = |path: &str| KEYS.iter().find(|key| key.path == path);
-    exactly(path).or_else(|| {
-        let base = path.strip_suffix("_file").or_else(|| path.strip_suffix("_env"))?;
-        exactly(base).filter(|key| key.is_secret)
-    })
+    exactly(path).or_else(|| variant(path).map(|(key, _)| key))
+}
+
+/// What is accepted at a path as it was written.
+pub(super) fn accepts(path: &str) -> &'static str {
+    match (exactly(path), variant(path)) {
+        (Some(key), _) => key.accepts,
+        (None, Some((_, accepts))) => accepts,
+        (None, None) => "nothing",
+    }
+}
+
+fn exactly(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+/// The secret that is meant by `<key>_file` or `<key>_env`, and what those accept.
+fn variant(path: &str) -> Option<(&'static Key, &'static str)> {
+    let (base, accepts) = match (path.strip_suffix("_file"), path.strip_suffix("_env")) {
+        (Some(base), _) => (base, "the path of a file"),
+        (None, Some(base)) => (base, "the name of an environment variable"),
+        (None, None) => return None,
+    };
+    Some((exactly(base).filter(|key| key.is_secret())?, accepts))
 }
 
 /// Whether a path is a section that holds keys.
@@ -110,11 +178,35 @@ pub(super) fn is_section(path: &str) -> bool {
     KEYS.iter().any(|key| key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
 }
 
-/// The known path that looks most like this one, if any looks like it.
-pub(super) fn nearest(path: &str) -> Option<&'static str> {
-    let (distance, nearest) =
-        KEYS.iter().map(|key| (edit_distance(path, key.path), key.path)).min()?;
-    (distance <= 3).then_some(nearest)
+/// The known key or section that was probably meant: the one spelt most like it, or else the
+/// only one of that name in another section.
+pub(super) fn nearest(path: &str) -> Option<String> {
+    let (_, last) = path.rsplit_once('.').unwrap_or(("", path));
+    // Of a short word little is left after three changes.
+    let most = (1 + last.chars().count() / 4).min(3);
+    let known = known_paths();
+    let spelt = known.iter().map(|known| (edit_distance(path, known), known)).min();
+    if let Some((_, known)) = spelt.filter(|(distance, _)| *distance <= most) {
+        return Some(known.clone());
+    }
+    let ending = format!(".{last}");
+    let mut elsewhere = known.into_iter().filter(|known| known.ends_with(&ending));
+    elsewhere.next().filter(|_| elsewhere.next().is_none())
+}
+
+fn known_paths() -> Vec<String> {
+    let mut paths = Vec::new();
+    for key in KEYS {
+        paths.push(key.path.to_owned());
+        if key.is_secret() {
+            paths.extend([format!("{}_file", key.path), format!("{}_env", key.path)]);
+        }
+        let sections = key.path.match_indices('.').map(|(at, _)| key.path[..at].to_owned());
+        paths.extend(sections);
+    }
+    paths.sort_unstable();
+    paths.dedup();
+    paths
 }
 
 /// Levenshtein's distance. Paths are short; longer ones are no misspelling of ours.
@@ -156,9 +248,20 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_key_finds_its_neighbour() {
-        assert_eq!(nearest("poll.windwo"), Some("poll.window"));
-        assert_eq!(nearest("api.page_sizes"), Some("api.page_size"));
-        assert_eq!(nearest("something.else"), None);
+    fn a_misspelt_or_misplaced_key_finds_the_one_that_was_meant() {
+        let cases = [
+            ("poll.windwo", Some("poll.window")),
+            ("api.page_sizes", Some("api.page_size")),
+            ("projects.auth.token_fil", Some("projects.auth.token_file")),
+            ("polll", Some("poll")),
+            ("projects.token_env", Some("projects.auth.token_env")),
+            ("listen_addresses", Some("web.listen_addresses")),
+            ("max_concurrent_requests", None),
+            ("poll.foo", None),
+            ("something.else", None),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(nearest(path).as_deref(), expected, "{path}");
+        }
     }
 }

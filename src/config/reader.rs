@@ -6,11 +6,12 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use figment::Figment;
-use figment::value::{Dict, Value};
+use figment::value::Value;
 
-use super::keys::{self, Key};
-use super::source::{Sources, origin};
+use super::keys::{self, Key, Kind};
+use super::source::{Sources, origin, text_as};
 use super::units::Bytes;
+use super::value::{show, show_name, table};
 
 /// One thing that is wrong: where, what, and what would be accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,49 +79,45 @@ impl<'a> Reader<'a> {
     }
 
     /// Refuses keys that do not exist or are not built; those of projects by the projects.
-    pub(super) fn check_keys(&mut self) {
+    pub(super) fn check_keys(&mut self, sources: &Sources) {
+        for problem in sources.misnamed_variables() {
+            self.note(problem);
+        }
         let Ok(Value::Dict(_, root)) = self.figment.find_value("") else { return };
         for (name, value) in root.iter().filter(|(name, _)| *name != "projects") {
-            self.check_value(name, name, value);
+            self.check_value("", "", name, value);
         }
     }
 
-    /// Checks one key and what stands below it. `shown` is how people know the path.
-    pub(super) fn check_value(&mut self, path: &str, shown: &str, value: &Value) {
+    /// Checks the key `name` of a section and what stands below it. `shown` is how people know
+    /// the section.
+    pub(super) fn check_value(&mut self, section: &str, shown: &str, name: &str, value: &Value) {
+        let path = join(section, name);
+        let shown = join(shown, &show_name(name));
         let origin = self.origin(value);
-        match (keys::find(path), value) {
-            (Some(key), _) if !key.is_built => {
-                self.note(Problem::of_key(
-                    &origin,
-                    shown,
-                    "is not built yet in this version; remove it",
-                ));
+        let problem = if name.contains('.') {
+            // Found by no path, it would pass for the key that it looks like and be ignored.
+            "no key holds a dot; remove the quotes".to_owned()
+        } else if keys::find(&path).is_some_and(|key| key.is_built) {
+            return;
+        } else if let (Some(dict), true) = (table(value), keys::is_section(&path)) {
+            for (name, value) in dict {
+                self.check_value(&path, &shown, name, value);
             }
-            (Some(_), _) => {}
-            (None, Value::Dict(_, dict)) if keys::is_section(path) => {
-                for (name, value) in dict {
-                    self.check_value(&format!("{path}.{name}"), &format!("{shown}.{name}"), value);
-                }
-            }
-            (None, _) if keys::is_section(path) => {
-                self.note(Problem::of_key(&origin, shown, "is a section, not a value"));
-            }
-            (None, _) => {
-                let hint = keys::nearest(path)
-                    .map_or_else(String::new, |near| format!("; did you mean {near}?"));
-                self.note(Problem::of_key(&origin, shown, format!("there is no such key{hint}")));
-            }
-        }
+            return;
+        } else if keys::is_section(&path) {
+            format!("is a section, not a value; write [{path}] above its keys")
+        } else {
+            unusable(&path, table(value).is_some())
+        };
+        self.note(Problem::of_key(&origin, &shown, problem));
     }
 
     /// Notes a value that is not accepted. A secret's is not shown.
     pub(super) fn refuse(&mut self, key: &Key, shown: &str, value: &Value) {
         let origin = self.origin(value);
-        let text = if key.is_secret {
-            format!("the value (not shown) is not accepted. Accepted is {}", key.accepts)
-        } else {
-            format!("{} is not accepted. Accepted is {}", show(value), key.accepts)
-        };
+        let what = if key.is_public() { show(value) } else { NOT_SHOWN.to_owned() };
+        let text = not_accepted(&what, key.accepts) + hint(shown, value);
         self.note(Problem::of_key(&origin, shown, text));
     }
 
@@ -146,28 +143,14 @@ impl<'a> Reader<'a> {
         range: RangeInclusive<T>,
     ) -> T {
         self.read(path, *range.start(), |value| {
-            let number = match value {
-                Value::String(_, text) => text.trim().parse().ok()?,
-                Value::Num(_, number) => match (number.to_i128(), number.to_u128()) {
-                    (Some(number), _) => number,
-                    (None, Some(number)) => i128::try_from(number).ok()?,
-                    (None, None) => return None,
-                },
-                _ => return None,
-            };
-            T::try_from(number).ok().filter(|number| range.contains(number))
+            let number = T::try_from(value.to_i128()?).ok()?;
+            range.contains(&number).then_some(number)
         })
     }
 
     pub(super) fn rate(&mut self, path: &'static str) -> f64 {
         self.read(path, 1.0, |value| {
-            let number = match value {
-                Value::String(_, text) => text.trim().parse().ok()?,
-                Value::Num(_, number) => {
-                    number.to_f64().or_else(|| Some(number.to_i128()? as f64))?
-                }
-                _ => return None,
-            };
+            let number = value.to_f64().or_else(|| Some(value.to_i128()? as f64))?;
             (number > 0.0 && number <= 1000.0).then_some(number)
         })
     }
@@ -211,12 +194,43 @@ impl<'a> Reader<'a> {
             let taken = OTHER_PAGES
                 .iter()
                 .any(|page| text == *page || *page != "/" && text.starts_with(&format!("{page}/")));
-            let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
-            let valid = text.starts_with('/') && text.chars().all(plain) && text.len() <= 200;
-            (valid && !taken && !text.contains("//") && !text.ends_with('/'))
-                .then(|| text.to_owned())
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
+            // Who asks for /a/../b is given /b.
+            let valid = |part: &str| !matches!(part, "" | "." | "..") && part.chars().all(plain);
+            let is_path = text.strip_prefix('/')?.split('/').all(valid);
+            (is_path && !taken && text.len() <= 200).then(|| text.to_owned())
         })
     }
+}
+
+/// Stands for a value that may hold a secret.
+pub(super) const NOT_SHOWN: &str = "the value (not shown)";
+
+pub(super) fn not_accepted(what: &str, accepts: &str) -> String {
+    format!("{what} is not accepted. Accepted is {accepts}")
+}
+
+/// The remedy where a number, true or false stands in quotes.
+pub(super) fn hint(path: &str, value: &Value) -> &'static str {
+    let is_text = |value: &Value| matches!(value, Value::String(..));
+    let is_quoted = value.as_str().is_some_and(|text| !is_text(&text_as(path, text)));
+    let takes_list = keys::find(path).is_some_and(|key| key.kind == Kind::List);
+    if is_quoted && !takes_list { "; remove the quotes" } else { "" }
+}
+
+/// Why nothing can stand at a path that is no built key.
+pub(super) fn unusable(path: &str, is_table: bool) -> String {
+    if keys::find(path).is_some() {
+        return "is not built yet in this version; remove it".to_owned();
+    }
+    let what = if is_table { "section" } else { "key" };
+    let hint =
+        keys::nearest(path).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+    format!("there is no such {what}{hint}")
+}
+
+fn join(section: &str, name: &str) -> String {
+    if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") }
 }
 
 /// An address, or a port alone (`:10047`) as Prometheus' own programs take it: on all addresses.
@@ -225,37 +239,5 @@ fn address(text: &str) -> Option<SocketAddr> {
     match text.strip_prefix(':') {
         Some(port) => format!("[::]:{port}").parse().ok(),
         None => text.replace("localhost:", "127.0.0.1:").parse().ok(),
-    }
-}
-
-/// A value for an error message, on one line and not too long.
-pub(super) fn show(value: &Value) -> String {
-    const LONGEST: usize = 80;
-    let text = match value {
-        Value::String(_, text) => format!("{text:?}"),
-        Value::Char(_, c) => format!("{c:?}"),
-        Value::Bool(_, yes) => yes.to_string(),
-        Value::Num(_, number) => number
-            .to_i128()
-            .map(|number| number.to_string())
-            .or_else(|| number.to_f64().map(|number| number.to_string()))
-            .unwrap_or_else(|| "a number".to_owned()),
-        Value::Empty(..) => "nothing".to_owned(),
-        Value::Dict(..) => "a table".to_owned(),
-        Value::Array(_, list) => {
-            format!("[{}]", list.iter().map(show).collect::<Vec<_>>().join(", "))
-        }
-    };
-    if text.chars().count() <= LONGEST {
-        return text;
-    }
-    text.chars().take(LONGEST).chain("...".chars()).collect()
-}
-
-/// The value at a path below a dict.
-pub(super) fn below<'v>(dict: &'v Dict, path: &str) -> Option<&'v Value> {
-    match path.split_once('.') {
-        None => dict.get(path),
-        Some((first, rest)) => below(dict.get(first)?.as_dict()?, rest),
     }
 }

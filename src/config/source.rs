@@ -1,16 +1,19 @@
 //! Where values come from: defaults, the file, the environment, flags.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::keys::{self, KEYS};
-use super::reader::Problem;
+use super::file;
+use super::keys::{self, KEYS, Kind};
+use super::reader::{Problem, unusable};
 
 /// What a config is read from. Nothing else is looked at: the environment comes in here.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The config file; without one, defaults and the rest.
     pub file: Option<PathBuf>,
@@ -26,11 +29,36 @@ pub struct Sources {
 /// Values from the command line, by key, with the flag that gave them.
 pub type Flags = Vec<(&'static str, &'static str, Vec<String>)>;
 
-/// Variables without the second underscore pair (`..._PORT`, `..._SERVICE_HOST`), as Kubernetes
+/// How the names of variables that set keys begin. Those without the second underscore pair (`..._PORT`, `..._SERVICE_HOST`), as Kubernetes
 /// injects them, are left alone.
-const PREFIX: &str = "SCREEN_RECORDS_EXPORTER__";
+pub const VARIABLE_PREFIX: &str = "SCREEN_RECORDS_EXPORTER__";
 /// More than any config needs; less than a wrong path can hold.
 const LARGEST_FILE_BYTES: u64 = 1 << 20;
+
+/// A variable that sets a key of a project.
+pub(super) struct ProjectVariable<'s> {
+    /// Name of the variable.
+    pub(super) name: &'s str,
+    /// Which project, from 0.
+    pub(super) index: usize,
+    /// Path of the key within the project.
+    pub(super) path: String,
+    /// Its value.
+    pub(super) value: Value,
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Of the environment the names only: values may be secrets.
+        formatter
+            .debug_struct("Sources")
+            .field("file", &self.file)
+            .field("environment", &self.environment.keys())
+            .field("flags", &self.flags)
+            .field("needs_projects", &self.needs_projects)
+            .finish()
+    }
+}
 
 impl Sources {
     /// All sources, the higher ones over the lower.
@@ -39,9 +67,10 @@ impl Sources {
         if let Some(path) = &self.file {
             figment = figment.merge(Layer::file(path)?);
         }
-        for (name, value) in &self.environment {
-            if let Some(layer) = Layer::variable(name, value) {
-                figment = figment.merge(layer);
+        for (name, path, value) in self.variables() {
+            if !path.starts_with("projects.") && keys::find(&path).is_some() {
+                figment =
+                    figment.merge(Layer::single(name.to_owned(), &path, text_as(&path, value)));
             }
         }
         for (key, flag, values) in &self.flags {
@@ -54,14 +83,78 @@ impl Sources {
         Ok(figment)
     }
 
-    /// Variables that set a key of a project: index, path in the project, variable, value.
-    pub(super) fn project_variables(&self) -> Vec<(usize, String, &str, &str)> {
-        let variables = self.environment.iter().filter_map(|(name, value)| {
-            let path = name.strip_prefix(PREFIX)?.to_lowercase().replace("__", ".");
-            let (index, rest) = path.strip_prefix("projects.")?.split_once('.')?;
-            Some((index.parse().ok()?, rest.to_owned(), name.as_str(), value.as_str()))
+    /// Our variables: name, path of the key, value.
+    fn variables(&self) -> impl Iterator<Item = (&str, String, &str)> {
+        self.environment.iter().filter_map(|(name, value)| {
+            let path = name.strip_prefix(VARIABLE_PREFIX)?.to_lowercase().replace("__", ".");
+            Some((name.as_str(), path, value.as_str()))
+        })
+    }
+
+    /// Variables that set a key of a project.
+    pub(super) fn project_variables(&self) -> Vec<ProjectVariable<'_>> {
+        let variables = self.variables().filter_map(|(name, path, value)| {
+            let (index, path) = project_path(&path)?;
+            let value = text_as(&format!("projects.{path}"), value);
+            Some(ProjectVariable { name, index, path: path.to_owned(), value })
         });
         variables.collect()
+    }
+
+    /// Variables that look like ours and set nothing that exists; those of projects that exist
+    /// are judged with their project.
+    pub(super) fn misnamed_variables(&self) -> Vec<Problem> {
+        let problem = |(name, path, _): (&str, String, &str)| {
+            if keys::find(&path).is_some() && !path.starts_with("projects.")
+                || project_path(&path).is_some()
+            {
+                return None;
+            }
+            if path.is_empty() {
+                let text = "is the prefix of a variable; a section and a key must follow";
+                return Some(Problem::of_file(name, text));
+            }
+            let text = match path.as_str() {
+                path if path == "projects" || path.starts_with("projects.") => {
+                    PROJECT_VARIABLE.to_owned()
+                }
+                _ if keys::is_section(&path) => {
+                    "is a section, not a value; set its keys one by one".to_owned()
+                }
+                _ => unusable(&path, false),
+            };
+            Some(Problem::of_key(name, &path, text))
+        };
+        self.variables().filter_map(problem).collect()
+    }
+}
+
+const PROJECT_VARIABLE: &str = "is a list; set one key of one project, \
+                                SCREEN_RECORDS_EXPORTER__PROJECTS__0__NAME for instance";
+
+/// Index and key of `projects.0.auth.token`.
+fn project_path(path: &str) -> Option<(usize, &str)> {
+    let (digits, key) = path.strip_prefix("projects.")?.split_once('.')?;
+    let index: usize = digits.parse().ok()?;
+    (index.to_string() == digits && !key.is_empty()).then_some((index, key))
+}
+
+/// A text from the environment as the key takes it. Nothing else is parsed: of a text, `0123`
+/// must keep its zero.
+pub(super) fn text_as(path: &str, text: &str) -> Value {
+    let trimmed = text.trim();
+    match keys::find(path).map(|key| key.kind) {
+        Some(Kind::Number) => match (trimmed.parse::<i64>(), trimmed.parse::<f64>()) {
+            (Ok(number), _) => Value::from(number),
+            (_, Ok(number)) => Value::from(number),
+            _ => Value::from(text),
+        },
+        Some(Kind::Flag) => trimmed.parse::<bool>().map_or_else(|_| text.into(), Value::from),
+        // A list stands between commas.
+        Some(Kind::List) => {
+            Value::from(text.split(',').map(|part| part.trim().to_owned()).collect::<Vec<_>>())
+        }
+        _ => Value::from(text),
     }
 }
 
@@ -89,49 +182,29 @@ impl Layer {
     fn file(path: &Path) -> Result<Self, Problem> {
         let shown = path.display().to_string();
         let problem = |text: String| Problem::of_file(&shown, text);
-        let unreadable = |error: std::io::Error| {
-            problem(format!("cannot be read: {error}. Name another with --config.file"))
-        };
-        let metadata = std::fs::metadata(path).map_err(unreadable)?;
-        if metadata.is_dir() {
-            return Err(problem(
-                "is a directory. Name the file in it with --config.file".to_owned(),
-            ));
-        }
-        if metadata.len() > LARGEST_FILE_BYTES {
-            return Err(problem(format!(
-                "is larger than a config can be ({LARGEST_FILE_BYTES} bytes)"
-            )));
-        }
-        let bytes = std::fs::read(path).map_err(unreadable)?;
+        let bytes = file::read(path, LARGEST_FILE_BYTES).map_err(|error| match error.kind() {
+            ErrorKind::IsADirectory => {
+                problem("is a directory. Name the file in it with --config.file".to_owned())
+            }
+            ErrorKind::FileTooLarge => problem(format!(
+                "is larger than a config can be ({LARGEST_FILE_BYTES} bytes). Name another with \
+                 --config.file"
+            )),
+            _ => problem(format!("cannot be read: {error}. Name another with --config.file")),
+        })?;
         let text = String::from_utf8(bytes)
             .map_err(|_| problem("is not UTF-8 text. Save it as UTF-8".to_owned()))?;
         let table: toml::Table = toml::from_str(&text).map_err(|error| {
             // The message only: the library would print the line, and it may hold a secret.
-            let at = error.span().map_or(0, |span| span.start).min(text.len());
-            let before = &text.as_bytes()[..at];
-            let line = before.split(|byte| *byte == b'\n').count();
-            let column =
-                at - before.iter().rposition(|byte| *byte == b'\n').map_or(0, |n| n + 1) + 1;
-            let message = error.message().lines().next().unwrap_or("").to_owned();
+            let at = error.span().map_or(0, |span| span.start);
+            let before = text.get(..at).unwrap_or(&text);
+            let line = before.split('\n').count();
+            let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+            let message: Vec<_> = error.message().lines().collect();
+            let message = message.join(", ");
             problem(format!("is no valid TOML at line {line}, column {column}: {message}"))
         })?;
         Ok(Self { name: shown, data: dict(table) })
-    }
-
-    fn variable(name: &str, value: &str) -> Option<Self> {
-        let path = name.strip_prefix(PREFIX)?.to_lowercase().replace("__", ".");
-        if path.starts_with("projects.") {
-            return None;
-        }
-        // A list stands between commas. Nothing else is parsed: `0123` must keep its zero.
-        let is_list = keys::find(&path).is_some_and(|key| key.accepts.starts_with("a list"));
-        let value = if is_list {
-            Value::from(value.split(',').map(|part| part.trim().to_owned()).collect::<Vec<_>>())
-        } else {
-            Value::from(value)
-        };
-        Some(Self::single(name.to_owned(), &path, value))
     }
 }
 

@@ -67,7 +67,7 @@ fn the_readme_lists_every_key_that_is_built() {
     for key in KEYS.iter().filter(|key| key.is_built) {
         let default = key.default.map_or_else(String::new, |default| format!("`{default}`"));
         let secret =
-            if key.is_secret { "; also as `_file` (a path) or `_env` (a variable)" } else { "" };
+            if key.is_secret() { "; also as `_file` (a path) or `_env` (a variable)" } else { "" };
         writeln!(table, "| `{}` | {default} | {}{secret} |", key.path, key.accepts).unwrap();
     }
     let readme = read("README.md");

@@ -3,12 +3,13 @@
     clippy::unwrap_used,
     clippy::unnecessary_wraps,
     clippy::float_cmp,
-    reason = "a test may panic, compares what was written, and may tell a long story"
+    reason = "a test may panic, and compares what was written"
 )]
 
 mod architecture;
 mod binary;
 mod catalog;
+mod config;
 #[cfg(feature = "end-to-end")]
 mod end_to_end;
 mod polls;

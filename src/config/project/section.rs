@@ -1,0 +1,102 @@
+//! One project of the list: its values from the file and the environment.
+
+use figment::value::{Dict, Value};
+
+use crate::config::keys;
+use crate::config::reader::{NOT_SHOWN, Problem, Reader, hint, not_accepted, unusable};
+use crate::config::source::ProjectVariable;
+use crate::config::value::{below, show};
+
+pub(super) struct Section<'s, 'r> {
+    pub(super) reader: &'s mut Reader<'r>,
+    /// Where the project stands.
+    pub(super) origin: String,
+    pub(super) index: usize,
+    pub(super) dict: &'s Dict,
+    pub(super) variables: &'s [ProjectVariable<'s>],
+}
+
+impl<'s> Section<'s, '_> {
+    /// Refuses keys that do not exist or are not built.
+    pub(super) fn check_keys(&mut self) {
+        let shown = format!("projects[{}]", self.index);
+        for (name, value) in self.dict {
+            self.reader.check_value("projects", &shown, name, value);
+        }
+        for variable in self.variables.iter().filter(|variable| variable.index == self.index) {
+            let path = format!("projects.{}", variable.path);
+            if keys::find(&path).is_none_or(|key| !key.is_built) {
+                let text = unusable(&path, false);
+                let problem = Problem::of_key(variable.name, &self.shown(&variable.path), text);
+                self.reader.note(problem);
+            }
+        }
+    }
+
+    fn shown(&self, path: &str) -> String {
+        format!("projects[{}].{path}", self.index)
+    }
+
+    /// The variable that sets a key.
+    pub(super) fn variable(&self, path: &str) -> Option<&'s ProjectVariable<'s>> {
+        self.variables.iter().find(|known| known.index == self.index && known.path == path)
+    }
+
+    pub(super) fn problem(&mut self, path: &str, text: &str) {
+        let origin = self.variable(path).map_or(self.origin.as_str(), |variable| variable.name);
+        let problem = Problem::of_key(origin, &self.shown(path), text);
+        self.reader.note(problem);
+    }
+
+    /// The value of a key: a variable's before the file's.
+    pub(super) fn value(&self, path: &str) -> Option<Value> {
+        match self.variable(path) {
+            Some(variable) => Some(variable.value.clone()),
+            None => below(self.dict, path).cloned(),
+        }
+    }
+
+    pub(super) fn refuse(&mut self, path: &str, value: &Value) {
+        let path_of_key = format!("projects.{path}");
+        let Some(key) = keys::find(&path_of_key) else { return };
+        let what = if key.is_public() { show(value) } else { NOT_SHOWN.to_owned() };
+        let text = not_accepted(&what, keys::accepts(&path_of_key)) + hint(&path_of_key, value);
+        self.problem(path, &text);
+    }
+
+    /// Refuses a value, shown as `what`.
+    pub(super) fn refuse_as(&mut self, path: &str, what: &str) {
+        let accepts = keys::accepts(&format!("projects.{path}"));
+        self.problem(path, &not_accepted(what, accepts));
+    }
+
+    /// A text, if it is given and `accepts` it.
+    pub(super) fn text(&mut self, path: &str, accepts: impl Fn(&str) -> bool) -> Option<String> {
+        let value = self.value(path)?;
+        let text = value.as_str().map(str::trim);
+        let text = text.filter(|text| !text.is_empty() && accepts(text)).map(str::to_owned);
+        if text.is_none() {
+            self.refuse(path, &value);
+        }
+        text
+    }
+
+    pub(super) fn required(&mut self, path: &str, accepts: impl Fn(&str) -> bool) -> String {
+        if self.value(path).is_none() {
+            let accepts = keys::accepts(&format!("projects.{path}"));
+            self.problem(path, &format!("is missing. Accepted is {accepts}"));
+        }
+        self.text(path, accepts).unwrap_or_default()
+    }
+
+    /// Yes or no; the default is in the table of keys.
+    pub(super) fn flag(&mut self, path: &str) -> bool {
+        let default = keys::find(&format!("projects.{path}")).and_then(|key| key.default);
+        let default = default == Some("true");
+        let Some(value) = self.value(path) else { return default };
+        value.to_bool().unwrap_or_else(|| {
+            self.refuse(path, &value);
+            default
+        })
+    }
+}

@@ -1,0 +1,208 @@
+//! Properties: nothing panics, what is shown can be read again, and nothing shows a secret.
+
+use std::fmt::Write;
+
+use proptest::prelude::*;
+use screen_records_exporter::config::Config;
+
+use super::{File, PROJECT, sources, values};
+
+/// What stands in for a secret: nothing that any message says by chance.
+fn secret() -> impl Strategy<Value = String> {
+    ("[A-Za-z0-9+/=_-]{0,12}", "[A-Za-z0-9+/=-]{0,12}").prop_map(|(a, b)| format!("{a}Zq9xQz{b}"))
+}
+
+fn shows(text: &str) -> bool {
+    text.to_lowercase().contains("zq9xqz")
+}
+
+/// Places where a secret may end up by mistake; `@` stands for it.
+const MISPLACED: [&str; 24] = [
+    "projects = '@'",
+    "projects = ['@']",
+    "token = '@'\n+",
+    "auth = '@'\n+",
+    "poll = '@'\n+",
+    "[auth]\ntoken = '@'\n+",
+    "+\ntoken = '@'",
+    "+\nauth = '@'",
+    "+\nauth = ['@']",
+    "+\nauth = { token = '@' }",
+    "+\nauth = { method = '@' }",
+    "+\nauth = { method = 'token', token = ['@'] }",
+    "+\nauth = { method = 'token', token = { value = '@' } }",
+    "+\nauth = { method = 'token', token = 'two @' }",
+    "+\nauth = { method = 'token', token = '@', token_file = '@' }",
+    "+\nauth = { method = 'token', token_env = '@' }",
+    "+\nauth = { method = 'token', token_file = '@' }",
+    "+\nauth = { method = 'token', token_file = ['@'], token_env = 5 }",
+    "+\nauth = { method = 'token', tokn = '@' }",
+    "+\nauth = { method = 'password', password = '@', username = '@' }",
+    "+\nauth = { method = 'token', token = '@",
+    "+\nauth = { method = 'token', token = @ }",
+    "+\nauth = { method = 'token', token = '@', token = '@' }",
+    "+\nendpoint = ['https://me:@@example.org']\nauth = { method = 'token' }",
+];
+
+const VARIABLES: [&str; 7] = [
+    "PROJECTS__0__AUTH__METHOD",
+    "PROJECTS__0__AUTH__TOKEN_FILE",
+    "PROJECTS__0__AUTH__TOKEN_ENV",
+    "PROJECTS__0__TOKEN",
+    "PROJECTS__7__AUTH__TOKEN",
+    "PROJECTS__0__AUTH__PASSWORD",
+    "AUTH__TOKEN",
+];
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_reading_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = File::new(bytes).load(&[]);
+    }
+
+    #[test]
+    fn no_toml_makes_the_reading_panic(
+        lines in prop::collection::vec(("[a-z_.\\[\\]\"]{1,20}", "[a-z0-9\"'\\[\\]{}=.:, -]{0,20}"), 0..8),
+    ) {
+        let mut text = String::new();
+        for (key, value) in lines {
+            let _ = writeln!(text, "{key} = {value}");
+        }
+        let _ = File::new(text).load(&[]);
+    }
+
+    #[test]
+    fn no_value_makes_the_reading_panic(
+        key in 0..screen_records_exporter::config::KEYS.len(),
+        value in value(),
+    ) {
+        let path = screen_records_exporter::config::KEYS[key].path;
+        let text = match path.strip_prefix("projects.") {
+            Some(path) => format!("[[projects]]\n{path} = {value}"),
+            None => format!("{path} = {value}\n{PROJECT}"),
+        };
+        let _ = File::new(text).load(&[]);
+    }
+
+    #[test]
+    fn what_is_shown_of_a_config_loads_as_the_same(text in valid()) {
+        let config = File::new(&text).load(&[]).unwrap();
+        let shown = config.to_toml();
+        let again = File::new(&shown).load(&[]).unwrap();
+        prop_assert_eq!(values(&again), values(&config));
+        prop_assert_eq!(again.to_toml(), shown);
+    }
+
+    #[test]
+    fn a_misplaced_secret_is_refused_without_being_shown(
+        place in prop::sample::select(&MISPLACED),
+        secret in secret(),
+    ) {
+        let project = "[[projects]]\nname = 'a'\nproject_id = '0'\nregion = 'r-1'";
+        let text = place.replace('+', project).replace("@@", "\u{1}@").replace('@', &secret);
+        let error = File::new(text.replace('\u{1}', &format!("{secret}@"))).load(&[]).unwrap_err();
+        prop_assert!(!shows(&error), "{}", error);
+    }
+
+    #[test]
+    fn a_misplaced_secret_in_a_variable_is_refused_without_being_shown(
+        name in prop::sample::select(&VARIABLES),
+        secret in secret(),
+    ) {
+        let name = format!("SCREEN_RECORDS_EXPORTER__{name}");
+        let error = File::new(PROJECT).load(&[(&name, &secret)]).unwrap_err();
+        prop_assert!(error.contains(&name), "{}", error);
+        prop_assert!(!shows(&error), "{}", error);
+    }
+
+    #[test]
+    fn a_secret_in_its_place_is_not_shown(secret in secret(), place in 0..4) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, &secret).unwrap();
+        let auth = match place {
+            0 => format!("{{ method = 'token', token = '{secret}' }}"),
+            1 => format!("{{ method = 'token', token_file = '{}' }}", path.display()),
+            _ => "{ method = 'token', token_env = 'SECRET' }".to_owned(),
+        };
+        let text = format!("[[projects]]\nname='a'\nproject_id='0'\nregion='r'\nauth = {auth}");
+        let file = File::new(text);
+        let variable = ("SCREEN_RECORDS_EXPORTER__PROJECTS__0__AUTH__TOKEN", secret.as_str());
+        let variables = [("SECRET", secret.as_str()), variable];
+        let sources = sources(&file.path(), if place == 3 { &variables } else { &variables[..1] });
+        let config = Config::load(&sources).unwrap();
+        for text in [format!("{config:?}"), config.to_toml(), format!("{sources:?}")] {
+            prop_assert!(!shows(&text), "{}", text);
+        }
+    }
+}
+
+/// Some value in TOML.
+fn value() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        any::<i64>().prop_map(|number| number.to_string()),
+        any::<f64>().prop_map(|number| toml::Value::from(number).to_string()),
+        any::<bool>().prop_map(|yes| yes.to_string()),
+        any::<String>().prop_map(|text| toml::Value::from(text).to_string()),
+        "[0-9]{1,25}(ns|s|m|d|y|KiB|GiB)".prop_map(|text| format!("'{text}'")),
+        "https?://[a-z0-9.:@/\\[\\]]{0,20}".prop_map(|text| format!("'{text}'")),
+        Just("2026-11-01".to_owned()),
+    ];
+    leaf.prop_recursive(3, 8, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(|l| format!("[{}]", l.join(", "))),
+            inner.prop_map(|value| format!("{{ x = {value} }}")),
+        ]
+    })
+}
+
+/// A config without mistakes.
+fn valid() -> impl Strategy<Value = String> {
+    let web = (1..65_535_u16, "(/[a-z]{5,8}){1,3}", 1..=10_000_u32).prop_map(|(port, path, most)| {
+        format!(
+            "[web]\nlisten_addresses = [':{port}', '127.0.0.1:{port}']\ntelemetry_path = '{path}'\n\
+             max_concurrent_requests = {most}\n"
+        )
+    });
+    let log = prop::sample::select(&["error", "warn", "info", "debug", "trace"])
+        .prop_map(|level| format!("[log]\nlevel = '{level}'\nformat = 'json'\n"));
+    let poll = (0..3_600_000_u32, 60..15_552_000_u32, 1..604_800_u32).prop_map(|(ms, s, age)| {
+        format!("[poll]\nmin_interval = '{ms}ms'\nwindow = '{s}s'\nmax_staleness = '{age}s'\n")
+    });
+    let api =
+        (1..=1000_u32, 0.001..1000.0_f64, 1024..=1_u64 << 30).prop_map(|(page, rate, size)| {
+            format!(
+                "[api]\npage_size = {page}\nmax_requests_per_second = {rate}\n\
+             max_response_bytes = '{size}B'\n"
+            )
+        });
+    let projects = prop::collection::vec(project(), 1..4).prop_map(|projects| {
+        let numbered = projects.iter().enumerate();
+        numbered.map(|(i, text)| text.replace('#', &i.to_string())).collect::<String>()
+    });
+    (web, log, poll, api, projects).prop_map(|(a, b, c, d, e)| [a, b, c, d, e].concat())
+}
+
+fn project() -> impl Strategy<Value = String> {
+    let endpoint = prop_oneof![
+        Just(String::new()),
+        "[a-z]{1,9}(:[1-9][0-9]{3})?(/[a-z]{1,3}){0,2}/{0,2}"
+            .prop_map(|place| format!("endpoint = 'https://{place}'\n")),
+        Just("endpoint = 'http://[::1]:8080'\n".to_owned()),
+        Just("endpoint = 'http://records.example.org'\ninsecure_http = true\n".to_owned()),
+    ];
+    let filter = prop_oneof![
+        Just(String::new()),
+        ("[^\\pC,\\s'#]{1,20}", "(FULL|SESSION)").prop_map(|(name, kind)| {
+            format!("filter = {{ desktop_names = ['{name}', 'b'], username = '{name}', type = '{kind}' }}\n")
+        }),
+    ];
+    ("[^\\pC\\s/\\\\.'#]{1,30}", "[A-Za-z0-9_-]{1,64}", endpoint, filter).prop_map(
+        |(name, id, endpoint, filter)| {
+            format!(
+                "[[projects]]\nname = '#{name}'\nproject_id = '{id}'\nregion = 'a-1'\n{endpoint}\
+                 auth = {{ method = 'token', token = 'x' }}\n{filter}"
+            )
+        },
+    )
+}

@@ -1,0 +1,220 @@
+//! Where values come from, and which beat which.
+
+use std::time::Duration;
+
+use screen_records_exporter::config::{Config, LogLevel, Sources};
+
+use super::{File, PROJECT, load, sources};
+
+const PREFIX: &str = "SCREEN_RECORDS_EXPORTER__";
+
+/// What is said about a config with variables, named without the prefix.
+fn refusal(content: &str, variables: &[(&str, &str)]) -> String {
+    let variables: Vec<_> = variables.iter().map(|(k, v)| (format!("{PREFIX}{k}"), *v)).collect();
+    let variables: Vec<_> = variables.iter().map(|(k, v)| (k.as_str(), *v)).collect();
+    let error = File::new(content).load(&variables).unwrap_err();
+    error.replace(PREFIX, "..")
+}
+
+fn loaded(content: &str, variables: &[(&str, &str)]) -> Config {
+    let variables: Vec<_> = variables.iter().map(|(k, v)| (format!("{PREFIX}{k}"), *v)).collect();
+    let variables: Vec<_> = variables.iter().map(|(k, v)| (k.as_str(), *v)).collect();
+    File::new(content).load(&variables).unwrap()
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::create_dir(path("folder")).unwrap();
+    std::fs::write(path("plain"), "").unwrap();
+    std::fs::write(path("latin1"), b"# caf\xe9\n").unwrap();
+    std::fs::write(path("large"), "#".repeat((1 << 20) + 1)).unwrap();
+    let cases = [
+        ("missing", "cannot be read: No such file or directory (os error 2). Name another with"),
+        // No mode keeps root from reading; this keeps everybody.
+        ("plain/below", "cannot be read: Not a directory (os error 20). Name another with"),
+        ("folder", "is a directory. Name the file in it with"),
+        ("large", "is larger than a config can be (1048576 bytes). Name another with"),
+    ];
+    for (name, words) in cases {
+        let error = load(&path(name), &[]).unwrap_err().to_string();
+        assert_eq!(error, format!("{} {words} --config.file", path(name).display()));
+    }
+    let error = load(&path("latin1"), &[]).unwrap_err().to_string();
+    assert_eq!(error, format!("{} is not UTF-8 text. Save it as UTF-8", path("latin1").display()));
+}
+
+#[test]
+fn a_file_may_be_as_large_as_the_limit_and_have_windows_line_ends_and_a_mark() {
+    let largest = format!("{PROJECT}{}", "#".repeat((1 << 20) - PROJECT.len()));
+    let windows = format!("\u{feff}{}", PROJECT.replace('\n', "\r\n"));
+    for content in [largest, windows] {
+        assert_eq!(loaded(&content, &[]).projects.len(), 1);
+    }
+}
+
+#[test]
+fn flags_beat_the_environment_which_beats_the_file_which_beats_the_defaults() {
+    let file = File::new(format!("[log]\nlevel = \"error\"\n{PROJECT}"));
+    let level = |file: &File, variable: Option<&str>, flag: Option<&str>| {
+        let mut sources = sources(&file.path(), &[]);
+        let variable = variable.map(|level| (format!("{PREFIX}LOG__LEVEL"), level.to_owned()));
+        sources.environment.extend(variable);
+        sources
+            .flags
+            .extend(flag.map(|level| ("log.level", "--log.level", vec![level.to_owned()])));
+        Config::load(&sources).unwrap().log.level
+    };
+    assert_eq!(level(&File::new(PROJECT), None, None), LogLevel::Info);
+    assert_eq!(level(&file, None, None), LogLevel::Error);
+    assert_eq!(level(&file, Some("debug"), None), LogLevel::Debug);
+    assert_eq!(level(&file, Some("debug"), Some("trace")), LogLevel::Trace);
+    assert_eq!(level(&file, None, Some("trace")), LogLevel::Trace);
+}
+
+#[test]
+fn every_kind_of_key_can_be_set_by_a_variable() {
+    let config = loaded(
+        PROJECT,
+        &[
+            ("WEB__LISTEN_ADDRESSES", ":1234, [::1]:10047,localhost:80"),
+            ("WEB__TELEMETRY_PATH", "/m"),
+            ("POLL__WINDOW", "7d"),
+            ("API__PAGE_SIZE", " 100 "),
+            ("API__MAX_REQUESTS_PER_SECOND", "2.5"),
+            ("API__MAX_RESPONSE_BYTES", "1MiB"),
+            ("PROJECTS__0__PROJECT_ID", "0123"),
+            ("PROJECTS__0__POOL_NAMES", "false"),
+            ("PROJECTS__0__FILTER__DESKTOP_NAMES", "one, two"),
+            ("PROJECTS__0__FILTER__USERNAME", "[abc]"),
+        ],
+    );
+    let addresses: Vec<_> = config.web.listen_addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(addresses, ["[::]:1234", "[::1]:10047", "127.0.0.1:80"]);
+    assert_eq!(config.web.telemetry_path, "/m");
+    assert_eq!(config.poll.window, Duration::from_secs(7 * 24 * 3600));
+    assert_eq!(config.api.page_size, 100);
+    assert!((config.api.max_requests_per_second - 2.5).abs() < f64::EPSILON);
+    assert_eq!(config.api.max_response_bytes.to_string(), "1MiB");
+    let project = &config.projects[0];
+    assert_eq!(project.project_id, "0123");
+    assert!(!project.pool_names);
+    assert_eq!(project.filter.desktop_names, ["one", "two"]);
+    assert_eq!(project.filter.username.as_deref(), Some("[abc]"));
+}
+
+#[test]
+fn a_token_in_a_variable_is_kept_as_it_is_and_beats_the_files() {
+    use screen_records_exporter::config::Auth;
+    use secrecy::ExposeSecret;
+    for token in ["0123", "[abc]", "true", "{a=1}", "\"x\"", "1e5", "a,b"] {
+        let config = loaded(PROJECT, &[("PROJECTS__0__AUTH__TOKEN", token)]);
+        let Auth::Token(kept) = &config.projects[0].auth else { panic!("{config:?}") };
+        assert_eq!(kept.expose_secret(), token);
+    }
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let cases: [(&[(&str, &str)], &str); 17] = [
+        (
+            &[("POLL__WINDOW", "soon")],
+            "..POLL__WINDOW: poll.window: \"soon\" is not accepted. Accepted is a duration such as \
+             \"15d\", from 1m to 180d",
+        ),
+        (
+            &[("API__PAGE_SIZE", "many")],
+            "..API__PAGE_SIZE: api.page_size: \"many\" is not accepted. Accepted is a whole number \
+             from 1 to 1000",
+        ),
+        (
+            &[("API__PAGE_SIZE", "5000")],
+            "..API__PAGE_SIZE: api.page_size: 5000 is not accepted. Accepted is a whole number \
+             from 1 to 1000",
+        ),
+        (
+            &[("WEB__LISTEN_ADDRESSES", "")],
+            "..WEB__LISTEN_ADDRESSES: web.listen_addresses: [\"\"] is not accepted. Accepted is a \
+             list of addresses such as \"127.0.0.1:10047\" or \"[::1]:10047\"",
+        ),
+        (
+            &[("POLL__WINDWO", "1d")],
+            "..POLL__WINDWO: poll.windwo: there is no such key; did you mean poll.window?",
+        ),
+        (&[("NOTHING", "1")], "..NOTHING: nothing: there is no such key"),
+        (&[("", "1")], ".. is the prefix of a variable; a section and a key must follow"),
+        (&[("POLL", "1")], "..POLL: poll: is a section, not a value; set its keys one by one"),
+        (
+            &[("API__PAGE_SIZE__X", "1")],
+            "..API__PAGE_SIZE__X: api.page_size.x: there is no such key",
+        ),
+        (
+            &[("WEB__CREATED_SERIES", "true")],
+            "..WEB__CREATED_SERIES: web.created_series: is not built yet in this version; remove it",
+        ),
+        (
+            &[("PROJECTS", "a")],
+            "..PROJECTS: projects: is a list; set one key of one project, \
+             ..PROJECTS__0__NAME for instance",
+        ),
+        (
+            &[("PROJECTS__ONE__NAME", "a")],
+            "..PROJECTS__ONE__NAME: projects.one.name: is a list; set one key of one project, \
+             ..PROJECTS__0__NAME for instance",
+        ),
+        (
+            &[("PROJECTS__7__NAME", "a")],
+            "..PROJECTS__7__NAME: projects[7].name: there is no such project: the file has 1, \
+             counted from 0",
+        ),
+        (
+            &[("PROJECTS__0__TOKEN", "hush-hush")],
+            "..PROJECTS__0__TOKEN: projects[0].token: there is no such key; did you mean \
+             projects.auth.token?",
+        ),
+        (
+            &[("PROJECTS__0__AUTH__PASSWORD_FILE", "x")],
+            "..PROJECTS__0__AUTH__PASSWORD_FILE: projects[0].auth.password_file: is not built yet \
+             in this version; remove it",
+        ),
+        (
+            &[("PROJECTS__0__POOL_NAMES", "yes")],
+            "..PROJECTS__0__POOL_NAMES: projects[0].pool_names: \"yes\" is not accepted. Accepted \
+             is true or false",
+        ),
+        (
+            &[("PROJECTS__0__AUTH__TOKEN", "x"), ("PROJECTS__0__AUTH__TOKEN_ENV", "Y")],
+            "..PROJECTS__0__AUTH__TOKEN: projects[0].auth.token: the token is given by token and \
+             by token_env; keep one",
+        ),
+    ];
+    for (variables, expected) in cases {
+        assert_eq!(refusal(PROJECT, variables), expected);
+    }
+}
+
+#[test]
+fn variables_of_others_are_left_alone() {
+    let others = [
+        ("SCREEN_RECORDS_EXPORTER_PORT", "tcp://10.0.0.1:10047"),
+        ("SCREEN_RECORDS_EXPORTER_SERVICE_HOST", "10.0.0.1"),
+        ("SCREEN_RECORDS_EXPORTER_PORT_10047_TCP_ADDR", "10.0.0.1"),
+        ("SCREEN_RECORDS_EXPORTER", "1"),
+        ("POLL__WINDOW", "1d"),
+    ];
+    let config = File::new(PROJECT).load(&others).unwrap();
+    assert_eq!(config.to_toml(), loaded(PROJECT, &[]).to_toml());
+}
+
+#[test]
+fn without_a_file_the_defaults_hold_and_projects_may_be_needless() {
+    let sources = Sources::default();
+    assert!(Config::load(&sources).unwrap().projects.is_empty());
+    let error = Config::load(&Sources { needs_projects: true, ..sources }).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the config: projects: there is none; add a section [[projects]] with name, project_id, \
+         region and auth"
+    );
+}
