@@ -11,6 +11,8 @@ mod gate;
 mod observer;
 mod pools;
 mod query;
+mod refusals;
+mod throttle;
 mod transport;
 pub mod wire;
 

@@ -3,9 +3,11 @@
 //! Drives the pure `sync` with the client of `api`, keeps a snapshot for each project, and knows
 //! the exporter's own figures. It does not know HTTP.
 
+mod complaint;
 mod error;
 mod instruments;
 mod poll;
+mod pool_names;
 mod probe;
 mod process;
 mod project;

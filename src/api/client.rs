@@ -1,7 +1,7 @@
 //! The client: asks for one page, and does not give up at the first stumble.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -10,12 +10,14 @@ use http::{Request, StatusCode, header};
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
-use super::auth::{Auth, Fingerprint};
+use super::auth::Auth;
 use super::error::{ApiError, Endpoint};
 use super::gate::Gate;
 use super::observer::Observer;
 use super::pools::{self, DesktopPool};
 use super::query::RecordsQuery;
+use super::refusals::Refusals;
+use super::throttle::asked_pause;
 use super::transport::{Answer, Transport, TransportError};
 use super::wire::{Fault, Page, PageError};
 use crate::clock::Clock;
@@ -58,17 +60,7 @@ pub struct Client {
     gate: Gate,
     /// What the server grants: at most this many rows are asked for.
     granted: AtomicU32,
-    refusals: Mutex<Vec<Refusal>>,
-}
-
-/// A 401 holds for every endpoint, a 403 for its own.
-#[derive(Debug)]
-struct Refusal {
-    endpoint: Endpoint,
-    status: StatusCode,
-    fault: Fault,
-    credentials: Fingerprint,
-    until: Instant,
+    refusals: Refusals,
 }
 
 /// What was made of a page, and what came with it.
@@ -80,12 +72,6 @@ pub struct Listed<T> {
     pub clock_ahead_millis: Option<i64>,
 }
 
-/// Six refusals lock an access key for everybody who uses it, for five minutes.
-const REFUSED_CREDENTIALS_PAUSE: Duration = Duration::from_secs(300);
-/// However long the API asks us to wait, after this it is asked again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-/// A 429 that says nothing of its window: the provider's advice is 2 to 5 seconds.
-const UNKNOWN_THROTTLE_PAUSE: Duration = Duration::from_secs(2);
 /// What is tried when a page size is refused: the limits that the documents contradict each other
 /// about, and less.
 const SMALLER_PAGES: [u32; 3] = [100, 50, 10];
@@ -103,7 +89,7 @@ impl Client {
     ) -> Self {
         let gate = Gate::new(limits.max_concurrent_requests, limits.max_requests_per_second);
         let granted = AtomicU32::new(limits.page_size);
-        let refusals = Mutex::default();
+        let refusals = Refusals::default();
         Self { target, limits, transport, clock, observer, gate, granted, refusals }
     }
 
@@ -214,7 +200,7 @@ impl Client {
                 Err(error) => error,
             };
             if let Some(pause) = asked_pause(&error) {
-                self.gate.close_for(pause.min(LONGEST_PAUSE));
+                self.gate.close_for(pause);
             }
             let Some(delay) = delays.next().filter(|_| error.is_transient()) else {
                 return Err(error);
@@ -241,7 +227,7 @@ impl Client {
             .authorize(&mut request)
             .await
             .map_err(|what| ApiError::Credentials { endpoint, what })?;
-        self.check_refusals(endpoint, credentials)?;
+        self.refusals.check(endpoint, credentials)?;
 
         let begun = Instant::now();
         let result = self.exchange(endpoint, request).await;
@@ -252,7 +238,9 @@ impl Client {
         });
         let code = result.as_ref().map_or_else(ApiError::code, |_| Some("200".to_owned()));
         self.observer.requested(endpoint, code.as_deref().unwrap_or("connect"), begun.elapsed());
-        self.remember(&result, credentials);
+        if let Err(error) = &result {
+            self.refusals.remember(error, credentials);
+        }
         result.map(|value| Listed { value, clock_ahead_millis })
     }
 
@@ -289,37 +277,6 @@ impl Client {
         let date = chrono::DateTime::parse_from_rfc2822(date).ok()?;
         date.timestamp_millis().checked_sub(self.clock.now_millis())
     }
-
-    fn check_refusals(&self, endpoint: Endpoint, credentials: Fingerprint) -> Result<(), ApiError> {
-        let now = Instant::now();
-        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        refusals.retain(|refusal| refusal.until > now && refusal.credentials == credentials);
-        let held = refusals.iter().find(|refusal| {
-            refusal.status == StatusCode::UNAUTHORIZED || refusal.endpoint == endpoint
-        });
-        held.map_or(Ok(()), |refusal| {
-            Err(ApiError::HeldBack {
-                endpoint,
-                status: refusal.status,
-                fault: refusal.fault.clone(),
-                left: Duration::from_secs((refusal.until - now).as_secs().max(1)),
-            })
-        })
-    }
-
-    fn remember<T>(&self, result: &Result<T, ApiError>, credentials: Fingerprint) {
-        let Err(ApiError::Refused { endpoint, status, fault, .. }) = result else { return };
-        if !matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            return;
-        }
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).push(Refusal {
-            endpoint: *endpoint,
-            status: *status,
-            fault: fault.clone(),
-            credentials,
-            until: Instant::now() + REFUSED_CREDENTIALS_PAUSE,
-        });
-    }
 }
 
 impl std::fmt::Debug for Client {
@@ -352,48 +309,4 @@ fn refused(endpoint: Endpoint, answer: &Answer) -> ApiError {
         Some(Duration::from_secs(seconds))
     });
     ApiError::Refused { endpoint, status: answer.status, fault, retry_after }
-}
-
-/// How long the API wants to be left alone.
-fn asked_pause(error: &ApiError) -> Option<Duration> {
-    let ApiError::Refused { status, fault, retry_after, .. } = error else { return None };
-    let throttled = *status == StatusCode::TOO_MANY_REQUESTS;
-    retry_after
-        .or_else(|| throttled.then(|| fault.message.as_deref().and_then(throttle_window)).flatten())
-        .or_else(|| throttled.then_some(UNKNOWN_THROTTLE_PAUSE))
-}
-
-/// The window in `policy user over ratelimit,limit:200,time:5 minute`: after that long the
-/// threshold is surely over.
-fn throttle_window(message: &str) -> Option<Duration> {
-    let (_, window) = message.rsplit_once("time:")?;
-    let mut words = window.split(|c: char| !c.is_ascii_alphanumeric());
-    let count: u64 = words.next()?.parse().ok()?;
-    let unit = match words.next()?.trim_end_matches('s') {
-        "second" => 1,
-        "minute" => 60,
-        "hour" => 3600,
-        _ => return None,
-    };
-    Some(Duration::from_secs(count.saturating_mul(unit)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_window_of_a_throttle_is_read_from_its_text() {
-        let cases = [
-            ("policy user over ratelimit,limit:200,time:5 minute", Some(300)),
-            ("policy ip over ratelimit,limit:5,time:1 second", Some(1)),
-            ("limit:5,time:2 hours.", Some(7200)),
-            ("slow down", None),
-            ("time:many minute", None),
-            ("time:5 fortnight", None),
-        ];
-        for (message, seconds) in cases {
-            assert_eq!(throttle_window(message), seconds.map(Duration::from_secs), "{message}");
-        }
-    }
 }

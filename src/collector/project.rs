@@ -4,14 +4,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
+use super::complaint::Complaint;
 use super::error::PollError;
 use super::instruments::{Instruments, ProjectObserver};
 use super::poll::read_window;
+use super::pool_names::PoolNames;
 use super::probe::{Found, probe};
 use crate::aggregate::Aggregate;
-use crate::api::{Client, DesktopPool, RecordsFilter};
+use crate::api::{Client, RecordsFilter};
 use crate::clock::Clock;
 use crate::exposition::{ProjectView, SnapshotView, SyncMode};
 use crate::record::Timestamp;
@@ -55,6 +57,7 @@ pub struct Project {
     instruments: Arc<Instruments>,
     clock: Arc<dyn ClockDebug>,
     store: Mutex<Store>,
+    pool_names: Option<PoolNames>,
     state: Mutex<State>,
     /// Number of polls finished; who waits for a poll watches it.
     finished: watch::Sender<u64>,
@@ -70,12 +73,9 @@ struct State {
     last_start: Option<Instant>,
     failures_in_a_row: u32,
     failure: Option<Failure>,
-    failure_kind: String,
-    last_logged: Option<Instant>,
+    complaint: Complaint,
     snapshot: Option<Arc<SnapshotView>>,
     poll_api_requests: Option<u64>,
-    pools: Vec<DesktopPool>,
-    pools_read: Option<Instant>,
 }
 
 /// Why the last poll failed.
@@ -102,11 +102,6 @@ pub struct Status {
 
 /// Failures in a row make polls rarer, up to this.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
-/// A lasting failure is said again after this.
-const REMINDER: Duration = Duration::from_secs(3600);
-/// Names of pools hardly change; a new pool is looked up sooner.
-const POOLS_REFRESH: Duration = Duration::from_secs(3600);
-const POOLS_REFRESH_FOR_NEW: Duration = Duration::from_secs(300);
 
 impl Project {
     /// A project that has not been polled yet.
@@ -118,8 +113,11 @@ impl Project {
         client: impl FnOnce(Arc<ProjectObserver>) -> Client,
     ) -> Arc<Self> {
         let observer = instruments.observer(&name);
+        let pool_names =
+            options.pool_names.then(|| PoolNames::new(name.clone(), options.pools_timeout));
         Arc::new(Self {
             client: client(observer.clone()),
+            pool_names,
             name,
             options,
             observer,
@@ -252,20 +250,19 @@ impl Project {
 
     async fn run_claimed(&self) {
         // Whoever drops this future, by a panic too, must not leave the project without polls.
-        let guard = Running { project: self };
+        let mut guard = Running { project: self, is_concluded: false };
         let begun = Instant::now();
         let requests_before = self.observer.requests();
         let result = self.poll().await;
         let requests = self.observer.requests() - requests_before;
         self.instruments.polled(&self.name, result.is_ok(), begun.elapsed());
         self.conclude(result, begun, requests);
-        drop(guard);
+        guard.is_concluded = true;
     }
 
     async fn poll(&self) -> Result<SnapshotView, PollError> {
         let now = self.now();
-        let window = i64::try_from(self.options.window.as_millis()).unwrap_or(i64::MAX);
-        let window_start = now.floor_to_second().plus_millis(-window);
+        let window_start = self.window_start(now);
         let read = read_window(&self.client, &self.store, window_start, now, &self.options.filter);
         let (draft, summary) = read.await?;
         let aggregate = {
@@ -273,47 +270,12 @@ impl Project {
             store.commit(draft);
             Aggregate::of(&store)
         };
-        let pools = self.pools(&aggregate).await;
+        let pools = match &self.pool_names {
+            Some(names) => names.refresh(&self.client, &aggregate).await,
+            None => Vec::new(),
+        };
         let completed = self.now();
         Ok(SnapshotView { aggregate, summary, read_from: now, completed, pools })
-    }
-
-    /// The names of the pools: fresh enough, or read now, or the last known. Never a failure.
-    async fn pools(&self, aggregate: &Aggregate) -> Vec<DesktopPool> {
-        if !self.options.pool_names {
-            return Vec::new();
-        }
-        let (known, is_due) = {
-            let mut state = self.state();
-            let is_new = |pool: &String| {
-                pool != "_none" && !state.pools.iter().any(|known| known.id == *pool)
-            };
-            let has_new = aggregate.kinds.keys().any(|(_, _, pool)| is_new(pool));
-            let pause = if has_new { POOLS_REFRESH_FOR_NEW } else { POOLS_REFRESH };
-            let is_due = state.pools_read.is_none_or(|read| read.elapsed() >= pause);
-            if is_due {
-                state.pools_read = Some(Instant::now());
-            }
-            (state.pools.clone(), is_due)
-        };
-        if !is_due {
-            return known;
-        }
-        match timeout(self.options.pools_timeout, self.client.desktop_pools()).await {
-            Ok(Ok(pools)) => {
-                self.state().pools.clone_from(&pools);
-                return pools;
-            }
-            Ok(Err(error)) => {
-                let project = &self.name;
-                let remedy = error.remedy();
-                tracing::info!(project, %error, remedy, "the names of the desktop pools are unknown");
-            }
-            Err(_) => {
-                tracing::info!(project = self.name, "the names of the desktop pools took too long");
-            }
-        }
-        known
     }
 
     fn conclude(&self, result: Result<SnapshotView, PollError>, begun: Instant, requests: u64) {
@@ -329,6 +291,7 @@ impl Project {
                     tracing::info!(project, records, requests, ?took, "poll succeeded");
                 }
                 state.failures_in_a_row = 0;
+                state.complaint = Complaint::default();
                 state.failure = None;
                 state.snapshot = Some(Arc::new(snapshot));
             }
@@ -339,15 +302,12 @@ impl Project {
     /// Says a failure when it changes, and once an hour while it lasts.
     fn note_failure(&self, state: &mut State, error: &PollError, now: Timestamp) {
         state.failures_in_a_row += 1;
-        let (kind, remedy) = (error.kind(), error.remedy());
+        let remedy = error.remedy();
         let since = state.failure.as_ref().map_or(now, |failure| failure.since);
-        let is_new = state.failure.is_none() || state.failure_kind != kind;
-        if is_new || state.last_logged.is_none_or(|logged| logged.elapsed() >= REMINDER) {
+        if state.complaint.is_due(error.kind()) {
             let project = &self.name;
             tracing::warn!(project, %error, remedy, since = since.to_rfc3339(), "poll failed");
-            state.last_logged = Some(Instant::now());
         }
-        state.failure_kind = kind;
         state.failure = Some(Failure { what: error.to_string(), remedy, since });
     }
 
@@ -370,11 +330,23 @@ impl Project {
 /// A poll under way; ends with it, however it ends.
 struct Running<'a> {
     project: &'a Project,
+    is_concluded: bool,
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.project.state().running = false;
+        let now = self.project.now();
+        let mut state = self.project.state();
+        state.running = false;
+        if !self.is_concluded {
+            state.failures_in_a_row += 1;
+            state.failure = Some(Failure {
+                what: "the poll broke off".to_owned(),
+                remedy: "this is a bug: report it with the log to the maintainers".to_owned(),
+                since: now,
+            });
+        }
+        drop(state);
         self.project.finished.send_modify(|count| *count += 1);
     }
 }

@@ -1,0 +1,57 @@
+//! How long the API wants to be left alone: by `Retry-After`, or by the text of its refusal.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::error::ApiError;
+
+/// However long the API asks us to wait, after this it is asked again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// A 429 that says nothing of its window: the provider's advice is 2 to 5 seconds.
+const UNKNOWN_THROTTLE_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long the API wants to be left alone.
+pub(super) fn asked_pause(error: &ApiError) -> Option<Duration> {
+    let ApiError::Refused { status, fault, retry_after, .. } = error else { return None };
+    let throttled = *status == StatusCode::TOO_MANY_REQUESTS;
+    let asked = retry_after
+        .or_else(|| throttled.then(|| fault.message.as_deref().and_then(throttle_window)).flatten())
+        .or_else(|| throttled.then_some(UNKNOWN_THROTTLE_PAUSE));
+    asked.map(|pause| pause.min(LONGEST_PAUSE))
+}
+
+/// The window in `policy user over ratelimit,limit:200,time:5 minute`: after that long the
+/// threshold is surely over.
+fn throttle_window(message: &str) -> Option<Duration> {
+    let (_, window) = message.rsplit_once("time:")?;
+    let mut words = window.split(|c: char| !c.is_ascii_alphanumeric());
+    let count: u64 = words.next()?.parse().ok()?;
+    let unit = match words.next()?.trim_end_matches('s') {
+        "second" => 1,
+        "minute" => 60,
+        "hour" => 3600,
+        _ => return None,
+    };
+    Some(Duration::from_secs(count.saturating_mul(unit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_of_a_throttle_is_read_from_its_text() {
+        let cases = [
+            ("policy user over ratelimit,limit:200,time:5 minute", Some(300)),
+            ("policy ip over ratelimit,limit:5,time:1 second", Some(1)),
+            ("limit:5,time:2 hours.", Some(7200)),
+            ("slow down", None),
+            ("time:many minute", None),
+            ("time:5 fortnight", None),
+        ];
+        for (message, seconds) in cases {
+            assert_eq!(throttle_window(message), seconds.map(Duration::from_secs), "{message}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! A lasting trouble is said when it changes and once an hour, not at every poll.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+const REMINDER: Duration = Duration::from_secs(3600);
+
+/// What was said last, and when.
+#[derive(Debug, Default)]
+pub(super) struct Complaint(Option<(String, Instant)>);
+
+impl Complaint {
+    /// Whether trouble of this kind is to be said now; if so it counts as said.
+    pub(super) fn is_due(&mut self, kind: String) -> bool {
+        let known =
+            self.0.as_ref().is_some_and(|(last, said)| *last == kind && said.elapsed() < REMINDER);
+        if !known {
+            self.0 = Some((kind, Instant::now()));
+        }
+        !known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn trouble_is_said_when_it_changes_and_once_an_hour() {
+        let mut complaint = Complaint::default();
+        let mut said = Vec::new();
+        for minute in 0..150 {
+            let kind = if minute == 30 { "other" } else { "same" };
+            if complaint.is_due(kind.to_owned()) {
+                said.push(minute);
+            }
+            tokio::time::advance(Duration::from_secs(60)).await;
+        }
+        assert_eq!(said, [0, 30, 31, 91]);
+    }
+}

@@ -1,0 +1,79 @@
+//! The names of the desktop pools: read seldom, never a reason to fail a poll.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::complaint::Complaint;
+use crate::aggregate::Aggregate;
+use crate::api::{Client, DesktopPool};
+
+/// What is known of the pools.
+#[derive(Debug)]
+pub(super) struct PoolNames {
+    project: String,
+    patience: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: Vec<DesktopPool>,
+    asked: Option<Instant>,
+    complaint: Complaint,
+}
+
+/// Names hardly change; that of a new pool is looked up sooner.
+const REFRESH: Duration = Duration::from_secs(3600);
+const REFRESH_FOR_NEW: Duration = Duration::from_secs(300);
+
+impl PoolNames {
+    /// Nothing is known yet; asking may take `patience`.
+    pub(super) fn new(project: String, patience: Duration) -> Self {
+        Self { project, patience, state: Mutex::default() }
+    }
+
+    /// The names: fresh enough, or read now, or the last known.
+    pub(super) async fn refresh(&self, client: &Client, aggregate: &Aggregate) -> Vec<DesktopPool> {
+        if !self.claim(aggregate) {
+            return self.state().known.clone();
+        }
+        let trouble = match timeout(self.patience, client.desktop_pools()).await {
+            Ok(Ok(pools)) => {
+                let mut state = self.state();
+                state.complaint = Complaint::default();
+                state.known.clone_from(&pools);
+                return pools;
+            }
+            Ok(Err(error)) => (error.to_string(), error.remedy()),
+            Err(_) => ("the API took too long".to_owned(), "nothing: it is asked again".to_owned()),
+        };
+        let mut state = self.state();
+        let (error, remedy) = trouble;
+        if state.complaint.is_due(remedy.clone()) {
+            let project = &self.project;
+            tracing::info!(project, error, remedy, "the names of the desktop pools are unknown");
+        }
+        state.known.clone()
+    }
+
+    /// Takes the right to ask, if it is time.
+    fn claim(&self, aggregate: &Aggregate) -> bool {
+        let mut state = self.state();
+        let is_new =
+            |pool: &String| pool != "_none" && !state.known.iter().any(|known| known.id == *pool);
+        let has_new = aggregate.kinds.keys().any(|(_, _, pool)| is_new(pool));
+        let pause = if has_new { REFRESH_FOR_NEW } else { REFRESH };
+        let is_due = state.asked.is_none_or(|asked| asked.elapsed() >= pause);
+        if is_due {
+            state.asked = Some(Instant::now());
+        }
+        is_due
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Plain assignments: a panic elsewhere leaves it usable.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
