@@ -17,7 +17,7 @@ use super::observer::Observer;
 use super::pools::{self, DesktopPool};
 use super::query::RecordsQuery;
 use super::refusals::Refusals;
-use super::throttle::asked_pause;
+use super::throttle::{asked_pause, retry_after};
 use super::transport::{Answer, Transport, TransportError};
 use super::wire::{Fault, Page, PageError};
 use crate::clock::Clock;
@@ -304,9 +304,6 @@ fn refused(endpoint: Endpoint, answer: &Answer) -> ApiError {
         // The gateway echoes the signed request there, session tokens included.
         fault.message = None;
     }
-    let retry_after = answer.headers.get(header::RETRY_AFTER).and_then(|value| {
-        let seconds: u64 = value.to_str().ok()?.trim().parse().ok()?;
-        Some(Duration::from_secs(seconds))
-    });
+    let retry_after = retry_after(&answer.headers);
     ApiError::Refused { endpoint, status: answer.status, fault, retry_after }
 }

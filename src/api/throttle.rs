@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, header};
 
 use super::error::ApiError;
 
@@ -19,6 +19,18 @@ pub(super) fn asked_pause(error: &ApiError) -> Option<Duration> {
         .or_else(|| throttled.then(|| fault.message.as_deref().and_then(throttle_window)).flatten())
         .or_else(|| throttled.then_some(UNKNOWN_THROTTLE_PAUSE));
     asked.map(|pause| pause.min(LONGEST_PAUSE))
+}
+
+/// What `Retry-After` says: seconds, or a moment by the clock of the same answer's `Date`.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name)?.to_str().ok();
+    let value = text(header::RETRY_AFTER)?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let moment = chrono::DateTime::parse_from_rfc2822(value).ok()?;
+    let now = chrono::DateTime::parse_from_rfc2822(text(header::DATE)?).ok()?;
+    moment.signed_duration_since(now).to_std().ok()
 }
 
 /// The window in `policy user over ratelimit,limit:200,time:5 minute`: after that long the
@@ -39,6 +51,26 @@ fn throttle_window(message: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn retry_after_is_read_as_seconds_and_as_a_moment() {
+        let cases = [
+            (Some("7"), Some(7)),
+            (Some("Sun, 22 Nov 2026 12:01:30 GMT"), Some(90)),
+            (Some("Sun, 22 Nov 2026 11:00:00 GMT"), None),
+            (Some("-1"), None),
+            (Some("soon"), None),
+            (None, None),
+        ];
+        for (value, seconds) in cases {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::DATE, "Sun, 22 Nov 2026 12:00:00 GMT".parse().unwrap());
+            if let Some(value) = value {
+                headers.insert(header::RETRY_AFTER, value.parse().unwrap());
+            }
+            assert_eq!(retry_after(&headers), seconds.map(Duration::from_secs), "{value:?}");
+        }
+    }
 
     #[test]
     fn the_window_of_a_throttle_is_read_from_its_text() {

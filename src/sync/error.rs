@@ -57,7 +57,7 @@ pub enum SyncError {
         ended: Timestamp,
     },
     /// More rows than a poll may hold.
-    #[error("more than {limit} records in the window")]
+    #[error("the window has more than {limit} records, or the API never ends")]
     TooMany {
         /// The limit.
         limit: usize,

@@ -21,6 +21,8 @@ pub struct WindowRead {
     before_window: KeySet,
     total_count: Option<u64>,
     asked_total: bool,
+    /// Rows of all pages, those read twice and those of other windows too.
+    received: usize,
     /// Rejections of the listings that are being read, by segment.
     rejected: BTreeMap<usize, Vec<RejectionReason>>,
 }
@@ -45,6 +47,8 @@ pub struct ReadSummary {
 /// A poll holds no more records than this: 5,000 desktops recorded around the clock for 15 days
 /// in files of 10 minutes are 10.8 million.
 const MOST_RECORDS: usize = 12_000_000;
+/// Rows that a poll receives at most: an API that never ends must not hold it for ever.
+const MOST_ROWS: usize = 3 * MOST_RECORDS;
 /// More rejected rows than this, and more than 1% of all, fail a poll.
 const TOLERATED_REJECTIONS: u64 = 10;
 
@@ -67,6 +71,7 @@ impl WindowRead {
             before_window: KeySet::default(),
             total_count: None,
             asked_total: false,
+            received: 0,
             rejected: BTreeMap::new(),
         }
     }
@@ -124,7 +129,8 @@ impl WindowRead {
             }
         }
         self.settle_rejections(request.segment, fresh.fate);
-        if self.draft.staged() > MOST_RECORDS {
+        self.received += page.rows.len();
+        if self.draft.staged() > MOST_RECORDS || self.received > MOST_ROWS {
             return Err(SyncError::TooMany { limit: MOST_RECORDS });
         }
         Ok(())

@@ -2,6 +2,7 @@
 //! somebody waits: dialects, faults, limits, and what is shown after each.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ const UP: &str = "workspace_screen_records_up{project=\"p\"}";
 struct InProcess {
     simulator: Simulator,
     begun: Mutex<Vec<Instant>>,
+    breaks: AtomicBool,
 }
 
 impl Transport for InProcess {
@@ -42,6 +44,7 @@ impl Transport for InProcess {
         limit: usize,
     ) -> BoxFuture<'_, Result<Answer, TransportError>> {
         self.begun.lock().unwrap().push(Instant::now());
+        assert!(!self.breaks.load(Ordering::Relaxed), "a bug of ours");
         let router = self.simulator.router();
         Box::pin(async move {
             let request = request.map(axum::body::Body::from);
@@ -125,7 +128,11 @@ impl Wishes {
         let theirs = Arc::new(TokioClock::starting_at(NOW + ahead));
         let simulator = Simulator::new(&self.options, theirs);
         let begun = Mutex::default();
-        let transport = Arc::new(InProcess { simulator: simulator.clone(), begun });
+        let transport = Arc::new(InProcess {
+            simulator: simulator.clone(),
+            begun,
+            breaks: AtomicBool::new(false),
+        });
         let instruments = Instruments::new();
         let source = match self.token {
             TokenOf::Text(text) => TokenSource::Value(SecretString::from(text)),
@@ -528,4 +535,22 @@ async fn failures_in_a_row_make_polls_rarer_up_to_five_minutes() {
     assert!(gaps[1] >= 27 && gaps[1] <= 31, "{gaps:?}");
     assert!(gaps.windows(2).skip(1).all(|pair| pair[1] >= pair[0]), "{gaps:?}");
     assert!(gaps[8] >= 298 && gaps[8] <= 303, "{gaps:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_breaks_off_is_a_failure_and_the_next_one_runs() {
+    let setting = Wishes::new(300).start();
+    assert_eq!(setting.poll().await, Ok(()));
+    let whole = setting.shown();
+    setting.transport.breaks.store(true, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    setting.scrape(Duration::from_secs(5)).await;
+    let mut expected = whole;
+    expected.insert(UP.to_owned(), 0.0);
+    assert_eq!(setting.shown(), expected);
+    assert_eq!(setting.project.status().failure.unwrap().what, "the poll broke off");
+    setting.transport.breaks.store(false, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    setting.scrape(Duration::from_secs(5)).await;
+    assert_eq!(setting.up(), 1.0);
 }
