@@ -7,6 +7,7 @@
 
 mod file;
 mod keys;
+mod problem;
 mod project;
 mod reader;
 mod show;
@@ -15,8 +16,8 @@ mod units;
 mod value;
 
 pub use keys::{KEYS, Key, Kind};
+pub use problem::{ConfigError, Problem};
 pub use project::{Auth, Filter, Project};
-pub use reader::{ConfigError, Problem};
 pub use source::{Flags, Sources, VARIABLE_PREFIX};
 pub use units::Bytes;
 

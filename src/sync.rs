@@ -1,15 +1,17 @@
 //! What to ask next, and what the answers mean. Pure: no IO, no clock, no chance, so that a
 //! simulation can drive it through any history.
 //!
-//! A [`WindowRead`] reads the whole window once: its [`Walk`] plans the pages so that none is
+//! A [`WindowRead`] reads the whole window once: its walk plans the pages so that none is
 //! missed, whatever the API makes of bounds, limits, order and counts; its rows go into a draft.
 
 mod error;
+mod group;
 mod listing;
+mod segment;
 mod split;
 mod walk;
 mod window;
 
 pub use error::SyncError;
-pub use walk::{Next, PageRequest, RowRef, Walk};
+pub use walk::{Next, PageRequest};
 pub use window::{ReadSummary, WindowRead};

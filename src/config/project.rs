@@ -13,7 +13,8 @@ use url::Url;
 pub use auth::Auth;
 pub use filter::Filter;
 
-use super::reader::{Problem, Reader};
+use super::problem::Problem;
+use super::reader::Reader;
 use super::source::Sources;
 use super::value::table;
 use section::Section;

@@ -1,6 +1,5 @@
 //! Reads values by key, and collects what is wrong with them.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -9,42 +8,10 @@ use figment::Figment;
 use figment::value::Value;
 
 use super::keys::{self, Key, Kind};
+use super::problem::{ConfigError, Problem, unusable};
 use super::source::{Sources, origin, text_as};
 use super::units::Bytes;
 use super::value::{show, show_name, table};
-
-/// One thing that is wrong: where, what, and what would be accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem(String);
-
-impl Problem {
-    pub(super) fn of_file(file: &str, text: impl fmt::Display) -> Self {
-        Self(format!("{file} {text}"))
-    }
-
-    pub(super) fn of_key(origin: &str, key: &str, text: impl fmt::Display) -> Self {
-        Self(format!("{origin}: {key}: {text}"))
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-/// Everything that is wrong with a config.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigError(pub Vec<Problem>);
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<_> = self.0.iter().map(Problem::to_string).collect();
-        formatter.write_str(&lines.join("\n"))
-    }
-}
-
-impl std::error::Error for ConfigError {}
 
 /// A value that is wrong is noted, and a stand-in goes on in its place until the end.
 pub(super) struct Reader<'a> {
@@ -216,17 +183,6 @@ pub(super) fn hint(path: &str, value: &Value) -> &'static str {
     let is_quoted = value.as_str().is_some_and(|text| !is_text(&text_as(path, text)));
     let takes_list = keys::find(path).is_some_and(|key| key.kind == Kind::List);
     if is_quoted && !takes_list { "; remove the quotes" } else { "" }
-}
-
-/// Why nothing can stand at a path that is no built key.
-pub(super) fn unusable(path: &str, is_table: bool) -> String {
-    if keys::find(path).is_some() {
-        return "is not built yet in this version; remove it".to_owned();
-    }
-    let what = if is_table { "section" } else { "key" };
-    let hint =
-        keys::nearest(path).map_or_else(String::new, |near| format!("; did you mean {near}?"));
-    format!("there is no such {what}{hint}")
 }
 
 fn join(section: &str, name: &str) -> String {

@@ -10,7 +10,7 @@ use figment::{Figment, Metadata, Profile, Provider};
 
 use super::file;
 use super::keys::{self, KEYS, Kind};
-use super::reader::{Problem, unusable};
+use super::problem::{Problem, unusable};
 
 /// What a config is read from. Nothing else is looked at: the environment comes in here.
 #[derive(Clone, Default)]

@@ -11,34 +11,9 @@
 //! * **The end** is a page that brings nothing beyond the overlap. A short page proves nothing,
 //!   since a server may grant less than was asked for; nor does a count that may be wrong.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use super::error::SyncError;
-use super::walk::RowRef;
-use crate::record::{RecordKey, Timestamp};
-
-/// Keys of records. They are digests already, so half of one is the hash.
-pub(super) type KeySet = HashSet<RecordKey, BuildHasherDefault<KeyHasher>>;
-
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct KeyHasher(u64);
-
-impl Hasher for KeyHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = self.0.rotate_left(23) ^ word;
-    }
-}
+use super::group::{Group, GroupMemory, KeySet, RowRef, last_group};
+use crate::record::Timestamp;
 
 /// The state of one listing.
 #[derive(Debug, Clone)]
@@ -67,20 +42,6 @@ pub(super) struct Listing {
     /// Whether a group was read again because its order was in doubt. If it is once more, the
     /// order changes by itself.
     doubted: bool,
-}
-
-/// Records of equal start that end a page.
-#[derive(Debug, Clone)]
-pub(super) struct Group {
-    pub(super) start: Timestamp,
-    first_position: u64,
-    pub(super) ids: KeySet,
-    /// Positions that hold no record of their own: rejected rows, and repetitions in one page.
-    excluded: u64,
-    /// Whether the order was seen to differ between two pages.
-    shuffled: bool,
-    /// Of the ids in the order of their positions: equal if a second reading gives the same.
-    pub(super) sequence: u64,
 }
 
 /// What a page did for a listing.
@@ -355,50 +316,6 @@ struct Beyond {
     closes_at: Option<usize>,
     /// The first row that was not read before.
     first_new: Option<usize>,
-}
-
-impl Group {
-    fn note(&mut self, key: RecordKey) {
-        self.sequence = self.sequence.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ key.hash64();
-    }
-}
-
-/// What earlier readings of one group showed.
-#[derive(Debug)]
-pub(super) struct GroupMemory {
-    pub(super) start: Timestamp,
-    pub(super) ids: KeySet,
-    pub(super) sequence: u64,
-    pub(super) passes: u32,
-    /// Readings in a row that gave the same rows at the same places as the one before.
-    pub(super) repetitions: u32,
-    /// So many that the order holds: rows that come twice are rows that the API has twice.
-    pub(super) repeats_itself: bool,
-}
-
-/// The group of equal starts that ends these rows, of which the first is readable.
-fn last_group(rows: &[RowRef], offset: u64) -> Group {
-    let start = rows.iter().rev().flatten().next().map_or(Timestamp::from_millis(0), |row| row.1);
-    let first =
-        rows.iter().position(|row| row.is_some_and(|(_, other, _)| other == start)).unwrap_or(0);
-    let mut group = Group {
-        start,
-        first_position: offset + first as u64,
-        ids: KeySet::default(),
-        excluded: 0,
-        shuffled: false,
-        sequence: 0,
-    };
-    for row in &rows[first..] {
-        match row {
-            Some((key, _, _)) => {
-                group.excluded += u64::from(!group.ids.insert(*key));
-                group.note(*key);
-            }
-            None => group.excluded += 1,
-        }
-    }
-    group
 }
 
 fn check_order(rows: &[RowRef]) -> Result<(), SyncError> {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::error::SyncError;
-use super::listing::KeySet;
-use super::walk::{Fate, Next, PageRequest, RowRef, Walk};
+use super::group::{KeySet, RowRef};
+use super::segment::Fate;
+use super::walk::{Next, PageRequest, Walk};
 use crate::api::RecordsFilter;
 use crate::api::wire::Page;
 use crate::record::{Record, RecordKey, RejectionReason, Row, Term, Timestamp};

@@ -3,7 +3,8 @@
 use figment::value::{Dict, Value};
 
 use crate::config::keys;
-use crate::config::reader::{NOT_SHOWN, Problem, Reader, hint, not_accepted, unusable};
+use crate::config::problem::{Problem, unusable};
+use crate::config::reader::{NOT_SHOWN, Reader, hint, not_accepted};
 use crate::config::source::ProjectVariable;
 use crate::config::value::{below, show};
 
