@@ -78,6 +78,16 @@ struct State {
     poll_api_requests: Option<u64>,
 }
 
+impl State {
+    /// When the next poll is due; `None` before the first.
+    fn next_start(&self, min_interval: Duration) -> Option<Instant> {
+        let regular = min_interval.mul_f64(0.9);
+        let doublings = self.failures_in_a_row.saturating_sub(1).min(16);
+        let backed_off = regular.saturating_mul(1 << doublings).min(LONGEST_BACK_OFF);
+        self.last_start.map(|start| start + backed_off.max(regular))
+    }
+}
+
 /// Why the last poll failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -100,6 +110,8 @@ pub struct Status {
     pub is_polling: bool,
 }
 
+/// Between two polls that time alone starts, also where `poll.min_interval` is 0.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// Failures in a row make polls rarer, up to this.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
 
@@ -171,8 +183,9 @@ impl Project {
             if self.claim(Instant::now()) {
                 self.run_claimed().await;
             }
-            let next = self.state().last_start.unwrap_or_else(Instant::now) + self.interval();
-            tokio::time::sleep_until(next.max(Instant::now() + Duration::from_millis(10))).await;
+            let next = self.state().next_start(self.options.min_interval);
+            let soonest = Instant::now() + SHORTEST_PAUSE;
+            tokio::time::sleep_until(next.map_or(soonest, |next| next.max(soonest))).await;
         }
     }
 
@@ -226,26 +239,14 @@ impl Project {
 
     /// Takes the right to poll, if nobody else has it and a poll is due.
     fn claim(&self, now: Instant) -> bool {
-        let interval = self.interval();
         let mut state = self.state();
-        let due = state.last_start.is_none_or(|start| now.duration_since(start) >= interval);
+        let due = state.next_start(self.options.min_interval).is_none_or(|next| now >= next);
         if state.running || !due {
             return false;
         }
         state.running = true;
         state.last_start = Some(now);
         true
-    }
-
-    /// Time between the starts of two polls.
-    fn interval(&self) -> Duration {
-        let regular = self.options.min_interval.mul_f64(0.9);
-        let failures = self.state().failures_in_a_row;
-        if failures < 2 {
-            return regular;
-        }
-        let backed_off = regular.saturating_mul(1 << (failures - 1).min(16));
-        backed_off.min(LONGEST_BACK_OFF).max(regular)
     }
 
     async fn run_claimed(&self) {

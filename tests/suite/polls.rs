@@ -554,3 +554,16 @@ async fn a_poll_that_breaks_off_is_a_failure_and_the_next_one_runs() {
     setting.scrape(Duration::from_secs(5)).await;
     assert_eq!(setting.up(), 1.0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn in_background_mode_polls_follow_each_other_without_a_scrape() {
+    let mut wishes = Wishes::new(300);
+    wishes.poll.mode = PollMode::Background;
+    let setting = wishes.start();
+    let polling = tokio::spawn(setting.project.clone().poll_in_background());
+    tokio::time::sleep(Duration::from_secs(95)).await;
+    let metrics = setting.scrape(Duration::ZERO).await;
+    let polls = "screen_records_exporter_polls_total{outcome=\"success\",project=\"p\"}";
+    assert_eq!(metrics.get(polls), 4.0, "at 0, 27, 54 and 81 seconds");
+    polling.abort();
+}
