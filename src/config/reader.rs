@@ -15,6 +15,10 @@ use super::value::{show, show_name, table};
 
 /// A value that is wrong is noted, and a stand-in goes on in its place until the end.
 pub(super) struct Reader<'a> {
+    /// The defaults and the file alone. A section that is written as a text, `poll = "scrape"`,
+    /// is seen only here: a variable or flag of the section takes the place of the whole of it,
+    /// defaults included.
+    written: Figment,
     figment: Figment,
     pub(super) environment: &'a std::collections::BTreeMap<String, String>,
     problems: Vec<Problem>,
@@ -25,8 +29,9 @@ const OTHER_PAGES: [&str; 7] = ["/", "/-", "/probe", "/failures", "/api", "/sd",
 
 impl<'a> Reader<'a> {
     pub(super) fn new(sources: &'a Sources) -> Result<Self, ConfigError> {
-        let figment = sources.merge().map_err(|problem| ConfigError(vec![problem]))?;
-        Ok(Self { figment, environment: &sources.environment, problems: Vec::new() })
+        let written = sources.written().map_err(|problem| ConfigError(vec![problem]))?;
+        let figment = sources.merge(written.clone());
+        Ok(Self { written, figment, environment: &sources.environment, problems: Vec::new() })
     }
 
     pub(super) fn finish(self) -> Result<(), ConfigError> {
@@ -50,7 +55,7 @@ impl<'a> Reader<'a> {
         for problem in sources.misnamed_variables() {
             self.note(problem);
         }
-        let Ok(Value::Dict(_, root)) = self.figment.find_value("") else { return };
+        let Ok(Value::Dict(_, root)) = self.written.find_value("") else { return };
         for (name, value) in root.iter().filter(|(name, _)| *name != "projects") {
             self.check_value("", "", name, value);
         }

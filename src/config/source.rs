@@ -29,8 +29,8 @@ pub struct Sources {
 /// Values from the command line, by key, with the flag that gave them.
 pub type Flags = Vec<(&'static str, &'static str, Vec<String>)>;
 
-/// How the names of variables that set keys begin. Those without the second underscore pair (`..._PORT`, `..._SERVICE_HOST`), as Kubernetes
-/// injects them, are left alone.
+/// How the names of variables that set keys begin. Those with a single underscore there
+/// (`..._PORT`, `..._SERVICE_HOST`), as Kubernetes injects them, are left alone.
 pub const VARIABLE_PREFIX: &str = "SCREEN_RECORDS_EXPORTER__";
 /// More than any config needs; less than a wrong path can hold.
 const LARGEST_FILE_BYTES: u64 = 1 << 20;
@@ -61,12 +61,18 @@ impl fmt::Debug for Sources {
 }
 
 impl Sources {
-    /// All sources, the higher ones over the lower.
-    pub(super) fn merge(&self) -> Result<Figment, Problem> {
-        let mut figment = Figment::from(Layer::defaults());
-        if let Some(path) = &self.file {
-            figment = figment.merge(Layer::file(path)?);
+    /// The defaults, and the file over them.
+    pub(super) fn written(&self) -> Result<Figment, Problem> {
+        let figment = Figment::from(Layer::defaults());
+        match &self.file {
+            Some(path) => Ok(figment.merge(Layer::file(path)?)),
+            None => Ok(figment),
         }
+    }
+
+    /// All sources, the higher ones over the lower.
+    pub(super) fn merge(&self, written: Figment) -> Figment {
+        let mut figment = written;
         for (name, path, value) in self.variables() {
             if !path.starts_with("projects.") && keys::find(&path).is_some() {
                 figment =
@@ -80,7 +86,7 @@ impl Sources {
             };
             figment = figment.merge(Layer::single(flag.to_string(), key, value));
         }
-        Ok(figment)
+        figment
     }
 
     /// Our variables: name, path of the key, value.
@@ -101,13 +107,18 @@ impl Sources {
         variables.collect()
     }
 
-    /// Variables that look like ours and set nothing that exists; those of projects that exist
-    /// are judged with their project.
+    /// Variables that look like ours and set nothing that is built; those of projects that exist
+    /// are judged with their project. Also those that set the same key in another spelling.
     pub(super) fn misnamed_variables(&self) -> Vec<Problem> {
+        let mut earlier = BTreeMap::new();
+        let twice = self.variables().filter_map(|(name, path, _)| {
+            let first = *earlier.entry(path.clone()).or_insert(name);
+            let text = format!("is set by {first} too; keep one");
+            (first != name).then(|| Problem::of_key(name, &path, text))
+        });
         let problem = |(name, path, _): (&str, String, &str)| {
-            if keys::find(&path).is_some() && !path.starts_with("projects.")
-                || project_path(&path).is_some()
-            {
+            let is_built = keys::find(&path).is_some_and(|key| key.is_built);
+            if is_built && !path.starts_with("projects.") || project_path(&path).is_some() {
                 return None;
             }
             if path.is_empty() {
@@ -125,7 +136,7 @@ impl Sources {
             };
             Some(Problem::of_key(name, &path, text))
         };
-        self.variables().filter_map(problem).collect()
+        twice.chain(self.variables().filter_map(problem)).collect()
     }
 }
 

@@ -74,6 +74,25 @@ fn flags_beat_the_environment_which_beats_the_file_which_beats_the_defaults() {
 }
 
 #[test]
+fn a_section_that_is_no_table_is_refused_though_one_of_its_keys_is_overridden() {
+    let file = File::new(format!("poll = 'scrape'\nlog = 'debug'\nweb = 5\n{PROJECT}"));
+    let mut sources = sources(&file.path(), &[]);
+    let variable = (format!("{PREFIX}POLL__WINDOW"), "7d".to_owned());
+    sources.environment.extend([variable]);
+    sources.flags.push(("log.level", "--log.level", vec!["info".to_owned()]));
+    sources.flags.push(("web.telemetry_path", "--web.telemetry-path", vec!["/m".to_owned()]));
+    let error = Config::load(&sources).unwrap_err().to_string();
+    let expected: Vec<_> = ["log", "poll", "web"]
+        .map(|name| {
+            let file = file.path();
+            let file = file.display();
+            format!("{file}: {name}: is a section, not a value; write [{name}] above its keys")
+        })
+        .to_vec();
+    assert_eq!(error, expected.join("\n"));
+}
+
+#[test]
 fn every_kind_of_key_can_be_set_by_a_variable() {
     let config = loaded(
         PROJECT,
@@ -117,7 +136,7 @@ fn a_token_in_a_variable_is_kept_as_it_is_and_beats_the_files() {
 
 #[test]
 fn a_wrong_variable_is_named() {
-    let cases: [(&[(&str, &str)], &str); 17] = [
+    let cases: [(&[(&str, &str)], &str); 18] = [
         (
             &[("POLL__WINDOW", "soon")],
             "..POLL__WINDOW: poll.window: \"soon\" is not accepted. Accepted is a duration such as \
@@ -141,6 +160,10 @@ fn a_wrong_variable_is_named() {
         (
             &[("POLL__WINDWO", "1d")],
             "..POLL__WINDWO: poll.windwo: there is no such key; did you mean poll.window?",
+        ),
+        (
+            &[("POLL__WINDOW", "7d"), ("poll__window", "8d")],
+            "..poll__window: poll.window: is set by ..POLL__WINDOW too; keep one",
         ),
         (&[("NOTHING", "1")], "..NOTHING: nothing: there is no such key"),
         (&[("", "1")], ".. is the prefix of a variable; a section and a key must follow"),
