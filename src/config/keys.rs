@@ -94,7 +94,7 @@ pub const KEYS: &[Key] = &[
     later(optional("poll.counter_hold", "a duration")),
     key("api.page_size", "1000", "a whole number from 1 to 1000").of(Kind::Number),
     key("api.max_concurrent_requests", "4", "a whole number from 1 to 64").of(Kind::Number),
-    key("api.max_requests_per_second", "10", "a number above 0, at most 1000").of(Kind::Number),
+    key("api.max_requests_per_second", "10", "a number from 0.001 to 1000").of(Kind::Number),
     key("api.request_timeout", r#""10s""#, "a duration such as \"10s\", from 100ms to 5m"),
     key("api.max_retries", "3", "a whole number from 0 to 10").of(Kind::Number),
     key("api.max_response_bytes", r#""32MiB""#, "a size such as \"32MiB\", from 1KiB to 1GiB"),
@@ -107,7 +107,8 @@ pub const KEYS: &[Key] = &[
     later(optional("labels.max_pools", "a whole number").of(Kind::Number)),
     optional(
         "projects.name",
-        "a text of 1 to 100 characters without control characters, / and \\, not beginning with .",
+        "a text of 1 to 100 characters (200 bytes) without control characters, / and \\, not \
+         beginning with .",
     ),
     optional("projects.project_id", "a text: the project's id, 1 to 64 letters, digits, - and _"),
     optional("projects.region", "a region such as \"ap-southeast-3\": small letters, digits and -"),

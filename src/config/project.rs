@@ -41,6 +41,8 @@ pub struct Project {
 }
 
 const LONGEST_NAME_CHARS: usize = 100;
+/// A file of this name with an ending must fit into the 255 bytes of a file system.
+const LONGEST_NAME_BYTES: usize = 200;
 
 pub(super) fn read_all(reader: &mut Reader<'_>, sources: &Sources, most: usize) -> Vec<Project> {
     let list = match reader.value("projects") {
@@ -118,6 +120,7 @@ impl Project {
 /// It labels every series and will name the file of the project's state.
 fn is_name(name: &str) -> bool {
     name.chars().count() <= LONGEST_NAME_CHARS
+        && name.len() <= LONGEST_NAME_BYTES
         && !name.starts_with('.')
         && name.chars().all(|c| !c.is_control() && c != '/' && c != '\\')
 }
@@ -129,5 +132,8 @@ fn is_id(id: &str) -> bool {
 
 fn is_region(region: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    region.len() <= 63 && region.chars().all(plain)
+    region.len() <= 63
+        && !region.starts_with('-')
+        && !region.ends_with('-')
+        && region.chars().all(plain)
 }

@@ -26,6 +26,8 @@ pub(super) struct Reader<'a> {
 
 /// Pages that are not metrics.
 const OTHER_PAGES: [&str; 7] = ["/", "/-", "/probe", "/failures", "/api", "/sd", "/favicon.ico"];
+/// One request in 1000 seconds. Far less, and the time between two is no `Duration` any more.
+const SLOWEST_RATE: f64 = 0.001;
 
 impl<'a> Reader<'a> {
     pub(super) fn new(sources: &'a Sources) -> Result<Self, ConfigError> {
@@ -123,7 +125,7 @@ impl<'a> Reader<'a> {
     pub(super) fn rate(&mut self, path: &'static str) -> f64 {
         self.read(path, 1.0, |value| {
             let number = value.to_f64().or_else(|| Some(value.to_i128()? as f64))?;
-            (number > 0.0 && number <= 1000.0).then_some(number)
+            (SLOWEST_RATE..=1000.0).contains(&number).then_some(number)
         })
     }
 
@@ -133,7 +135,10 @@ impl<'a> Reader<'a> {
         range: RangeInclusive<Duration>,
     ) -> Duration {
         self.read(path, *range.start(), |value| {
-            let duration = humantime::parse_duration(value.as_str()?.trim()).ok()?;
+            let text = value.as_str()?.trim();
+            // humantime takes a bare 0.
+            let has_unit = text.ends_with(|c: char| c.is_ascii_alphabetic());
+            let duration = humantime::parse_duration(text).ok().filter(|_| has_unit)?;
             range.contains(&duration).then_some(duration)
         })
     }

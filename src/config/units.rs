@@ -46,11 +46,13 @@ impl fmt::Display for Bytes {
 pub(super) fn show_duration(duration: Duration) -> String {
     // humantime counts in months and years beyond 30 days, which nobody configures.
     const DAY: u64 = 24 * 3600;
-    if duration.as_secs() >= DAY && duration == Duration::from_secs(duration.as_secs() / DAY * DAY)
-    {
-        return format!("{}d", duration.as_secs() / DAY);
+    let days = duration.as_secs() / DAY;
+    let rest = duration.saturating_sub(Duration::from_secs(days * DAY));
+    match (days, rest) {
+        (0, rest) => humantime::format_duration(rest).to_string(),
+        (days, Duration::ZERO) => format!("{days}d"),
+        (days, rest) => format!("{days}d {}", humantime::format_duration(rest)),
     }
-    humantime::format_duration(duration).to_string()
 }
 
 #[cfg(test)]
@@ -83,6 +85,7 @@ mod tests {
     fn durations_are_written_as_they_are_configured() {
         assert_eq!(show_duration(Duration::from_secs(15 * 24 * 3600)), "15d");
         assert_eq!(show_duration(Duration::from_secs(180 * 24 * 3600)), "180d");
+        assert_eq!(show_duration(Duration::from_secs(745 * 3600)), "31d 1h");
         assert_eq!(show_duration(Duration::from_millis(90_500)), "1m 30s 500ms");
         assert_eq!(show_duration(Duration::ZERO), "0s");
     }

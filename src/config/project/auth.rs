@@ -93,6 +93,11 @@ fn token_file(section: &mut Section<'_, '_>) -> Auth {
     } else {
         ("the file of this name (not shown)".to_owned(), MAYBE_TOKEN)
     };
+    if file::is_pipe(&file) {
+        let text = "is a pipe, which cannot be read again. Put the token into a plain file";
+        section.problem(path, &format!("{shown} {text}"));
+        return stand_in();
+    }
     let read = file::read(&file, LARGEST_SECRET_FILE_BYTES).and_then(|bytes| {
         String::from_utf8(bytes).map_err(|_| io::Error::new(ErrorKind::InvalidData, "no text"))
     });

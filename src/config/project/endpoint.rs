@@ -38,6 +38,11 @@ pub(super) fn read(
 
 /// A base that paths can be appended to.
 fn parse(text: &str) -> Option<Url> {
+    // The URL library mends these in silence: `https:host`, tabs within, backslashes.
+    let is_mended = |c: char| c == '\\' || c.is_whitespace() || c.is_control();
+    if !text.contains("://") || text.contains(is_mended) {
+        return None;
+    }
     let url = Url::parse(text).ok()?;
     let is_accepted = matches!(url.scheme(), "https" | "http")
         && url.has_host()

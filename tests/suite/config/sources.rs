@@ -93,6 +93,22 @@ fn a_section_that_is_no_table_is_refused_though_one_of_its_keys_is_overridden() 
 }
 
 #[test]
+fn a_pipe_in_place_of_a_token_file_is_refused_without_waiting_for_its_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let auth = format!("token_file = {:?}", pipe.to_str().unwrap());
+    let file = File::new(PROJECT.replace("token_env = \"HUAWEICLOUD_TOKEN\"", &auth));
+    assert_eq!(
+        file.load(&[]).unwrap_err(),
+        format!(
+            "FILE: projects[0].auth.token_file: the file {pipe:?} is a pipe, which cannot be read \
+             again. Put the token into a plain file"
+        )
+    );
+}
+
+#[test]
 fn every_kind_of_key_can_be_set_by_a_variable() {
     let config = loaded(
         PROJECT,
