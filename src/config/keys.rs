@@ -211,7 +211,7 @@ fn known_paths() -> Vec<String> {
 }
 
 /// Levenshtein's distance. Paths are short; longer ones are no misspelling of ours.
-fn edit_distance(one: &str, other: &str) -> usize {
+pub(super) fn edit_distance(one: &str, other: &str) -> usize {
     if one.len() > 100 {
         return usize::MAX;
     }

@@ -67,7 +67,10 @@ impl<'a> Reader<'a> {
     /// the section.
     pub(super) fn check_value(&mut self, section: &str, shown: &str, name: &str, value: &Value) {
         let path = join(section, name);
-        let shown = join(shown, &show_name(name));
+        // Under auth a name that is like no key may be a secret on the wrong side of the `=`.
+        let is_shown = section != "projects.auth" || keys::nearest(&path).is_some();
+        let shown =
+            join(shown, &if is_shown { show_name(name) } else { "(name not shown)".to_owned() });
         let origin = self.origin(value);
         let problem = if name.contains('.') {
             // Found by no path, it would pass for the key that it looks like and be ignored.

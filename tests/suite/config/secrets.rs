@@ -17,7 +17,7 @@ fn shows(text: &str) -> bool {
 }
 
 /// Places where a secret may end up by mistake; `@` stands for it.
-const MISPLACED: [&str; 24] = [
+const MISPLACED: [&str; 25] = [
     "projects = '@'",
     "projects = ['@']",
     "token = '@'\n+",
@@ -37,6 +37,7 @@ const MISPLACED: [&str; 24] = [
     "+\nauth = { method = 'token', token_file = '@' }",
     "+\nauth = { method = 'token', token_file = ['@'], token_env = 5 }",
     "+\nauth = { method = 'token', tokn = '@' }",
+    "+\nauth = { method = 'token', '@' = 'token' }",
     "+\nauth = { method = 'password', password = '@', username = '@' }",
     "+\nauth = { method = 'token', token = '@",
     "+\nauth = { method = 'token', token = @ }",
