@@ -221,11 +221,11 @@ impl Client {
             self.observer.throttled(paused);
         }
         let mut request = self.request(endpoint, query)?;
-        let credentials = self
-            .target
-            .auth
-            .authorize(&mut request)
+        let authorized =
+            timeout(self.limits.request_timeout, self.target.auth.authorize(&mut request));
+        let credentials = authorized
             .await
+            .unwrap_or_else(|_| Err("the token file does not answer".to_owned()))
             .map_err(|what| ApiError::Credentials { endpoint, what })?;
         self.refusals.check(endpoint, credentials)?;
 
@@ -263,9 +263,7 @@ impl Client {
         match timeout(after, sent).await {
             Err(_) => Err(ApiError::Timeout { endpoint, after }),
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error @ TransportError::TooLarge(_))) => {
-                Err(ApiError::Invalid { endpoint, what: error.to_string() })
-            }
+            Ok(Err(TransportError::TooLarge(limit))) => Err(ApiError::TooLarge { endpoint, limit }),
             Ok(Err(TransportError::Connection(what))) => {
                 Err(ApiError::Unreachable { endpoint, what })
             }

@@ -63,6 +63,16 @@ pub enum ApiError {
         /// What came.
         what: String,
     },
+    /// The body is larger than `api.max_response_bytes`.
+    #[error(
+        "{endpoint} answered with a body that is larger than {limit} bytes (`api.max_response_bytes`)"
+    )]
+    TooLarge {
+        /// What was asked.
+        endpoint: Endpoint,
+        /// The limit.
+        limit: usize,
+    },
     /// No complete answer came within `api.request_timeout`.
     #[error("{endpoint} gave no complete answer within {}", humantime::format_duration(*.after))]
     Timeout {
@@ -115,7 +125,7 @@ impl ApiError {
     pub fn code(&self) -> Option<String> {
         match self {
             Self::Refused { status, .. } => Some(status.as_u16().to_string()),
-            Self::Invalid { .. } => Some("invalid".to_owned()),
+            Self::Invalid { .. } | Self::TooLarge { .. } => Some("invalid".to_owned()),
             Self::Timeout { .. } => Some("timeout".to_owned()),
             Self::Unreachable { .. } => Some("connect".to_owned()),
             Self::Credentials { .. } | Self::HeldBack { .. } => None,
@@ -133,7 +143,7 @@ impl ApiError {
                     )
             }
             Self::Invalid { .. } | Self::Timeout { .. } | Self::Unreachable { .. } => true,
-            Self::Credentials { .. } | Self::HeldBack { .. } => false,
+            Self::Credentials { .. } | Self::HeldBack { .. } | Self::TooLarge { .. } => false,
         }
     }
 
@@ -145,6 +155,9 @@ impl ApiError {
                 return "check that `projects.endpoint` is the Workspace API of the region and that \
                         no proxy answers in its place"
                     .to_owned();
+            }
+            Self::TooLarge { .. } => {
+                return "lower `api.page_size`, or raise `api.max_response_bytes`".to_owned();
             }
             Self::Timeout { .. } => {
                 return "check the network path to `projects.endpoint`, or raise \
@@ -196,6 +209,10 @@ fn remedy_for_status(endpoint: Endpoint, status: StatusCode, fault: &Fault) -> S
         }
         (StatusCode::BAD_REQUEST, _) => {
             "the API did not accept a parameter: check `projects.project_id` and `projects.filter`"
+        }
+        (StatusCode::OK, _) => {
+            "the API reports a fault of its own; the next poll tries again. If it lasts, look its \
+             code up in the API's list of error codes"
         }
         (status, _) if status.is_redirection() => {
             "redirects are not followed, so that credentials reach no other host: put the final \

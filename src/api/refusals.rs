@@ -36,9 +36,10 @@ impl Refusals {
     ) -> Result<(), ApiError> {
         let now = Instant::now();
         let mut refusals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        refusals.retain(|refusal| refusal.until > now && refusal.credentials == credentials);
+        refusals.retain(|refusal| refusal.until > now);
         let held = refusals.iter().find(|refusal| {
-            refusal.status == StatusCode::UNAUTHORIZED || refusal.endpoint == endpoint
+            refusal.credentials == credentials
+                && (refusal.status == StatusCode::UNAUTHORIZED || refusal.endpoint == endpoint)
         });
         held.map_or(Ok(()), |refusal| {
             Err(ApiError::HeldBack {

@@ -181,7 +181,9 @@ impl Project {
     pub async fn poll_in_background(self: Arc<Self>) {
         loop {
             if self.claim(Instant::now()) {
-                self.run_claimed().await;
+                let project = self.clone();
+                // A task of its own, so that a bug in a poll ends that poll only.
+                let _ = tokio::spawn(async move { project.run_claimed().await }).await;
             }
             let next = self.state().next_start(self.options.min_interval);
             let soonest = Instant::now() + SHORTEST_PAUSE;

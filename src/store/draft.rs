@@ -2,7 +2,7 @@
 
 use super::Store;
 use super::table::Table;
-use crate::record::{Record, RecordKey};
+use crate::record::{Record, RecordKey, Timestamp};
 
 /// The rows of a poll that is not complete yet. Costs memory for what is new or changed, and a
 /// bit for each record that is as known.
@@ -37,9 +37,11 @@ impl Draft {
         first
     }
 
-    /// Takes a row that could not be understood but for its id: a known record stays as it is.
-    pub fn keep(&mut self, store: &Store, id: &str) {
-        if let Some(known) = store.table.position(RecordKey::of(id)) {
+    /// Takes a row that could not be understood but for its id: a known record stays as it is, as
+    /// long as it starts in the window.
+    pub fn keep(&mut self, store: &Store, id: &str, window_start: Timestamp) {
+        let known = store.table.position(RecordKey::of(id));
+        if let Some(known) = known.filter(|known| store.table.at(*known).start >= window_start) {
             self.mark_seen(known);
         }
     }
@@ -82,7 +84,6 @@ impl Draft {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Timestamp;
 
     fn record(id: &'static str, size: u64, update: i64) -> Record<'static> {
         let mut record = Record::new(id, Timestamp::from_millis(1_700_000_000_000));
@@ -153,8 +154,8 @@ mod tests {
         let mut store = Store::default();
         poll(&mut store, &[record("a", 1, 0), record("b", 2, 0)]);
         let mut draft = Draft::default();
-        draft.keep(&store, "a");
-        draft.keep(&store, "unknown");
+        draft.keep(&store, "a", Timestamp::from_millis(0));
+        draft.keep(&store, "unknown", Timestamp::from_millis(0));
         store.commit(draft);
         assert_eq!(sizes(&store), [1]);
     }

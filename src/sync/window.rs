@@ -52,6 +52,8 @@ const MOST_RECORDS: usize = 12_000_000;
 const MOST_ROWS: usize = 3 * MOST_RECORDS;
 /// More rejected rows than this, and more than 1% of all, fail a poll.
 const TOLERATED_REJECTIONS: u64 = 10;
+/// Rejected rows, and not one that was understood, after which a poll is given up.
+const HOPELESS_REJECTIONS: usize = 2000;
 
 impl WindowRead {
     /// Begins to read what starts at `window_start` (whole seconds) or later, in pages of `limit`.
@@ -113,7 +115,7 @@ impl WindowRead {
                 }
                 Err(rejection) => {
                     if let Some(id) = &rejection.id {
-                        self.draft.keep(store, id);
+                        self.draft.keep(store, id, self.summary.window_start);
                     }
                     // Neighbouring segments see each other's rows; a rejection counts where the
                     // row before it belongs.
@@ -131,6 +133,9 @@ impl WindowRead {
         }
         self.settle_rejections(request.segment, fresh.fate);
         self.received += page.rows.len();
+        if self.draft.staged() == 0 && self.is_hopeless() {
+            return Err(self.rejection());
+        }
         if self.draft.staged() > MOST_RECORDS || self.received > MOST_ROWS {
             return Err(SyncError::TooMany { limit: MOST_RECORDS });
         }
@@ -150,23 +155,34 @@ impl WindowRead {
         assert!(matches!(self.walk.next_page(), Next::Done), "a reading is finished when complete");
         let rejected: u64 = self.summary.rejected.values().sum();
         if rejected > TOLERATED_REJECTIONS && rejected * 100 > self.summary.rows {
-            let reasons: Vec<_> = self
-                .summary
-                .rejected
-                .iter()
-                .map(|(reason, count)| format!("{}: {count}", reason.as_str()))
-                .collect();
-            return Err(SyncError::Rejected {
-                rejected,
-                rows: self.summary.rows,
-                reasons: reasons.join(", "),
-            });
+            return Err(self.rejection());
         }
         let before = self.before_window.len() as u64;
         if self.summary.unfiltered == 0 {
             self.summary.reported = self.total_count.and_then(|total| total.checked_sub(before));
         }
         Ok((self.draft, self.summary))
+    }
+
+    /// Whether nothing but rejected rows came, page after page: an API that speaks otherwise.
+    fn is_hopeless(&self) -> bool {
+        let pending: usize = self.rejected.values().map(Vec::len).sum();
+        self.summary.rows == 0 && pending > HOPELESS_REJECTIONS
+    }
+
+    fn rejection(&self) -> SyncError {
+        let mut reasons = self.summary.rejected.clone();
+        for reason in self.rejected.values().flatten() {
+            *reasons.entry(*reason).or_default() += 1;
+        }
+        let pending: usize = self.rejected.values().map(Vec::len).sum();
+        let texts: Vec<_> =
+            reasons.iter().map(|(reason, count)| format!("{}: {count}", reason.as_str())).collect();
+        SyncError::Rejected {
+            rejected: reasons.values().sum(),
+            rows: self.summary.rows + pending as u64,
+            reasons: texts.join(", "),
+        }
     }
 
     /// Counts the rejections of a listing when it stands, so that what is read again counts once.

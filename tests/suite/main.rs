@@ -9,6 +9,7 @@
 mod architecture;
 mod binary;
 mod catalog;
+mod collector;
 mod config;
 #[cfg(feature = "end-to-end")]
 mod end_to_end;
