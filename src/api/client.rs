@@ -128,7 +128,7 @@ impl Client {
             let text = query.to_query_string();
             let asked = self
                 .ask(Endpoint::ScreenRecords, &text, |answer| {
-                    Page::decode(&answer.body, query.offset).map(&mut read).map_err(page_error)
+                    Page::read(&answer.body, query.offset, &mut read).map_err(page_error)
                 })
                 .await;
             let error = match asked {

@@ -5,6 +5,7 @@
 //! is an error, a row without identity or start is a rejection. Pages borrow from the body.
 
 mod fault;
+mod mend;
 mod page;
 mod row;
 mod scalar;

@@ -31,7 +31,9 @@ impl Draft {
             return true;
         };
         let first = self.mark_seen(known);
-        if *store.table.at(known) != record {
+        let known = store.table.at(known);
+        // What this poll has read as known is a reading too.
+        if *known != record && (first || known.update <= record.update) {
             self.staged.put(record);
         }
         first
@@ -137,6 +139,8 @@ mod tests {
         assert_eq!(sizes(&store), [1]);
         poll(&mut store, &[record("a", 1, 5), record("a", 3, 6), record("a", 4, 6)]);
         assert_eq!(sizes(&store), [4]);
+        poll(&mut store, &[record("a", 4, 6), record("a", 5, 5)]);
+        assert_eq!(sizes(&store), [4], "a lagging page comes after one that says what is known");
     }
 
     #[test]

@@ -52,8 +52,9 @@ const MOST_RECORDS: usize = 12_000_000;
 const MOST_ROWS: usize = 3 * MOST_RECORDS;
 /// More rejected rows than this, and more than 1% of all, fail a poll.
 const TOLERATED_REJECTIONS: u64 = 10;
-/// Rejected rows, and not one that was understood, after which a poll is given up.
-const HOPELESS_REJECTIONS: usize = 2000;
+/// Rejected rows, and not one that was understood, after which a poll is given up: more than 1% of
+/// the most that can follow.
+const HOPELESS_REJECTIONS: usize = MOST_RECORDS / 100;
 
 impl WindowRead {
     /// Begins to read what starts at `window_start` (whole seconds) or later, in pages of `limit`.

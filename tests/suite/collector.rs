@@ -410,6 +410,15 @@ async fn ten_rejected_rows_are_borne_with_and_eleven_only_within_one_in_a_hundre
 }
 
 #[tokio::test(start_paused = true)]
+async fn rejected_rows_that_all_come_first_are_no_more_than_if_they_came_apart() {
+    let mut rows: Vec<_> = (0..2100).map(|n| (2_000_000 + n, "null".to_owned())).collect();
+    rows.extend((0..215_000).map(|n| row(&n.to_string(), n, "")));
+    let setting = Wishes::default().start(honest(rows));
+    assert_eq!(setting.poll().await, Ok(()));
+    assert_eq!(counted(&setting), 215_000.0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn statuses_that_nobody_knows_show_as_themselves_up_to_sixteen() {
     let rows = (0..40).map(|n| row(&n.to_string(), n, &format!(",\"status\":\"ODD_{n:02}\"")));
     let setting = Wishes::default().start(honest(rows.collect()));
@@ -513,6 +522,23 @@ async fn a_remedy_fits_what_happened() {
     assert!(what.contains("larger than 10000 bytes"), "{what}");
     assert!(remedy.contains("api.page_size"), "{what}: {remedy}");
     assert_eq!(setting.asked(), 1, "the same answer is not fetched again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_text_counts_as_absent_and_does_not_fail_the_page() {
+    let good = row("good", 1000, ",\"username\":\"Zoë\"").1;
+    for broken in [&b"\\ud83d"[..], b"\\udc00x", b"\xff\xfe", b"\xf0\x9f\x98"] {
+        let mut body = format!(
+            "{{\"screen_records\":[{good},{{\"id\":\"b\",\"start_time\":\"{}\",\"username\":\"",
+            time(500)
+        )
+        .into_bytes();
+        body.extend_from_slice(broken);
+        body.extend_from_slice(b"\"}],\"total_count\":2}");
+        let setting = Wishes::default().start(bytes_script(move |_, _| (200, body.clone())));
+        assert_eq!(setting.poll().await, Ok(()), "{broken:?}");
+        assert_eq!(counted(&setting), 2.0);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::fault::Fault;
+use super::mend::mended;
 use super::row::WireRow;
 use super::scalar::Scalar;
 use crate::record::Row;
@@ -33,6 +34,27 @@ pub enum PageError {
 }
 
 impl<'a> Page<'a> {
+    /// Reads a body as [`Self::decode`] does, and hands the page to `take`. Text that was cut
+    /// within a character shows U+FFFD there.
+    ///
+    /// # Errors
+    ///
+    /// [`PageError`] for everything that is no page.
+    pub fn read<T>(
+        body: &[u8],
+        offset: u64,
+        take: impl FnOnce(Page<'_>) -> T,
+    ) -> Result<T, PageError> {
+        let error = match Page::decode(body, offset) {
+            Ok(page) => return Ok(take(page)),
+            Err(error) => error,
+        };
+        match mended(body).filter(|_| matches!(error, PageError::NotJson(_))) {
+            Some(body) => Page::decode(&body, offset).map(take),
+            None => Err(error),
+        }
+    }
+
     /// Reads the body of an answer to a request that began at row `offset`.
     ///
     /// A body without records is a page only when it says that there are none at that offset:
