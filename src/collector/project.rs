@@ -342,6 +342,9 @@ impl Drop for Running<'_> {
         let mut state = self.project.state();
         state.running = false;
         if !self.is_concluded {
+            let project = &self.project.name;
+            tracing::error!(project, "the poll broke off; this is a bug");
+            self.project.instruments.polled(project, false, Duration::ZERO);
             state.failures_in_a_row += 1;
             state.failure = Some(Failure {
                 what: "the poll broke off".to_owned(),

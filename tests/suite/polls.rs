@@ -544,7 +544,9 @@ async fn a_poll_that_breaks_off_is_a_failure_and_the_next_one_runs() {
     let whole = setting.shown();
     setting.transport.breaks.store(true, Ordering::Relaxed);
     tokio::time::sleep(Duration::from_secs(30)).await;
-    setting.scrape(Duration::from_secs(5)).await;
+    let metrics = setting.scrape(Duration::from_secs(5)).await;
+    let failed = "screen_records_exporter_polls_total{outcome=\"failure\",project=\"p\"}";
+    assert_eq!(metrics.get(failed), 1.0);
     let mut expected = whole;
     expected.insert(UP.to_owned(), 0.0);
     assert_eq!(setting.shown(), expected);
