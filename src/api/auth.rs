@@ -30,6 +30,8 @@ pub enum TokenSource {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fingerprint([u8; 8]);
 
+/// The header that carries a token.
+pub(super) const TOKEN_HEADER: &str = "x-auth-token";
 /// The gateway's documents allow 64,000 characters.
 const LONGEST_TOKEN_BYTES: usize = 64 * 1024;
 
@@ -45,7 +47,7 @@ impl Auth {
         let mut header = HeaderValue::from_str(token)
             .map_err(|_| "the token has characters that no header can carry".to_owned())?;
         header.set_sensitive(true);
-        request.headers_mut().insert("x-auth-token", header);
+        request.headers_mut().insert(TOKEN_HEADER, header);
         let digest = Sha256::digest(token.as_bytes());
         let mut first = [0; 8];
         first.copy_from_slice(&digest[..8]);

@@ -132,6 +132,18 @@ impl ApiError {
         }
     }
 
+    /// The same without any text that came from the other side: it repeats the credentials.
+    pub(super) fn without_texts(mut self) -> Self {
+        match &mut self {
+            Self::Refused { fault, .. } => *fault = Fault::default(),
+            Self::Invalid { what, .. } => {
+                "the answer repeats the credentials, so it is not shown".clone_into(what);
+            }
+            _ => {}
+        }
+        self
+    }
+
     /// Whether the same request may succeed a little later.
     pub fn is_transient(&self) -> bool {
         match self {

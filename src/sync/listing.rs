@@ -221,8 +221,14 @@ impl Listing {
     /// The sort makes everything contiguous from a row that starts no later than the last one
     /// read; a page that begins later leaves a gap. Rejected rows in the overlap prove nothing.
     fn has_gap(&self, rows: &[RowRef], overlap: u64) -> bool {
-        if self.next_offset() == 0 || overlap == 0 {
+        if self.next_offset() == 0 {
             return false;
+        }
+        if overlap == 0 {
+            // Pages of one row cannot overlap, but going back is no sort either.
+            let first = rows.iter().flatten().next();
+            let tail = self.tail.as_ref();
+            return first.zip(tail).is_some_and(|((_, start, _), tail)| *start < tail.start);
         }
         if rows.is_empty() {
             return true;

@@ -600,3 +600,35 @@ async fn a_token_file_that_does_not_answer_fails_the_poll() {
     let (what, _) = polled.expect("the poll ends").unwrap_err();
     assert!(what.contains("token file"), "{what}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_repeats_the_token_is_not_shown() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "hush-hush-secret-token").unwrap();
+    for (status, body) in [
+        (400, "{\"error_code\":\"hush-hush-secret-token\",\"error_msg\":\"m\"}"),
+        (403, "{\"error_code\":\"A.1\",\"error_msg\":\"bad token hush-hush-secret-token\"}"),
+        (200, "{\"error_code\":\"A.1\",\"error_msg\":\"hush-hush-secret-token\"}"),
+        (200, "hush-hush-secret-token"),
+    ] {
+        let wire = script(move |_, _| (status, body.to_owned()));
+        let wishes = Wishes { token: Some(file.path().to_owned()), ..Wishes::default() };
+        let (what, remedy) = wishes.start(wire).poll().await.unwrap_err();
+        assert!(!what.contains("hush") && !remedy.contains("hush"), "{what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_of_one_row_that_are_not_sorted_fail_the_poll() {
+    let wire = script(|_, request| {
+        let query = request.uri().query().unwrap_or_default();
+        let offset = query.split('&').find_map(|pair| pair.strip_prefix("offset=")).unwrap();
+        let offset: i64 = offset.parse().unwrap();
+        let rows = (0..30).map(|n| row(&n.to_string(), 1000 * (n * 7 % 30 + 1), "").1);
+        let page: Vec<_> = rows.skip(usize::try_from(offset).unwrap()).take(1).collect();
+        (200, format!("{{\"screen_records\":[{}],\"total_count\":30}}", page.join(",")))
+    });
+    let setting = Wishes::default().start(wire);
+    assert!(setting.poll().await.is_err());
+    assert_eq!(setting.exposed().get(UP), 0.0);
+}
