@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::{
     Api, Exporter, Metrics, PATIENCE, Process, TOKEN, binary, client, config, eventually, folder,
-    get, get_json, rest_of_stdout, run, write,
+    get, rest_of_stdout, run, write,
 };
 
 const UP: &str = "workspace_screen_records_up{project=\"p\"}";
@@ -17,11 +17,10 @@ fn settings(min_interval: &str, more: &str) -> String {
 #[tokio::test]
 async fn ten_scrapes_at_once_cost_one_poll() {
     let api = Api::start(&["--records", "500", "--latency", "50ms"]);
-    let exporter = Exporter::start(&config(&api.url, &settings("1s", ""))).await;
-    exporter.scraped_until(UP, 1.0).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let before = exporter.metrics().await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let exporter = Exporter::start(&config(&api.url, &settings("5s", ""))).await;
+    let before = exporter.scraped_until(UP, 1.0).await;
+    // The next poll is due 4.5 s after the first one began.
+    tokio::time::sleep(Duration::from_secs(5)).await;
     let requests = api.list_requests().await;
     let url = format!("{}/metrics", exporter.url);
     let scrapes = (0..10).map(|_| get(&url));
@@ -31,7 +30,8 @@ async fn ten_scrapes_at_once_cost_one_poll() {
         let after = Metrics::parse(body).get(polls);
         assert!((after - before.get(polls) - 1.0).abs() < 0.1, "{after}");
     }
-    let of_a_poll = before.get("screen_records_exporter_poll_api_requests{project=\"p\"}");
+    let of_a_poll = "screen_records_exporter_poll_api_requests{project=\"p\"}";
+    let of_a_poll = Metrics::parse(&bodies[0]).get(of_a_poll);
     assert_eq!((api.list_requests().await - requests) as f64, of_a_poll);
 }
 
@@ -94,11 +94,7 @@ async fn a_signal_ends_it_cleanly_within_five_seconds_while_requests_are_under_w
         api.fail("kind=hang").await;
         let url = format!("{}/metrics", exporter.url);
         let scrape = tokio::spawn(async move { client().get(url).send().await });
-        eventually("the scrape is under way", async || {
-            let requests = get_json(&format!("{}/simulator/requests", api.url)).await;
-            (requests["counts"]["records"]["hang"].as_u64()? > 0).then_some(())
-        })
-        .await;
+        eventually("the scrape is under way", async || api.hanging().await).await;
         let (code, took) = exporter.process.end_by(signal).await;
         assert_eq!(code, Some(0), "{signal}");
         assert!(took < Duration::from_secs(5), "{signal}: {took:?}");
@@ -240,11 +236,10 @@ async fn requests_that_are_too_many_at_once_are_answered_503_and_headers_have_li
     api.fail("kind=hang").await;
     let url = format!("{}/metrics", exporter.url);
     let waiting = tokio::spawn(client().get(&url).send());
-    let page = eventually("the other is refused", async || {
-        let response = client().get(&exporter.url).send().await.unwrap();
-        (response.status() == 503).then_some(response)
-    });
-    assert!(page.await.text().await.unwrap().contains("web.max_concurrent_requests"));
+    eventually("the scrape waits for its poll", async || api.hanging().await).await;
+    let page = client().get(&exporter.url).send().await.unwrap();
+    assert_eq!(page.status(), 503);
+    assert!(page.text().await.unwrap().contains("web.max_concurrent_requests"));
     waiting.abort();
     let huge = client().get(&exporter.url).header("X-Long", "x".repeat(64 * 1024)).send().await;
     assert!(huge.is_err() || huge.is_ok_and(|response| response.status() == 431));

@@ -132,6 +132,12 @@ impl Api {
         get_json(&format!("{}/simulator/truth", self.url)).await
     }
 
+    /// Whether a request waits for an answer that never comes.
+    pub(crate) async fn hanging(&self) -> Option<()> {
+        let requests = get_json(&format!("{}/simulator/requests", self.url)).await;
+        (requests["counts"]["records"]["hang"].as_u64()? > 0).then_some(())
+    }
+
     /// Requests for lists of records so far.
     pub(crate) async fn list_requests(&self) -> u64 {
         let requests = get_json(&format!("{}/simulator/requests", self.url)).await;
