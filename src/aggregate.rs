@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::record::{RecordType, Status, Timestamp};
-use crate::store::{Label, Labels, Store};
+use crate::store::{Label, Store, Word};
 
 /// Records added up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,11 +48,11 @@ pub const MOST_UNKNOWN_VALUES: usize = 16;
 impl Aggregate {
     /// Folds all records of the store.
     pub fn of(store: &Store) -> Self {
-        let statuses = Shown::of(store, |record| record.status, Status::ALL.map(Label::from));
-        let types = Shown::of(store, |record| record.record_type, RecordType::ALL.map(Label::from));
-        let mut kinds: BTreeMap<(Label, Label, Label), Sums> = BTreeMap::new();
-        let mut users: BTreeMap<(Label, Label), Sums> = BTreeMap::new();
-        let mut oldest: BTreeMap<(Label, Label), (Timestamp, Option<Timestamp>)> = BTreeMap::new();
+        let statuses = Shown::of(store, |record| record.status, Status::ALL.map(Word::from));
+        let types = Shown::of(store, |record| record.record_type, RecordType::ALL.map(Word::from));
+        let mut kinds: BTreeMap<(Word, Word, Label), Sums> = BTreeMap::new();
+        let mut users: BTreeMap<(Label, Word), Sums> = BTreeMap::new();
+        let mut oldest: BTreeMap<(Word, Label), (Timestamp, Option<Timestamp>)> = BTreeMap::new();
         let mut newest_start = None;
         for record in store.table.iter() {
             let status = statuses.shown(record.status);
@@ -73,7 +73,7 @@ impl Aggregate {
                 let entry =
                     oldest.entry((record.status, record.pool)).or_insert((record.start, None));
                 entry.0 = entry.0.min(record.start);
-                entry.1 = match (entry.1, record.update) {
+                entry.1 = match (entry.1, record.update.known()) {
                     (Some(one), Some(other)) => Some(one.min(other)),
                     (one, other) => one.or(other),
                 };
@@ -81,14 +81,14 @@ impl Aggregate {
         }
         complete(&mut kinds, &mut users);
         let records = store.table.len() as u64;
-        named(&store.labels, &kinds, &users, &oldest, newest_start, records)
+        named(store, &kinds, &users, &oldest, newest_start, records)
     }
 }
 
 /// Adds the statuses without a record, as zeros.
 fn complete(
-    kinds: &mut BTreeMap<(Label, Label, Label), Sums>,
-    users: &mut BTreeMap<(Label, Label), Sums>,
+    kinds: &mut BTreeMap<(Word, Word, Label), Sums>,
+    users: &mut BTreeMap<(Label, Word), Sums>,
 ) {
     let pairs: BTreeSet<_> = kinds.keys().map(|(_, kind, pool)| (*kind, *pool)).collect();
     for (record_type, pool) in pairs {
@@ -105,23 +105,24 @@ fn complete(
 }
 
 fn named(
-    labels: &Labels,
-    kinds: &BTreeMap<(Label, Label, Label), Sums>,
-    users: &BTreeMap<(Label, Label), Sums>,
-    oldest: &BTreeMap<(Label, Label), (Timestamp, Option<Timestamp>)>,
+    store: &Store,
+    kinds: &BTreeMap<(Word, Word, Label), Sums>,
+    users: &BTreeMap<(Label, Word), Sums>,
+    oldest: &BTreeMap<(Word, Label), (Timestamp, Option<Timestamp>)>,
     newest_start: Option<Timestamp>,
     records: u64,
 ) -> Aggregate {
-    let text = |label: Label| labels.text(label).to_owned();
+    let text = |label: Label| store.labels.text(label).to_owned();
+    let word = |word: Word| store.words.text(word).to_owned();
     let mut aggregate = Aggregate { newest_start, records, ..Aggregate::default() };
     for ((status, record_type, pool), sums) in kinds {
-        aggregate.kinds.insert((text(*status), text(*record_type), text(*pool)), *sums);
+        aggregate.kinds.insert((word(*status), word(*record_type), text(*pool)), *sums);
     }
     for ((user, status), sums) in users {
-        aggregate.users.insert((text(*user), text(*status)), *sums);
+        aggregate.users.insert((text(*user), word(*status)), *sums);
     }
     for ((status, pool), (start, update)) in oldest {
-        let labels = (text(*status), text(*pool));
+        let labels = (word(*status), text(*pool));
         aggregate.oldest_start.insert(labels.clone(), *start);
         if let Some(update) = update {
             aggregate.oldest_update.insert(labels, *update);
@@ -132,40 +133,40 @@ fn named(
 
 /// Which values of a vocabulary are shown under their own label.
 struct Shown {
-    labels: BTreeSet<Label>,
+    words: BTreeSet<Word>,
 }
 
 impl Shown {
     fn of<const N: usize>(
         store: &Store,
-        value: impl Fn(&crate::store::StoredRecord) -> Label,
-        known: [Label; N],
+        value: impl Fn(&crate::store::StoredRecord) -> Word,
+        known: [Word; N],
     ) -> Self {
-        let mut labels: BTreeSet<_> = known.into_iter().chain([Label::NONE]).collect();
+        let mut words: BTreeSet<_> = known.into_iter().chain([Word::NONE]).collect();
         let found: BTreeSet<_> = store.table.iter().map(value).collect();
-        let mut unknown: Vec<_> = found.difference(&labels).copied().collect();
+        let mut unknown: Vec<_> = found.difference(&words).copied().collect();
         // By their text, so that the choice does not depend on the order of reading.
-        unknown.sort_by_key(|label| store.labels.text(*label));
-        labels.extend(unknown.into_iter().take(MOST_UNKNOWN_VALUES));
-        Self { labels }
+        unknown.sort_by_key(|word| store.words.text(*word));
+        words.extend(unknown.into_iter().take(MOST_UNKNOWN_VALUES));
+        Self { words }
     }
 
-    fn shown(&self, label: Label) -> Label {
-        if self.labels.contains(&label) { label } else { Label::OTHER }
+    fn shown(&self, word: Word) -> Word {
+        if self.words.contains(&word) { word } else { Word::OTHER }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Record, Term};
+    use crate::record::{Record, RecordKey, Term};
     use crate::store::Draft;
 
     fn store_of(records: &[Record<'_>]) -> Store {
         let mut store = Store::default();
         let mut draft = Draft::default();
         for record in records {
-            draft.read(&mut store, record);
+            draft.read(&mut store, RecordKey::of(&record.id), record);
         }
         store.commit(draft);
         store

@@ -59,8 +59,8 @@ pub struct Record<'a> {
     pub end_time: Option<Timestamp>,
     /// When the record last changed.
     pub update_time: Option<Timestamp>,
-    /// Length of the video in seconds.
-    pub duration: Option<u64>,
+    /// Length of the video in seconds. 2^32 of them are 136 years.
+    pub duration: Option<u32>,
     /// Undocumented by the API; free text.
     pub upload_type: Text<'a>,
     /// Undocumented by the API; free text.

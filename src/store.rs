@@ -6,20 +6,24 @@
 mod draft;
 mod labels;
 mod table;
+mod words;
 
 pub use draft::Draft;
 pub use labels::{Label, Labels};
 pub use table::{StoredRecord, Table};
+pub use words::{Word, Words};
 
-use crate::record::{Record, Term};
+use crate::record::{Record, RecordKey};
 
 /// The records of the window as of the last complete poll.
 #[derive(Debug, Default)]
 pub struct Store {
     /// The records.
     pub table: Table,
-    /// The texts that their labels stand for.
+    /// The texts of pools and users.
     pub labels: Labels,
+    /// The texts of statuses and types.
+    pub words: Words,
 }
 
 impl Store {
@@ -29,24 +33,16 @@ impl Store {
         draft.apply_to(&mut self.table);
     }
 
-    /// The compact form of a record.
-    pub(crate) fn compact(&mut self, record: &Record<'_>) -> StoredRecord {
+    /// The compact form of a record, whose key is `key`.
+    pub(crate) fn compact(&mut self, key: RecordKey, record: &Record<'_>) -> StoredRecord {
         StoredRecord {
-            key: crate::record::RecordKey::of(&record.id),
+            key,
             start: record.start_time,
-            update: record.update_time,
+            update: record.update_time.into(),
             size_bytes: record.size.unwrap_or(0),
             duration_seconds: record.duration.unwrap_or(0),
-            status: match &record.status {
-                Term::Known(status) => Label::from(*status),
-                Term::Unknown(text) => self.labels.intern(text),
-                Term::Absent => Label::NONE,
-            },
-            record_type: match &record.record_type {
-                Term::Known(record_type) => Label::from(*record_type),
-                Term::Unknown(text) => self.labels.intern(text),
-                Term::Absent => Label::NONE,
-            },
+            status: self.words.word(&record.status),
+            record_type: self.words.word(&record.record_type),
             pool: self.labels.intern_or_none(record.desktop_pool_id.as_deref()),
             user: self.labels.intern_or_none(record.username.as_deref()),
         }

@@ -14,12 +14,13 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Takes a record that the poll read. Returns whether this poll reads it for the first time.
+    /// Takes a record that the poll read, and its key. Returns whether this poll reads it for the
+    /// first time.
     ///
     /// A record may be read twice in a poll, from pages that overlap, and may have changed in
     /// between: the later `update_time` stays, and of equal ones the later reading.
-    pub fn read(&mut self, store: &mut Store, record: &Record<'_>) -> bool {
-        let record = store.compact(record);
+    pub fn read(&mut self, store: &mut Store, key: RecordKey, record: &Record<'_>) -> bool {
+        let record = store.compact(key, record);
         if let Some(staged) = self.staged.position(record.key) {
             if self.staged.at(staged).update <= record.update {
                 self.staged.put(record);
@@ -94,6 +95,10 @@ mod tests {
         record
     }
 
+    fn read(draft: &mut Draft, store: &mut Store, record: &Record<'_>) -> bool {
+        draft.read(store, RecordKey::of(&record.id), record)
+    }
+
     fn sizes(store: &Store) -> Vec<u64> {
         let mut sizes: Vec<_> = store.table.iter().map(|record| record.size_bytes).collect();
         sizes.sort_unstable();
@@ -103,7 +108,7 @@ mod tests {
     fn poll(store: &mut Store, records: &[Record<'static>]) {
         let mut draft = Draft::default();
         for record in records {
-            draft.read(store, record);
+            read(&mut draft, store, record);
         }
         store.commit(draft);
     }
@@ -126,8 +131,8 @@ mod tests {
         let mut store = Store::default();
         poll(&mut store, &[record("a", 1, 0)]);
         let mut draft = Draft::default();
-        draft.read(&mut store, &record("a", 9, 9));
-        draft.read(&mut store, &record("b", 9, 9));
+        read(&mut draft, &mut store, &record("a", 9, 9));
+        read(&mut draft, &mut store, &record("b", 9, 9));
         drop(draft);
         assert_eq!(sizes(&store), [1]);
     }
@@ -149,7 +154,7 @@ mod tests {
         poll(&mut store, &[record("a", 1, 0)]);
         let mut draft = Draft::default();
         let readings = [record("a", 1, 0), record("a", 2, 1), record("b", 1, 0), record("b", 1, 0)];
-        let first: Vec<_> = readings.iter().map(|r| draft.read(&mut store, r)).collect();
+        let first: Vec<_> = readings.iter().map(|r| read(&mut draft, &mut store, r)).collect();
         assert_eq!(first, [true, false, true, false]);
     }
 

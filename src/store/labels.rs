@@ -4,8 +4,6 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 
-use crate::record::{RecordType, Status};
-
 /// Stands for a text in [`Labels`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Label(u32);
@@ -15,19 +13,15 @@ impl Label {
     pub const NONE: Self = Self(0);
     /// The value is one of too many: `_other`.
     pub const OTHER: Self = Self(1);
-    const FIRST_STATUS: u32 = 2;
-    const FIRST_TYPE: u32 = 8;
-}
 
-impl From<Status> for Label {
-    fn from(status: Status) -> Self {
-        Self(Self::FIRST_STATUS + status as u32)
+    /// Its number: the labels of one interner are numbered from 0.
+    pub(super) fn number(self) -> u32 {
+        self.0
     }
-}
 
-impl From<RecordType> for Label {
-    fn from(record_type: RecordType) -> Self {
-        Self(Self::FIRST_TYPE + record_type as u32)
+    /// The label of a number that an interner gave.
+    pub(super) fn from_number(number: u32) -> Self {
+        Self(number)
     }
 }
 
@@ -48,27 +42,26 @@ impl Default for Labels {
             Self { texts: Vec::new(), index: HashTable::new(), hasher: RandomState::new() };
         labels.intern("_none");
         labels.intern("_other");
-        for status in Status::ALL {
-            labels.intern(status.code());
-        }
-        for record_type in RecordType::ALL {
-            labels.intern(record_type.code());
-        }
         labels
     }
 }
 
 impl Labels {
-    /// The label of a text.
+    /// The label of a text. A poll holds far fewer records, and so names, than 2^32.
     pub fn intern(&mut self, text: &str) -> Label {
+        self.intern_up_to(text, u32::MAX)
+    }
+
+    /// The label of a text, with a number of at most `most`; [`Label::OTHER`] if there are more.
+    pub(super) fn intern_up_to(&mut self, text: &str, most: u32) -> Label {
         let text = cut(text);
         let hash = self.hasher.hash_one(&*text);
         let texts = &self.texts;
         if let Some(known) = self.index.find(hash, |id| *texts[*id as usize] == *text) {
             return Label(*known);
         }
-        // A poll holds far fewer records, and so names, than 2^32.
-        let Ok(id) = u32::try_from(self.texts.len()) else { return Label::OTHER };
+        let id = u32::try_from(self.texts.len()).ok().filter(|id| *id <= most);
+        let Some(id) = id else { return Label::OTHER };
         self.texts.push(text.into());
         let (texts, hasher) = (&self.texts, &self.hasher);
         self.index.insert_unique(hash, id, |id| hasher.hash_one(&*texts[*id as usize]));
@@ -106,12 +99,6 @@ mod tests {
         let labels = Labels::default();
         assert_eq!(labels.text(Label::NONE), "_none");
         assert_eq!(labels.text(Label::OTHER), "_other");
-        for status in Status::ALL {
-            assert_eq!(labels.text(status.into()), status.code());
-        }
-        for record_type in RecordType::ALL {
-            assert_eq!(labels.text(record_type.into()), record_type.code());
-        }
     }
 
     #[test]

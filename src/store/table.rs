@@ -3,9 +3,10 @@
 use hashbrown::HashTable;
 
 use super::labels::Label;
+use super::words::Word;
 use crate::record::{RecordKey, Timestamp};
 
-/// What the figures need to know of a record: 72 bytes.
+/// What the figures need to know of a record: 56 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredRecord {
     /// Its identity.
@@ -13,19 +14,37 @@ pub struct StoredRecord {
     /// When the recording began.
     pub start: Timestamp,
     /// When the record last changed.
-    pub update: Option<Timestamp>,
+    pub update: UpdateTime,
     /// Size of the file in bytes, 0 if unknown.
     pub size_bytes: u64,
     /// Length of the video in seconds, 0 if unknown.
-    pub duration_seconds: u64,
+    pub duration_seconds: u32,
     /// Status.
-    pub status: Label,
+    pub status: Word,
     /// Type.
-    pub record_type: Label,
+    pub record_type: Word,
     /// Desktop pool.
     pub pool: Label,
     /// User.
     pub user: Label,
+}
+
+/// When a record last changed, if the API says so, in the 8 bytes of a time. Unknown comes before
+/// every time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UpdateTime(i64);
+
+impl From<Option<Timestamp>> for UpdateTime {
+    fn from(time: Option<Timestamp>) -> Self {
+        Self(time.map_or(i64::MIN, Timestamp::millis))
+    }
+}
+
+impl UpdateTime {
+    /// The time, unless it is unknown.
+    pub fn known(self) -> Option<Timestamp> {
+        (self.0 != i64::MIN).then(|| Timestamp::from_millis(self.0))
+    }
 }
 
 /// A set of records. Grows in chunks, so that no growth ever copies, and holds twice, a million
@@ -122,11 +141,11 @@ pub(super) mod tests {
         StoredRecord {
             key: RecordKey::of(&id.to_string()),
             start: Timestamp::from_millis(i64::from(id)),
-            update: None,
+            update: None.into(),
             size_bytes,
             duration_seconds: 0,
-            status: Label::NONE,
-            record_type: Label::NONE,
+            status: Word::NONE,
+            record_type: Word::NONE,
             pool: Label::NONE,
             user: Label::NONE,
         }
@@ -134,7 +153,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_record_is_as_small_as_it_says() {
-        assert_eq!(size_of::<StoredRecord>(), 72);
+        assert_eq!(size_of::<StoredRecord>(), 56);
     }
 
     proptest! {

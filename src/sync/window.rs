@@ -112,7 +112,8 @@ impl WindowRead {
             match row {
                 Ok(record) => {
                     last_start = Some(record.start_time);
-                    self.take_record(request, record, store);
+                    let (key, ..) = refs[index].expect("a readable row has a key");
+                    self.take_record(request, key, record, store);
                 }
                 Err(rejection) => {
                     if let Some(id) = &rejection.id {
@@ -200,18 +201,24 @@ impl WindowRead {
         }
     }
 
-    fn take_record(&mut self, request: &PageRequest, record: &Record<'_>, store: &mut Store) {
+    fn take_record(
+        &mut self,
+        request: &PageRequest,
+        key: RecordKey,
+        record: &Record<'_>,
+        store: &mut Store,
+    ) {
         if !matches(&self.filter, record) {
             self.summary.unfiltered += 1;
             return;
         }
         if record.start_time < self.summary.window_start {
             if request.start_time < self.summary.window_start {
-                self.before_window.insert(RecordKey::of(&record.id));
+                self.before_window.insert(key);
             }
             return;
         }
-        if !self.draft.read(store, record) {
+        if !self.draft.read(store, key, record) {
             return;
         }
         self.summary.rows += 1;

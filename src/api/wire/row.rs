@@ -153,7 +153,7 @@ impl<'a> Fields<'a> {
             event_file_sha256: self.text(Field::EventFileSha256),
             end_time: self.take(Field::EndTime, Scalar::into_time),
             update_time: self.take(Field::UpdateTime, Scalar::into_time),
-            duration: self.take(Field::Duration, Scalar::into_count),
+            duration: self.take(Field::Duration, Scalar::into_seconds),
             upload_type: self.text(Field::UploadType),
             site_type: self.text(Field::SiteType),
             odd: FieldSet::default(),

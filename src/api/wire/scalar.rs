@@ -59,6 +59,11 @@ impl<'a> Scalar<'a> {
         }
     }
 
+    /// As the length of a video: a count of seconds that a person can have recorded.
+    pub(super) fn into_seconds(self) -> Result<Option<u32>, NotUnderstood> {
+        self.into_count()?.map(u32::try_from).transpose().map_err(|_| NotUnderstood)
+    }
+
     /// As a moment.
     pub(super) fn into_time(self) -> Result<Option<Timestamp>, NotUnderstood> {
         match self {
@@ -182,6 +187,14 @@ mod tests {
         for (json, count) in cases {
             assert_eq!(scalar(json).into_count(), count, "{json}");
         }
+    }
+
+    #[test]
+    fn a_length_beyond_136_years_is_none() {
+        assert_eq!(scalar("3600").into_seconds(), Ok(Some(3600)));
+        assert_eq!(scalar("4294967295").into_seconds(), Ok(Some(u32::MAX)));
+        assert_eq!(scalar("4294967296").into_seconds(), Err(NotUnderstood));
+        assert_eq!(scalar("null").into_seconds(), Ok(None));
     }
 
     #[test]
