@@ -12,6 +12,7 @@ use axum::{
     routing::{get, post},
 };
 use http::{HeaderMap, StatusCode, Uri};
+use tokio::time::{Instant, sleep_until};
 
 use super::{
     Simulator,
@@ -215,10 +216,11 @@ impl Simulator {
     ) -> Response {
         let number = self.shared.number.fetch_add(1, Ordering::Relaxed);
         let id = format!("{:016x}{:016x}", mix(number), mix(mix(number)));
-        let latency = self.latency(number);
-        pause(latency / 2).await;
+        let (begun, latency) = (Instant::now(), self.latency(number));
+        until(begun + latency / 2).await;
         let answer = self.look(request, number, &id, serve);
-        pause(latency.saturating_sub(latency / 2)).await;
+        // The latency is that of the whole request: the simulator's own work is part of it.
+        until(begun + latency).await;
         if answer.transport == Transport::Hang {
             std::future::pending::<()>().await;
         }
@@ -275,8 +277,8 @@ impl Simulator {
     }
 }
 
-async fn pause(time: Duration) {
-    if !time.is_zero() {
-        tokio::time::sleep(time).await;
+async fn until(moment: Instant) {
+    if moment > Instant::now() {
+        sleep_until(moment).await;
     }
 }
