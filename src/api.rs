@@ -9,6 +9,7 @@ mod client;
 mod error;
 mod gate;
 mod observer;
+mod page_size;
 mod pools;
 mod query;
 mod refusals;

@@ -5,17 +5,20 @@
 
 mod complaint;
 mod error;
+mod failure;
 mod instruments;
 mod poll;
 mod pool_names;
 mod probe;
 mod process;
 mod project;
+mod schedule;
 
-pub use error::PollError;
+pub use error::{PollError, Reason};
+pub use failure::Failure;
 pub use instruments::{Instruments, ProjectObserver};
 pub use probe::Found;
-pub use project::{Failure, PollMode, PollOptions, Project, Status};
+pub use project::{PollMode, PollOptions, Project, Status};
 
 use std::sync::Arc;
 

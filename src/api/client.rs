@@ -1,12 +1,12 @@
 //! The client: asks for one page, and does not give up at the first stumble.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
+use percent_encoding::percent_decode;
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
@@ -14,6 +14,7 @@ use super::auth::{self, Auth};
 use super::error::{ApiError, Endpoint};
 use super::gate::Gate;
 use super::observer::Observer;
+use super::page_size::PageSize;
 use super::pools::{self, DesktopPool};
 use super::query::RecordsQuery;
 use super::refusals::Refusals;
@@ -58,8 +59,7 @@ pub struct Client {
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     gate: Gate,
-    /// What the server grants: at most this many rows are asked for.
-    granted: AtomicU32,
+    page_size: PageSize,
     refusals: Refusals,
 }
 
@@ -72,9 +72,6 @@ pub struct Listed<T> {
     pub clock_ahead_millis: Option<i64>,
 }
 
-/// What is tried when a page size is refused: the limits that the documents contradict each other
-/// about, and less.
-const SMALLER_PAGES: [u32; 3] = [100, 50, 10];
 const POOLS_PAGE: u32 = 1000;
 const MAX_POOLS: usize = 10_000;
 
@@ -88,19 +85,19 @@ impl Client {
         observer: Arc<dyn Observer>,
     ) -> Self {
         let gate = Gate::new(limits.max_concurrent_requests, limits.max_requests_per_second);
-        let granted = AtomicU32::new(limits.page_size);
+        let page_size = PageSize::new(limits.page_size);
         let refusals = Refusals::default();
-        Self { target, limits, transport, clock, observer, gate, granted, refusals }
+        Self { target, limits, transport, clock, observer, gate, page_size, refusals }
     }
 
     /// Rows that a page may ask for: as configured, or what the server turned out to grant.
     pub fn page_size(&self) -> u32 {
-        self.granted.load(Ordering::Relaxed)
+        self.page_size.current()
     }
 
     /// Remembers that the server gives no more rows than this, whatever is asked for.
     pub fn limit_page_size(&self, granted: u32) {
-        self.granted.fetch_min(granted.max(1), Ordering::Relaxed);
+        self.page_size.grant(granted);
     }
 
     /// Requests that may be under way at once.
@@ -140,7 +137,7 @@ impl Client {
                 }
                 Err(error) => error,
             };
-            let smaller = SMALLER_PAGES.into_iter().find(|size| *size < query.limit);
+            let smaller = PageSize::smaller_than(query.limit);
             match (&error, smaller) {
                 (ApiError::Refused { status: StatusCode::BAD_REQUEST, .. }, Some(smaller)) => {
                     query.limit = smaller;
@@ -236,8 +233,11 @@ impl Client {
         let result = result.and_then(|answer| {
             let ok = answer.status == StatusCode::OK;
             let result = if ok { read(&answer) } else { Err(refused(endpoint, &answer)) };
-            result.map_err(|error| {
-                if echoes(&answer.body, secret.as_ref()) { error.without_texts() } else { error }
+            result.map_err(|error| match &secret {
+                Some(secret) if echoes(&answer.body, &error, secret.as_bytes()) => {
+                    error.without_texts()
+                }
+                _ => error,
             })
         });
         let code = result.as_ref().map_or_else(ApiError::code, |_| Some("200".to_owned()));
@@ -248,10 +248,18 @@ impl Client {
         result.map(|value| Listed { value, clock_ahead_millis })
     }
 
+    /// Path and query by which records are asked for, for people.
+    pub fn records_path(&self, query: &RecordsQuery) -> String {
+        self.path(Endpoint::ScreenRecords, &query.to_query_string())
+    }
+
+    fn path(&self, endpoint: Endpoint, query: &str) -> String {
+        format!("/v2/{}/{endpoint}?{query}", self.target.project_id)
+    }
+
     fn request(&self, endpoint: Endpoint, query: &str) -> Result<Request<Bytes>, ApiError> {
-        let Target { endpoint: base, project_id, .. } = &self.target;
-        let base = base.as_str().trim_end_matches('/');
-        Request::get(format!("{base}/v2/{project_id}/{endpoint}?{query}"))
+        let base = self.target.endpoint.as_str().trim_end_matches('/');
+        Request::get(format!("{base}{}", self.path(endpoint, query)))
             .header(header::ACCEPT, "application/json")
             .body(Bytes::new())
             .map_err(|error| ApiError::Unreachable { endpoint, what: error.to_string() })
@@ -300,12 +308,19 @@ fn page_error(error: PageError) -> ApiError {
     }
 }
 
-/// Whether a body repeats the credentials, or the beginning of them: what is cut must not show.
-fn echoes(body: &[u8], secret: Option<&http::HeaderValue>) -> bool {
+/// Whether a body repeats the credentials, or what would be shown of it does. The beginning of them
+/// is enough: what is cut must not show. A body may escape slashes or percent-encode.
+fn echoes(body: &[u8], error: &ApiError, secret: &[u8]) -> bool {
     const TELLING_BYTES: usize = 12;
-    let Some(secret) = secret.map(http::HeaderValue::as_bytes) else { return false };
     let beginning = &secret[..secret.len().min(TELLING_BYTES)];
-    !beginning.is_empty() && body.windows(beginning.len()).any(|part| part == beginning)
+    let holds = |text: &[u8]| text.windows(beginning.len()).any(|part| part == beginning);
+    let unescaped: Vec<u8> = body.iter().copied().filter(|byte| *byte != b'\\').collect();
+    let decoded: Vec<u8> = percent_decode(&unescaped).collect();
+    !beginning.is_empty()
+        && (holds(body)
+            || holds(&unescaped)
+            || holds(&decoded)
+            || holds(error.to_string().as_bytes()))
 }
 
 fn refused(endpoint: Endpoint, answer: &Answer) -> ApiError {

@@ -52,6 +52,17 @@ pub struct RecordsFilter {
 }
 
 impl RecordsQuery {
+    /// Records that start at `start_time` or later, oldest first.
+    pub fn ascending(
+        start_time: Timestamp,
+        offset: u64,
+        limit: u32,
+        filter: RecordsFilter,
+    ) -> Self {
+        let (start_time, sort) = (Some(start_time), Some(SortOrder::Ascending));
+        Self { limit, offset, start_time, end_time: None, sort, filter }
+    }
+
     /// Writes the query string, names sorted, as the request signature wants it.
     pub fn to_query_string(&self) -> String {
         let filter = &self.filter;

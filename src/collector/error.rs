@@ -1,11 +1,23 @@
 //! Why a poll failed.
 
+use std::time::Duration;
+
 use crate::api::ApiError;
 use crate::sync::SyncError;
 
-/// Why a poll failed. Nothing of it was published.
+/// Why a poll failed, and at which question. Nothing of it was published.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum PollError {
+#[error("{reason}")]
+pub struct PollError {
+    /// The request that showed it, as path and query.
+    pub asked: Option<String>,
+    /// What happened.
+    pub reason: Reason,
+}
+
+/// What makes a poll fail.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Reason {
     /// A request gave nothing.
     #[error(transparent)]
     Api(#[from] ApiError),
@@ -18,18 +30,34 @@ pub enum PollError {
         /// How far the API's clock is ahead of ours, in milliseconds.
         ahead_millis: i64,
     },
+    /// The poll panicked.
+    #[error("the poll broke off")]
+    BrokeOff,
+}
+
+impl PollError {
+    /// The failure of a question.
+    pub(super) fn at(asked: String, reason: impl Into<Reason>) -> Self {
+        Self { asked: Some(asked), reason: reason.into() }
+    }
+}
+
+impl<R: Into<Reason>> From<R> for PollError {
+    fn from(reason: R) -> Self {
+        Self { asked: None, reason: reason.into() }
+    }
 }
 
 fn span(millis: i64) -> humantime::FormattedDuration {
     let seconds = millis.unsigned_abs() / 1000;
-    humantime::format_duration(std::time::Duration::from_secs(seconds))
+    humantime::format_duration(Duration::from_secs(seconds))
 }
 
 fn side(ahead_millis: i64) -> &'static str {
     if ahead_millis > 0 { "behind" } else { "ahead of" }
 }
 
-impl PollError {
+impl Reason {
     /// What an administrator can do about it.
     pub fn remedy(&self) -> String {
         match self {
@@ -40,6 +68,7 @@ impl PollError {
                  on it"
                     .to_owned()
             }
+            Self::BrokeOff => "this is a bug: report it with the log to the maintainers".to_owned(),
         }
     }
 
@@ -54,6 +83,7 @@ impl PollError {
             Self::Api(error) => format!("{:?}", std::mem::discriminant(error)),
             Self::Sync(error) => format!("{:?}", std::mem::discriminant(error)),
             Self::Clock { .. } => "clock".to_owned(),
+            Self::BrokeOff => "broke off".to_owned(),
         }
     }
 }
@@ -64,9 +94,9 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_off_says_how_far_and_which_way() {
-        let error = PollError::Clock { ahead_millis: 400_999 };
+        let error = Reason::Clock { ahead_millis: 400_999 };
         assert_eq!(error.to_string(), "this machine's clock is 6m 40s behind the API's");
-        let error = PollError::Clock { ahead_millis: -3_600_000 };
+        let error = Reason::Clock { ahead_millis: -3_600_000 };
         assert_eq!(error.to_string(), "this machine's clock is 1h ahead of the API's");
     }
 }

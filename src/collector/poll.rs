@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::error::PollError;
-use crate::api::{Client, RecordsFilter, RecordsQuery, SortOrder};
+use super::error::{PollError, Reason};
+use crate::api::{Client, RecordsFilter, RecordsQuery};
 use crate::record::Timestamp;
 use crate::store::{Draft, Store};
 use crate::sync::{Next, PageRequest, ReadSummary, SyncError, WindowRead};
@@ -40,7 +40,8 @@ pub(super) async fn read_window(
     drop(under_way);
     let read = read.into_inner().unwrap_or_else(PoisonError::into_inner);
     client.limit_page_size(read.limit());
-    Ok(read.finish()?)
+    let everything = RecordsQuery::ascending(window_start, 0, client.page_size(), filter.clone());
+    read.finish().map_err(|error| PollError::at(client.records_path(&everything), error))
 }
 
 async fn page(
@@ -50,28 +51,24 @@ async fn page(
     filter: &RecordsFilter,
     request: PageRequest,
 ) -> Result<(), PollError> {
-    let query = RecordsQuery {
-        limit: request.limit,
-        offset: request.offset,
-        start_time: Some(request.start_time),
-        end_time: None,
-        sort: Some(SortOrder::Ascending),
-        filter: filter.clone(),
-    };
+    let query =
+        RecordsQuery::ascending(request.start_time, request.offset, request.limit, filter.clone());
+    let failed = |reason: Reason| PollError::at(client.records_path(&query), reason);
     let listed = client
         .list_records(&query, |page| -> Result<(), SyncError> {
             locked(read).take(&request, &page, &mut locked(store))
         })
-        .await?;
-    check_clock(listed.clock_ahead_millis)?;
-    Ok(listed.value?)
+        .await
+        .map_err(|error| failed(error.into()))?;
+    check_clock(listed.clock_ahead_millis).map_err(failed)?;
+    listed.value.map_err(|error| failed(error.into()))
 }
 
 /// Refuses an answer of another time.
-pub(super) fn check_clock(ahead_millis: Option<i64>) -> Result<(), PollError> {
+pub(super) fn check_clock(ahead_millis: Option<i64>) -> Result<(), Reason> {
     match ahead_millis {
         Some(ahead_millis) if ahead_millis.abs() > LARGEST_CLOCK_DIFFERENCE_MILLIS => {
-            Err(PollError::Clock { ahead_millis })
+            Err(Reason::Clock { ahead_millis })
         }
         _ => Ok(()),
     }

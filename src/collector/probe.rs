@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::error::PollError;
+use super::error::{PollError, Reason};
 use super::poll::check_clock;
 use crate::api::wire::Page;
-use crate::api::{Client, RecordsFilter, RecordsQuery, SortOrder};
+use crate::api::{Client, RecordsFilter, RecordsQuery};
 use crate::record::{Term, Timestamp};
 
 /// What one request found.
@@ -35,7 +35,11 @@ impl Found {
         let statuses: Vec<_> = self.statuses.iter().map(String::as_str).collect();
         let clock = self.clock_ahead_millis.map_or_else(
             || "unknown: the answer had no date".to_owned(),
-            |ahead| format!("{:.0} s ahead of this machine's", ahead as f64 / 1000.0),
+            |ahead| match ahead / 1000 {
+                0 => "as this machine's".to_owned(),
+                seconds if seconds > 0 => format!("{seconds} s ahead of this machine's"),
+                seconds => format!("{} s behind this machine's", -seconds),
+            },
         );
         vec![
             format!("asked for {} rows of the window, got {}; {total}", self.asked, self.rows),
@@ -51,16 +55,13 @@ pub(super) async fn probe(
     window_start: Timestamp,
     filter: &RecordsFilter,
 ) -> Result<Found, PollError> {
-    let query = RecordsQuery {
-        limit: client.page_size(),
-        offset: 0,
-        start_time: Some(window_start),
-        end_time: None,
-        sort: Some(SortOrder::Ascending),
-        filter: filter.clone(),
-    };
-    let listed = client.list_records(&query, |page| look_at(&page)).await?;
-    check_clock(listed.clock_ahead_millis)?;
+    let query = RecordsQuery::ascending(window_start, 0, client.page_size(), filter.clone());
+    let failed = |reason: Reason| PollError::at(client.records_path(&query), reason);
+    let listed = client
+        .list_records(&query, |page| look_at(&page))
+        .await
+        .map_err(|error| failed(error.into()))?;
+    check_clock(listed.clock_ahead_millis).map_err(failed)?;
     let found = listed.value;
     let asked = client.page_size();
     Ok(Found { asked, clock_ahead_millis: listed.clock_ahead_millis, ..found })

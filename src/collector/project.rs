@@ -6,12 +6,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::complaint::Complaint;
-use super::error::PollError;
+use super::error::{PollError, Reason};
+use super::failure::{Failure, Trouble};
 use super::instruments::{Instruments, ProjectObserver};
 use super::poll::read_window;
 use super::pool_names::PoolNames;
 use super::probe::{Found, probe};
+use super::schedule::Schedule;
 use crate::aggregate::Aggregate;
 use crate::api::{Client, RecordsFilter};
 use crate::clock::Clock;
@@ -70,33 +71,10 @@ impl<T: Clock + std::fmt::Debug> ClockDebug for T {}
 #[derive(Debug, Default)]
 struct State {
     running: bool,
-    last_start: Option<Instant>,
-    failures_in_a_row: u32,
-    failure: Option<Failure>,
-    complaint: Complaint,
+    schedule: Schedule,
+    trouble: Trouble,
     snapshot: Option<Arc<SnapshotView>>,
     poll_api_requests: Option<u64>,
-}
-
-impl State {
-    /// When the next poll is due; `None` before the first.
-    fn next_start(&self, min_interval: Duration) -> Option<Instant> {
-        let regular = min_interval.mul_f64(0.9);
-        let doublings = self.failures_in_a_row.saturating_sub(1).min(16);
-        let backed_off = regular.saturating_mul(1 << doublings).min(LONGEST_BACK_OFF);
-        self.last_start.map(|start| start + backed_off.max(regular))
-    }
-}
-
-/// Why the last poll failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// What happened.
-    pub what: String,
-    /// What to do.
-    pub remedy: String,
-    /// When the first of the failures in a row happened.
-    pub since: Timestamp,
 }
 
 /// Where a project stands, for people.
@@ -112,8 +90,6 @@ pub struct Status {
 
 /// Between two polls that time alone starts, also where `poll.min_interval` is 0.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
-/// Failures in a row make polls rarer, up to this.
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
 
 impl Project {
     /// A project that has not been polled yet.
@@ -185,7 +161,7 @@ impl Project {
                 // A task of its own, so that a bug in a poll ends that poll only.
                 let _ = tokio::spawn(async move { project.run_claimed().await }).await;
             }
-            let next = self.state().next_start(self.options.min_interval);
+            let next = self.state().schedule.next_start(self.options.min_interval);
             let soonest = Instant::now() + SHORTEST_PAUSE;
             tokio::time::sleep_until(next.map_or(soonest, |next| next.max(soonest))).await;
         }
@@ -196,7 +172,7 @@ impl Project {
         {
             let mut state = self.state();
             state.running = true;
-            state.last_start = Some(Instant::now());
+            state.schedule.start(Instant::now());
         }
         self.run_claimed().await;
         self.status()
@@ -216,7 +192,7 @@ impl Project {
     pub fn status(&self) -> Status {
         let view = self.view();
         let state = self.state();
-        Status { view, failure: state.failure.clone(), is_polling: state.running }
+        Status { view, failure: state.trouble.last().cloned(), is_polling: state.running }
     }
 
     /// What it shows at this moment.
@@ -227,7 +203,7 @@ impl Project {
         let age = |snapshot: &Arc<SnapshotView>| now.millis() - snapshot.completed.millis();
         ProjectView {
             project: self.name.clone(),
-            up: state.failure.is_none() && state.snapshot.is_some(),
+            up: state.trouble.last().is_none() && state.snapshot.is_some(),
             window_seconds: self.options.window.as_secs_f64(),
             is_stale: state.snapshot.as_ref().is_some_and(|snapshot| age(snapshot) > most),
             mode: match state.snapshot {
@@ -242,12 +218,11 @@ impl Project {
     /// Takes the right to poll, if nobody else has it and a poll is due.
     fn claim(&self, now: Instant) -> bool {
         let mut state = self.state();
-        let due = state.next_start(self.options.min_interval).is_none_or(|next| now >= next);
-        if state.running || !due {
+        if state.running || !state.schedule.is_due(now, self.options.min_interval) {
             return false;
         }
         state.running = true;
-        state.last_start = Some(now);
+        state.schedule.start(now);
         true
     }
 
@@ -285,33 +260,19 @@ impl Project {
         let now = self.now();
         let mut state = self.state();
         state.poll_api_requests = Some(requests);
+        state.schedule.end(result.is_ok());
         match result {
             Ok(snapshot) => {
                 let records = snapshot.aggregate.records;
                 let project = &self.name;
-                if state.snapshot.is_none() || state.failure.is_some() {
+                if state.trouble.is_over() || state.snapshot.is_none() {
                     let took = begun.elapsed();
                     tracing::info!(project, records, requests, ?took, "poll succeeded");
                 }
-                state.failures_in_a_row = 0;
-                state.complaint = Complaint::default();
-                state.failure = None;
                 state.snapshot = Some(Arc::new(snapshot));
             }
-            Err(error) => self.note_failure(&mut state, &error, now),
+            Err(error) => state.trouble.note(&self.name, &error, now),
         }
-    }
-
-    /// Says a failure when it changes, and once an hour while it lasts.
-    fn note_failure(&self, state: &mut State, error: &PollError, now: Timestamp) {
-        state.failures_in_a_row += 1;
-        let remedy = error.remedy();
-        let since = state.failure.as_ref().map_or(now, |failure| failure.since);
-        if state.complaint.is_due(error.kind()) {
-            let project = &self.name;
-            tracing::warn!(project, %error, remedy, since = since.to_rfc3339(), "poll failed");
-        }
-        state.failure = Some(Failure { what: error.to_string(), remedy, since });
     }
 
     /// The lower edge of the window of a poll that begins now, in whole seconds.
@@ -343,14 +304,9 @@ impl Drop for Running<'_> {
         state.running = false;
         if !self.is_concluded {
             let project = &self.project.name;
-            tracing::error!(project, "the poll broke off; this is a bug");
             self.project.instruments.polled(project, false, Duration::ZERO);
-            state.failures_in_a_row += 1;
-            state.failure = Some(Failure {
-                what: "the poll broke off".to_owned(),
-                remedy: "this is a bug: report it with the log to the maintainers".to_owned(),
-                since: now,
-            });
+            state.schedule.end(false);
+            state.trouble.note(project, &Reason::BrokeOff.into(), now);
         }
         drop(state);
         self.project.finished.send_modify(|count| *count += 1);

@@ -49,8 +49,11 @@ fn row(status: &Status, now: Timestamp) -> String {
     let age = snapshot.map_or_else(|| "–".to_owned(), |s| age(now, s.completed));
     let requests = view.poll_api_requests.map_or_else(|| "–".to_owned(), |n| n.to_string());
     let error = status.failure.as_ref().map_or_else(String::new, |failure| {
+        let asked = failure.asked.as_deref().map_or_else(String::new, |asked| {
+            format!("<br>Asked: <code>GET {}</code>", escaped(asked))
+        });
         format!(
-            "since {}: {}<br>{}",
+            "Since {}: {}{asked}<br>To do: {}",
             failure.since.to_rfc3339(),
             escaped(&failure.what),
             escaped(&failure.remedy)
@@ -108,6 +111,7 @@ mod tests {
                 poll_api_requests: Some(4),
             },
             failure: Some(Failure {
+                asked: Some("/v2/x?a=1&b=2".to_owned()),
                 what: "\"<script>\" & 'x'".to_owned(),
                 remedy: "call\u{7} somebody".to_owned(),
                 since: Timestamp::from_millis(1_700_000_000_000),
@@ -119,8 +123,9 @@ mod tests {
         assert_eq!(
             row,
             "<tr><td>&lt;b&gt;</td><td><span class=\"bad\">failing, no snapshot yet</span>, \
-             polling</td><td>–</td><td>–</td><td>4</td><td>since 2023-11-14T22:13:20.000Z: \
-             &quot;&lt;script&gt;&quot; &amp; &#39;x&#39;<br>call\u{fffd} somebody</td></tr>"
+             polling</td><td>–</td><td>–</td><td>4</td><td>Since 2023-11-14T22:13:20.000Z: \
+             &quot;&lt;script&gt;&quot; &amp; &#39;x&#39;\
+             <br>Asked: <code>GET /v2/x?a=1&amp;b=2</code><br>To do: call\u{fffd} somebody</td></tr>"
         );
     }
 }

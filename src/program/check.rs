@@ -22,7 +22,7 @@ pub(super) async fn run(config: Config, online: bool) -> Result<(), Failure> {
                 answer(text)?;
             }
             Err(error) => {
-                failed.push(format!("{}: {error}: {}", project.name(), error.remedy()));
+                failed.push(format!("{}: {error}: {}", project.name(), error.reason.remedy()));
             }
         }
     }

@@ -108,11 +108,11 @@ impl WindowRead {
             self.total_count = page.total_count;
         }
         let mut last_start = fresh.after;
-        for (index, row) in page.rows.iter().enumerate() {
+        for (index, (row, row_ref)) in page.rows.iter().zip(&refs).enumerate() {
             match row {
                 Ok(record) => {
                     last_start = Some(record.start_time);
-                    let (key, ..) = refs[index].expect("a readable row has a key");
+                    let key = row_ref.map_or_else(|| RecordKey::of(&record.id), |(key, ..)| key);
                     self.take_record(request, key, record, store);
                 }
                 Err(rejection) => {

@@ -1,0 +1,54 @@
+//! The last failure of a project: what people are told of it, and when it is logged.
+
+use super::complaint::Complaint;
+use super::error::PollError;
+use crate::record::Timestamp;
+
+/// Why the last poll failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The request that showed it, as path and query.
+    pub asked: Option<String>,
+    /// What happened.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+    /// When the first of the failures in a row happened.
+    pub since: Timestamp,
+}
+
+/// Failures in a row.
+#[derive(Debug, Default)]
+pub(super) struct Trouble {
+    last: Option<Failure>,
+    complaint: Complaint,
+}
+
+impl Trouble {
+    /// The last failure, unless a poll succeeded after it.
+    pub(super) fn last(&self) -> Option<&Failure> {
+        self.last.as_ref()
+    }
+
+    /// Takes a failure and logs it when it is another than before, and once an hour while it lasts.
+    pub(super) fn note(&mut self, project: &str, error: &PollError, now: Timestamp) {
+        let failure = Failure {
+            asked: error.asked.clone(),
+            what: error.to_string(),
+            remedy: error.reason.remedy(),
+            since: self.last.as_ref().map_or(now, |failure| failure.since),
+        };
+        if self.complaint.is_due(error.reason.kind()) {
+            let Failure { asked, what, remedy, since } = &failure;
+            let since = since.to_rfc3339();
+            tracing::warn!(project, asked, error = what, remedy, since, "poll failed");
+        }
+        self.last = Some(failure);
+    }
+
+    /// A poll succeeded: the next failure is a new one. Returns whether there was one.
+    pub(super) fn is_over(&mut self) -> bool {
+        self.complaint = Complaint::default();
+        self.last.take().is_some()
+    }
+}
