@@ -11,6 +11,7 @@
 mod answer;
 mod cast;
 mod dialect;
+mod echo;
 mod faults;
 mod gateway;
 mod history;
@@ -21,6 +22,8 @@ mod query;
 mod record;
 mod refusal;
 mod render;
+mod request;
+mod rows;
 mod select;
 mod service;
 #[cfg(test)]
@@ -50,12 +53,13 @@ pub use self::{
         DefaultOrder, Dialect, EndBound, Nothing, Obeyed, OverLimit, StartBound, StatusFilter,
         Ties, Times, TotalCount, Vocabulary,
     },
-    faults::{Endpoint, Fault, FaultKind, RowFault},
+    faults::{Fault, FaultKind},
     ledger::{Flow, Ledger, PoolCell, UserCell},
     options::Options,
     record::{Kind, Record, Status},
     refusal::Shape,
-    render::Spoil,
+    request::Endpoint,
+    rows::{RowFault, Spoil},
     truth::{Oldest, PoolFlow, PoolSums, Sums, Truth, UserFlow, UserSums},
     world::World,
 };

@@ -11,35 +11,12 @@ use std::fmt;
 use rand::{Rng, RngExt};
 
 use super::{
-    record::{high, low, mix},
     refusal::{Refusal, Shape},
-    render::Spoil,
+    request::Endpoint,
+    rows::RowFault,
 };
 
-/// One of the simulated endpoints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Endpoint {
-    /// The list of records.
-    Records,
-    /// One record.
-    Record,
-    /// The list of desktop pools.
-    Pools,
-    /// Anything else.
-    Other,
-}
-
-impl Endpoint {
-    /// Its name in faults and counts.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Records => "records",
-            Self::Record => "record",
-            Self::Pools => "pools",
-            Self::Other => "other",
-        }
-    }
-}
+pub(super) use self::syntax::share;
 
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,41 +55,6 @@ pub enum FaultKind {
     Stale,
     /// A share of the rows is wrong: always the same records.
     Rows(RowFault),
-}
-
-/// What goes wrong with rows.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RowFault {
-    what: RowChange,
-    share: f64,
-    seed: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum RowChange {
-    Spoil(Spoil),
-    Duplicate,
-    Omit,
-}
-
-impl RowFault {
-    /// How often a record's row is written, and how it is spoilt.
-    pub(super) fn on(faults: &[Self], id: u128) -> (usize, Option<Spoil>) {
-        let (mut copies, mut spoil) = (1, None);
-        for fault in faults.iter().filter(|fault| fault.hits(id)) {
-            match fault.what {
-                RowChange::Spoil(how) => spoil = spoil.or(Some(how)),
-                RowChange::Duplicate => copies *= 2,
-                RowChange::Omit => copies = 0,
-            }
-        }
-        (copies, spoil)
-    }
-
-    fn hits(&self, id: u128) -> bool {
-        let draw = mix(high(id) ^ mix(low(id) ^ self.seed)) >> 11;
-        (draw as f64 / (1_u64 << 53) as f64) < self.share
-    }
 }
 
 /// A fault and when it strikes.
@@ -222,15 +164,5 @@ mod tests {
         assert_eq!(hits("status=503,times=1,endpoint=pools", 10), [0_usize; 0]);
         let some = hits("status=503,rate=0.05", 2000).len();
         assert!((60..150).contains(&some), "{some}");
-    }
-
-    #[test]
-    fn a_share_of_the_rows_is_hit_and_always_the_same() {
-        let fault: Fault = "kind=rows,as=no-id,share=0.1".parse().unwrap();
-        let FaultKind::Rows(rows) = fault.kind else { panic!("{fault:?}") };
-        let ids = |n: u64| super::super::record::mixed_id(1, n);
-        let hit: Vec<_> = (0..10_000).filter(|n| rows.hits(ids(*n))).collect();
-        assert!((900..1100).contains(&hit.len()), "{}", hit.len());
-        assert!(hit.iter().all(|n| RowFault::on(&[rows], ids(*n)) == (1, Some(Spoil::NoId))));
     }
 }

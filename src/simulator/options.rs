@@ -4,7 +4,10 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::{Args, FromArgMatches as _};
 
-use super::{dialect::Dialect, faults::Fault};
+use super::{
+    dialect::Dialect,
+    faults::{Fault, share},
+};
 
 /// The settings of a simulator.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -103,14 +106,6 @@ fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate.is_finite() && rate >= 0.0 => Ok(rate),
         _ => Err("expected a number, 0 or more".to_owned()),
-    }
-}
-
-/// A number from 0 to 1.
-pub(super) fn share(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
-        _ => Err("expected a number from 0 to 1".to_owned()),
     }
 }
 

@@ -17,12 +17,15 @@ use super::{
     Simulator,
     answer::{Answer, Transport},
     dialect::Dialect,
-    faults::{Endpoint, Fault, FaultKind, RowFault},
-    gateway::echo,
+    echo::echo,
+    faults::{Fault, FaultKind},
     query,
     record::mix,
     refusal::Refusal,
-    render, select, times,
+    render,
+    request::{Endpoint, Request},
+    rows::RowFault,
+    select, times,
     world::World,
 };
 
@@ -51,14 +54,6 @@ pub(super) fn router(simulator: Simulator) -> Router {
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
         .with_state(simulator)
-}
-
-/// One request on its way.
-pub(super) struct Request<'r> {
-    pub(super) endpoint: Endpoint,
-    pub(super) project: &'r str,
-    pub(super) uri: &'r Uri,
-    pub(super) headers: &'r HeaderMap,
 }
 
 /// What an admitted request is served from.

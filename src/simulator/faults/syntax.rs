@@ -2,8 +2,12 @@
 
 use std::str::FromStr;
 
-use super::{Endpoint, Fault, FaultKind, RowChange, RowFault};
-use crate::simulator::{options::share, refusal::Shape, render::Spoil};
+use super::{Fault, FaultKind};
+use crate::simulator::{
+    refusal::Shape,
+    request::Endpoint,
+    rows::{RowChange, RowFault, Spoil},
+};
 
 impl FromStr for Fault {
     type Err = String;
@@ -100,6 +104,14 @@ fn row_fault(keys: &mut Keys<'_>, what: RowChange) -> Result<FaultKind, String> 
     let share = keys.take("share").map_or(Ok(1.0), share)?;
     let seed = keys.number("seed")?.unwrap_or(0);
     Ok(FaultKind::Rows(RowFault { what, share, seed }))
+}
+
+/// A number from 0 to 1.
+pub(in crate::simulator) fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("expected a number from 0 to 1".to_owned()),
+    }
 }
 
 #[cfg(test)]
