@@ -213,6 +213,9 @@ mod tests {
         let dialect =
             Dialect { limit_max: 100, limit_over: OverLimit::Clamp, ..Dialect::default() };
         assert_eq!(read("limit=1000", &dialect, 0).unwrap().limit, 100);
+        let tiny = Dialect { limit_max: 5, ..dialect.clone() };
+        assert_eq!(read("limit=1000", &tiny, 0).unwrap().limit, 5);
+        assert_eq!(read("", &tiny, 0).unwrap().limit, 5, "the default is no more than the most");
         let strict = Dialect { limit_over: OverLimit::Refuse, ..dialect };
         assert_eq!(read("limit=101", &strict, 0).unwrap_err().status, 400);
     }

@@ -27,7 +27,7 @@ pub(super) fn page(
     out.push(b'{');
     let matches = i64::try_from(matches).unwrap_or(i64::MAX);
     let total = match dialect.total_count {
-        TotalCount::Right => Some(matches),
+        TotalCount::Right | TotalCount::Text => Some(matches),
         TotalCount::Off => Some(matches.saturating_add(7)),
         TotalCount::Page => i64::try_from(slots.len()).ok(),
         TotalCount::Negative => Some(-1),
@@ -35,9 +35,8 @@ pub(super) fn page(
     };
     match total {
         Some(total) => {
-            out.extend_from_slice(b"\"total_count\":");
-            integer(&mut out, total);
-            out.push(b',');
+            let quote = if dialect.total_count == TotalCount::Text { "\"" } else { "" };
+            out.extend_from_slice(format!("\"total_count\":{quote}{total}{quote},").as_bytes());
         }
         None if dialect.total_count == TotalCount::Null => {
             out.extend_from_slice(b"\"total_count\":null,");
