@@ -15,6 +15,7 @@ mod echo;
 mod faults;
 mod gateway;
 mod history;
+mod hooks;
 mod ledger;
 mod life;
 mod options;
@@ -44,7 +45,11 @@ use std::{
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use tokio_util::sync::CancellationToken;
 
-use self::{faults::Faults, record::mix};
+use self::{
+    faults::Faults,
+    hooks::{Hooks, When},
+    record::mix,
+};
 use crate::clock::Clock;
 
 pub use self::{
@@ -54,6 +59,7 @@ pub use self::{
         Ties, Times, TotalCount, Vocabulary,
     },
     faults::{Fault, FaultKind},
+    hooks::Turn,
     ledger::{Flow, Ledger, PoolCell, UserCell},
     options::Options,
     record::{Kind, Record, Status},
@@ -87,6 +93,7 @@ struct Inner {
     dialect: Dialect,
     world: World,
     faults: Faults,
+    hooks: Hooks,
     /// The world when the faults were set, for answers that lag behind.
     past: Option<World>,
     /// Chance of the faults, apart from the world's so that faults do not change history.
@@ -123,6 +130,7 @@ impl Simulator {
             dialect: options.dialect.clone(),
             world: World::new(&options, clock.now_millis()),
             faults: Faults::default(),
+            hooks: Hooks::default(),
             past: None,
             chance: Xoshiro256PlusPlus::seed_from_u64(mix(options.seed ^ 0x000f_a017)),
             second: (i64::MIN, 0),
@@ -152,6 +160,32 @@ impl Simulator {
         let mut inner = self.lock();
         inner.world.advance(self.shared.clock.now_millis());
         change(&mut inner.world)
+    }
+
+    /// Sets a hook: `change` runs whenever a request to the endpoint is about to be answered, and
+    /// may change the world that the answer will show. It must not use the simulator itself, which
+    /// waits for it; only the world that it is given.
+    pub fn before_request(
+        &self,
+        endpoint: Endpoint,
+        change: impl FnMut(&Turn<'_>, &mut World) + Send + 'static,
+    ) {
+        self.lock().hooks.add(When::Before, endpoint, change);
+    }
+
+    /// Sets a hook like [`Simulator::before_request`] that runs when the answer is written: it sees
+    /// the rows, and what it changes shows from the next request on.
+    pub fn after_request(
+        &self,
+        endpoint: Endpoint,
+        change: impl FnMut(&Turn<'_>, &mut World) + Send + 'static,
+    ) {
+        self.lock().hooks.add(When::After, endpoint, change);
+    }
+
+    /// Removes every hook.
+    pub fn clear_hooks(&self) {
+        self.lock().hooks.clear();
     }
 
     /// Replaces the faults; their counts begin anew.

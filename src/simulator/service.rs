@@ -19,6 +19,7 @@ use super::{
     dialect::Dialect,
     echo::echo,
     faults::{Fault, FaultKind},
+    hooks::When,
     query,
     record::mix,
     refusal::Refusal,
@@ -56,6 +57,13 @@ pub(super) fn router(simulator: Simulator) -> Router {
         .with_state(simulator)
 }
 
+/// What it is answered with.
+struct Shown {
+    body: Vec<u8>,
+    /// The ids of the records in it.
+    rows: Vec<u128>,
+}
+
 /// What an admitted request is served from.
 struct Served<'w> {
     world: &'w World,
@@ -80,7 +88,8 @@ async fn records(
             let query = query::read(raw.as_deref().unwrap_or_default(), dialect, world.now())?;
             let selection = select::select(world, &query, dialect);
             let slots = selection.page(&query, dialect.ties, mix(world.seed ^ served.number));
-            Ok(render::page(world, dialect, &slots, selection.len(), served.rows))
+            let body = render::page(world, dialect, &slots, selection.len(), served.rows);
+            Ok(Shown { body, rows: slots.iter().map(|slot| world.at(*slot).id).collect() })
         })
         .await
 }
@@ -101,7 +110,7 @@ async fn record(
             let mut out = Vec::new();
             let (_, spoil) = RowFault::on(served.rows, record.id);
             render::row(&mut out, served.world, served.dialect, record, spoil);
-            Ok(out)
+            Ok(Shown { body: out, rows: vec![record.id] })
         })
         .await
 }
@@ -140,7 +149,7 @@ async fn pools(
                 .collect();
             let page = serde_json::json!(
                 {"desktop_pools": rows, "total_count": cast.pools().len()});
-            Ok(page.to_string().into_bytes())
+            Ok(Shown { body: page.to_string().into_bytes(), rows: Vec::new() })
         })
         .await
 }
@@ -206,7 +215,7 @@ impl Simulator {
     async fn answer(
         &self,
         request: &Request<'_>,
-        serve: impl FnOnce(&Served<'_>) -> Result<Vec<u8>, Refusal>,
+        serve: impl FnOnce(&Served<'_>) -> Result<Shown, Refusal>,
     ) -> Response {
         let number = self.shared.number.fetch_add(1, Ordering::Relaxed);
         let id = format!("{:016x}{:016x}", mix(number), mix(mix(number)));
@@ -226,11 +235,12 @@ impl Simulator {
         request: &Request<'_>,
         number: u64,
         id: &str,
-        serve: impl FnOnce(&Served<'_>) -> Result<Vec<u8>, Refusal>,
+        serve: impl FnOnce(&Served<'_>) -> Result<Shown, Refusal>,
     ) -> Answer {
         let mut inner = self.lock();
         let inner = &mut *inner;
         inner.world.advance(self.shared.clock.now_millis());
+        inner.hooks.run(When::Before, request, &[], &mut inner.world);
         let mishap = inner.faults.strike(request.endpoint, &mut inner.chance);
         let refusal = match &mishap.answer {
             Some(FaultKind::Echo) => Some(echo(request.headers)),
@@ -251,13 +261,14 @@ impl Simulator {
                 })
             }),
         };
-        let mut answer = match served {
-            Ok(body) => Answer::json(body),
-            Err(refusal) => Answer::refused(&refusal, id),
+        let (mut answer, rows) = match served {
+            Ok(shown) => (Answer::json(shown.body), shown.rows),
+            Err(refusal) => (Answer::refused(&refusal, id), Vec::new()),
         };
         if let Some(fault) = &mishap.answer {
             answer = answer.damaged(fault);
         }
+        inner.hooks.run(When::After, request, &rows, &mut inner.world);
         inner.note(request.endpoint, answer.outcome(), request.uri);
         answer
     }
