@@ -6,19 +6,25 @@
 //! `--live` or an edit changes it. Where the documents leave something open there is a
 //! [`Dialect`]; where the service can fail there is a [`Fault`].
 //!
-//! It does not verify signatures, compress, speak TLS, or keep anything between runs.
+//! It does not verify signatures, compress (but for a fault), speak TLS, or keep anything between
+//! runs.
 
 mod answer;
 mod cast;
+mod damage;
 mod dialect;
 mod echo;
+mod encoding;
 mod faults;
+mod flood;
 mod gateway;
+mod help;
 mod history;
 mod hooks;
 mod ledger;
 mod life;
 mod options;
+mod outside;
 mod query;
 mod record;
 mod refusal;
@@ -58,12 +64,16 @@ pub use self::{
         DefaultOrder, Dialect, EndBound, Nothing, Obeyed, OverLimit, StartBound, StatusFilter,
         Ties, Times, TotalCount, Vocabulary,
     },
-    faults::{Fault, FaultKind},
+    echo::Form,
+    encoding::Encoding,
+    faults::{Fault, FaultKind, Place, StatusFault, Window},
+    flood::Filling,
     hooks::Turn,
     ledger::{Flow, Ledger, PoolCell, UserCell},
     options::Options,
+    outside::{Outside, Why},
     record::{Kind, Record, Status},
-    refusal::Shape,
+    refusal::{RetryAfter, Shape},
     request::Endpoint,
     rows::{RowFault, Spoil},
     truth::{Oldest, PoolFlow, PoolSums, Sums, Truth, UserFlow, UserSums},

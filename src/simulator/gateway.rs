@@ -21,7 +21,7 @@ impl Inner {
             }
             self.second.1 += 1;
             if self.second.1 > limit {
-                return Err(Refusal::throttled(limit));
+                return Err(Refusal::throttled(limit, "1 second"));
             }
         }
         if let Some(token) = &options.token {

@@ -7,6 +7,7 @@ use clap::{Args, FromArgMatches as _};
 use super::{
     dialect::Dialect,
     faults::{Fault, share},
+    help::FAULTS,
 };
 
 /// The settings of a simulator.
@@ -77,9 +78,9 @@ pub struct Options {
     /// Answer 403 to the list of desktop pools
     #[arg(long)]
     pub forbid_pools: bool,
-    /// A fault, such as `status=503,rate=0.05`, `kind=html,after=3,times=1`,
-    /// `kind=rows,as=no-id,share=0.01`; repeatable
-    #[arg(long = "fault", value_name = "FAULT")]
+    /// A fault, such as `status=503,rate=0.05` or `kind=html,after=3,times=1`; repeatable; --help
+    /// lists them all
+    #[arg(long = "fault", value_name = "FAULT", long_help = FAULTS)]
     pub faults: Vec<Fault>,
     /// How it reads its own documents
     #[command(flatten)]

@@ -194,7 +194,7 @@ mod tests {
             "sort_field=start_time&sort_type=ASC",
         ] {
             let refusal = parse(query).expect_err(query);
-            assert_eq!((refusal.status, refusal.code), (400, "WKS.0001"), "{query}");
+            assert_eq!((refusal.status, refusal.code.as_ref()), (400, "WKS.0001"), "{query}");
         }
         let names = vec!["a"; 101].join(",");
         assert!(parse(&format!("desktop_names={names}")).is_err());

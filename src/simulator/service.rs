@@ -19,7 +19,9 @@ use super::{
     dialect::Dialect,
     echo::echo,
     faults::{Fault, FaultKind},
+    help,
     hooks::When,
+    outside::Outside,
     query,
     record::mix,
     refusal::Refusal,
@@ -30,22 +32,9 @@ use super::{
     world::World,
 };
 
-const HELP: &str = "\
-Simulated Workspace screen-records API
-
-GET  /v2/{project_id}/screen-records               the list of records
-GET  /v2/{project_id}/screen-records/{record_id}   one record
-GET  /v2/{project_id}/desktop-pools                the list of desktop pools
-GET  /simulator/truth?from=TIME                    what is true now, as JSON; TIME is ISO 8601 or
-                                                   milliseconds since 1970
-GET  /simulator/requests                           requests counted by endpoint and outcome
-POST /simulator/faults                             a JSON array of faults to set; [] for none
-GET  /                                             this page
-";
-
 pub(super) fn router(simulator: Simulator) -> Router {
     Router::new()
-        .route("/", get(|| async { HELP }))
+        .route("/", get(|| async { format!("{}\n{}", help::PAGE, help::FAULTS) }))
         .route("/v2/{project_id}/screen-records", get(records))
         .route("/v2/{project_id}/screen-records/{record_id}", get(record))
         .route("/v2/{project_id}/desktop-pools", get(pools))
@@ -71,6 +60,7 @@ struct Served<'w> {
     forbid_pools: bool,
     number: u64,
     rows: &'w [RowFault],
+    outside: Option<Outside>,
 }
 
 async fn records(
@@ -87,7 +77,10 @@ async fn records(
             let Served { world, dialect, .. } = *served;
             let query = query::read(raw.as_deref().unwrap_or_default(), dialect, world.now())?;
             let selection = select::select(world, &query, dialect);
-            let slots = selection.page(&query, dialect.ties, mix(world.seed ^ served.number));
+            let mut slots = selection.page(&query, dialect.ties, mix(world.seed ^ served.number));
+            if let Some(outside) = served.outside {
+                slots = outside.add(slots, world, &query, dialect);
+            }
             let body = render::page(world, dialect, &slots, selection.len(), served.rows);
             Ok(Shown { body, rows: slots.iter().map(|slot| world.at(*slot).id).collect() })
         })
@@ -226,7 +219,7 @@ impl Simulator {
         if answer.transport == Transport::Hang {
             std::future::pending::<()>().await;
         }
-        answer.into_response(&id, &times::http_date(self.shared.clock.now_millis()))
+        answer.into_response(&id, self.shared.clock.now_millis())
     }
 
     /// The moment at which the request is understood.
@@ -243,9 +236,9 @@ impl Simulator {
         inner.hooks.run(When::Before, request, &[], &mut inner.world);
         let mishap = inner.faults.strike(request.endpoint, &mut inner.chance);
         let refusal = match &mishap.answer {
-            Some(FaultKind::Echo) => Some(echo(request.headers)),
-            Some(fault) => fault.refusal(),
-            None => None,
+            Some(FaultKind::Echo { status, form }) => Some(echo(request.headers, *status, *form)),
+            Some(FaultKind::Status(fault)) => Some(fault.refusal()),
+            _ => None,
         };
         let served = match refusal {
             Some(refusal) => Err(refusal),
@@ -258,6 +251,10 @@ impl Simulator {
                     forbid_pools: inner.options.forbid_pools,
                     number,
                     rows: &mishap.rows,
+                    outside: match &mishap.answer {
+                        Some(FaultKind::Outside(outside)) => Some(*outside),
+                        _ => None,
+                    },
                 })
             }),
         };

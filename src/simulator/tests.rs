@@ -1,5 +1,6 @@
 //! The simulator as a whole, over its router: what it lists, shows and counts is one world.
 
+mod faults;
 mod gateway;
 mod hooks;
 mod listing;
