@@ -2,6 +2,7 @@
 
 use super::{
     answer::{Answer, Transport},
+    encoding::Encoding,
     faults::{FaultKind, Place},
     flood::Flood,
 };
@@ -48,7 +49,7 @@ impl Answer {
         self
     }
 
-    fn encoded(mut self, encoding: super::encoding::Encoding) -> Self {
+    fn encoded(mut self, encoding: Encoding) -> Self {
         self.body = encoding.encode(&self.body);
         self.charset = Some(encoding.charset());
         self

@@ -26,7 +26,7 @@ use super::{
 pub(super) use self::syntax::KINDS;
 pub(super) use self::syntax::share;
 
-/// What goes wrong. [`super::help`] has the syntax.
+/// What goes wrong; `simulate --help` has the syntax.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FaultKind {
     /// An error in place of the answer.
