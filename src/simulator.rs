@@ -6,21 +6,31 @@
 //! `--live` or an edit changes it. Where the documents leave something open there is a
 //! [`Dialect`]; where the service can fail there is a [`Fault`].
 //!
-//! It does not verify signatures, compress, speak TLS, or keep anything between runs.
+//! It does not verify signatures, compress (but for a fault), speak TLS, or keep anything between
+//! runs.
 
 mod answer;
 mod cast;
+mod damage;
 mod dialect;
+mod echo;
+mod encoding;
 mod faults;
+mod flood;
 mod gateway;
+mod help;
 mod history;
+mod hooks;
 mod ledger;
 mod life;
 mod options;
+mod outside;
 mod query;
 mod record;
 mod refusal;
 mod render;
+mod request;
+mod rows;
 mod select;
 mod service;
 #[cfg(test)]
@@ -41,7 +51,11 @@ use std::{
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use tokio_util::sync::CancellationToken;
 
-use self::{faults::Faults, record::mix};
+use self::{
+    faults::Faults,
+    hooks::{Hooks, When},
+    record::mix,
+};
 use crate::clock::Clock;
 
 pub use self::{
@@ -50,12 +64,18 @@ pub use self::{
         DefaultOrder, Dialect, EndBound, Nothing, Obeyed, OverLimit, StartBound, StatusFilter,
         Ties, Times, TotalCount, Vocabulary,
     },
-    faults::{Endpoint, Fault, FaultKind, RowFault},
+    echo::Form,
+    encoding::Encoding,
+    faults::{Fault, FaultKind, Place, StatusFault, Window},
+    flood::Filling,
+    hooks::Turn,
     ledger::{Flow, Ledger, PoolCell, UserCell},
     options::Options,
+    outside::{Outside, Why},
     record::{Kind, Record, Status},
-    refusal::Shape,
-    render::Spoil,
+    refusal::{RetryAfter, Shape},
+    request::Endpoint,
+    rows::{RowFault, Spoil},
     truth::{Oldest, PoolFlow, PoolSums, Sums, Truth, UserFlow, UserSums},
     world::World,
 };
@@ -83,6 +103,7 @@ struct Inner {
     dialect: Dialect,
     world: World,
     faults: Faults,
+    hooks: Hooks,
     /// The world when the faults were set, for answers that lag behind.
     past: Option<World>,
     /// Chance of the faults, apart from the world's so that faults do not change history.
@@ -119,6 +140,7 @@ impl Simulator {
             dialect: options.dialect.clone(),
             world: World::new(&options, clock.now_millis()),
             faults: Faults::default(),
+            hooks: Hooks::default(),
             past: None,
             chance: Xoshiro256PlusPlus::seed_from_u64(mix(options.seed ^ 0x000f_a017)),
             second: (i64::MIN, 0),
@@ -148,6 +170,32 @@ impl Simulator {
         let mut inner = self.lock();
         inner.world.advance(self.shared.clock.now_millis());
         change(&mut inner.world)
+    }
+
+    /// Sets a hook: `change` runs whenever a request to the endpoint is about to be answered, and
+    /// may change the world that the answer will show. It must not use the simulator itself, which
+    /// waits for it; only the world that it is given.
+    pub fn before_request(
+        &self,
+        endpoint: Endpoint,
+        change: impl FnMut(&Turn<'_>, &mut World) + Send + 'static,
+    ) {
+        self.lock().hooks.add(When::Before, endpoint, change);
+    }
+
+    /// Sets a hook like [`Simulator::before_request`] that runs when the answer is written: it sees
+    /// the rows, and what it changes shows from the next request on.
+    pub fn after_request(
+        &self,
+        endpoint: Endpoint,
+        change: impl FnMut(&Turn<'_>, &mut World) + Send + 'static,
+    ) {
+        self.lock().hooks.add(When::After, endpoint, change);
+    }
+
+    /// Removes every hook.
+    pub fn clear_hooks(&self) {
+        self.lock().hooks.clear();
     }
 
     /// Replaces the faults; their counts begin anew.

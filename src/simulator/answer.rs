@@ -1,4 +1,5 @@
-//! Turns what the service would answer into what arrives: headers, and every kind of damage.
+//! Turns what the service would answer into what arrives: headers, and a body that travels well or
+//! badly.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -7,9 +8,13 @@ use axum::{
     response::Response,
 };
 use futures_util::{StreamExt as _, stream};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 
-use super::{faults::FaultKind, refusal::Refusal};
+use super::{
+    flood::Flood,
+    refusal::{Refusal, RetryAfter},
+    times,
+};
 
 /// A dripping body is sent in this many pieces, ten a second.
 const DRIPS: usize = 200;
@@ -23,13 +28,16 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
     pub(super) content_type: &'static str,
-    pub(super) retry_after: Option<u64>,
-    pub(super) location: Option<&'static str>,
+    pub(super) charset: Option<&'static str>,
+    /// Whether it says that it is compressed.
+    pub(super) gzip: bool,
+    pub(super) retry_after: Option<RetryAfter>,
+    pub(super) location: Option<HeaderValue>,
     pub(super) transport: Transport,
 }
 
 /// How the body travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Transport {
     /// Whole.
     Whole,
@@ -39,6 +47,8 @@ pub(super) enum Transport {
     Reset,
     /// Slowly.
     Drip,
+    /// Another one in its place, of any size and of no told length.
+    Flood(Flood),
 }
 
 impl Answer {
@@ -47,6 +57,8 @@ impl Answer {
             status: 200,
             body,
             content_type: "application/json",
+            charset: None,
+            gzip: false,
             retry_after: None,
             location: None,
             transport: Transport::Whole,
@@ -63,66 +75,48 @@ impl Answer {
         }
     }
 
-    /// Does the damage of a fault that leaves an answer to damage.
-    pub(super) fn damaged(mut self, fault: &FaultKind) -> Self {
-        match fault {
-            FaultKind::Html => {
-                self.content_type = "text/html";
-                self.body = b"<html><body><h1>Welcome</h1>Please sign in.</body></html>".to_vec();
-            }
-            FaultKind::EmptyObject => self.body = b"{}".to_vec(),
-            FaultKind::EmptyBody => self.body.clear(),
-            FaultKind::Truncated => self.body.truncate(self.body.len() / 2),
-            FaultKind::Redirect => {
-                self.status = 302;
-                self.location = Some("http://127.0.0.1:1/elsewhere");
-                self.body.clear();
-            }
-            FaultKind::Hang => self.transport = Transport::Hang,
-            FaultKind::Reset => self.transport = Transport::Reset,
-            FaultKind::Drip => self.transport = Transport::Drip,
-            FaultKind::Status { .. }
-            | FaultKind::Echo
-            | FaultKind::ErrorBody
-            | FaultKind::Stale
-            | FaultKind::Rows(_) => {}
-        }
-        self
-    }
-
     /// What is counted for it.
     pub(super) fn outcome(&self) -> String {
         match self.transport {
             Transport::Hang => "hang".to_owned(),
             Transport::Reset => "reset".to_owned(),
-            Transport::Whole | Transport::Drip => self.status.to_string(),
+            Transport::Whole | Transport::Drip | Transport::Flood(_) => self.status.to_string(),
         }
     }
 
-    pub(super) fn into_response(self, request_id: &str, date: &str) -> Response {
-        let length = self.body.len();
+    /// The response at `now`.
+    pub(super) fn into_response(self, request_id: &str, now: i64) -> Response {
+        let length = (!matches!(self.transport, Transport::Flood(_))).then_some(self.body.len());
         let body = match self.transport {
             Transport::Whole | Transport::Hang => Body::from(self.body),
             Transport::Reset => breaking(self.body),
             Transport::Drip => dripping(self.body),
+            Transport::Flood(flood) => flood.into_body(),
         };
         let mut response = Response::new(body);
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-        if let Ok(date) = HeaderValue::from_str(date) {
-            headers.insert(header::DATE, date);
-        }
-        if let Ok(id) = HeaderValue::from_str(request_id) {
-            headers.insert("x-request-id", id);
-        }
-        if let Some(seconds) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        let charset =
+            self.charset.map(|charset| format!("{}; charset={charset}", self.content_type));
+        let retry_after = self.retry_after.map(|retry_after| match retry_after {
+            RetryAfter::Seconds(seconds) => seconds.to_string(),
+            RetryAfter::Date(seconds) => times::http_date(now + seconds * 1000),
+        });
+        for (name, value) in [
+            (header::CONTENT_TYPE, Some(charset.unwrap_or_else(|| self.content_type.to_owned()))),
+            (header::CONTENT_LENGTH, length.map(|length| length.to_string())),
+            (header::CONTENT_ENCODING, self.gzip.then(|| "gzip".to_owned())),
+            (header::DATE, Some(times::http_date(now))),
+            (HeaderName::from_static("x-request-id"), Some(request_id.to_owned())),
+            (header::RETRY_AFTER, retry_after),
+        ] {
+            if let Some(Ok(value)) = value.map(HeaderValue::try_from) {
+                headers.insert(name, value);
+            }
         }
         if let Some(location) = self.location {
-            headers.insert(header::LOCATION, HeaderValue::from_static(location));
+            headers.insert(header::LOCATION, location);
         }
         response
     }

@@ -11,7 +11,7 @@ use rand::{Rng, RngExt};
 use super::record::mix;
 
 /// Names that break careless escaping, alignment, HTML and label values.
-const HOSTILE: [&str; 14] = [
+const HOSTILE: [&str; 15] = [
     "O\"Brien \"the quote\"",
     "back\\slash\\",
     "new\nline",
@@ -26,6 +26,7 @@ const HOSTILE: [&str; 14] = [
     "nul\u{0}and\u{7f}del\u{1b}[31m",
     "_none",
     "a,b;c&d=e%41+f#g?h/i",
+    "Zoë Müller-Ñandú",
 ];
 
 /// A text and its JSON spelling.

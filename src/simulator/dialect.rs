@@ -75,6 +75,10 @@ pub enum Times {
     Colon,
     /// 1728986681263
     EpochMillis,
+    /// 2024-10-15T10:04:41.263000000Z
+    IsoNanos,
+    /// 2024-10-15T18:04:41.263+08:00
+    IsoOffset,
 }
 
 /// How statuses and types are written.
@@ -90,6 +94,8 @@ pub enum Vocabulary {
     Legacy,
     /// `upload_completed`, `operation`
     LowerCase,
+    /// `UPLOAD COMPLETED`, `CONTINUOUS SCREEN RECORDING`: the English words
+    UpperCase,
 }
 
 /// What the lower bound is compared with.
@@ -172,6 +178,8 @@ pub enum TotalCount {
     Page,
     /// -1
     Negative,
+    /// The number of matching records as a JSON string
+    Text,
 }
 
 /// How a value that does not exist is shown.

@@ -10,63 +10,73 @@ use std::fmt;
 
 use rand::{Rng, RngExt};
 
+use http::HeaderValue;
+
 use super::{
-    record::{high, low, mix},
-    refusal::{Refusal, Shape},
-    render::Spoil,
+    echo::Form,
+    encoding::Encoding,
+    flood::Filling,
+    outside::Outside,
+    refusal::{Refusal, RetryAfter, Shape},
+    request::Endpoint,
+    rows::RowFault,
 };
 
-/// One of the simulated endpoints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Endpoint {
-    /// The list of records.
-    Records,
-    /// One record.
-    Record,
-    /// The list of desktop pools.
-    Pools,
-    /// Anything else.
-    Other,
-}
+#[cfg(test)]
+pub(super) use self::syntax::KINDS;
+pub(super) use self::syntax::share;
 
-impl Endpoint {
-    /// Its name in faults and counts.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Records => "records",
-            Self::Record => "record",
-            Self::Pools => "pools",
-            Self::Other => "other",
-        }
-    }
-}
-
-/// What goes wrong.
+/// What goes wrong; `simulate --help` has the syntax.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FaultKind {
-    /// An error status with a body of some shape (`status=503[,shape=nested][,retry-after=2]`).
-    Status {
+    /// An error in place of the answer.
+    Status(StatusFault),
+    /// An error whose message repeats the request's headers, as the gateway is known to do.
+    Echo {
         /// The HTTP status.
         status: u16,
-        /// The shape of the body.
-        shape: Shape,
-        /// Seconds in a `Retry-After` header.
-        retry_after: Option<u64>,
+        /// How they are written.
+        form: Form,
     },
-    /// 401 whose message repeats the request's headers, as the gateway is known to do.
-    Echo,
-    /// 200 with an error body.
-    ErrorBody,
     /// 200 with a page of HTML.
     Html,
+    /// 200 with `[]`.
+    List,
     /// 200 with `{}`.
     EmptyObject,
     /// 200 with nothing.
     EmptyBody,
     /// 200 with the first half of the body.
     Truncated,
-    /// 302 to another host.
-    Redirect,
+    /// A page that is far too long.
+    Huge {
+        /// The HTTP status.
+        status: u16,
+        /// How long it is, before it is compressed.
+        bytes: u64,
+        /// What it is full of.
+        filling: Filling,
+        /// Whether it is compressed, though nobody asked for it.
+        gzip: bool,
+    },
+    /// Arrays in arrays.
+    Deep {
+        /// The HTTP status.
+        status: u16,
+        /// How many.
+        levels: usize,
+        /// Where.
+        place: Place,
+    },
+    /// Another place is named.
+    Redirect {
+        /// The HTTP status.
+        status: u16,
+        /// The place.
+        location: HeaderValue,
+    },
+    /// The right body in another encoding.
+    Encoding(Encoding),
     /// No answer, ever.
     Hang,
     /// The connection breaks in the middle of the body.
@@ -76,43 +86,55 @@ pub enum FaultKind {
     /// The answer is that of the world at the moment when the faults were set, as from a replica
     /// that lags behind.
     Stale,
+    /// The list has rows that were not asked for.
+    Outside(Outside),
     /// A share of the rows is wrong: always the same records.
     Rows(RowFault),
 }
 
-/// What goes wrong with rows.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RowFault {
-    what: RowChange,
-    share: f64,
-    seed: u64,
+/// An error in place of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusFault {
+    /// The HTTP status; 200 for an error that does not look like one.
+    pub status: u16,
+    /// The shape of the body.
+    pub shape: Shape,
+    /// The error code, where it is not the usual one.
+    pub code: Option<String>,
+    /// The message, where it is not the usual one.
+    pub message: Option<String>,
+    /// The window that the text of a 429 names.
+    pub window: Option<Window>,
+    /// The `Retry-After` header.
+    pub retry_after: Option<RetryAfter>,
+    /// The encoding of the body, which then has a text beyond ASCII.
+    pub encoding: Option<Encoding>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum RowChange {
-    Spoil(Spoil),
-    Duplicate,
-    Omit,
+/// The window that the text of a 429 names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Window {
+    /// None.
+    Untold,
+    /// As in `limit:200,time:5 minute`.
+    Told(String),
 }
 
-impl RowFault {
-    /// How often a record's row is written, and how it is spoilt.
-    pub(super) fn on(faults: &[Self], id: u128) -> (usize, Option<Spoil>) {
-        let (mut copies, mut spoil) = (1, None);
-        for fault in faults.iter().filter(|fault| fault.hits(id)) {
-            match fault.what {
-                RowChange::Spoil(how) => spoil = spoil.or(Some(how)),
-                RowChange::Duplicate => copies *= 2,
-                RowChange::Omit => copies = 0,
-            }
-        }
-        (copies, spoil)
-    }
+/// Where arrays in arrays are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// They are the body.
+    Top,
+    /// In a field of the page that nobody knows.
+    Page,
+    /// In a field of the first row that nobody knows.
+    Row,
+}
 
-    fn hits(&self, id: u128) -> bool {
-        let draw = mix(high(id) ^ mix(low(id) ^ self.seed)) >> 11;
-        (draw as f64 / (1_u64 << 53) as f64) < self.share
-    }
+impl Place {
+    /// Every place with its name.
+    pub(super) const NAMES: [(&'static str, Self); 3] =
+        [("top", Self::Top), ("page", Self::Page), ("row", Self::Row)];
 }
 
 /// A fault and when it strikes.
@@ -187,19 +209,27 @@ impl Faults {
     }
 }
 
-impl FaultKind {
-    /// The error that a fault puts in place of the answer.
-    pub(super) fn refusal(&self) -> Option<Refusal> {
-        match self {
-            Self::Status { status, shape, retry_after } => {
-                let mut refusal = Refusal::of_status(*status);
-                refusal.shape = *shape;
-                refusal.retry_after = *retry_after;
-                Some(refusal)
-            }
-            Self::ErrorBody => Some(Refusal::new(200, "WKS.00010109", "Busy.")),
-            _ => None,
+impl StatusFault {
+    /// What stands in place of the answer.
+    pub(super) fn refusal(&self) -> Refusal {
+        let mut refusal = match &self.window {
+            None => Refusal::of_status(self.status),
+            Some(Window::Untold) => Refusal::throttled_somehow(),
+            Some(Window::Told(window)) => Refusal::throttled(200, window),
+        };
+        refusal.shape = self.shape;
+        refusal.retry_after = self.retry_after;
+        if let Some(code) = &self.code {
+            refusal.code = code.clone().into();
         }
+        if let Some(message) = &self.message {
+            refusal.message.clone_from(message);
+        }
+        if self.encoding.is_some() {
+            // Made up: a text of ASCII alone would be the same in most encodings.
+            refusal.message.push_str(" (Réessayez plus tard.)");
+        }
+        refusal
     }
 }
 
@@ -222,15 +252,5 @@ mod tests {
         assert_eq!(hits("status=503,times=1,endpoint=pools", 10), [0_usize; 0]);
         let some = hits("status=503,rate=0.05", 2000).len();
         assert!((60..150).contains(&some), "{some}");
-    }
-
-    #[test]
-    fn a_share_of_the_rows_is_hit_and_always_the_same() {
-        let fault: Fault = "kind=rows,as=no-id,share=0.1".parse().unwrap();
-        let FaultKind::Rows(rows) = fault.kind else { panic!("{fault:?}") };
-        let ids = |n: u64| super::super::record::mixed_id(1, n);
-        let hit: Vec<_> = (0..10_000).filter(|n| rows.hits(ids(*n))).collect();
-        assert!((900..1100).contains(&hit.len()), "{}", hit.len());
-        assert!(hit.iter().all(|n| RowFault::on(&[rows], ids(*n)) == (1, Some(Spoil::NoId))));
     }
 }

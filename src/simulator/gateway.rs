@@ -4,9 +4,11 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
-
-use super::{Inner, faults::Endpoint, refusal::Refusal, service::Request};
+use super::{
+    Inner,
+    refusal::Refusal,
+    request::{Endpoint, Request},
+};
 
 impl Inner {
     /// What a gateway asks before the service is reached.
@@ -19,7 +21,7 @@ impl Inner {
             }
             self.second.1 += 1;
             if self.second.1 > limit {
-                return Err(Refusal::throttled(limit));
+                return Err(Refusal::throttled(limit, "1 second"));
             }
         }
         if let Some(token) = &options.token {
@@ -34,14 +36,4 @@ impl Inner {
         }
         Ok(())
     }
-}
-
-/// A 401 that gives away what it was sent.
-pub(super) fn echo(headers: &HeaderMap) -> Refusal {
-    let sent: Vec<String> = headers
-        .iter()
-        .map(|(name, value)| format!("{name}:{}", value.to_str().unwrap_or("?")))
-        .collect();
-    let message = format!("verify aksk signature fail, canonicalRequest: GET|{}", sent.join("|"));
-    Refusal::new(401, "APIGW.0301", message)
 }

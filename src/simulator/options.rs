@@ -4,7 +4,11 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::{Args, FromArgMatches as _};
 
-use super::{dialect::Dialect, faults::Fault};
+use super::{
+    dialect::Dialect,
+    faults::{Fault, share},
+    help::FAULTS,
+};
 
 /// The settings of a simulator.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -74,9 +78,9 @@ pub struct Options {
     /// Answer 403 to the list of desktop pools
     #[arg(long)]
     pub forbid_pools: bool,
-    /// A fault, such as `status=503,rate=0.05`, `kind=html,after=3,times=1`,
-    /// `kind=rows,as=no-id,share=0.01`; repeatable
-    #[arg(long = "fault", value_name = "FAULT")]
+    /// A fault, such as `status=503,rate=0.05` or `kind=html,after=3,times=1`; repeatable; --help
+    /// lists them all
+    #[arg(long = "fault", value_name = "FAULT", long_help = FAULTS)]
     pub faults: Vec<Fault>,
     /// How it reads its own documents
     #[command(flatten)]
@@ -103,14 +107,6 @@ fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate.is_finite() && rate >= 0.0 => Ok(rate),
         _ => Err("expected a number, 0 or more".to_owned()),
-    }
-}
-
-/// A number from 0 to 1.
-pub(super) fn share(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
-        _ => Err("expected a number from 0 to 1".to_owned()),
     }
 }
 

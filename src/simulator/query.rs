@@ -194,7 +194,7 @@ mod tests {
             "sort_field=start_time&sort_type=ASC",
         ] {
             let refusal = parse(query).expect_err(query);
-            assert_eq!((refusal.status, refusal.code), (400, "WKS.0001"), "{query}");
+            assert_eq!((refusal.status, refusal.code.as_ref()), (400, "WKS.0001"), "{query}");
         }
         let names = vec!["a"; 101].join(",");
         assert!(parse(&format!("desktop_names={names}")).is_err());
@@ -213,6 +213,9 @@ mod tests {
         let dialect =
             Dialect { limit_max: 100, limit_over: OverLimit::Clamp, ..Dialect::default() };
         assert_eq!(read("limit=1000", &dialect, 0).unwrap().limit, 100);
+        let tiny = Dialect { limit_max: 5, ..dialect.clone() };
+        assert_eq!(read("limit=1000", &tiny, 0).unwrap().limit, 5);
+        assert_eq!(read("", &tiny, 0).unwrap().limit, 5, "the default is no more than the most");
         let strict = Dialect { limit_over: OverLimit::Refuse, ..dialect };
         assert_eq!(read("limit=101", &strict, 0).unwrap_err().status, 400);
     }

@@ -2,12 +2,22 @@
 //!
 //! Codes marked as made up stand where no document gives one.
 
+use std::borrow::Cow;
+
+const THROTTLED: &str = "The throttling threshold has been reached";
+
 /// The shape of an error body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Shape {
     /// `{"error_code", "error_msg", "request_id"}`
     #[default]
     Plain,
+    /// `plain` with `encoded_authorization_message`
+    Encoded,
+    /// `plain` with `error_detail`
+    Detail,
+    /// `plain` with `details`, a list of objects; their shape is made up
+    Details,
     /// `{"errorCode", "errorMsg"}`
     Camel,
     /// `{"code", "message"}`
@@ -24,8 +34,11 @@ pub enum Shape {
 
 impl Shape {
     /// Every shape with its name.
-    pub(super) const NAMES: [(&'static str, Self); 7] = [
+    pub(super) const NAMES: [(&'static str, Self); 10] = [
         ("plain", Self::Plain),
+        ("encoded", Self::Encoded),
+        ("detail", Self::Detail),
+        ("details", Self::Details),
         ("camel", Self::Camel),
         ("code", Self::Code),
         ("nested", Self::Nested),
@@ -35,19 +48,29 @@ impl Shape {
     ];
 }
 
+/// What a `Retry-After` header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// A number of seconds.
+    Seconds(u64),
+    /// The date that is so many seconds away from now.
+    Date(i64),
+}
+
 /// An answer that is not the one asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: u16,
-    pub(super) code: &'static str,
+    pub(super) code: Cow<'static, str>,
     pub(super) message: String,
     pub(super) shape: Shape,
-    pub(super) retry_after: Option<u64>,
+    pub(super) retry_after: Option<RetryAfter>,
 }
 
 impl Refusal {
     pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), shape: Shape::Plain, retry_after: None }
+        let (code, message) = (Cow::Borrowed(code), message.into());
+        Self { status, code, message, shape: Shape::Plain, retry_after: None }
     }
 
     /// 400 for a parameter that cannot be understood.
@@ -60,24 +83,29 @@ impl Refusal {
         Self::new(401, "APIGW.0301", message)
     }
 
-    pub(super) fn throttled(limit: u32) -> Self {
-        let message = format!(
-            "The throttling threshold has been reached: policy user over ratelimit,limit:{limit},\
-             time:1 second"
-        );
+    /// 429 with the window in the text.
+    pub(super) fn throttled(limit: u32, window: &str) -> Self {
+        let message =
+            format!("{THROTTLED}: policy user over ratelimit,limit:{limit},time:{window}");
         Self::new(429, "APIGW.0308", message)
+    }
+
+    /// 429 that does not say when to come again.
+    pub(super) fn throttled_somehow() -> Self {
+        Self::new(429, "APIGW.0308", THROTTLED)
     }
 
     /// The documented error of a status.
     pub(super) fn of_status(status: u16) -> Self {
         match status {
+            200 => Self::new(200, "WKS.00010109", "Busy."),
             400 => Self::new(400, "WKS.0001", "Empty request message."),
             401 => Self::unauthorized(),
             403 => Self::new(403, "APIGW.0302", "The IAM user is not authorized to access the API"),
             404 => Self::new(404, "WKS.0202", "The resource does not exist."),
             // Made up: no code is documented for it.
             405 => Self::new(405, "WKS.0405", "The method is not allowed."),
-            429 => Self::throttled(200),
+            429 => Self::throttled(200, "1 second"),
             502 => Self::new(502, "APIGW.0610", "Backend unavailable."),
             503 => Self::new(503, "APIGW.0613", "IAM is unavailable."),
             504 => Self::new(504, "APIGW.0201", "Backend timeout."),
@@ -88,9 +116,9 @@ impl Refusal {
 
     /// The body and its content type.
     pub(super) fn body(&self, request_id: &str) -> (String, &'static str) {
-        let (code, message) = (self.code, self.message.as_str());
-        let json = match self.shape {
-            Shape::Plain => serde_json::json!(
+        let (code, message) = (self.code.as_ref(), self.message.as_str());
+        let mut json = match self.shape {
+            Shape::Plain | Shape::Encoded | Shape::Detail | Shape::Details => serde_json::json!(
                 {"error_msg": message, "error_code": code, "request_id": request_id}),
             Shape::Camel => serde_json::json!({"errorCode": code, "errorMsg": message}),
             Shape::Code => serde_json::json!({"code": code, "message": message}),
@@ -105,6 +133,15 @@ impl Refusal {
             }
             Shape::Empty => return (String::new(), "application/json"),
         };
+        match self.shape {
+            // Made up: what it decodes to is told to nobody.
+            Shape::Encoded => json["encoded_authorization_message"] = "ZW5jb2RlZA==".into(),
+            Shape::Detail => json["error_detail"] = message.into(),
+            Shape::Details => {
+                json["details"] = serde_json::json!([{"error_code": code, "error_msg": message}]);
+            }
+            _ => {}
+        }
         (json.to_string(), "application/json")
     }
 }

@@ -5,8 +5,8 @@
 
 use super::{
     dialect::{Dialect, Nothing, TotalCount},
-    faults::RowFault,
     record::{Kind, Record, Status, high, low, mix},
+    rows::{RowFault, Spoil},
     times::integer,
     words,
     world::World,
@@ -14,38 +14,6 @@ use super::{
 
 const POLICIES: u64 = 3;
 const HEX: &[u8; 16] = b"0123456789abcdef";
-
-/// How the wrong is done to a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spoil {
-    /// `null` in place of the row
-    Null,
-    /// A string in place of the row
-    Text,
-    /// The row has no `id`
-    NoId,
-    /// The row has no `start_time`
-    NoStart,
-    /// `start_time` is `yesterday`
-    BadStart,
-    /// Strings where numbers belong and numbers where strings belong
-    WrongTypes,
-    /// `size` is -1
-    NegativeSize,
-}
-
-impl Spoil {
-    /// Every way with its name.
-    pub(super) const NAMES: [(&'static str, Self); 7] = [
-        ("null", Self::Null),
-        ("text", Self::Text),
-        ("no-id", Self::NoId),
-        ("no-start", Self::NoStart),
-        ("bad-start", Self::BadStart),
-        ("wrong-types", Self::WrongTypes),
-        ("negative-size", Self::NegativeSize),
-    ];
-}
 
 /// Writes a page: the rows of `slots`, and `matches` as the dialect counts them.
 pub(super) fn page(
@@ -59,7 +27,7 @@ pub(super) fn page(
     out.push(b'{');
     let matches = i64::try_from(matches).unwrap_or(i64::MAX);
     let total = match dialect.total_count {
-        TotalCount::Right => Some(matches),
+        TotalCount::Right | TotalCount::Text => Some(matches),
         TotalCount::Off => Some(matches.saturating_add(7)),
         TotalCount::Page => i64::try_from(slots.len()).ok(),
         TotalCount::Negative => Some(-1),
@@ -67,9 +35,8 @@ pub(super) fn page(
     };
     match total {
         Some(total) => {
-            out.extend_from_slice(b"\"total_count\":");
-            integer(&mut out, total);
-            out.push(b',');
+            let quote = if dialect.total_count == TotalCount::Text { "\"" } else { "" };
+            out.extend_from_slice(format!("\"total_count\":{quote}{total}{quote},").as_bytes());
         }
         None if dialect.total_count == TotalCount::Null => {
             out.extend_from_slice(b"\"total_count\":null,");

@@ -18,31 +18,24 @@ use super::{
     Simulator,
     answer::{Answer, Transport},
     dialect::Dialect,
-    faults::{Endpoint, Fault, FaultKind, RowFault},
-    gateway::echo,
+    echo::echo,
+    faults::{Fault, FaultKind},
+    help,
+    hooks::When,
+    outside::Outside,
     query,
     record::mix,
     refusal::Refusal,
-    render, select, times,
+    render,
+    request::{Endpoint, Request},
+    rows::RowFault,
+    select, times,
     world::World,
 };
 
-const HELP: &str = "\
-Simulated Workspace screen-records API
-
-GET  /v2/{project_id}/screen-records               the list of records
-GET  /v2/{project_id}/screen-records/{record_id}   one record
-GET  /v2/{project_id}/desktop-pools                the list of desktop pools
-GET  /simulator/truth?from=TIME                    what is true now, as JSON; TIME is ISO 8601 or
-                                                   milliseconds since 1970
-GET  /simulator/requests                           requests counted by endpoint and outcome
-POST /simulator/faults                             a JSON array of faults to set; [] for none
-GET  /                                             this page
-";
-
 pub(super) fn router(simulator: Simulator) -> Router {
     Router::new()
-        .route("/", get(|| async { HELP }))
+        .route("/", get(|| async { format!("{}\n{}", help::PAGE, help::FAULTS) }))
         .route("/v2/{project_id}/screen-records", get(records))
         .route("/v2/{project_id}/screen-records/{record_id}", get(record))
         .route("/v2/{project_id}/desktop-pools", get(pools))
@@ -54,12 +47,11 @@ pub(super) fn router(simulator: Simulator) -> Router {
         .with_state(simulator)
 }
 
-/// One request on its way.
-pub(super) struct Request<'r> {
-    pub(super) endpoint: Endpoint,
-    pub(super) project: &'r str,
-    pub(super) uri: &'r Uri,
-    pub(super) headers: &'r HeaderMap,
+/// What it is answered with.
+struct Shown {
+    body: Vec<u8>,
+    /// The ids of the records in it.
+    rows: Vec<u128>,
 }
 
 /// What an admitted request is served from.
@@ -69,6 +61,7 @@ struct Served<'w> {
     forbid_pools: bool,
     number: u64,
     rows: &'w [RowFault],
+    outside: Option<Outside>,
 }
 
 async fn records(
@@ -85,8 +78,12 @@ async fn records(
             let Served { world, dialect, .. } = *served;
             let query = query::read(raw.as_deref().unwrap_or_default(), dialect, world.now())?;
             let selection = select::select(world, &query, dialect);
-            let slots = selection.page(&query, dialect.ties, mix(world.seed ^ served.number));
-            Ok(render::page(world, dialect, &slots, selection.len(), served.rows))
+            let mut slots = selection.page(&query, dialect.ties, mix(world.seed ^ served.number));
+            if let Some(outside) = served.outside {
+                slots = outside.add(slots, world, &query, dialect);
+            }
+            let body = render::page(world, dialect, &slots, selection.len(), served.rows);
+            Ok(Shown { body, rows: slots.iter().map(|slot| world.at(*slot).id).collect() })
         })
         .await
 }
@@ -107,7 +104,7 @@ async fn record(
             let mut out = Vec::new();
             let (_, spoil) = RowFault::on(served.rows, record.id);
             render::row(&mut out, served.world, served.dialect, record, spoil);
-            Ok(out)
+            Ok(Shown { body: out, rows: vec![record.id] })
         })
         .await
 }
@@ -146,7 +143,7 @@ async fn pools(
                 .collect();
             let page = serde_json::json!(
                 {"desktop_pools": rows, "total_count": cast.pools().len()});
-            Ok(page.to_string().into_bytes())
+            Ok(Shown { body: page.to_string().into_bytes(), rows: Vec::new() })
         })
         .await
 }
@@ -212,7 +209,7 @@ impl Simulator {
     async fn answer(
         &self,
         request: &Request<'_>,
-        serve: impl FnOnce(&Served<'_>) -> Result<Vec<u8>, Refusal>,
+        serve: impl FnOnce(&Served<'_>) -> Result<Shown, Refusal>,
     ) -> Response {
         let number = self.shared.number.fetch_add(1, Ordering::Relaxed);
         let id = format!("{:016x}{:016x}", mix(number), mix(mix(number)));
@@ -224,7 +221,7 @@ impl Simulator {
         if answer.transport == Transport::Hang {
             std::future::pending::<()>().await;
         }
-        answer.into_response(&id, &times::http_date(self.shared.clock.now_millis()))
+        answer.into_response(&id, self.shared.clock.now_millis())
     }
 
     /// The moment at which the request is understood.
@@ -233,16 +230,17 @@ impl Simulator {
         request: &Request<'_>,
         number: u64,
         id: &str,
-        serve: impl FnOnce(&Served<'_>) -> Result<Vec<u8>, Refusal>,
+        serve: impl FnOnce(&Served<'_>) -> Result<Shown, Refusal>,
     ) -> Answer {
         let mut inner = self.lock();
         let inner = &mut *inner;
         inner.world.advance(self.shared.clock.now_millis());
+        inner.hooks.run(When::Before, request, &[], &mut inner.world);
         let mishap = inner.faults.strike(request.endpoint, &mut inner.chance);
         let refusal = match &mishap.answer {
-            Some(FaultKind::Echo) => Some(echo(request.headers)),
-            Some(fault) => fault.refusal(),
-            None => None,
+            Some(FaultKind::Echo { status, form }) => Some(echo(request.headers, *status, *form)),
+            Some(FaultKind::Status(fault)) => Some(fault.refusal()),
+            _ => None,
         };
         let served = match refusal {
             Some(refusal) => Err(refusal),
@@ -255,16 +253,21 @@ impl Simulator {
                     forbid_pools: inner.options.forbid_pools,
                     number,
                     rows: &mishap.rows,
+                    outside: match &mishap.answer {
+                        Some(FaultKind::Outside(outside)) => Some(*outside),
+                        _ => None,
+                    },
                 })
             }),
         };
-        let mut answer = match served {
-            Ok(body) => Answer::json(body),
-            Err(refusal) => Answer::refused(&refusal, id),
+        let (mut answer, rows) = match served {
+            Ok(shown) => (Answer::json(shown.body), shown.rows),
+            Err(refusal) => (Answer::refused(&refusal, id), Vec::new()),
         };
         if let Some(fault) = &mishap.answer {
             answer = answer.damaged(fault);
         }
+        inner.hooks.run(When::After, request, &rows, &mut inner.world);
         inner.note(request.endpoint, answer.outcome(), request.uri);
         answer
     }

@@ -1,6 +1,8 @@
 //! The simulator as a whole, over its router: what it lists, shows and counts is one world.
 
+mod faults;
 mod gateway;
+mod hooks;
 mod listing;
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -4,11 +4,18 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike};
 
 use super::dialect::Times;
 
+/// China's time, which the offset form shows.
+const OFFSET: i64 = 8 * 3_600_000;
+
 impl Times {
     /// The moment as a reader of the rows can know it: without what the format leaves out.
     pub(super) fn as_shown(self, millis: i64) -> i64 {
         match self {
-            Self::IsoMillis | Self::Colon | Self::EpochMillis => millis,
+            Self::IsoMillis
+            | Self::Colon
+            | Self::EpochMillis
+            | Self::IsoNanos
+            | Self::IsoOffset => millis,
             Self::IsoSeconds | Self::Space => millis - millis.rem_euclid(1000),
         }
     }
@@ -18,7 +25,8 @@ impl Times {
         if self == Self::EpochMillis {
             return integer(out, millis);
         }
-        let time = DateTime::from_timestamp_millis(millis).unwrap_or_default();
+        let shown = if self == Self::IsoOffset { millis + OFFSET } else { millis };
+        let time = DateTime::from_timestamp_millis(shown).unwrap_or_default();
         out.push(b'"');
         digits(out, u32::try_from(time.year()).unwrap_or(0), 4);
         for (before, number) in [(b'-', time.month()), (b'-', time.day())] {
@@ -33,10 +41,14 @@ impl Times {
         }
         let fraction = time.timestamp_subsec_millis();
         match self {
-            Self::IsoMillis => {
+            Self::IsoMillis | Self::IsoNanos | Self::IsoOffset => {
                 out.push(b'.');
                 digits(out, fraction, 3);
-                out.push(b'Z');
+                out.extend_from_slice(match self {
+                    Self::IsoNanos => b"000000Z",
+                    Self::IsoOffset => b"+08:00",
+                    _ => b"Z",
+                });
             }
             Self::Colon => {
                 out.push(b':');
@@ -110,6 +122,8 @@ mod tests {
         assert_eq!(written(Times::Space), r#""2024-10-15 10:04:41""#);
         assert_eq!(written(Times::Colon), r#""2024-10-15T10:04:41:263000Z""#);
         assert_eq!(written(Times::EpochMillis), "1728986681263");
+        assert_eq!(written(Times::IsoNanos), r#""2024-10-15T10:04:41.263000000Z""#);
+        assert_eq!(written(Times::IsoOffset), r#""2024-10-15T18:04:41.263+08:00""#);
     }
 
     #[test]

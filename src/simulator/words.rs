@@ -5,53 +5,100 @@ use super::{
     record::{Kind, Status},
 };
 
+/// The six documented statuses and the four types of a vocabulary, in the order of `ALL`.
+type Words = ([&'static str; 6], [&'static str; 4]);
+
+const ENGLISH: Words = (
+    [
+        "being recorded",
+        "recording completed",
+        "recording failed",
+        "recording being uploaded",
+        "upload completed",
+        "upload failed",
+    ],
+    [
+        "continuous screen recording",
+        "interval-based screen recording",
+        "screen recording triggered by a specific user operation",
+        "screen recording of the session lifecycle",
+    ],
+);
+
+const UPPER_CASE: Words = (
+    [
+        "BEING RECORDED",
+        "RECORDING COMPLETED",
+        "RECORDING FAILED",
+        "RECORDING BEING UPLOADED",
+        "UPLOAD COMPLETED",
+        "UPLOAD FAILED",
+    ],
+    [
+        "CONTINUOUS SCREEN RECORDING",
+        "INTERVAL-BASED SCREEN RECORDING",
+        "SCREEN RECORDING TRIGGERED BY A SPECIFIC USER OPERATION",
+        "SCREEN RECORDING OF THE SESSION LIFECYCLE",
+    ],
+);
+
+const CHINESE: Words = (
+    ["录制中", "录制完成", "录制失败", "上传中", "上传完成", "上传失败"],
+    ["全程录屏", "间隔录屏", "用户操作录屏", "监听会话生命周期录屏"],
+);
+
+const LEGACY: Words = (
+    ["RECORDING", "REC_COMPLETED", "REC_FAILED", "UPLOADING", "Uploaded", "UPLOAD_FAILED"],
+    ["Continuous screen recording", "Interval-based screen recording", "USER_OPERATION", "SESSION"],
+);
+
+const LOWER_CASE: Words = (
+    ["recording", "rec_completed", "rec_failed", "uploading", "upload_completed", "upload_failed"],
+    ["full", "interval", "operation", "session"],
+);
+
 /// A status as rows show it.
 pub(super) fn status(vocabulary: Vocabulary, status: Status) -> &'static str {
-    let code = status.code();
-    match (vocabulary, status) {
-        (Vocabulary::Legacy, Status::UploadCompleted) => "Uploaded",
-        (Vocabulary::English, Status::Recording) => "being recorded",
-        (Vocabulary::English, Status::RecCompleted) => "recording completed",
-        (Vocabulary::English, Status::RecFailed) => "recording failed",
-        (Vocabulary::English, Status::Uploading) => "recording being uploaded",
-        (Vocabulary::English, Status::UploadCompleted) => "upload completed",
-        (Vocabulary::English, Status::UploadFailed) => "upload failed",
-        (Vocabulary::Chinese, Status::Recording) => "录制中",
-        (Vocabulary::Chinese, Status::RecCompleted) => "录制完成",
-        (Vocabulary::Chinese, Status::RecFailed) => "录制失败",
-        (Vocabulary::Chinese, Status::Uploading) => "上传中",
-        (Vocabulary::Chinese, Status::UploadCompleted) => "上传完成",
-        (Vocabulary::Chinese, Status::UploadFailed) => "上传失败",
-        (Vocabulary::LowerCase, Status::Recording) => "recording",
-        (Vocabulary::LowerCase, Status::RecCompleted) => "rec_completed",
-        (Vocabulary::LowerCase, Status::RecFailed) => "rec_failed",
-        (Vocabulary::LowerCase, Status::Uploading) => "uploading",
-        (Vocabulary::LowerCase, Status::UploadCompleted) => "upload_completed",
-        (Vocabulary::LowerCase, Status::UploadFailed) => "upload_failed",
-        _ => code,
-    }
+    let word = words(vocabulary).and_then(|(statuses, _)| statuses.get(status as usize));
+    word.copied().unwrap_or_else(|| status.code())
 }
 
 /// A type as rows show it.
 pub(super) fn kind(vocabulary: Vocabulary, kind: Kind) -> &'static str {
-    match (vocabulary, kind) {
-        (Vocabulary::Legacy, Kind::Full) => "Continuous screen recording",
-        (Vocabulary::Legacy, Kind::Interval) => "Interval-based screen recording",
-        (Vocabulary::Legacy, Kind::Operation) => "USER_OPERATION",
-        (Vocabulary::English, Kind::Full) => "continuous screen recording",
-        (Vocabulary::English, Kind::Interval) => "interval-based screen recording",
-        (Vocabulary::English, Kind::Operation) => {
-            "screen recording triggered by a specific user operation"
+    let word = words(vocabulary).and_then(|(_, kinds)| kinds.get(kind as usize));
+    word.copied().unwrap_or_else(|| kind.code())
+}
+
+fn words(vocabulary: Vocabulary) -> Option<&'static Words> {
+    match vocabulary {
+        Vocabulary::Codes => None,
+        Vocabulary::English => Some(&ENGLISH),
+        Vocabulary::UpperCase => Some(&UPPER_CASE),
+        Vocabulary::Chinese => Some(&CHINESE),
+        Vocabulary::Legacy => Some(&LEGACY),
+        Vocabulary::LowerCase => Some(&LOWER_CASE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upper_case_is_the_english_in_upper_case_and_lower_case_the_codes_in_lower_case() {
+        for status in &Status::ALL[..6] {
+            let spelled = |vocabulary| super::status(vocabulary, *status);
+            let english = spelled(Vocabulary::English).to_uppercase();
+            assert_eq!(spelled(Vocabulary::UpperCase), english);
+            assert_eq!(spelled(Vocabulary::LowerCase), status.code().to_lowercase());
         }
-        (Vocabulary::English, Kind::Session) => "screen recording of the session lifecycle",
-        (Vocabulary::Chinese, Kind::Full) => "全程录屏",
-        (Vocabulary::Chinese, Kind::Interval) => "间隔录屏",
-        (Vocabulary::Chinese, Kind::Operation) => "用户操作录屏",
-        (Vocabulary::Chinese, Kind::Session) => "监听会话生命周期录屏",
-        (Vocabulary::LowerCase, Kind::Full) => "full",
-        (Vocabulary::LowerCase, Kind::Interval) => "interval",
-        (Vocabulary::LowerCase, Kind::Operation) => "operation",
-        (Vocabulary::LowerCase, Kind::Session) => "session",
-        _ => kind.code(),
+        for kind in &Kind::ALL[..4] {
+            let spelled = |vocabulary| super::kind(vocabulary, *kind);
+            let english = spelled(Vocabulary::English).to_uppercase();
+            assert_eq!(spelled(Vocabulary::UpperCase), english);
+            assert_eq!(spelled(Vocabulary::LowerCase), kind.code().to_lowercase());
+        }
+        assert_eq!(super::status(Vocabulary::Chinese, Status::Unknown), "ARCHIVED");
+        assert_eq!(super::kind(Vocabulary::Legacy, Kind::Session), "SESSION");
     }
 }

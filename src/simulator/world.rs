@@ -46,6 +46,8 @@ pub struct World {
     /// The share of records with values that no document names, or without values.
     pub(super) odd: f64,
     pub(super) born: u64,
+    /// Records that edits gave an id.
+    inserted: u64,
     /// When the next birth falls, finer than a millisecond so that high rates stay right.
     pub(super) next_birth: f64,
     now: i64,
@@ -75,6 +77,7 @@ impl World {
             window: 0,
             odd: 0.0,
             born: 0,
+            inserted: 0,
             next_birth: 0.0,
             now,
             cast,
@@ -125,6 +128,11 @@ impl World {
         let slot = self.slot(id)?;
         let (record, visible) = &self.slots[slot as usize];
         visible.then_some(record)
+    }
+
+    /// The record at a place, 0 for the oldest, of those that can be seen.
+    pub fn record_at(&self, place: usize) -> Option<&Record> {
+        self.all.get(place).map(|(_, slot)| self.at(slot))
     }
 
     /// Every record that can be seen and started at or after `from`, oldest first.

@@ -1,9 +1,52 @@
 //! How faults are written: `key=value,key=value`, for the command line and at run time.
 
-use std::str::FromStr;
+use std::{ops::Range, str::FromStr};
 
-use super::{Endpoint, Fault, FaultKind, RowChange, RowFault};
-use crate::simulator::{options::share, refusal::Shape, render::Spoil};
+use http::HeaderValue;
+
+use super::{Fault, FaultKind, Place, StatusFault, Window};
+use crate::simulator::{
+    echo::Form,
+    encoding::Encoding,
+    flood::Filling,
+    outside::{Outside, Why},
+    refusal::{RetryAfter, Shape},
+    request::Endpoint,
+    rows::{RowChange, RowFault, Spoil},
+};
+
+/// Every kind, for the message about a wrong one.
+pub(in crate::simulator) const KINDS: [&str; 20] = [
+    "echo",
+    "error-body",
+    "html",
+    "list",
+    "empty-object",
+    "empty-body",
+    "truncated",
+    "huge",
+    "bomb",
+    "deep",
+    "redirect",
+    "encoding",
+    "hang",
+    "reset",
+    "drip",
+    "stale",
+    "rows",
+    "duplicates",
+    "omitted",
+    "no-rows",
+];
+const BYTES: u64 = 300 << 20;
+/// More would keep the simulator busy with a checksum for seconds.
+const MAX_BYTES: u64 = 64 << 30;
+const LEVELS: usize = 10_000;
+const MAX_LEVELS: usize = 10_000_000;
+/// Nobody listens there.
+const OTHER_HOST: &str = "http://127.0.0.1:1/elsewhere";
+/// No endpoint: a request that arrives is counted under `other` and answered with a 404.
+const OTHER_PATH: &str = "/elsewhere";
 
 impl FromStr for Fault {
     type Err = String;
@@ -45,6 +88,33 @@ impl<'t> Keys<'t> {
         Some(self.0.remove(place).1)
     }
 
+    fn peek(&self, key: &str) -> Option<&'t str> {
+        self.0.iter().find(|(other, _)| *other == key).map(|(_, value)| *value)
+    }
+
+    /// A status of a range.
+    fn status(&mut self, range: Range<u16>, default: Option<u16>) -> Result<u16, String> {
+        let (low, high) = (range.start, range.end - 1);
+        match (self.number("status")?, default) {
+            (None, Some(default)) => Ok(default),
+            (None, None) => Err("expected status=... or kind=...".to_owned()),
+            (Some(status), _) => u16::try_from(status)
+                .ok()
+                .filter(|status| range.contains(status))
+                .ok_or_else(|| format!("status={status}: expected {low} to {high}")),
+        }
+    }
+
+    fn up_to(&mut self, key: &str, most: usize) -> Result<Option<usize>, String> {
+        let number = self.number(key)?.map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+        match number {
+            Some(number) if number > most => {
+                Err(format!("{key}={number}: expected at most {most}"))
+            }
+            _ => Ok(number),
+        }
+    }
+
     fn number(&mut self, key: &str) -> Result<Option<u64>, String> {
         let Some(text) = self.take(key) else { return Ok(None) };
         text.parse().map(Some).map_err(|_| format!("{key}={text}: expected a whole number"))
@@ -61,38 +131,116 @@ impl<'t> Keys<'t> {
 }
 
 fn kind(keys: &mut Keys<'_>) -> Result<FaultKind, String> {
-    if let Some(status) = keys.number("status")? {
-        let status = u16::try_from(status).ok().filter(|status| (400..600).contains(status));
-        return Ok(FaultKind::Status {
-            status: status.ok_or("status: expected 400 to 599")?,
-            shape: keys.one_of("shape", &Shape::NAMES, Shape::Plain)?,
-            retry_after: keys.number("retry-after")?,
-        });
-    }
-    Ok(match keys.take("kind").ok_or("expected status=... or kind=...")? {
-        "echo" => FaultKind::Echo,
-        "error-body" => FaultKind::ErrorBody,
+    let Some(kind) = keys.take("kind") else {
+        let status = keys.status(400..600, None)?;
+        return Ok(FaultKind::Status(status_fault(keys, status)?));
+    };
+    Ok(match kind {
+        "echo" => FaultKind::Echo {
+            status: keys.status(400..600, Some(401))?,
+            form: keys.one_of("as", &Form::NAMES, Form::Plain)?,
+        },
+        "error-body" => FaultKind::Status(status_fault(keys, 200)?),
         "html" => FaultKind::Html,
+        "list" => FaultKind::List,
         "empty-object" => FaultKind::EmptyObject,
         "empty-body" => FaultKind::EmptyBody,
         "truncated" => FaultKind::Truncated,
-        "redirect" => FaultKind::Redirect,
+        "huge" => huge(keys, false)?,
+        "bomb" => huge(keys, true)?,
+        "deep" => FaultKind::Deep {
+            status: keys.status(200..600, Some(200))?,
+            levels: keys.up_to("levels", MAX_LEVELS)?.unwrap_or(LEVELS),
+            place: keys.one_of("at", &Place::NAMES, Place::Row)?,
+        },
+        "redirect" => redirect(keys)?,
+        "encoding" => {
+            FaultKind::Encoding(keys.one_of("as", &Encoding::NAMES, Encoding::Utf16Le)?)
+        }
         "hang" => FaultKind::Hang,
         "reset" => FaultKind::Reset,
         "drip" => FaultKind::Drip,
         "stale" => FaultKind::Stale,
+        "rows" if keys.peek("as") == Some("outside") => {
+            keys.take("as");
+            FaultKind::Outside(Outside {
+                why: keys.one_of("why", &Why::NAMES, Why::Early)?,
+                count: keys.up_to("count", 1_000_000)?.unwrap_or(1),
+            })
+        }
         "rows" => {
             let spoil = keys.one_of("as", &Spoil::NAMES, Spoil::Null)?;
             row_fault(keys, RowChange::Spoil(spoil))?
         }
         "duplicates" => row_fault(keys, RowChange::Duplicate)?,
         "omitted" => row_fault(keys, RowChange::Omit)?,
+        "no-rows" => FaultKind::Rows(RowFault { what: RowChange::Omit, share: 1.0, seed: 0 }),
         other => {
-            return Err(format!(
-                "kind={other}: expected echo, error-body, html, empty-object, empty-body, \
-                 truncated, redirect, hang, reset, drip, stale, rows, duplicates or omitted"
-            ));
+            return Err(format!("kind={other}: expected one of {}", KINDS.join(", ")));
         }
+    })
+}
+
+fn status_fault(keys: &mut Keys<'_>, status: u16) -> Result<StatusFault, String> {
+    let retry_after = match (keys.number("retry-after")?, keys.take("retry-after-date")) {
+        (None, None) => None,
+        (Some(seconds), None) => Some(RetryAfter::Seconds(seconds)),
+        (None, Some(text)) => {
+            Some(RetryAfter::Date(i64::from(text.parse::<i32>().map_err(|_| {
+                format!("retry-after-date={text}: expected a number of seconds from now")
+            })?)))
+        }
+        (Some(_), Some(_)) => return Err("retry-after and retry-after-date: one of them".into()),
+    };
+    // Elsewhere the key is left, and refused as unknown.
+    let window = if status == 429 { keys.take("window") } else { None };
+    let window = match window {
+        None => None,
+        Some("none") => Some(Window::Untold),
+        Some(text) => {
+            let parts = text.split_once('-').filter(|(n, unit)| {
+                n.parse::<u32>().is_ok() && unit.chars().all(|c| c.is_ascii_lowercase())
+            });
+            let (number, unit) =
+                parts.ok_or_else(|| format!("window={text}: expected none or such as 5-minute"))?;
+            Some(Window::Told(format!("{number} {unit}")))
+        }
+    };
+    let encoding = match keys.peek("encoding") {
+        None => None,
+        Some(_) => Some(keys.one_of("encoding", &Encoding::NAMES, Encoding::Bom)?),
+    };
+    Ok(StatusFault {
+        status,
+        shape: keys.one_of("shape", &Shape::NAMES, Shape::Plain)?,
+        code: keys.take("code").map(str::to_owned),
+        message: keys.take("message").map(str::to_owned),
+        window,
+        retry_after,
+        encoding,
+    })
+}
+
+fn huge(keys: &mut Keys<'_>, gzip: bool) -> Result<FaultKind, String> {
+    let bytes = keys.number("bytes")?.unwrap_or(BYTES);
+    if bytes > MAX_BYTES {
+        return Err(format!("bytes={bytes}: expected at most {MAX_BYTES}"));
+    }
+    Ok(FaultKind::Huge {
+        status: keys.status(200..600, Some(200))?,
+        bytes,
+        filling: keys.one_of("as", &Filling::NAMES, Filling::Rows)?,
+        gzip,
+    })
+}
+
+fn redirect(keys: &mut Keys<'_>) -> Result<FaultKind, String> {
+    let to = keys.one_of("to", &[("other", OTHER_HOST), ("same", OTHER_PATH)], OTHER_HOST)?;
+    let location = keys.take("location").unwrap_or(to);
+    Ok(FaultKind::Redirect {
+        status: keys.status(300..400, Some(302))?,
+        location: HeaderValue::from_str(location)
+            .map_err(|_| format!("location={location}: not fit for a header"))?,
     })
 }
 
@@ -100,6 +248,14 @@ fn row_fault(keys: &mut Keys<'_>, what: RowChange) -> Result<FaultKind, String> 
     let share = keys.take("share").map_or(Ok(1.0), share)?;
     let seed = keys.number("seed")?.unwrap_or(0);
     Ok(FaultKind::Rows(RowFault { what, share, seed }))
+}
+
+/// A number from 0 to 1.
+pub(in crate::simulator) fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("expected a number from 0 to 1".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -120,6 +276,23 @@ mod tests {
             "kind=html,kind=html",
             "kind=rows,as=upside-down",
             "kind=html,endpoint=moon",
+            "kind=html,status=200",
+            "status=503,window=5-minute",
+            "status=429,window=soon",
+            "status=429,retry-after=1,retry-after-date=1",
+            "status=429,retry-after-date=tomorrow",
+            "status=500,encoding=ebcdic",
+            "kind=encoding,as=utf-7",
+            "kind=bomb,bytes=99999999999999",
+            "kind=deep,levels=many",
+            "kind=deep,at=bottom",
+            "kind=redirect,to=nowhere",
+            "kind=redirect,status=200",
+            "kind=redirect,location=a\nb",
+            "kind=echo,as=morse",
+            "kind=echo,status=200",
+            "kind=rows,as=outside,share=0.5",
+            "kind=rows,as=outside,why=not",
         ] {
             assert!(wrong.parse::<Fault>().is_err(), "{wrong:?}");
         }

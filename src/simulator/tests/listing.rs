@@ -126,6 +126,7 @@ async fn total_counts_are_as_wrong_as_the_dialect_wants() {
         (TotalCount::Page, Value::from(10)),
         (TotalCount::Negative, Value::from(-1)),
         (TotalCount::Null, Value::Null),
+        (TotalCount::Text, Value::from("2000")),
     ] {
         simulator.set_dialect(|dialect| dialect.total_count = total_count);
         let (_, page) = json(&simulator, &format!("{LIST}?limit=10")).await;
@@ -176,6 +177,11 @@ async fn every_vocabulary_is_spoken() {
         (Vocabulary::Chinese, "上传完成", "用户操作录屏"),
         (Vocabulary::Legacy, "Uploaded", "USER_OPERATION"),
         (Vocabulary::LowerCase, "upload_completed", "operation"),
+        (
+            Vocabulary::UpperCase,
+            "UPLOAD COMPLETED",
+            "SCREEN RECORDING TRIGGERED BY A SPECIFIC USER OPERATION",
+        ),
     ] {
         simulator.set_dialect(|dialect| dialect.vocabulary = vocabulary);
         let (_, row) = json(&simulator, &uri).await;

@@ -4,12 +4,32 @@
 //! is dropped when an edit has taken it out of the status that it was planned for.
 
 use super::{World, hash};
-use crate::simulator::record::{Record, Status};
+use crate::simulator::record::{Record, Status, mixed_id};
 
 impl World {
     /// Adds a record, visible at once, that stays as it is. False if the id exists.
     pub fn insert(&mut self, record: Record) -> bool {
         self.add(record).is_some()
+    }
+
+    /// Adds a record with an id that no other has, begun at `start` and now in `status`: first
+    /// desktop, first user, no pool. It stays as it is. Among records of equal start it is the
+    /// last.
+    pub fn insert_at(&mut self, start: i64, status: Status) -> u128 {
+        loop {
+            self.inserted += 1;
+            // Apart from the ids of births, so that the history goes on as it would have.
+            let mut record = Record::new(mixed_id(!self.seed, self.inserted), start);
+            if status != Status::Recording {
+                record.end =
+                    Some(start.saturating_add(self.pace.recording).min(self.now).max(start));
+            }
+            record.enter(status, self.now, 100_000_000);
+            let id = record.id;
+            if self.insert(record) {
+                return id;
+            }
+        }
     }
 
     /// Begins a recording now and lets it live: it stops, uploads, and may fail.

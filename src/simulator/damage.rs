@@ -1,0 +1,71 @@
+//! What a fault does to an answer before it is sent.
+
+use super::{
+    answer::{Answer, Transport},
+    encoding::Encoding,
+    faults::{FaultKind, Place},
+    flood::Flood,
+};
+
+impl Answer {
+    /// Does the damage of a fault that leaves an answer to damage.
+    pub(super) fn damaged(mut self, fault: &FaultKind) -> Self {
+        match fault {
+            FaultKind::Html => {
+                self.content_type = "text/html";
+                self.body = b"<html><body><h1>Welcome</h1>Please sign in.</body></html>".to_vec();
+            }
+            FaultKind::List => self.body = b"[]".to_vec(),
+            FaultKind::EmptyObject => self.body = b"{}".to_vec(),
+            FaultKind::EmptyBody => self.body.clear(),
+            FaultKind::Truncated => self.body.truncate(self.body.len() / 2),
+            FaultKind::Huge { status, bytes, filling, gzip } => {
+                self.status = *status;
+                let flood = Flood::new(*bytes, *filling);
+                self.gzip = *gzip;
+                self.transport = Transport::Flood(if *gzip { flood.gzipped() } else { flood });
+            }
+            FaultKind::Deep { status, levels, place } => {
+                self.status = *status;
+                self.body = nested(&self.body, *levels, *place);
+            }
+            FaultKind::Redirect { status, location } => {
+                self.status = *status;
+                self.location = Some(location.clone());
+                self.body.clear();
+            }
+            FaultKind::Encoding(encoding) => self = self.encoded(*encoding),
+            FaultKind::Status(fault) => {
+                if let Some(encoding) = fault.encoding {
+                    self = self.encoded(encoding);
+                }
+            }
+            FaultKind::Echo { form, .. } => form.escape(&mut self.body),
+            FaultKind::Hang => self.transport = Transport::Hang,
+            FaultKind::Reset => self.transport = Transport::Reset,
+            FaultKind::Drip => self.transport = Transport::Drip,
+            FaultKind::Stale | FaultKind::Outside(_) | FaultKind::Rows(_) => {}
+        }
+        self
+    }
+
+    fn encoded(mut self, encoding: Encoding) -> Self {
+        self.body = encoding.encode(&self.body);
+        self.charset = Some(encoding.charset());
+        self
+    }
+}
+
+/// A body of ours with arrays in arrays at some place of it.
+fn nested(body: &[u8], levels: usize, place: Place) -> Vec<u8> {
+    let deep = ["[".repeat(levels), "]".repeat(levels)].concat();
+    let text = String::from_utf8_lossy(body);
+    let member = format!("\"nested\":{deep}");
+    let text = match place {
+        Place::Top => deep,
+        Place::Row if text.contains("[{") => text.replacen("[{", &format!("[{{{member},"), 1),
+        Place::Row if text.contains("[]") => text.replacen("[]", &format!("[{{{member}}}]"), 1),
+        Place::Row | Place::Page => text.replacen('{', &format!("{{{member},"), 1),
+    };
+    text.into_bytes()
+}

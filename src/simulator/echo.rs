@@ -1,0 +1,62 @@
+//! A gateway that repeats what it was sent, as one is known to do when a signature fails.
+
+use std::fmt::Write as _;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::HeaderMap;
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+
+use super::refusal::Refusal;
+
+/// How the repeated headers are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As they came
+    Plain,
+    /// As they came, with every `/` of the body as `\/`
+    JsonEscaped,
+    /// Each value in base64
+    Base64,
+    /// All of them in base64, as one
+    Base64All,
+    /// Each value percent-encoded
+    Url,
+}
+
+impl Form {
+    /// Every form with its name.
+    pub(super) const NAMES: [(&'static str, Self); 5] = [
+        ("plain", Self::Plain),
+        ("json-escaped", Self::JsonEscaped),
+        ("base64", Self::Base64),
+        ("base64-all", Self::Base64All),
+        ("url", Self::Url),
+    ];
+
+    /// Rewrites a JSON body, which says the same afterwards.
+    pub(super) fn escape(self, body: &mut Vec<u8>) {
+        if self == Self::JsonEscaped {
+            let text = String::from_utf8_lossy(body).replace('/', "\\/");
+            *body = text.into_bytes();
+        }
+    }
+}
+
+/// A refusal that gives away what it was sent.
+pub(super) fn echo(headers: &HeaderMap, status: u16, form: Form) -> Refusal {
+    let mut sent = String::from("GET");
+    for (name, value) in headers {
+        let value = match form {
+            Form::Base64 => STANDARD.encode(value),
+            Form::Url => percent_encode(value.as_bytes(), NON_ALPHANUMERIC).to_string(),
+            _ => value.to_str().unwrap_or("?").to_owned(),
+        };
+        write!(sent, "|{name}:{value}").expect("writing to a String cannot fail");
+    }
+    if form == Form::Base64All {
+        sent = STANDARD.encode(sent);
+    }
+    let mut refusal = Refusal::of_status(status);
+    refusal.message = format!("verify aksk signature fail, canonicalRequest: {sent}");
+    refusal
+}

@@ -1,0 +1,73 @@
+//! Moments at which a test changes the world by hand: just before and just after a request is
+//! answered.
+//!
+//! A hook runs at the one moment at which the world is looked at, after half of the latency. It
+//! holds the simulator: from inside, only the world that it is given may be used.
+
+use super::{
+    request::{Endpoint, Request},
+    world::World,
+};
+
+/// A request that is answered, as a hook sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn<'t> {
+    /// Which request to the endpoint it is, from 1, since the hook was set. Requests that a fault
+    /// or the gateway answers count too.
+    pub number: u64,
+    /// The query string as it was sent.
+    pub query: &'t str,
+    /// The ids on the page, in its order; none before the answer, nor where a fault or a refusal
+    /// took its place.
+    pub rows: &'t [u128],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    Before,
+    After,
+}
+
+type Change = Box<dyn FnMut(&Turn<'_>, &mut World) + Send>;
+
+struct Hook {
+    when: When,
+    endpoint: Endpoint,
+    seen: u64,
+    change: Change,
+}
+
+/// The hooks that are set.
+#[derive(Default)]
+pub(super) struct Hooks(Vec<Hook>);
+
+impl Hooks {
+    pub(super) fn add(
+        &mut self,
+        when: When,
+        endpoint: Endpoint,
+        change: impl FnMut(&Turn<'_>, &mut World) + Send + 'static,
+    ) {
+        self.0.push(Hook { when, endpoint, seen: 0, change: Box::new(change) });
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Runs the hooks of a moment in the order in which they were set.
+    pub(super) fn run(
+        &mut self,
+        when: When,
+        request: &Request<'_>,
+        rows: &[u128],
+        world: &mut World,
+    ) {
+        let due = |hook: &&mut Hook| hook.when == when && hook.endpoint == request.endpoint;
+        for hook in self.0.iter_mut().filter(due) {
+            hook.seen += 1;
+            let query = request.uri.query().unwrap_or_default();
+            (hook.change)(&Turn { number: hook.seen, query, rows }, world);
+        }
+    }
+}

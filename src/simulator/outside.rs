@@ -1,0 +1,98 @@
+//! Rows that an answer has no business with: true records of the world that were not asked for.
+
+use std::{cmp::Reverse, collections::HashSet};
+
+use super::{
+    dialect::{Dialect, EndBound, Ties},
+    query::{Order, Query},
+    select::select,
+    world::{World, last_moment},
+};
+
+/// Why the rows do not belong there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// They were over before the lower bound, by start and by end: the oldest there are
+    Early,
+    /// They are within the bounds but do not match the filters
+    Filter,
+}
+
+impl Why {
+    /// Every reason with its name.
+    pub(super) const NAMES: [(&'static str, Self); 2] =
+        [("early", Self::Early), ("filter", Self::Filter)];
+}
+
+/// Rows that should not be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outside {
+    /// Why not.
+    pub why: Why,
+    /// How many are added to each page; fewer if the world has no more.
+    pub count: usize,
+}
+
+impl Outside {
+    /// Puts the rows where the order of the page has their place. The counts stay as they are.
+    pub(super) fn add(
+        self,
+        mut page: Vec<u32>,
+        world: &World,
+        query: &Query,
+        dialect: &Dialect,
+    ) -> Vec<u32> {
+        let more = match self.why {
+            Why::Early => early(world, query, dialect),
+            Why::Filter => unmatched(&page, world, query, dialect),
+        };
+        page.extend(more.into_iter().take(self.count));
+        match query.order {
+            Order::Asc => page.sort_by_key(|slot| world.at(*slot).start),
+            Order::Desc => page.sort_by_key(|slot| Reverse(world.at(*slot).start)),
+            Order::Shuffled => {}
+        }
+        page
+    }
+}
+
+fn early(world: &World, query: &Query, dialect: &Dialect) -> Vec<u32> {
+    let Some(from) = query.from else { return Vec::new() };
+    let before = Query { from: None, to: Some(from - 1), ..whole(query) };
+    let dialect = Dialect { end_bound: EndBound::Start, ..dialect.clone() };
+    let mut rows = select(world, &before, &dialect).page(&before, Ties::Stable, 0);
+    rows.retain(|slot| {
+        let record = world.at(*slot);
+        record.end.is_some() && last_moment(record) < from
+    });
+    rows
+}
+
+/// Records between the first and the last row of the page; on an empty first page, any.
+fn unmatched(page: &[u32], world: &World, query: &Query, dialect: &Dialect) -> Vec<u32> {
+    let asked = whole(query);
+    let matches: HashSet<u32> =
+        select(world, &asked, dialect).page(&asked, Ties::Stable, 0).into_iter().collect();
+    let any = Query {
+        desktop_id: None,
+        desktop_names: Vec::new(),
+        username: None,
+        status: None,
+        kind: None,
+        ..asked
+    };
+    let starts = || page.iter().map(|slot| world.at(*slot).start);
+    let (first, last) = match (starts().min(), starts().max()) {
+        (Some(first), Some(last)) => (first, last),
+        _ if query.offset == 0 => (i64::MIN, i64::MAX),
+        _ => return Vec::new(),
+    };
+    let mut rows = select(world, &any, dialect).page(&any, Ties::Stable, 0);
+    rows.retain(|slot| !matches.contains(slot) && (first..=last).contains(&world.at(*slot).start));
+    rows
+}
+
+/// The same listing on one page, oldest first.
+fn whole(query: &Query) -> Query {
+    Query { limit: usize::MAX, offset: 0, order: Order::Asc, ..query.clone() }
+}

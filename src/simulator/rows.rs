@@ -1,0 +1,84 @@
+//! What goes wrong with rows: which of them, always the same, and how.
+
+use super::record::{high, low, mix};
+
+/// How the wrong is done to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spoil {
+    /// `null` in place of the row
+    Null,
+    /// A string in place of the row
+    Text,
+    /// The row has no `id`
+    NoId,
+    /// The row has no `start_time`
+    NoStart,
+    /// `start_time` is `yesterday`
+    BadStart,
+    /// Strings where numbers belong and numbers where strings belong
+    WrongTypes,
+    /// `size` is -1
+    NegativeSize,
+}
+
+impl Spoil {
+    /// Every way with its name.
+    pub(super) const NAMES: [(&'static str, Self); 7] = [
+        ("null", Self::Null),
+        ("text", Self::Text),
+        ("no-id", Self::NoId),
+        ("no-start", Self::NoStart),
+        ("bad-start", Self::BadStart),
+        ("wrong-types", Self::WrongTypes),
+        ("negative-size", Self::NegativeSize),
+    ];
+}
+
+/// What goes wrong with rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RowFault {
+    pub(super) what: RowChange,
+    pub(super) share: f64,
+    pub(super) seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum RowChange {
+    Spoil(Spoil),
+    Duplicate,
+    Omit,
+}
+
+impl RowFault {
+    /// How often a record's row is written, and how it is spoilt.
+    pub(super) fn on(faults: &[Self], id: u128) -> (usize, Option<Spoil>) {
+        let (mut copies, mut spoil) = (1, None);
+        for fault in faults.iter().filter(|fault| fault.hits(id)) {
+            match fault.what {
+                RowChange::Spoil(how) => spoil = spoil.or(Some(how)),
+                RowChange::Duplicate => copies *= 2,
+                RowChange::Omit => copies = 0,
+            }
+        }
+        (copies, spoil)
+    }
+
+    fn hits(&self, id: u128) -> bool {
+        let draw = mix(high(id) ^ mix(low(id) ^ self.seed)) >> 11;
+        (draw as f64 / (1_u64 << 53) as f64) < self.share
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::record::mixed_id, *};
+
+    #[test]
+    fn a_share_of_the_rows_is_hit_and_always_the_same() {
+        let rows = RowFault { what: RowChange::Spoil(Spoil::NoId), share: 0.1, seed: 0 };
+        let ids = |n: u64| mixed_id(1, n);
+        let hit: Vec<_> = (0..10_000).filter(|n| rows.hits(ids(*n))).collect();
+        assert!((900..1100).contains(&hit.len()), "{}", hit.len());
+        assert!(hit.iter().all(|n| RowFault::on(&[rows], ids(*n)) == (1, Some(Spoil::NoId))));
+    }
+}
