@@ -149,6 +149,12 @@ impl Segment {
         }
     }
 
+    /// Whether a listing that had rows is now said to have none. What was read of it before would
+    /// stand as if it were all.
+    pub(super) fn has_vanished(&self) -> bool {
+        self.restarts > 0 && self.listing.received == 0
+    }
+
     pub(super) fn restart(&mut self) -> Result<Fate, SyncError> {
         self.restarts += 1;
         if self.restarts > MOST_RESTARTS {

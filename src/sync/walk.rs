@@ -140,6 +140,7 @@ impl Walk {
                     segment.seek(rows)
                 }
             }
+            Step::Done if segment.has_vanished() => segment.restart()?,
             Step::Done => {
                 segment.state = State::Done;
                 Fate::Stands

@@ -632,3 +632,18 @@ async fn pages_of_one_row_that_are_not_sorted_fail_the_poll() {
     assert!(setting.poll().await.is_err());
     assert_eq!(setting.exposed().get(UP), 0.0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_is_suddenly_empty_fails_the_poll_until_it_is_believable() {
+    let rows: Vec<_> = (0..3000).map(|n| row(&n.to_string(), 1_000_000 - 100 * n, "")).collect();
+    let empty = "{\"screen_records\":[],\"total_count\":0}";
+    let page = move |number, request: &http::Request<Bytes>| {
+        (200, if number == 0 { page_of(&rows, request) } else { empty.to_owned() })
+    };
+    let setting = Wishes::default().start(script(page));
+    let (what, _) = setting.poll().await.unwrap_err();
+    assert!(what.contains("change faster than they can be read"), "{what}");
+    assert_eq!(counted(&setting), 0.0);
+    assert_eq!(setting.poll().await, Ok(()), "nothing contradicts that all is gone");
+    assert_eq!(counted(&setting), 0.0);
+}
