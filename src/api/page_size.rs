@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// What is tried when a page size is refused: the limits that the documents contradict each other
 /// about, and less.
-const SMALLER: [u32; 4] = [100, 50, 10, 1];
+const SMALLER: [u32; 5] = [100, 50, 10, 5, 1];
 /// A grant is believed so long. A server that refused once by mistake must not cost ten times the
 /// requests for ever; one that always refuses costs a request an hour more.
 const BELIEVED_FOR: Duration = Duration::from_secs(3600);
@@ -77,6 +77,6 @@ mod tests {
         while let Some(smaller) = PageSize::smaller_than(tried[tried.len() - 1]) {
             tried.push(smaller);
         }
-        assert_eq!(tried, [1000, 100, 50, 10, 1]);
+        assert_eq!(tried, [1000, 100, 50, 10, 5, 1]);
     }
 }

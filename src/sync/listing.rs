@@ -129,7 +129,7 @@ impl Listing {
     pub(super) fn take(
         &mut self,
         rows: &[RowRef],
-        total_count: Option<u64>,
+        (limit, total_count): (u32, Option<u64>),
         until: Option<Timestamp>,
         memory: Option<&GroupMemory>,
     ) -> Result<(Step, usize), SyncError> {
@@ -188,10 +188,7 @@ impl Listing {
             let done = if self.is_connected() { Step::Done } else { Step::NotConnected };
             return Ok((step.unwrap_or(done), fresh_from));
         }
-        // A server that knows no offset and gives everything in every answer, as it says itself.
-        let everything =
-            Some(rows.len() as u64) == total_count && total_count == Some(already_read);
-        if !is_fresh && everything {
+        if !is_fresh && self.is_everything(rows.len(), already_read, limit, total_count) {
             return Ok((Step::Done, fresh_from));
         }
         self.note_progress(is_fresh, rows.len())?;
@@ -206,6 +203,25 @@ impl Listing {
         let asked = limit as usize;
         let clamped = rows >= SMALLEST_CLAMP && rows < asked && self.same_size >= PROVING_PAGES;
         clamped.then(|| u32::try_from(rows).unwrap_or(limit))
+    }
+
+    /// Whether this is a server that knows no offset and gives everything in every answer, as it
+    /// says itself: fewer rows than were asked for, all that it counts, the same again. A count of
+    /// the page's own rows says the same, and a single row may come again by chance where the order
+    /// changes, so that one has to insist.
+    fn is_everything(
+        &self,
+        rows: usize,
+        already_read: u64,
+        limit: u32,
+        total_count: Option<u64>,
+    ) -> bool {
+        let rows_read = Some(rows as u64);
+        let insists = rows > 1 || self.stalled + 1 >= STALLED_PAGES;
+        rows < limit as usize
+            && rows_read == total_count
+            && total_count == Some(already_read)
+            && insists
     }
 
     fn note_progress(&mut self, is_fresh: bool, rows: usize) -> Result<(), SyncError> {

@@ -124,8 +124,12 @@ impl Walk {
             self.give_up_bounds(request.start_time, ended)?;
             return Ok(fresh);
         }
-        let (step, fresh_from) =
-            segment.listing.take(rows, total_count, segment.until, segment.memory.as_ref())?;
+        let (step, fresh_from) = segment.listing.take(
+            rows,
+            (request.limit, total_count),
+            segment.until,
+            segment.memory.as_ref(),
+        )?;
         fresh.from_row = fresh_from;
         fresh.fate = match step {
             Step::Advanced => {

@@ -6,13 +6,16 @@
     reason = "a test may panic, and compares what was written"
 )]
 
+mod answers;
 mod architecture;
 mod binary;
 mod catalog;
-mod collector;
 mod config;
+mod dialects;
 #[cfg(feature = "end-to-end")]
 mod end_to_end;
 mod polls;
+mod setting;
 mod support;
+mod truth;
 mod window;

@@ -1,0 +1,298 @@
+//! Servers that no document describes, each a few lines of script: what a project makes of them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use screen_records_exporter::collector::{Failure, PollMode};
+use screen_records_exporter::record::Timestamp;
+use tokio::time::Instant;
+
+use crate::setting::{DAY, NOW, UP, Wire, Wishes, bytes_script, script};
+
+fn time(millis_ago: i64) -> String {
+    let moment = Timestamp::from_millis(NOW - millis_ago);
+    moment.to_rfc3339()
+}
+
+/// A server that honours bound, limit and offset over these rows: start in millis ago, and JSON.
+fn honest(rows: Vec<(i64, String)>) -> Arc<Wire> {
+    let mut rows = rows;
+    rows.sort_by_key(|(ago, _)| std::cmp::Reverse(*ago));
+    script(move |_, request| (200, page_of(&rows, request)))
+}
+
+fn page_of(rows: &[(i64, String)], request: &http::Request<Bytes>) -> String {
+    let query = request.uri().query().unwrap_or_default();
+    let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name));
+    let number = |name: &str| value(name).unwrap().parse::<usize>().unwrap();
+    let bound = value("start_time=").unwrap().replace("%20", " ").replace("%3A", ":");
+    let bound = Timestamp::parse(&bound).unwrap();
+    let rows: Vec<_> =
+        rows.iter().filter(|(ago, _)| NOW - ago >= bound.millis()).map(|(_, row)| row).collect();
+    let page: Vec<_> =
+        rows.iter().skip(number("offset=")).take(number("limit=")).map(|r| r.as_str()).collect();
+    format!("{{\"screen_records\":[{}],\"total_count\":{}}}", page.join(","), rows.len())
+}
+
+fn row(id: &str, ago: i64, more: &str) -> (i64, String) {
+    (ago, format!("{{\"id\":\"{id}\",\"start_time\":\"{}\"{more}}}", time(ago)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_rejected_rows_are_borne_with_and_eleven_only_within_one_in_a_hundred() {
+    for (good, bad, succeeds) in
+        [(20, 10, true), (20, 11, false), (1089, 11, true), (1088, 11, false)]
+    {
+        let mut rows: Vec<_> = (0..good).map(|n| row(&n.to_string(), 1000 * n, "")).collect();
+        rows.extend((0..bad).map(|n| (7000 * n, "null".to_owned())));
+        let setting = Wishes::default().start_at(honest(rows));
+        let result = setting.poll().await;
+        assert_eq!(result.is_ok(), succeeds, "{good} {bad}: {result:?}");
+        assert_eq!(setting.counted(), if succeeds { good as f64 } else { 0.0 });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejected_rows_that_all_come_first_are_no_more_than_if_they_came_apart() {
+    let mut rows: Vec<_> = (0..2100).map(|n| (2_000_000 + n, "null".to_owned())).collect();
+    rows.extend((0..215_000).map(|n| row(&n.to_string(), n, "")));
+    let setting = Wishes::default().start_at(honest(rows));
+    assert_eq!(setting.poll().await, Ok(()));
+    assert_eq!(setting.counted(), 215_000.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn statuses_that_nobody_knows_show_as_themselves_up_to_sixteen() {
+    let rows = (0..40).map(|n| row(&n.to_string(), n, &format!(",\"status\":\"ODD_{n:02}\"")));
+    let setting = Wishes::default().start_at(honest(rows.collect()));
+    assert_eq!(setting.poll().await, Ok(()));
+    let shown = setting.exposed().of("workspace_screen_records{");
+    let of = |status: &str| {
+        let name = format!(
+            "workspace_screen_records{{project=\"p\",status=\"{status}\",type=\"_none\",\
+             pool=\"_none\"}}"
+        );
+        shown.get(&name).copied()
+    };
+    for n in 0..40 {
+        assert_eq!(of(&format!("ODD_{n:02}")), (n < 16).then_some(1.0));
+    }
+    assert_eq!(of("_other"), Some(24.0));
+    assert_eq!(shown.values().sum::<f64>(), 40.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_row_of_a_record_that_has_left_the_window_does_not_hold_it() {
+    let day = 24 * 3_600_000;
+    let broken = Arc::new(AtomicBool::new(false));
+    let is_broken = broken.clone();
+    // An API that compares the end: the record stays in the answers when its start has left.
+    let wire = script(move |_, _| {
+        let rows = if is_broken.load(Ordering::Relaxed) {
+            "{\"id\":\"old\",\"start_time\":\"?\"}".to_owned()
+        } else {
+            row("old", day - 60_000, "").1
+        };
+        let young = row("young", 1000, "").1;
+        (200, format!("{{\"screen_records\":[{rows},{young}],\"total_count\":2}}"))
+    });
+    let mut wishes = Wishes::default();
+    wishes.poll.window = DAY;
+    let setting = wishes.start_at(wire);
+    assert_eq!(setting.poll().await, Ok(()));
+    assert_eq!(setting.counted(), 2.0);
+    broken.store(true, Ordering::Relaxed);
+    assert_eq!(setting.poll().await, Ok(()));
+    assert_eq!(setting.counted(), 2.0, "it keeps its last state");
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert_eq!(setting.poll().await, Ok(()));
+    assert_eq!(setting.counted(), 1.0, "its start has left the window");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_remembered_while_other_credentials_are_tried() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let tokens = Arc::new(Mutex::new(Vec::new()));
+    let seen = tokens.clone();
+    let wire = script(move |_, request| {
+        let token = request.headers()["x-auth-token"].to_str().unwrap().to_owned();
+        seen.lock().unwrap().push(token);
+        (401, "{\"error_code\":\"APIGW.0301\",\"error_msg\":\"token: secret\"}".to_owned())
+    });
+    let wishes = Wishes { token_file: Some(file.path().to_owned()), ..Wishes::default() };
+    let setting = wishes.start_at(wire);
+    for token in ["one", "two", "one", "two", "three", "one"] {
+        std::fs::write(file.path(), token).unwrap();
+        let Failure { what, remedy, .. } = setting.poll().await.unwrap_err();
+        assert!(what.contains("APIGW.0301") && !what.contains("secret"), "{what}");
+        assert!(remedy.contains("projects.auth"), "{remedy}");
+        tokio::time::sleep(Duration::from_secs(30)).await;
+    }
+    assert_eq!(*tokens.lock().unwrap(), ["one", "two", "three"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forbidden_endpoint_is_left_alone_for_five_minutes_and_the_other_is_not() {
+    let wire = script(|_, request| {
+        if request.uri().path().ends_with("desktop-pools") {
+            return (403, "{\"error_code\":\"PAP5.0001\"}".to_owned());
+        }
+        (200, page_of(&[row("a", 1000, ",\"desktop_pool_id\":\"x\"")], request))
+    });
+    let mut wishes = Wishes::default();
+    wishes.poll.pool_names = true;
+    let setting = wishes.start_at(wire);
+    assert_eq!(setting.poll().await, Ok(()));
+    let first = setting.asked();
+    for _ in 0..9 {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        let before = setting.asked();
+        assert_eq!(setting.poll().await, Ok(()));
+        assert_eq!(setting.asked() - before, first - 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_remedy_fits_what_happened() {
+    let busy = script(|_, _| (200, "{\"error_code\":\"WKS.0407\",\"error_msg\":\"Busy\"}".into()));
+    let setting = Wishes::default().start_at(busy);
+    let Failure { what, remedy, .. } = setting.poll().await.unwrap_err();
+    assert!(what.contains("WKS.0407: Busy"), "{what}");
+    assert!(!remedy.contains("projects.endpoint"), "{what}: {remedy}");
+
+    let mut wishes = Wishes::new(500);
+    wishes.limits.max_response_bytes = 10_000;
+    let setting = wishes.start();
+    let Failure { what, remedy, .. } = setting.poll().await.unwrap_err();
+    assert!(what.contains("larger than 10000 bytes"), "{what}");
+    assert!(remedy.contains("api.page_size"), "{what}: {remedy}");
+    assert_eq!(setting.asked(), 1, "the same answer is not fetched again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_text_counts_as_absent_and_does_not_fail_the_page() {
+    let good = row("good", 1000, ",\"username\":\"Zoë\"").1;
+    for broken in [&b"\\ud83d"[..], b"\\udc00x", b"\xff\xfe", b"\xf0\x9f\x98"] {
+        let mut body = format!(
+            "{{\"screen_records\":[{good},{{\"id\":\"b\",\"start_time\":\"{}\",\"username\":\"",
+            time(500)
+        )
+        .into_bytes();
+        body.extend_from_slice(broken);
+        body.extend_from_slice(b"\"}],\"total_count\":2}");
+        let setting = Wishes::default().start_at(bytes_script(move |_, _| (200, body.clone())));
+        assert_eq!(setting.poll().await, Ok(()), "{broken:?}");
+        assert_eq!(setting.counted(), 2.0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_whose_rows_nobody_understands_is_given_up_soon() {
+    let page = vec!["{\"id\":\"x\"}"; 100].join(",");
+    let body = format!("{{\"screen_records\":[{page}]}}");
+    let setting = Wishes::default().start_at(script(move |_, _| (200, body.clone())));
+    let begun = Instant::now();
+    let what = setting.poll().await.unwrap_err().what;
+    assert!(what.contains("could not be understood (no_start_time"), "{what}");
+    assert!(begun.elapsed() < Duration::from_secs(300), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bug_in_a_poll_does_not_end_polling_in_the_background() {
+    let rows = [row("a", 1000, "")];
+    let wire = script(move |number, request| {
+        assert!(number != 2, "a bug of ours");
+        (200, page_of(&rows, request))
+    });
+    let mut wishes = Wishes::default();
+    wishes.poll.mode = PollMode::Background;
+    let setting = wishes.start_at(wire);
+    let polls = tokio::spawn(setting.project.clone().poll_in_background());
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(setting.exposed().get(UP), 1.0);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(setting.exposed().get(UP), 0.0, "the second poll broke off");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(setting.exposed().get(UP), 1.0);
+    polls.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scraper_that_hangs_up_does_not_end_the_poll() {
+    let mut wishes = Wishes::new(3000);
+    wishes.options.latency = Duration::from_secs(2);
+    let setting = wishes.start();
+    assert_eq!(setting.poll().await, Ok(()));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let patience = Duration::from_millis(500);
+    let scrape = setting.collector.scrape(Instant::now() + Duration::from_secs(60));
+    assert!(tokio::time::timeout(patience, scrape).await.is_err());
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let polls = "screen_records_exporter_polls_total{outcome=\"success\",project=\"p\"}";
+    assert_eq!(setting.exposed().get(polls), 2.0);
+}
+
+/// Time runs: a thread that waits for a file holds the paused clock.
+#[tokio::test]
+async fn a_token_file_that_does_not_answer_fails_the_poll() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("token");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut wishes = Wishes { token_file: Some(pipe.clone()), ..Wishes::default() };
+    wishes.limits.request_timeout = Duration::from_millis(100);
+    let setting = wishes.start_at(script(|_, _| (500, String::new())));
+    let polled = tokio::time::timeout(Duration::from_secs(20), setting.poll()).await;
+    // Lets the thread that reads it go.
+    std::fs::write(&pipe, "late").unwrap();
+    let what = polled.expect("the poll ends").unwrap_err().what;
+    assert!(what.contains("token file"), "{what}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_repeats_the_token_is_not_shown() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "hush-hush-secret-token").unwrap();
+    for (status, body) in [
+        (400, "{\"error_code\":\"hush-hush-secret-token\",\"error_msg\":\"m\"}"),
+        (403, "{\"error_code\":\"A.1\",\"error_msg\":\"bad token hush-hush-secret-token\"}"),
+        (200, "{\"error_code\":\"A.1\",\"error_msg\":\"hush-hush-secret-token\"}"),
+        (200, "hush-hush-secret-token"),
+    ] {
+        let wire = script(move |_, _| (status, body.to_owned()));
+        let wishes = Wishes { token_file: Some(file.path().to_owned()), ..Wishes::default() };
+        let Failure { what, remedy, .. } = wishes.start_at(wire).poll().await.unwrap_err();
+        assert!(!what.contains("hush") && !remedy.contains("hush"), "{what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_of_one_row_that_are_not_sorted_fail_the_poll() {
+    let wire = script(|_, request| {
+        let query = request.uri().query().unwrap_or_default();
+        let offset = query.split('&').find_map(|pair| pair.strip_prefix("offset=")).unwrap();
+        let offset: i64 = offset.parse().unwrap();
+        let rows = (0..30).map(|n| row(&n.to_string(), 1000 * (n * 7 % 30 + 1), "").1);
+        let page: Vec<_> = rows.skip(usize::try_from(offset).unwrap()).take(1).collect();
+        (200, format!("{{\"screen_records\":[{}],\"total_count\":30}}", page.join(",")))
+    });
+    let setting = Wishes::default().start_at(wire);
+    assert!(setting.poll().await.is_err());
+    assert_eq!(setting.exposed().get(UP), 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_is_suddenly_empty_fails_the_poll_until_it_is_believable() {
+    let rows: Vec<_> = (0..3000).map(|n| row(&n.to_string(), 1_000_000 - 100 * n, "")).collect();
+    let empty = "{\"screen_records\":[],\"total_count\":0}";
+    let page = move |number, request: &http::Request<Bytes>| {
+        (200, if number == 0 { page_of(&rows, request) } else { empty.to_owned() })
+    };
+    let setting = Wishes::default().start_at(script(page));
+    let what = setting.poll().await.unwrap_err().what;
+    assert!(what.contains("change faster than they can be read"), "{what}");
+    assert_eq!(setting.counted(), 0.0);
+    assert_eq!(setting.poll().await, Ok(()), "nothing contradicts that all is gone");
+    assert_eq!(setting.counted(), 0.0);
+}

@@ -1,0 +1,280 @@
+//! A project in one process, with time that stands still until somebody waits: its API is the
+//! simulator, or a function that a test writes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use screen_records_exporter::api::{
+    Answer, Auth, Client, Limits, RecordsFilter, Target, TokenSource, Transport, TransportError,
+};
+use screen_records_exporter::clock::{Clock, TokioClock};
+use screen_records_exporter::collector::{
+    Collector, Failure, Instruments, PollMode, PollOptions, Project,
+};
+use screen_records_exporter::simulator::{Fault, Options, Simulator};
+use secrecy::SecretString;
+use tokio::time::Instant;
+use tower::ServiceExt;
+
+use crate::support::Metrics;
+use crate::truth::expected;
+
+/// 2026-11-20T12:00:00Z
+pub(crate) const NOW: i64 = 1_795_176_000_000;
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const UP: &str = "workspace_screen_records_up{project=\"p\"}";
+pub(crate) const TOKEN: &str = "token-of-the-test/with+marks=";
+
+type Answered = BoxFuture<'static, Result<Answer, TransportError>>;
+type Answering = dyn Fn(u64, http::Request<Bytes>, usize) -> Answered + Send + Sync;
+
+/// A server in the place of the network. Remembers when each request began.
+pub(crate) struct Wire {
+    answer: Box<Answering>,
+    begun: Mutex<Vec<Instant>>,
+    /// Whether the next request meets a bug of ours.
+    pub(crate) breaks: AtomicBool,
+}
+
+impl Wire {
+    fn new(
+        answer: impl Fn(u64, http::Request<Bytes>, usize) -> Answered + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let (begun, breaks) = (Mutex::default(), AtomicBool::new(false));
+        Arc::new(Self { answer: Box::new(answer), begun, breaks })
+    }
+
+    /// When each request began.
+    pub(crate) fn begun(&self) -> Vec<Instant> {
+        self.begun.lock().unwrap().clone()
+    }
+}
+
+impl Transport for Wire {
+    fn send(&self, request: http::Request<Bytes>, limit: usize) -> Answered {
+        assert!(!self.breaks.load(Ordering::Relaxed), "a bug of ours");
+        let number = {
+            let mut begun = self.begun.lock().unwrap();
+            begun.push(Instant::now());
+            begun.len() as u64 - 1
+        };
+        (self.answer)(number, request, limit)
+    }
+}
+
+/// A server that answers at once with a status and a body, by the number of the request, from 0.
+pub(crate) fn script(
+    answer: impl Fn(u64, &http::Request<Bytes>) -> (u16, String) + Send + Sync + 'static,
+) -> Arc<Wire> {
+    bytes_script(move |number, request| {
+        let (status, body) = answer(number, request);
+        (status, body.into_bytes())
+    })
+}
+
+/// The same with a body that is no text.
+pub(crate) fn bytes_script(
+    answer: impl Fn(u64, &http::Request<Bytes>) -> (u16, Vec<u8>) + Send + Sync + 'static,
+) -> Arc<Wire> {
+    Wire::new(move |number, request, _| {
+        let (status, body) = answer(number, &request);
+        let status = StatusCode::from_u16(status).unwrap();
+        let answer = Answer { status, headers: HeaderMap::new(), body: body.into() };
+        Box::pin(async move { Ok(answer) })
+    })
+}
+
+fn simulated(simulator: &Simulator) -> Arc<Wire> {
+    let router = simulator.router();
+    Wire::new(move |_, request, limit| {
+        let router = router.clone();
+        Box::pin(async move {
+            let response = router.oneshot(request.map(axum::body::Body::from)).await;
+            let (parts, body) = response.expect("a router has no errors").into_parts();
+            let read = Limited::new(body, limit).collect().await;
+            let body = read.map_err(|error| match error.downcast::<LengthLimitError>() {
+                Ok(_) => TransportError::TooLarge(limit),
+                Err(error) => TransportError::Connection(error.to_string()),
+            })?;
+            let body = body.to_bytes();
+            Ok(Answer { status: parts.status, headers: parts.headers, body })
+        })
+    })
+}
+
+/// What a test may want otherwise.
+#[derive(Clone)]
+pub(crate) struct Wishes {
+    /// Of the simulated API, if it is one.
+    pub(crate) options: Options,
+    pub(crate) limits: Limits,
+    pub(crate) poll: PollOptions,
+    /// Where the token stands; [`TOKEN`] without.
+    pub(crate) token_file: Option<PathBuf>,
+    /// How far the API's clock is ahead of ours.
+    pub(crate) ahead: Duration,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
+
+impl Wishes {
+    /// An API of so many records, a little odd, and a project with the config's defaults.
+    pub(crate) fn new(records: usize) -> Self {
+        Self {
+            options: Options {
+                records,
+                latency: Duration::from_millis(20),
+                window: 14 * DAY,
+                odd_share: 0.02,
+                ..Options::default()
+            },
+            limits: Limits {
+                page_size: 1000,
+                max_concurrent_requests: 4,
+                max_requests_per_second: 50.0,
+                request_timeout: Duration::from_secs(10),
+                max_retries: 3,
+                max_response_bytes: 32 << 20,
+            },
+            poll: PollOptions {
+                mode: PollMode::Scrape,
+                min_interval: Duration::from_secs(30),
+                window: 15 * DAY,
+                max_staleness: Duration::from_secs(600),
+                pools_timeout: Duration::from_secs(10),
+                pool_names: false,
+                filter: RecordsFilter::default(),
+            },
+            token_file: None,
+            ahead: Duration::ZERO,
+        }
+    }
+
+    /// A project at a simulated API.
+    pub(crate) fn start(self) -> Setting {
+        let ahead = i64::try_from(self.ahead.as_millis()).unwrap();
+        let clock = Arc::new(TokioClock::starting_at(NOW + ahead));
+        let simulator = Simulator::new(&self.options, clock);
+        let wire = simulated(&simulator);
+        Setting { simulator: Some(simulator), ..self.start_at(wire) }
+    }
+
+    /// A project at a scripted API.
+    pub(crate) fn start_at(self, wire: Arc<Wire>) -> Setting {
+        let clock = Arc::new(TokioClock::starting_at(NOW));
+        let instruments = Instruments::new();
+        let source = match self.token_file {
+            None => TokenSource::Value(SecretString::from(TOKEN)),
+            Some(path) => TokenSource::File(path),
+        };
+        let target = Target {
+            endpoint: "http://api.invalid".parse().unwrap(),
+            project_id: "0123abcd".to_owned(),
+            auth: Auth::Token(source),
+        };
+        let window = self.poll.window;
+        let (time, limits, transport) = (clock.clone(), self.limits, wire.clone());
+        let (name, own_clock) = ("p".to_owned(), clock.clone());
+        let project = Project::new(name, self.poll, own_clock, instruments.clone(), |observer| {
+            Client::new(target, limits, transport, time, observer)
+        });
+        let collector = Collector::new(vec![project.clone()], instruments);
+        Setting { simulator: None, wire, clock, project, collector, window }
+    }
+}
+
+/// A project, its API, and what it shows.
+pub(crate) struct Setting {
+    simulator: Option<Simulator>,
+    pub(crate) wire: Arc<Wire>,
+    pub(crate) clock: Arc<TokioClock>,
+    pub(crate) project: Arc<Project>,
+    pub(crate) collector: Collector,
+    window: Duration,
+}
+
+/// Samples by name and labels.
+pub(crate) type Samples = BTreeMap<String, f64>;
+
+impl Setting {
+    pub(crate) fn simulator(&self) -> &Simulator {
+        self.simulator.as_ref().expect("its API is simulated")
+    }
+
+    pub(crate) fn set_faults(&self, faults: &[&str]) {
+        let faults = faults.iter().map(|fault| fault.parse::<Fault>().unwrap());
+        self.simulator().set_faults(faults.collect());
+    }
+
+    /// Number of requests so far.
+    pub(crate) fn asked(&self) -> usize {
+        self.wire.begun().len()
+    }
+
+    /// Polls, and says why it failed if it did.
+    pub(crate) async fn poll(&self) -> Result<(), Failure> {
+        self.project.poll_once().await.failure.map_or(Ok(()), Err)
+    }
+
+    pub(crate) async fn scrape(&self, timeout: Duration) -> Metrics {
+        let body = self.collector.scrape(Instant::now() + timeout).await;
+        Metrics::parse(&String::from_utf8(body).unwrap())
+    }
+
+    /// What a scrape would show now.
+    pub(crate) fn exposed(&self) -> Metrics {
+        let body = self.collector.expose(&[self.project.view()]);
+        Metrics::parse(&String::from_utf8(body).unwrap())
+    }
+
+    /// Of it what is about records.
+    pub(crate) fn shown(&self) -> Samples {
+        self.exposed().of("workspace_")
+    }
+
+    /// Of that what can be compared with a truth: without the moments of the poll and without the
+    /// API's own count, which may count otherwise.
+    pub(crate) fn figures(&self) -> Samples {
+        let mut shown = self.shown();
+        for name in ["snapshot_timestamp_seconds", "oldest_read_timestamp_seconds", "reported"] {
+            shown.remove(&format!("workspace_screen_records_{name}{{project=\"p\"}}"));
+        }
+        shown
+    }
+
+    /// All figures that the API's own truth gives for the window of a poll that began at `moment`,
+    /// in milliseconds.
+    pub(crate) fn truth(&self, moment: i64) -> Samples {
+        let from = moment / 1000 * 1000 - i64::try_from(self.window.as_millis()).unwrap();
+        expected(&self.simulator().truth(from), self.window)
+    }
+
+    /// Polls and asserts that everything shown about records is true, and nothing is missing.
+    pub(crate) async fn assert_polls_right(&self, what: &str) {
+        let begun = self.clock.now_millis();
+        assert_eq!(self.poll().await, Ok(()), "{what}");
+        assert_eq!(self.figures(), self.truth(begun), "{what}");
+    }
+
+    /// The number of records shown.
+    pub(crate) fn counted(&self) -> f64 {
+        self.exposed().of("workspace_screen_records{").values().sum()
+    }
+}
+
+/// The state of the last snapshot after a poll that failed: the same but `up`.
+pub(crate) fn but_down(mut shown: Samples) -> Samples {
+    shown.insert(UP.to_owned(), 0.0);
+    shown
+}
