@@ -151,7 +151,10 @@ impl ApiError {
                 status.is_server_error()
                     || matches!(
                         *status,
-                        StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
+                        // Some faults of the service ("busy") come with status 200.
+                        StatusCode::OK
+                            | StatusCode::TOO_MANY_REQUESTS
+                            | StatusCode::REQUEST_TIMEOUT
                     )
             }
             Self::Invalid { .. } | Self::Timeout { .. } | Self::Unreachable { .. } => true,

@@ -61,6 +61,10 @@ async fn page(
         .await
         .map_err(|error| failed(error.into()))?;
     check_clock(listed.clock_ahead_millis).map_err(failed)?;
+    let mut read = locked(read);
+    read.note_clock(listed.clock_ahead_millis.unwrap_or(0));
+    // A smaller page may have been granted for this request than the walk had asked for.
+    read.limit_pages(client.page_size());
     listed.value.map_err(|error| failed(error.into()))
 }
 

@@ -64,7 +64,6 @@ fn nested(body: &[u8], levels: usize, place: Place) -> Vec<u8> {
     let text = match place {
         Place::Top => deep,
         Place::Row if text.contains("[{") => text.replacen("[{", &format!("[{{{member},"), 1),
-        Place::Row if text.contains("[]") => text.replacen("[]", &format!("[{{{member}}}]"), 1),
         Place::Row | Place::Page => text.replacen('{', &format!("{{{member},"), 1),
     };
     text.into_bytes()

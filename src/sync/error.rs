@@ -56,6 +56,12 @@ pub enum SyncError {
         /// The end of a record that came.
         ended: Timestamp,
     },
+    /// Rows were there, the API still counts some, and shows none.
+    #[error("the API counts {total} records but shows none, where there were some before")]
+    Vanished {
+        /// Its count.
+        total: u64,
+    },
     /// More rows than a poll may hold.
     #[error("the window has more than {limit} records, or the API never ends")]
     TooMany {
@@ -81,6 +87,10 @@ impl SyncError {
             Self::Unsorted { .. } | Self::Stuck { .. } | Self::BoundIgnored { .. } => {
                 "the other side does not do what the records API documents: check \
                  `projects.endpoint`, and report what came to the maintainers"
+            }
+            Self::Vanished { .. } => {
+                "the API contradicts itself; the next poll tries again. If it lasts, ask with \
+                 another client what it shows, and restart the exporter if the records are gone"
             }
             Self::Moving { .. } | Self::Unordered { .. } => {
                 "the next poll tries again; if it lasts, raise `api.page_size` or \

@@ -70,6 +70,9 @@ pub(super) enum Step {
 /// Pages without anything new that are borne with: rows inserted behind the reader shift those
 /// already read into them.
 const STALLED_PAGES: u32 = 12;
+/// The same where pages have one row. They cannot overlap, so in a group whose order changes each
+/// one may be known already, up to the end of the group.
+const STALLED_SINGLE_ROWS: u32 = 10_000;
 /// Pages of one size that prove a limit of the server's own, and the smallest such limit that is
 /// worth knowing. What trickles in at the end of a listing may have one size by chance.
 const PROVING_PAGES: u32 = 3;
@@ -228,7 +231,8 @@ impl Listing {
         self.last_page = rows;
         self.reading_again = None;
         self.stalled = if is_fresh { 0 } else { self.stalled + 1 };
-        if self.stalled > STALLED_PAGES {
+        let most = if rows == 1 { STALLED_SINGLE_ROWS } else { STALLED_PAGES };
+        if self.stalled > most {
             return Err(SyncError::Stuck { offset: self.next_offset() });
         }
         Ok(())

@@ -106,11 +106,22 @@ impl Segment {
     }
 
     /// Whether the end was reached and only what has begun since comes in: where recordings begin
-    /// faster than requests are answered, waiting for an empty page would never end.
-    pub(super) fn only_trickles(&mut self, rows: usize, limit: u32) -> bool {
+    /// faster than requests are answered, waiting for an empty page would never end. Each of some
+    /// short pages must show it, by rows that began after the poll did (`began`), or by a count
+    /// that goes no further; a server that grants less than before gives short pages too.
+    pub(super) fn only_trickles(
+        &mut self,
+        rows: usize,
+        limit: u32,
+        total_count: Option<u64>,
+        began: Timestamp,
+    ) -> bool {
         self.largest_page = self.largest_page.max(rows);
         let is_short = rows * 2 < self.largest_page && rows < limit as usize;
-        self.trickles = if is_short { self.trickles + 1 } else { 0 };
+        let is_counted = total_count == Some(self.listing.received);
+        let is_new = self.listing.tail.as_ref().is_some_and(|tail| tail.start >= began);
+        let trickles = is_short && (is_counted || is_new);
+        self.trickles = if trickles { self.trickles + 1 } else { 0 };
         self.until.is_none() && self.listing.is_connected() && self.trickles >= MOST_TRICKLES
     }
 

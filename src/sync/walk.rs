@@ -42,8 +42,9 @@ pub enum Next {
 #[derive(Debug)]
 pub(super) struct Walk {
     segments: Vec<Segment>,
-    /// Where the last segment probably ends: the present.
+    /// When the walk began, by the API's clock: where the last segment probably ends.
     now: Timestamp,
+    given_now: Timestamp,
     limit: u32,
     /// The API pays no heed to the lower bound: one cursor reads everything.
     unbounded: bool,
@@ -73,7 +74,7 @@ impl Walk {
     pub(super) fn new(window_start: Timestamp, now: Timestamp, limit: u32) -> Self {
         let window_start = window_start.floor_to_second();
         let first = Segment::new(window_start, None, 0.0);
-        Self { segments: vec![first], now, limit, unbounded: false, window_start }
+        Self { segments: vec![first], now, given_now: now, limit, unbounded: false, window_start }
     }
 
     /// The page to ask for next.
@@ -93,6 +94,16 @@ impl Walk {
     /// Number of rows that a page asks for by now: fewer than at first if the server grants less.
     pub(super) fn limit(&self) -> u32 {
         self.limit
+    }
+
+    /// The API's clock is so far ahead of the one that the walk was given.
+    pub(super) fn note_clock(&mut self, ahead_millis: i64) {
+        self.now = self.now.max(self.given_now.plus_millis(ahead_millis));
+    }
+
+    /// Pages are granted no more rows than this from now on.
+    pub(super) fn limit_pages(&mut self, rows: u32) {
+        self.limit = self.limit.min(rows.max(1));
     }
 
     /// Takes the answer to `request`.
@@ -137,7 +148,7 @@ impl Walk {
                     self.limit = self.limit.min(granted);
                 }
                 segment.learn();
-                if segment.only_trickles(rows.len(), request.limit) {
+                if segment.only_trickles(rows.len(), request.limit, total_count, self.now) {
                     segment.state = State::Done;
                     Fate::Stands
                 } else {

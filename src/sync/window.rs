@@ -24,6 +24,9 @@ pub struct WindowRead {
     asked_total: bool,
     /// Rows of all pages, those read twice and those of other windows too.
     received: usize,
+    pages: u32,
+    /// Pages without a readable row since the last one that had some, by segment.
+    unreadable_pages: BTreeMap<usize, u32>,
     /// Rejections of the listings that are being read, by segment.
     rejected: BTreeMap<usize, Vec<RejectionReason>>,
 }
@@ -50,6 +53,11 @@ pub struct ReadSummary {
 const MOST_RECORDS: usize = 12_000_000;
 /// Rows that a poll receives at most: an API that never ends must not hold it for ever.
 const MOST_ROWS: usize = 3 * MOST_RECORDS;
+/// Pages that a poll asks for at most: all those records in pages of 100, and as many again.
+const MOST_PAGES: u32 = 240_000;
+/// Pages in a row of one segment that hold nothing but rejected rows: 200 of 100 rows would be 1%
+/// of two million. Without a limit an API that answers with a broken row for ever is asked for ever.
+const MOST_UNREADABLE_PAGES: u32 = 200;
 /// More rejected rows than this, and more than 1% of all, fail a poll.
 const TOLERATED_REJECTIONS: u64 = 10;
 /// Rejected rows, and not one that was understood, after which a poll is given up: more than 1% of
@@ -76,6 +84,8 @@ impl WindowRead {
             total_count: None,
             asked_total: false,
             received: 0,
+            pages: 0,
+            unreadable_pages: BTreeMap::new(),
             rejected: BTreeMap::new(),
         }
     }
@@ -88,6 +98,16 @@ impl WindowRead {
     /// Rows that a page asks for by now.
     pub fn limit(&self) -> u32 {
         self.walk.limit()
+    }
+
+    /// The API's clock is so far ahead of the one that gave `now`.
+    pub fn note_clock(&mut self, ahead_millis: i64) {
+        self.walk.note_clock(ahead_millis);
+    }
+
+    /// Pages are granted no more rows than this from now on.
+    pub fn limit_pages(&mut self, rows: u32) {
+        self.walk.limit_pages(rows);
     }
 
     /// Takes the answer to a request. The store is only looked at; what is new goes into a draft.
@@ -106,6 +126,7 @@ impl WindowRead {
         if !self.asked_total {
             self.asked_total = true;
             self.total_count = page.total_count;
+            self.check_for_vanished(page, store)?;
         }
         let mut last_start = fresh.after;
         for (index, (row, row_ref)) in page.rows.iter().zip(&refs).enumerate() {
@@ -135,10 +156,14 @@ impl WindowRead {
         }
         self.settle_rejections(request.segment, fresh.fate);
         self.received += page.rows.len();
-        if self.draft.staged() == 0 && self.is_hopeless() {
+        self.pages += 1;
+        if self.is_hopeless(request.segment, page) {
             return Err(self.rejection());
         }
-        if self.draft.staged() > MOST_RECORDS || self.received > MOST_ROWS {
+        if self.draft.staged() > MOST_RECORDS
+            || self.received > MOST_ROWS
+            || self.pages > MOST_PAGES
+        {
             return Err(SyncError::TooMany { limit: MOST_RECORDS });
         }
         Ok(())
@@ -166,10 +191,27 @@ impl WindowRead {
         Ok((self.draft, self.summary))
     }
 
-    /// Whether nothing but rejected rows came, page after page: an API that speaks otherwise.
-    fn is_hopeless(&self) -> bool {
+    /// An empty window is believed, whatever its count, unless it was not empty before.
+    fn check_for_vanished(&self, page: &Page<'_>, store: &Store) -> Result<(), SyncError> {
+        let total = page.total_count.unwrap_or(0);
+        let is_known = |start: Timestamp| start >= self.summary.window_start;
+        if page.rows.is_empty()
+            && total > 0
+            && store.table.iter().any(|record| is_known(record.start))
+        {
+            return Err(SyncError::Vanished { total });
+        }
+        Ok(())
+    }
+
+    /// Whether nothing but rejected rows comes, page after page: an API that speaks otherwise.
+    fn is_hopeless(&mut self, segment: usize, page: &Page<'_>) -> bool {
+        let unreadable = self.unreadable_pages.entry(segment).or_default();
+        let is_unreadable = !page.rows.is_empty() && page.rows.iter().all(Result::is_err);
+        *unreadable = if is_unreadable { *unreadable + 1 } else { 0 };
         let pending: usize = self.rejected.values().map(Vec::len).sum();
-        self.summary.rows == 0 && pending > HOPELESS_REJECTIONS
+        *unreadable > MOST_UNREADABLE_PAGES
+            || self.draft.staged() == 0 && self.summary.rows == 0 && pending > HOPELESS_REJECTIONS
     }
 
     fn rejection(&self) -> SyncError {

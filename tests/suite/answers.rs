@@ -296,3 +296,16 @@ async fn a_listing_that_is_suddenly_empty_fails_the_poll_until_it_is_believable(
     assert_eq!(setting.poll().await, Ok(()), "nothing contradicts that all is gone");
     assert_eq!(setting.counted(), 0.0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_api_that_ends_in_broken_rows_for_ever_is_given_up() {
+    let rows: Vec<_> = (0..50).map(|n| row(&n.to_string(), 1_000_000 - n, "")).collect();
+    let wire = script(move |_, request| {
+        let page = page_of(&rows, request);
+        (200, page.replace("[]", "[{}]").replace("}],\"total", "},{}],\"total"))
+    });
+    let setting = Wishes::default().start_at(wire);
+    let what = setting.poll().await.unwrap_err().what;
+    assert!(what.contains("could not be understood (no_id"), "{what}");
+    assert!(setting.asked() < 300, "{}", setting.asked());
+}

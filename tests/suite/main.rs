@@ -14,6 +14,7 @@ mod config;
 mod dialects;
 #[cfg(feature = "end-to-end")]
 mod end_to_end;
+mod faults;
 mod polls;
 mod setting;
 mod support;
