@@ -1,0 +1,267 @@
+//! What a poll and a scrape are made of, each beside what it could be made of instead.
+//!
+//! `cargo bench --bench pieces`; `benches/whole` puts its medians into the table of BENCHMARKS.md.
+//! The inputs come from the simulated API. Each comparison is checked for equal results before
+//! anything is timed, so that no figure is of wrong work.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use bytes::Bytes;
+use divan::counter::{BytesCount, ItemsCount};
+use divan::{Bencher, black_box};
+use http_body_util::BodyExt;
+use prometheus::Encoder;
+use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily, MetricType};
+use screen_records_exporter::aggregate::Aggregate;
+use screen_records_exporter::api::wire::Page;
+use screen_records_exporter::clock::SystemClock;
+use screen_records_exporter::exposition::{
+    ProjectView, Sink, SnapshotView, SyncMode, TextEncoder, Value, write_projects,
+};
+use screen_records_exporter::record::Timestamp;
+use screen_records_exporter::simulator::{Options, Simulator};
+use screen_records_exporter::store::{Draft, Store};
+use screen_records_exporter::sync::ReadSummary;
+use tower::ServiceExt;
+
+const PAGE: usize = 1000;
+const RECORDS: usize = 100_000;
+/// With six statuses and three families for each, and with the pools, 10,000 series.
+const USERS: u32 = 520;
+
+fn main() {
+    check();
+    divan::main();
+}
+
+/// 100 full pages of the simulated API, as bytes.
+static PAGES: LazyLock<Vec<Bytes>> = LazyLock::new(|| {
+    let options = Options { records: RECORDS, users: USERS, ..Options::default() };
+    let simulator = Simulator::new(&options, Arc::new(SystemClock));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime needs nothing that could be missing");
+    let page = async |offset: usize| {
+        let path = format!(
+            "/v2/p/screen-records?limit={PAGE}&offset={offset}&sort_field=start_time&sort_type=asc\
+             &start_time=2000-01-01%2000%3A00%3A00"
+        );
+        let request = http::Request::get(path).body(axum::body::Body::empty());
+        let answer = simulator.router().oneshot(request.expect("a valid path")).await;
+        let body = answer.expect("a router never fails").into_body().collect().await;
+        body.expect("a body in memory").to_bytes()
+    };
+    (0..RECORDS).step_by(PAGE).map(|offset| runtime.block_on(page(offset))).collect()
+});
+
+static STORE: LazyLock<Store> = LazyLock::new(|| {
+    let mut store = Store::default();
+    let draft = read_all(&mut store);
+    store.commit(draft);
+    store
+});
+
+fn read_all(store: &mut Store) -> Draft {
+    let mut draft = Draft::default();
+    for body in PAGES.iter() {
+        read_page(&mut draft, store, &Page::decode(body, 0).expect("a page"));
+    }
+    draft
+}
+
+fn read_page(draft: &mut Draft, store: &mut Store, page: &Page<'_>) {
+    for row in &page.rows {
+        draft.read(store, row.as_ref().expect("no row of the simulator is rejected"));
+    }
+}
+
+static VIEW: LazyLock<[ProjectView; 1]> = LazyLock::new(|| {
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    let summary = ReadSummary {
+        window_start: now,
+        rows: RECORDS as u64,
+        rejected: BTreeMap::new(),
+        unknown_values: BTreeMap::new(),
+        reported: None,
+        unfiltered: 0,
+    };
+    let snapshot = SnapshotView {
+        aggregate: Aggregate::of(&STORE),
+        summary,
+        read_from: now,
+        completed: now,
+        pools: Vec::new(),
+    };
+    [ProjectView {
+        project: "bench".to_owned(),
+        up: true,
+        window_seconds: 15.0 * 86_400.0,
+        snapshot: Some(Arc::new(snapshot)),
+        is_stale: false,
+        mode: SyncMode::FullWalk,
+        poll_api_requests: None,
+    }]
+});
+
+/// The same families for the `prometheus` crate's encoder.
+static FAMILIES: LazyLock<Vec<MetricFamily>> = LazyLock::new(|| {
+    let mut families = Families::default();
+    write_projects(&*VIEW, &mut families);
+    families.0.retain(|family| !family.get_metric().is_empty());
+    families.0
+});
+
+#[derive(Default)]
+struct Families(Vec<MetricFamily>, Vec<&'static str>);
+
+impl Sink for Families {
+    fn family(&mut self, metric: &'static screen_records_exporter::exposition::Metric) {
+        let mut family = MetricFamily::default();
+        family.set_name(metric.name.to_owned());
+        family.set_help(metric.help.to_owned());
+        family.set_field_type(MetricType::GAUGE);
+        self.0.push(family);
+        self.1 = metric.labels.to_vec();
+    }
+
+    fn sample(&mut self, label_values: &[&str], value: Value) {
+        let pairs = self.1.iter().zip(label_values).map(|(name, value)| {
+            let mut pair = LabelPair::default();
+            pair.set_name((*name).to_owned());
+            pair.set_value((*value).to_owned());
+            pair
+        });
+        let mut sample = Metric::from_label(pairs.collect());
+        let mut gauge = Gauge::default();
+        gauge.set_value(match value {
+            Value::Integer(number) => number as f64,
+            Value::Float(number) => number,
+        });
+        sample.set_gauge(gauge);
+        self.0.last_mut().expect("a family comes first").mut_metric().push(sample);
+    }
+}
+
+fn text() -> Vec<u8> {
+    let mut encoder = TextEncoder::default();
+    write_projects(&*VIEW, &mut encoder);
+    encoder.finish()
+}
+
+fn text_by_the_prometheus_crate() -> Vec<u8> {
+    let mut text = Vec::new();
+    prometheus::TextEncoder::new().encode(&FAMILIES, &mut text).expect("valid families");
+    text
+}
+
+fn series() -> usize {
+    FAMILIES.iter().map(|family| family.get_metric().len()).sum()
+}
+
+/// Both sides of each comparison do the same work, and all of it.
+fn check() {
+    for body in PAGES.iter() {
+        let page = Page::decode(body, 0).expect("a page");
+        let value: serde_json::Value = serde_json::from_slice(body).expect("JSON");
+        let rows = value["screen_records"].as_array().expect("a list of records");
+        assert_eq!((page.rows.len(), rows.len()), (PAGE, PAGE));
+        for (row, value) in page.rows.iter().zip(rows) {
+            let record = row.as_ref().expect("no row of the simulator is rejected");
+            assert_eq!(value["id"], *record.id);
+            assert_eq!(value["size"].as_u64(), record.size);
+            assert_eq!(value["duration"].as_u64(), record.duration);
+        }
+    }
+    assert_eq!(STORE.table.len(), RECORDS);
+    assert_eq!(Aggregate::of(&STORE).records, RECORDS as u64);
+    assert!((10_000..10_500).contains(&series()), "{} series", series());
+    assert!(text() == text_by_the_prometheus_crate(), "the two texts differ");
+}
+
+/// A page of 1000 rows from its bytes; another page each time, as a poll has it.
+mod decode {
+    use super::{Bencher, BytesCount, PAGES, Page, black_box};
+
+    #[divan::bench]
+    fn exporter(bencher: Bencher<'_, '_>) {
+        bencher
+            .with_inputs(pages_in_turn())
+            .input_counter(|body| BytesCount::of_slice(*body))
+            .bench_local_values(|body| {
+                Page::decode(black_box(body), 0).expect("a page").rows.len()
+            });
+    }
+
+    #[divan::bench]
+    fn serde_json_value(bencher: Bencher<'_, '_>) {
+        let rows = |body: &[u8]| {
+            let value: serde_json::Value = serde_json::from_slice(black_box(body)).expect("JSON");
+            value["screen_records"].as_array().map(Vec::len)
+        };
+        bencher
+            .with_inputs(pages_in_turn())
+            .input_counter(|body| BytesCount::of_slice(*body))
+            .bench_local_values(rows);
+    }
+
+    fn pages_in_turn() -> impl FnMut() -> &'static [u8] {
+        let mut pages = PAGES.iter().cycle();
+        move || pages.next().expect("it begins again")
+    }
+}
+
+/// 100,000 decoded records into the store, when all are new and when all are known.
+mod store {
+    use super::{Bencher, Draft, ItemsCount, PAGES, Page, RECORDS, Store, read_all, read_page};
+
+    #[divan::bench]
+    fn first_reading(bencher: Bencher<'_, '_>) {
+        let pages: Vec<_> =
+            PAGES.iter().map(|body| Page::decode(body, 0).expect("a page")).collect();
+        bencher.counter(ItemsCount::new(RECORDS)).with_inputs(Store::default).bench_refs(|store| {
+            let mut draft = Draft::default();
+            for page in &pages {
+                read_page(&mut draft, store, page);
+            }
+            store.commit(draft);
+        });
+    }
+
+    #[divan::bench]
+    fn later_reading(bencher: Bencher<'_, '_>) {
+        let pages: Vec<_> =
+            PAGES.iter().map(|body| Page::decode(body, 0).expect("a page")).collect();
+        let mut store = Store::default();
+        let draft = read_all(&mut store);
+        store.commit(draft);
+        bencher.counter(ItemsCount::new(RECORDS)).bench_local(|| {
+            let mut draft = Draft::default();
+            for page in &pages {
+                read_page(&mut draft, &mut store, page);
+            }
+            store.commit(draft);
+        });
+    }
+}
+
+/// 100,000 records of the store into sums by label set.
+#[divan::bench]
+fn fold(bencher: Bencher<'_, '_>) {
+    let store = &*STORE;
+    bencher.counter(ItemsCount::new(RECORDS)).bench(|| Aggregate::of(black_box(store)));
+}
+
+/// 10,000 series into text.
+mod exposition {
+    use super::{Bencher, ItemsCount, series, text, text_by_the_prometheus_crate};
+
+    #[divan::bench]
+    fn exporter(bencher: Bencher<'_, '_>) {
+        bencher.counter(ItemsCount::new(series())).bench(text);
+    }
+
+    #[divan::bench]
+    fn prometheus_crate(bencher: Bencher<'_, '_>) {
+        bencher.counter(ItemsCount::new(series())).bench(text_by_the_prometheus_crate);
+    }
+}
