@@ -19,7 +19,7 @@ use screen_records_exporter::clock::SystemClock;
 use screen_records_exporter::exposition::{
     ProjectView, Sink, SnapshotView, SyncMode, TextEncoder, Value, write_projects,
 };
-use screen_records_exporter::record::Timestamp;
+use screen_records_exporter::record::{RecordKey, Timestamp};
 use screen_records_exporter::simulator::{Options, Simulator};
 use screen_records_exporter::store::{Draft, Store};
 use screen_records_exporter::sync::ReadSummary;
@@ -71,7 +71,8 @@ fn read_all(store: &mut Store) -> Draft {
 
 fn read_page(draft: &mut Draft, store: &mut Store, page: &Page<'_>) {
     for row in &page.rows {
-        draft.read(store, row.as_ref().expect("no row of the simulator is rejected"));
+        let record = row.as_ref().expect("no row of the simulator is rejected");
+        draft.read(store, RecordKey::of(&record.id), record);
     }
 }
 
@@ -169,7 +170,7 @@ fn check() {
             let record = row.as_ref().expect("no row of the simulator is rejected");
             assert_eq!(value["id"], *record.id);
             assert_eq!(value["size"].as_u64(), record.size);
-            assert_eq!(value["duration"].as_u64(), record.duration);
+            assert_eq!(value["duration"].as_u64(), record.duration.map(u64::from));
         }
     }
     assert_eq!(STORE.table.len(), RECORDS);

@@ -10,6 +10,7 @@ mod answers;
 mod architecture;
 mod binary;
 mod catalog;
+mod changes;
 mod config;
 mod dialects;
 #[cfg(feature = "end-to-end")]
