@@ -321,7 +321,7 @@ impl Listing {
     /// Checks the tail, which ends before `position`.
     fn close_tail(&self, position: u64, memory: Option<&GroupMemory>) -> Option<Step> {
         let tail = self.tail.as_ref()?;
-        let expected = (position - tail.first_position).saturating_sub(tail.excluded);
+        let expected = position.saturating_sub(tail.first_position).saturating_sub(tail.excluded);
         let memory = memory.filter(|memory| memory.start == tail.start);
         if memory.is_some_and(|memory| memory.repeats_itself) {
             return None;

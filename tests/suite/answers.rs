@@ -309,3 +309,21 @@ async fn an_api_that_ends_in_broken_rows_for_ever_is_given_up() {
     assert!(what.contains("could not be understood (no_id"), "{what}");
     assert!(setting.asked() < 300, "{}", setting.asked());
 }
+
+#[tokio::test(start_paused = true)]
+async fn pages_that_become_small_for_no_reason_are_read_to_the_end() {
+    let rows: Vec<_> = (0..6000).map(|n| row(&n.to_string(), 90_000_000 - 1000 * n, "")).collect();
+    let wire = script(move |number, request| {
+        let query = request.uri().query().unwrap_or_default();
+        let small = format!("limit={}", 90 + number % 7);
+        let limit = if number < 2 { "limit=1000" } else { &small };
+        let uri = format!("/x?{}", query.replace("limit=1000", limit));
+        let request = http::Request::get(uri).body(Bytes::new()).unwrap();
+        (200, page_of(&rows, &request).replace("total_count", "count"))
+    });
+    let mut wishes = Wishes::default();
+    wishes.limits.max_concurrent_requests = 1;
+    let setting = wishes.start_at(wire);
+    assert_eq!(setting.poll().await, Ok(()));
+    assert_eq!(setting.counted(), 6000.0);
+}
