@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::fault::Fault;
+use super::fault::{Fault, one_line};
 use super::mend::mended;
 use super::row::WireRow;
 use super::scalar::Scalar;
@@ -65,8 +65,8 @@ impl<'a> Page<'a> {
     /// [`PageError`] for everything that is no page.
     pub fn decode(body: &'a [u8], offset: u64) -> Result<Self, PageError> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-        let parts: Parts<'a> = serde_json::from_slice(body)
-            .map_err(|error| PageError::NotJson(format!("{error}, in {}", excerpt(body))))?;
+        let parts: Parts<'a> =
+            serde_json::from_slice(body).map_err(|error| not_json(&error, body))?;
         let total_count = parts.total_count.into_count().unwrap_or(None);
         match parts.records {
             Some(rows) if !parts.reports_error || !rows.is_empty() => {
@@ -79,6 +79,14 @@ impl<'a> Page<'a> {
             _ => Err(PageError::NoRecords),
         }
     }
+}
+
+/// The parser may quote a text in full, however long it is.
+const LONGEST_ERROR_CHARS: usize = 200;
+
+fn not_json(error: &serde_json::Error, body: &[u8]) -> PageError {
+    let error = one_line(&error.to_string(), LONGEST_ERROR_CHARS);
+    PageError::NotJson(format!("{error}, in {}", excerpt(body)))
 }
 
 /// The beginning of a body for an error message, without line breaks.
@@ -300,6 +308,16 @@ mod tests {
             );
         }
         assert!(matches!(Page::decode(b"\xff\xfe{\0}\0", 0), Err(PageError::NotJson(_))));
+    }
+
+    #[test]
+    fn the_error_repeats_little_of_the_body() {
+        let long = "x".repeat(1 << 20);
+        for body in [format!("\"{long}\""), format!("{{\"screen_records\":\"{long}\"}}")] {
+            let text = Page::decode(body.as_bytes(), 0).unwrap_err().to_string();
+            assert!(text.contains("invalid type: string \"xxx"), "{text}");
+            assert!(text.len() < 400, "{} bytes", text.len());
+        }
     }
 
     #[test]
