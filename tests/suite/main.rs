@@ -13,6 +13,7 @@ mod collector;
 mod config;
 #[cfg(feature = "end-to-end")]
 mod end_to_end;
+mod fuzz;
 mod polls;
 mod support;
 mod window;
