@@ -1,11 +1,15 @@
 //! Bakes into the binary what it was built from: see the metric `..._build_info`.
 
+use std::path::Path;
 use std::process::Command;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=.git/HEAD");
-    println!("cargo:rerun-if-changed=.git/refs/heads");
+    // A file that is missing, as in a work tree or an archive, would count as changed every time.
+    for path in [".git/HEAD", ".git/refs/heads"].into_iter().filter(|path| Path::new(path).exists())
+    {
+        println!("cargo:rerun-if-changed={path}");
+    }
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let rust_version = output(&rustc, &["--version"]);
     let rust_version = rust_version.split_whitespace().nth(1).unwrap_or("unknown");

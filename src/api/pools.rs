@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::wire::one_line;
+
 /// A desktop pool.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DesktopPool {
@@ -14,6 +16,8 @@ pub struct DesktopPool {
 
 /// Names come from outside and go into every scrape.
 const LONGEST_NAME_CHARS: usize = 256;
+/// The parser may quote a text in full, however long it is.
+const LONGEST_ERROR_CHARS: usize = 200;
 
 #[derive(Deserialize)]
 struct PoolsPage {
@@ -23,8 +27,9 @@ struct PoolsPage {
 /// Reads one page of pools. Entries without an id are passed over: a name more or less changes no
 /// figure.
 pub(super) fn decode(body: &[u8]) -> Result<Vec<DesktopPool>, String> {
-    let page: PoolsPage =
-        serde_json::from_slice(body).map_err(|error| format!("the body is no list: {error}"))?;
+    let page: PoolsPage = serde_json::from_slice(body).map_err(|error| {
+        format!("the body is no list: {}", one_line(&error.to_string(), LONGEST_ERROR_CHARS))
+    })?;
     let entries = page.desktop_pools.ok_or("the body has no list `desktop_pools`")?;
     let text = |entry: &Value, name| {
         let text = entry.get(name).and_then(Value::as_str)?;
@@ -50,6 +55,8 @@ mod tests {
         let pool = |id: &str, name: &str| DesktopPool { id: id.to_owned(), name: name.to_owned() };
         assert_eq!(decode(body), Ok(vec![pool("p1", "Sales"), pool("p2", "")]));
         assert!(decode(b"{}").is_err());
+        let long = format!("{{\"desktop_pools\":\"{}\"}}", "x".repeat(1 << 20));
+        assert!(decode(long.as_bytes()).unwrap_err().len() < 300);
         assert!(decode(b"<html>").is_err());
     }
 }

@@ -50,7 +50,46 @@ fn throttle_window(message: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::api::{Endpoint, wire::Fault};
+
+    /// What may stand in a header: moments, numbers, anything.
+    fn header() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "(Sun|Mon), [0-9]{1,2} (Nov|Feb) [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} (GMT|[+-][0-9]{4})",
+            "Sun, 22 Nov 2026 12:[0-5][0-9]:[0-5][0-9] GMT",
+            "[+-]?[0-9]{1,25}",
+            "[ -~]{0,40}",
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_throttle_says_the_pause_has_an_end(
+            value in header(),
+            date in header(),
+            window in "(time:)?[0-9]{0,25} ?(second|minute|hour|\\PC)?s?.{0,3}",
+        ) {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RETRY_AFTER, value.parse().unwrap());
+            headers.insert(header::DATE, date.parse().unwrap());
+            let asked = retry_after(&headers);
+            if let Ok(seconds) = value.trim().parse() {
+                prop_assert_eq!(asked, Some(Duration::from_secs(seconds)));
+            }
+            for retry_after in [asked, None] {
+                let error = ApiError::Refused {
+                    endpoint: Endpoint::ScreenRecords,
+                    status: StatusCode::TOO_MANY_REQUESTS,
+                    fault: Fault { code: None, message: Some(window.clone()) },
+                    retry_after,
+                };
+                prop_assert!(asked_pause(&error).is_some_and(|pause| pause <= LONGEST_PAUSE));
+            }
+        }
+    }
 
     #[test]
     fn retry_after_is_read_as_seconds_and_as_a_moment() {

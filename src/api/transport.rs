@@ -86,7 +86,9 @@ impl HttpTransport {
             |error: reqwest::Error| TransportError::Connection(chain(&error.without_url()));
         let request = reqwest::Request::try_from(request).map_err(broken)?;
         let mut response = self.client.execute(request).await.map_err(broken)?;
-        let mut body = BytesMut::new();
+        // Room for the whole body, if it says its size: growing would hold it twice.
+        let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+        let mut body = BytesMut::with_capacity(announced.unwrap_or(0).min(limit));
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
             if body.len() + chunk.len() > limit {
                 return Err(TransportError::TooLarge(limit));

@@ -11,4 +11,5 @@ mod row;
 mod scalar;
 
 pub use fault::Fault;
+pub(super) use fault::one_line;
 pub use page::{Page, PageError};

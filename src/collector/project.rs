@@ -302,7 +302,8 @@ impl Drop for Running<'_> {
         let now = self.project.now();
         let mut state = self.project.state();
         state.running = false;
-        if !self.is_concluded {
+        // A poll that is dropped otherwise ends with the process.
+        if !self.is_concluded && std::thread::panicking() {
             let project = &self.project.name;
             self.project.instruments.polled(project, false, Duration::ZERO);
             state.schedule.end(false);

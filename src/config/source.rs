@@ -11,6 +11,7 @@ use figment::{Figment, Metadata, Profile, Provider};
 use super::file;
 use super::keys::{self, KEYS, Kind};
 use super::problem::{Problem, unusable};
+use super::value::show_message;
 
 /// What a config is read from. Nothing else is looked at: the environment comes in here.
 #[derive(Clone, Default)]
@@ -211,8 +212,7 @@ impl Layer {
             let before = text.get(..at).unwrap_or(&text);
             let line = before.split('\n').count();
             let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-            let message: Vec<_> = error.message().lines().collect();
-            let message = message.join(", ");
+            let message = show_message(error.message());
             problem(format!("is no valid TOML at line {line}, column {column}: {message}"))
         })?;
         Ok(Self { name: shown, data: dict(table) })

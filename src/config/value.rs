@@ -6,6 +6,7 @@ use figment::value::{Dict, Value};
 const DATE: &str = "$__toml_private_datetime";
 const LONGEST_VALUE_CHARS: usize = 80;
 const LONGEST_NAME_CHARS: usize = 60;
+const LONGEST_MESSAGE_CHARS: usize = 200;
 
 /// A value for an error message, on one line and not too long.
 pub(super) fn show(value: &Value) -> String {
@@ -38,6 +39,16 @@ pub(super) fn show_name(name: &str) -> String {
         return shorten(name.to_owned(), LONGEST_NAME_CHARS);
     }
     shorten(format!("{name:?}"), LONGEST_NAME_CHARS)
+}
+
+/// What the TOML library says, on one line and not too long: it repeats names as they came.
+pub(super) fn show_message(message: &str) -> String {
+    let is_plain = |c: char| {
+        !c.is_control() && !matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let lines: Vec<_> = message.lines().collect();
+    let plain = lines.join(", ").chars().map(|c| if is_plain(c) { c } else { ' ' }).collect();
+    shorten(plain, LONGEST_MESSAGE_CHARS)
 }
 
 fn shorten(text: String, most: usize) -> String {

@@ -22,7 +22,34 @@ pub(super) fn scrape_timeout(headers: &HeaderMap, offset: Duration, default: Dur
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_the_header_says_no_scrape_waits_for_ever(
+            value in "[+-]?[0-9]{0,12}\\.?[0-9]{0,12}(e-?[0-9]{1,4})?|[ -~]{0,12}",
+            offset in 0..2000_u64,
+        ) {
+            let offset = Duration::from_millis(offset);
+            let default = Duration::from_secs(5);
+            let headers = HeaderMap::from_iter([(
+                axum::http::HeaderName::from_static(TIMEOUT_HEADER),
+                value.parse().unwrap(),
+            )]);
+            let timeout = scrape_timeout(&headers, offset, default);
+            prop_assert!(timeout <= LONGEST);
+            let granted = match value.trim().parse() {
+                Ok(seconds) if (f64::MIN_POSITIVE..600.0).contains(&seconds) => seconds,
+                Ok(seconds) if (600.0..f64::INFINITY).contains(&seconds) => 600.0,
+                Ok(seconds) if seconds > 0.0 && seconds.is_finite() => 0.0,
+                _ => 5.0,
+            };
+            let expected = (granted - offset.as_secs_f64()).max(0.0);
+            prop_assert!((timeout.as_secs_f64() - expected).abs() < 1e-6, "{timeout:?}");
+        }
+    }
 
     #[test]
     fn the_header_decides_and_nonsense_does_not() {

@@ -16,6 +16,7 @@ mod dialects;
 #[cfg(feature = "end-to-end")]
 mod end_to_end;
 mod faults;
+mod fuzz;
 mod hostile;
 mod polls;
 mod setting;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::mend::mended;
+
 /// What an error body says. Every shape that the gateway, the service and IAM are known to use:
 /// `error_code`/`error_msg`, `errorCode`/`errorMsg`, `code`/`message`, any of them inside `error`,
 /// with codes as text or number; and bodies that are none of it.
@@ -20,10 +22,14 @@ const LONGEST_CODE_CHARS: usize = 64;
 const LONGEST_MESSAGE_CHARS: usize = 300;
 
 impl Fault {
-    /// Reads the body of an error answer, whatever it is.
+    /// Reads the body of an error answer, whatever it is. Text that was cut within a character
+    /// shows U+FFFD there.
     pub fn read(body: &[u8]) -> Self {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-        let Ok(value) = serde_json::from_slice::<Value>(body) else { return Self::default() };
+        let json = |body: &[u8]| serde_json::from_slice::<Value>(body).ok();
+        let Some(value) = json(body).or_else(|| json(&mended(body)?)) else {
+            return Self::default();
+        };
         let inner = value.get("error").filter(|inner| inner.is_object()).unwrap_or(&value);
         Self {
             code: first_text(inner, &["error_code", "errorCode", "code"], LONGEST_CODE_CHARS),
@@ -53,13 +59,18 @@ fn first_text(value: &Value, names: &[&str], longest: usize) -> Option<String> {
 }
 
 /// The text on one line of printable characters, cut to `longest` of them.
-fn one_line(text: &str, longest: usize) -> String {
+pub(in crate::api) fn one_line(text: &str, longest: usize) -> String {
     let mut line: String =
-        text.trim().chars().take(longest).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        text.trim().chars().take(longest).map(|c| if is_printable(c) { c } else { ' ' }).collect();
     if text.trim().chars().nth(longest).is_some() {
         line.push_str("...");
     }
     line
+}
+
+/// Whether it neither ends a line nor turns the text around it.
+fn is_printable(c: char) -> bool {
+    !c.is_control() && !matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl fmt::Display for Fault {
@@ -108,6 +119,20 @@ mod tests {
         let message = Fault::read(body.as_bytes()).message.unwrap();
         assert!(message.starts_with("a bccc"));
         assert_eq!(message.chars().count(), LONGEST_MESSAGE_CHARS + 3);
+        let body = br#"{"error_msg":"a\u0085b\u2028c\u202ed\u2066e"}"#;
+        assert_eq!(Fault::read(body).to_string(), "a b c d e");
+    }
+
+    #[test]
+    fn half_a_character_hides_nothing_else() {
+        let message = "policy user over ratelimit,limit:200,time:5 minute";
+        for cut in [&b"\xe4\xb8"[..], br"\ud83d"] {
+            let begin = format!(r#"{{"error_code":"APIGW.0308","error_msg":"{message}"#);
+            let body = [begin.as_bytes(), cut, br#""}"#].concat();
+            let fault = Fault::read(&body);
+            assert_eq!(fault.gateway_number(), Some("0308"));
+            assert_eq!(fault.message, Some(format!("{message}\u{fffd}")));
+        }
     }
 
     #[test]

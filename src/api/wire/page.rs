@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::fault::Fault;
+use super::fault::{Fault, one_line};
 use super::mend::mended;
 use super::row::WireRow;
 use super::scalar::Scalar;
@@ -65,8 +65,12 @@ impl<'a> Page<'a> {
     /// [`PageError`] for everything that is no page.
     pub fn decode(body: &'a [u8], offset: u64) -> Result<Self, PageError> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-        let parts: Parts<'a> = serde_json::from_slice(body)
-            .map_err(|error| PageError::NotJson(format!("{error}, in {}", excerpt(body))))?;
+        // One look at the whole body spares the parser one at every text.
+        let parts: Result<Parts<'a>, _> = match std::str::from_utf8(body) {
+            Ok(text) => serde_json::from_str(text),
+            Err(_) => serde_json::from_slice(body),
+        };
+        let parts = parts.map_err(|error| not_json(&error, body))?;
         let total_count = parts.total_count.into_count().unwrap_or(None);
         match parts.records {
             Some(rows) if !parts.reports_error || !rows.is_empty() => {
@@ -79,6 +83,14 @@ impl<'a> Page<'a> {
             _ => Err(PageError::NoRecords),
         }
     }
+}
+
+/// The parser may quote a text in full, however long it is.
+const LONGEST_ERROR_CHARS: usize = 200;
+
+fn not_json(error: &serde_json::Error, body: &[u8]) -> PageError {
+    let error = one_line(&error.to_string(), LONGEST_ERROR_CHARS);
+    PageError::NotJson(format!("{error}, in {}", excerpt(body)))
 }
 
 /// The beginning of a body for an error message, without line breaks.
@@ -116,7 +128,9 @@ impl<'de> Deserialize<'de> for Parts<'de> {
                         "total_count" => parts.total_count = object.next_value()?,
                         "error_code" | "errorCode" | "error" => {
                             let value = object.next_value::<Scalar<'de>>()?;
-                            parts.reports_error |= !matches!(value.into_text(), Ok(None));
+                            let code = value.into_text();
+                            let code = code.map(|code| code.filter(|code| code != "0"));
+                            parts.reports_error |= !matches!(code, Ok(None));
                         }
                         _ => {
                             object.next_value::<IgnoredAny>()?;
@@ -303,6 +317,16 @@ mod tests {
     }
 
     #[test]
+    fn the_error_repeats_little_of_the_body() {
+        let long = "x".repeat(1 << 20);
+        for body in [format!("\"{long}\""), format!("{{\"screen_records\":\"{long}\"}}")] {
+            let text = Page::decode(body.as_bytes(), 0).unwrap_err().to_string();
+            assert!(text.contains("invalid type: string \"xxx"), "{text}");
+            assert!(text.len() < 400, "{} bytes", text.len());
+        }
+    }
+
+    #[test]
     fn an_empty_list_may_be_left_out_where_the_count_says_that_nothing_is_left() {
         let body = br#"{"total_count":5}"#;
         assert!(Page::decode(body, 5).unwrap().rows.is_empty());
@@ -320,8 +344,10 @@ mod tests {
     }
 
     #[test]
-    fn an_error_code_beside_rows_is_no_error() {
-        let body = r#"{"error_code":"","screen_records":[],"total_count":0}"#;
-        assert!(page(body).rows.is_empty());
+    fn an_error_code_that_says_nothing_is_no_error() {
+        for code in ["\"\"", "null", "0", "\"0\""] {
+            let body = format!("{{\"error_code\":{code},\"screen_records\":[],\"total_count\":0}}");
+            assert!(page(&body).rows.is_empty());
+        }
     }
 }
