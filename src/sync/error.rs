@@ -8,8 +8,8 @@ pub enum SyncError {
     /// Rows are not in the order that was asked for.
     #[error(
         "the API does not sort by start_time: {} came after {}",
-        .later.to_rfc3339(),
-        .earlier.to_rfc3339()
+        .earlier.to_rfc3339(),
+        .later.to_rfc3339()
     )]
     Unsorted {
         /// The start that came first.

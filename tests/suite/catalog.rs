@@ -7,7 +7,7 @@ use std::path::Path;
 use screen_records_exporter::config::KEYS;
 use screen_records_exporter::exposition::{CATALOG, Kind, Scope};
 
-fn read(name: &str) -> String {
+pub(crate) fn read(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
@@ -42,9 +42,9 @@ fn names_follow_the_rules_of_prometheus() {
 }
 
 /// The part of a text between `<!-- name -->` and `<!-- /name -->`.
-fn part<'t>(text: &'t str, name: &str) -> &'t str {
+pub(crate) fn part<'t>(text: &'t str, name: &str) -> &'t str {
     let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
-    let from = text.find(&open).unwrap_or_else(|| panic!("README has no part {name}"));
+    let from = text.find(&open).unwrap_or_else(|| panic!("there is no part {name}"));
     let rest = &text[from + open.len()..];
     &rest[..rest.find(&close).unwrap()]
 }
@@ -76,7 +76,14 @@ fn the_readme_lists_every_key_that_is_built() {
 
 #[test]
 fn every_metric_that_a_document_names_exists() {
-    for document in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "dashboards/README.md"] {
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "BENCHMARKS.md",
+        "dashboards/README.md",
+        "docs/troubleshooting.md",
+    ] {
         let text = read(document);
         let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         let words = text.split(|c| !word(c));

@@ -21,5 +21,6 @@ mod hostile;
 mod polls;
 mod setting;
 mod support;
+mod troubleshooting;
 mod truth;
 mod window;

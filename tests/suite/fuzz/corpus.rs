@@ -95,7 +95,7 @@ fn pages() -> Vec<(String, Change)> {
     pages.extend(bodies.map(|how| {
         let fault = format!("kind={how}").parse().unwrap();
         with(&format!("body-{}", how.replace([',', '='], "-")), move |options| {
-            options.faults = vec![fault]
+            options.faults = vec![fault];
         })
     }));
     pages

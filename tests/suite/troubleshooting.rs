@@ -1,0 +1,138 @@
+//! `docs/troubleshooting.md` says of every failure what the source says of it.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use http::StatusCode;
+use screen_records_exporter::api::wire::Fault;
+use screen_records_exporter::api::{ApiError, Endpoint};
+use screen_records_exporter::collector::Reason;
+use screen_records_exporter::record::Timestamp;
+use screen_records_exporter::sync::SyncError;
+
+use crate::catalog::{part, read};
+
+const RECORDS: Endpoint = Endpoint::ScreenRecords;
+
+fn refused(status: u16, code: &str, message: &str) -> Reason {
+    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    ApiError::Refused {
+        endpoint: RECORDS,
+        status: StatusCode::from_u16(status).unwrap(),
+        fault: Fault { code: text(code), message: text(message) },
+        retry_after: None,
+    }
+    .into()
+}
+
+fn held_back(status: u16, code: &str) -> Reason {
+    ApiError::HeldBack {
+        endpoint: RECORDS,
+        status: StatusCode::from_u16(status).unwrap(),
+        fault: Fault { code: Some(code.to_owned()), message: None },
+        left: Duration::from_secs(287),
+    }
+    .into()
+}
+
+/// One example of each failure whose text or remedy differs.
+fn examples() -> Vec<Reason> {
+    let time = Timestamp::parse("2026-11-20T09:00:00Z").unwrap();
+    let what = |what: &str| what.to_owned();
+    let connection = "error sending request: client error (Connect): tcp connect error: \
+                      Connection refused (os error 111)";
+    vec![
+        refused(400, "WKS.0001", "Invalid parameter status"),
+        refused(401, "APIGW.0301", ""),
+        refused(401, "APIGW.0307", ""),
+        held_back(401, "APIGW.0301"),
+        refused(403, "APIGW.0302", "The IAM user is not authorized to access the API"),
+        held_back(403, "APIGW.0302"),
+        refused(404, "APIGW.0101", "The API does not exist"),
+        refused(405, "", ""),
+        refused(429, "APIGW.0308", "policy user over ratelimit,limit:200,time:5 minute"),
+        refused(302, "", ""),
+        refused(503, "APIGW.0613", "IAM is unavailable."),
+        refused(200, "WKS.0407", "Busy."),
+        refused(418, "", ""),
+        ApiError::Invalid {
+            endpoint: RECORDS,
+            what: what(
+                "the body is no JSON page: expected value at line 1 column 1, in \"<html>\"",
+            ),
+        }
+        .into(),
+        ApiError::TooLarge { endpoint: RECORDS, limit: 32 << 20 }.into(),
+        ApiError::Timeout { endpoint: RECORDS, after: Duration::from_secs(10) }.into(),
+        ApiError::Unreachable { endpoint: RECORDS, what: what(connection) }.into(),
+        ApiError::Credentials {
+            endpoint: RECORDS,
+            what: what("the token file /run/token is empty"),
+        }
+        .into(),
+        Reason::Clock { ahead_millis: 400_000 },
+        SyncError::Unsorted { later: time.plus_millis(60_000), earlier: time }.into(),
+        SyncError::Stuck { offset: 980 }.into(),
+        SyncError::BoundIgnored { bound: time, ended: time.plus_millis(-86_400_000) }.into(),
+        SyncError::Vanished { total: 4711 }.into(),
+        SyncError::Moving { near: time }.into(),
+        SyncError::Unordered { start: time, expected: 5000, missing: 3 }.into(),
+        SyncError::TooMany { limit: 12_000_000 }.into(),
+        SyncError::Rejected { rejected: 40, rows: 1000, reasons: what("no_start_time: 40") }.into(),
+        Reason::BrokeOff,
+    ]
+}
+
+/// Whether the list of examples has one of this kind. Without a wildcard, so that a new kind of
+/// failure does not compile until it is thought of here.
+fn has_example(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::Clock { .. } => "clock",
+        Reason::BrokeOff => "broke off",
+        Reason::Api(error) => match error {
+            ApiError::Refused { .. } => "refused",
+            ApiError::HeldBack { .. } => "held back",
+            ApiError::Invalid { .. } => "invalid",
+            ApiError::TooLarge { .. } => "too large",
+            ApiError::Timeout { .. } => "timeout",
+            ApiError::Unreachable { .. } => "unreachable",
+            ApiError::Credentials { .. } => "credentials",
+        },
+        Reason::Sync(error) => match error {
+            SyncError::Unsorted { .. } => "unsorted",
+            SyncError::Stuck { .. } => "stuck",
+            SyncError::BoundIgnored { .. } => "bound ignored",
+            SyncError::Vanished { .. } => "vanished",
+            SyncError::Moving { .. } => "moving",
+            SyncError::Unordered { .. } => "unordered",
+            SyncError::TooMany { .. } => "too many",
+            SyncError::Rejected { .. } => "rejected",
+        },
+    }
+}
+
+#[test]
+fn every_failure_and_its_remedy_stand_in_the_troubleshooting() {
+    let kinds: std::collections::BTreeSet<_> = examples().iter().map(has_example).collect();
+    assert_eq!(kinds.len(), 17, "an example of each kind: {kinds:?}");
+    let mut table = String::from("| `error` says | what to do (`remedy`) |\n| --- | --- |\n");
+    for reason in examples() {
+        let cell = |text: String| text.replace('|', "\\|");
+        let (what, remedy) = (cell(reason.to_string()), cell(reason.remedy()));
+        writeln!(table, "| {what} | {remedy} |").unwrap();
+    }
+    let document = read("docs/troubleshooting.md");
+    assert_eq!(part(&document, "failures"), table, "put this into the document:\n{table}");
+}
+
+#[test]
+fn a_remedy_names_only_keys_that_exist() {
+    use screen_records_exporter::config::KEYS;
+    for reason in examples() {
+        let remedy = reason.remedy();
+        for name in remedy.split('`').skip(1).step_by(2).filter(|name| name.contains('.')) {
+            let is_key = |key: &str| key == name || key.starts_with(&format!("{name}."));
+            assert!(KEYS.iter().any(|key| is_key(key.path)), "{name} in: {remedy}");
+        }
+    }
+}
