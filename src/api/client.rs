@@ -197,6 +197,7 @@ impl Client {
                 Err(error) => error,
             };
             if let Some(pause) = asked_pause(&error) {
+                self.observer.asked_to_pause(&error, pause);
                 self.gate.close_for(pause);
             }
             let Some(delay) = delays.next().filter(|_| error.is_transient()) else {
@@ -251,6 +252,11 @@ impl Client {
     /// Path and query by which records are asked for, for people.
     pub fn records_path(&self, query: &RecordsQuery) -> String {
         self.path(Endpoint::ScreenRecords, &query.to_query_string())
+    }
+
+    /// Path and query by which desktop pools are asked for, for people.
+    pub fn pools_path(&self) -> String {
+        self.path(Endpoint::DesktopPools, &format!("limit={POOLS_PAGE}&offset=0"))
     }
 
     fn path(&self, endpoint: Endpoint, query: &str) -> String {

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use super::error::Endpoint;
+use super::error::{ApiError, Endpoint};
 
 /// Is told of every request.
 pub trait Observer: Send + Sync + 'static {
     /// A request was answered or failed. `code` is the HTTP status, `timeout`, `connect` or
     /// `invalid`.
     fn requested(&self, endpoint: Endpoint, code: &str, took: Duration);
+
+    /// The API asked, by `error`, to be left alone for so long.
+    fn asked_to_pause(&self, error: &ApiError, pause: Duration);
 
     /// A request had to wait this long because the API asked for a pause.
     fn throttled(&self, waited: Duration);
@@ -20,6 +23,8 @@ pub struct Unobserved;
 
 impl Observer for Unobserved {
     fn requested(&self, _: Endpoint, _: &str, _: Duration) {}
+
+    fn asked_to_pause(&self, _: &ApiError, _: Duration) {}
 
     fn throttled(&self, _: Duration) {}
 }

@@ -1,16 +1,17 @@
 //! The exporter's own figures, in a registry of the `prometheus` crate. Names and help come from
 //! the one table of metrics.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::{
     CounterVec, Encoder, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder,
 };
 
+use super::complaint::Complaint;
 use super::process::ProcessCollector;
-use crate::api::{Endpoint, Observer};
+use crate::api::{ApiError, Endpoint, Observer};
 use crate::exposition::{ProjectView, Sink, SyncMode, metric};
 use crate::record::RejectionReason;
 
@@ -77,6 +78,7 @@ impl Instruments {
             instruments: self.clone(),
             project: project.to_owned(),
             requests: AtomicU64::new(0),
+            complaint: Mutex::default(),
         })
     }
 
@@ -160,7 +162,11 @@ pub struct ProjectObserver {
     instruments: Arc<Instruments>,
     project: String,
     requests: AtomicU64,
+    complaint: Mutex<Complaint>,
 }
+
+/// A pause that people notice; shorter ones show in the metrics only.
+const TELLING_PAUSE: Duration = Duration::from_secs(10);
 
 impl ProjectObserver {
     /// Requests made since the start.
@@ -177,6 +183,18 @@ impl Observer for ProjectObserver {
         self.instruments.api_requests.with_label_values(&[project, endpoint, code]).inc();
         let duration = self.instruments.api_request_duration.with_label_values(&labels);
         duration.observe(took.as_secs_f64());
+    }
+
+    fn asked_to_pause(&self, error: &ApiError, pause: Duration) {
+        if pause < TELLING_PAUSE {
+            return;
+        }
+        // A plain assignment: a panic elsewhere leaves it usable.
+        let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
+        if complaint.is_due("pause".to_owned()) {
+            let (project, remedy) = (&self.project, error.remedy());
+            tracing::info!(project, %error, ?pause, remedy, "the API asked for a pause");
+        }
     }
 
     fn throttled(&self, waited: Duration) {

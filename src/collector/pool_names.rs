@@ -53,7 +53,14 @@ impl PoolNames {
         let (error, remedy) = trouble;
         if state.complaint.is_due(remedy.clone()) {
             let project = &self.project;
-            tracing::info!(project, error, remedy, "the names of the desktop pools are unknown");
+            let asked = client.pools_path();
+            tracing::info!(
+                project,
+                asked,
+                error,
+                remedy,
+                "the names of the desktop pools are unknown"
+            );
         }
         state.known.clone()
     }
