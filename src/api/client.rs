@@ -7,6 +7,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use percent_encoding::percent_decode;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
@@ -214,7 +215,7 @@ impl Client {
         query: &str,
         read: &mut impl FnMut(&Answer) -> Result<T, ApiError>,
     ) -> Result<Listed<T>, ApiError> {
-        let (_permit, paused) = self.gate.enter().await;
+        let (permit, paused) = self.gate.enter().await;
         if !paused.is_zero() {
             self.observer.throttled(paused);
         }
@@ -230,6 +231,9 @@ impl Client {
 
         let begun = Instant::now();
         let result = self.exchange(endpoint, request).await;
+        // The next request goes out before this answer is read: the API need not wait for us.
+        drop(permit);
+        yield_now().await;
         let clock_ahead_millis = result.as_ref().ok().and_then(|answer| self.clock_ahead(answer));
         let result = result.and_then(|answer| {
             let ok = answer.status == StatusCode::OK;

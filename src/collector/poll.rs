@@ -26,7 +26,8 @@ pub(super) async fn read_window(
     let read = Mutex::new(read);
     let mut under_way = FuturesUnordered::new();
     loop {
-        while under_way.len() < client.max_concurrent_requests() {
+        // Twice as many cursors as requests: while one reads its answer another one asks.
+        while under_way.len() < 2 * client.max_concurrent_requests() {
             match locked(&read).next_page() {
                 Next::Ask(request) => under_way.push(page(client, store, &read, filter, request)),
                 Next::Wait | Next::Done => break,

@@ -62,6 +62,18 @@ async fn no_second_sees_more_requests_than_configured() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn as_many_requests_are_under_way_at_once_as_configured_and_no_more() {
+    for most in [1, 2, 4, 7] {
+        let mut wishes = Wishes::new(5000);
+        wishes.limits.page_size = 50;
+        wishes.limits.max_concurrent_requests = most;
+        let setting = wishes.start();
+        assert_eq!(setting.poll().await, Ok(()));
+        assert_eq!(setting.wire.most_at_once(), most);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pause_that_the_api_asks_for_is_kept() {
     let setting = Wishes::new(2500).start();
     setting.set_faults(&["status=429,retry-after=40,after=1,times=1"]);

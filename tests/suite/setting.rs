@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ type Answering = dyn Fn(u64, http::Request<Bytes>, usize) -> Answered + Send + S
 pub(crate) struct Wire {
     answer: Box<Answering>,
     begun: Mutex<Vec<Instant>>,
+    /// Requests under way, and the most of them at once.
+    under_way: Arc<(AtomicUsize, AtomicUsize)>,
     /// Whether the next request meets a bug of ours.
     pub(crate) breaks: AtomicBool,
 }
@@ -48,7 +50,13 @@ impl Wire {
         answer: impl Fn(u64, http::Request<Bytes>, usize) -> Answered + Send + Sync + 'static,
     ) -> Arc<Self> {
         let (begun, breaks) = (Mutex::default(), AtomicBool::new(false));
-        Arc::new(Self { answer: Box::new(answer), begun, breaks })
+        let under_way = Arc::default();
+        Arc::new(Self { answer: Box::new(answer), begun, under_way, breaks })
+    }
+
+    /// The most requests that were under way at once.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.under_way.1.load(Ordering::Relaxed)
     }
 
     /// When each request began.
@@ -65,7 +73,15 @@ impl Transport for Wire {
             begun.push(Instant::now());
             begun.len() as u64 - 1
         };
-        (self.answer)(number, request, limit)
+        let answered = (self.answer)(number, request, limit);
+        let under_way = self.under_way.clone();
+        Box::pin(async move {
+            let now = under_way.0.fetch_add(1, Ordering::Relaxed) + 1;
+            under_way.1.fetch_max(now, Ordering::Relaxed);
+            let answer = answered.await;
+            under_way.0.fetch_sub(1, Ordering::Relaxed);
+            answer
+        })
     }
 }
 

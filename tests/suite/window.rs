@@ -337,8 +337,8 @@ fn an_unsorted_page_fails_the_reading() {
     let error = take_pages(&[page]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the API does not sort by start_time: 2026-11-01T00:00:02.000Z came after \
-         2026-11-01T00:00:01.000Z"
+        "the API does not sort by start_time: 2026-11-01T00:00:01.000Z came after \
+         2026-11-01T00:00:02.000Z"
     );
 }
 
