@@ -4,6 +4,7 @@
 //! A [`WindowRead`] reads the whole window once: its walk plans the pages so that none is
 //! missed, whatever the API makes of bounds, limits, order and counts; its rows go into a draft.
 
+mod clamp;
 mod error;
 mod group;
 mod listing;

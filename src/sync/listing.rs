@@ -8,9 +8,11 @@
 //! * **Groups.** Records of equal start may come in another order each time. But where their group
 //!   begins and ends is fixed by the sort, so their number is known: when fewer different ids were
 //!   seen, some are missing: [`Step::Incomplete`]. Only a group that spans pages can suffer.
-//! * **The end** is a page that brings nothing beyond the overlap. A short page proves nothing,
-//!   since a server may grant less than was asked for; nor does a count that may be wrong.
+//! * **The end** is an empty page behind everything that was read, or a page that brings nothing
+//!   beyond the overlap where the count says the same. A short page alone proves nothing, since a
+//!   server may grant less than was asked for; nor does a count alone, which may be wrong.
 
+use super::clamp::ClampWatch;
 use super::error::SyncError;
 use super::group::{Group, GroupMemory, KeySet, RowRef, last_group};
 use crate::record::Timestamp;
@@ -28,9 +30,10 @@ pub(super) struct Listing {
     pub(super) tail: Option<Group>,
     /// Rows of the last page, by which the overlap is chosen.
     last_page: usize,
-    /// The size of the last page, and how many in a row had it, to notice a clamped limit.
-    last_full: usize,
-    same_size: u32,
+    /// Notices a clamped limit.
+    pub(super) clamp: ClampWatch,
+    /// Nothing came beyond the overlap: the next page begins behind it, to see whether that is all.
+    looks_beyond: bool,
     /// Ids that must come before anything that starts later: what proves that this listing takes
     /// up where an earlier one was left.
     expects: Option<(Timestamp, KeySet)>,
@@ -53,8 +56,8 @@ pub(super) enum Step {
     Done,
     /// Rows moved: some may have been skipped.
     Gap,
-    /// A page continues a group otherwise than expected: rows moved, or the order changes by
-    /// itself. The group is read once more to see which.
+    /// This page settles nothing: it continues a group otherwise than expected, so that rows moved
+    /// or the order changes by itself; or it may be the end or not. Another one will show.
     Again,
     /// Some ids of a group never came.
     Incomplete {
@@ -73,10 +76,6 @@ const STALLED_PAGES: u32 = 12;
 /// The same where pages have one row. They cannot overlap, so in a group whose order changes each
 /// one may be known already, up to the end of the group.
 const STALLED_SINGLE_ROWS: u32 = 10_000;
-/// Pages of one size that prove a limit of the server's own, and the smallest such limit that is
-/// worth knowing. What trickles in at the end of a listing may have one size by chance.
-const PROVING_PAGES: u32 = 3;
-const SMALLEST_CLAMP: usize = 10;
 /// Rows that pages share at most; a fiftieth of a page otherwise.
 const LARGEST_OVERLAP: u64 = 20;
 
@@ -88,8 +87,8 @@ impl Listing {
             before_bound: 0,
             tail: None,
             last_page: 0,
-            last_full: 0,
-            same_size: 0,
+            clamp: ClampWatch::default(),
+            looks_beyond: false,
             expects: None,
             stalled: 0,
             counted: 0,
@@ -122,6 +121,7 @@ impl Listing {
 
     fn overlap(&self) -> u64 {
         match self.last_page {
+            _ if self.looks_beyond => 0,
             0 | 1 => 0,
             rows => (rows as u64 / 50).clamp(1, LARGEST_OVERLAP),
         }
@@ -138,6 +138,11 @@ impl Listing {
     ) -> Result<(Step, usize), SyncError> {
         check_order(rows)?;
         let (offset, overlap) = (self.next_offset(), self.overlap());
+        if std::mem::take(&mut self.looks_beyond) && !rows.is_empty() {
+            // The page before was cut short by the server. Go on with an overlap that fits.
+            self.note_progress(false, rows.len())?;
+            return Ok((Step::Again, rows.len()));
+        }
         if self.has_gap(rows, overlap) {
             return Ok((Step::Gap, rows.len()));
         }
@@ -186,7 +191,12 @@ impl Listing {
         if until.is_some_and(|until| rows.iter().flatten().any(|(_, start, _)| *start >= until)) {
             return Ok((Step::Done, fresh_from));
         }
-        if !is_fresh && rows.len() as u64 <= overlap || rows.is_empty() {
+        let is_overlap = !is_fresh && rows.len() as u64 <= overlap;
+        if is_overlap && !rows.is_empty() && total_count != Some(self.received) {
+            self.looks_beyond = true;
+            return Ok((Step::Again, fresh_from));
+        }
+        if is_overlap || rows.is_empty() {
             let step = self.close_tail(self.received, memory);
             let done = if self.is_connected() { Step::Done } else { Step::NotConnected };
             return Ok((step.unwrap_or(done), fresh_from));
@@ -196,16 +206,6 @@ impl Listing {
         }
         self.note_progress(is_fresh, rows.len())?;
         Ok((Step::Advanced, fresh_from))
-    }
-
-    /// The limit that the server grants, when several pages in a row stop at the same number.
-    pub(super) fn clamped_to(&mut self, rows: usize, limit: u32) -> Option<u32> {
-        let same = self.last_full == rows;
-        self.last_full = rows;
-        self.same_size = if same { self.same_size + 1 } else { 1 };
-        let asked = limit as usize;
-        let clamped = rows >= SMALLEST_CLAMP && rows < asked && self.same_size >= PROVING_PAGES;
-        clamped.then(|| u32::try_from(rows).unwrap_or(limit))
     }
 
     /// Whether this is a server that knows no offset and gives everything in every answer, as it

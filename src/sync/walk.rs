@@ -144,7 +144,7 @@ impl Walk {
         fresh.from_row = fresh_from;
         fresh.fate = match step {
             Step::Advanced => {
-                if let Some(granted) = segment.listing.clamped_to(rows.len(), request.limit) {
+                if let Some(granted) = segment.listing.clamp.take(rows.len(), request.limit) {
                     self.limit = self.limit.min(granted);
                 }
                 segment.learn();

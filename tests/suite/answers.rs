@@ -312,18 +312,22 @@ async fn an_api_that_ends_in_broken_rows_for_ever_is_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn pages_that_become_small_for_no_reason_are_read_to_the_end() {
-    let rows: Vec<_> = (0..6000).map(|n| row(&n.to_string(), 90_000_000 - 1000 * n, "")).collect();
-    let wire = script(move |number, request| {
-        let query = request.uri().query().unwrap_or_default();
-        let small = format!("limit={}", 90 + number % 7);
-        let limit = if number < 2 { "limit=1000" } else { &small };
-        let uri = format!("/x?{}", query.replace("limit=1000", limit));
-        let request = http::Request::get(uri).body(Bytes::new()).unwrap();
-        (200, page_of(&rows, &request).replace("total_count", "count"))
-    });
-    let mut wishes = Wishes::default();
-    wishes.limits.max_concurrent_requests = 1;
-    let setting = wishes.start_at(wire);
-    assert_eq!(setting.poll().await, Ok(()));
-    assert_eq!(setting.counted(), 6000.0);
+    let rows: Vec<_> = (0..2600).map(|n| row(&n.to_string(), 90_000_000 - 1000 * n, "")).collect();
+    for small in [90, 21, 20, 19, 7, 2, 1] {
+        for (odd, cursors) in [(1, 1), (7, 1), (1, 4)] {
+            let rows = rows.clone();
+            let wire = script(move |number, request| {
+                let query = request.uri().query().unwrap_or_default();
+                let limit = if number < 2 { 1000 } else { small + number % odd };
+                let uri = format!("/x?{}", query.replace("limit=1000", &format!("limit={limit}")));
+                let request = http::Request::get(uri).body(Bytes::new()).unwrap();
+                (200, page_of(&rows, &request).replace("total_count", "count"))
+            });
+            let mut wishes = Wishes::default();
+            wishes.limits.max_concurrent_requests = cursors;
+            let setting = wishes.start_at(wire);
+            assert_eq!(setting.poll().await, Ok(()), "{small} {odd} {cursors}");
+            assert_eq!(setting.counted(), 2600.0, "{small} {odd} {cursors}");
+        }
+    }
 }
