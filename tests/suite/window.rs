@@ -35,6 +35,10 @@ struct Dialect {
     most_rows: usize,
     shuffles_equals: bool,
     whole_seconds: bool,
+    /// Each answer has as many rows as it likes, up to `most_rows`.
+    unsteady: bool,
+    /// Answers have a right count.
+    counts: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -61,7 +65,7 @@ impl Server {
         }
     }
 
-    fn answer(&mut self, request: &PageRequest) -> Vec<Recording> {
+    fn answer(&mut self, request: &PageRequest) -> (Vec<Recording>, Option<u64>) {
         self.answers += 1;
         let bound = request.start_time.millis();
         let lasting = |end: Option<i64>| end.is_none_or(|end| end >= bound);
@@ -79,8 +83,13 @@ impl Server {
         let salt = if self.dialect.shuffles_equals { self.answers } else { 0 };
         rows.sort_by_key(|row| (self.shown_start(row), mixed(u64::from(row.id) | salt << 32)));
         let offset = usize::try_from(request.offset).unwrap();
-        let limit = self.dialect.most_rows.min(request.limit as usize);
-        rows.into_iter().skip(offset).take(limit).collect()
+        let mut limit = self.dialect.most_rows.min(request.limit as usize);
+        if self.dialect.unsteady {
+            let drawn = mixed(self.answers << 8 | 1) % limit as u64;
+            limit = 1 + usize::try_from(drawn).unwrap();
+        }
+        let total = self.dialect.counts.then_some(rows.len() as u64);
+        (rows.into_iter().skip(offset).take(limit).collect(), total)
     }
 
     fn expected(&self) -> BTreeSet<RecordKey> {
@@ -99,7 +108,7 @@ fn mixed(value: u64) -> u64 {
     value ^ value >> 31
 }
 
-fn page_of<'a>(server: &Server, rows: Vec<Recording>) -> Page<'a> {
+fn page_of<'a>(server: &Server, (rows, total_count): (Vec<Recording>, Option<u64>)) -> Page<'a> {
     let rows = rows.into_iter().map(|row| {
         if row.broken {
             return Err(Rejection { reason: RejectionReason::NoStartTime, id: None });
@@ -109,7 +118,7 @@ fn page_of<'a>(server: &Server, rows: Vec<Recording>) -> Page<'a> {
         record.end_time = row.end.map(Timestamp::from_millis);
         Ok(record)
     });
-    Page { total_count: None, rows: rows.collect() }
+    Page { total_count, rows: rows.collect() }
 }
 
 fn new_read(limit: u32) -> WindowRead {
@@ -176,12 +185,14 @@ fn dialects() -> impl Strategy<Value = Dialect> {
     let bounds = [Bound::Start, Bound::StrictStart, Bound::Interval, Bound::End, Bound::Nothing];
     let bound = prop::sample::select(bounds.to_vec());
     let most_rows = prop::sample::select(vec![1, 2, 3, 7, 10, 50, 100, 1000]);
-    (bound, most_rows, any::<bool>(), any::<bool>()).prop_map(
-        |(bound, most_rows, shuffles_equals, whole_seconds)| Dialect {
+    (bound, most_rows, any::<[bool; 4]>()).prop_map(
+        |(bound, most_rows, [shuffles_equals, whole_seconds, unsteady, counts])| Dialect {
             bound,
             most_rows,
             shuffles_equals,
             whole_seconds,
+            unsteady,
+            counts,
         },
     )
 }
@@ -221,7 +232,7 @@ proptest! {
         // An order that changes by itself, and pages of a row, which cannot overlap, prove
         // nothing while rows move.
         let most_rows = dialect.most_rows.max(7);
-        let dialect = Dialect { shuffles_equals: false, most_rows, ..dialect };
+        let dialect = Dialect { shuffles_equals: false, unsteady: false, most_rows, ..dialect };
         let mut server = Server { recordings, dialect, answers: 0 };
         let before = server.expected();
         let mut changes = changes.into_iter();
@@ -266,7 +277,14 @@ fn desktops(count: u32, start: impl Fn(u32) -> i64) -> Vec<Recording> {
 }
 
 fn plain(most_rows: usize) -> Dialect {
-    Dialect { bound: Bound::Start, most_rows, shuffles_equals: false, whole_seconds: false }
+    Dialect {
+        bound: Bound::Start,
+        most_rows,
+        shuffles_equals: false,
+        whole_seconds: false,
+        unsteady: false,
+        counts: false,
+    }
 }
 
 #[test]
