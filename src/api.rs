@@ -6,6 +6,7 @@
 
 mod auth;
 mod client;
+mod echo;
 mod error;
 mod gate;
 mod observer;

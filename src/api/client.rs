@@ -6,12 +6,12 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
-use percent_encoding::percent_decode;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use super::auth::{self, Auth};
+use super::echo::repeats;
 use super::error::{ApiError, Endpoint};
 use super::gate::Gate;
 use super::observer::Observer;
@@ -239,7 +239,10 @@ impl Client {
             let ok = answer.status == StatusCode::OK;
             let result = if ok { read(&answer) } else { Err(refused(endpoint, &answer)) };
             result.map_err(|error| match &secret {
-                Some(secret) if echoes(&answer.body, &error, secret.as_bytes()) => {
+                Some(secret)
+                    if repeats(&answer.body, secret.as_bytes())
+                        || repeats(error.to_string().as_bytes(), secret.as_bytes()) =>
+                {
                     error.without_texts()
                 }
                 _ => error,
@@ -316,21 +319,6 @@ fn page_error(error: PageError) -> ApiError {
             ApiError::Invalid { endpoint, what: error.to_string() }
         }
     }
-}
-
-/// Whether a body repeats the credentials, or what would be shown of it does. The beginning of them
-/// is enough: what is cut must not show. A body may escape slashes or percent-encode.
-fn echoes(body: &[u8], error: &ApiError, secret: &[u8]) -> bool {
-    const TELLING_BYTES: usize = 12;
-    let beginning = &secret[..secret.len().min(TELLING_BYTES)];
-    let holds = |text: &[u8]| text.windows(beginning.len()).any(|part| part == beginning);
-    let unescaped: Vec<u8> = body.iter().copied().filter(|byte| *byte != b'\\').collect();
-    let decoded: Vec<u8> = percent_decode(&unescaped).collect();
-    !beginning.is_empty()
-        && (holds(body)
-            || holds(&unescaped)
-            || holds(&decoded)
-            || holds(error.to_string().as_bytes()))
 }
 
 fn refused(endpoint: Endpoint, answer: &Answer) -> ApiError {
