@@ -30,6 +30,7 @@ enum Bound {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a way of the server of its own")]
 struct Dialect {
     bound: Bound,
     most_rows: usize,
