@@ -19,6 +19,9 @@ const LONGEST_NAME_CHARS: usize = 256;
 /// The parser may quote a text in full, however long it is.
 const LONGEST_ERROR_CHARS: usize = 200;
 
+/// A thousand pools of 2 kB each. As JSON in memory a body takes many times its size.
+const LONGEST_BODY_BYTES: usize = 2 << 20;
+
 #[derive(Deserialize)]
 struct PoolsPage {
     desktop_pools: Option<Vec<Value>>,
@@ -27,6 +30,9 @@ struct PoolsPage {
 /// Reads one page of pools. Entries without an id are passed over: a name more or less changes no
 /// figure.
 pub(super) fn decode(body: &[u8]) -> Result<Vec<DesktopPool>, String> {
+    if body.len() > LONGEST_BODY_BYTES {
+        return Err(format!("the body is larger than {LONGEST_BODY_BYTES} bytes"));
+    }
     let page: PoolsPage = serde_json::from_slice(body).map_err(|error| {
         format!("the body is no list: {}", one_line(&error.to_string(), LONGEST_ERROR_CHARS))
     })?;

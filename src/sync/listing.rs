@@ -75,7 +75,7 @@ pub(super) enum Step {
 const STALLED_PAGES: u32 = 12;
 /// The same where pages have one row. They cannot overlap, so in a group whose order changes each
 /// one may be known already, up to the end of the group.
-const STALLED_SINGLE_ROWS: u32 = 10_000;
+const STALLED_SINGLE_ROWS: u32 = 300;
 /// Rows that pages share at most; a fiftieth of a page otherwise.
 const LARGEST_OVERLAP: u64 = 20;
 

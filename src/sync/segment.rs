@@ -26,6 +26,8 @@ pub(super) struct Segment {
     /// Short pages in a row that brought something new nevertheless.
     trickles: u32,
     restarts: u32,
+    /// Whether an empty first page was asked for again before it is believed.
+    has_insisted: bool,
     pub(super) state: State,
 }
 
@@ -78,6 +80,7 @@ impl Segment {
             largest_page: 0,
             trickles: 0,
             restarts: 0,
+            has_insisted: false,
             state: State::Idle,
         }
     }
@@ -95,6 +98,13 @@ impl Segment {
         })
     }
 
+    /// Whether this first page is to be asked for once more: an answer that lost its rows looks the
+    /// same as a stretch without any.
+    pub(super) fn insists(&mut self, offset: u64, rows: usize) -> bool {
+        let is_doubtful = rows == 0 && offset == 0 && self.restarts == 0;
+        is_doubtful && !std::mem::replace(&mut self.has_insisted, true)
+    }
+
     pub(super) fn learn(&mut self) {
         let Some(tail) = &self.listing.tail else { return };
         self.reached = self.reached.max(tail.start);
@@ -107,8 +117,8 @@ impl Segment {
 
     /// Whether the end was reached and only what has begun since comes in: where recordings begin
     /// faster than requests are answered, waiting for an empty page would never end. Each of some
-    /// short pages must show it, by rows that began after the poll did (`began`), or by a count
-    /// that goes no further; a server that grants less than before gives short pages too.
+    /// short pages must show it, by rows that began after the poll did (`began`), and no count may
+    /// say more; a server that grants less than before gives short pages too.
     pub(super) fn only_trickles(
         &mut self,
         rows: usize,
@@ -118,9 +128,9 @@ impl Segment {
     ) -> bool {
         self.largest_page = self.largest_page.max(rows);
         let is_short = rows * 2 < self.largest_page && rows < limit as usize;
-        let is_counted = total_count == Some(self.listing.received);
+        let counts_more = total_count.is_some_and(|total| total > self.listing.received);
         let is_new = self.listing.tail.as_ref().is_some_and(|tail| tail.start >= began);
-        let trickles = is_short && (is_counted || is_new);
+        let trickles = is_short && is_new && !counts_more;
         self.trickles = if trickles { self.trickles + 1 } else { 0 };
         self.until.is_none() && self.listing.is_connected() && self.trickles >= MOST_TRICKLES
     }

@@ -135,6 +135,9 @@ impl Walk {
             self.give_up_bounds(request.start_time, ended)?;
             return Ok(fresh);
         }
+        if request.segment > 0 && segment.insists(request.offset, rows.len()) {
+            return Ok(fresh);
+        }
         let (step, fresh_from) = segment.listing.take(
             rows,
             (request.limit, total_count),

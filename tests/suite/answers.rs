@@ -331,3 +331,38 @@ async fn pages_that_become_small_for_no_reason_are_read_to_the_end() {
         }
     }
 }
+
+/// 9000 rows over 10 days.
+fn many() -> Vec<(i64, String)> {
+    let rows = (0..9000_i64).map(|n| row(&n.to_string(), 864_000_000 - 95_000 * n, ""));
+    rows.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_answer_at_the_edge_of_a_segment_loses_nothing() {
+    for empty in 1..8 {
+        let rows = many();
+        let wire = script(move |number, request| {
+            let page = page_of(&rows, request);
+            let count = page.rsplit_once("],").unwrap().1;
+            let is_empty = number == empty;
+            (200, if is_empty { format!("{{\"screen_records\":[],{count}") } else { page })
+        });
+        let setting = Wishes::default().start_at(wire);
+        if setting.poll().await.is_ok() {
+            assert_eq!(setting.counted(), 9000.0, "request {empty}");
+        } else {
+            assert_eq!(setting.counted(), 0.0);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_of_millions_of_tiny_rows_is_refused_before_it_fills_memory() {
+    for row in ["0", "{}", "null"] {
+        let body = format!("{{\"screen_records\":[{}]}}", vec![row; 1 << 20].join(","));
+        let setting = Wishes::default().start_at(script(move |_, _| (200, body.clone())));
+        let what = setting.poll().await.unwrap_err().what;
+        assert!(what.contains("more than 20000 rows in one page"), "{what}");
+    }
+}

@@ -18,6 +18,8 @@ pub struct Fault {
 }
 
 /// The documents allow 12 characters in a code and 1000 in a message.
+/// As JSON in memory a body takes up to a hundred times its size.
+const LONGEST_BODY_BYTES: usize = 256 * 1024;
 const LONGEST_CODE_CHARS: usize = 64;
 const LONGEST_MESSAGE_CHARS: usize = 300;
 
@@ -26,6 +28,9 @@ impl Fault {
     /// shows U+FFFD there.
     pub fn read(body: &[u8]) -> Self {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        if body.len() > LONGEST_BODY_BYTES {
+            return Self::default();
+        }
         let json = |body: &[u8]| serde_json::from_slice::<Value>(body).ok();
         let Some(value) = json(body).or_else(|| json(&mended(body)?)) else {
             return Self::default();

@@ -49,7 +49,10 @@ impl<'a> Page<'a> {
             Ok(page) => return Ok(take(page)),
             Err(error) => error,
         };
-        match mended(body).filter(|_| matches!(error, PageError::NotJson(_))) {
+        if !matches!(error, PageError::NotJson(_)) || body.len() > LONGEST_MENDED_BYTES {
+            return Err(error);
+        }
+        match mended(body) {
             Some(body) => Page::decode(&body, offset).map(take),
             None => Err(error),
         }
@@ -147,8 +150,13 @@ impl<'de> Deserialize<'de> for Parts<'de> {
 /// The value of `screen_records`: a list, or `None` for null.
 struct Rows<'a>(Option<Vec<Row<'a>>>);
 
+/// Mending copies the body more than once.
+const LONGEST_MENDED_BYTES: usize = 8 << 20;
 /// A page asks for 1000 rows at most; room for them without growing.
 const EXPECTED_ROWS: usize = 1000;
+/// A server may ignore the limit; a row of two bytes takes 500 in memory.
+const MOST_ROWS: usize = 20_000;
+const TOO_MANY_ROWS: &str = "more than 20000 rows in one page";
 
 impl<'de> Deserialize<'de> for Rows<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -163,6 +171,9 @@ impl<'de> Deserialize<'de> for Rows<'de> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
                 let mut rows = Vec::with_capacity(EXPECTED_ROWS);
                 while let Some(row) = list.next_element::<WireRow<'de>>()? {
+                    if rows.len() == MOST_ROWS {
+                        return Err(serde::de::Error::custom(TOO_MANY_ROWS));
+                    }
                     rows.push(row.0);
                 }
                 Ok(Rows(Some(rows)))
