@@ -231,9 +231,16 @@ impl Client {
 
         let begun = Instant::now();
         let result = self.exchange(endpoint, request).await;
-        // The next request goes out before this answer is read: the API need not wait for us.
-        drop(permit);
-        yield_now().await;
+        let took = begun.elapsed();
+        // The next request goes out before a page is read: the API need not wait for us. After a
+        // refusal nothing may go out until it is remembered.
+        let permit = if result.as_ref().is_ok_and(|answer| answer.status == StatusCode::OK) {
+            drop(permit);
+            yield_now().await;
+            None
+        } else {
+            Some(permit)
+        };
         let clock_ahead_millis = result.as_ref().ok().and_then(|answer| self.clock_ahead(answer));
         let result = result.and_then(|answer| {
             let ok = answer.status == StatusCode::OK;
@@ -249,10 +256,11 @@ impl Client {
             })
         });
         let code = result.as_ref().map_or_else(ApiError::code, |_| Some("200".to_owned()));
-        self.observer.requested(endpoint, code.as_deref().unwrap_or("connect"), begun.elapsed());
+        self.observer.requested(endpoint, code.as_deref().unwrap_or("connect"), took);
         if let Err(error) = &result {
             self.refusals.remember(error, credentials);
         }
+        drop(permit);
         result.map(|value| Listed { value, clock_ahead_millis })
     }
 

@@ -46,8 +46,8 @@ impl Trouble {
         self.last = Some(failure);
     }
 
-    /// A poll succeeded: the next failure is a new one. Returns whether there was one.
-    pub(super) fn is_over(&mut self) -> bool {
+    /// A poll succeeded: the next failure is a new one. Returns whether there was one before.
+    pub(super) fn end(&mut self) -> bool {
         self.complaint = Complaint::default();
         self.last.take().is_some()
     }

@@ -265,7 +265,7 @@ impl Project {
             Ok(snapshot) => {
                 let records = snapshot.aggregate.records;
                 let project = &self.name;
-                if state.trouble.is_over() || state.snapshot.is_none() {
+                if state.trouble.end() || state.snapshot.is_none() {
                     let took = begun.elapsed();
                     tracing::info!(project, records, requests, ?took, "poll succeeded");
                 }

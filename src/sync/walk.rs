@@ -44,6 +44,7 @@ pub(super) struct Walk {
     segments: Vec<Segment>,
     /// When the walk began, by the API's clock: where the last segment probably ends.
     now: Timestamp,
+    /// The same by our own clock.
     given_now: Timestamp,
     limit: u32,
     /// The API pays no heed to the lower bound: one cursor reads everything.

@@ -74,6 +74,21 @@ async fn as_many_requests_are_under_way_at_once_as_configured_and_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_more_goes_out_once_the_api_has_refused_or_asked_for_a_pause() {
+    for fault in ["status=401", "status=403", "status=429,retry-after=40"] {
+        let mut wishes = Wishes::new(5000);
+        wishes.limits.page_size = 50;
+        wishes.options.latency_jitter = Duration::from_millis(15);
+        let setting = wishes.start();
+        setting.set_faults(&[&format!("{fault},after=20")]);
+        let polled = tokio::time::timeout(Duration::from_secs(30), setting.poll()).await;
+        assert!(polled.is_err() || polled.is_ok_and(|polled| polled.is_err()));
+        // The first that is refused, and those that were under way beside it.
+        assert!(setting.asked() <= 20 + 4, "{fault}: {}", setting.asked());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pause_that_the_api_asks_for_is_kept() {
     let setting = Wishes::new(2500).start();
     setting.set_faults(&["status=429,retry-after=40,after=1,times=1"]);
