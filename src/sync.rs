@@ -8,6 +8,7 @@ mod clamp;
 mod error;
 mod group;
 mod listing;
+mod seams;
 mod segment;
 mod split;
 mod walk;

@@ -56,6 +56,18 @@ pub enum SyncError {
         /// The end of a record that came.
         ended: Timestamp,
     },
+    /// One listing ends where another one has more.
+    #[error(
+        "the API ends its list at {}, but shows a record that starts at {} when asked from later on",
+        .ended.to_rfc3339(),
+        .first.to_rfc3339()
+    )]
+    Apart {
+        /// The last start of the one.
+        ended: Timestamp,
+        /// A later start that the other one shows.
+        first: Timestamp,
+    },
     /// Rows were there, the API still counts some, and shows none.
     #[error("the API counts {total} records but shows none, where there were some before")]
     Vanished {
@@ -87,6 +99,10 @@ impl SyncError {
             Self::Unsorted { .. } | Self::Stuck { .. } | Self::BoundIgnored { .. } => {
                 "the other side does not do what the records API documents: check \
                  `projects.endpoint`, and report what came to the maintainers"
+            }
+            Self::Apart { .. } => {
+                "the API hides records from a long list: shorten `poll.window`, or narrow \
+                 `projects.filter`, until fewer records lie in it"
             }
             Self::Vanished { .. } => {
                 "the API contradicts itself; the next poll tries again. If it lasts, ask with \

@@ -19,15 +19,19 @@ pub(super) struct Segment {
     seeks: bool,
     pub(super) memory: Option<GroupMemory>,
     /// How far it has been read: the last start seen.
-    reached: Timestamp,
+    pub(super) reached: Timestamp,
     density: f64,
-    /// Rows of the largest page.
-    largest_page: usize,
     /// Short pages in a row that brought something new nevertheless.
     trickles: u32,
     restarts: u32,
     /// Whether an empty first page was asked for again before it is believed.
-    has_insisted: bool,
+    pub(super) has_insisted: bool,
+    /// The first start at or behind the lower edge that was seen.
+    pub(super) first_start: Option<Timestamp>,
+    /// The first start at or behind the upper edge that was seen when the segment was done.
+    pub(super) beyond: Option<Timestamp>,
+    /// Whether the API counted more rows than it had shown when it showed the last one.
+    pub(super) counts_more: bool,
     pub(super) state: State,
 }
 
@@ -77,10 +81,12 @@ impl Segment {
             memory: None,
             reached: from,
             density,
-            largest_page: 0,
             trickles: 0,
             restarts: 0,
             has_insisted: false,
+            first_start: None,
+            beyond: None,
+            counts_more: false,
             state: State::Idle,
         }
     }
@@ -105,6 +111,18 @@ impl Segment {
         is_doubtful && !std::mem::replace(&mut self.has_insisted, true)
     }
 
+    /// Notes what a page shows at the edges of the segment.
+    pub(super) fn note_edges(&mut self, rows: &[RowRef], total_count: Option<u64>) {
+        let first_behind = |edge: Timestamp| {
+            let starts = rows.iter().flatten().map(|(_, start, _)| *start);
+            starts.filter(|start| *start >= edge).min()
+        };
+        let first = first_behind(self.from);
+        self.first_start = self.first_start.into_iter().chain(first).min();
+        self.beyond = self.until.and_then(first_behind);
+        self.counts_more = rows.is_empty() && total_count > Some(self.listing.received);
+    }
+
     pub(super) fn learn(&mut self) {
         let Some(tail) = &self.listing.tail else { return };
         self.reached = self.reached.max(tail.start);
@@ -121,13 +139,11 @@ impl Segment {
     /// say more; a server that grants less than before gives short pages too.
     pub(super) fn only_trickles(
         &mut self,
-        rows: usize,
-        limit: u32,
+        (rows, largest_page): (usize, usize),
         total_count: Option<u64>,
         began: Timestamp,
     ) -> bool {
-        self.largest_page = self.largest_page.max(rows);
-        let is_short = rows * 2 < self.largest_page && rows < limit as usize;
+        let is_short = rows * 2 < largest_page;
         let counts_more = total_count.is_some_and(|total| total > self.listing.received);
         let is_new = self.listing.tail.as_ref().is_some_and(|tail| tail.start >= began);
         let trickles = is_short && is_new && !counts_more;

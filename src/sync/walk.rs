@@ -41,14 +41,18 @@ pub enum Next {
 /// Plans the pages that cover a window without a gap.
 #[derive(Debug)]
 pub(super) struct Walk {
-    segments: Vec<Segment>,
+    pub(super) segments: Vec<Segment>,
     /// When the walk began, by the API's clock: where the last segment probably ends.
     now: Timestamp,
     /// The same by our own clock.
     given_now: Timestamp,
     limit: u32,
+    /// Rows of the largest page.
+    largest_page: usize,
     /// The API pays no heed to the lower bound: one cursor reads everything.
-    unbounded: bool,
+    pub(super) unbounded: bool,
+    /// Each segment has read its own: none is divided any more.
+    pub(super) is_mending: bool,
     window_start: Timestamp,
 }
 
@@ -75,7 +79,16 @@ impl Walk {
     pub(super) fn new(window_start: Timestamp, now: Timestamp, limit: u32) -> Self {
         let window_start = window_start.floor_to_second();
         let first = Segment::new(window_start, None, 0.0);
-        Self { segments: vec![first], now, given_now: now, limit, unbounded: false, window_start }
+        Self {
+            segments: vec![first],
+            now,
+            given_now: now,
+            limit,
+            largest_page: 0,
+            unbounded: false,
+            is_mending: false,
+            window_start,
+        }
     }
 
     /// The page to ask for next.
@@ -139,6 +152,8 @@ impl Walk {
         if request.segment > 0 && segment.insists(request.offset, rows.len()) {
             return Ok(fresh);
         }
+        self.largest_page = self.largest_page.max(rows.len());
+        segment.note_edges(rows, total_count);
         let (step, fresh_from) = segment.listing.take(
             rows,
             (request.limit, total_count),
@@ -152,7 +167,8 @@ impl Walk {
                     self.limit = self.limit.min(granted);
                 }
                 segment.learn();
-                if segment.only_trickles(rows.len(), request.limit, total_count, self.now) {
+                let sizes = (rows.len(), self.largest_page);
+                if segment.only_trickles(sizes, total_count, self.now) {
                     segment.state = State::Done;
                     Fate::Stands
                 } else {
@@ -169,6 +185,7 @@ impl Walk {
             Step::NotConnected => segment.return_to_left()?,
             Step::Incomplete { group, expected } => segment.read_group_again(group, expected)?,
         };
+        self.mend_seams()?;
         Ok(fresh)
     }
 
@@ -185,7 +202,7 @@ impl Walk {
 
     /// Gives half of the longest stretch to a new segment.
     fn split(&mut self) -> Option<usize> {
-        if self.unbounded {
+        if self.unbounded || self.is_mending {
             return None;
         }
         let mut longest: Option<(usize, Stretch)> = None;

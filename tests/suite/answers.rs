@@ -23,7 +23,7 @@ fn honest(rows: Vec<(i64, String)>) -> Arc<Wire> {
     script(move |_, request| (200, page_of(&rows, request)))
 }
 
-fn page_of(rows: &[(i64, String)], request: &http::Request<Bytes>) -> String {
+pub(crate) fn page_of(rows: &[(i64, String)], request: &http::Request<Bytes>) -> String {
     let query = request.uri().query().unwrap_or_default();
     let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name));
     let number = |name: &str| value(name).unwrap().parse::<usize>().unwrap();
@@ -36,7 +36,7 @@ fn page_of(rows: &[(i64, String)], request: &http::Request<Bytes>) -> String {
     format!("{{\"screen_records\":[{}],\"total_count\":{}}}", page.join(","), rows.len())
 }
 
-fn row(id: &str, ago: i64, more: &str) -> (i64, String) {
+pub(crate) fn row(id: &str, ago: i64, more: &str) -> (i64, String) {
     (ago, format!("{{\"id\":\"{id}\",\"start_time\":\"{}\"{more}}}", time(ago)))
 }
 
@@ -365,4 +365,18 @@ async fn a_page_of_millions_of_tiny_rows_is_refused_before_it_fills_memory() {
         let what = setting.poll().await.unwrap_err().what;
         assert!(what.contains("more than 20000 rows in one page"), "{what}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ids_that_are_numbers_count_as_written_or_not_at_all() {
+    let numbered = |n: i64| (n, format!("{{\"id\":{}{n},\"start_time\":\"{}\"}}", 7, time(n)));
+    let mut rows: Vec<_> = (0..1000).map(numbered).collect();
+    // Beyond 64 bits a number is rounded: these two would be one.
+    for n in 0..2 {
+        let id = format!("1844674407370955161{n}");
+        rows.push((n, format!("{{\"id\":{id}77,\"start_time\":\"{}\"}}", time(n))));
+    }
+    let setting = Wishes::default().start_at(honest(rows));
+    assert_eq!(setting.poll().await, Ok(()));
+    assert_eq!(setting.counted(), 1000.0);
 }

@@ -19,6 +19,7 @@ mod faults;
 mod fuzz;
 mod hostile;
 mod polls;
+mod seams;
 mod setting;
 mod support;
 mod troubleshooting;

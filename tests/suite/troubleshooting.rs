@@ -75,6 +75,7 @@ fn examples() -> Vec<Reason> {
         SyncError::Stuck { offset: 980 }.into(),
         SyncError::BoundIgnored { bound: time, ended: time.plus_millis(-86_400_000) }.into(),
         SyncError::Vanished { total: 4711 }.into(),
+        SyncError::Apart { ended: time, first: time.plus_millis(3_600_000) }.into(),
         SyncError::Moving { near: time }.into(),
         SyncError::Unordered { start: time, expected: 5000, missing: 3 }.into(),
         SyncError::TooMany { limit: 12_000_000 }.into(),
@@ -103,6 +104,7 @@ fn has_example(reason: &Reason) -> &'static str {
             SyncError::Stuck { .. } => "stuck",
             SyncError::BoundIgnored { .. } => "bound ignored",
             SyncError::Vanished { .. } => "vanished",
+            SyncError::Apart { .. } => "apart",
             SyncError::Moving { .. } => "moving",
             SyncError::Unordered { .. } => "unordered",
             SyncError::TooMany { .. } => "too many",
@@ -114,7 +116,7 @@ fn has_example(reason: &Reason) -> &'static str {
 #[test]
 fn every_failure_and_its_remedy_stand_in_the_troubleshooting() {
     let kinds: std::collections::BTreeSet<_> = examples().iter().map(has_example).collect();
-    assert_eq!(kinds.len(), 17, "an example of each kind: {kinds:?}");
+    assert_eq!(kinds.len(), 18, "an example of each kind: {kinds:?}");
     let mut table = String::from("| `error` says | what to do (`remedy`) |\n| --- | --- |\n");
     for reason in examples() {
         let cell = |text: String| text.replace('|', "\\|");

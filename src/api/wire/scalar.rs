@@ -26,14 +26,14 @@ pub(super) struct NotUnderstood;
 
 impl<'a> Scalar<'a> {
     /// As free text: `None` when empty, otherwise untouched, since a name may begin with a space.
-    /// Numbers keep their digits.
+    /// Whole numbers keep their digits. Others have lost some to the parser, as have those beyond
+    /// 64 bits: as ids they would make one record of many.
     pub(super) fn into_text(self) -> Result<Text<'a>, NotUnderstood> {
         match self {
             Self::Absent => Ok(None),
             Self::Text(text) => Ok((!text.is_empty()).then_some(text)),
             Self::Integer(number) => Ok(Some(Cow::Owned(number.to_string()))),
-            Self::Float(number) => Ok(Some(Cow::Owned(number.to_string()))),
-            Self::Odd => Err(NotUnderstood),
+            Self::Float(_) | Self::Odd => Err(NotUnderstood),
         }
     }
 

@@ -183,7 +183,7 @@ fn noted<T>(name: &str, value: Result<Option<T>, Odd>, odd: &mut Vec<String>) ->
     })
 }
 
-/// A text that is not empty; of a number, its digits.
+/// A text that is not empty; of a whole number of 64 bits, its digits.
 fn text(value: &Json) -> Result<Option<String>, Odd> {
     match value {
         Json::Null => Ok(None),
@@ -191,7 +191,7 @@ fn text(value: &Json) -> Result<Option<String>, Odd> {
         Json::Number(digits) => {
             let is_whole = digits.parse::<u64>().is_ok() || digits.parse::<i64>().is_ok();
             let is_kept = is_whole && digits != "-0";
-            Ok(Some(if is_kept { digits.clone() } else { float(digits).to_string() }))
+            if is_kept { Ok(Some(digits.clone())) } else { Err(Odd) }
         }
         _ => Err(Odd),
     }
