@@ -13,16 +13,18 @@ use divan::{Bencher, black_box};
 use http_body_util::BodyExt;
 use prometheus::Encoder;
 use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily, MetricType};
-use screen_records_exporter::aggregate::Aggregate;
+use screen_records_exporter::aggregate::{Aggregate, Tally};
 use screen_records_exporter::api::wire::Page;
 use screen_records_exporter::clock::SystemClock;
 use screen_records_exporter::exposition::{
-    ProjectView, Sink, SnapshotView, SyncMode, TextEncoder, Value, write_projects,
+    HistogramValue, ProjectView, Sink, SnapshotView, StoreFigures, SyncMode, TextEncoder, Value,
+    write_projects,
 };
 use screen_records_exporter::record::{RecordKey, Timestamp};
 use screen_records_exporter::simulator::{Options, Simulator};
-use screen_records_exporter::store::{Draft, Store};
+use screen_records_exporter::store::{Draft, LabelLimits, PollFacts, Store};
 use screen_records_exporter::sync::ReadSummary;
+use tokio::time::Instant;
 use tower::ServiceExt;
 
 const PAGE: usize = 1000;
@@ -57,9 +59,20 @@ static PAGES: LazyLock<Vec<Bytes>> = LazyLock::new(|| {
 static STORE: LazyLock<Store> = LazyLock::new(|| {
     let mut store = Store::default();
     let draft = read_all(&mut store);
-    store.commit(draft);
+    commit(&mut store, draft);
     store
 });
+
+fn aggregate_of(store: &Store) -> Aggregate {
+    Tally::of(store).aggregate(store)
+}
+
+fn commit(store: &mut Store, mut draft: Draft) {
+    draft.cover(Timestamp::from_millis(0), None);
+    let limits = LabelLimits { users: 10_000, pools: 10_000 };
+    let changes = store.judge(draft, PollFacts::default(), limits);
+    store.commit(changes, |_, _| {}).expect("memory takes everything");
+}
 
 fn read_all(store: &mut Store) -> Draft {
     let mut draft = Draft::default();
@@ -87,7 +100,7 @@ static VIEW: LazyLock<[ProjectView; 1]> = LazyLock::new(|| {
         unfiltered: 0,
     };
     let snapshot = SnapshotView {
-        aggregate: Aggregate::of(&STORE),
+        aggregate: aggregate_of(&STORE),
         summary,
         read_from: now,
         completed: now,
@@ -96,6 +109,9 @@ static VIEW: LazyLock<[ProjectView; 1]> = LazyLock::new(|| {
     [ProjectView {
         project: "bench".to_owned(),
         up: true,
+        at: Instant::now(),
+        counters: Arc::default(),
+        store: StoreFigures::default(),
         window_seconds: 15.0 * 86_400.0,
         snapshot: Some(Arc::new(snapshot)),
         is_stale: false,
@@ -123,6 +139,10 @@ impl Sink for Families {
         family.set_field_type(MetricType::GAUGE);
         self.0.push(family);
         self.1 = metric.labels.to_vec();
+    }
+
+    fn histogram(&mut self, _: &[&str], _: &HistogramValue) {
+        unreachable!("the view holds gauges only");
     }
 
     fn sample(&mut self, label_values: &[&str], value: Value) {
@@ -174,7 +194,7 @@ fn check() {
         }
     }
     assert_eq!(STORE.table.len(), RECORDS);
-    assert_eq!(Aggregate::of(&STORE).records, RECORDS as u64);
+    assert_eq!(aggregate_of(&STORE).records, RECORDS as u64);
     assert!((10_000..10_500).contains(&series()), "{} series", series());
     assert!(text() == text_by_the_prometheus_crate(), "the two texts differ");
 }
@@ -213,7 +233,9 @@ mod decode {
 
 /// 100,000 decoded records into the store, when all are new and when all are known.
 mod store {
-    use super::{Bencher, Draft, ItemsCount, PAGES, Page, RECORDS, Store, read_all, read_page};
+    use super::{
+        Bencher, Draft, ItemsCount, PAGES, Page, RECORDS, Store, commit, read_all, read_page,
+    };
 
     #[divan::bench]
     fn first_reading(bencher: Bencher<'_, '_>) {
@@ -224,7 +246,7 @@ mod store {
             for page in &pages {
                 read_page(&mut draft, store, page);
             }
-            store.commit(draft);
+            commit(store, draft);
         });
     }
 
@@ -234,13 +256,13 @@ mod store {
             PAGES.iter().map(|body| Page::decode(body, 0).expect("a page")).collect();
         let mut store = Store::default();
         let draft = read_all(&mut store);
-        store.commit(draft);
+        commit(&mut store, draft);
         bencher.counter(ItemsCount::new(RECORDS)).bench_local(|| {
             let mut draft = Draft::default();
             for page in &pages {
                 read_page(&mut draft, &mut store, page);
             }
-            store.commit(draft);
+            commit(&mut store, draft);
         });
     }
 }
@@ -249,7 +271,7 @@ mod store {
 #[divan::bench]
 fn fold(bencher: Bencher<'_, '_>) {
     let store = &*STORE;
-    bencher.counter(ItemsCount::new(RECORDS)).bench(|| Aggregate::of(black_box(store)));
+    bencher.counter(ItemsCount::new(RECORDS)).bench(|| aggregate_of(black_box(store)));
 }
 
 /// 10,000 series into text.

@@ -1,12 +1,13 @@
 //! From records to sums by label set. Pure.
 //!
-//! A full fold over the store: what a snapshot shows. Every label value is text here, so that
-//! nothing downstream needs the store.
+//! A [`Tally`] follows the records: what a poll changed is taken off and added, so that its cost
+//! follows the changes. An [`Aggregate`] is what a snapshot shows of it: every label value is text
+//! there, so that nothing downstream needs the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::record::{RecordType, Status, Timestamp};
-use crate::store::{Label, Store, Word};
+use crate::record::{RecordKey, Status, Timestamp};
+use crate::store::{Label, Mark, Slots, Store, StoredRecord, UpdateTime, Word};
 
 /// Records added up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,6 +18,8 @@ pub struct Sums {
     pub size_bytes: u128,
     /// Their durations in seconds.
     pub duration_seconds: u128,
+    /// Those of them whose entry into their status was counted.
+    pub counted: u64,
 }
 
 /// Status, type and pool of records.
@@ -41,47 +44,146 @@ pub struct Aggregate {
     pub records: u64,
 }
 
-/// Values of status or type that are neither a code nor a known spelling get a label of their own
-/// up to this many; the rest is `_other`.
-pub const MOST_UNKNOWN_VALUES: usize = 16;
+/// Sums by the labels of the API, none folded.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    kinds: BTreeMap<(Word, Word, Label), Sums>,
+    users: BTreeMap<(Label, Word), Sums>,
+    /// What is in flight, by status and pool: start and last change of each record.
+    in_flight: BTreeMap<(Word, Label), Flight>,
+    records: u64,
+}
 
-impl Aggregate {
-    /// Folds all records of the store.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Flight {
+    starts: BTreeSet<(Timestamp, RecordKey)>,
+    updates: BTreeSet<(UpdateTime, RecordKey)>,
+}
+
+impl Sums {
+    fn add(&mut self, record: &StoredRecord) {
+        self.records += 1;
+        self.size_bytes += u128::from(record.size_bytes().unwrap_or(0));
+        self.duration_seconds += u128::from(record.duration_seconds().unwrap_or(0));
+        self.counted += u64::from(record.has(Mark::Counted));
+    }
+
+    fn remove(&mut self, record: &StoredRecord) {
+        self.records -= 1;
+        self.size_bytes -= u128::from(record.size_bytes().unwrap_or(0));
+        self.duration_seconds -= u128::from(record.duration_seconds().unwrap_or(0));
+        self.counted -= u64::from(record.has(Mark::Counted));
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.records += other.records;
+        self.size_bytes += other.size_bytes;
+        self.duration_seconds += other.duration_seconds;
+        self.counted += other.counted;
+    }
+}
+
+impl Tally {
+    /// Folds all records that a store shows.
     pub fn of(store: &Store) -> Self {
-        let statuses = Shown::of(store, |record| record.status, Status::ALL.map(Word::from));
-        let types = Shown::of(store, |record| record.record_type, RecordType::ALL.map(Word::from));
-        let mut kinds: BTreeMap<(Word, Word, Label), Sums> = BTreeMap::new();
-        let mut users: BTreeMap<(Label, Word), Sums> = BTreeMap::new();
-        let mut oldest: BTreeMap<(Word, Label), (Timestamp, Option<Timestamp>)> = BTreeMap::new();
-        let mut newest_start = None;
-        for record in store.table.iter() {
-            let status = statuses.shown(record.status);
-            let record_type = types.shown(record.record_type);
-            let sums = [
-                kinds.entry((status, record_type, record.pool)).or_default(),
-                users.entry((record.user, status)).or_default(),
-            ];
-            for sums in sums {
-                sums.records += 1;
-                sums.size_bytes += u128::from(record.size_bytes);
-                sums.duration_seconds += u128::from(record.duration_seconds);
-            }
-            newest_start = newest_start.max(Some(record.start));
-            let in_flight =
-                |status: &Status| status.is_in_flight() && record.status == (*status).into();
-            if Status::ALL.iter().any(in_flight) {
-                let entry =
-                    oldest.entry((record.status, record.pool)).or_insert((record.start, None));
-                entry.0 = entry.0.min(record.start);
-                entry.1 = match (entry.1, record.update.known()) {
-                    (Some(one), Some(other)) => Some(one.min(other)),
-                    (one, other) => one.or(other),
-                };
+        let mut tally = Self::default();
+        store.shown().for_each(|record| tally.change(None, Some(record)));
+        tally
+    }
+
+    /// Takes off what a record was, and adds what it is.
+    pub fn change(&mut self, was: Option<&StoredRecord>, is: Option<&StoredRecord>) {
+        if let Some(record) = was {
+            self.remove(record);
+        }
+        if let Some(record) = is {
+            self.add(record);
+        }
+    }
+
+    fn add(&mut self, record: &StoredRecord) {
+        self.kinds.entry(kind(record)).or_default().add(record);
+        self.users.entry((record.user, record.status)).or_default().add(record);
+        if is_in_flight(record) {
+            let flight = self.in_flight.entry((record.status, record.pool)).or_default();
+            flight.starts.insert((record.start, record.key));
+            flight.updates.insert((record.update, record.key));
+        }
+        self.records += 1;
+    }
+
+    fn remove(&mut self, record: &StoredRecord) {
+        take_off(&mut self.kinds, &kind(record), record);
+        take_off(&mut self.users, &(record.user, record.status), record);
+        if is_in_flight(record) {
+            let key = (record.status, record.pool);
+            let flight = self.in_flight.get_mut(&key).expect("it was added");
+            flight.starts.remove(&(record.start, record.key));
+            flight.updates.remove(&(record.update, record.key));
+            if flight.starts.is_empty() {
+                self.in_flight.remove(&key);
             }
         }
+        self.records -= 1;
+    }
+
+    /// What a snapshot shows: texts, and what holds no slot folded.
+    pub fn aggregate(&self, store: &Store) -> Aggregate {
+        let slots = &store.slots;
+        let mut kinds: BTreeMap<(Word, Word, Label), Sums> = BTreeMap::new();
+        for ((status, kind, pool), sums) in &self.kinds {
+            let shown = (slots.status(*status), slots.record_type(*kind), slots.pool(*pool));
+            kinds.entry(shown).or_default().merge(sums);
+        }
+        let mut users: BTreeMap<(Label, Word), Sums> = BTreeMap::new();
+        for ((user, status), sums) in &self.users {
+            users.entry((slots.user(*user), slots.status(*status))).or_default().merge(sums);
+        }
         complete(&mut kinds, &mut users);
-        let records = store.table.len() as u64;
-        named(store, &kinds, &users, &oldest, newest_start, records)
+        let mut aggregate = named(store, &kinds, &users);
+        self.add_flights(store, slots, &mut aggregate);
+        aggregate.newest_start = store.newest_start();
+        aggregate.records = self.records;
+        aggregate
+    }
+
+    fn add_flights(&self, store: &Store, slots: &Slots, aggregate: &mut Aggregate) {
+        for ((status, pool), flight) in &self.in_flight {
+            let pool = store.labels.text(slots.pool(*pool)).to_owned();
+            let labels = (store.words.text(*status).to_owned(), pool);
+            let known = |(update, _): &(UpdateTime, _)| update.known();
+            let update = flight.updates.iter().find_map(known);
+            let start = flight.starts.first().map(|(start, _)| *start);
+            keep_least(&mut aggregate.oldest_start, &labels, start);
+            keep_least(&mut aggregate.oldest_update, &labels, update);
+        }
+    }
+}
+
+fn kind(record: &StoredRecord) -> (Word, Word, Label) {
+    (record.status, record.record_type, record.pool)
+}
+
+fn is_in_flight(record: &StoredRecord) -> bool {
+    record.status.status().is_some_and(Status::is_in_flight)
+}
+
+fn take_off<K: Ord>(sums: &mut BTreeMap<K, Sums>, key: &K, record: &StoredRecord) {
+    let of_key = sums.get_mut(key).expect("it was added");
+    of_key.remove(record);
+    if of_key.records == 0 {
+        sums.remove(key);
+    }
+}
+
+fn keep_least(
+    moments: &mut BTreeMap<(String, String), Timestamp>,
+    labels: &(String, String),
+    moment: Option<Timestamp>,
+) {
+    if let Some(moment) = moment {
+        let least = moments.entry(labels.clone()).or_insert(moment);
+        *least = moment.min(*least);
     }
 }
 
@@ -108,59 +210,27 @@ fn named(
     store: &Store,
     kinds: &BTreeMap<(Word, Word, Label), Sums>,
     users: &BTreeMap<(Label, Word), Sums>,
-    oldest: &BTreeMap<(Word, Label), (Timestamp, Option<Timestamp>)>,
-    newest_start: Option<Timestamp>,
-    records: u64,
 ) -> Aggregate {
     let text = |label: Label| store.labels.text(label).to_owned();
     let word = |word: Word| store.words.text(word).to_owned();
-    let mut aggregate = Aggregate { newest_start, records, ..Aggregate::default() };
+    let mut aggregate = Aggregate::default();
     for ((status, record_type, pool), sums) in kinds {
-        aggregate.kinds.insert((word(*status), word(*record_type), text(*pool)), *sums);
+        let labels = (word(*status), word(*record_type), text(*pool));
+        aggregate.kinds.insert(labels, *sums);
     }
     for ((user, status), sums) in users {
         aggregate.users.insert((text(*user), word(*status)), *sums);
     }
-    for ((status, pool), (start, update)) in oldest {
-        let labels = (word(*status), text(*pool));
-        aggregate.oldest_start.insert(labels.clone(), *start);
-        if let Some(update) = update {
-            aggregate.oldest_update.insert(labels, *update);
-        }
-    }
     aggregate
-}
-
-/// Which values of a vocabulary are shown under their own label.
-struct Shown {
-    words: BTreeSet<Word>,
-}
-
-impl Shown {
-    fn of<const N: usize>(
-        store: &Store,
-        value: impl Fn(&crate::store::StoredRecord) -> Word,
-        known: [Word; N],
-    ) -> Self {
-        let mut words: BTreeSet<_> = known.into_iter().chain([Word::NONE]).collect();
-        let found: BTreeSet<_> = store.table.iter().map(value).collect();
-        let mut unknown: Vec<_> = found.difference(&words).copied().collect();
-        // By their text, so that the choice does not depend on the order of reading.
-        unknown.sort_by_key(|word| store.words.text(*word));
-        words.extend(unknown.into_iter().take(MOST_UNKNOWN_VALUES));
-        Self { words }
-    }
-
-    fn shown(&self, word: Word) -> Word {
-        if self.words.contains(&word) { word } else { Word::OTHER }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Record, RecordKey, Term};
-    use crate::store::Draft;
+    use crate::record::{Record, RecordType, Term};
+    use crate::store::{Draft, LabelLimits, PollFacts};
+
+    const LIMITS: LabelLimits = LabelLimits { users: 2, pools: 2 };
 
     fn store_of(records: &[Record<'_>]) -> Store {
         let mut store = Store::default();
@@ -168,8 +238,14 @@ mod tests {
         for record in records {
             draft.read(&mut store, RecordKey::of(&record.id), record);
         }
-        store.commit(draft);
+        let changes = store.judge(draft, PollFacts::default(), LIMITS);
+        store.commit(changes, |_, _| {}).unwrap();
         store
+    }
+
+    fn aggregate_of(records: &[Record<'_>]) -> Aggregate {
+        let store = store_of(records);
+        Tally::of(&store).aggregate(&store)
     }
 
     fn record(id: &str, status: Status, second: i64) -> Record<'_> {
@@ -191,8 +267,8 @@ mod tests {
         let mut pooled = record("b", Status::UploadFailed, 2);
         pooled.desktop_pool_id = Some("p".into());
         pooled.username = None;
-        let aggregate = Aggregate::of(&store_of(&[record("a", Status::UploadFailed, 1), pooled]));
-        let one = Sums { records: 1, size_bytes: 10, duration_seconds: 60 };
+        let aggregate = aggregate_of(&[record("a", Status::UploadFailed, 1), pooled]);
+        let one = Sums { records: 1, size_bytes: 10, duration_seconds: 60, counted: 0 };
         assert_eq!(aggregate.kinds.len(), 12);
         assert_eq!(aggregate.kinds[&kind("UPLOAD_FAILED", "FULL", "_none")], one);
         assert_eq!(aggregate.kinds[&kind("UPLOAD_FAILED", "FULL", "p")], one);
@@ -214,7 +290,7 @@ mod tests {
             record("c", Status::Recording, 4),
             record("d", Status::UploadCompleted, 1),
         ];
-        let aggregate = Aggregate::of(&store_of(&records));
+        let aggregate = aggregate_of(&records);
         let labels = |status: &str| (status.to_owned(), "_none".to_owned());
         let expected = BTreeMap::from([
             (labels("RECORDING"), Timestamp::from_millis(4000)),
@@ -233,7 +309,7 @@ mod tests {
             record.status = Term::Unknown(text.as_str().into());
             record
         });
-        let aggregate = Aggregate::of(&store_of(&records.collect::<Vec<_>>()));
+        let aggregate = aggregate_of(&records.collect::<Vec<_>>());
         let count = |status: &str| aggregate.kinds.get(&kind(status, "_none", "_none"));
         assert_eq!(count("ODD_15").unwrap().records, 1);
         assert_eq!(count("ODD_16"), None);
@@ -245,10 +321,10 @@ mod tests {
     fn sums_do_not_overflow() {
         let mut records = [record("a", Status::Uploading, 1), record("b", Status::Uploading, 1)];
         for record in &mut records {
-            record.size = Some(u64::MAX);
+            record.size = Some(u64::MAX - 1);
         }
-        let aggregate = Aggregate::of(&store_of(&records));
+        let aggregate = aggregate_of(&records);
         let sums = aggregate.kinds[&kind("UPLOADING", "FULL", "_none")];
-        assert_eq!(sums.size_bytes, 2 * u128::from(u64::MAX));
+        assert_eq!(sums.size_bytes, 2 * u128::from(u64::MAX - 1));
     }
 }

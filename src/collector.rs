@@ -3,6 +3,8 @@
 //! Drives the pure `sync` with the client of `api`, keeps a snapshot for each project, and knows
 //! the exporter's own figures. It does not know HTTP.
 
+mod board;
+mod books;
 mod complaint;
 mod error;
 mod failure;

@@ -22,6 +22,7 @@ pub use source::{Flags, Sources, VARIABLE_PREFIX};
 pub use units::Bytes;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reader::Reader;
@@ -37,6 +38,10 @@ pub struct Config {
     pub poll: Poll,
     /// Section `api`.
     pub api: Api,
+    /// `state.directory`; `None` keeps the state in memory only.
+    pub state_directory: Option<PathBuf>,
+    /// Section `labels`.
+    pub labels: Labels,
     /// The projects, in the order of the file.
     pub projects: Vec<Project>,
 }
@@ -95,6 +100,19 @@ pub struct Poll {
     pub window: Duration,
     /// The gauges of an older snapshot are not served.
     pub max_staleness: Duration,
+    /// Every record of the window is read again at least this often.
+    pub reconcile_interval: Duration,
+    /// How long a counter that appears shows its last known value.
+    pub counter_hold: Duration,
+}
+
+/// What labels show.
+#[derive(Debug, Clone)]
+pub struct Labels {
+    /// Most users of a project that are shown by name.
+    pub max_users: usize,
+    /// Most pools of a project that are shown by id.
+    pub max_pools: usize,
 }
 
 /// What starts a poll.
@@ -143,6 +161,8 @@ impl Config {
             log: Log::read(&mut reader),
             poll: Poll::read(&mut reader),
             api: Api::read(&mut reader),
+            state_directory: reader.directory("state.directory"),
+            labels: Labels::read(&mut reader),
             projects: project::read_all(&mut reader, sources, MOST_PROJECTS),
         };
         reader.finish()?;
@@ -205,6 +225,17 @@ impl Poll {
             default_timeout: reader.duration("poll.default_timeout", SECOND / 10..=MINUTE * 10),
             window: reader.duration("poll.window", MINUTE..=DAY * 180),
             max_staleness: reader.duration("poll.max_staleness", SECOND..=DAY * 7),
+            reconcile_interval: reader.duration("poll.reconcile_interval", MINUTE..=DAY * 30),
+            counter_hold: reader.duration("poll.counter_hold", Duration::ZERO..=HOUR),
+        }
+    }
+}
+
+impl Labels {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            max_users: reader.number("labels.max_users", 1..=100_000),
+            max_pools: reader.number("labels.max_pools", 1..=100_000),
         }
     }
 }

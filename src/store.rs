@@ -1,50 +1,292 @@
-//! What is known of each record of the window, in compact form.
+//! What is known of each record of the window, in compact form, with the counters; in memory, and
+//! in a file that outlives the process.
 //!
-//! A poll writes into a [`Draft`] beside the [`Store`]; only a complete poll is committed, all of
-//! it at once. A draft that is dropped leaves no trace. The store lives in memory.
+//! A poll writes into a [`Draft`] beside the [`Store`]. When it is complete, the difference is
+//! judged ([`Changes`]), written durably in one commit, and only then taken into memory. A draft
+//! that is dropped leaves no trace.
 
+mod changes;
+mod counters;
 mod draft;
+mod frame;
+mod journal;
 mod labels;
+mod population;
+mod record;
+mod slots;
 mod table;
 mod words;
 
+pub use changes::Changes;
+pub use counters::{Counter, Counters, Series};
 pub use draft::Draft;
+pub use frame::PollFacts;
+pub use journal::{CommitError, OpenError, SetAside};
 pub use labels::{Label, Labels};
-pub use table::{StoredRecord, Table};
+pub use record::{Mark, StoredRecord, UpdateTime};
+pub use slots::{LabelLimits, Limited, MOST_UNKNOWN_VALUES, Slots};
+pub use table::Table;
 pub use words::{Word, Words};
 
-use crate::record::{Record, RecordKey};
+use std::path::Path;
 
-/// The records of the window as of the last complete poll.
+use draft::Doubts;
+use frame::Entry;
+use journal::{Journal, Unread};
+use population::Population;
+
+use crate::record::{Record, RecordKey, Timestamp};
+
+/// The records of the window as of the last complete poll, and what was counted.
 #[derive(Debug, Default)]
 pub struct Store {
-    /// The records.
+    /// The records, those that the API shows no longer included.
     pub table: Table,
     /// The texts of pools and users.
     pub labels: Labels,
     /// The texts of statuses and types.
     pub words: Words,
+    /// What was counted.
+    pub counters: Counters,
+    /// Which label values are shown as themselves.
+    pub slots: Slots,
+    /// The last complete poll.
+    pub last_poll: Option<PollFacts>,
+    population: Population,
+    doubts: Doubts,
+    journal: Option<Journal>,
+    /// Texts that the journal holds: labels and words.
+    texts_written: (u32, u32),
 }
 
 impl Store {
-    /// Takes over what a complete poll read: what it staged is new or changed, what it did not
-    /// see is gone.
-    pub fn commit(&mut self, draft: Draft) {
-        draft.apply_to(&mut self.table);
+    /// Opens the state that lies in a file; there need be none yet. A damaged one is moved aside,
+    /// and counting begins anew.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: the file is somebody else's, of a later version, or out of reach.
+    pub fn open(path: &Path, now: Timestamp) -> Result<(Self, Option<SetAside>), OpenError> {
+        match Self::read(path) {
+            Ok(store) => Ok((store, None)),
+            Err(Unread::Refused(error)) => Err(error),
+            Err(Unread::Damaged(why)) => {
+                let aside = journal::set_aside(path, now.millis(), why)?;
+                match Self::read(path) {
+                    Ok(store) => Ok((store, Some(aside))),
+                    Err(Unread::Refused(error)) => Err(error),
+                    Err(Unread::Damaged(why)) => Err(OpenError::Unusable {
+                        path: path.to_owned(),
+                        error: std::io::Error::other(why),
+                    }),
+                }
+            }
+        }
+    }
+
+    fn read(path: &Path) -> Result<Self, Unread> {
+        let mut store = Self::default();
+        let journal = Journal::open(path, |bytes| frame::read(bytes, |entry| store.take(entry)))?;
+        store.texts_written = (store.labels.len(), store.words.len());
+        store.journal = Some(journal);
+        Ok(store)
+    }
+
+    /// Takes over what a complete poll found, durably. `each` sees what every record was and is:
+    /// what it was if it was shown, and what it is if it is shown now.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`]: nothing was taken over, and the same poll would be found again.
+    pub fn commit(
+        &mut self,
+        changes: Changes,
+        mut each: impl FnMut(Option<&StoredRecord>, Option<&StoredRecord>),
+    ) -> Result<(), CommitError> {
+        self.write(&changes)?;
+        for (value, change) in changes.slots {
+            self.slots.take(value, change);
+        }
+        self.doubts = changes.doubts;
+        self.population.grow(&self.labels);
+        if self.table.is_empty() {
+            for record in changes.records.iter() {
+                self.population.add(record);
+                each(None, Some(record));
+            }
+            self.table = changes.records;
+        } else {
+            for record in changes.records.iter() {
+                let earlier = self.table.put(*record).filter(StoredRecord::is_shown);
+                earlier.inspect(|earlier| self.population.remove(earlier));
+                self.population.add(record);
+                each(earlier.as_ref(), Some(record));
+            }
+        }
+        for key in changes.hidden {
+            if let Some(record) = self.hide(key) {
+                each(Some(&record), None);
+            }
+        }
+        let population = &mut self.population;
+        self.table.expire(changes.poll.window_start, |record| {
+            if record.is_shown() {
+                population.remove(record);
+                each(Some(record), None);
+            }
+        });
+        self.counters.extend(changes.counters);
+        self.last_poll = Some(changes.poll);
+        Ok(())
+    }
+
+    /// The records that the API shows.
+    pub fn shown(&self) -> impl Iterator<Item = &StoredRecord> {
+        self.table.iter().filter(|record| record.is_shown())
+    }
+
+    /// Start of the newest record that the API shows.
+    pub fn newest_start(&self) -> Option<Timestamp> {
+        self.table.newest(StoredRecord::is_shown).map(|record| record.start)
+    }
+
+    /// Values of a label that have records in the window but hold no slot.
+    pub fn folded(&self, limited: Limited) -> u64 {
+        let values = self.population.values(limited);
+        values.filter(|number| !self.slots.holds((limited, *number))).count() as u64
+    }
+
+    /// Bytes of the state on disk.
+    pub fn file_bytes(&self) -> u64 {
+        self.journal.as_ref().map_or(0, Journal::file_bytes)
+    }
+
+    fn write(&mut self, changes: &Changes) -> Result<(), CommitError> {
+        let Some(mut journal) = self.journal.take() else { return Ok(()) };
+        // After a failure the file may hold what was never taken over: it is written anew.
+        let mut written = Ok(());
+        if journal.is_broken() {
+            written = journal.replace(frame::frames(self.entries()));
+            self.texts_written = (self.labels.len(), self.words.len());
+        }
+        let texts = self.texts_since(self.texts_written);
+        let entries = texts.chain(changes.entries());
+        let written = written.and_then(|()| journal.append(frame::frames(entries)));
+        if written.is_ok() {
+            self.texts_written = (self.labels.len(), self.words.len());
+        }
+        self.journal = Some(journal);
+        written
+    }
+
+    /// Writes the state anew if the changes behind it have grown long. Not doing so loses nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`]; the next commit tries again.
+    pub fn tidy(&mut self) -> Result<(), CommitError> {
+        let Some(mut journal) = self.journal.take() else { return Ok(()) };
+        let mut written = Ok(());
+        if journal.wants_whole() {
+            written = journal.replace(frame::frames(self.entries()));
+            self.texts_written = (self.labels.len(), self.words.len());
+        }
+        self.journal = Some(journal);
+        written
+    }
+
+    /// The whole state.
+    fn entries(&self) -> impl Iterator<Item = Entry> {
+        let texts = self.texts_since((0, 0));
+        let slots = self.slots.iter().map(|(value, change)| Entry::Slot(value, change));
+        let records = self.table.iter().map(|record| Entry::Record(*record));
+        let counters = self.counters.iter();
+        let counters = counters.map(|(series, counter)| Entry::Counter(*series, counter.clone()));
+        let poll = self.last_poll.iter().map(|poll| Entry::Poll(poll.clone()));
+        texts.chain(slots).chain(records).chain(counters).chain(poll)
+    }
+
+    fn texts_since(&self, (labels, words): (u32, u32)) -> impl Iterator<Item = Entry> {
+        let labels = (labels.max(2)..self.labels.len()).map(|number| {
+            Entry::Label(number, self.labels.text(Label::from_number(number)).to_owned())
+        });
+        let words = (words.max(Word::FIRST_UNKNOWN.into())..self.words.len())
+            .map(|number| Entry::Word(number, self.words.text_of(number).to_owned()));
+        labels.chain(words)
+    }
+
+    fn text_of(&self, limited: Limited, number: u32) -> &str {
+        match limited {
+            Limited::User | Limited::Pool => self.labels.text(Label::from_number(number)),
+            Limited::Status | Limited::Type => self.words.text_of(number),
+        }
+    }
+
+    /// Takes an entry of a journal.
+    fn take(&mut self, entry: Entry) -> Result<(), String> {
+        let labels = self.labels.len();
+        match entry {
+            Entry::Label(number, text) if self.labels.intern(&text).number() == number => {
+                self.population.grow(&self.labels);
+            }
+            Entry::Word(number, text) if self.words.restore(&text) == number => {}
+            Entry::Label(number, _) | Entry::Word(number, _) => {
+                return Err(format!("text {number} is out of its order"));
+            }
+            Entry::Slot(value, change) => self.slots.take(value, change),
+            Entry::Record(record) => {
+                if record.pool.number().max(record.user.number()) >= labels
+                    || record.status.number().max(record.record_type.number()) >= self.words.len()
+                {
+                    return Err("a record has labels without a text".to_owned());
+                }
+                let earlier = self.table.put(record).filter(StoredRecord::is_shown);
+                earlier.inspect(|earlier| self.population.remove(earlier));
+                if record.is_shown() {
+                    self.population.add(&record);
+                }
+            }
+            Entry::Hidden(key) => {
+                self.hide(key);
+            }
+            Entry::Counter(series, counter) => {
+                if counter.buckets.len() != series.bounds().len() {
+                    return Err(format!("{series:?} has {} buckets", counter.buckets.len()));
+                }
+                self.counters.insert(series, counter);
+            }
+            Entry::Poll(poll) => {
+                let population = &mut self.population;
+                self.table.expire(poll.window_start, |record| {
+                    if record.is_shown() {
+                        population.remove(record);
+                    }
+                });
+                self.last_poll = Some(poll);
+            }
+        }
+        Ok(())
+    }
+
+    /// Hides a record. Returns what it was, if it was shown.
+    fn hide(&mut self, key: RecordKey) -> Option<StoredRecord> {
+        let position = self.table.position(key)?;
+        let record = Some(*self.table.at(position)).filter(StoredRecord::is_shown)?;
+        self.table.change(position, |record| record.set(Mark::Hidden, true));
+        self.population.remove(&record);
+        Some(record)
     }
 
     /// The compact form of a record, whose key is `key`.
     pub(crate) fn compact(&mut self, key: RecordKey, record: &Record<'_>) -> StoredRecord {
-        StoredRecord {
-            key,
-            start: record.start_time,
-            update: record.update_time.into(),
-            size_bytes: record.size.unwrap_or(0),
-            duration_seconds: record.duration.unwrap_or(0),
-            status: self.words.word(&record.status),
-            record_type: self.words.word(&record.record_type),
-            pool: self.labels.intern_or_none(record.desktop_pool_id.as_deref()),
-            user: self.labels.intern_or_none(record.username.as_deref()),
-        }
+        let mut stored = StoredRecord::new(key, record.start_time)
+            .with_size(record.size)
+            .with_duration(record.duration);
+        stored.update = record.update_time.into();
+        stored.status = self.words.word(&record.status);
+        stored.record_type = self.words.word(&record.record_type);
+        stored.pool = self.labels.intern_or_none(record.desktop_pool_id.as_deref());
+        stored.user = self.labels.intern_or_none(record.username.as_deref());
+        stored
     }
 }

@@ -17,7 +17,7 @@ use super::gate::Gate;
 use super::observer::Observer;
 use super::page_size::PageSize;
 use super::pools::{self, DesktopPool};
-use super::query::RecordsQuery;
+use super::query::{RecordsFilter, RecordsQuery};
 use super::refusals::Refusals;
 use super::throttle::{asked_pause, retry_after};
 use super::transport::{Answer, Transport, TransportError};
@@ -262,6 +262,11 @@ impl Client {
         }
         drop(permit);
         result.map(|value| Listed { value, clock_ahead_millis })
+    }
+
+    /// Whose records it lists with this filter.
+    pub fn identity(&self, filter: &RecordsFilter) -> String {
+        format!("{} {} {filter:?}", self.target.endpoint, self.target.project_id)
     }
 
     /// Path and query by which records are asked for, for people.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::api::ApiError;
+use crate::store::CommitError;
 use crate::sync::SyncError;
 
 /// Why a poll failed, and at which question. Nothing of it was published.
@@ -30,6 +31,9 @@ pub enum Reason {
         /// How far the API's clock is ahead of ours, in milliseconds.
         ahead_millis: i64,
     },
+    /// What the poll found could not be made durable, so that nothing of it may be shown.
+    #[error(transparent)]
+    State(CommitError),
     /// The poll panicked.
     #[error("the poll broke off")]
     BrokeOff,
@@ -63,6 +67,7 @@ impl Reason {
         match self {
             Self::Api(error) => error.remedy(),
             Self::Sync(error) => error.remedy().to_owned(),
+            Self::State(error) => error.remedy().to_owned(),
             Self::Clock { .. } => {
                 "set this machine's clock (NTP); the window and the signature of requests depend \
                  on it"
@@ -83,6 +88,7 @@ impl Reason {
             Self::Api(error) => format!("{:?}", std::mem::discriminant(error)),
             Self::Sync(error) => format!("{:?}", std::mem::discriminant(error)),
             Self::Clock { .. } => "clock".to_owned(),
+            Self::State(_) => "state".to_owned(),
             Self::BrokeOff => "broke off".to_owned(),
         }
     }

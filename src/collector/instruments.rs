@@ -25,9 +25,11 @@ pub struct Instruments {
     api_request_duration: HistogramVec,
     api_throttled: CounterVec,
     http_requests: IntCounterVec,
+    commit_duration: HistogramVec,
 }
 
 const POLL_BUCKETS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0];
+const COMMIT_BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0];
 const REQUEST_BUCKETS: &[f64] = &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 impl Instruments {
@@ -51,14 +53,19 @@ impl Instruments {
             ),
             api_throttled: seconds("screen_records_exporter_api_throttled_seconds_total"),
             http_requests: counters("screen_records_exporter_http_requests_total"),
+            commit_duration: histograms(
+                "screen_records_exporter_state_commit_duration_seconds",
+                COMMIT_BUCKETS,
+            ),
         };
-        let collectors: [Box<dyn prometheus::core::Collector>; 7] = [
+        let collectors: [Box<dyn prometheus::core::Collector>; 8] = [
             Box::new(instruments.polls.clone()),
             Box::new(instruments.poll_duration.clone()),
             Box::new(instruments.api_requests.clone()),
             Box::new(instruments.api_request_duration.clone()),
             Box::new(instruments.api_throttled.clone()),
             Box::new(instruments.http_requests.clone()),
+            Box::new(instruments.commit_duration.clone()),
             Box::new(ProcessCollector::new()),
         ];
         for collector in collectors {
@@ -87,6 +94,12 @@ impl Instruments {
         let outcome = if success { "success" } else { "failure" };
         self.polls.with_label_values(&[project, outcome]).inc();
         self.poll_duration.with_label_values(&[project]).observe(took.as_secs_f64());
+    }
+
+    /// What a poll found was made durable.
+    pub(super) fn committed(&self, took: Duration) {
+        let none: [&str; 0] = [];
+        self.commit_duration.with_label_values(&none).observe(took.as_secs_f64());
     }
 
     /// A request was answered. `path` is a route, never what the client wrote.
@@ -119,6 +132,21 @@ pub(super) fn write_views(views: &[ProjectView], sink: &mut impl Sink) {
         if let Some(requests) = view.poll_api_requests {
             sink.sample(&[&view.project], requests.into());
         }
+    }
+    sink.family(metric("screen_records_exporter_folded_label_values"));
+    for view in views {
+        for (label, count) in [("user", view.store.folded_users), ("pool", view.store.folded_pools)]
+        {
+            sink.sample(&[&view.project, label], count.into());
+        }
+    }
+    sink.family(metric("screen_records_exporter_store_records"));
+    for view in views {
+        sink.sample(&[&view.project], view.store.records.into());
+    }
+    sink.family(metric("screen_records_exporter_store_bytes"));
+    for view in views {
+        sink.sample(&[&view.project], view.store.bytes.into());
     }
     sink.family(metric("screen_records_exporter_rejected_records"));
     for view in views {

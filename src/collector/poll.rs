@@ -5,10 +5,11 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use super::books::Books;
 use super::error::{PollError, Reason};
 use crate::api::{Client, RecordsFilter, RecordsQuery};
 use crate::record::Timestamp;
-use crate::store::{Draft, Store};
+use crate::store::Draft;
 use crate::sync::{Next, PageRequest, ReadSummary, SyncError, WindowRead};
 
 /// Beyond this difference of clocks a window means something else to each side.
@@ -17,7 +18,7 @@ const LARGEST_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
 /// Reads everything that starts at `window_start` or later. Nothing is committed.
 pub(super) async fn read_window(
     client: &Client,
-    store: &Mutex<Store>,
+    books: &Mutex<Books>,
     window_start: Timestamp,
     now: Timestamp,
     filter: &RecordsFilter,
@@ -29,7 +30,7 @@ pub(super) async fn read_window(
         // Twice as many cursors as requests: while one reads its answer another one asks.
         while under_way.len() < 2 * client.max_concurrent_requests() {
             match locked(&read).next_page() {
-                Next::Ask(request) => under_way.push(page(client, store, &read, filter, request)),
+                Next::Ask(request) => under_way.push(page(client, books, &read, filter, request)),
                 Next::Wait | Next::Done => break,
             }
         }
@@ -47,7 +48,7 @@ pub(super) async fn read_window(
 
 async fn page(
     client: &Client,
-    store: &Mutex<Store>,
+    books: &Mutex<Books>,
     read: &Mutex<WindowRead>,
     filter: &RecordsFilter,
     request: PageRequest,
@@ -57,7 +58,7 @@ async fn page(
     let failed = |reason: Reason| PollError::at(client.records_path(&query), reason);
     let listed = client
         .list_records(&query, |page| -> Result<(), SyncError> {
-            locked(read).take(&request, &page, &mut locked(store))
+            locked(read).take(&request, &page, &mut locked(books).store)
         })
         .await
         .map_err(|error| failed(error.into()))?;
@@ -79,7 +80,7 @@ pub(super) fn check_clock(ahead_millis: Option<i64>) -> Result<(), Reason> {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // A draft is thrown away with its poll, and a store changes only by a whole commit, so neither
     // is left half-written by a panic elsewhere.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -4,21 +4,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
+use super::books::Books;
 use super::error::{PollError, Reason};
 use super::failure::{Failure, Trouble};
 use super::instruments::{Instruments, ProjectObserver};
-use super::poll::read_window;
+use super::poll::{locked, read_window};
 use super::pool_names::PoolNames;
 use super::probe::{Found, probe};
 use super::schedule::Schedule;
-use crate::aggregate::Aggregate;
 use crate::api::{Client, RecordsFilter};
 use crate::clock::Clock;
 use crate::exposition::{ProjectView, SnapshotView, SyncMode};
 use crate::record::Timestamp;
-use crate::store::Store;
+use crate::store::{CommitError, LabelLimits, PollFacts, Store};
 
 /// What starts a poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,14 @@ pub struct PollOptions {
     pub pool_names: bool,
     /// Which records.
     pub filter: RecordsFilter,
+    /// Every record of the window is read again at least this often.
+    pub reconcile_interval: Duration,
+    /// How long a series that appears shows its last known value.
+    pub counter_hold: Duration,
+    /// Most values of labels that are shown as themselves.
+    pub max_users: usize,
+    /// The same for pools.
+    pub max_pools: usize,
 }
 
 /// A project under watch.
@@ -57,7 +66,7 @@ pub struct Project {
     observer: Arc<ProjectObserver>,
     instruments: Arc<Instruments>,
     clock: Arc<dyn ClockDebug>,
-    store: Mutex<Store>,
+    books: Arc<Mutex<Books>>,
     pool_names: Option<PoolNames>,
     state: Mutex<State>,
     /// Number of polls finished; who waits for a poll watches it.
@@ -98,11 +107,14 @@ impl Project {
         options: PollOptions,
         clock: Arc<C>,
         instruments: Arc<Instruments>,
+        store: Store,
         client: impl FnOnce(Arc<ProjectObserver>) -> Client,
     ) -> Arc<Self> {
         let observer = instruments.observer(&name);
         let pool_names =
             options.pool_names.then(|| PoolNames::new(name.clone(), options.pools_timeout));
+        let limits = LabelLimits { users: options.max_users, pools: options.max_pools };
+        let books = Books::new(store, options.counter_hold, limits);
         Arc::new(Self {
             client: client(observer.clone()),
             pool_names,
@@ -111,7 +123,7 @@ impl Project {
             observer,
             instruments,
             clock,
-            store: Mutex::default(),
+            books: Arc::new(Mutex::new(books)),
             state: Mutex::default(),
             finished: watch::Sender::new(0),
         })
@@ -198,6 +210,10 @@ impl Project {
     /// What it shows at this moment.
     pub fn view(&self) -> ProjectView {
         let now = self.now();
+        let (counters, store) = {
+            let books = locked(&self.books);
+            (books.counters(), books.figures())
+        };
         let state = self.state();
         let most = i64::try_from(self.options.max_staleness.as_millis()).unwrap_or(i64::MAX);
         let age = |snapshot: &Arc<SnapshotView>| now.millis() - snapshot.completed.millis();
@@ -210,6 +226,9 @@ impl Project {
                 None => SyncMode::FirstSync,
                 Some(_) => SyncMode::FullWalk,
             },
+            at: Instant::now(),
+            counters,
+            store,
             snapshot: state.snapshot.clone(),
             poll_api_requests: state.poll_api_requests,
         }
@@ -241,13 +260,24 @@ impl Project {
     async fn poll(&self) -> Result<SnapshotView, PollError> {
         let now = self.now();
         let window_start = self.window_start(now);
-        let read = read_window(&self.client, &self.store, window_start, now, &self.options.filter);
+        let read = read_window(&self.client, &self.books, window_start, now, &self.options.filter);
         let (draft, summary) = read.await?;
-        let aggregate = {
-            let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-            store.commit(draft);
-            Aggregate::of(&store)
+        let facts = PollFacts {
+            identity: self.client.identity(&self.options.filter),
+            counting_since: now,
+            window_start,
+            begun: now,
         };
+        let (books, instruments) = (self.books.clone(), self.instruments.clone());
+        // The disk makes it wait, and a large window computes for a while.
+        let taken = spawn_blocking(move || {
+            let mut books = locked(&books);
+            let began = Instant::now();
+            books.take_over(draft, facts)?;
+            instruments.committed(began.elapsed());
+            Ok::<_, CommitError>(books.aggregate())
+        });
+        let aggregate = taken.await.map_err(|_| Reason::BrokeOff)?.map_err(Reason::State)?;
         let pools = match &self.pool_names {
             Some(names) => names.refresh(&self.client, &aggregate).await,
             None => Vec::new(),

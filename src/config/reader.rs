@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use figment::Figment;
@@ -149,6 +150,15 @@ impl<'a> Reader<'a> {
     pub(super) fn bytes(&mut self, path: &'static str, range: RangeInclusive<Bytes>) -> Bytes {
         self.read(path, *range.start(), |value| {
             Bytes::parse(value.as_str()?).filter(|bytes| range.contains(bytes))
+        })
+    }
+
+    /// A directory; `None` for an empty text.
+    pub(super) fn directory(&mut self, path: &'static str) -> Option<PathBuf> {
+        self.read(path, None, |value| {
+            let text = value.as_str()?;
+            let is_path = !text.contains('\0');
+            is_path.then(|| Some(text).filter(|text| !text.is_empty()).map(PathBuf::from))
         })
     }
 

@@ -41,6 +41,8 @@ pub(super) fn to_toml(config: &Config) -> String {
             ("default_timeout", show_duration(poll.default_timeout).into()),
             ("window", show_duration(poll.window).into()),
             ("max_staleness", show_duration(poll.max_staleness).into()),
+            ("reconcile_interval", show_duration(poll.reconcile_interval).into()),
+            ("counter_hold", show_duration(poll.counter_hold).into()),
         ],
     );
     let api = &config.api;
@@ -53,6 +55,17 @@ pub(super) fn to_toml(config: &Config) -> String {
             ("request_timeout", show_duration(api.request_timeout).into()),
             ("max_retries", number(api.max_retries as u64)),
             ("max_response_bytes", api.max_response_bytes.to_string().into()),
+        ],
+    );
+    let directory = config.state_directory.as_ref();
+    let directory = directory.map_or_else(String::new, |path| path.display().to_string());
+    section("state", vec![("directory", directory.into())]);
+    let labels = &config.labels;
+    section(
+        "labels",
+        vec![
+            ("max_users", number(labels.max_users as u64)),
+            ("max_pools", number(labels.max_pools as u64)),
         ],
     );
     let projects = config.projects.iter().map(|project| Value::Table(project_table(project)));

@@ -73,6 +73,22 @@ catalog! {
         "Sizes of the screen recordings in the window, added up by user, in bytes.";
     Records Gauge "workspace_user_screen_records_duration_seconds" ["project", "user", "status"]
         "Video durations of the screen recordings in the window, added up by user, in seconds.";
+    Records Gauge "workspace_screen_records_unresolved" ["project", "status", "type", "pool"]
+        "Screen recordings that failed while they were watched and have not been uploaded since.";
+    Records Counter "workspace_screen_records_seen_total" ["project", "type", "pool"]
+        "Screen recordings seen for the first time since counting began.";
+    Records Counter "workspace_screen_record_transitions_total" ["project", "status", "type", "pool"]
+        "Times that a screen recording was seen to enter the status since counting began.";
+    Records Counter "workspace_user_screen_record_transitions_total" ["project", "user", "status"]
+        "Times that a screen recording of the user was seen to enter the status.";
+    Records Counter "workspace_screen_records_expired_in_flight_total" ["project", "status", "pool"]
+        "Screen recordings that left the window while they were in flight.";
+    Records Histogram "workspace_screen_record_file_size_bytes" ["project", "type"]
+        "Sizes of files in bytes, observed when the recording is first seen settled.";
+    Records Histogram "workspace_screen_record_video_duration_seconds" ["project", "type"]
+        "Durations of videos in seconds, observed when the recording is first seen settled.";
+    Records Histogram "workspace_screen_record_upload_delay_seconds" ["project", "type"]
+        "Time from the end of a recording to its upload in seconds, observed when it is first seen uploaded.";
     Records Gauge "workspace_screen_records_oldest_start_timestamp_seconds" ["project", "status", "pool"]
         "Start of the oldest recording in this in-flight status, in seconds since the epoch.";
     Records Gauge "workspace_screen_records_oldest_update_timestamp_seconds" ["project", "status", "pool"]
@@ -101,6 +117,14 @@ catalog! {
         "Rows of the window that could not be understood in the last successful poll.";
     Exporter Gauge "screen_records_exporter_unknown_values" ["project", "field"]
         "Records of the last successful poll with a value that could not be understood in this field.";
+    Exporter Gauge "screen_records_exporter_folded_label_values" ["project", "label"]
+        "Values of the label in the window that are folded into _other.";
+    Exporter Gauge "screen_records_exporter_store_records" ["project"]
+        "Records that are known, those that the API shows no longer included.";
+    Exporter Gauge "screen_records_exporter_store_bytes" ["project"]
+        "Size of the state on disk, in bytes.";
+    Exporter Histogram "screen_records_exporter_state_commit_duration_seconds" []
+        "How long it took to make a poll durable, in seconds.";
     Exporter Counter "screen_records_exporter_polls_total" ["project", "outcome"]
         "Polls that were finished.";
     Exporter Histogram "screen_records_exporter_poll_duration_seconds" ["project"]

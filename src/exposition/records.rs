@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::catalog::metric;
+use super::counters::{CounterView, write_counters};
 use super::sink::{Sink, Value};
 use crate::aggregate::{Aggregate, Sums};
 use crate::api::DesktopPool;
-use crate::record::Timestamp;
+use crate::record::{Status, Timestamp};
 use crate::sync::ReadSummary;
 
 /// What one project shows.
@@ -18,6 +21,12 @@ pub struct ProjectView {
     pub up: bool,
     /// Length of the window in seconds.
     pub window_seconds: f64,
+    /// The moment that it is shown at.
+    pub at: Instant,
+    /// What was counted, ordered by labels.
+    pub counters: Arc<[CounterView]>,
+    /// Figures of the store.
+    pub store: StoreFigures,
     /// The last complete poll, however old.
     pub snapshot: Option<Arc<SnapshotView>>,
     /// Whether the snapshot is too old for its figures to be shown.
@@ -26,6 +35,19 @@ pub struct ProjectView {
     pub mode: SyncMode,
     /// Requests of the last finished poll.
     pub poll_api_requests: Option<u64>,
+}
+
+/// What is shown of a store besides the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoreFigures {
+    /// Records known.
+    pub records: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Users folded into `_other`.
+    pub folded_users: u64,
+    /// Pools folded into `_other`.
+    pub folded_pools: u64,
 }
 
 /// One complete state of a project's records. Immutable once published.
@@ -107,12 +129,27 @@ pub fn write_projects(projects: &[ProjectView], sink: &mut impl Sink) {
             }
         }
     }
+    write_unresolved(projects, sink);
+    write_counters(projects, sink);
     write_moments(projects, sink);
     write_state(projects, sink);
 }
 
 fn shown(projects: &[ProjectView]) -> impl Iterator<Item = (&str, &SnapshotView)> {
     projects.iter().filter_map(|view| Some((view.project.as_str(), view.shown()?)))
+}
+
+fn write_unresolved(projects: &[ProjectView], sink: &mut impl Sink) {
+    let failed = Status::ALL.into_iter().filter(|status| status.is_failed()).map(Status::code);
+    let failed: Vec<_> = failed.collect();
+    sink.family(metric("workspace_screen_records_unresolved"));
+    for (project, snapshot) in shown(projects) {
+        for ((status, record_type, pool), sums) in &snapshot.aggregate.kinds {
+            if failed.contains(&status.as_str()) {
+                sink.sample(&[project, status, record_type, pool], sums.counted.into());
+            }
+        }
+    }
 }
 
 fn write_moments(projects: &[ProjectView], sink: &mut impl Sink) {

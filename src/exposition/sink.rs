@@ -29,6 +29,19 @@ impl From<f64> for Value {
     }
 }
 
+/// A histogram at a moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistogramValue {
+    /// Upper bounds of the buckets, inclusive, ascending, without infinity.
+    pub bounds: Vec<f64>,
+    /// Observations by bucket, not cumulative.
+    pub buckets: Vec<u64>,
+    /// All observations.
+    pub count: u64,
+    /// All observations added up.
+    pub sum: Value,
+}
+
 /// Takes families one after the other, each with all of its samples: no format lets them
 /// interleave. A family without samples leaves no trace.
 pub trait Sink {
@@ -37,4 +50,7 @@ pub trait Sink {
 
     /// Adds a sample of the current family: label values in the order of [`Metric::labels`].
     fn sample(&mut self, label_values: &[&str], value: Value);
+
+    /// Adds a histogram of the current family.
+    fn histogram(&mut self, label_values: &[&str], value: &HistogramValue);
 }

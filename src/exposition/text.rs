@@ -1,7 +1,7 @@
 //! The text format 0.0.4.
 
 use super::catalog::{Metric, Scope};
-use super::sink::{Sink, Value};
+use super::sink::{HistogramValue, Sink, Value};
 
 /// Writes the text format 0.0.4.
 #[derive(Debug, Default)]
@@ -31,6 +31,51 @@ impl TextEncoder {
             self.body.extend_from_slice(text.as_bytes());
             self.body.push(b'\n');
         }
+    }
+
+    /// The current family, whose head is written by now.
+    fn begin(&mut self) -> Option<&'static Metric> {
+        let metric = self.current?;
+        if !std::mem::replace(&mut self.has_head, true) {
+            self.head(metric);
+        }
+        Some(metric)
+    }
+
+    fn line(
+        &mut self,
+        metric: &Metric,
+        suffix: &str,
+        label_values: &[&str],
+        bound: Option<f64>,
+        value: Value,
+    ) {
+        debug_assert_eq!(metric.labels.len(), label_values.len(), "{}", metric.name);
+        debug_assert!(metric.scope == Scope::Records || metric.labels.len() < 4);
+        self.body.extend_from_slice(metric.name.as_bytes());
+        self.body.extend_from_slice(suffix.as_bytes());
+        let mut separator = b'{';
+        for (name, value) in metric.labels.iter().zip(label_values) {
+            self.body.push(separator);
+            separator = b',';
+            self.body.extend_from_slice(name.as_bytes());
+            self.body.extend_from_slice(b"=\"");
+            self.label_value(value);
+            self.body.push(b'"');
+        }
+        if let Some(bound) = bound {
+            self.body.push(separator);
+            separator = b',';
+            self.body.extend_from_slice(b"le=\"");
+            self.number(Value::Float(bound));
+            self.body.push(b'"');
+        }
+        if separator == b',' {
+            self.body.push(b'}');
+        }
+        self.body.push(b' ');
+        self.number(value);
+        self.body.push(b'\n');
     }
 
     fn number(&mut self, value: Value) {
@@ -77,29 +122,21 @@ impl Sink for TextEncoder {
     }
 
     fn sample(&mut self, label_values: &[&str], value: Value) {
-        let Some(metric) = self.current else { return };
-        debug_assert_eq!(metric.labels.len(), label_values.len(), "{}", metric.name);
-        debug_assert!(metric.scope == Scope::Records || metric.labels.len() < 4);
-        if !self.has_head {
-            self.has_head = true;
-            self.head(metric);
+        if let Some(metric) = self.begin() {
+            self.line(metric, "", label_values, None, value);
         }
-        self.body.extend_from_slice(metric.name.as_bytes());
-        let mut separator = b'{';
-        for (name, value) in metric.labels.iter().zip(label_values) {
-            self.body.push(separator);
-            separator = b',';
-            self.body.extend_from_slice(name.as_bytes());
-            self.body.extend_from_slice(b"=\"");
-            self.label_value(value);
-            self.body.push(b'"');
+    }
+
+    fn histogram(&mut self, label_values: &[&str], value: &HistogramValue) {
+        let Some(metric) = self.begin() else { return };
+        let mut below = 0;
+        for (bound, count) in value.bounds.iter().zip(&value.buckets) {
+            below += count;
+            self.line(metric, "_bucket", label_values, Some(*bound), below.into());
         }
-        if separator == b',' {
-            self.body.push(b'}');
-        }
-        self.body.push(b' ');
-        self.number(value);
-        self.body.push(b'\n');
+        self.line(metric, "_bucket", label_values, Some(f64::INFINITY), value.count.into());
+        self.line(metric, "_sum", label_values, None, value.sum);
+        self.line(metric, "_count", label_values, None, value.count.into());
     }
 }
 

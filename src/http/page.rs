@@ -96,12 +96,15 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::collector::Failure;
-    use crate::exposition::{ProjectView, SyncMode};
+    use crate::exposition::{ProjectView, StoreFigures, SyncMode};
 
     #[test]
     fn a_failing_project_says_why_and_nothing_of_it_becomes_markup() {
         let status = Status {
             view: ProjectView {
+                at: tokio::time::Instant::now(),
+                counters: std::sync::Arc::default(),
+                store: StoreFigures::default(),
                 project: "<b>".to_owned(),
                 up: false,
                 window_seconds: 1.0,

@@ -6,11 +6,13 @@ use crate::config::Config;
 
 use super::{Failure, answer, wiring};
 
-pub(super) async fn run(config: Config, online: bool) -> Result<(), Failure> {
+pub(super) async fn run(mut config: Config, online: bool) -> Result<(), Failure> {
     answer(config.to_toml())?;
     if !online {
         return Ok(());
     }
+    // What is tried out is not kept, and the state may be in use.
+    config.state_directory = None;
     let collector = wiring::collector(&config)?;
     let mut failed = Vec::new();
     for project in collector.projects() {

@@ -39,6 +39,7 @@ pub(super) async fn run(cli: &Cli, shutdown: CancellationToken) -> Result<(), Fa
         ..Options::default()
     };
     config.poll.min_interval = DEMO_INTERVAL;
+    config.state_directory = None;
     config.projects = vec![demo_project(api_address, token)?];
     let listeners = serve::bind(&config.web.listen_addresses).await?;
     let address = listeners[0].local_addr().map_err(Failure::run)?;

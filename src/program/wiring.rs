@@ -1,15 +1,20 @@
 //! From the config to the parts that work.
 
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::api::{
     Auth, Client, HttpTransport, Limits, RecordsFilter, Target, TokenSource, Transport,
 };
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::collector::{Collector, Instruments, PollMode, PollOptions, Project, ProjectObserver};
 use crate::config::{self, Config};
 use crate::http::WebOptions;
-use crate::record::{RecordType, Status};
+use crate::record::{RecordType, Status, Timestamp};
+use crate::store::{OpenError, SetAside, Store};
 
 use super::Failure;
 
@@ -20,16 +25,44 @@ pub(super) fn collector(config: &Config) -> Result<Collector, Failure> {
     })?;
     let transport: Arc<dyn Transport> = Arc::new(transport);
     let instruments = Instruments::new();
-    let projects = config.projects.iter().map(|project| {
+    let mut projects = Vec::new();
+    for project in &config.projects {
         let client = |observer: Arc<ProjectObserver>| {
             let clock = Arc::new(SystemClock);
             Client::new(target(project), limits(&config.api), transport.clone(), clock, observer)
         };
         let options = poll_options(config, project);
         let clock = Arc::new(SystemClock);
-        Project::new(project.name.clone(), options, clock, instruments.clone(), client)
-    });
-    Ok(Collector::new(projects.collect(), instruments.clone()))
+        let store = open_store(config.state_directory.as_deref(), &project.name)?;
+        let name = project.name.clone();
+        projects.push(Project::new(name, options, clock, instruments.clone(), store, client));
+    }
+    Ok(Collector::new(projects, instruments))
+}
+
+/// Opens the state of a project.
+fn open_store(directory: Option<&Path>, project: &str) -> Result<Store, Failure> {
+    let Some(directory) = directory else { return Ok(Store::default()) };
+    let unusable = |error: io::Error| {
+        let error = OpenError::Unusable { path: directory.to_owned(), error };
+        Failure::run(format!("{error}; {}", error.remedy()))
+    };
+    if !directory.exists() {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(unusable)?;
+    }
+    let path = directory.join(format!("{project}.redb"));
+    let now = Timestamp::from_millis(SystemClock.now_millis());
+    let (store, aside) = Store::open(&path, now)
+        .map_err(|error| Failure::run(format!("{error}; {}", error.remedy())))?;
+    if let Some(SetAside { path: aside, why }) = aside {
+        let (path, aside) = (path.display(), aside.display());
+        tracing::error!(
+            project, %path, %aside, why,
+            "the state is damaged and was set aside: counting begins anew, what failed before is \
+             not counted, and counters start at 0"
+        );
+    }
+    Ok(store)
 }
 
 pub(super) fn web_options(config: &Config) -> WebOptions {
@@ -77,6 +110,10 @@ fn poll_options(config: &Config, project: &config::Project) -> PollOptions {
         pools_timeout: config.api.request_timeout,
         pool_names: project.pool_names,
         filter: filter(&project.filter),
+        reconcile_interval: poll.reconcile_interval,
+        counter_hold: poll.counter_hold,
+        max_users: config.labels.max_users,
+        max_pools: config.labels.max_pools,
     }
 }
 

@@ -1,12 +1,13 @@
 //! The identity of a record in memory.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// The first 128 bits of the SHA-256 of a record's id.
 ///
 /// Ids are opaque text of any length. A fixed size keeps a million of them small, and a
 /// cryptographic digest lets nobody choose two ids that meet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RecordKey(u64, u64);
 
 impl RecordKey {

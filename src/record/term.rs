@@ -73,6 +73,16 @@ impl Status {
         }
     }
 
+    /// Whether the record has arrived where it stays, unless it is tried again.
+    pub fn is_settled(self) -> bool {
+        !self.is_in_flight()
+    }
+
+    /// Whether the recording or its upload failed.
+    pub fn is_failed(self) -> bool {
+        matches!(self, Self::RecFailed | Self::UploadFailed)
+    }
+
     /// Whether the record is on its way: RECORDING, `REC_COMPLETED` or UPLOADING.
     pub fn is_in_flight(self) -> bool {
         matches!(self, Self::Recording | Self::RecCompleted | Self::Uploading)

@@ -1,9 +1,12 @@
 //! Moments as the API writes them.
 
 use chrono::{DateTime, NaiveDate};
+use serde::{Deserialize, Serialize};
 
 /// A moment, in milliseconds since the Unix epoch, UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Timestamp(i64);
 
 /// 2000-01-01 and 9999-12-31. Outside stands what is no moment of a recording: zero values

@@ -1,41 +1,72 @@
 //! What a poll under way has read so far, beside the store.
 
+use std::collections::HashMap;
+
 use super::Store;
+use super::record::{Mark, StoredRecord};
 use super::table::Table;
-use crate::record::{Record, RecordKey, Timestamp};
+use super::words::Word;
+use crate::record::{Record, RecordKey, Status, Timestamp};
 
 /// The rows of a poll that is not complete yet. Costs memory for what is new or changed, and a
 /// bit for each record that is as known.
 #[derive(Debug, Default)]
 pub struct Draft {
-    staged: Table,
+    pub(super) staged: Table,
     /// A bit for each position of the store's table: read in this poll, as known or staged.
     seen: Vec<u64>,
+    /// Stretches of the window that were read whole: from, inclusive, and until, exclusive.
+    pub(super) covered: Vec<(Timestamp, Option<Timestamp>)>,
+    /// Milliseconds from the end of a recording to its last change, of staged records that are
+    /// seen uploaded for the first time.
+    pub(super) upload_delays: HashMap<RecordKey, u64>,
+    /// Readings that are older than what is known.
+    pub(super) doubts: Doubts,
 }
+
+/// Readings that a lagging replica may have given, by key: believed when they come again.
+pub(super) type Doubts = HashMap<RecordKey, StoredRecord>;
+
+/// More doubts than this are not remembered: what comes then is believed a poll later or two.
+const MOST_DOUBTS: usize = 100_000;
 
 impl Draft {
     /// Takes a record that the poll read, and its key. Returns whether this poll reads it for the
     /// first time.
     ///
     /// A record may be read twice in a poll, from pages that overlap, and may have changed in
-    /// between: the later `update_time` stays, and of equal ones the later reading.
+    /// between: the later `update_time` stays, and of equal ones the later reading. A reading that
+    /// is older than what is known comes from a lagging replica, unless a later poll repeats it.
     pub fn read(&mut self, store: &mut Store, key: RecordKey, record: &Record<'_>) -> bool {
-        let record = store.compact(key, record);
-        if let Some(staged) = self.staged.position(record.key) {
-            if self.staged.at(staged).update <= record.update {
-                self.staged.put(record);
+        let stored = store.compact(key, record);
+        if let Some(staged) = self.staged.position(key) {
+            if self.staged.at(staged).update <= stored.update {
+                self.stage(store, stored, record);
             }
             return false;
         }
-        let Some(known) = store.table.position(record.key) else {
-            self.staged.put(record);
+        let Some(position) = store.table.position(key) else {
+            self.stage(store, stored, record);
             return true;
         };
-        let first = self.mark_seen(known);
-        let known = store.table.at(known);
+        let first = self.mark_seen(position);
+        let known = *store.table.at(position);
+        let mut shown = known;
+        shown.set(Mark::Hidden, false);
+        let stored = stored.with_marks_of(&shown);
+        if known.update > stored.update && store.doubts.get(&key) != Some(&stored) {
+            if first && self.doubts.len() < MOST_DOUBTS {
+                self.doubts.insert(key, stored);
+            }
+            // It is shown all the same.
+            if known != shown {
+                self.staged.put(shown);
+            }
+            return first;
+        }
         // What this poll has read as known is a reading too.
-        if *known != record && (first || known.update <= record.update) {
-            self.staged.put(record);
+        if known != stored && (first || known.update <= stored.update) {
+            self.stage(store, stored, record);
         }
         first
     }
@@ -49,24 +80,40 @@ impl Draft {
         }
     }
 
+    /// The poll has read everything that starts from `from` on and before `until`.
+    pub fn cover(&mut self, from: Timestamp, until: Option<Timestamp>) {
+        self.covered.push((from, until));
+    }
+
     /// Number of records that are new or changed so far.
     pub fn staged(&self) -> usize {
         self.staged.len()
     }
 
-    pub(super) fn apply_to(self, table: &mut Table) {
-        if table.is_empty() {
-            *table = self.staged;
-            return;
+    /// Whether this poll has read the record of this key.
+    pub fn has_read(&self, store: &Store, key: RecordKey) -> bool {
+        let known = || store.table.position(key).is_some_and(|known| self.is_seen(known));
+        self.staged.position(key).is_some() || known()
+    }
+
+    pub(super) fn is_seen(&self, position: usize) -> bool {
+        self.seen.get(position / 64).is_some_and(|word| word & (1 << (position % 64)) != 0)
+    }
+
+    fn stage(&mut self, store: &Store, stored: StoredRecord, record: &Record<'_>) {
+        // At a baseline nothing is observed, and it may hold millions.
+        if store.last_poll.is_some()
+            && stored.status == Word::from(Status::UploadCompleted)
+            && !stored.has(Mark::Uploaded)
+        {
+            let delay = record.update_time.zip(record.end_time);
+            let delay = delay.map(|(update, end)| update.millis().saturating_sub(end.millis()));
+            match delay.and_then(|delay| u64::try_from(delay).ok()) {
+                Some(delay) => self.upload_delays.insert(stored.key, delay),
+                None => self.upload_delays.remove(&stored.key),
+            };
         }
-        for position in (0..table.len()).rev() {
-            if !self.is_seen(position) {
-                table.remove_at(position);
-            }
-        }
-        for record in self.staged.iter() {
-            table.put(*record);
-        }
+        self.staged.put(stored);
     }
 
     fn mark_seen(&mut self, position: usize) -> bool {
@@ -78,15 +125,14 @@ impl Draft {
         self.seen[word] |= bit;
         first
     }
-
-    fn is_seen(&self, position: usize) -> bool {
-        self.seen.get(position / 64).is_some_and(|word| word & (1 << (position % 64)) != 0)
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{LabelLimits, PollFacts};
     use super::*;
+
+    const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9 };
 
     fn record(id: &'static str, size: u64, update: i64) -> Record<'static> {
         let mut record = Record::new(id, Timestamp::from_millis(1_700_000_000_000));
@@ -100,9 +146,15 @@ mod tests {
     }
 
     fn sizes(store: &Store) -> Vec<u64> {
-        let mut sizes: Vec<_> = store.table.iter().map(|record| record.size_bytes).collect();
+        let mut sizes: Vec<_> = store.shown().map(|record| record.size_bytes().unwrap()).collect();
         sizes.sort_unstable();
         sizes
+    }
+
+    fn commit(store: &mut Store, mut draft: Draft) {
+        draft.cover(Timestamp::from_millis(0), None);
+        let changes = store.judge(draft, PollFacts::default(), LIMITS);
+        store.commit(changes, |_, _| {}).unwrap();
     }
 
     fn poll(store: &mut Store, records: &[Record<'static>]) {
@@ -110,7 +162,7 @@ mod tests {
         for record in records {
             read(&mut draft, store, record);
         }
-        store.commit(draft);
+        commit(store, draft);
     }
 
     #[test]
@@ -165,7 +217,19 @@ mod tests {
         let mut draft = Draft::default();
         draft.keep(&store, "a", Timestamp::from_millis(0));
         draft.keep(&store, "unknown", Timestamp::from_millis(0));
-        store.commit(draft);
+        commit(&mut store, draft);
         assert_eq!(sizes(&store), [1]);
+    }
+
+    #[test]
+    fn an_older_reading_is_believed_when_a_later_poll_repeats_it() {
+        let mut store = Store::default();
+        poll(&mut store, &[record("a", 1, 5)]);
+        poll(&mut store, &[record("a", 2, 4)]);
+        assert_eq!(sizes(&store), [1]);
+        poll(&mut store, &[record("a", 3, 3)]);
+        assert_eq!(sizes(&store), [1], "that is another one");
+        poll(&mut store, &[record("a", 3, 3)]);
+        assert_eq!(sizes(&store), [3]);
     }
 }

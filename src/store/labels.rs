@@ -3,9 +3,10 @@
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
 
 /// Stands for a text in [`Labels`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Label(u32);
 
 impl Label {
@@ -19,8 +20,13 @@ impl Label {
         self.0
     }
 
+    /// Whether it stands for no value of its own.
+    pub(super) fn is_fixed(self) -> bool {
+        self <= Self::OTHER
+    }
+
     /// The label of a number that an interner gave.
-    pub(super) fn from_number(number: u32) -> Self {
+    pub fn from_number(number: u32) -> Self {
         Self(number)
     }
 }
@@ -71,6 +77,11 @@ impl Labels {
     /// The label of a text, or [`Label::NONE`].
     pub fn intern_or_none(&mut self, text: Option<&str>) -> Label {
         text.map_or(Label::NONE, |text| self.intern(text))
+    }
+
+    /// Number of texts.
+    pub(super) fn len(&self) -> u32 {
+        u32::try_from(self.texts.len()).expect("numbers are u32")
     }
 
     /// The text of a label.

@@ -3,11 +3,13 @@
 //! The documented ones have fixed numbers. What else an API may write is kept as it came, up to
 //! 65,000 of them, of which a snapshot shows 16.
 
+use serde::{Deserialize, Serialize};
+
 use super::labels::{Label, Labels};
 use crate::record::{RecordType, Status, Term};
 
 /// Stands for a status or a type in [`Words`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Word(u16);
 
 impl Word {
@@ -17,6 +19,24 @@ impl Word {
     pub const OTHER: Self = Self(1);
     const FIRST_STATUS: u16 = 2;
     const FIRST_TYPE: u16 = 8;
+    /// The first number of a word that no document names.
+    pub(super) const FIRST_UNKNOWN: u16 = 12;
+
+    /// Its number: the words of one interner are numbered from 0.
+    pub(super) fn number(self) -> u32 {
+        self.0.into()
+    }
+
+    /// Whether it is a documented one, or stands for none.
+    pub(super) fn is_fixed(self) -> bool {
+        self.0 < Self::FIRST_UNKNOWN
+    }
+
+    /// The status that it stands for.
+    pub fn status(self) -> Option<Status> {
+        let index = self.0.checked_sub(Self::FIRST_STATUS)?;
+        Status::ALL.get(usize::from(index)).copied()
+    }
 }
 
 impl From<Status> for Word {
@@ -61,6 +81,21 @@ impl Words {
         }
     }
 
+    /// Number of words.
+    pub(super) fn len(&self) -> u32 {
+        self.0.len()
+    }
+
+    /// Takes over the text of the next number.
+    pub(super) fn restore(&mut self, text: &str) -> u32 {
+        self.0.intern_up_to(text, u16::MAX.into()).number()
+    }
+
+    /// The text of a number.
+    pub(super) fn text_of(&self, number: u32) -> &str {
+        self.0.text(Label::from_number(number))
+    }
+
     /// The text of a word.
     pub fn text(&self, word: Word) -> &str {
         self.0.text(Label::from_number(word.0.into()))
@@ -78,6 +113,7 @@ mod tests {
         assert_eq!(words.text(Word::OTHER), "_other");
         for status in Status::ALL {
             assert_eq!(words.text(status.into()), status.code());
+            assert_eq!(Word::from(status).status(), Some(status));
         }
         for record_type in RecordType::ALL {
             assert_eq!(words.text(record_type.into()), record_type.code());

@@ -188,6 +188,7 @@ impl WindowRead {
         if self.summary.unfiltered == 0 {
             self.summary.reported = self.total_count.and_then(|total| total.checked_sub(before));
         }
+        self.draft.cover(self.summary.window_start, None);
         Ok((self.draft, self.summary))
     }
 
@@ -195,10 +196,7 @@ impl WindowRead {
     fn check_for_vanished(&self, page: &Page<'_>, store: &Store) -> Result<(), SyncError> {
         let total = page.total_count.unwrap_or(0);
         let is_known = |start: Timestamp| start >= self.summary.window_start;
-        if page.rows.is_empty()
-            && total > 0
-            && store.table.iter().any(|record| is_known(record.start))
-        {
+        if page.rows.is_empty() && total > 0 && store.shown().any(|record| is_known(record.start)) {
             return Err(SyncError::Vanished { total });
         }
         Ok(())

@@ -18,7 +18,9 @@ use screen_records_exporter::clock::{Clock, TokioClock};
 use screen_records_exporter::collector::{
     Collector, Failure, Instruments, PollMode, PollOptions, Project,
 };
+use screen_records_exporter::record::Timestamp;
 use screen_records_exporter::simulator::{Fault, Options, Simulator};
+use screen_records_exporter::store::Store;
 use secrecy::SecretString;
 use tokio::time::Instant;
 use tower::ServiceExt;
@@ -132,6 +134,8 @@ pub(crate) struct Wishes {
     pub(crate) options: Options,
     pub(crate) limits: Limits,
     pub(crate) poll: PollOptions,
+    /// Where the state lies; in memory without.
+    pub(crate) state: Option<PathBuf>,
     /// Where the token stands; [`TOKEN`] without.
     pub(crate) token_file: Option<PathBuf>,
     /// How far the API's clock is ahead of ours.
@@ -171,7 +175,12 @@ impl Wishes {
                 pools_timeout: Duration::from_secs(10),
                 pool_names: false,
                 filter: RecordsFilter::default(),
+                reconcile_interval: Duration::from_secs(3600),
+                counter_hold: Duration::ZERO,
+                max_users: 1000,
+                max_pools: 1000,
             },
+            state: None,
             token_file: None,
             ahead: Duration::ZERO,
         }
@@ -189,8 +198,16 @@ impl Wishes {
     /// A project at a scripted API.
     pub(crate) fn start_at(self, wire: Arc<Wire>) -> Setting {
         let clock = Arc::new(TokioClock::starting_at(NOW));
+        let collector = self.run(&wire, &clock);
+        let project = collector.projects()[0].clone();
+        Setting { simulator: None, wire, clock, project, collector, wishes: self }
+    }
+
+    /// A process that begins.
+    fn run(&self, wire: &Arc<Wire>, clock: &Arc<TokioClock>) -> Collector {
+        let wishes = self.clone();
         let instruments = Instruments::new();
-        let source = match self.token_file {
+        let source = match wishes.token_file {
             None => TokenSource::Value(SecretString::from(TOKEN)),
             Some(path) => TokenSource::File(path),
         };
@@ -199,14 +216,18 @@ impl Wishes {
             project_id: "0123abcd".to_owned(),
             auth: Auth::Token(source),
         };
-        let window = self.poll.window;
-        let (time, limits, transport) = (clock.clone(), self.limits, wire.clone());
-        let (name, own_clock) = ("p".to_owned(), clock.clone());
-        let project = Project::new(name, self.poll, own_clock, instruments.clone(), |observer| {
+        let (time, limits, transport) = (clock.clone(), wishes.limits, wire.clone());
+        let now = Timestamp::from_millis(clock.now_millis());
+        let store = match &wishes.state {
+            None => Store::default(),
+            Some(path) => Store::open(path, now).unwrap().0,
+        };
+        let (name, own_clock, poll) = ("p".to_owned(), clock.clone(), wishes.poll);
+        let own = instruments.clone();
+        let project = Project::new(name, poll, own_clock, own, store, |observer| {
             Client::new(target, limits, transport, time, observer)
         });
-        let collector = Collector::new(vec![project.clone()], instruments);
-        Setting { simulator: None, wire, clock, project, collector, window }
+        Collector::new(vec![project], instruments)
     }
 }
 
@@ -217,7 +238,7 @@ pub(crate) struct Setting {
     pub(crate) clock: Arc<TokioClock>,
     pub(crate) project: Arc<Project>,
     pub(crate) collector: Collector,
-    window: Duration,
+    pub(crate) wishes: Wishes,
 }
 
 /// Samples by name and labels.
@@ -226,6 +247,15 @@ pub(crate) type Samples = BTreeMap<String, f64>;
 impl Setting {
     pub(crate) fn simulator(&self) -> &Simulator {
         self.simulator.as_ref().expect("its API is simulated")
+    }
+
+    /// The same API, clock and state with another process.
+    pub(crate) fn restart(self) -> Self {
+        let Self { simulator, wire, clock, project, collector, wishes } = self;
+        drop((project, collector));
+        let collector = wishes.run(&wire, &clock);
+        let project = collector.projects()[0].clone();
+        Self { simulator, wire, clock, project, collector, wishes }
     }
 
     pub(crate) fn set_faults(&self, faults: &[&str]) {
@@ -259,6 +289,11 @@ impl Setting {
         self.exposed().of("workspace_")
     }
 
+    /// The names of what is shown but the counters.
+    pub(crate) fn gauges(&self) -> Vec<String> {
+        self.shown().into_keys().filter(|name| !is_counter(name)).collect()
+    }
+
     /// Of that what can be compared with a truth: without the moments of the poll and without the
     /// API's own count, which may count otherwise.
     pub(crate) fn figures(&self) -> Samples {
@@ -266,14 +301,18 @@ impl Setting {
         for name in ["snapshot_timestamp_seconds", "oldest_read_timestamp_seconds", "reported"] {
             shown.remove(&format!("workspace_screen_records_{name}{{project=\"p\"}}"));
         }
+        // Of what was counted the API's present truth knows nothing.
+        let unresolved = "workspace_screen_records_unresolved";
+        shown.retain(|name, _| !is_counter(name) && !name.starts_with(unresolved));
         shown
     }
 
     /// All figures that the API's own truth gives for the window of a poll that began at `moment`,
     /// in milliseconds.
     pub(crate) fn truth(&self, moment: i64) -> Samples {
-        let from = moment / 1000 * 1000 - i64::try_from(self.window.as_millis()).unwrap();
-        expected(&self.simulator().truth(from), self.window)
+        let from =
+            moment / 1000 * 1000 - i64::try_from(self.wishes.poll.window.as_millis()).unwrap();
+        expected(&self.simulator().truth(from), self.wishes.poll.window)
     }
 
     /// Polls and asserts that everything shown about records is true, and nothing is missing.
@@ -287,6 +326,17 @@ impl Setting {
     pub(crate) fn counted(&self) -> f64 {
         self.exposed().of("workspace_screen_records{").values().sum()
     }
+}
+
+/// Whether a sample is of a counter or a histogram, which stay whatever happens.
+pub(crate) fn is_counter(name: &str) -> bool {
+    let families = [
+        "workspace_screen_records_seen_total",
+        "workspace_screen_record_",
+        "workspace_user_screen_record_",
+        "workspace_screen_records_expired_in_flight_total",
+    ];
+    families.iter().any(|family| name.starts_with(family))
 }
 
 /// The state of the last snapshot after a poll that failed: the same but `up`.

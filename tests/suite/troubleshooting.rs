@@ -8,6 +8,7 @@ use screen_records_exporter::api::wire::Fault;
 use screen_records_exporter::api::{ApiError, Endpoint};
 use screen_records_exporter::collector::Reason;
 use screen_records_exporter::record::Timestamp;
+use screen_records_exporter::store::CommitError;
 use screen_records_exporter::sync::SyncError;
 
 use crate::catalog::{part, read};
@@ -80,6 +81,7 @@ fn examples() -> Vec<Reason> {
         SyncError::Unordered { start: time, expected: 5000, missing: 3 }.into(),
         SyncError::TooMany { limit: 12_000_000 }.into(),
         SyncError::Rejected { rejected: 40, rows: 1000, reasons: what("no_start_time: 40") }.into(),
+        Reason::State(CommitError::example("data/p.redb", "No space left on device")),
         Reason::BrokeOff,
     ]
 }
@@ -99,6 +101,7 @@ fn has_example(reason: &Reason) -> &'static str {
             ApiError::Unreachable { .. } => "unreachable",
             ApiError::Credentials { .. } => "credentials",
         },
+        Reason::State(_) => "state",
         Reason::Sync(error) => match error {
             SyncError::Unsorted { .. } => "unsorted",
             SyncError::Stuck { .. } => "stuck",
@@ -116,7 +119,7 @@ fn has_example(reason: &Reason) -> &'static str {
 #[test]
 fn every_failure_and_its_remedy_stand_in_the_troubleshooting() {
     let kinds: std::collections::BTreeSet<_> = examples().iter().map(has_example).collect();
-    assert_eq!(kinds.len(), 18, "an example of each kind: {kinds:?}");
+    assert_eq!(kinds.len(), 19, "an example of each kind: {kinds:?}");
     let mut table = String::from("| `error` says | what to do (`remedy`) |\n| --- | --- |\n");
     for reason in examples() {
         let cell = |text: String| text.replace('|', "\\|");

@@ -12,7 +12,7 @@ use screen_records_exporter::api::wire::Page;
 use screen_records_exporter::record::{
     Record, RecordKey, Rejection, RejectionReason, Row, Timestamp,
 };
-use screen_records_exporter::store::Store;
+use screen_records_exporter::store::{LabelLimits, PollFacts, Store};
 use screen_records_exporter::sync::{Next, PageRequest, SyncError, WindowRead};
 
 /// 2026-11-01T00:00:00Z
@@ -160,7 +160,8 @@ fn read_window(
         assert!(server.answers < 20_000, "the walk does not end");
     }
     let (draft, _) = read.finish()?;
-    store.commit(draft);
+    let changes = store.judge(draft, PollFacts::default(), LabelLimits { users: 1, pools: 1 });
+    store.commit(changes, |_, _| {}).unwrap();
     Ok(store.table.iter().map(|record| record.key).collect())
 }
 

@@ -80,15 +80,21 @@ max_retries = 3
 page_size = 1000
 request_timeout = "10s"
 
+[labels]
+max_pools = 1000
+max_users = 1000
+
 [log]
 format = "logfmt"
 level = "info"
 
 [poll]
+counter_hold = "2m"
 default_timeout = "10s"
 max_staleness = "10m"
 min_interval = "30s"
 mode = "scrape"
+reconcile_interval = "1h"
 timeout_offset = "500ms"
 window = "15d"
 
@@ -103,6 +109,9 @@ region = "ap-southeast-3"
 [projects.auth]
 method = "token"
 token = "<redacted>"
+
+[state]
+directory = "data"
 
 [web]
 listen_addresses = ["127.0.0.1:10047"]

@@ -1,0 +1,91 @@
+//! The families of counters and histograms, as they are shown at a moment.
+
+use tokio::time::Instant;
+
+use super::catalog::{Metric, metric};
+use super::records::ProjectView;
+use super::sink::{HistogramValue, Sink, Value};
+use crate::store::{Counter, Series};
+
+/// A series as it is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CounterView {
+    /// Which it is.
+    pub series: Series,
+    /// Its label values behind `project`.
+    pub labels: Vec<String>,
+    /// What it stands at.
+    pub value: Counter,
+    /// What it shows until then: `increase()` cannot see a series that is born, or comes back,
+    /// above its last known value.
+    pub held: Option<(Counter, Instant)>,
+}
+
+impl CounterView {
+    fn at(&self, now: Instant) -> &Counter {
+        match &self.held {
+            Some((held, until)) if now < *until => held,
+            _ => &self.value,
+        }
+    }
+}
+
+/// The family of a series.
+pub fn family_of(series: Series) -> &'static Metric {
+    metric(match series {
+        Series::Seen(..) => "workspace_screen_records_seen_total",
+        Series::Entered(..) => "workspace_screen_record_transitions_total",
+        Series::UserEntered(..) => "workspace_user_screen_record_transitions_total",
+        Series::Expired(..) => "workspace_screen_records_expired_in_flight_total",
+        Series::FileSize(_) => "workspace_screen_record_file_size_bytes",
+        Series::VideoDuration(_) => "workspace_screen_record_video_duration_seconds",
+        Series::UploadDelay(_) => "workspace_screen_record_upload_delay_seconds",
+    })
+}
+
+const FAMILIES: [&str; 7] = [
+    "workspace_screen_records_seen_total",
+    "workspace_screen_record_transitions_total",
+    "workspace_user_screen_record_transitions_total",
+    "workspace_screen_records_expired_in_flight_total",
+    "workspace_screen_record_file_size_bytes",
+    "workspace_screen_record_video_duration_seconds",
+    "workspace_screen_record_upload_delay_seconds",
+];
+
+/// Writes what was counted, family by family.
+pub(super) fn write_counters(projects: &[ProjectView], sink: &mut impl Sink) {
+    for name in FAMILIES {
+        let family = metric(name);
+        sink.family(family);
+        for view in projects {
+            let counters = view.counters.iter();
+            for counter in counters.filter(|counter| family_of(counter.series) == family) {
+                let labels = std::iter::once(view.project.as_str());
+                let labels: Vec<_> =
+                    labels.chain(counter.labels.iter().map(String::as_str)).collect();
+                let shown = counter.at(view.at);
+                if counter.series.bounds().is_empty() {
+                    sink.sample(&labels, shown.count.into());
+                } else {
+                    sink.histogram(&labels, &histogram(counter.series, shown));
+                }
+            }
+        }
+    }
+}
+
+fn histogram(series: Series, counter: &Counter) -> HistogramValue {
+    // Delays are kept in milliseconds.
+    let divisor = if matches!(series, Series::UploadDelay(_)) { 1000.0 } else { 1.0 };
+    let sum = match series {
+        Series::UploadDelay(_) => Value::Float(counter.sum as f64 / divisor),
+        _ => Value::Integer(counter.sum),
+    };
+    HistogramValue {
+        bounds: series.bounds().iter().map(|bound| *bound as f64 / divisor).collect(),
+        buckets: counter.buckets.clone(),
+        count: counter.count,
+        sum,
+    }
+}

@@ -1,0 +1,221 @@
+//! What a complete poll means: the difference between what was known and what it read.
+
+use std::collections::BTreeSet;
+
+use super::Store;
+use super::counters::{Counters, Counting, Series};
+use super::draft::{Doubts, Draft};
+use super::frame::{Entry, PollFacts};
+use super::labels::Label;
+use super::record::{Mark, StoredRecord};
+use super::slots::{LabelLimits, Limited, SlotChange, Slots, Value};
+use super::table::Table;
+use super::words::Word;
+use crate::record::{RecordKey, Status};
+
+/// Everything that one commit writes.
+#[derive(Debug)]
+pub struct Changes {
+    pub(super) slots: Vec<(Value, SlotChange)>,
+    /// Records that are new or changed, with their marks.
+    pub(super) records: Table,
+    pub(super) hidden: Vec<RecordKey>,
+    pub(super) counters: Counters,
+    pub(super) poll: PollFacts,
+    pub(super) doubts: Doubts,
+}
+
+impl Changes {
+    /// What a journal keeps of it.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
+        let slots = self.slots.iter().map(|(value, change)| Entry::Slot(*value, *change));
+        let records = self.records.iter().map(|record| Entry::Record(*record));
+        let hidden = self.hidden.iter().map(|key| Entry::Hidden(*key));
+        let counters = self.counters.iter();
+        let counters = counters.map(|(series, counter)| Entry::Counter(*series, counter.clone()));
+        let poll = std::iter::once(Entry::Poll(self.poll.clone()));
+        slots.chain(records).chain(hidden).chain(counters).chain(poll)
+    }
+
+    /// What the series that changed stand at.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The poll that found it.
+    pub fn poll(&self) -> &PollFacts {
+        &self.poll
+    }
+
+    /// Whether a user or a pool is shown as itself from now on.
+    pub fn gives_slot(&self, (limited, label): (Limited, Label)) -> bool {
+        let value = (limited, label.number());
+        self.slots
+            .iter()
+            .any(|(other, change)| *other == value && matches!(change, SlotChange::Held(_)))
+    }
+
+    /// Number of records that are new or changed, or no longer shown.
+    pub fn len(&self) -> usize {
+        self.records.len() + self.hidden.len()
+    }
+
+    /// Whether the poll found everything as it was.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Store {
+    /// Compares a complete poll with what is known. Nothing changes yet.
+    ///
+    /// A record that is new, or whose status is another one, has entered that status: counted
+    /// once, here. Not counted is a new record that may have been there before counting began: all
+    /// of the first poll, and of the first one under another identity (project, endpoint, filter);
+    /// and what starts before the window of the last poll.
+    pub fn judge(&self, draft: Draft, poll: PollFacts, limits: LabelLimits) -> Changes {
+        let last = self.last_poll.as_ref();
+        let is_baseline = last.is_none_or(|last| last.identity != poll.identity);
+        let is_new_to_all = |record: &StoredRecord| {
+            is_baseline || last.is_some_and(|last| record.start < last.window_start)
+        };
+        let counting_since = last.map_or(poll.counting_since, |last| last.counting_since);
+        let hidden = self.hidden(&draft);
+        let slot_changes = self.slots.changes(
+            &self.wanted_slots(&draft.staged),
+            |value| self.population.contains(value),
+            limits,
+            poll.begun,
+        );
+        let mut slots = self.slots.clone();
+        for (value, change) in &slot_changes {
+            slots.take(*value, *change);
+        }
+        let mut counting = Counting::new(&self.counters, poll.begun);
+        let mut records = draft.staged;
+        let mut begun = BTreeSet::new();
+        records.change_all(|record| {
+            let shown = Shown::of(record, &slots);
+            if begun.insert((shown.record_type, shown.pool, shown.user)) {
+                shown.begin(&mut counting);
+            }
+            let known = self.table.get(record.key);
+            let is_baseline = known.is_none() && is_new_to_all(record);
+            if known.is_none() && !is_baseline {
+                counting.count(Series::Seen(shown.record_type, shown.pool));
+            }
+            if !is_baseline && known.is_none_or(|known| known.status != record.status) {
+                counting.count(Series::Entered(shown.status, shown.record_type, shown.pool));
+                counting.count(Series::UserEntered(shown.user, shown.status));
+                record.set(Mark::Counted, true);
+            }
+            let status = record.status.status();
+            if status.is_some_and(Status::is_settled) && !record.has(Mark::Settled) {
+                record.set(Mark::Settled, true);
+                if let Some(size) = record.size_bytes().filter(|_| !is_baseline) {
+                    counting.observe(Series::FileSize(shown.record_type), size);
+                }
+                if let Some(seconds) = record.duration_seconds().filter(|_| !is_baseline) {
+                    counting.observe(Series::VideoDuration(shown.record_type), seconds.into());
+                }
+            }
+            if status == Some(Status::UploadCompleted) && !record.has(Mark::Uploaded) {
+                record.set(Mark::Uploaded, true);
+                let delay = draft.upload_delays.get(&record.key).filter(|_| !is_baseline);
+                if let Some(delay) = delay {
+                    counting.observe(Series::UploadDelay(shown.record_type), *delay);
+                }
+            }
+        });
+        let beginning = crate::record::Timestamp::from_millis(i64::MIN + 1);
+        for (_, record) in self.table.range(beginning, Some(poll.window_start)) {
+            let in_flight = record.status.status().is_some_and(Status::is_in_flight);
+            if in_flight && record.is_shown() {
+                counting.count(Series::Expired(record.status, slots.pool(record.pool)));
+            }
+        }
+        Changes {
+            slots: slot_changes,
+            records,
+            hidden,
+            counters: counting.changed(),
+            poll: PollFacts { counting_since, ..poll },
+            doubts: draft.doubts,
+        }
+    }
+
+    /// What the API shows no longer: known, shown, and not in what was read where it lies.
+    fn hidden(&self, draft: &Draft) -> Vec<RecordKey> {
+        let mut hidden = Vec::new();
+        for (from, until) in &draft.covered {
+            for (position, record) in self.table.range(*from, *until) {
+                if record.is_shown()
+                    && !draft.is_seen(position)
+                    && draft.staged.position(record.key).is_none()
+                {
+                    hidden.push(record.key);
+                }
+            }
+        }
+        hidden.sort_unstable();
+        hidden.dedup();
+        hidden
+    }
+
+    /// Values of staged records that hold no slot, in the order in which they are served: by their
+    /// text, so that it does not depend on the order of reading.
+    fn wanted_slots(&self, staged: &Table) -> Vec<Value> {
+        let mut wanted = BTreeSet::new();
+        for record in staged.iter() {
+            wanted.extend(values_of(record));
+        }
+        let mut wanted: Vec<_> = wanted.into_iter().collect();
+        wanted.sort_by_key(|(limited, number)| (*limited, self.text_of(*limited, *number)));
+        wanted
+    }
+}
+
+/// The limited values of a record, but for those that always have a label.
+pub(super) fn values_of(record: &StoredRecord) -> impl Iterator<Item = Value> + use<> {
+    let labels = [(Limited::User, record.user), (Limited::Pool, record.pool)];
+    let words = [(Limited::Status, record.status), (Limited::Type, record.record_type)];
+    let labels =
+        labels.into_iter().filter(|(_, label)| !label.is_fixed()).map(|(l, v)| (l, v.number()));
+    let words =
+        words.into_iter().filter(|(_, word)| !word.is_fixed()).map(|(l, v)| (l, v.number()));
+    labels.chain(words)
+}
+
+/// The labels under which a record is shown.
+struct Shown {
+    status: Word,
+    record_type: Word,
+    pool: Label,
+    user: Label,
+}
+
+impl Shown {
+    fn of(record: &StoredRecord, slots: &Slots) -> Self {
+        Self {
+            status: slots.status(record.status),
+            record_type: slots.record_type(record.record_type),
+            pool: slots.pool(record.pool),
+            user: slots.user(record.user),
+        }
+    }
+
+    /// Lets the series of these labels begin at 0: an increase from nothing is none.
+    fn begin(&self, counting: &mut Counting<'_>) {
+        counting.begin(Series::Seen(self.record_type, self.pool));
+        for status in Status::ALL {
+            counting.begin(Series::Entered(status.into(), self.record_type, self.pool));
+            counting.begin(Series::UserEntered(self.user, status.into()));
+            if status.is_in_flight() {
+                counting.begin(Series::Expired(status.into(), self.pool));
+            }
+        }
+        counting.begin(Series::FileSize(self.record_type));
+        counting.begin(Series::VideoDuration(self.record_type));
+        counting.begin(Series::UploadDelay(self.record_type));
+    }
+}

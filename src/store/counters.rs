@@ -1,0 +1,158 @@
+//! Counters and histograms: what was counted since counting began.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::labels::Label;
+use super::words::Word;
+use crate::record::Timestamp;
+
+/// A series of a counter or a histogram, by the labels that it is shown under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Series {
+    /// Records seen for the first time, by type and pool.
+    Seen(Word, Label),
+    /// Entries into a status, by status, type and pool.
+    Entered(Word, Word, Label),
+    /// Entries into a status, by user and status.
+    UserEntered(Label, Word),
+    /// Records that left the window in flight, by status and pool.
+    Expired(Word, Label),
+    /// Sizes of files in bytes, by type.
+    FileSize(Word),
+    /// Durations of videos in seconds, by type.
+    VideoDuration(Word),
+    /// Milliseconds from the end of a recording to the end of its upload, by type.
+    UploadDelay(Word),
+}
+
+const MIB: u64 = 1 << 20;
+const FILE_SIZE_BOUNDS: &[u64] =
+    &[MIB, 4 * MIB, 16 * MIB, 64 * MIB, 256 * MIB, 1024 * MIB, 4096 * MIB];
+const DURATION_BOUNDS: &[u64] = &[60, 300, 600, 1200, 1800, 3600, 7200];
+const DELAY_BOUNDS: &[u64] = &[
+    60_000, 300_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 14_400_000, 43_200_000, 86_400_000,
+];
+
+impl Series {
+    /// The upper bounds of the buckets, inclusive, in the unit of what is observed. Empty for a
+    /// counter.
+    pub fn bounds(self) -> &'static [u64] {
+        match self {
+            Self::FileSize(_) => FILE_SIZE_BOUNDS,
+            Self::VideoDuration(_) => DURATION_BOUNDS,
+            Self::UploadDelay(_) => DELAY_BOUNDS,
+            _ => &[],
+        }
+    }
+}
+
+/// What a series stands at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counter {
+    /// Number of events or observations.
+    pub count: u64,
+    /// The observations added up; 0 for a counter.
+    pub sum: u128,
+    /// Observations by bucket, each up to its bound and beyond the one before; the rest is beyond
+    /// all. Empty for a counter.
+    pub buckets: Vec<u64>,
+    /// When the series began.
+    pub created: Timestamp,
+}
+
+impl Counter {
+    /// A series that begins.
+    pub fn new(series: Series, created: Timestamp) -> Self {
+        Self { count: 0, sum: 0, buckets: vec![0; series.bounds().len()], created }
+    }
+}
+
+/// All series.
+pub type Counters = BTreeMap<Series, Counter>;
+
+/// What a poll adds to the counters.
+#[derive(Debug)]
+pub(super) struct Counting<'a> {
+    known: &'a Counters,
+    now: Timestamp,
+    changed: Counters,
+}
+
+impl<'a> Counting<'a> {
+    pub(super) fn new(known: &'a Counters, now: Timestamp) -> Self {
+        Self { known, now, changed: Counters::new() }
+    }
+
+    /// Lets a series begin, if there is none yet.
+    pub(super) fn begin(&mut self, series: Series) {
+        if !self.known.contains_key(&series) {
+            self.entry(series);
+        }
+    }
+
+    /// Counts an event.
+    pub(super) fn count(&mut self, series: Series) {
+        self.entry(series).count += 1;
+    }
+
+    /// Takes an observation into a histogram.
+    pub(super) fn observe(&mut self, series: Series, value: u64) {
+        let counter = self.entry(series);
+        counter.count += 1;
+        counter.sum += u128::from(value);
+        if let Some(bucket) = series.bounds().iter().position(|bound| value <= *bound) {
+            counter.buckets[bucket] += 1;
+        }
+    }
+
+    /// What the changed series stand at now.
+    pub(super) fn changed(self) -> Counters {
+        self.changed
+    }
+
+    fn entry(&mut self, series: Series) -> &mut Counter {
+        let (known, now) = (self.known, self.now);
+        self.changed.entry(series).or_insert_with(|| {
+            known.get(&series).cloned().unwrap_or_else(|| Counter::new(series, now))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_goes_on_from_what_is_known() {
+        let at = Timestamp::from_millis;
+        let series = Series::Seen(Word::NONE, Label::NONE);
+        let nothing = Counters::new();
+        let mut counting = Counting::new(&nothing, at(1));
+        counting.count(series);
+        counting.count(series);
+        let known = counting.changed();
+        assert_eq!((known[&series].count, known[&series].created), (2, at(1)));
+        let mut counting = Counting::new(&known, at(2));
+        counting.begin(series);
+        counting.begin(Series::FileSize(Word::NONE));
+        counting.count(series);
+        let changed = counting.changed();
+        assert_eq!((changed[&series].count, changed[&series].created), (3, at(1)));
+        assert_eq!(changed[&Series::FileSize(Word::NONE)].created, at(2));
+    }
+
+    #[test]
+    fn an_observation_falls_into_the_first_bucket_that_holds_it() {
+        let series = Series::VideoDuration(Word::NONE);
+        let known = Counters::new();
+        let mut counting = Counting::new(&known, Timestamp::from_millis(0));
+        for value in [0, 60, 61, 7200, 7201] {
+            counting.observe(series, value);
+        }
+        let counter = counting.changed().remove(&series).unwrap();
+        assert_eq!(counter.buckets, [2, 1, 0, 0, 0, 0, 1]);
+        assert_eq!((counter.count, counter.sum), (5, 14_522));
+    }
+}

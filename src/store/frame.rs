@@ -1,0 +1,75 @@
+//! What the bytes of the journal mean: a state is what its entries, taken in order, make of an
+//! empty one. A commit adds entries; a state written as a whole is entries too.
+
+use serde::{Deserialize, Serialize};
+
+use super::counters::{Counter, Series};
+use super::record::StoredRecord;
+use super::slots::{SlotChange, Value};
+use crate::record::{RecordKey, Timestamp};
+
+/// One thing that changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Entry {
+    /// A pool or a user has this number.
+    Label(u32, String),
+    /// A status or a type that no document names has this number.
+    Word(u32, String),
+    /// A label value holds a slot or gives it up.
+    Slot(Value, SlotChange),
+    /// A record is new or changed.
+    Record(StoredRecord),
+    /// The API no longer shows a record.
+    Hidden(RecordKey),
+    /// A series stands at this.
+    Counter(Series, Counter),
+    /// A poll was complete.
+    Poll(PollFacts),
+}
+
+/// What is remembered of the last complete poll.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PollFacts {
+    /// Whose records these are: project, endpoint and filter.
+    pub identity: String,
+    /// When counting began.
+    pub counting_since: Timestamp,
+    /// Lower edge of the window. What starts before it has left.
+    pub window_start: Timestamp,
+    /// When the poll began.
+    pub begun: Timestamp,
+}
+
+/// A frame is closed when it is this long. Values of the database that are a little longer than
+/// 65,000 bytes take twice their space.
+const FULL_FRAME_BYTES: usize = 56_000;
+
+/// Packs entries into frames.
+pub(super) fn frames<'a>(
+    entries: impl Iterator<Item = Entry> + 'a,
+) -> impl Iterator<Item = Vec<u8>> + 'a {
+    let mut entries = entries.peekable();
+    std::iter::from_fn(move || {
+        entries.peek()?;
+        let mut frame = Vec::new();
+        while frame.len() < FULL_FRAME_BYTES
+            && let Some(entry) = entries.next()
+        {
+            frame = postcard::to_extend(&entry, frame).expect("memory is written without errors");
+        }
+        Some(frame)
+    })
+}
+
+/// Hands the entries of a frame to `take`.
+pub(super) fn read(
+    mut frame: &[u8],
+    mut take: impl FnMut(Entry) -> Result<(), String>,
+) -> Result<(), String> {
+    while !frame.is_empty() {
+        let (entry, rest) = postcard::take_from_bytes(frame).map_err(|error| error.to_string())?;
+        take(entry)?;
+        frame = rest;
+    }
+    Ok(())
+}

@@ -1,0 +1,403 @@
+//! The file that outlives the process: frames of bytes, added a commit at a time.
+//!
+//! A commit is durable when it returns, and all of it or nothing is there after a crash: that is
+//! redb's promise. What the bytes mean is said in [`super::frame`].
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use redb::{
+    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition,
+};
+
+/// Frames by their number.
+const FRAMES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("frames");
+/// What must be known before a frame can be read.
+const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
+const FORMAT: &str = "format";
+const NEXT: &str = "next";
+/// The format that this version writes. A newer one is refused, an older one is migrated.
+const THIS_FORMAT: u64 = 1;
+/// Pages that the database keeps in memory: a commit touches few, and all is read once.
+const CACHE_BYTES: usize = 4 << 20;
+
+/// An open file.
+#[derive(Debug)]
+pub(super) struct Journal {
+    path: PathBuf,
+    /// `None` after a failed commit: what it left behind shows when the file is opened again.
+    database: Option<Database>,
+    /// Number of the next frame.
+    next: u64,
+    /// Bytes of all frames, and of those that described the whole state at once.
+    bytes: u64,
+    whole_bytes: u64,
+}
+
+/// Why a state cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process owns it.
+    #[error("the state {} is in use by another process", .0.display())]
+    Locked(PathBuf),
+    /// A later version wrote it.
+    #[error("the state {} has format {found}, and this version knows up to {THIS_FORMAT}", .path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u64,
+    },
+    /// It cannot be read or written.
+    #[error("the state {} cannot be used: {error}", .path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+impl OpenError {
+    /// What an administrator can do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Locked(_) => {
+                "stop the other process, or give this one a `state.directory` of its own"
+            }
+            Self::Newer { .. } => {
+                "start the version that wrote it, or move the file away: counting then begins anew"
+            }
+            Self::Unusable { .. } => {
+                "make `state.directory` a directory that this user can write, or \"\" to keep the \
+                 state in memory only"
+            }
+        }
+    }
+}
+
+/// Why nothing was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the state {path} cannot be written: {error}")]
+pub struct CommitError {
+    path: String,
+    error: String,
+}
+
+/// A file that was no state of ours, or is damaged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// Where it is now.
+    pub path: PathBuf,
+    /// What was wrong with it.
+    pub why: String,
+}
+
+/// Why a file gives no state.
+#[derive(Debug)]
+pub(super) enum Unread {
+    Refused(OpenError),
+    Damaged(String),
+}
+
+impl Journal {
+    /// Opens a file, made if there is none, and hands its frames in their order to `read`, which
+    /// says what is wrong with one that it cannot understand.
+    pub(super) fn open(
+        path: &Path,
+        mut read: impl FnMut(&[u8]) -> Result<(), String>,
+    ) -> Result<Self, Unread> {
+        let unusable =
+            |error| Unread::Refused(OpenError::Unusable { path: path.to_owned(), error });
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(unusable)?;
+        // The library checks what it reads, but promises no calm before every damaged file.
+        let opened = catch_unwind(AssertUnwindSafe(|| {
+            let database = open_database(path)?;
+            let (next, bytes) = read_frames(&database, path, &mut read)?;
+            Ok((database, next, bytes))
+        }));
+        let opened = opened.unwrap_or_else(|_| Err(Unread::Damaged("it broke the reader".into())));
+        let (database, next, bytes) = opened?;
+        let path = path.to_owned();
+        Ok(Self { path, database: Some(database), next, bytes, whole_bytes: bytes })
+    }
+
+    /// Adds the frames of one commit, all or none.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`]: nothing was written, or what was is taken back by the next success, which
+    /// must be a [`Self::replace`].
+    pub(super) fn append(
+        &mut self,
+        frames: impl Iterator<Item = Vec<u8>>,
+    ) -> Result<(), CommitError> {
+        let (next, bytes) = self.write(false, frames)?;
+        (self.next, self.bytes) = (next, self.bytes + bytes);
+        Ok(())
+    }
+
+    /// Writes frames that describe everything in the place of all others.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::append`].
+    pub(super) fn replace(
+        &mut self,
+        frames: impl Iterator<Item = Vec<u8>>,
+    ) -> Result<(), CommitError> {
+        let (next, bytes) = self.write(true, frames)?;
+        (self.next, self.bytes, self.whole_bytes) = (next, bytes, bytes);
+        Ok(())
+    }
+
+    /// Whether the next write must describe everything: after a failure nobody knows what is on
+    /// disk, and a long tail of changes makes the next start slow.
+    pub(super) fn wants_whole(&self) -> bool {
+        self.database.is_none() || self.bytes > 2 * self.whole_bytes + LONGEST_TAIL
+    }
+
+    /// Whether a commit failed since the last one that did not.
+    pub(super) fn is_broken(&self) -> bool {
+        self.database.is_none()
+    }
+
+    /// Bytes of the file on disk.
+    pub(super) fn file_bytes(&self) -> u64 {
+        fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
+    }
+
+    fn write(
+        &mut self,
+        replaces: bool,
+        frames: impl Iterator<Item = Vec<u8>>,
+    ) -> Result<(u64, u64), CommitError> {
+        let database = match self.database.take() {
+            Some(database) => database,
+            None => open_database(&self.path).map_err(|unread| self.failed(&text(&unread)))?,
+        };
+        let first = if replaces { 0 } else { self.next };
+        let written = catch_unwind(AssertUnwindSafe(|| write(&database, first, frames)));
+        match written {
+            Ok(Ok(written)) => {
+                self.database = Some(database);
+                Ok(written)
+            }
+            Ok(Err(error)) => Err(self.failed(&error.to_string())),
+            Err(_) => Err(self.failed("it broke the writer")),
+        }
+    }
+
+    fn failed(&self, error: &str) -> CommitError {
+        CommitError { path: self.path.display().to_string(), error: error.to_owned() }
+    }
+}
+
+/// Bytes of changes after which the whole is written anew, however small it is.
+const LONGEST_TAIL: u64 = 1 << 20;
+
+impl CommitError {
+    /// What an administrator can do about it.
+    pub fn remedy(&self) -> &'static str {
+        "see that `state.directory` has space left and can be written; polls succeed again as soon \
+         as it can"
+    }
+
+    /// An example, for tables of messages.
+    pub fn example(path: &str, error: &str) -> Self {
+        Self { path: path.to_owned(), error: error.to_owned() }
+    }
+}
+
+/// Moves a damaged file out of the way, to a name that says when.
+pub(super) fn set_aside(path: &Path, now_millis: i64, why: String) -> Result<SetAside, OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".set-aside-{now_millis}"));
+    let aside = PathBuf::from(name);
+    fs::rename(path, &aside)
+        .map_err(|error| OpenError::Unusable { path: path.to_owned(), error })?;
+    Ok(SetAside { path: aside, why })
+}
+
+fn text(unread: &Unread) -> String {
+    match unread {
+        Unread::Refused(error) => error.to_string(),
+        Unread::Damaged(why) => why.clone(),
+    }
+}
+
+fn open_database(path: &Path) -> Result<Database, Unread> {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
+    builder.create(path).map_err(|error| match error {
+        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
+            Unread::Refused(OpenError::Locked(path.to_owned()))
+        }
+        DatabaseError::Storage(StorageError::Io(error))
+            if error.kind() != io::ErrorKind::InvalidData
+                && error.kind() != io::ErrorKind::UnexpectedEof =>
+        {
+            Unread::Refused(OpenError::Unusable { path: path.to_owned(), error })
+        }
+        error => Unread::Damaged(error.to_string()),
+    })
+}
+
+fn read_frames(
+    database: &Database,
+    path: &Path,
+    read: &mut impl FnMut(&[u8]) -> Result<(), String>,
+) -> Result<(u64, u64), Unread> {
+    let damaged = |error: redb::Error| Unread::Damaged(error.to_string());
+    let transaction = database.begin_read().map_err(|error| damaged(error.into()))?;
+    let facts = match transaction.open_table(FACTS) {
+        Ok(facts) => facts,
+        // A file that was made and never written.
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok((0, 0)),
+        Err(error) => return Err(damaged(error.into())),
+    };
+    let fact = |name: &str| -> Result<Option<u64>, Unread> {
+        let value = facts.get(name).map_err(|error| damaged(error.into()))?;
+        Ok(value.map(|value| value.value()))
+    };
+    match fact(FORMAT)? {
+        Some(THIS_FORMAT) => {}
+        Some(found) if found > THIS_FORMAT => {
+            return Err(Unread::Refused(OpenError::Newer { path: path.to_owned(), found }));
+        }
+        found => return Err(Unread::Damaged(format!("its format is {found:?}"))),
+    }
+    let frames = transaction.open_table(FRAMES).map_err(|error| damaged(error.into()))?;
+    let (mut next, mut bytes) = (0, 0);
+    for frame in frames.iter().map_err(|error| damaged(error.into()))? {
+        let (number, frame) = frame.map_err(|error| damaged(error.into()))?;
+        if number.value() != next {
+            return Err(Unread::Damaged(format!("frame {next} is missing")));
+        }
+        read(frame.value()).map_err(|why| Unread::Damaged(format!("frame {next}: {why}")))?;
+        next += 1;
+        bytes += frame.value().len() as u64;
+    }
+    if fact(NEXT)? != Some(next) {
+        return Err(Unread::Damaged(format!("it ends after frame {next}")));
+    }
+    Ok((next, bytes))
+}
+
+fn write(
+    database: &Database,
+    first: u64,
+    frames: impl Iterator<Item = Vec<u8>>,
+) -> Result<(u64, u64), redb::Error> {
+    let transaction = database.begin_write()?;
+    let (mut next, mut bytes) = (first, 0);
+    {
+        if first == 0 {
+            transaction.delete_table(FRAMES)?;
+        }
+        let mut table = transaction.open_table(FRAMES)?;
+        for frame in frames {
+            table.insert(next, frame.as_slice())?;
+            next += 1;
+            bytes += frame.len() as u64;
+        }
+        let mut facts = transaction.open_table(FACTS)?;
+        facts.insert(FORMAT, THIS_FORMAT)?;
+        facts.insert(NEXT, next)?;
+    }
+    transaction.commit()?;
+    Ok((next, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frames_of(path: &Path) -> Result<(Journal, Vec<Vec<u8>>), Unread> {
+        let mut frames = Vec::new();
+        let journal = Journal::open(path, |frame| {
+            frames.push(frame.to_vec());
+            Ok(())
+        })?;
+        Ok((journal, frames))
+    }
+
+    fn file() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.redb");
+        (folder, path)
+    }
+
+    #[test]
+    fn frames_come_back_in_their_order() {
+        let (_folder, path) = file();
+        let (mut journal, frames) = frames_of(&path).unwrap();
+        assert!(frames.is_empty());
+        journal.append([vec![1], vec![2; 60_000]].into_iter()).unwrap();
+        journal.append(std::iter::once(vec![3])).unwrap();
+        drop(journal);
+        let (mut journal, frames) = frames_of(&path).unwrap();
+        assert_eq!(frames, [vec![1], vec![2; 60_000], vec![3]]);
+        journal.replace(std::iter::once(vec![4])).unwrap();
+        drop(journal);
+        assert_eq!(frames_of(&path).unwrap().1, [vec![4]]);
+    }
+
+    #[test]
+    fn a_second_owner_is_refused() {
+        let (_folder, path) = file();
+        let (_journal, _) = frames_of(&path).unwrap();
+        let Err(Unread::Refused(error)) = frames_of(&path) else { panic!("it was opened twice") };
+        assert!(matches!(error, OpenError::Locked(_)), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_file_is_never_read_as_something_else() {
+        let (_folder, path) = file();
+        let (mut journal, _) = frames_of(&path).unwrap();
+        let written: Vec<Vec<u8>> = (0..40).map(|n| vec![n; 3000]).collect();
+        journal.append(written.iter().take(20).cloned()).unwrap();
+        journal.append(written.iter().skip(20).cloned()).unwrap();
+        drop(journal);
+        let whole = fs::read(&path).unwrap();
+        let mut damaged = 0;
+        // Each thousandth byte or so flipped, and the file cut to so many bytes.
+        for at in (0..whole.len()).step_by(997) {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 0x10;
+            let cut = whole[..at].to_vec();
+            for bytes in [flipped, cut] {
+                fs::write(&path, &bytes).unwrap();
+                match frames_of(&path) {
+                    Ok((_, frames)) => assert!(frames.is_empty() || frames == written, "{at}"),
+                    Err(Unread::Damaged(_)) => damaged += 1,
+                    Err(Unread::Refused(error)) => assert!(
+                        matches!(error, OpenError::Newer { .. } | OpenError::Unusable { .. }),
+                        "{at}: {error}"
+                    ),
+                }
+            }
+        }
+        assert!(damaged > 100, "{damaged}");
+    }
+
+    #[test]
+    fn a_foreign_file_is_set_aside_with_its_bytes() {
+        let (_folder, path) = file();
+        fs::write(&path, "no state").unwrap();
+        assert!(matches!(frames_of(&path), Err(Unread::Damaged(_))));
+        let aside = set_aside(&path, 17, "foreign".into()).unwrap();
+        assert_eq!(fs::read(&aside.path).unwrap(), b"no state");
+        assert!(frames_of(&path).unwrap().1.is_empty());
+    }
+}

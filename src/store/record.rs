@@ -1,0 +1,173 @@
+//! One record in compact form.
+
+use serde::{Deserialize, Serialize};
+
+use super::labels::Label;
+use super::words::Word;
+use crate::record::{RecordKey, Timestamp};
+
+/// What the figures need to know of a record: 56 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredRecord {
+    /// Its identity.
+    pub key: RecordKey,
+    /// When the recording began.
+    pub start: Timestamp,
+    /// When the record last changed.
+    pub update: UpdateTime,
+    /// Size of the file in bytes; `u64::MAX` if unknown.
+    size: u64,
+    /// Length of the video in seconds, and the marks above it.
+    duration_and_marks: u32,
+    /// Status.
+    pub status: Word,
+    /// Type.
+    pub record_type: Word,
+    /// Desktop pool.
+    pub pool: Label,
+    /// User.
+    pub user: Label,
+}
+
+/// What is remembered of a record beside what the API says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Mark {
+    /// The API does not show it at present.
+    Hidden,
+    /// Its entry into the present status was counted.
+    Counted,
+    /// It was seen settled: its size and duration are observed no more.
+    Settled,
+    /// It was seen uploaded: its delay is observed no more.
+    Uploaded,
+}
+
+/// Bits of a duration. 2^28 seconds are eight years.
+const DURATION_BITS: u32 = 28;
+/// The longest duration, and the one that stands for an unknown one.
+const UNKNOWN_DURATION: u32 = (1 << DURATION_BITS) - 1;
+const UNKNOWN_SIZE: u64 = u64::MAX;
+
+impl StoredRecord {
+    /// A record of which nothing is known but what must be.
+    pub fn new(key: RecordKey, start: Timestamp) -> Self {
+        Self {
+            key,
+            start,
+            update: None.into(),
+            size: UNKNOWN_SIZE,
+            duration_and_marks: UNKNOWN_DURATION,
+            status: Word::NONE,
+            record_type: Word::NONE,
+            pool: Label::NONE,
+            user: Label::NONE,
+        }
+    }
+
+    /// With this size in bytes.
+    #[must_use]
+    pub fn with_size(self, size: Option<u64>) -> Self {
+        Self { size: size.unwrap_or(UNKNOWN_SIZE), ..self }
+    }
+
+    /// With this length of the video in seconds.
+    #[must_use]
+    pub fn with_duration(self, seconds: Option<u32>) -> Self {
+        let seconds = seconds.filter(|seconds| *seconds < UNKNOWN_DURATION);
+        let marks = self.duration_and_marks & !UNKNOWN_DURATION;
+        Self { duration_and_marks: marks | seconds.unwrap_or(UNKNOWN_DURATION), ..self }
+    }
+
+    /// Size of the file in bytes.
+    pub fn size_bytes(&self) -> Option<u64> {
+        Some(self.size).filter(|size| *size != UNKNOWN_SIZE)
+    }
+
+    /// Length of the video in seconds.
+    pub fn duration_seconds(&self) -> Option<u32> {
+        Some(self.duration_and_marks & UNKNOWN_DURATION)
+            .filter(|length| *length != UNKNOWN_DURATION)
+    }
+
+    /// Whether it bears a mark.
+    pub fn has(&self, mark: Mark) -> bool {
+        self.duration_and_marks & mark.bit() != 0
+    }
+
+    /// Puts a mark on it or takes it off.
+    pub(super) fn set(&mut self, mark: Mark, is: bool) {
+        if is {
+            self.duration_and_marks |= mark.bit();
+        } else {
+            self.duration_and_marks &= !mark.bit();
+        }
+    }
+
+    /// The same record with the marks of another.
+    #[must_use]
+    pub(super) fn with_marks_of(self, other: &Self) -> Self {
+        let marks = other.duration_and_marks & !UNKNOWN_DURATION;
+        let seconds = self.duration_and_marks & UNKNOWN_DURATION;
+        Self { duration_and_marks: marks | seconds, ..self }
+    }
+
+    /// Whether it is in the gauges.
+    pub fn is_shown(&self) -> bool {
+        !self.has(Mark::Hidden)
+    }
+}
+
+impl Mark {
+    fn bit(self) -> u32 {
+        1 << (DURATION_BITS + self as u32)
+    }
+}
+
+/// When a record last changed, if the API says so, in the 8 bytes of a time. Unknown comes before
+/// every time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct UpdateTime(i64);
+
+impl From<Option<Timestamp>> for UpdateTime {
+    fn from(time: Option<Timestamp>) -> Self {
+        Self(time.map_or(i64::MIN, Timestamp::millis))
+    }
+}
+
+impl UpdateTime {
+    /// The time, unless it is unknown.
+    pub fn known(self) -> Option<Timestamp> {
+        (self.0 != i64::MIN).then(|| Timestamp::from_millis(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_as_small_as_it_says() {
+        assert_eq!(size_of::<StoredRecord>(), 56);
+    }
+
+    #[test]
+    fn marks_and_durations_do_not_meet() {
+        let record = StoredRecord::new(RecordKey::of("a"), Timestamp::from_millis(1));
+        assert_eq!((record.size_bytes(), record.duration_seconds()), (None, None));
+        let marks = [Mark::Hidden, Mark::Counted, Mark::Settled, Mark::Uploaded];
+        for (duration, kept) in [(0, Some(0)), (86_400, Some(86_400)), (u32::MAX, None)] {
+            for mark in marks {
+                let mut marked = record.with_duration(Some(duration));
+                marked.set(mark, true);
+                assert_eq!(marked.duration_seconds(), kept);
+                for other in marks {
+                    assert_eq!(marked.has(other), mark == other);
+                }
+                assert!(record.with_marks_of(&marked).has(mark));
+                marked.set(mark, false);
+                assert_eq!(marked, record.with_duration(Some(duration)));
+            }
+        }
+    }
+}

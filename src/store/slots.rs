@@ -1,0 +1,217 @@
+//! Which label values are shown as themselves; the rest is folded into `_other`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::labels::Label;
+use super::words::Word;
+use crate::record::Timestamp;
+
+/// A label whose values are limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Limited {
+    /// `user`
+    User,
+    /// `pool`
+    Pool,
+    /// `status`, beyond the known ones
+    Status,
+    /// `type`, beyond the known ones
+    Type,
+}
+
+/// A value of a limited label, by its number.
+pub(super) type Value = (Limited, u32);
+
+/// Most values of a project that are shown as themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LabelLimits {
+    /// Of `user`.
+    pub users: usize,
+    /// Of `pool`.
+    pub pools: usize,
+}
+
+/// Values of status or type that are neither a code nor a known spelling get a label of their own
+/// up to this many.
+pub const MOST_UNKNOWN_VALUES: usize = 16;
+/// A value without a record in the window for so long gives its slot up.
+const LONGEST_ABSENCE_MILLIS: i64 = 30 * 24 * 3_600_000;
+
+impl LabelLimits {
+    fn of(self, limited: Limited) -> usize {
+        match limited {
+            Limited::User => self.users,
+            Limited::Pool => self.pools,
+            Limited::Status | Limited::Type => MOST_UNKNOWN_VALUES,
+        }
+    }
+}
+
+/// The values that hold a slot, each with the moment since when it is without a record, if it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Slots {
+    held: BTreeMap<Value, Option<Timestamp>>,
+}
+
+/// What happens to a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum SlotChange {
+    /// It is held, and since when without a record.
+    Held(Option<Timestamp>),
+    /// It is given up.
+    GivenUp,
+}
+
+impl Slots {
+    /// The label that a user's records are shown under.
+    pub fn user(&self, user: Label) -> Label {
+        self.label(Limited::User, user)
+    }
+
+    /// The label that a pool's records are shown under.
+    pub fn pool(&self, pool: Label) -> Label {
+        self.label(Limited::Pool, pool)
+    }
+
+    /// The label that a status is shown under.
+    pub fn status(&self, status: Word) -> Word {
+        self.word(Limited::Status, status)
+    }
+
+    /// The label that a type is shown under.
+    pub fn record_type(&self, record_type: Word) -> Word {
+        self.word(Limited::Type, record_type)
+    }
+
+    /// The values of a label that hold a slot.
+    pub fn holders(&self, limited: Limited) -> impl Iterator<Item = u32> {
+        self.held.range((limited, 0)..=(limited, u32::MAX)).map(|((_, number), _)| *number)
+    }
+
+    pub(super) fn holds(&self, value: Value) -> bool {
+        self.held.contains_key(&value)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Value, SlotChange)> {
+        self.held.iter().map(|(value, absent)| (*value, SlotChange::Held(*absent)))
+    }
+
+    pub(super) fn take(&mut self, value: Value, change: SlotChange) {
+        match change {
+            SlotChange::Held(absent) => self.held.insert(value, absent),
+            SlotChange::GivenUp => self.held.remove(&value),
+        };
+    }
+
+    /// What becomes of the slots: `wanted` are values with new records, in the order in which they
+    /// are served; `is_present` says whether a value has records in the window.
+    pub(super) fn changes(
+        &self,
+        wanted: &[Value],
+        is_present: impl Fn(Value) -> bool,
+        limits: LabelLimits,
+        now: Timestamp,
+    ) -> Vec<(Value, SlotChange)> {
+        let mut changes = Vec::new();
+        let mut free: BTreeMap<Limited, usize> = BTreeMap::new();
+        for limited in [Limited::User, Limited::Pool, Limited::Status, Limited::Type] {
+            free.insert(limited, limits.of(limited));
+        }
+        for (value, absent) in &self.held {
+            let is_limited = matches!(value.0, Limited::User | Limited::Pool);
+            let is_absent = is_limited && !wanted.contains(value) && !is_present(*value);
+            let left = free.get_mut(&value.0).expect("inserted above");
+            let is_long_gone = absent.is_some_and(|since| {
+                now.millis().saturating_sub(since.millis()) > LONGEST_ABSENCE_MILLIS
+            });
+            // A limit may have been lowered since.
+            if *left == 0 || is_absent && is_long_gone {
+                changes.push((*value, SlotChange::GivenUp));
+                continue;
+            }
+            *left -= 1;
+            let since = if is_absent { absent.or(Some(now)) } else { None };
+            if since != *absent {
+                changes.push((*value, SlotChange::Held(since)));
+            }
+        }
+        for value in wanted.iter().filter(|value| !self.holds(**value)) {
+            let left = free.get_mut(&value.0).expect("inserted above");
+            if *left > 0 {
+                *left -= 1;
+                changes.push((*value, SlotChange::Held(None)));
+            }
+        }
+        changes
+    }
+
+    fn label(&self, limited: Limited, label: Label) -> Label {
+        let is_shown = label.is_fixed() || self.holds((limited, label.number()));
+        if is_shown { label } else { Label::OTHER }
+    }
+
+    fn word(&self, limited: Limited, word: Word) -> Word {
+        let is_shown = word.is_fixed() || self.holds((limited, word.number()));
+        if is_shown { word } else { Word::OTHER }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: LabelLimits = LabelLimits { users: 2, pools: 1 };
+
+    fn user(number: u32) -> Value {
+        (Limited::User, number)
+    }
+
+    fn step(slots: &mut Slots, wanted: &[Value], present: &[Value], day: i64) {
+        let now = Timestamp::from_millis(day * 24 * 3_600_000);
+        for (value, change) in slots.changes(wanted, |value| present.contains(&value), LIMITS, now)
+        {
+            slots.take(value, change);
+        }
+    }
+
+    fn users(slots: &Slots) -> Vec<u32> {
+        slots.holders(Limited::User).collect()
+    }
+
+    #[test]
+    fn who_comes_first_holds_a_slot_and_the_rest_is_other() {
+        let mut slots = Slots::default();
+        step(&mut slots, &[user(5), user(7), user(6), (Limited::Pool, 9)], &[], 0);
+        assert_eq!(users(&slots), [5, 7]);
+        assert_eq!(slots.user(Label::from_number(7)), Label::from_number(7));
+        assert_eq!(slots.user(Label::from_number(6)), Label::OTHER);
+        assert_eq!(slots.user(Label::NONE), Label::NONE);
+        assert_eq!(slots.pool(Label::from_number(7)), Label::OTHER);
+    }
+
+    #[test]
+    fn a_slot_is_given_up_after_thirty_days_without_a_record() {
+        let mut slots = Slots::default();
+        step(&mut slots, &[user(5), user(7)], &[], 0);
+        step(&mut slots, &[], &[user(5)], 1);
+        step(&mut slots, &[user(8)], &[user(5)], 31);
+        assert_eq!(users(&slots), [5, 7], "thirty days are not over yet");
+        step(&mut slots, &[], &[user(5)], 32);
+        assert_eq!(users(&slots), [5]);
+        step(&mut slots, &[user(8)], &[user(5)], 33);
+        assert_eq!(users(&slots), [5, 8]);
+    }
+
+    #[test]
+    fn a_record_in_time_keeps_the_slot() {
+        let mut slots = Slots::default();
+        step(&mut slots, &[user(5)], &[], 0);
+        step(&mut slots, &[], &[], 10);
+        step(&mut slots, &[], &[user(5)], 39);
+        step(&mut slots, &[], &[], 41);
+        step(&mut slots, &[], &[], 70);
+        assert_eq!(users(&slots), [5]);
+    }
+}
