@@ -39,8 +39,9 @@ impl Draft {
     /// is older than what is known comes from a lagging replica, unless a later poll repeats it.
     pub fn read(&mut self, store: &mut Store, key: RecordKey, record: &Record<'_>) -> bool {
         let stored = store.compact(key, record);
-        if let Some(staged) = self.staged.position(key) {
-            if self.staged.at(staged).update <= stored.update {
+        if let Some(staged) = self.staged.get(key) {
+            if staged.update <= stored.update {
+                let stored = stored.with_marks_of(staged);
                 self.stage(store, stored, record);
             }
             return false;

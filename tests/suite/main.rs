@@ -21,6 +21,7 @@ mod hostile;
 mod polls;
 mod seams;
 mod setting;
+mod simulation;
 mod support;
 mod troubleshooting;
 mod truth;

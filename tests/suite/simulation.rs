@@ -1,0 +1,317 @@
+//! The whole, through thousands of histories: an API lives, fails and is watched by a process that
+//! polls, crashes and starts again. After each step what it shows is held against an oracle.
+//!
+//! `SEEDS=100000` runs more of them, `SEED=17` one. A history that fails is shortened and printed.
+
+mod history;
+mod oracle;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use screen_records_exporter::clock::Clock;
+use screen_records_exporter::record::RecordType;
+use screen_records_exporter::simulator::{Endpoint, World};
+
+use crate::setting::{Samples, Setting, Wishes, is_counter};
+use history::{Manner, Step};
+use oracle::{Oracle, Row};
+
+type Served = Arc<Mutex<BTreeMap<u128, Row>>>;
+
+struct Run {
+    setting: Option<Setting>,
+    served: Served,
+    oracle: Oracle,
+    hidden: Vec<u128>,
+    /// Whether one type only is asked for, which makes it another project.
+    filtered: bool,
+    shown: Samples,
+    _folder: tempfile::TempDir,
+}
+
+impl Run {
+    fn new(seed: u64, manner: Manner) -> Self {
+        // Memory, where there is such a place: what is durable is tested elsewhere.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let mut wishes = Wishes::new(manner.records);
+        wishes.options.seed = seed;
+        wishes.options.window = Duration::from_secs(20 * 3600);
+        wishes.options.odd_share = 0.05;
+        wishes.options.dialect.limit_max = manner.limit_max;
+        wishes.options.dialect.limit_over = manner.limit_over;
+        wishes.options.dialect.start_bound = manner.bound;
+        wishes.poll.window = Duration::from_secs(24 * 3600);
+        wishes.limits.max_retries = 1;
+        wishes.state = Some(folder.path().join("p.redb"));
+        let setting = wishes.start();
+        let served = Served::default();
+        let keep = served.clone();
+        setting.simulator().after_request(Endpoint::Records, move |turn, world| {
+            let mut served = keep.lock().unwrap();
+            served.extend(turn.rows.iter().filter_map(|id| Some((*id, Row::of(world, *id)?))));
+        });
+        Self {
+            setting: Some(setting),
+            served,
+            oracle: Oracle::default(),
+            hidden: Vec::new(),
+            filtered: false,
+            shown: Samples::new(),
+            _folder: folder,
+        }
+    }
+
+    fn setting(&self) -> &Setting {
+        self.setting.as_ref().expect("it is only gone while it restarts")
+    }
+
+    fn edit<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        self.setting().simulator().edit(change)
+    }
+
+    fn restart(&mut self, change: impl FnOnce(&mut Wishes)) {
+        let mut setting = self.setting.take().expect("it runs");
+        change(&mut setting.wishes);
+        self.setting = Some(setting.restart());
+    }
+
+    /// The oracle after a poll that began now and read what was served.
+    fn polled(&self, begun: i64) -> Oracle {
+        let window = i64::try_from(self.setting().wishes.poll.window.as_millis()).unwrap();
+        let window_start = begun / 1000 * 1000 - window;
+        let mut oracle = self.oracle.clone();
+        let mut rows = self.served.lock().unwrap().clone();
+        if self.filtered {
+            rows.retain(|_, row| row.record.kind.code() == "FULL");
+        }
+        let there = self.there();
+        oracle.poll(&rows, |id| there.contains(&id), (window_start, self.filtered));
+        oracle
+    }
+
+    /// What the API shows of what was asked for.
+    fn there(&self) -> BTreeSet<u128> {
+        self.edit(|world| {
+            let records = world.records_from(i64::MIN);
+            let wanted = records.filter(|r| !self.filtered || r.kind.code() == "FULL");
+            wanted.map(|record| record.id).collect()
+        })
+    }
+
+    async fn poll(&mut self, must_succeed: bool) -> Result<(), String> {
+        self.served.lock().unwrap().clear();
+        let begun = self.setting().clock.now_millis();
+        match self.setting().poll().await {
+            Ok(()) => self.oracle = self.polled(begun),
+            Err(failure) if must_succeed => return Err(format!("a poll failed: {}", failure.what)),
+            Err(_) => return Ok(()),
+        }
+        if !self.filtered {
+            let (shown, truth) = (self.setting().figures(), self.setting().truth(begun));
+            differ("gauges", &truth, &shown)?;
+            let there = self.there();
+            let mut unresolved = self.setting().exposed().of("workspace_screen_records_unresolved");
+            unresolved.retain(|_, value| *value != 0.0);
+            let expected = self.oracle.unresolved(|id| there.contains(&id));
+            differ("unresolved", &expected, &unresolved)?;
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, step: Step) -> Result<(), String> {
+        match step {
+            Step::Poll => self.poll(true).await?,
+            Step::PollAmid(fault) => {
+                self.setting().set_faults(&[fault]);
+                self.poll(false).await?;
+                self.setting().set_faults(&[]);
+            }
+            Step::Crash(millis) => {
+                self.served.lock().unwrap().clear();
+                let begun = self.setting().clock.now_millis();
+                let project = self.setting().project.clone();
+                let polls = tokio::spawn(async move { project.poll_once().await });
+                tokio::time::sleep(Duration::from_millis(millis)).await;
+                polls.abort();
+                let _ = polls.await;
+                let committed = self.polled(begun);
+                self.restart(|_| {});
+                // Durable or not: one or the other, and nothing between.
+                if differ("counters", committed.counters(), &self.counters()).is_ok() {
+                    if self.oracle.counters() == committed.counters() {
+                        return self.settle_doubt(committed).await;
+                    }
+                    self.oracle = committed;
+                }
+            }
+            Step::Restart => self.restart(|_| {}),
+            Step::Wait(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            Step::Begin(ago, status) => {
+                self.edit(|world| world.insert_at(world.now() / 1000 * 1000 - ago * 1000, status));
+            }
+            Step::Enter(pick, status) => {
+                self.with_record(pick, |world, id| world.set_status(id, status));
+            }
+            Step::Delete(pick) => {
+                self.with_record(pick, |world, id| world.delete(id));
+            }
+            Step::Hide(pick) => {
+                if let Some(id) = self.with_record(pick, |world, id| world.hide(id)) {
+                    self.hidden.push(id);
+                }
+            }
+            Step::ShowAll => {
+                for id in std::mem::take(&mut self.hidden) {
+                    self.edit(|world| world.show(id));
+                }
+            }
+            Step::Window(hours) => {
+                self.restart(|wishes| wishes.poll.window = Duration::from_secs(hours * 3600));
+            }
+            Step::Filter(filtered) => {
+                if filtered != self.filtered {
+                    self.filtered = filtered;
+                    let kind = filtered.then_some(RecordType::Full);
+                    self.restart(|wishes| wishes.poll.filter.record_type = kind);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody can see by the counters whether a poll was committed that counted nothing. The next
+    /// one tells.
+    async fn settle_doubt(&mut self, committed: Oracle) -> Result<(), String> {
+        let before = self.oracle.clone();
+        if self.poll(true).await.is_ok() && self.check().is_ok() {
+            return Ok(());
+        }
+        let begun = self.setting().clock.now_millis();
+        self.oracle = committed;
+        self.oracle = self.polled(begun);
+        let result = self.check();
+        if result.is_err() {
+            self.oracle = before;
+        }
+        result
+    }
+
+    fn with_record(
+        &self,
+        pick: u32,
+        change: impl FnOnce(&mut World, u128) -> bool,
+    ) -> Option<u128> {
+        self.edit(|world| {
+            let ids: Vec<u128> = world.records_from(i64::MIN).map(|record| record.id).collect();
+            let id = *ids.get(pick as usize % ids.len().max(1))?;
+            change(world, id).then_some(id)
+        })
+    }
+
+    fn counters(&self) -> Samples {
+        let mut counters = self.setting().shown();
+        counters
+            .retain(|name, value| is_counter(name) && !name.contains("_bucket{") && *value != 0.0);
+        counters
+    }
+
+    /// What holds after every step.
+    fn check(&mut self) -> Result<(), String> {
+        differ("counters", self.oracle.counters(), &self.counters())?;
+        let shown = self.setting().shown();
+        for (name, value) in self.shown.iter().filter(|(name, _)| is_counter(name)) {
+            match shown.get(name) {
+                None => return Err(format!("{name} is gone")),
+                Some(now) if now < value => return Err(format!("{name} fell: {value}, {now}")),
+                Some(_) => {}
+            }
+        }
+        self.shown = shown;
+        Ok(())
+    }
+}
+
+/// Delays are added up in milliseconds by one and in seconds by the other.
+fn is_same(one: Option<&f64>, other: Option<&f64>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => (one - other).abs() < 1e-4,
+        (one, other) => one == other,
+    }
+}
+
+fn differ(what: &str, expected: &Samples, found: &Samples) -> Result<(), String> {
+    let samples = expected.keys().chain(found.keys());
+    if samples.into_iter().all(|name| is_same(expected.get(name), found.get(name))) {
+        return Ok(());
+    }
+    let mut text = format!("{what} differ:");
+    for name in expected.keys().chain(found.keys()).collect::<BTreeSet<_>>() {
+        let (expected, found) = (expected.get(name), found.get(name));
+        if !is_same(expected, found) {
+            text.push_str(&format!("\n  {name}: {found:?} instead of {expected:?}"));
+        }
+    }
+    Err(text)
+}
+
+fn run(seed: u64, manner: Manner, steps: &[Step]) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut run = Run::new(seed, manner);
+        for (number, step) in steps.iter().enumerate() {
+            let told = |error| format!("after step {number} ({step:?}): {error}");
+            run.step(*step).await.map_err(told)?;
+            run.check().map_err(told)?;
+        }
+        Ok(())
+    })
+}
+
+/// Leaves out steps as long as the history fails without them.
+fn shortened(seed: u64, manner: Manner, mut steps: Vec<Step>) -> (Vec<Step>, String) {
+    let mut error = run(seed, manner, &steps).expect_err("it failed before");
+    let mut at = steps.len();
+    while at > 0 {
+        at -= 1;
+        let mut fewer = steps.clone();
+        fewer.remove(at);
+        if let Err(other) = run(seed, manner, &fewer) {
+            (steps, error) = (fewer, other);
+            at = at.min(steps.len());
+        }
+    }
+    (steps, error)
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+#[test]
+fn every_history_is_counted_as_the_contract_says() {
+    let seeds = match number("SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("SEEDS").unwrap_or(2000),
+    };
+    let workers = 2;
+    std::thread::scope(|scope| {
+        for worker in 0..workers {
+            let mine = seeds.clone().filter(move |seed| seed % workers == worker);
+            scope.spawn(move || {
+                for seed in mine {
+                    let (manner, steps) = history::of(seed);
+                    if run(seed, manner, &steps).is_err() {
+                        let (steps, error) = shortened(seed, manner, steps);
+                        panic!("SEED={seed} {manner:?}\n{steps:#?}\n{error}");
+                    }
+                }
+            });
+        }
+    });
+}

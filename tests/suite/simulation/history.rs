@@ -1,0 +1,94 @@
+//! Histories: what happens to an API and to the program that watches it.
+
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+use screen_records_exporter::simulator::{OverLimit, StartBound, Status};
+
+/// Something that happens. Numbers that pick a record count on from the end when there are fewer,
+/// so that a history can be shortened.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Step {
+    /// A poll that nothing hinders.
+    Poll,
+    /// A poll at an API with this fault.
+    PollAmid(&'static str),
+    /// The process dies so many milliseconds after it began to poll, and starts again.
+    Crash(u64),
+    /// The process ends and starts again.
+    Restart,
+    /// Time passes, in seconds.
+    Wait(u64),
+    /// A record comes, which began so many seconds ago.
+    Begin(i64, Status),
+    /// A record enters a status.
+    Enter(u32, Status),
+    /// A record is deleted.
+    Delete(u32),
+    /// A record is not shown for a while.
+    Hide(u32),
+    /// Those are shown again.
+    ShowAll,
+    /// The window has so many hours from the next start on, which follows at once.
+    Window(u64),
+    /// The records of one type are filtered, or all are read, from the next start on.
+    Filter(bool),
+}
+
+/// How an API answers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    pub(super) limit_max: usize,
+    pub(super) limit_over: OverLimit,
+    pub(super) bound: StartBound,
+    /// Records at the beginning.
+    pub(super) records: usize,
+}
+
+const FAULTS: [&str; 7] = [
+    "status=500",
+    "status=429",
+    "kind=truncated",
+    "kind=html",
+    "kind=reset",
+    "kind=empty-object",
+    "kind=empty-body",
+];
+
+/// The manner and the history of a seed.
+pub(super) fn of(seed: u64) -> (Manner, Vec<Step>) {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let bounds = [StartBound::Start, StartBound::Start, StartBound::Interval, StartBound::End];
+    let manner = Manner {
+        limit_max: one_of(&mut rng, &[7, 20, 100, 1000]),
+        limit_over: one_of(&mut rng, &[OverLimit::Clamp, OverLimit::Refuse]),
+        bound: one_of(&mut rng, &bounds),
+        records: rng.random_range(0..40),
+    };
+    let steps = rng.random_range(5..40);
+    (manner, (0..steps).map(|_| step(&mut rng)).collect())
+}
+
+fn step(rng: &mut Xoshiro256PlusPlus) -> Step {
+    match rng.random_range(0..100) {
+        0..30 => Step::Poll,
+        30..36 => Step::PollAmid(one_of(rng, &FAULTS)),
+        36..41 => Step::Crash(rng.random_range(0..120)),
+        41..44 => Step::Restart,
+        44..54 => Step::Wait(one_of(rng, &[1, 31, 61, 600, 4000, 20_000])),
+        54..66 => Step::Begin(one_of(rng, &[0, 1, 60, 3000, 30_000, 100_000]), status(rng)),
+        66..88 => Step::Enter(rng.random_range(0..64), status(rng)),
+        88..91 => Step::Delete(rng.random_range(0..64)),
+        91..94 => Step::Hide(rng.random_range(0..64)),
+        94..96 => Step::ShowAll,
+        96..98 => Step::Window(one_of(rng, &[6, 24, 48])),
+        _ => Step::Filter(rng.random()),
+    }
+}
+
+fn status(rng: &mut Xoshiro256PlusPlus) -> Status {
+    one_of(rng, &Status::ALL)
+}
+
+fn one_of<T: Copy>(rng: &mut Xoshiro256PlusPlus, choices: &[T]) -> T {
+    choices[rng.random_range(0..choices.len())]
+}

@@ -1,0 +1,167 @@
+//! What must have been counted, written from the contract: sections 4 and 6.3. It knows which rows
+//! the API served to each poll, and nothing of the program.
+
+use std::collections::BTreeMap;
+
+use screen_records_exporter::simulator::{Record, Status, World};
+
+/// What the contract says of a history so far.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Oracle {
+    known: BTreeMap<u128, Known>,
+    /// Samples by their name and labels; none that stands at 0.
+    counters: BTreeMap<String, f64>,
+    /// Lower edge of the window of the last complete poll, and whether it filtered.
+    last: Option<(i64, bool)>,
+}
+
+/// A row as it was served.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Row {
+    pub(super) record: Record,
+    pub(super) pool: String,
+    pub(super) user: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Known {
+    row: Row,
+    /// Whether its entry into the present status was counted.
+    counted: bool,
+    settled: bool,
+    uploaded: bool,
+    /// Whether the API had it at the last complete poll.
+    there: bool,
+}
+
+impl Row {
+    pub(super) fn of(world: &World, id: u128) -> Option<Self> {
+        let record = world.record(id)?.clone();
+        let cast = world.cast();
+        let pool = record.pool.map_or("_none", |pool| cast.pool_id(pool)).to_owned();
+        let user = record.user.map_or("_none", |user| cast.user_name(user)).to_owned();
+        Some(Self { record, pool, user })
+    }
+
+    fn status(&self) -> &'static str {
+        self.record.status.code()
+    }
+
+    fn kind(&self) -> &'static str {
+        self.record.kind.code()
+    }
+}
+
+impl Oracle {
+    /// A poll, with a filter or without, was complete: it read these rows. What leaves the window in flight counts
+    /// if it was there at the poll before.
+    pub(super) fn poll(
+        &mut self,
+        rows: &BTreeMap<u128, Row>,
+        is_there: impl Fn(u128) -> bool,
+        (window_start, filtered): (i64, bool),
+    ) {
+        let begins_anew = self.last.is_none_or(|(_, last)| last != filtered);
+        let edge = self.last.map_or(i64::MIN, |(edge, _)| edge);
+        let inside = rows.values().filter(|row| row.record.start >= window_start);
+        for row in inside {
+            let known = self.known.get(&row.record.id).cloned();
+            let is_new = known.is_none();
+            let is_baseline = is_new && (begins_anew || row.record.start < edge);
+            let enters = known.as_ref().is_none_or(|known| known.row.status() != row.status());
+            let mut next = known.unwrap_or_else(|| Known {
+                row: row.clone(),
+                counted: false,
+                settled: false,
+                uploaded: false,
+                there: true,
+            });
+            let (status, kind, pool, user) = (row.status(), row.kind(), &row.pool, &row.user);
+            if is_new && !is_baseline {
+                self.add(
+                    "workspace_screen_records_seen_total",
+                    &[("type", kind), ("pool", pool)],
+                    1.0,
+                );
+            }
+            if enters && !is_baseline {
+                next.counted = true;
+                let labels = [("status", status), ("type", kind), ("pool", pool)];
+                self.add("workspace_screen_record_transitions_total", &labels, 1.0);
+                let labels = [("user", user.as_str()), ("status", status)];
+                self.add("workspace_user_screen_record_transitions_total", &labels, 1.0);
+            }
+            let settled = matches!(status, "REC_FAILED" | "UPLOAD_COMPLETED" | "UPLOAD_FAILED");
+            if settled && !next.settled {
+                next.settled = true;
+                if !is_baseline {
+                    let size = row.record.size.map(|size| size as f64);
+                    self.observe("workspace_screen_record_file_size_bytes", kind, size);
+                    let duration = row.record.duration.map(f64::from);
+                    self.observe("workspace_screen_record_video_duration_seconds", kind, duration);
+                }
+            }
+            if row.record.status == Status::UploadCompleted && !next.uploaded {
+                next.uploaded = true;
+                let delay = row.record.end.map(|end| (row.record.update - end) as f64 / 1000.0);
+                if !is_baseline {
+                    self.observe("workspace_screen_record_upload_delay_seconds", kind, delay);
+                }
+            }
+            next.row = row.clone();
+            self.known.insert(row.record.id, next);
+        }
+        let left = self.known.values().filter(|known| known.row.record.start < window_start);
+        let left: Vec<_> = left.map(|known| (known.row.clone(), known.there)).collect();
+        for (row, there) in left {
+            self.known.remove(&row.record.id);
+            if row.record.status.in_flight() && there {
+                let labels = [("status", row.status()), ("pool", row.pool.as_str())];
+                self.add("workspace_screen_records_expired_in_flight_total", &labels, 1.0);
+            }
+        }
+        for (id, known) in &mut self.known {
+            known.there = is_there(*id);
+        }
+        self.last = Some((window_start, filtered));
+    }
+
+    /// The samples of counters and of the sums and counts of histograms that do not stand at 0.
+    pub(super) fn counters(&self) -> &BTreeMap<String, f64> {
+        &self.counters
+    }
+
+    /// The failures that are counted and neither solved nor out of the window nor out of the API.
+    pub(super) fn unresolved(&self, is_there: impl Fn(u128) -> bool) -> BTreeMap<String, f64> {
+        let mut unresolved = BTreeMap::new();
+        for (id, known) in &self.known {
+            let status = known.row.status();
+            if known.counted && matches!(status, "REC_FAILED" | "UPLOAD_FAILED") && is_there(*id) {
+                let labels =
+                    [("status", status), ("type", known.row.kind()), ("pool", &known.row.pool)];
+                let name = sample("workspace_screen_records_unresolved", &labels);
+                *unresolved.entry(name).or_default() += 1.0;
+            }
+        }
+        unresolved
+    }
+
+    fn observe(&mut self, name: &str, kind: &str, value: Option<f64>) {
+        if let Some(value) = value.filter(|value| *value >= 0.0) {
+            self.add(&format!("{name}_count"), &[("type", kind)], 1.0);
+            self.add(&format!("{name}_sum"), &[("type", kind)], value);
+        }
+    }
+
+    fn add(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
+        if value != 0.0 {
+            *self.counters.entry(sample(name, labels)).or_default() += value;
+        }
+    }
+}
+
+fn sample(name: &str, labels: &[(&str, &str)]) -> String {
+    let labels: Vec<_> =
+        labels.iter().map(|(name, value)| format!(",{name}=\"{value}\"")).collect();
+    format!("{name}{{project=\"p\"{}}}", labels.concat())
+}
