@@ -98,6 +98,9 @@ static VIEW: LazyLock<[ProjectView; 1]> = LazyLock::new(|| {
         unknown_values: BTreeMap::new(),
         reported: None,
         unfiltered: 0,
+        counts_right: false,
+        shows_earlier: false,
+        is_unbounded: false,
     };
     let snapshot = SnapshotView {
         aggregate: aggregate_of(&STORE),

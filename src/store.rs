@@ -11,6 +11,7 @@ mod draft;
 mod frame;
 mod journal;
 mod labels;
+mod order;
 mod population;
 mod record;
 mod slots;
@@ -143,6 +144,11 @@ impl Store {
     /// The records that the API shows.
     pub fn shown(&self) -> impl Iterator<Item = &StoredRecord> {
         self.table.iter().filter(|record| record.is_shown())
+    }
+
+    /// Whether the API showed a record that starts at `from` or later.
+    pub fn shows_since(&self, from: Timestamp) -> bool {
+        self.newest_start().is_some_and(|newest| newest >= from)
     }
 
     /// Start of the newest record that the API shows.

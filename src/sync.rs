@@ -6,14 +6,19 @@
 
 mod clamp;
 mod error;
+mod extent;
 mod group;
 mod listing;
+mod scrub;
 mod seams;
 mod segment;
 mod split;
+mod tactics;
 mod walk;
 mod window;
 
 pub use error::SyncError;
+pub use extent::{Extent, ReadSummary};
+pub use tactics::{Mode, Plan, Tactics, flights_left};
 pub use walk::{Next, PageRequest};
-pub use window::{ReadSummary, WindowRead};
+pub use window::WindowRead;

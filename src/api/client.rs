@@ -109,7 +109,7 @@ impl Client {
     /// Asks for one page of records and hands it to `read`, once, when it is complete and valid.
     ///
     /// `query.limit` is lowered to what the server is known to grant; if it refuses that, less is
-    /// tried and remembered.
+    /// tried and remembered, unless it must not shrink: something else may be refused.
     ///
     /// # Errors
     ///
@@ -117,6 +117,7 @@ impl Client {
     pub async fn list_records<T>(
         &self,
         query: &RecordsQuery,
+        shrinks: bool,
         mut read: impl FnMut(Page<'_>) -> T + Send,
     ) -> Result<Listed<T>, ApiError> {
         let mut query = query.clone();
@@ -138,7 +139,7 @@ impl Client {
                 }
                 Err(error) => error,
             };
-            let smaller = PageSize::smaller_than(query.limit);
+            let smaller = PageSize::smaller_than(query.limit).filter(|_| shrinks);
             match (&error, smaller) {
                 (ApiError::Refused { status: StatusCode::BAD_REQUEST, .. }, Some(smaller)) => {
                     query.limit = smaller;

@@ -6,9 +6,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::board::Board;
+use super::poll::Polled;
 use crate::aggregate::{Aggregate, Tally};
 use crate::exposition::{CounterView, StoreFigures};
-use crate::store::{CommitError, Draft, LabelLimits, Limited, PollFacts, Store};
+use crate::record::Timestamp;
+use crate::store::{CommitError, LabelLimits, Limited, PollFacts, Store};
+use crate::sync::{Plan, ReadSummary, Tactics};
 
 /// The books of a project.
 #[derive(Debug)]
@@ -17,14 +20,34 @@ pub(super) struct Books {
     pub(super) store: Store,
     tally: Tally,
     board: Board,
+    /// What a poll asks for.
+    pub(super) tactics: Tactics,
+    /// What the last reading of everything could not understand.
+    odd: Option<ReadSummary>,
     limits: LabelLimits,
 }
 
 impl Books {
-    pub(super) fn new(store: Store, hold: Duration, limits: LabelLimits) -> Self {
+    pub(super) fn new(
+        store: Store,
+        hold: Duration,
+        limits: LabelLimits,
+        reconcile_interval: Duration,
+    ) -> Self {
         let tally = Tally::of(&store);
         let board = Board::new(&store, hold, Instant::now());
-        Self { store, tally, board, limits }
+        let interval = i64::try_from(reconcile_interval.as_millis()).unwrap_or(i64::MAX);
+        Self { store, tally, board, tactics: Tactics::new(interval), odd: None, limits }
+    }
+
+    /// What a poll asks for that begins at `now` (see [`Tactics::plan`]).
+    pub(super) fn plan(
+        &mut self,
+        (window_start, now): (Timestamp, Timestamp),
+        page: u32,
+        filters_status: bool,
+    ) -> Plan {
+        self.tactics.plan(&self.store, (window_start, now), page, filters_status)
     }
 
     /// Takes over what a complete poll read: first durably, then in what is shown.
@@ -32,8 +55,14 @@ impl Books {
     /// # Errors
     ///
     /// [`CommitError`]: nothing was taken over.
-    pub(super) fn take_over(&mut self, draft: Draft, poll: PollFacts) -> Result<(), CommitError> {
-        let changes = self.store.judge(draft, poll, self.limits);
+    pub(super) fn take_over(
+        &mut self,
+        polled: Polled,
+        facts: PollFacts,
+        page: u32,
+    ) -> Result<ReadSummary, CommitError> {
+        let (window_start, begun) = (facts.window_start, facts.begun);
+        let changes = self.store.judge(polled.draft, facts, self.limits);
         let appearing = Board::appearing(&self.store, &changes);
         let tally = &mut self.tally;
         self.store.commit(changes, |was, is| tally.change(was, is))?;
@@ -41,7 +70,34 @@ impl Books {
             tracing::warn!(%error, remedy = error.remedy(), "the state was not written anew");
         }
         self.board.update(&self.store, appearing, Instant::now());
-        Ok(())
+        let shown = self.store.shown_since(window_start);
+        let mut summary = polled.summary;
+        match polled.plan {
+            Plan::Everything => {
+                self.tactics.note_everything(&summary, shown, page, begun);
+                self.odd = Some(summary.clone());
+            }
+            Plan::Changes { news, counts, slice, .. } => {
+                if counts {
+                    self.tactics.note_count(polled.total, shown);
+                }
+                if let Some(slice) = slice {
+                    self.tactics.note_slice(slice, news, begun);
+                }
+                if polled.filter_fails {
+                    self.tactics.note_no_filter(begun);
+                }
+                if summary.is_unbounded {
+                    self.tactics.note_contradiction();
+                }
+                // What was not read again is as odd as it was.
+                if let Some(odd) = &self.odd {
+                    summary.rejected = odd.rejected.clone();
+                    summary.unknown_values = odd.unknown_values.clone();
+                }
+            }
+        }
+        Ok(summary)
     }
 
     /// What a snapshot shows of the records.

@@ -58,7 +58,7 @@ pub(super) async fn probe(
     let query = RecordsQuery::ascending(window_start, 0, client.page_size(), filter.clone());
     let failed = |reason: Reason| PollError::at(client.records_path(&query), reason);
     let listed = client
-        .list_records(&query, |page| look_at(&page))
+        .list_records(&query, true, |page| look_at(&page))
         .await
         .map_err(|error| failed(error.into()))?;
     check_clock(listed.clock_ahead_millis).map_err(failed)?;

@@ -11,7 +11,7 @@ use super::books::Books;
 use super::error::{PollError, Reason};
 use super::failure::{Failure, Trouble};
 use super::instruments::{Instruments, ProjectObserver};
-use super::poll::{locked, read_window};
+use super::poll::{Asking, locked};
 use super::pool_names::PoolNames;
 use super::probe::{Found, probe};
 use super::schedule::Schedule;
@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::exposition::{ProjectView, SnapshotView, SyncMode};
 use crate::record::Timestamp;
 use crate::store::{CommitError, LabelLimits, PollFacts, Store};
+use crate::sync::Mode;
 
 /// What starts a poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +115,7 @@ impl Project {
         let pool_names =
             options.pool_names.then(|| PoolNames::new(name.clone(), options.pools_timeout));
         let limits = LabelLimits { users: options.max_users, pools: options.max_pools };
-        let books = Books::new(store, options.counter_hold, limits);
+        let books = Books::new(store, options.counter_hold, limits, options.reconcile_interval);
         Arc::new(Self {
             client: client(observer.clone()),
             pool_names,
@@ -210,9 +211,9 @@ impl Project {
     /// What it shows at this moment.
     pub fn view(&self) -> ProjectView {
         let now = self.now();
-        let (counters, store) = {
+        let (counters, store, mode) = {
             let books = locked(&self.books);
-            (books.counters(), books.figures())
+            (books.counters(), books.figures(), books.tactics.mode(now))
         };
         let state = self.state();
         let most = i64::try_from(self.options.max_staleness.as_millis()).unwrap_or(i64::MAX);
@@ -224,7 +225,12 @@ impl Project {
             is_stale: state.snapshot.as_ref().is_some_and(|snapshot| age(snapshot) > most),
             mode: match state.snapshot {
                 None => SyncMode::FirstSync,
-                Some(_) => SyncMode::FullWalk,
+                Some(_) => match mode {
+                    Mode::Incremental => SyncMode::Incremental,
+                    Mode::NoStatusFilter => SyncMode::NoStatusFilter,
+                    Mode::NoCounts => SyncMode::NoCounts,
+                    Mode::FullWalk => SyncMode::FullWalk,
+                },
             },
             at: Instant::now(),
             counters,
@@ -260,8 +266,13 @@ impl Project {
     async fn poll(&self) -> Result<SnapshotView, PollError> {
         let now = self.now();
         let window_start = self.window_start(now);
-        let read = read_window(&self.client, &self.books, window_start, now, &self.options.filter);
-        let (draft, summary) = read.await?;
+        let (client, books, filter) = (&self.client, &*self.books, &self.options.filter);
+        let polled = Asking { client, books, filter, window_start, now }.poll().await;
+        let polled = polled.inspect_err(|error| {
+            if matches!(error.reason, Reason::Sync(_)) {
+                locked(&self.books).tactics.note_contradiction();
+            }
+        })?;
         let facts = PollFacts {
             identity: self.client.identity(&self.options.filter),
             counting_since: now,
@@ -269,21 +280,24 @@ impl Project {
             begun: now,
         };
         let (books, instruments) = (self.books.clone(), self.instruments.clone());
+        let page = self.client.page_size();
         // The disk makes it wait, and a large window computes for a while.
         let taken = spawn_blocking(move || {
             let mut books = locked(&books);
             let began = Instant::now();
-            books.take_over(draft, facts)?;
+            let summary = books.take_over(polled, facts, page)?;
             instruments.committed(began.elapsed());
-            Ok::<_, CommitError>(books.aggregate())
+            let read_from = books.tactics.oldest_read().unwrap_or(now);
+            Ok::<_, CommitError>((books.aggregate(), summary, read_from))
         });
-        let aggregate = taken.await.map_err(|_| Reason::BrokeOff)?.map_err(Reason::State)?;
+        let (aggregate, summary, read_from) =
+            taken.await.map_err(|_| Reason::BrokeOff)?.map_err(Reason::State)?;
         let pools = match &self.pool_names {
             Some(names) => names.refresh(&self.client, &aggregate).await,
             None => Vec::new(),
         };
         let completed = self.now();
-        Ok(SnapshotView { aggregate, summary, read_from: now, completed, pools })
+        Ok(SnapshotView { aggregate, summary, read_from, completed, pools })
     }
 
     fn conclude(&self, result: Result<SnapshotView, PollError>, begun: Instant, requests: u64) {

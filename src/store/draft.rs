@@ -86,6 +86,27 @@ impl Draft {
         self.covered.push((from, until));
     }
 
+    /// Takes over what another reading of the same poll read.
+    pub fn merge(&mut self, other: Self) {
+        for record in other.staged.iter() {
+            if self.staged.get(record.key).is_none_or(|known| known.update <= record.update) {
+                self.staged.put(*record);
+                match other.upload_delays.get(&record.key) {
+                    Some(delay) => self.upload_delays.insert(record.key, *delay),
+                    None => self.upload_delays.remove(&record.key),
+                };
+            }
+        }
+        if self.seen.len() < other.seen.len() {
+            self.seen.resize(other.seen.len(), 0);
+        }
+        for (mine, other) in self.seen.iter_mut().zip(&other.seen) {
+            *mine |= other;
+        }
+        self.covered.extend(other.covered);
+        self.doubts.extend(other.doubts);
+    }
+
     /// Number of records that are new or changed so far.
     pub fn staged(&self) -> usize {
         self.staged.len()

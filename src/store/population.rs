@@ -1,14 +1,21 @@
-//! How many records each user and each pool has in the window.
+//! The records that are shown, counted and found: by user and pool, by start, and what is in flight.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::labels::{Label, Labels};
 use super::record::StoredRecord;
 use super::slots::{Limited, Value};
+use super::table::span_of;
+use crate::record::{RecordKey, Status, Timestamp};
 
-/// Records by user and by pool, as far as they are shown.
+/// What is shown.
 #[derive(Debug, Default)]
 pub(super) struct Population {
     users: Vec<u32>,
     pools: Vec<u32>,
+    /// Number of records by the span in which they start.
+    spans: BTreeMap<i64, u32>,
+    flights: BTreeSet<(Timestamp, RecordKey)>,
 }
 
 impl Population {
@@ -21,11 +28,24 @@ impl Population {
     pub(super) fn add(&mut self, record: &StoredRecord) {
         self.users[record.user.number() as usize] += 1;
         self.pools[record.pool.number() as usize] += 1;
+        *self.spans.entry(span_of(record.start)).or_default() += 1;
+        if is_in_flight(record) {
+            self.flights.insert((record.start, record.key));
+        }
     }
 
     pub(super) fn remove(&mut self, record: &StoredRecord) {
         self.users[record.user.number() as usize] -= 1;
         self.pools[record.pool.number() as usize] -= 1;
+        let span = span_of(record.start);
+        let count = self.spans.get_mut(&span).expect("it was added");
+        *count -= 1;
+        if *count == 0 {
+            self.spans.remove(&span);
+        }
+        if is_in_flight(record) {
+            self.flights.remove(&(record.start, record.key));
+        }
     }
 
     /// Whether a user or a pool has records. Other labels are not followed.
@@ -41,6 +61,16 @@ impl Population {
             .map(|(_, number)| number)
     }
 
+    /// Numbers of records by span, from the span of a moment on.
+    pub(super) fn spans_from(&self, from: Timestamp) -> impl Iterator<Item = (i64, u64)> {
+        self.spans.range(span_of(from)..).map(|(span, count)| (*span, u64::from(*count)))
+    }
+
+    /// What is in flight, in the order of starts.
+    pub(super) fn flights(&self) -> impl Iterator<Item = (Timestamp, RecordKey)> {
+        self.flights.iter().copied()
+    }
+
     fn of(&self, limited: Limited) -> &[u32] {
         match limited {
             Limited::User => &self.users,
@@ -48,4 +78,8 @@ impl Population {
             Limited::Status | Limited::Type => &[],
         }
     }
+}
+
+fn is_in_flight(record: &StoredRecord) -> bool {
+    record.status.status().is_some_and(Status::is_in_flight)
 }

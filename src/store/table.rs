@@ -175,8 +175,24 @@ impl Table {
     }
 }
 
-fn span_of(start: Timestamp) -> i64 {
+/// The number of the span in which a moment lies.
+pub(super) fn span_of(start: Timestamp) -> i64 {
     start.millis().div_euclid(SPAN_MILLIS)
+}
+
+/// The first moment of a span.
+pub(super) fn span_begin(span: i64) -> Timestamp {
+    Timestamp::from_millis(span.saturating_mul(SPAN_MILLIS))
+}
+
+/// The first moment of the span in which a moment lies.
+pub(super) fn span_start(moment: Timestamp) -> Timestamp {
+    span_begin(span_of(moment))
+}
+
+/// The first moment after the span in which a moment lies.
+pub(super) fn span_end(moment: Timestamp) -> Timestamp {
+    span_begin(span_of(moment).saturating_add(1))
 }
 
 fn slot(chunks: &[Vec<StoredRecord>], position: usize) -> &StoredRecord {

@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use super::error::SyncError;
 use crate::record::{RecordKey, Timestamp};
 
 /// A row as the walk sees it: identity, start, end. `None` for a rejected row.
@@ -89,4 +90,16 @@ pub(super) fn last_group(rows: &[RowRef], offset: u64) -> Group {
         }
     }
     group
+}
+
+/// Refuses rows that do not stand in the order of their starts.
+pub(super) fn check_order(rows: &[RowRef]) -> Result<(), SyncError> {
+    let mut last = None;
+    for (_, start, _) in rows.iter().flatten() {
+        if let Some(later) = last.filter(|last| last > start) {
+            return Err(SyncError::Unsorted { later, earlier: *start });
+        }
+        last = Some(*start);
+    }
+    Ok(())
 }

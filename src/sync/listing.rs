@@ -14,7 +14,7 @@
 
 use super::clamp::ClampWatch;
 use super::error::SyncError;
-use super::group::{Group, GroupMemory, KeySet, RowRef, last_group};
+use super::group::{Group, GroupMemory, KeySet, RowRef, check_order, last_group};
 use crate::record::Timestamp;
 
 /// The state of one listing.
@@ -76,7 +76,7 @@ const STALLED_PAGES: u32 = 12;
 /// The same where pages have one row. They cannot overlap, so in a group whose order changes each
 /// one may be known already, up to the end of the group.
 const STALLED_SINGLE_ROWS: u32 = 300;
-/// Rows that pages share at most; a fiftieth of a page otherwise.
+/// Rows that pages share at most; else a fiftieth.
 const LARGEST_OVERLAP: u64 = 20;
 
 impl Listing {
@@ -201,7 +201,7 @@ impl Listing {
             let done = if self.is_connected() { Step::Done } else { Step::NotConnected };
             return Ok((step.unwrap_or(done), fresh_from));
         }
-        if !is_fresh && self.is_everything(rows.len(), already_read, limit, total_count) {
+        if !is_fresh && self.is_everything((rows.len(), already_read), limit, total_count) {
             return Ok((Step::Done, fresh_from));
         }
         self.note_progress(is_fresh, rows.len())?;
@@ -214,8 +214,7 @@ impl Listing {
     /// changes, so that one has to insist.
     fn is_everything(
         &self,
-        rows: usize,
-        already_read: u64,
+        (rows, already_read): (usize, u64),
         limit: u32,
         total_count: Option<u64>,
     ) -> bool {
@@ -225,6 +224,13 @@ impl Listing {
             && rows_read == total_count
             && total_count == Some(already_read)
             && insists
+    }
+
+    /// Whether a count that is known to be right says that this is all, and nothing is missing.
+    pub(super) fn is_all(&self, total_count: Option<u64>) -> bool {
+        total_count == Some(self.received)
+            && self.is_connected()
+            && self.close_tail(self.received, None).is_none()
     }
 
     fn note_progress(&mut self, is_fresh: bool, rows: usize) -> Result<(), SyncError> {
@@ -342,15 +348,4 @@ struct Beyond {
     closes_at: Option<usize>,
     /// The first row that was not read before.
     first_new: Option<usize>,
-}
-
-fn check_order(rows: &[RowRef]) -> Result<(), SyncError> {
-    let mut last = None;
-    for (_, start, _) in rows.iter().flatten() {
-        if let Some(later) = last.filter(|last| last > start) {
-            return Err(SyncError::Unsorted { later, earlier: *start });
-        }
-        last = Some(*start);
-    }
-    Ok(())
 }

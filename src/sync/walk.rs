@@ -53,6 +53,8 @@ pub(super) struct Walk {
     pub(super) unbounded: bool,
     /// Each segment has read its own: none is divided any more.
     pub(super) is_mending: bool,
+    /// A count is believed that says that a page is the last one.
+    trusts_counts: bool,
     window_start: Timestamp,
 }
 
@@ -75,10 +77,15 @@ pub(super) struct Fresh {
 const DEFAULT_WINDOW_MILLIS: i64 = 15 * 24 * 3_600_000;
 
 impl Walk {
-    /// A walk over everything that starts at `window_start` or later, in pages of `limit`.
-    pub(super) fn new(window_start: Timestamp, now: Timestamp, limit: u32) -> Self {
-        let window_start = window_start.floor_to_second();
-        let first = Segment::new(window_start, None, 0.0);
+    /// A walk over everything that starts at `window_start` (whole seconds) or later and before
+    /// `until`, in pages of `limit`.
+    pub(super) fn new(
+        (window_start, until): (Timestamp, Option<Timestamp>),
+        now: Timestamp,
+        limit: u32,
+        trusts_counts: bool,
+    ) -> Self {
+        let first = Segment::new(window_start, until, 0.0);
         Self {
             segments: vec![first],
             now,
@@ -87,6 +94,7 @@ impl Walk {
             largest_page: 0,
             unbounded: false,
             is_mending: false,
+            trusts_counts,
             window_start,
         }
     }
@@ -103,6 +111,16 @@ impl Walk {
             Some(index) => Next::Ask(self.ask(index)),
             None => Next::Wait,
         }
+    }
+
+    /// Whether an empty beginning is to be asked for once more: the first time only.
+    pub(super) fn insists(&mut self) -> bool {
+        let first = &mut self.segments[0];
+        let insists = first.insists(0, 0);
+        if insists {
+            first.state = State::Idle;
+        }
+        insists
     }
 
     /// Number of rows that a page asks for by now: fewer than at first if the server grants less.
@@ -168,7 +186,10 @@ impl Walk {
                 }
                 segment.learn();
                 let sizes = (rows.len(), self.largest_page);
-                if segment.only_trickles(sizes, total_count, self.now) {
+                let is_last = self.trusts_counts
+                    && rows.len() < request.limit as usize
+                    && segment.listing.is_all(total_count);
+                if is_last || segment.only_trickles(sizes, total_count, self.now) {
                     segment.state = State::Done;
                     Fate::Stands
                 } else {

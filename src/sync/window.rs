@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::SyncError;
+use super::extent::{Extent, ReadSummary};
 use super::group::{KeySet, RowRef};
 use super::segment::Fate;
 use super::walk::{Next, PageRequest, Walk};
@@ -11,12 +12,17 @@ use crate::api::wire::Page;
 use crate::record::{Record, RecordKey, RejectionReason, Row, Term, Timestamp};
 use crate::store::{Draft, Store};
 
-/// A poll under way: the pages of one window, until they are all there.
+/// A reading under way: the pages of one extent, until they are all there.
 #[derive(Debug)]
 pub struct WindowRead {
     walk: Walk,
     draft: Draft,
+    extent: Extent,
+    /// What starts earlier is of no use, wherever it is shown.
+    keeps_from: Timestamp,
     filter: RecordsFilter,
+    /// The API shows what was not asked for: there is no use in going on.
+    is_abandoned: bool,
     summary: ReadSummary,
     /// Records of the first listing that began before the window.
     before_window: KeySet,
@@ -29,23 +35,6 @@ pub struct WindowRead {
     unreadable_pages: BTreeMap<usize, u32>,
     /// Rejections of the listings that are being read, by segment.
     rejected: BTreeMap<usize, Vec<RejectionReason>>,
-}
-
-/// What a complete reading says beside the records themselves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReadSummary {
-    /// Lower edge of the window, inclusive.
-    pub window_start: Timestamp,
-    /// Rows read, each counted once.
-    pub rows: u64,
-    /// Rows that could not be understood.
-    pub rejected: BTreeMap<RejectionReason, u64>,
-    /// Records with a value that could not be understood, by field.
-    pub unknown_values: BTreeMap<&'static str, u64>,
-    /// The API's own count of the window, if it gave a usable one.
-    pub reported: Option<u64>,
-    /// Rows that did not match the filter that was asked for.
-    pub unfiltered: u64,
 }
 
 /// A poll holds no more records than this: 5,000 desktops recorded around the clock for 15 days
@@ -65,13 +54,22 @@ const TOLERATED_REJECTIONS: u64 = 10;
 const HOPELESS_REJECTIONS: usize = MOST_RECORDS / 100;
 
 impl WindowRead {
-    /// Begins to read what starts at `window_start` (whole seconds) or later, in pages of `limit`.
-    pub fn new(window_start: Timestamp, now: Timestamp, limit: u32, filter: RecordsFilter) -> Self {
-        let window_start = window_start.floor_to_second();
+    /// Begins to read an extent, whose beginning counts in whole seconds, in pages of `limit`.
+    /// Where counts are known to be right, one that says that there is no more is believed.
+    pub fn new(
+        extent: Extent,
+        now: Timestamp,
+        (limit, trusts_counts): (u32, bool),
+        filter: RecordsFilter,
+    ) -> Self {
+        let window_start = extent.from.floor_to_second();
         Self {
-            walk: Walk::new(window_start, now, limit),
+            walk: Walk::new((window_start, extent.until), now, limit, trusts_counts),
             draft: Draft::default(),
-            filter,
+            keeps_from: window_start,
+            filter: RecordsFilter { status: extent.status.or(filter.status), ..filter },
+            extent,
+            is_abandoned: false,
             summary: ReadSummary {
                 window_start,
                 rows: 0,
@@ -79,6 +77,9 @@ impl WindowRead {
                 unknown_values: BTreeMap::new(),
                 reported: None,
                 unfiltered: 0,
+                counts_right: false,
+                shows_earlier: false,
+                is_unbounded: false,
             },
             before_window: KeySet::default(),
             total_count: None,
@@ -90,9 +91,16 @@ impl WindowRead {
         }
     }
 
+    /// Takes what is shown beside the extent too, as long as it starts at `window_start` or later:
+    /// an API that compares intervals shows first what was still going on.
+    #[must_use]
+    pub fn keeping_from(self, window_start: Timestamp) -> Self {
+        Self { keeps_from: window_start.min(self.keeps_from), ..self }
+    }
+
     /// The page to ask for next.
     pub fn next_page(&mut self) -> Next {
-        self.walk.next_page()
+        if self.is_abandoned { Next::Done } else { self.walk.next_page() }
     }
 
     /// Rows that a page asks for by now.
@@ -121,6 +129,9 @@ impl WindowRead {
         page: &Page<'_>,
         store: &mut Store,
     ) -> Result<(), SyncError> {
+        if self.is_abandoned || self.insists_on_known(request, page, store)? {
+            return Ok(());
+        }
         let refs: Vec<RowRef> = page.rows.iter().map(row_ref).collect();
         let fresh = self.walk.take(request, &refs, page.total_count)?;
         if !self.asked_total {
@@ -179,7 +190,7 @@ impl WindowRead {
     ///
     /// If pages are missing: call it only after [`Next::Done`].
     pub fn finish(mut self) -> Result<(Draft, ReadSummary), SyncError> {
-        assert!(matches!(self.walk.next_page(), Next::Done), "a reading is finished when complete");
+        assert!(matches!(self.next_page(), Next::Done), "a reading is finished when complete");
         let rejected: u64 = self.summary.rejected.values().sum();
         if rejected > TOLERATED_REJECTIONS && rejected * 100 > self.summary.rows {
             return Err(self.rejection());
@@ -188,15 +199,46 @@ impl WindowRead {
         if self.summary.unfiltered == 0 {
             self.summary.reported = self.total_count.and_then(|total| total.checked_sub(before));
         }
-        self.draft.cover(self.summary.window_start, None);
+        let Extent { until, status, .. } = self.extent;
+        if status.is_none() && !self.is_abandoned {
+            self.draft.cover(self.summary.window_start, until);
+        }
+        let came = self.summary.rows + before;
+        self.summary.counts_right = self.total_count == Some(came) && until.is_none();
+        self.summary.shows_earlier = before > 0;
+        self.summary.is_unbounded = self.walk.unbounded;
         Ok((self.draft, self.summary))
+    }
+
+    /// An extent in which records are known is not empty because one answer says so: it is asked
+    /// for once more, and should count none.
+    fn insists_on_known(
+        &mut self,
+        request: &PageRequest,
+        page: &Page<'_>,
+        store: &Store,
+    ) -> Result<bool, SyncError> {
+        let is_doubtful = page.rows.is_empty() && request.offset == 0 && request.segment == 0;
+        if !is_doubtful || self.extent.status.is_some() || !store.shows_since(self.extent.from) {
+            return Ok(false);
+        }
+        if self.walk.insists() {
+            return Ok(true);
+        }
+        if self.extent.until.is_some() && page.total_count != Some(0) {
+            return Err(SyncError::Vanished { total: page.total_count.unwrap_or(0) });
+        }
+        Ok(false)
     }
 
     /// An empty window is believed, whatever its count, unless it was not empty before.
     fn check_for_vanished(&self, page: &Page<'_>, store: &Store) -> Result<(), SyncError> {
         let total = page.total_count.unwrap_or(0);
-        let is_known = |start: Timestamp| start >= self.summary.window_start;
-        if page.rows.is_empty() && total > 0 && store.shown().any(|record| is_known(record.start)) {
+        if page.rows.is_empty()
+            && total > 0
+            && self.extent.status.is_none()
+            && store.shows_since(self.summary.window_start)
+        {
             return Err(SyncError::Vanished { total });
         }
         Ok(())
@@ -250,11 +292,15 @@ impl WindowRead {
     ) {
         if !matches(&self.filter, record) {
             self.summary.unfiltered += 1;
+            self.is_abandoned |= self.extent.status.is_some();
             return;
         }
         if record.start_time < self.summary.window_start {
             if request.start_time < self.summary.window_start {
                 self.before_window.insert(key);
+            }
+            if record.start_time >= self.keeps_from {
+                self.draft.read(store, key, record);
             }
             return;
         }

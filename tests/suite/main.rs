@@ -12,6 +12,7 @@ mod binary;
 mod catalog;
 mod changes;
 mod config;
+mod costs;
 mod dialects;
 #[cfg(feature = "end-to-end")]
 mod end_to_end;

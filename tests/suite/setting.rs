@@ -186,6 +186,12 @@ impl Wishes {
         }
     }
 
+    /// Every poll reads everything.
+    pub(crate) fn reading_everything(mut self) -> Self {
+        self.poll.reconcile_interval = Duration::from_millis(1);
+        self
+    }
+
     /// A project at a simulated API.
     pub(crate) fn start(self) -> Setting {
         let ahead = i64::try_from(self.ahead.as_millis()).unwrap();
@@ -320,6 +326,11 @@ impl Setting {
         let begun = self.clock.now_millis();
         assert_eq!(self.poll().await, Ok(()), "{what}");
         assert_eq!(self.figures(), self.truth(begun), "{what}");
+    }
+
+    /// Seconds since the epoch.
+    pub(crate) fn clock_seconds(&self) -> f64 {
+        self.clock.now_millis() as f64 / 1000.0
     }
 
     /// The number of records shown.

@@ -34,12 +34,22 @@ pub(super) enum Step {
     Filter(bool),
 }
 
+impl Step {
+    /// Whether what is shown may be other than before.
+    pub(super) fn may_show(self) -> bool {
+        use Step::{Crash, Filter, Poll, PollAmid, Restart, Window};
+        matches!(self, Poll | PollAmid(_) | Crash(_) | Restart | Window(_) | Filter(_))
+    }
+}
+
 /// How an API answers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Manner {
     pub(super) limit_max: usize,
     pub(super) limit_over: OverLimit,
     pub(super) bound: StartBound,
+    /// Whether every poll reads everything.
+    pub(super) everything: bool,
     /// Records at the beginning.
     pub(super) records: usize,
 }
@@ -62,6 +72,7 @@ pub(super) fn of(seed: u64) -> (Manner, Vec<Step>) {
         limit_max: one_of(&mut rng, &[7, 20, 100, 1000]),
         limit_over: one_of(&mut rng, &[OverLimit::Clamp, OverLimit::Refuse]),
         bound: one_of(&mut rng, &bounds),
+        everything: rng.random(),
         records: rng.random_range(0..40),
     };
     let steps = rng.random_range(5..40);

@@ -24,6 +24,7 @@ pub(super) struct Row {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Known {
     row: Row,
     /// Whether its entry into the present status was counted.
@@ -124,6 +125,11 @@ impl Oracle {
             known.there = is_there(*id);
         }
         self.last = Some((window_start, filtered));
+    }
+
+    /// Whether a record is on its way, as far as polls could see.
+    pub(super) fn is_in_flight(&self, id: u128) -> bool {
+        self.known.get(&id).is_some_and(|known| known.row.record.status.in_flight())
     }
 
     /// The samples of counters and of the sums and counts of histograms that do not stand at 0.

@@ -1,0 +1,62 @@
+//! What a reading is about, and what it says in the end.
+
+use std::collections::BTreeMap;
+
+use crate::record::{RejectionReason, Status, Timestamp};
+
+/// What is to be read: the records that start in a stretch of time, all or those of one status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extent {
+    /// What starts here or later belongs to it ...
+    pub from: Timestamp,
+    /// ... and before this, if it ends.
+    pub until: Option<Timestamp>,
+    /// Only records in this status. What is not shown then may be there all the same.
+    pub status: Option<Status>,
+}
+
+impl Extent {
+    /// Everything from a moment on.
+    pub fn since(from: Timestamp) -> Self {
+        Self { from, until: None, status: None }
+    }
+}
+
+/// What a complete reading says beside the records themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadSummary {
+    /// Lower edge of the window, inclusive.
+    pub window_start: Timestamp,
+    /// Rows read, each counted once.
+    pub rows: u64,
+    /// Rows that could not be understood.
+    pub rejected: BTreeMap<RejectionReason, u64>,
+    /// Records with a value that could not be understood, by field.
+    pub unknown_values: BTreeMap<&'static str, u64>,
+    /// The API's own count of the window, if it gave a usable one.
+    pub reported: Option<u64>,
+    /// Rows that did not match the filter that was asked for.
+    pub unfiltered: u64,
+    /// The API counts right: what it said first is what came.
+    pub counts_right: bool,
+    /// It showed records that began before the bound: its counts do not go by the start.
+    pub shows_earlier: bool,
+    /// It pays no heed to the bound.
+    pub is_unbounded: bool,
+}
+
+impl ReadSummary {
+    /// Adds what another reading of the same poll says.
+    pub fn merge(&mut self, other: Self) {
+        self.rows += other.rows;
+        for (reason, count) in other.rejected {
+            *self.rejected.entry(reason).or_default() += count;
+        }
+        for (field, count) in other.unknown_values {
+            *self.unknown_values.entry(field).or_default() += count;
+        }
+        self.unfiltered += other.unfiltered;
+        self.shows_earlier |= other.shows_earlier;
+        self.is_unbounded |= other.is_unbounded;
+    }
+}
