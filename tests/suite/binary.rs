@@ -105,9 +105,11 @@ async fn a_signal_ends_it_cleanly_within_five_seconds_while_requests_are_under_w
 }
 
 #[tokio::test]
-async fn the_demo_prints_where_to_look_and_serves_metrics() {
-    let mut process =
-        Process::start(binary().args(["demo", "--web.listen-address", "127.0.0.1:0"]));
+async fn the_demo_prints_where_to_look_serves_metrics_and_keeps_nothing() {
+    let folder = folder();
+    let mut demo = binary();
+    demo.env_remove("SCREEN_RECORDS_EXPORTER__STATE__DIRECTORY").current_dir(folder.path());
+    let mut process = Process::start(demo.args(["demo", "--web.listen-address", "127.0.0.1:0"]));
     let mut text = String::new();
     while !text.contains("Ctrl-C") {
         text.push_str(&process.line());
@@ -122,6 +124,7 @@ async fn the_demo_prints_where_to_look_and_serves_metrics() {
     assert!(page.contains("<td>demo</td><td>up"), "{page}");
     let (code, _) = process.end_by("TERM").await;
     assert_eq!(code, Some(0));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[tokio::test]

@@ -170,6 +170,11 @@ fn valid() -> impl Strategy<Value = String> {
     let poll = (0..3_600_000_u32, 60..15_552_000_u32, 1..604_800_u32).prop_map(|(ms, s, age)| {
         format!("[poll]\nmin_interval = '{ms}ms'\nwindow = '{s}s'\nmax_staleness = '{age}s'\n")
     });
+    // These follow the section [poll].
+    let counting = (60..=2_592_000_u32, 0..=3_600_000_u32).prop_map(|(interval, hold)| {
+        format!("reconcile_interval = '{interval}s'\ncounter_hold = '{hold}ms'\n")
+    });
+    let poll = (poll, counting).prop_map(|(a, b)| [a, b].concat());
     let api =
         (1..=1000_u32, 0.001..1000.0_f64, 1024..=1_u64 << 30).prop_map(|(page, rate, size)| {
             format!(
@@ -177,11 +182,19 @@ fn valid() -> impl Strategy<Value = String> {
              max_response_bytes = '{size}B'\n"
             )
         });
+    let directories = prop::sample::select(&["", "data", "../\u{e9}", "/var/lib/a b"]);
+    let kept =
+        (directories, 1..=100_000_u32, 1..=100_000_u32).prop_map(|(directory, users, pools)| {
+            format!(
+                "[state]\ndirectory = '{directory}'\n[labels]\nmax_users = {users}\n\
+             max_pools = {pools}\n"
+            )
+        });
     let projects = prop::collection::vec(project(), 1..4).prop_map(|projects| {
         let numbered = projects.iter().enumerate();
         numbered.map(|(i, text)| text.replace('#', &i.to_string())).collect::<String>()
     });
-    (web, log, poll, api, projects).prop_map(|(a, b, c, d, e)| [a, b, c, d, e].concat())
+    (web, log, poll, api, kept, projects).prop_map(|(a, b, c, d, e, f)| [a, b, c, d, e, f].concat())
 }
 
 fn project() -> impl Strategy<Value = String> {

@@ -140,6 +140,38 @@ fn every_kind_of_key_can_be_set_by_a_variable() {
 }
 
 #[test]
+fn the_edges_of_what_is_accepted_are_accepted() {
+    const DAY: u64 = 24 * 3600;
+    for (interval, hold, most) in
+        [(("1m", 60), ("0s", 0), 1), (("30d", 30 * DAY), ("1h", 3600), 100_000)]
+    {
+        let config = loaded(
+            &format!(
+                "[poll]\nreconcile_interval = \"{}\"\ncounter_hold = \"{}\"\n[labels]\n\
+                 max_users = {most}\nmax_pools = {most}\n{PROJECT}",
+                interval.0, hold.0
+            ),
+            &[],
+        );
+        assert_eq!(config.poll.reconcile_interval, Duration::from_secs(interval.1));
+        assert_eq!(config.poll.counter_hold, Duration::from_secs(hold.1));
+        assert_eq!((config.labels.max_users, config.labels.max_pools), (most, most));
+    }
+}
+
+#[test]
+fn the_state_has_a_directory_unless_its_name_is_empty() {
+    let directory = |config: Config| config.state_directory;
+    assert_eq!(directory(loaded(PROJECT, &[])), Some("data".into()));
+    for (text, expected) in [("", None), ("a b", Some("a b".into())), ("/x/", Some("/x/".into()))] {
+        let file = format!("[state]\ndirectory = \"{text}\"\n{PROJECT}");
+        assert_eq!(directory(loaded(&file, &[])), expected);
+        let variable = [("STATE__DIRECTORY", text)];
+        assert_eq!(directory(loaded(PROJECT, &variable)), expected, "{text:?} in a variable");
+    }
+}
+
+#[test]
 fn a_token_in_a_variable_is_kept_as_it_is_and_beats_the_files() {
     use screen_records_exporter::config::Auth;
     use secrecy::ExposeSecret;
