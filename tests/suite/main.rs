@@ -13,6 +13,7 @@ mod catalog;
 mod changes;
 mod config;
 mod costs;
+mod counting;
 mod dialects;
 #[cfg(feature = "end-to-end")]
 mod end_to_end;
@@ -23,6 +24,7 @@ mod polls;
 mod seams;
 mod setting;
 mod simulation;
+mod state;
 mod support;
 mod troubleshooting;
 mod truth;

@@ -160,7 +160,7 @@ pub(crate) fn config(api: &str, more: &str) -> String {
 pub(crate) struct Exporter {
     pub(crate) process: Process,
     pub(crate) url: String,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Exporter {
@@ -169,14 +169,18 @@ impl Exporter {
         let file = write(folder.path(), "config.toml", config);
         let mut command = binary();
         command.args(["--web.listen-address", "127.0.0.1:0", "--config.file"]).arg(file);
-        let process = Process::start(&mut command);
+        Self { _folder: Some(folder), ..Self::of(Process::start(&mut command)).await }
+    }
+
+    /// An exporter that was started otherwise.
+    pub(crate) async fn of(process: Process) -> Self {
         let url = eventually("the exporter says where it listens", async || {
             let log = process.stderr();
             let address = log.split("address=").nth(1)?.split_whitespace().next()?;
             Some(format!("http://{address}"))
         });
         let url = url.await;
-        Self { process, url, _folder: folder }
+        Self { process, url, _folder: None }
     }
 
     pub(crate) async fn metrics(&self) -> Metrics {

@@ -1,0 +1,97 @@
+//! Counters as they are shown: held back where they appear, folded where there are too many, and
+//! going on whatever happens to the state.
+
+use std::time::Duration;
+
+use screen_records_exporter::simulator::Status;
+
+use crate::setting::{Setting, UP, Wishes};
+
+const FAILED: &str = "workspace_screen_record_transitions_total{project=\"p\",\
+                      status=\"UPLOAD_FAILED\",type=\"FULL\",pool=\"_none\"}";
+
+fn state() -> (tempfile::TempDir, Wishes) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut wishes = Wishes::new(50);
+    wishes.options.odd_share = 0.0;
+    wishes.state = Some(folder.path().join("p.redb"));
+    (folder, wishes)
+}
+
+async fn polled(setting: &Setting) {
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(setting.poll().await, Ok(()));
+}
+
+fn fails(setting: &Setting) {
+    setting.simulator().edit(|world| world.insert_at(world.now(), Status::UploadFailed));
+}
+
+fn shown(setting: &Setting, sample: &str) -> Option<f64> {
+    setting.shown().get(sample).copied()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_series_that_appears_shows_nothing_first_and_after_a_start_its_last_value() {
+    let (_folder, mut wishes) = state();
+    wishes.poll.counter_hold = Duration::from_secs(120);
+    let setting = wishes.start();
+    assert_eq!(setting.poll().await, Ok(()));
+    fails(&setting);
+    polled(&setting).await;
+    assert_eq!(shown(&setting, FAILED), Some(0.0), "increase() must see the first failure");
+    tokio::time::sleep(Duration::from_secs(91)).await;
+    assert_eq!(shown(&setting, FAILED), Some(1.0));
+    fails(&setting);
+    polled(&setting).await;
+    assert_eq!(shown(&setting, FAILED), Some(2.0), "it is held back once");
+    fails(&setting);
+    let setting = setting.restart();
+    assert_eq!(shown(&setting, FAILED), Some(2.0), "before any poll");
+    assert_eq!(setting.shown().get(UP), Some(&0.0));
+    polled(&setting).await;
+    assert_eq!(shown(&setting, FAILED), Some(2.0), "what failed while nobody looked comes later");
+    tokio::time::sleep(Duration::from_secs(91)).await;
+    assert_eq!(shown(&setting, FAILED), Some(3.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn beyond_the_limits_labels_are_folded_and_sums_stay_exact() {
+    let (_folder, mut wishes) = state();
+    wishes.poll.max_users = 2;
+    wishes.poll.max_pools = 1;
+    let setting = wishes.start();
+    assert_eq!(setting.poll().await, Ok(()));
+    let totals = |setting: &Setting| {
+        let metrics = setting.exposed();
+        let sum = |family: &str| metrics.of(family).values().sum::<f64>();
+        let users = metrics.of("workspace_user_screen_records{");
+        (sum("workspace_screen_records{"), sum("workspace_user_screen_records{"), users.len())
+    };
+    // Two users and the others, in six statuses.
+    assert_eq!(totals(&setting), (50.0, 50.0, 18));
+    let entered = |setting: &Setting| {
+        let metrics = setting.exposed();
+        [
+            "workspace_screen_record_transitions_total",
+            "workspace_user_screen_record_transitions_total",
+        ]
+        .map(|family| metrics.of(family).values().sum::<f64>())
+    };
+    for _ in 0..20 {
+        setting.simulator().edit(|world| {
+            let id = world.insert_at(world.now(), Status::UploadFailed);
+            let user = world.cast_mut().user(&format!("new {id}"));
+            world.change(id, |record| record.user = Some(user));
+        });
+    }
+    polled(&setting).await;
+    assert_eq!(entered(&setting), [20.0, 20.0]);
+    let folded = "screen_records_exporter_folded_label_values{project=\"p\",label=\"user\"}";
+    assert!(setting.exposed().get(folded) >= 20.0);
+    let setting = setting.restart();
+    assert_eq!(entered(&setting), [20.0, 20.0]);
+    polled(&setting).await;
+    let (kinds, users, _) = totals(&setting);
+    assert_eq!((kinds, users), (70.0, 70.0));
+}
