@@ -16,6 +16,8 @@ mod population;
 mod record;
 mod slots;
 mod table;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use changes::Changes;

@@ -121,7 +121,7 @@ async fn a_process_that_is_killed_at_any_moment_counts_each_failure_once() {
         }
         let equal =
             |status: &&str| counted.get(*status) == Some(ledger.get(*status).unwrap_or(&0.0));
-        settled.iter().all(|status| equal(&status)).then_some(())
+        settled.iter().all(|status| equal(status)).then_some(())
     })
     .await;
 }
@@ -156,10 +156,12 @@ async fn a_damaged_state_is_set_aside_and_counting_begins_anew() {
     for at in (4096..flipped.len()).step_by(512) {
         flipped[at] ^= 1;
     }
-    for bytes in [&whole[..whole.len() / 2], &flipped, b"no state at all"] {
+    let cut = &whole[..whole.len() / 2];
+    for (what, bytes) in [("cut", cut), ("flipped", &flipped), ("foreign", b"no state at all")] {
         fs::write(&state, bytes).unwrap();
         let said = run().await;
-        assert!(said.contains("set aside") && !said.contains("panicked at src"), "{said}");
+        assert!(said.contains("set aside"), "{what}, {} bytes: {said}", bytes.len());
+        assert!(!said.contains("panicked at src"), "{what}: {said}");
         let aside = fs::read_dir(state.parent().unwrap()).unwrap();
         let aside = aside.map(|entry| entry.unwrap().path());
         let aside: Vec<_> = aside.filter(|path| *path != state).collect();

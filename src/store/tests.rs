@@ -1,0 +1,92 @@
+//! The store and its file: what is committed is there again, what is not leaves no trace.
+
+use super::*;
+use crate::record::{Status, Term};
+
+const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9 };
+
+fn facts(minute: i64) -> PollFacts {
+    let at = |minutes: i64| Timestamp::from_millis(1_700_000_000_000 + minutes * 60_000);
+    PollFacts {
+        identity: "here".to_owned(),
+        counting_since: at(minute),
+        window_start: at(minute - 1000),
+        begun: at(minute),
+    }
+}
+
+fn poll(store: &mut Store, minute: i64, records: &[(u32, Status)]) -> Result<(), CommitError> {
+    let mut draft = Draft::default();
+    for (id, status) in records {
+        let mut record = Record::new(id.to_string(), facts(i64::from(*id)).begun);
+        record.status = Term::Known(*status);
+        record.username = Some(format!("user {id}").into());
+        draft.read(store, RecordKey::of(&record.id), &record);
+    }
+    draft.cover(facts(minute).window_start, None);
+    let changes = store.judge(draft, facts(minute), LIMITS);
+    store.commit(changes, |_, _| {})
+}
+
+/// Everything that outlives a process.
+fn memory(store: &Store) -> (Vec<StoredRecord>, Counters, Slots, Option<PollFacts>) {
+    let mut records: Vec<_> = store.table.iter().copied().collect();
+    records.sort_by_key(|record| record.key);
+    (records, store.counters.clone(), store.slots.clone(), store.last_poll.clone())
+}
+
+fn reopened(path: &Path) -> Store {
+    let (store, aside) = Store::open(path, Timestamp::from_millis(0)).unwrap();
+    assert_eq!(aside, None);
+    store
+}
+
+#[test]
+fn a_state_is_what_it_was_when_it_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.redb");
+    let mut store = reopened(&path);
+    poll(&mut store, 0, &[(1, Status::Recording), (2, Status::UploadCompleted)]).unwrap();
+    for minute in 1..60 {
+        let status = Status::ALL[usize::try_from(minute).unwrap() % 6];
+        poll(&mut store, minute, &[(1, status), (u32::try_from(minute).unwrap() + 2, status)])
+            .unwrap();
+        if minute % 7 == 0 {
+            let before = memory(&store);
+            drop(store);
+            store = reopened(&path);
+            assert_eq!(memory(&store), before, "{minute}");
+        }
+        if minute % 11 == 0 {
+            store.journal.as_mut().unwrap().forget_whole();
+            store.tidy().unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_not_taken_over_and_counts_once_when_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.redb");
+    let mut store = reopened(&path);
+    poll(&mut store, 0, &[(1, Status::Recording)]).unwrap();
+    let before = memory(&store);
+    store.journal.as_mut().unwrap().lose(&folder.path().join("gone/p.redb"));
+    for _ in 0..2 {
+        let error = poll(&mut store, 1, &[(1, Status::UploadFailed)]).unwrap_err();
+        assert!(error.to_string().contains("cannot be written"), "{error}");
+        assert_eq!(memory(&store), before);
+    }
+    store.journal.as_mut().unwrap().lose(&path);
+    poll(&mut store, 2, &[(1, Status::UploadFailed)]).unwrap();
+    let entered: u64 = store
+        .counters
+        .iter()
+        .filter(|(series, _)| matches!(series, Series::Entered(..)))
+        .map(|(_, counter)| counter.count)
+        .sum();
+    assert_eq!(entered, 1);
+    let after = memory(&store);
+    drop(store);
+    assert_eq!(memory(&reopened(&path)), after);
+}
