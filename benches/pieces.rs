@@ -115,6 +115,7 @@ static VIEW: LazyLock<[ProjectView; 1]> = LazyLock::new(|| {
         at: Instant::now(),
         counters: Arc::default(),
         store: StoreFigures::default(),
+        first_sync_progress: 1.0,
         window_seconds: 15.0 * 86_400.0,
         snapshot: Some(Arc::new(snapshot)),
         is_stale: false,

@@ -9,18 +9,21 @@ mod complaint;
 mod error;
 mod failure;
 mod instruments;
+mod options;
 mod poll;
 mod pool_names;
 mod probe;
 mod process;
+mod progress;
 mod project;
 mod schedule;
 
 pub use error::{PollError, Reason};
 pub use failure::Failure;
 pub use instruments::{Instruments, ProjectObserver};
+pub use options::{PollMode, PollOptions};
 pub use probe::Found;
-pub use project::{PollMode, PollOptions, Project, Status};
+pub use project::{Project, Status};
 
 use std::sync::Arc;
 

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::board::Board;
 use super::poll::Polled;
+use super::progress::Progress;
 use crate::aggregate::{Aggregate, Tally};
 use crate::exposition::{CounterView, StoreFigures};
 use crate::record::Timestamp;
@@ -20,6 +21,8 @@ pub(super) struct Books {
     pub(super) store: Store,
     tally: Tally,
     board: Board,
+    /// How far the first sync is.
+    pub(super) progress: Progress,
     /// What a poll asks for.
     pub(super) tactics: Tactics,
     /// What the last reading of everything could not understand.
@@ -37,7 +40,15 @@ impl Books {
         let tally = Tally::of(&store);
         let board = Board::new(&store, hold, Instant::now());
         let interval = i64::try_from(reconcile_interval.as_millis()).unwrap_or(i64::MAX);
-        Self { store, tally, board, tactics: Tactics::new(interval), odd: None, limits }
+        Self {
+            store,
+            tally,
+            board,
+            tactics: Tactics::new(interval),
+            progress: Progress::default(),
+            odd: None,
+            limits,
+        }
     }
 
     /// What a poll asks for that begins at `now` (see [`Tactics::plan`]).
@@ -74,6 +85,7 @@ impl Books {
         let mut summary = polled.summary;
         match polled.plan {
             Plan::Everything => {
+                self.progress.end();
                 self.tactics.note_everything(&summary, shown, page, begun);
                 self.odd = Some(summary.clone());
             }

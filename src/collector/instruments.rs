@@ -127,6 +127,10 @@ pub(super) fn write_views(views: &[ProjectView], sink: &mut impl Sink) {
             sink.sample(&[&view.project, mode.as_str()], (mode == view.mode).into());
         }
     }
+    sink.family(metric("screen_records_exporter_first_sync_progress_ratio"));
+    for view in views {
+        sink.sample(&[&view.project], view.first_sync_progress.into());
+    }
     sink.family(metric("screen_records_exporter_poll_api_requests"));
     for view in views {
         if let Some(requests) = view.poll_api_requests {

@@ -11,52 +11,17 @@ use super::books::Books;
 use super::error::{PollError, Reason};
 use super::failure::{Failure, Trouble};
 use super::instruments::{Instruments, ProjectObserver};
+use super::options::{PollMode, PollOptions};
 use super::poll::{Asking, locked};
 use super::pool_names::PoolNames;
 use super::probe::{Found, probe};
 use super::schedule::Schedule;
-use crate::api::{Client, RecordsFilter};
+use crate::api::Client;
 use crate::clock::Clock;
 use crate::exposition::{ProjectView, SnapshotView, SyncMode};
 use crate::record::Timestamp;
 use crate::store::{CommitError, LabelLimits, PollFacts, Store};
 use crate::sync::Mode;
-
-/// What starts a poll.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PollMode {
-    /// A scrape that finds one due.
-    Scrape,
-    /// Time alone.
-    Background,
-}
-
-/// How a project is polled. The keys of the config's section `poll`, and what is the project's own.
-#[derive(Debug, Clone)]
-pub struct PollOptions {
-    /// What starts a poll.
-    pub mode: PollMode,
-    /// Time from the start of a poll to the start of the next, less a tenth.
-    pub min_interval: Duration,
-    /// Records that began within this long before the poll are read.
-    pub window: Duration,
-    /// The figures of an older snapshot are not shown.
-    pub max_staleness: Duration,
-    /// Time for the names of the pools.
-    pub pools_timeout: Duration,
-    /// Whether the names of the pools are read.
-    pub pool_names: bool,
-    /// Which records.
-    pub filter: RecordsFilter,
-    /// Every record of the window is read again at least this often.
-    pub reconcile_interval: Duration,
-    /// How long a series that appears shows its last known value.
-    pub counter_hold: Duration,
-    /// Most values of labels that are shown as themselves.
-    pub max_users: usize,
-    /// The same for pools.
-    pub max_pools: usize,
-}
 
 /// A project under watch.
 #[derive(Debug)]
@@ -211,9 +176,9 @@ impl Project {
     /// What it shows at this moment.
     pub fn view(&self) -> ProjectView {
         let now = self.now();
-        let (counters, store, mode) = {
+        let (counters, store, mode, first_sync_progress) = {
             let books = locked(&self.books);
-            (books.counters(), books.figures(), books.tactics.mode(now))
+            (books.counters(), books.figures(), books.tactics.mode(now), books.progress.ratio())
         };
         let state = self.state();
         let most = i64::try_from(self.options.max_staleness.as_millis()).unwrap_or(i64::MAX);
@@ -235,6 +200,7 @@ impl Project {
             at: Instant::now(),
             counters,
             store,
+            first_sync_progress,
             snapshot: state.snapshot.clone(),
             poll_api_requests: state.poll_api_requests,
         }
@@ -267,7 +233,8 @@ impl Project {
         let now = self.now();
         let window_start = self.window_start(now);
         let (client, books, filter) = (&self.client, &*self.books, &self.options.filter);
-        let polled = Asking { client, books, filter, window_start, now }.poll().await;
+        let polled =
+            Asking { project: &self.name, client, books, filter, window_start, now }.poll().await;
         let polled = polled.inspect_err(|error| {
             if matches!(error.reason, Reason::Sync(_)) {
                 locked(&self.books).tactics.note_contradiction();

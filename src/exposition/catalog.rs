@@ -111,6 +111,8 @@ catalog! {
         "What was built; always 1.";
     Exporter Gauge "screen_records_exporter_sync_mode" ["project", "mode"]
         "How the window is kept up to date: 1 for the mode in use.";
+    Exporter Gauge "screen_records_exporter_first_sync_progress_ratio" ["project"]
+        "The part of the first sync that is done, from 0 to 1.";
     Exporter Gauge "screen_records_exporter_poll_api_requests" ["project"]
         "Requests that the last finished poll made.";
     Exporter Gauge "screen_records_exporter_rejected_records" ["project", "reason"]

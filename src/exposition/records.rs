@@ -27,6 +27,8 @@ pub struct ProjectView {
     pub counters: Arc<[CounterView]>,
     /// Figures of the store.
     pub store: StoreFigures,
+    /// The part of the first sync that is done, from 0 to 1.
+    pub first_sync_progress: f64,
     /// The last complete poll, however old.
     pub snapshot: Option<Arc<SnapshotView>>,
     /// Whether the snapshot is too old for its figures to be shown.

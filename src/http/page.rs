@@ -43,6 +43,10 @@ fn row(status: &Status, now: Timestamp) -> String {
         (None, Some(_)) => "up",
     };
     let polling = if status.is_polling { ", polling" } else { "" };
+    let progress = match view.snapshot {
+        None => format!(", {:.0} %", 100.0 * view.first_sync_progress),
+        Some(_) => format!(", {}", view.mode.as_str()),
+    };
     let mut row = String::new();
     let snapshot = view.snapshot.as_deref();
     let records = snapshot.map_or_else(|| "–".to_owned(), |s| s.aggregate.records.to_string());
@@ -62,7 +66,7 @@ fn row(status: &Status, now: Timestamp) -> String {
     // Writing into a string cannot fail.
     let _ = writeln!(
         row,
-        "<tr><td>{}</td><td>{state}{polling}</td><td>{records}</td><td>{age}</td>\
+        "<tr><td>{}</td><td>{state}{polling}{progress}</td><td>{records}</td><td>{age}</td>\
          <td>{requests}</td><td>{error}</td></tr>",
         escaped(&view.project)
     );
@@ -105,6 +109,7 @@ mod tests {
                 at: tokio::time::Instant::now(),
                 counters: std::sync::Arc::default(),
                 store: StoreFigures::default(),
+                first_sync_progress: 0.25,
                 project: "<b>".to_owned(),
                 up: false,
                 window_seconds: 1.0,
@@ -126,7 +131,7 @@ mod tests {
         assert_eq!(
             row,
             "<tr><td>&lt;b&gt;</td><td><span class=\"bad\">failing, no snapshot yet</span>, \
-             polling</td><td>–</td><td>–</td><td>4</td><td>Since 2023-11-14T22:13:20.000Z: \
+             polling, 25 %</td><td>–</td><td>–</td><td>4</td><td>Since 2023-11-14T22:13:20.000Z: \
              &quot;&lt;script&gt;&quot; &amp; &#39;x&#39;\
              <br>Asked: <code>GET /v2/x?a=1&amp;b=2</code><br>To do: call\u{fffd} somebody</td></tr>"
         );

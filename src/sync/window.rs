@@ -180,6 +180,11 @@ impl WindowRead {
         Ok(())
     }
 
+    /// How far it is: rows read of those that the API counts, if it counts any.
+    pub fn progress(&self) -> (u64, Option<u64>) {
+        (self.summary.rows, self.total_count.filter(|total| *total > 0))
+    }
+
     /// Ends the reading: the draft to commit, and what is to be said about it.
     ///
     /// # Errors

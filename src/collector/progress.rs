@@ -1,0 +1,68 @@
+//! How far the first sync of a project is, in figures and in the log.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Between two lines of the log.
+const TELLING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How far a first sync is.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    rows: u64,
+    total: Option<u64>,
+    is_over: bool,
+    /// When it began, or was last told of.
+    told: Option<Instant>,
+}
+
+impl Progress {
+    /// Takes what the sync under way has read so far, and tells of it every now and then.
+    pub(super) fn note(&mut self, project: &str, (rows, total): (u64, Option<u64>), now: Instant) {
+        if self.is_over {
+            return;
+        }
+        (self.rows, self.total) = (rows, total);
+        let told = self.told.get_or_insert(now);
+        if now.duration_since(*told) >= TELLING_INTERVAL {
+            *told = now;
+            let ratio = self.ratio();
+            tracing::info!(project, rows, total, ratio, "first sync under way");
+        }
+    }
+
+    /// The first sync is complete.
+    pub(super) fn end(&mut self) {
+        self.is_over = true;
+    }
+
+    /// Its share, from 0 to 1; 0 as long as nobody knows of how much.
+    pub(super) fn ratio(&self) -> f64 {
+        match self.total {
+            _ if self.is_over => 1.0,
+            Some(total) => (self.rows as f64 / total as f64).min(1.0),
+            None => 0.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_goes_from_nothing_to_one() {
+        let mut progress = Progress::default();
+        let now = Instant::now();
+        assert_eq!(progress.ratio().to_bits(), 0.0_f64.to_bits());
+        progress.note("p", (25, Some(100)), now);
+        assert_eq!(progress.ratio().to_bits(), 0.25_f64.to_bits());
+        progress.note("p", (125, Some(100)), now);
+        assert_eq!(progress.ratio().to_bits(), 1.0_f64.to_bits());
+        progress.note("p", (0, None), now);
+        progress.end();
+        progress.note("p", (1, Some(100)), now);
+        assert_eq!(progress.ratio().to_bits(), 1.0_f64.to_bits());
+    }
+}
