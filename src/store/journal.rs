@@ -152,8 +152,12 @@ impl Journal {
         &mut self,
         frames: impl Iterator<Item = Vec<u8>>,
     ) -> Result<(), CommitError> {
+        let is_first = self.bytes == 0;
         let (next, bytes) = self.write(false, frames)?;
         (self.next, self.bytes) = (next, self.bytes + bytes);
+        if is_first {
+            self.whole_bytes = bytes;
+        }
         Ok(())
     }
 

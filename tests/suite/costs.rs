@@ -139,3 +139,19 @@ async fn without_filter_counts_and_order_it_is_exact_and_says_what_it_does_witho
         assert_eq!(mode(&setting), expected, "{filter:?} {count:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_window_that_lives_costs_what_changes_and_what_is_read_again() {
+    let mut wishes = Wishes::new(100_000);
+    wishes.options.dialect.limit_max = 100;
+    // One in a hundred records changes each hour.
+    wishes.options.live = 1000.0 / 3600.0;
+    wishes.limits.max_requests_per_second = 1000.0;
+    let setting = wishes.start();
+    assert_eq!(setting.poll().await, Ok(()));
+    let mut requests = requests(&setting, 60, 30).await;
+    requests.sort_unstable();
+    // What comes late or is deleted shows in the count of two polls, and has everything read.
+    assert!(requests[30] <= 24 && requests[50] <= 30, "{requests:?}");
+    assert_eq!(mode(&setting), "incremental");
+}

@@ -121,7 +121,7 @@ async fn a_process_that_is_killed_at_any_moment_counts_each_failure_once() {
         }
         let equal =
             |status: &&str| counted.get(*status) == Some(ledger.get(*status).unwrap_or(&0.0));
-        settled.iter().all(|status| equal(status)).then_some(())
+        settled.iter().all(equal).then_some(())
     })
     .await;
 }
