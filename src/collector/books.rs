@@ -7,12 +7,11 @@ use tokio::time::Instant;
 
 use super::board::Board;
 use super::poll::Polled;
-use super::progress::Progress;
 use crate::aggregate::{Aggregate, Tally};
 use crate::exposition::{CounterView, StoreFigures};
 use crate::record::Timestamp;
 use crate::store::{CommitError, LabelLimits, Limited, PollFacts, Store};
-use crate::sync::{Plan, ReadSummary, Tactics};
+use crate::sync::{Mode, Plan, ReadSummary, Tactics};
 
 /// The books of a project.
 #[derive(Debug)]
@@ -21,13 +20,19 @@ pub(super) struct Books {
     pub(super) store: Store,
     tally: Tally,
     board: Board,
-    /// How far the first sync is.
-    pub(super) progress: Progress,
     /// What a poll asks for.
     pub(super) tactics: Tactics,
     /// What the last reading of everything could not understand.
     odd: Option<ReadSummary>,
     limits: LabelLimits,
+}
+
+/// What the books show. A copy, since they are in use while a poll reads and commits.
+#[derive(Debug, Clone)]
+pub(super) struct Face {
+    pub(super) counters: Arc<[CounterView]>,
+    pub(super) mode: Mode,
+    pub(super) store: StoreFigures,
 }
 
 impl Books {
@@ -40,15 +45,7 @@ impl Books {
         let tally = Tally::of(&store);
         let board = Board::new(&store, hold, Instant::now());
         let interval = i64::try_from(reconcile_interval.as_millis()).unwrap_or(i64::MAX);
-        Self {
-            store,
-            tally,
-            board,
-            tactics: Tactics::new(interval),
-            progress: Progress::default(),
-            odd: None,
-            limits,
-        }
+        Self { store, tally, board, tactics: Tactics::new(interval), odd: None, limits }
     }
 
     /// What a poll asks for that begins at `now` (see [`Tactics::plan`]).
@@ -85,13 +82,12 @@ impl Books {
         let mut summary = polled.summary;
         match polled.plan {
             Plan::Everything => {
-                self.progress.end();
                 self.tactics.note_everything(&summary, shown, page, begun);
                 self.odd = Some(summary.clone());
             }
             Plan::Changes { news, counts, slice, .. } => {
                 if counts {
-                    self.tactics.note_count(polled.total, shown);
+                    self.tactics.note_count(polled.total, shown, begun);
                 }
                 if let Some(slice) = slice {
                     self.tactics.note_slice(slice, news, begun);
@@ -117,13 +113,12 @@ impl Books {
         self.tally.aggregate(&self.store)
     }
 
-    /// The counters as they are shown.
-    pub(super) fn counters(&self) -> Arc<[CounterView]> {
-        self.board.shown()
+    /// What is shown whatever polls do, as of a poll that began at `now`.
+    pub(super) fn face(&self, now: Timestamp) -> Face {
+        Face { counters: self.board.shown(), mode: self.tactics.mode(now), store: self.figures() }
     }
 
-    /// What is shown of the store.
-    pub(super) fn figures(&self) -> StoreFigures {
+    fn figures(&self) -> StoreFigures {
         StoreFigures {
             records: self.store.table.len() as u64,
             bytes: self.store.file_bytes(),

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::books::Books;
 use super::error::{PollError, Reason};
+use super::progress::Progress;
 use crate::api::{ApiError, Client, RecordsFilter, RecordsQuery};
 use crate::record::{Status, Timestamp};
 use crate::store::Draft;
@@ -37,6 +38,7 @@ pub(super) struct Polled {
 /// Who asks, and about what.
 pub(super) struct Asking<'a> {
     pub(super) project: &'a str,
+    pub(super) progress: &'a Mutex<Progress>,
     pub(super) client: &'a Client,
     pub(super) books: &'a Mutex<Books>,
     pub(super) filter: &'a RecordsFilter,
@@ -187,7 +189,7 @@ impl Asking<'_> {
             .map_err(|error| failed(error.into()))?;
         check_clock(listed.clock_ahead_millis).map_err(failed)?;
         let mut read = locked(read);
-        locked(self.books).progress.note(self.project, read.progress(), Instant::now());
+        locked(self.progress).note(self.project, read.progress(), Instant::now());
         read.note_clock(listed.clock_ahead_millis.unwrap_or(0));
         // A smaller page may have been granted for this request than the walk had asked for.
         read.limit_pages(self.client.page_size());

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
-use super::books::Books;
+use super::books::{Books, Face};
 use super::error::{PollError, Reason};
 use super::failure::{Failure, Trouble};
 use super::instruments::{Instruments, ProjectObserver};
@@ -15,6 +15,7 @@ use super::options::{PollMode, PollOptions};
 use super::poll::{Asking, locked};
 use super::pool_names::PoolNames;
 use super::probe::{Found, probe};
+use super::progress::Progress;
 use super::schedule::Schedule;
 use crate::api::Client;
 use crate::clock::Clock;
@@ -33,6 +34,8 @@ pub struct Project {
     instruments: Arc<Instruments>,
     clock: Arc<dyn ClockDebug>,
     books: Arc<Mutex<Books>>,
+    /// How far the first sync is.
+    progress: Mutex<Progress>,
     pool_names: Option<PoolNames>,
     state: Mutex<State>,
     /// Number of polls finished; who waits for a poll watches it.
@@ -43,13 +46,27 @@ pub struct Project {
 trait ClockDebug: Clock + std::fmt::Debug {}
 impl<T: Clock + std::fmt::Debug> ClockDebug for T {}
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    face: Face,
     running: bool,
     schedule: Schedule,
     trouble: Trouble,
     snapshot: Option<Arc<SnapshotView>>,
     poll_api_requests: Option<u64>,
+}
+
+impl State {
+    fn new(face: Face) -> Self {
+        Self {
+            face,
+            running: false,
+            schedule: Schedule::default(),
+            trouble: Trouble::default(),
+            snapshot: None,
+            poll_api_requests: None,
+        }
+    }
 }
 
 /// Where a project stands, for people.
@@ -89,8 +106,9 @@ impl Project {
             observer,
             instruments,
             clock,
+            state: Mutex::new(State::new(books.face(Timestamp::default()))),
             books: Arc::new(Mutex::new(books)),
-            state: Mutex::default(),
+            progress: Mutex::default(),
             finished: watch::Sender::new(0),
         })
     }
@@ -176,10 +194,7 @@ impl Project {
     /// What it shows at this moment.
     pub fn view(&self) -> ProjectView {
         let now = self.now();
-        let (counters, store, mode, first_sync_progress) = {
-            let books = locked(&self.books);
-            (books.counters(), books.figures(), books.tactics.mode(now), books.progress.ratio())
-        };
+        let first_sync_progress = locked(&self.progress).ratio();
         let state = self.state();
         let most = i64::try_from(self.options.max_staleness.as_millis()).unwrap_or(i64::MAX);
         let age = |snapshot: &Arc<SnapshotView>| now.millis() - snapshot.completed.millis();
@@ -190,16 +205,11 @@ impl Project {
             is_stale: state.snapshot.as_ref().is_some_and(|snapshot| age(snapshot) > most),
             mode: match state.snapshot {
                 None => SyncMode::FirstSync,
-                Some(_) => match mode {
-                    Mode::Incremental => SyncMode::Incremental,
-                    Mode::NoStatusFilter => SyncMode::NoStatusFilter,
-                    Mode::NoCounts => SyncMode::NoCounts,
-                    Mode::FullWalk => SyncMode::FullWalk,
-                },
+                Some(_) => shown_mode(state.face.mode),
             },
             at: Instant::now(),
-            counters,
-            store,
+            counters: state.face.counters.clone(),
+            store: state.face.store,
             first_sync_progress,
             snapshot: state.snapshot.clone(),
             poll_api_requests: state.poll_api_requests,
@@ -229,12 +239,13 @@ impl Project {
         guard.is_concluded = true;
     }
 
-    async fn poll(&self) -> Result<SnapshotView, PollError> {
+    async fn poll(&self) -> Result<(SnapshotView, Face), PollError> {
         let now = self.now();
         let window_start = self.window_start(now);
         let (client, books, filter) = (&self.client, &*self.books, &self.options.filter);
-        let polled =
-            Asking { project: &self.name, client, books, filter, window_start, now }.poll().await;
+        let (project, progress) = (self.name.as_str(), &self.progress);
+        let asking = Asking { project, progress, client, books, filter, window_start, now };
+        let polled = asking.poll().await;
         let polled = polled.inspect_err(|error| {
             if matches!(error.reason, Reason::Sync(_)) {
                 locked(&self.books).tactics.note_contradiction();
@@ -255,31 +266,41 @@ impl Project {
             let summary = books.take_over(polled, facts, page)?;
             instruments.committed(began.elapsed());
             let read_from = books.tactics.oldest_read().unwrap_or(now);
-            Ok::<_, CommitError>((books.aggregate(), summary, read_from))
+            Ok::<_, CommitError>((books.aggregate(), summary, read_from, books.face(now)))
         });
-        let (aggregate, summary, read_from) =
+        let (aggregate, summary, read_from, face) =
             taken.await.map_err(|_| Reason::BrokeOff)?.map_err(Reason::State)?;
         let pools = match &self.pool_names {
             Some(names) => names.refresh(&self.client, &aggregate).await,
             None => Vec::new(),
         };
         let completed = self.now();
-        Ok(SnapshotView { aggregate, summary, read_from, completed, pools })
+        Ok((SnapshotView { aggregate, summary, read_from, completed, pools }, face))
     }
 
-    fn conclude(&self, result: Result<SnapshotView, PollError>, begun: Instant, requests: u64) {
+    fn conclude(
+        &self,
+        result: Result<(SnapshotView, Face), PollError>,
+        begun: Instant,
+        requests: u64,
+    ) {
         let now = self.now();
         let mut state = self.state();
         state.poll_api_requests = Some(requests);
         state.schedule.end(result.is_ok());
         match result {
-            Ok(snapshot) => {
+            Ok((snapshot, face)) => {
                 let records = snapshot.aggregate.records;
                 let project = &self.name;
                 if state.trouble.end() || state.snapshot.is_none() {
                     let took = begun.elapsed();
                     tracing::info!(project, records, requests, ?took, "poll succeeded");
                 }
+                if state.snapshot.is_none() || state.face.mode != face.mode {
+                    tracing::info!(project, mode = shown_mode(face.mode).as_str(), "sync mode");
+                }
+                locked(&self.progress).end();
+                state.face = face;
                 state.snapshot = Some(Arc::new(snapshot));
             }
             Err(error) => state.trouble.note(&self.name, &error, now),
@@ -299,6 +320,15 @@ impl Project {
     fn state(&self) -> MutexGuard<'_, State> {
         // Each change of the state is a plain assignment: a panic elsewhere leaves it usable.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn shown_mode(mode: Mode) -> SyncMode {
+    match mode {
+        Mode::Incremental => SyncMode::Incremental,
+        Mode::NoStatusFilter => SyncMode::NoStatusFilter,
+        Mode::NoCounts => SyncMode::NoCounts,
+        Mode::FullWalk => SyncMode::FullWalk,
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Tactics {
     /// Until when the status filter is left alone.
     no_filter_until: Option<Timestamp>,
     counts: Counts,
+    /// Until when counts are not asked for, since one was missing.
+    no_counts_until: Option<Timestamp>,
     /// A bound is not paid heed to, or a poll met contradictions: everything is to be read.
     wants_everything: bool,
     is_unbounded: bool,
@@ -86,6 +88,7 @@ impl Tactics {
             scrub: Scrub::new(reconcile_interval_millis),
             no_filter_until: None,
             counts: Counts::Unusable,
+            no_counts_until: None,
             wants_everything: true,
             is_unbounded: false,
         }
@@ -118,7 +121,7 @@ impl Tactics {
         Plan::Changes {
             news,
             lists: if filter_works && !filters_status { IN_FLIGHT.to_vec() } else { Vec::new() },
-            counts: self.counts != Counts::Unusable,
+            counts: self.has_counts(now),
             slice: self.scrub.slice(store, (window_start, news), now, page),
         }
     }
@@ -163,7 +166,7 @@ impl Tactics {
 
     /// A poll found `shown` records in the window where the API counts `total`. A difference that
     /// two polls in a row show is no chance.
-    pub fn note_count(&mut self, total: Option<u64>, shown: u64) {
+    pub fn note_count(&mut self, total: Option<u64>, shown: u64, now: Timestamp) {
         let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         match (&mut self.counts, total) {
             (Counts::Usable { excess, last, .. }, Some(total)) => {
@@ -171,8 +174,15 @@ impl Tactics {
                 self.wants_everything |= difference != 0 && *last != 0;
                 *last = difference;
             }
-            (counts, _) => *counts = Counts::Unusable,
+            (Counts::Usable { .. }, None) => {
+                self.no_counts_until = Some(now.plus_millis(RETRY_MILLIS));
+            }
+            (Counts::Unusable, _) => {}
         }
+    }
+
+    fn has_counts(&self, now: Timestamp) -> bool {
+        self.counts != Counts::Unusable && self.no_counts_until.is_none_or(|until| now >= until)
     }
 
     /// A poll met contradictions: the next one reads everything.
@@ -191,7 +201,7 @@ impl Tactics {
             Mode::FullWalk
         } else if self.no_filter_until.is_some_and(|until| now < until) {
             Mode::NoStatusFilter
-        } else if self.counts == Counts::Unusable {
+        } else if !self.has_counts(now) {
             Mode::NoCounts
         } else {
             Mode::Incremental
@@ -244,7 +254,7 @@ mod tests {
             (100, 100, false),
             (101, 101, true),
         ] {
-            tactics.note_count(Some(total), shown);
+            tactics.note_count(Some(total), shown, Timestamp::default());
             assert_eq!(tactics.wants_everything, wants, "{total} {shown}");
         }
     }
