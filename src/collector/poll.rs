@@ -78,11 +78,13 @@ impl Asking<'_> {
         let trusts = locked(self.books).tactics.trusts_counts();
         let slice = slice.map(|(from, until)| Extent { from, until: Some(until), status: None });
         let extents = std::iter::once(Extent::since(news)).chain(slice);
-        let extents = try_join_all(extents.map(|extent| self.read(extent, trusts)));
+        // First, since they find out anew which pages are granted: a list that is refused for its
+        // pages would look like one that is refused for its status.
+        let extents = try_join_all(extents.map(|extent| self.read(extent, trusts))).await?;
         let lists = try_join_all(lists.into_iter().map(|status| self.list(status, trusts)));
         let total = async { if counts { self.count().await } else { Ok(None) } };
-        let (extents, (lists, total)) = join(extents, join(lists, total)).await;
-        let (mut extents, lists, total) = (extents?.into_iter(), lists?, total?);
+        let (lists, total) = join(lists, total).await;
+        let (mut extents, lists, total) = (extents.into_iter(), lists?, total?);
         let (mut draft, mut summary) = extents.next().expect("what is new was asked for");
         let mut filter_fails = false;
         for list in lists {

@@ -46,6 +46,7 @@ impl Run {
         wishes.options.dialect.start_bound = manner.bound;
         wishes.poll.window = Duration::from_secs(24 * 3600);
         wishes.limits.max_retries = 1;
+        wishes.limits.page_size = manner.page_size;
         if manner.everything {
             wishes = wishes.reading_everything();
         }

@@ -48,6 +48,8 @@ pub(super) struct Manner {
     pub(super) limit_max: usize,
     pub(super) limit_over: OverLimit,
     pub(super) bound: StartBound,
+    /// Rows that a page asks for: few, so that there are windows of many pages.
+    pub(super) page_size: u32,
     /// Whether every poll reads everything.
     pub(super) everything: bool,
     /// Records at the beginning.
@@ -72,8 +74,9 @@ pub(super) fn of(seed: u64) -> (Manner, Vec<Step>) {
         limit_max: one_of(&mut rng, &[7, 20, 100, 1000]),
         limit_over: one_of(&mut rng, &[OverLimit::Clamp, OverLimit::Refuse]),
         bound: one_of(&mut rng, &bounds),
-        everything: rng.random(),
-        records: rng.random_range(0..40),
+        page_size: one_of(&mut rng, &[4, 6, 8, 1000]),
+        everything: rng.random_range(0..4) == 0,
+        records: rng.random_range(0..60),
     };
     let steps = rng.random_range(5..40);
     (manner, (0..steps).map(|_| step(&mut rng)).collect())
