@@ -1,5 +1,7 @@
 //! Servers that hide records where two cursors meet, or deep in a list.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::answers::{page_of, row};
@@ -11,6 +13,15 @@ fn half_a_day(count: i64) -> Vec<(i64, String)> {
     let mut rows: Vec<_> = rows.collect();
     rows.reverse();
     rows
+}
+
+/// A window that these rows fill by half, so that several cursors read it.
+fn filled() -> Wishes {
+    let mut wishes = Wishes::default();
+    wishes.poll.window = Duration::from_secs(21 * 3600);
+    wishes.limits.page_size = 100;
+    wishes.limits.max_requests_per_second = 10_000.0;
+    wishes
 }
 
 fn offset_of(request: &http::Request<Bytes>) -> usize {
@@ -29,7 +40,7 @@ async fn first_pages_that_lose_their_rows_hide_no_record() {
             let rows: &[_] = if loses { &[] } else { &rows };
             (200, page_of(rows, request))
         });
-        let setting = Wishes::default().start_at(wire);
+        let setting = filled().start_at(wire);
         let polled = setting.poll().await;
         assert!(polled.is_err() || setting.counted() == 30_000.0, "{every}: {}", setting.counted());
     }
@@ -42,7 +53,7 @@ async fn a_bound_that_means_a_later_moment_hides_nothing_between_two_cursors() {
         let shifted = |(ago, row): (i64, String)| (ago + hours * 3_600_000, row);
         let rows: Vec<_> = half_a_day(30_000).into_iter().map(shifted).collect();
         let wire = script(move |_, request| (200, page_of(&rows, request)));
-        let setting = Wishes::default().start_at(wire);
+        let setting = filled().start_at(wire);
         assert_eq!(setting.poll().await, Ok(()));
         assert_eq!(setting.counted(), 30_000.0, "{hours}");
     }
@@ -62,7 +73,7 @@ async fn a_list_that_is_cut_where_it_is_deep_fails_the_poll() {
             let emptied = format!("{{\"screen_records\":[],{count}");
             (200, if is_deep { emptied } else { body })
         });
-        let setting = Wishes::default().start_at(wire);
+        let setting = filled().start_at(wire);
         let polled = setting.poll().await;
         assert_eq!(polled.is_ok(), succeeds, "{deepest}: {polled:?}");
         assert_eq!(setting.counted(), if succeeds { 8000.0 } else { 0.0 }, "{deepest}");
