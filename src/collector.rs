@@ -3,6 +3,7 @@
 //! Drives the pure `sync` with the client of `api`, keeps a snapshot for each project, and knows
 //! the exporter's own figures. It does not know HTTP.
 
+mod asking;
 mod board;
 mod books;
 mod complaint;

@@ -5,20 +5,25 @@
 //! missed, whatever the API makes of bounds, limits, order and counts; its rows go into a draft.
 
 mod clamp;
+mod counts;
 mod error;
+mod expected;
 mod extent;
 mod group;
 mod listing;
 mod scrub;
 mod seams;
+mod search;
 mod segment;
 mod split;
 mod tactics;
 mod walk;
 mod window;
 
+pub use counts::CountTaken;
 pub use error::SyncError;
 pub use extent::{Extent, ReadSummary};
+pub use search::Search;
 pub use tactics::{Mode, Plan, Tactics, flights_left};
 pub use walk::{Next, PageRequest};
 pub use window::WindowRead;

@@ -85,9 +85,9 @@ impl Books {
                 self.tactics.note_everything(&summary, shown, page, begun);
                 self.odd = Some(summary.clone());
             }
-            Plan::Changes { news, counts, slice, .. } => {
-                if counts {
-                    self.tactics.note_count(polled.total, shown, begun);
+            Plan::Changes { news, slice, .. } => {
+                for taken in &polled.counts {
+                    self.tactics.note_count(&self.store, taken, window_start, begun);
                 }
                 if let Some(slice) = slice {
                     self.tactics.note_slice(slice, news, begun);

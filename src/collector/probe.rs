@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::asking::check_clock;
 use super::error::{PollError, Reason};
-use super::poll::check_clock;
 use crate::api::wire::Page;
 use crate::api::{Client, RecordsFilter, RecordsQuery};
 use crate::record::{Term, Timestamp};

@@ -7,12 +7,12 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
+use super::asking::{Asking, locked};
 use super::books::{Books, Face};
 use super::error::{PollError, Reason};
 use super::failure::{Failure, Trouble};
 use super::instruments::{Instruments, ProjectObserver};
 use super::options::{PollMode, PollOptions};
-use super::poll::{Asking, locked};
 use super::pool_names::PoolNames;
 use super::probe::{Found, probe};
 use super::progress::Progress;

@@ -11,6 +11,9 @@ use sha2::{Digest, Sha256};
 pub struct RecordKey(u64, u64);
 
 impl RecordKey {
+    /// The first in order.
+    pub const LEAST: Self = Self(0, 0);
+
     /// The key of an id.
     pub fn of(id: &str) -> Self {
         let digest = Sha256::digest(id.as_bytes());

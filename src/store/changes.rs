@@ -145,7 +145,7 @@ impl Store {
     }
 
     /// What the API shows no longer: known, shown, and not in what was read where it lies.
-    fn hidden(&self, draft: &Draft) -> Vec<RecordKey> {
+    pub(super) fn hidden(&self, draft: &Draft) -> Vec<RecordKey> {
         let mut hidden = Vec::new();
         for (from, until) in &draft.covered {
             for (position, record) in self.table.range(*from, *until) {

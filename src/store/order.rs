@@ -3,14 +3,37 @@
 use super::Store;
 use super::record::StoredRecord;
 use super::table::{span_begin, span_end, span_of, span_start};
-use crate::record::{RecordKey, Timestamp};
+use super::words::Word;
+use crate::record::{RecordKey, Status, Timestamp};
+
+/// What a number of records is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// Every record.
+    All,
+    /// Those whose status is `UPLOAD_COMPLETED`.
+    Uploaded,
+}
+
+impl Counted {
+    /// Whether it counts a record.
+    pub(super) fn includes(self, record: &StoredRecord) -> bool {
+        self == Self::All || record.status == Word::from(Status::UploadCompleted)
+    }
+}
 
 impl Store {
     /// Number of records that start at `from` or later.
     pub fn shown_since(&self, from: Timestamp) -> u64 {
-        let whole = self.population.spans_from(from).filter(|(span, _)| *span > span_of(from));
-        let whole: u64 = whole.map(|(_, count)| count).sum();
-        whole + self.starts(from, Some(span_end(from))).count() as u64
+        self.number_since(Counted::All, from)
+    }
+
+    /// Number of certain records that start at `from` or later.
+    pub fn number_since(&self, counted: Counted, from: Timestamp) -> u64 {
+        let spans = self.population.spans_from(counted, from);
+        let whole: u64 = spans.filter(|(span, _)| *span > span_of(from)).map(|(_, n)| n).sum();
+        let first = self.shown_between(from, Some(span_end(from)));
+        whole + first.filter(|record| counted.includes(record)).count() as u64
     }
 
     /// Number of records that start at `from` or later and before `until`.
@@ -21,7 +44,7 @@ impl Store {
         if span_of(from) == span_of(until) {
             return self.starts(from, Some(until)).count() as u64;
         }
-        let inner = self.population.spans_from(from);
+        let inner = self.population.spans_from(Counted::All, from);
         let inner = inner.take_while(|(span, _)| *span < span_of(until));
         let inner: u64 =
             inner.filter(|(span, _)| *span > span_of(from)).map(|(_, count)| count).sum();
@@ -33,7 +56,7 @@ impl Store {
     /// The start of the record before which `rows` others start at `from` or later.
     pub fn start_at(&self, rows: u64, from: Timestamp) -> Option<Timestamp> {
         let mut left = rows;
-        for (span, count) in self.population.spans_from(from) {
+        for (span, count) in self.population.spans_from(Counted::All, from) {
             let is_first = span == span_of(from);
             if !is_first && count <= left {
                 left -= count;
@@ -51,18 +74,44 @@ impl Store {
         None
     }
 
+    /// Of so many seconds from a moment on, the one in which the fewest records start.
+    pub fn quietest_second(&self, from: Timestamp, seconds: u32) -> Timestamp {
+        let from = from.floor_to_second();
+        let second = |number: u32| from.plus_millis(i64::from(number) * 1000);
+        let mut busy = vec![0_u32; seconds.max(1) as usize];
+        for start in self.starts(from, Some(second(seconds))) {
+            let number = (start.millis() - from.millis()) / 1000;
+            busy[usize::try_from(number).unwrap_or_default()] += 1;
+        }
+        let quietest = (0..seconds).min_by_key(|number| busy[*number as usize]);
+        quietest.map_or(from, second)
+    }
+
     /// Starts of what is in flight from `from` on, but for what is read already.
     pub fn flights(
         &self,
         from: Timestamp,
         is_read: impl Fn(RecordKey) -> bool,
     ) -> impl Iterator<Item = Timestamp> {
-        let flights = self.population.flights().filter(move |(start, _)| *start >= from);
+        let flights = self.population.flights(from);
         flights.filter(move |(_, key)| !is_read(*key)).map(|(start, _)| start)
     }
 
+    /// Number of records in flight that start at `from` or later and before `until`.
+    pub fn flights_between(&self, from: Timestamp, until: Timestamp) -> u64 {
+        self.population.flights(from).take_while(|(start, _)| *start < until).count() as u64
+    }
+
     fn starts(&self, from: Timestamp, until: Option<Timestamp>) -> impl Iterator<Item = Timestamp> {
+        self.shown_between(from, until).map(|record| record.start)
+    }
+
+    fn shown_between(
+        &self,
+        from: Timestamp,
+        until: Option<Timestamp>,
+    ) -> impl Iterator<Item = &StoredRecord> {
         let records = self.table.range(from, until).map(|(_, record)| record);
-        records.filter(|record| StoredRecord::is_shown(record)).map(|record| record.start)
+        records.filter(|record| record.is_shown())
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::labels::{Label, Labels};
+use super::order::Counted;
 use super::record::StoredRecord;
 use super::slots::{Limited, Value};
 use super::table::span_of;
@@ -13,8 +14,8 @@ use crate::record::{RecordKey, Status, Timestamp};
 pub(super) struct Population {
     users: Vec<u32>,
     pools: Vec<u32>,
-    /// Number of records by the span in which they start.
-    spans: BTreeMap<i64, u32>,
+    /// Numbers of records by the span in which they start: all, and the uploaded ones.
+    spans: BTreeMap<i64, (u32, u32)>,
     flights: BTreeSet<(Timestamp, RecordKey)>,
 }
 
@@ -28,7 +29,9 @@ impl Population {
     pub(super) fn add(&mut self, record: &StoredRecord) {
         self.users[record.user.number() as usize] += 1;
         self.pools[record.pool.number() as usize] += 1;
-        *self.spans.entry(span_of(record.start)).or_default() += 1;
+        let (all, uploaded) = self.spans.entry(span_of(record.start)).or_default();
+        *all += 1;
+        *uploaded += u32::from(Counted::Uploaded.includes(record));
         if is_in_flight(record) {
             self.flights.insert((record.start, record.key));
         }
@@ -38,9 +41,10 @@ impl Population {
         self.users[record.user.number() as usize] -= 1;
         self.pools[record.pool.number() as usize] -= 1;
         let span = span_of(record.start);
-        let count = self.spans.get_mut(&span).expect("it was added");
-        *count -= 1;
-        if *count == 0 {
+        let (all, uploaded) = self.spans.get_mut(&span).expect("it was added");
+        *all -= 1;
+        *uploaded -= u32::from(Counted::Uploaded.includes(record));
+        if *all == 0 {
             self.spans.remove(&span);
         }
         if is_in_flight(record) {
@@ -62,13 +66,20 @@ impl Population {
     }
 
     /// Numbers of records by span, from the span of a moment on.
-    pub(super) fn spans_from(&self, from: Timestamp) -> impl Iterator<Item = (i64, u64)> {
-        self.spans.range(span_of(from)..).map(|(span, count)| (*span, u64::from(*count)))
+    pub(super) fn spans_from(
+        &self,
+        counted: Counted,
+        from: Timestamp,
+    ) -> impl Iterator<Item = (i64, u64)> {
+        self.spans.range(span_of(from)..).map(move |(span, (all, uploaded))| match counted {
+            Counted::All => (*span, u64::from(*all)),
+            Counted::Uploaded => (*span, u64::from(*uploaded)),
+        })
     }
 
-    /// What is in flight, in the order of starts.
-    pub(super) fn flights(&self) -> impl Iterator<Item = (Timestamp, RecordKey)> {
-        self.flights.iter().copied()
+    /// What is in flight and starts at `from` or later, in the order of starts.
+    pub(super) fn flights(&self, from: Timestamp) -> impl Iterator<Item = (Timestamp, RecordKey)> {
+        self.flights.range((from, RecordKey::LEAST)..).copied()
     }
 
     fn of(&self, limited: Limited) -> &[u32] {

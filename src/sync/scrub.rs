@@ -9,8 +9,10 @@ pub(super) struct Scrub {
     interval_millis: i64,
     /// Parts of time, in order and without gaps.
     parts: Vec<Part>,
-    /// When the last slice was read.
-    last: Timestamp,
+    /// Up to when what was due has been read.
+    paid: Timestamp,
+    /// The same, once the slice that a poll under way reads is read.
+    paid_by_slice: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,15 +25,16 @@ struct Part {
 const BEGINNING: Timestamp = Timestamp::from_millis(i64::MIN);
 const END: Timestamp = Timestamp::from_millis(i64::MAX);
 /// Slices are read a little ahead of time, since polls come at moments of their own.
-const EARLY: f64 = 0.9;
-/// One poll reads no more than this part of the window again beside what is new ...
-const LARGEST_SHARE: f64 = 0.25;
-/// ... unless some of it was read so many intervals ago, since nobody polled: then all of it.
+const EARLY: f64 = 0.97;
+/// Parts that were read so many intervals ago, since nobody polled: everything is read.
 const OVERDUE: i64 = 2;
+/// The part of a page that is left free: for the rows of the second that a bound is sent early, and
+/// for the one that shows the end.
+const SLACK: u64 = 10;
 
 impl Scrub {
     pub(super) fn new(interval_millis: i64) -> Self {
-        Self { interval_millis, parts: Vec::new(), last: BEGINNING }
+        Self { interval_millis, parts: Vec::new(), paid: BEGINNING, paid_by_slice: BEGINNING }
     }
 
     /// The slice that is due, if one is, of what starts within the edges: what was read longest
@@ -48,17 +51,21 @@ impl Scrub {
             self.parts.iter().filter(|part| part.from < end).min_by_key(|part| part.read)?;
         let from = oldest.from.max(begin);
         let records = store.count_between(begin, end);
-        // Each slice fits into a page, with the rows of the second that the bound is sent early.
-        let most = (page * 9 / 10).max(1);
-        let slices = records.div_ceil(most);
-        let passed = now.millis().saturating_sub(self.last.millis()).max(0) as f64;
-        let share = (passed / (self.interval_millis as f64 * EARLY)).min(LARGEST_SHARE);
-        let due = share * slices as f64;
-        if due < 1.0 {
+        let interval = self.interval_millis as f64 * EARLY;
+        let passed = now.millis().saturating_sub(self.paid.millis()).max(0) as f64;
+        let due = (passed / interval).min(1.0) * records as f64;
+        // Whole pages: what is due beyond them waits.
+        let slack = (page / SLACK).min(page - 1);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
+        let pages = (due as u64 + slack) / page;
+        if pages == 0 || records == 0 {
             return None;
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
-        let rows = (due as u64) * records.div_ceil(slices);
+        let rows = pages * page - slack;
+        let millis = (due - rows as f64).max(0.0) / records as f64 * interval;
+        #[expect(clippy::cast_possible_truncation, reason = "at most an interval")]
+        let unpaid = millis as i64;
+        self.paid_by_slice = now.plus_millis(-unpaid);
         // A bound counts in whole seconds.
         let until = store.start_at(rows, from).map_or(end, |start| {
             let until = start.floor_to_second();
@@ -80,7 +87,7 @@ impl Scrub {
         news: Timestamp,
         now: Timestamp,
     ) {
-        self.last = now;
+        self.paid = self.paid_by_slice;
         let until = if until >= news { END } else { until };
         let mut parts = vec![Part { from, until, read: now }];
         for part in &self.parts {
@@ -93,7 +100,7 @@ impl Scrub {
     }
 
     pub(super) fn note_everything(&mut self, now: Timestamp) {
-        self.last = now;
+        self.paid = now;
         self.parts = vec![Part { from: BEGINNING, until: END, read: now }];
     }
 

@@ -5,20 +5,20 @@
 //! reconcile interval. Each of these is an optimisation that may turn out not to hold: then the
 //! next poll does without it, at the latest by reading everything.
 
+use super::counts::{Count, CountTaken, RETRY_MILLIS};
 use super::extent::{Extent, ReadSummary};
 use super::scrub::Scrub;
+use super::search::Search;
 use crate::record::{Status, Timestamp};
-use crate::store::{Draft, Store};
+use crate::store::{Counted, Draft, Store};
 
 /// The statuses of what is in flight, in the order in which they are asked for.
 const IN_FLIGHT: [Status; 3] = [Status::Recording, Status::RecCompleted, Status::Uploading];
 /// A window of so many pages is read whole: that costs no more requests than asking what changed.
 const FEW_PAGES: u64 = 3;
-/// Rows at the end of the window that are read again with what is new: a quarter of a page, but no
-/// more than this. What arrives a little late lies there.
+/// Rows at the end of the window that are read again with what is new: half of a page, but no more
+/// than this. What arrives a little late lies there.
 const MOST_OVERLAP: u64 = 100;
-/// What was refused is tried again after an hour.
-const RETRY_MILLIS: i64 = 3_600_000;
 
 /// What is known of the other side, and how far the window was read when.
 #[derive(Debug)]
@@ -26,28 +26,13 @@ pub struct Tactics {
     scrub: Scrub,
     /// Until when the status filter is left alone.
     no_filter_until: Option<Timestamp>,
-    counts: Counts,
-    /// Until when counts are not asked for, since one was missing.
-    no_counts_until: Option<Timestamp>,
+    /// The count of the window, and of what is uploaded in it.
+    counts: [Count; 2],
+    /// Whether a count may end a list.
+    trusts_counts: bool,
     /// A bound is not paid heed to, or a poll met contradictions: everything is to be read.
     wants_everything: bool,
     is_unbounded: bool,
-}
-
-/// What the counts are good for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Counts {
-    /// There are none, or nobody can tell what they should be.
-    Unusable,
-    /// They differ by this from what was read, whenever everything was read.
-    Usable {
-        /// The API's count of the window less what was read of it.
-        excess: i64,
-        /// Whether a count may end a list.
-        are_right: bool,
-        /// The difference beyond that in the last poll.
-        last: i64,
-    },
 }
 
 /// What a poll asks for.
@@ -61,8 +46,8 @@ pub enum Plan {
         news: Timestamp,
         /// Statuses to list over the whole window.
         lists: Vec<Status>,
-        /// Whether the window is counted.
-        counts: bool,
+        /// What is counted.
+        counts: Vec<Counted>,
         /// A slice to read again.
         slice: Option<(Timestamp, Timestamp)>,
     },
@@ -87,8 +72,8 @@ impl Tactics {
         Self {
             scrub: Scrub::new(reconcile_interval_millis),
             no_filter_until: None,
-            counts: Counts::Unusable,
-            no_counts_until: None,
+            counts: [Count::new(Counted::All), Count::new(Counted::Uploaded)],
+            trusts_counts: false,
             wants_everything: true,
             is_unbounded: false,
         }
@@ -114,21 +99,24 @@ impl Tactics {
         {
             return Plan::Everything;
         }
-        let overlap = (page / 4).clamp(1, MOST_OVERLAP);
+        let overlap = (page / 2).clamp(1, MOST_OVERLAP);
         let news = store.start_at(known.saturating_sub(overlap), window_start);
         let news = news.unwrap_or(window_start).floor_to_second();
         let filter_works = self.no_filter_until.is_none_or(|until| now >= until);
+        let lists = filter_works && !filters_status;
+        let counts = self.counts.iter().filter(|count| count.is_on(now));
+        let counts = counts.map(|count| count.counted);
         Plan::Changes {
             news,
-            lists: if filter_works && !filters_status { IN_FLIGHT.to_vec() } else { Vec::new() },
-            counts: self.has_counts(now),
+            lists: if lists { IN_FLIGHT.to_vec() } else { Vec::new() },
+            counts: counts.filter(|counted| lists || *counted == Counted::All).collect(),
             slice: self.scrub.slice(store, (window_start, news), now, page),
         }
     }
 
     /// Whether a count may end a list.
     pub fn trusts_counts(&self) -> bool {
-        matches!(self.counts, Counts::Usable { are_right: true, .. })
+        self.trusts_counts
     }
 
     /// Everything was read by a poll that began at `now`.
@@ -142,16 +130,13 @@ impl Tactics {
         self.wants_everything = false;
         self.is_unbounded = summary.is_unbounded;
         self.scrub.note_everything(now);
-        let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        self.counts = match summary.reported {
-            // A count of a window that fits into a page may be one of the page.
-            Some(reported) if !summary.shows_earlier && summary.unfiltered == 0 => Counts::Usable {
-                excess: signed(reported) - signed(shown),
-                are_right: summary.counts_right && shown > u64::from(page),
-                last: 0,
-            },
-            _ => Counts::Unusable,
-        };
+        // A count of a window that fits into a page may be one of the page.
+        self.trusts_counts = summary.counts_right && shown > u64::from(page);
+        let is_usable =
+            summary.reported.is_some() && !summary.shows_earlier && summary.unfiltered == 0;
+        for count in &mut self.counts {
+            count.begin(is_usable);
+        }
     }
 
     /// A list by status gave other records, or was refused.
@@ -164,25 +149,27 @@ impl Tactics {
         self.scrub.note_slice(slice, news, now);
     }
 
-    /// A poll found `shown` records in the window where the API counts `total`. A difference that
-    /// two polls in a row show is no chance.
-    pub fn note_count(&mut self, total: Option<u64>, shown: u64, now: Timestamp) {
-        let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        match (&mut self.counts, total) {
-            (Counts::Usable { excess, last, .. }, Some(total)) => {
-                let difference = signed(total) - signed(shown) - *excess;
-                self.wants_everything |= difference != 0 && *last != 0;
-                *last = difference;
-            }
-            (Counts::Usable { .. }, None) => {
-                self.no_counts_until = Some(now.plus_millis(RETRY_MILLIS));
-            }
-            (Counts::Unusable, _) => {}
-        }
+    /// The search that a poll begins that counts `total` of the window and has read `draft` so
+    /// far, and all from `news` on.
+    pub fn search(
+        &self,
+        known: (&Store, &Draft),
+        (counted, total): (Counted, u64),
+        (window_start, news): (Timestamp, Timestamp),
+        page: u32,
+    ) -> Option<Search> {
+        self.counts[counted as usize].search(known, (window_start, total), news, page)
     }
 
-    fn has_counts(&self, now: Timestamp) -> bool {
-        self.counts != Counts::Unusable && self.no_counts_until.is_none_or(|until| now >= until)
+    /// Takes over what was counted by a poll that began at `now` and has been committed.
+    pub fn note_count(
+        &mut self,
+        store: &Store,
+        taken: &CountTaken,
+        window_start: Timestamp,
+        now: Timestamp,
+    ) {
+        self.counts[taken.counted as usize].note(store, taken, window_start, now);
     }
 
     /// A poll met contradictions: the next one reads everything.
@@ -201,7 +188,7 @@ impl Tactics {
             Mode::FullWalk
         } else if self.no_filter_until.is_some_and(|until| now < until) {
             Mode::NoStatusFilter
-        } else if !self.has_counts(now) {
+        } else if !self.counts[Counted::All as usize].is_on(now) {
             Mode::NoCounts
         } else {
             Mode::Incremental
@@ -236,26 +223,4 @@ pub fn flights_left(
         extents.push(Extent { from, until: Some(until), status: None });
     }
     extents
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_difference_of_counts_asks_for_everything_when_two_polls_show_it() {
-        let mut tactics = Tactics::new(3_600_000);
-        tactics.wants_everything = false;
-        tactics.counts = Counts::Usable { excess: 7, are_right: false, last: 0 };
-        for (total, shown, wants) in [
-            (107, 100, false),
-            (108, 100, false),
-            (107, 100, false),
-            (100, 100, false),
-            (101, 101, true),
-        ] {
-            tactics.note_count(Some(total), shown, Timestamp::default());
-            assert_eq!(tactics.wants_everything, wants, "{total} {shown}");
-        }
-    }
 }

@@ -149,9 +149,82 @@ async fn a_window_that_lives_costs_what_changes_and_what_is_read_again() {
     wishes.limits.max_requests_per_second = 1000.0;
     let setting = wishes.start();
     assert_eq!(setting.poll().await, Ok(()));
-    let mut requests = requests(&setting, 60, 30).await;
-    requests.sort_unstable();
-    // What comes late or is deleted shows in the count of two polls, and has everything read.
-    assert!(requests[30] <= 24 && requests[50] <= 30, "{requests:?}");
+    let requests = requests(&setting, 120, 30).await;
+    // What comes late or is deleted shows in a count, and is searched for.
+    let sum: usize = requests.iter().sum();
+    println!("{sum} {requests:?}");
+    assert!(sum <= 120 * 20, "{} on average: {requests:?}", sum / 120);
     assert_eq!(mode(&setting), "incremental");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_count_gives_away_is_searched_for_and_shows_at_the_second_poll() {
+    for (total_count, most) in [(TotalCount::Right, 50), (TotalCount::Off, 90)] {
+        let setting = settled(20_000, |wishes| {
+            wishes.options.dialect.limit_max = 100;
+            wishes.options.dialect.total_count = total_count;
+            wishes.poll.reconcile_interval = 30 * DAY;
+        });
+        assert_eq!(setting.poll().await, Ok(()));
+        // A count that is always wrong is found out first.
+        requests(&setting, 4, 30).await;
+        let ids: Vec<_> = setting
+            .simulator()
+            .edit(|world| world.records_from(i64::MIN).map(|record| record.id).collect());
+        let edits: [(&str, &dyn Fn()); 5] = [
+            ("a failure", &|| {
+                setting.simulator().edit(|world| {
+                    world.set_status(ids[5000], Status::UploadFailed);
+                });
+            }),
+            ("its solution", &|| {
+                setting.simulator().edit(|world| {
+                    world.set_status(ids[5000], Status::UploadCompleted);
+                });
+            }),
+            ("deletions in two places", &|| {
+                setting.simulator().edit(|world| {
+                    ids[300..310].iter().chain(&ids[9000..9500]).for_each(|id| {
+                        world.delete(*id);
+                    });
+                });
+            }),
+            ("a record that comes two days late", &|| {
+                setting.simulator().edit(|world| {
+                    world.insert_at(world.now() - 2 * 86_400_000, Status::UploadFailed);
+                });
+            }),
+            ("one that lies at the edge of the window", &|| {
+                setting.simulator().edit(|world| {
+                    world.insert_at(world.now() - 15 * 86_400_000 + 120_000, Status::RecFailed);
+                });
+            }),
+        ];
+        for (what, edit) in edits {
+            edit();
+            let asked = requests(&setting, 1, 30).await[0];
+            assert!(asked <= 10, "{asked} requests for {what}, {total_count:?}");
+            let before = setting.asked();
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            setting.assert_polls_right(&format!("{what}, {total_count:?}")).await;
+            let asked = setting.asked() - before;
+            assert!(asked <= most, "{asked} requests for {what}, {total_count:?}");
+        }
+        let requests = requests(&setting, 5, 30).await;
+        assert!(requests[3..].iter().all(|asked| *asked <= 10), "{requests:?}, {total_count:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn counts_that_mean_nothing_are_left_alone() {
+    let setting = settled(20_000, |wishes| {
+        wishes.options.dialect.limit_max = 100;
+        wishes.options.dialect.total_count = TotalCount::Page;
+        wishes.poll.reconcile_interval = 30 * DAY;
+    });
+    assert_eq!(setting.poll().await, Ok(()));
+    let requests = requests(&setting, 20, 30).await;
+    assert!(requests.iter().sum::<usize>() <= 1000, "{requests:?}");
+    assert!(requests[10..].iter().all(|asked| *asked <= 12), "{requests:?}");
+    assert_eq!(mode(&setting), "no_counts");
 }

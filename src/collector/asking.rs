@@ -1,0 +1,176 @@
+//! What a poll can ask for: an extent, a list by status, a count. Each is one or more requests.
+
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::StreamExt;
+use futures_util::future::try_join_all;
+use futures_util::stream::FuturesUnordered;
+use http::StatusCode;
+use tokio::time::Instant;
+
+use super::books::Books;
+use super::error::{PollError, Reason};
+use super::progress::Progress;
+use crate::api::wire::Page;
+use crate::api::{ApiError, Client, RecordsFilter, RecordsQuery};
+use crate::record::{Status, Term, Timestamp};
+use crate::store::{Counted, Draft};
+use crate::sync::{Extent, Next, PageRequest, ReadSummary, SyncError, WindowRead};
+
+/// Beyond this difference of clocks a window means something else to each side.
+const LARGEST_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
+
+/// Who asks, and about what.
+pub(super) struct Asking<'a> {
+    pub(super) project: &'a str,
+    pub(super) progress: &'a Mutex<Progress>,
+    pub(super) client: &'a Client,
+    pub(super) books: &'a Mutex<Books>,
+    pub(super) filter: &'a RecordsFilter,
+    /// Lower edge of the window, in whole seconds.
+    pub(super) window_start: Timestamp,
+    pub(super) now: Timestamp,
+}
+
+impl Asking<'_> {
+    /// Reads some extents side by side.
+    pub(super) async fn read_all(
+        &self,
+        extents: Vec<Extent>,
+        trusts_counts: bool,
+    ) -> Result<Vec<(Draft, ReadSummary)>, PollError> {
+        try_join_all(extents.into_iter().map(|extent| self.read(extent, trusts_counts))).await
+    }
+
+    /// Lists what is in a status, anywhere in the window; `None` where the filter is refused or
+    /// ignored.
+    pub(super) async fn list(
+        &self,
+        status: Status,
+        trusts_counts: bool,
+    ) -> Result<Option<Draft>, PollError> {
+        let extent = Extent { from: self.window_start, until: None, status: Some(status) };
+        match self.read(extent, trusts_counts).await {
+            Ok((_, summary)) if summary.unfiltered > 0 => Ok(None),
+            Ok((draft, _)) => Ok(Some(draft)),
+            Err(PollError {
+                reason: Reason::Api(ApiError::Refused { status: StatusCode::BAD_REQUEST, .. }),
+                ..
+            }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks how many records start at `from` or later; `None` where nobody says, or where the
+    /// filter by status is refused or ignored.
+    pub(super) async fn count(
+        &self,
+        counted: Counted,
+        from: Timestamp,
+    ) -> Result<Option<u64>, PollError> {
+        let status = match counted {
+            Counted::All => self.filter.status,
+            Counted::Uploaded => Some(Status::UploadCompleted),
+        };
+        let filter = RecordsFilter { status, ..self.filter.clone() };
+        let query = RecordsQuery::ascending(from, 0, 1, filter);
+        let failed = |reason: Reason| PollError::at(self.client.records_path(&query), reason);
+        let read = |page: Page<'_>| {
+            let mut shown = page.rows.iter().flatten();
+            let is_asked_for = shown.all(|record| {
+                counted == Counted::All || record.status == Term::Known(Status::UploadCompleted)
+            });
+            page.total_count.filter(|_| is_asked_for)
+        };
+        match self.client.list_records(&query, false, read).await {
+            Ok(counted) => {
+                check_clock(counted.clock_ahead_millis).map_err(failed)?;
+                Ok(counted.value)
+            }
+            Err(ApiError::Refused { status: StatusCode::BAD_REQUEST, .. })
+                if counted == Counted::Uploaded =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(failed(error.into())),
+        }
+    }
+
+    /// Reads an extent to its end.
+    pub(super) async fn read(
+        &self,
+        extent: Extent,
+        trusts_counts: bool,
+    ) -> Result<(Draft, ReadSummary), PollError> {
+        let limits = (self.client.page_size(), trusts_counts);
+        let status = extent.status.or(self.filter.status);
+        let filter = RecordsFilter { status, ..self.filter.clone() };
+        let (from, is_whole) = (extent.from, extent.status.is_none());
+        let read = WindowRead::new(extent, self.now, limits, self.filter.clone())
+            .keeping_from(self.window_start);
+        let read = Mutex::new(read);
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            // Twice as many cursors as requests: while one reads its answer another one asks.
+            while under_way.len() < 2 * self.client.max_concurrent_requests() {
+                match locked(&read).next_page() {
+                    Next::Ask(request) => {
+                        under_way.push(self.page(&read, &filter, request, is_whole));
+                    }
+                    Next::Wait | Next::Done => break,
+                }
+            }
+            match under_way.next().await {
+                Some(answered) => answered?,
+                None => break,
+            }
+        }
+        drop(under_way);
+        let read = read.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.client.limit_page_size(read.limit());
+        let everything = RecordsQuery::ascending(from, 0, self.client.page_size(), filter);
+        read.finish().map_err(|error| PollError::at(self.client.records_path(&everything), error))
+    }
+
+    async fn page(
+        &self,
+        read: &Mutex<WindowRead>,
+        filter: &RecordsFilter,
+        request: PageRequest,
+        shrinks: bool,
+    ) -> Result<(), PollError> {
+        let PageRequest { start_time, offset, limit, .. } = request;
+        let query = RecordsQuery::ascending(start_time, offset, limit, filter.clone());
+        let failed = |reason: Reason| PollError::at(self.client.records_path(&query), reason);
+        let listed = self
+            .client
+            .list_records(&query, shrinks, |page| -> Result<(), SyncError> {
+                locked(read).take(&request, &page, &mut locked(self.books).store)
+            })
+            .await
+            .map_err(|error| failed(error.into()))?;
+        check_clock(listed.clock_ahead_millis).map_err(failed)?;
+        let mut read = locked(read);
+        locked(self.progress).note(self.project, read.progress(), Instant::now());
+        read.note_clock(listed.clock_ahead_millis.unwrap_or(0));
+        // A smaller page may have been granted for this request than the walk had asked for.
+        read.limit_pages(self.client.page_size());
+        listed.value.map_err(|error| failed(error.into()))
+    }
+}
+
+/// Refuses an answer of another time.
+pub(super) fn check_clock(ahead_millis: Option<i64>) -> Result<(), Reason> {
+    match ahead_millis {
+        Some(ahead_millis) if ahead_millis.abs() > LARGEST_CLOCK_DIFFERENCE_MILLIS => {
+            Err(Reason::Clock { ahead_millis })
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // A draft is thrown away with its poll, and the books change only by a whole commit, so neither
+    // is left half-written by a panic elsewhere.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

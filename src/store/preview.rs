@@ -1,0 +1,53 @@
+//! What a draft will make of the numbers of records when it is taken over.
+
+use super::Store;
+use super::draft::Draft;
+use super::order::Counted;
+use super::record::StoredRecord;
+use crate::record::Timestamp;
+
+/// By how much the numbers will change, and where.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Preview {
+    /// Starts of records that come and go: all, and the uploaded ones.
+    moves: [Vec<(Timestamp, i64)>; 2],
+}
+
+impl Preview {
+    /// By how much the number of certain records that start at `from` or later will change.
+    pub fn since(&self, counted: Counted, from: Timestamp) -> i64 {
+        let moves = &self.moves[counted as usize];
+        moves.iter().filter(|(start, _)| *start >= from).map(|(_, by)| by).sum()
+    }
+
+    fn note(&mut self, record: &StoredRecord, by: i64) {
+        for counted in [Counted::All, Counted::Uploaded] {
+            if counted.includes(record) {
+                self.moves[counted as usize].push((record.start, by));
+            }
+        }
+    }
+}
+
+impl Store {
+    /// What a draft will change.
+    pub fn preview(&self, draft: &Draft) -> Preview {
+        let mut preview = Preview::default();
+        let mut shown = |key, by| {
+            let known = self.table.get(key).filter(|known| known.is_shown());
+            if let Some(known) = known {
+                preview.note(known, by);
+            }
+        };
+        for record in draft.staged.iter() {
+            shown(record.key, -1);
+        }
+        for key in self.hidden(draft) {
+            shown(key, -1);
+        }
+        for record in draft.staged.iter() {
+            preview.note(record, 1);
+        }
+        preview
+    }
+}

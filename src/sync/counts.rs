@@ -1,0 +1,131 @@
+//! What the API's counts are good for, and by how much they may differ from what is listed.
+
+use super::expected::{Bounds, Expected};
+use super::search::Search;
+use crate::record::Timestamp;
+use crate::store::{Counted, Draft, Preview, Store};
+
+/// What was refused or misled is tried again after an hour.
+pub(super) const RETRY_MILLIS: i64 = 3_600_000;
+/// Searches in a row that found nothing: then the counts are no help.
+const MOST_FRUITLESS: u32 = 3;
+/// A moment behind everything.
+const END: Timestamp = Timestamp::from_millis(i64::MAX);
+
+/// The count of the window, or of certain records in it.
+#[derive(Debug)]
+pub(super) struct Count {
+    pub(super) counted: Counted,
+    /// Whether anybody can tell what it should be.
+    is_usable: bool,
+    off_until: Option<Timestamp>,
+    /// Records that are counted but not listed, by where they seem to start.
+    surplus: Vec<(Timestamp, i64)>,
+    /// Whether it differed in the last poll that asked for it.
+    differs: bool,
+    /// By how much it differed from what every poll reads again, when that was searched last.
+    beyond: Option<i64>,
+    fruitless: u32,
+}
+
+/// A count that a poll asked for, and where it searched for a difference.
+#[derive(Debug)]
+pub struct CountTaken {
+    /// Of what.
+    pub counted: Counted,
+    /// What the API said, if it said something.
+    pub total: Option<u64>,
+    /// The search, if there was one.
+    pub search: Option<Search>,
+}
+
+impl Count {
+    pub(super) fn new(counted: Counted) -> Self {
+        Self {
+            counted,
+            is_usable: false,
+            off_until: None,
+            surplus: Vec::new(),
+            differs: false,
+            beyond: None,
+            fruitless: 0,
+        }
+    }
+
+    /// Whether it is worth asking for.
+    pub(super) fn is_on(&self, now: Timestamp) -> bool {
+        self.is_usable && self.off_until.is_none_or(|until| now >= until)
+    }
+
+    /// Everything was read.
+    pub(super) fn begin(&mut self, is_usable: bool) {
+        *self = Self { is_usable, off_until: self.off_until, ..Self::new(self.counted) };
+    }
+
+    /// The search that a poll begins that counts `total`, if it should: a difference that two polls
+    /// in a row show is no chance.
+    pub(super) fn search(
+        &self,
+        (store, draft): (&Store, &Draft),
+        (window_start, total): (Timestamp, u64),
+        news: Timestamp,
+        page: u32,
+    ) -> Option<Search> {
+        if !self.differs {
+            return None;
+        }
+        let preview = store.preview(draft);
+        let expected = self.expected(store, &preview);
+        let begins = differs(expected, window_start, total);
+        begins.then(|| Search::new(expected, (window_start, total), news, page))
+    }
+
+    /// Takes over what a poll found that has been committed.
+    pub(super) fn note(
+        &mut self,
+        store: &Store,
+        taken: &CountTaken,
+        window_start: Timestamp,
+        now: Timestamp,
+    ) {
+        let Some(total) = taken.total else {
+            self.off_until = Some(now.plus_millis(RETRY_MILLIS));
+            return;
+        };
+        self.surplus.retain(|(at, _)| *at >= window_start);
+        if let Some(search) = &taken.search {
+            self.learn(store, search, now);
+        }
+        self.differs = differs(self.expected(store, &Preview::default()), window_start, total);
+        if !self.differs {
+            self.fruitless = 0;
+        }
+    }
+
+    fn expected<'a>(&'a self, store: &'a Store, preview: &'a Preview) -> Expected<'a> {
+        Expected { counted: self.counted, store, preview, surplus: &self.surplus }
+    }
+
+    /// What lies where the count differed has been read: what is left of the difference is what it
+    /// counts beside what is listed.
+    fn learn(&mut self, store: &Store, search: &Search, now: Timestamp) {
+        let outcome = search.outcome(store);
+        self.surplus.extend(outcome.left);
+        if outcome.has_read {
+            self.fruitless = if outcome.is_fruitless { self.fruitless + 1 } else { 0 };
+        }
+        if outcome.beyond.is_some() && outcome.beyond == self.beyond {
+            self.surplus.extend(outcome.beyond.map(|by| (END, by)));
+        }
+        self.beyond = outcome.beyond;
+        if self.fruitless >= MOST_FRUITLESS || outcome.is_fruitless && outcome.is_costly {
+            self.fruitless = 0;
+            self.off_until = Some(now.plus_millis(RETRY_MILLIS));
+        }
+    }
+}
+
+fn differs(expected: Expected<'_>, window_start: Timestamp, total: u64) -> bool {
+    let total = i64::try_from(total).unwrap_or(i64::MAX / 4);
+    Bounds { low: total, high: total }.apart(expected.since(window_start)) != 0
+}

@@ -1,0 +1,65 @@
+//! What the API should count, by what is known.
+
+use crate::record::Timestamp;
+use crate::store::{Counted, Preview, Store};
+
+/// A number that is known to lie between two others, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bounds {
+    pub(super) low: i64,
+    pub(super) high: i64,
+}
+
+impl Bounds {
+    /// The least and the most of the difference to another number.
+    pub(super) fn less(self, other: Self) -> Self {
+        Self { low: self.low - other.high, high: self.high - other.low }
+    }
+
+    /// How far this number is from another one at least: above it, or below it.
+    pub(super) fn apart(self, other: Self) -> i64 {
+        (self.low - other.high).max(0) + (self.high - other.low).min(0)
+    }
+
+    pub(super) fn is_exact(self) -> bool {
+        self.low == self.high
+    }
+}
+
+/// What is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expected<'a> {
+    pub(super) counted: Counted,
+    pub(super) store: &'a Store,
+    /// What the poll under way has found.
+    pub(super) preview: &'a Preview,
+    /// Records that are counted but not listed, by where they seem to start.
+    pub(super) surplus: &'a [(Timestamp, i64)],
+}
+
+impl Expected<'_> {
+    /// The count of what starts at `from` or later. A bound may mean later (`>`) and count in whole
+    /// seconds, so what starts in the second of it may be left out.
+    pub(super) fn since(&self, from: Timestamp) -> Bounds {
+        let number = |from: Timestamp| {
+            let known = self.store.number_since(self.counted, from);
+            let surplus = self.surplus.iter().filter(|(at, _)| *at >= from).map(|(_, by)| by);
+            i64::try_from(known).unwrap_or(i64::MAX)
+                + self.preview.since(self.counted, from)
+                + surplus.sum::<i64>()
+        };
+        let (all, later) = (number(from), number(from.plus_millis(1000)));
+        Bounds { low: all.min(later), high: all.max(later) }
+    }
+
+    /// The difference of the counts from `from` on and from `until` on. What is in flight may have
+    /// been uploaded since it was read.
+    pub(super) fn between(&self, from: Timestamp, until: Timestamp) -> Bounds {
+        let mut bounds = self.since(from).less(self.since(until));
+        if self.counted == Counted::Uploaded {
+            let flights = self.store.flights_between(from, until.plus_millis(1000));
+            bounds.high += i64::try_from(flights).unwrap_or(i64::MAX);
+        }
+        bounds
+    }
+}

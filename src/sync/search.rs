@@ -1,0 +1,332 @@
+//! Where in the window a count differs from what is known: narrowed down by counting what starts
+//! at this moment or later, and at that one.
+//!
+//! Counts are not of one moment: while the search asks, the window changes. The window itself is
+//! counted again, at the end at the latest, and what it changed by is allowed for, so that a
+//! stretch is only read again where its count cannot be explained otherwise.
+
+use super::expected::{Bounds, Expected};
+use super::extent::Extent;
+use crate::record::Timestamp;
+use crate::store::{Counted, Preview, Store};
+
+/// Counts that a search asks for at most.
+const MOST_QUESTIONS: usize = 64;
+/// A stretch of so many pages is read rather than divided.
+const FEW_PAGES: u64 = 2;
+/// Seconds that are looked at for one in which nothing starts, so that it does not matter whether
+/// a bound means this moment too.
+const QUIET_SECONDS: u32 = 60;
+/// Reading this part of the window again for nothing is dear.
+const COSTLY_SHARE: u64 = 4;
+
+/// A search under way.
+#[derive(Debug)]
+pub struct Search {
+    counted: Counted,
+    /// Rows of a page.
+    page: u64,
+    /// What the poll has found so far.
+    preview: Preview,
+    /// Records that are counted but not listed, by where they seem to start.
+    surplus: Vec<(Timestamp, i64)>,
+    /// The end of what is searched: what starts later is read by every poll.
+    news: Timestamp,
+    /// Where was counted, in order: first the window.
+    points: Vec<Point>,
+    /// What the window's count has changed by since it was first counted, at times.
+    drift: Bounds,
+    /// Whether the window was counted after everything else.
+    is_checked: bool,
+    asked: usize,
+    found: Vec<Stretch>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    at: Timestamp,
+    /// The API's count of what starts here or later.
+    count: i64,
+}
+
+/// Where the count differs, and by how much.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    from: Point,
+    until: Point,
+    by: i64,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// What is counted though a reading did not list it, by where it seems to start.
+    pub(super) left: Vec<(Timestamp, i64)>,
+    /// By how much the count of what every poll reads differs.
+    pub(super) beyond: Option<i64>,
+    /// Whether something was read again.
+    pub(super) has_read: bool,
+    /// Whether none of it explains the difference.
+    pub(super) is_fruitless: bool,
+    /// Whether it was much.
+    pub(super) is_costly: bool,
+}
+
+impl Search {
+    pub(super) fn new(
+        expected: Expected<'_>,
+        (window_start, total): (Timestamp, u64),
+        news: Timestamp,
+        page: u32,
+    ) -> Self {
+        let window = Point { at: window_start, count: signed(total) };
+        Self {
+            counted: expected.counted,
+            page: page.into(),
+            preview: expected.preview.clone(),
+            surplus: expected.surplus.to_vec(),
+            news,
+            points: vec![window],
+            drift: Bounds { low: 0, high: 0 },
+            is_checked: true,
+            asked: 0,
+            found: Vec::new(),
+        }
+    }
+
+    /// What is counted.
+    pub fn counted(&self) -> Counted {
+        self.counted
+    }
+
+    /// Moments to count from next. None: the search is over.
+    pub fn questions(&self, store: &Store) -> Vec<Timestamp> {
+        let begin = self.points[0].at;
+        if self.points.len() == 1 {
+            let end = store.quietest_second(self.news, QUIET_SECONDS);
+            return if end > begin { vec![end, begin] } else { Vec::new() };
+        }
+        let asks = self.differing(store);
+        let mut asks: Vec<_> =
+            asks.iter().filter_map(|stretch| self.divide(store, stretch)).collect();
+        if self.asked + asks.len() > MOST_QUESTIONS {
+            asks.clear();
+        }
+        // Where nothing has changed it is enough to see at the end that nothing has.
+        let is_over = asks.is_empty();
+        if is_over && !self.is_checked || !is_over && !self.drift.is_exact() {
+            asks.push(begin);
+        }
+        asks
+    }
+
+    /// Takes the answers to the questions.
+    pub fn take(&mut self, answers: impl IntoIterator<Item = (Timestamp, u64)>) {
+        self.is_checked = false;
+        for (at, count) in answers {
+            let (first, count) = (self.points[0], signed(count));
+            if at == first.at {
+                let drift = count - first.count;
+                self.drift.low = self.drift.low.min(drift);
+                self.drift.high = self.drift.high.max(drift);
+                self.is_checked = true;
+            } else {
+                self.points.push(Point { at, count });
+                self.asked += 1;
+            }
+        }
+        self.points.sort_by_key(|point| point.at);
+    }
+
+    /// Ends the search: what is to be read again.
+    pub fn extents(&mut self, store: &Store) -> Vec<Extent> {
+        self.found = self.differing(store);
+        let mut extents: Vec<Extent> = Vec::new();
+        for Stretch { from, until, .. } in &self.found {
+            let (from, until) = (from.at, Some(until.at.plus_millis(1000)));
+            match extents.last_mut() {
+                Some(last) if last.until >= Some(from) => last.until = until,
+                _ => extents.push(Extent { from, until, status: None }),
+            }
+        }
+        extents
+    }
+
+    /// What came of it, once what was read has been committed.
+    pub(super) fn outcome(&self, store: &Store) -> Outcome {
+        let none = Preview::default();
+        let expected = Expected { preview: &none, ..self.expected(store) };
+        let now_apart = |stretch: &Stretch| {
+            let counted = self.counted_between(stretch.from, stretch.until);
+            counted.apart(expected.between(stretch.from.at, stretch.until.at))
+        };
+        let left = self.found.iter().filter(|_| self.drift.is_exact());
+        let left = left.map(|stretch| (stretch.from.at, now_apart(stretch)));
+        let last = self.points[1..].last().filter(|_| self.drift.is_exact());
+        let beyond = last.map(|last| self.counted_since(*last).apart(expected.since(last.at)));
+        let rows = |from, until| store.count_between(from, until);
+        let read: u64 = self.found.iter().map(|found| rows(found.from.at, found.until.at)).sum();
+        Outcome {
+            left: left.filter(|(_, by)| *by != 0).collect(),
+            beyond: beyond.filter(|by| *by != 0),
+            has_read: !self.found.is_empty(),
+            is_fruitless: !self.found.is_empty()
+                && self.found.iter().all(|stretch| now_apart(stretch) == stretch.by),
+            is_costly: read * COSTLY_SHARE > store.shown_since(self.points[0].at),
+        }
+    }
+
+    /// Neighbouring points between which the count is not as expected.
+    fn differing(&self, store: &Store) -> Vec<Stretch> {
+        let expected = self.expected(store);
+        let pairs = self.points.windows(2).map(|pair| {
+            let counted = self.counted_between(pair[0], pair[1]);
+            let by = counted.apart(expected.between(pair[0].at, pair[1].at));
+            Stretch { from: pair[0], until: pair[1], by }
+        });
+        pairs.filter(|stretch| stretch.by != 0).collect()
+    }
+
+    /// The middle of a stretch, unless some pages hold all of it.
+    fn divide(&self, store: &Store, stretch: &Stretch) -> Option<Timestamp> {
+        let (from, until) = (stretch.from.at, stretch.until.at);
+        let rows = store.count_between(from, until);
+        if rows <= self.page * FEW_PAGES {
+            return None;
+        }
+        let middle = store.quietest_second(store.start_at(rows / 2, from)?, QUIET_SECONDS);
+        (middle > from && middle < until).then_some(middle)
+    }
+
+    /// The API's count of what starts at a point or later, when the window was first counted.
+    fn counted_since(&self, point: Point) -> Bounds {
+        if point.at == self.points[0].at {
+            return Bounds { low: point.count, high: point.count };
+        }
+        Bounds { low: point.count - self.drift.high, high: point.count - self.drift.low }
+    }
+
+    fn counted_between(&self, from: Point, until: Point) -> Bounds {
+        self.counted_since(from).less(self.counted_since(until))
+    }
+
+    fn expected<'a>(&'a self, store: &'a Store) -> Expected<'a> {
+        Expected { counted: self.counted, store, preview: &self.preview, surplus: &self.surplus }
+    }
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::record::{Record, RecordKey};
+    use crate::store::{LabelLimits, PollFacts};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_millis(1_700_000_000_000 + second * 1000)
+    }
+
+    /// A store that knows records that start at these seconds.
+    fn knowing(starts: impl Iterator<Item = i64>) -> Store {
+        let mut store = Store::default();
+        let mut draft = crate::store::Draft::default();
+        for (id, start) in starts.enumerate() {
+            let record = Record::new(id.to_string(), at(start));
+            draft.read(&mut store, RecordKey::of(&record.id), &record);
+        }
+        draft.cover(at(0), None);
+        let facts = PollFacts { window_start: at(0), ..PollFacts::default() };
+        let changes = store.judge(draft, facts, LabelLimits { users: 9, pools: 9 });
+        store.commit(changes, |_, _| {}).unwrap();
+        store
+    }
+
+    /// Searches where the API has records at `starts`, of which one begins with each question if
+    /// it moves. Returns what is to be read again, and the number of counts.
+    fn search(
+        store: &Store,
+        starts: &mut Vec<i64>,
+        includes_bound: bool,
+        moves: bool,
+    ) -> (Vec<Extent>, usize) {
+        let preview = Preview::default();
+        let expected = Expected { counted: Counted::All, store, preview: &preview, surplus: &[] };
+        let total = starts.len() as u64;
+        let mut search = Search::new(expected, (at(0), total), at(100_000), 10);
+        let mut asked = 0;
+        loop {
+            let questions = search.questions(store);
+            if questions.is_empty() {
+                return (search.extents(store), asked);
+            }
+            asked += questions.len();
+            let mut answers = Vec::new();
+            for question in questions {
+                let is_behind = |start: &&i64| {
+                    at(**start) > question || includes_bound && at(**start) == question
+                };
+                let count = starts.iter().filter(is_behind).count() as u64;
+                let is_window = question == at(0);
+                answers.push((question, if is_window { starts.len() as u64 } else { count }));
+                if moves {
+                    starts.push(100_500);
+                }
+            }
+            search.take(answers);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_gone_or_came_late_lies_in_what_is_read_again(
+            starts in prop::collection::vec(1..100_000_i64, 0..2000),
+            gone in prop::collection::btree_set(0..2000_usize, 0..8),
+            late in prop::collection::vec(1..100_000_i64, 0..8),
+            loses in any::<bool>(),
+            includes_bound in any::<bool>(),
+        ) {
+            let store = knowing(starts.iter().copied());
+            // Both at once may make up for each other.
+            let gone = if loses { gone } else { BTreeSet::new() };
+            let late = if loses { Vec::new() } else { late };
+            let kept = starts.iter().enumerate().filter(|(index, _)| !gone.contains(index));
+            let mut there: Vec<_> = kept.map(|(_, start)| *start).chain(late.clone()).collect();
+            let (extents, asked) = search(&store, &mut there, includes_bound, false);
+            let changed = gone.iter().filter_map(|index| starts.get(*index)).chain(&late);
+            for start in changed {
+                let is_read = extents.iter().any(|extent| {
+                    extent.from <= at(*start) && extent.until.is_none_or(|until| at(*start) < until)
+                });
+                prop_assert!(is_read, "{start} in {extents:?}");
+            }
+            prop_assert!(asked <= MOST_QUESTIONS * 2 + 3, "{asked}");
+            if gone.is_empty() && late.is_empty() {
+                prop_assert!(extents.is_empty(), "{extents:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_difference_among_many_records_costs_the_logarithm() {
+        let store = knowing(1..100_000);
+        let mut there: Vec<_> = (1..100_000).filter(|start| *start != 31_415).collect();
+        let (extents, asked) = search(&store, &mut there, true, false);
+        let rows: u64 = extents.iter().map(|e| store.count_between(e.from, e.until.unwrap())).sum();
+        assert!(asked <= 17 && rows <= 22, "{asked} {extents:?}");
+    }
+
+    #[test]
+    fn what_begins_meanwhile_is_not_searched_for() {
+        let store = knowing((1..100_000).step_by(10));
+        let mut there: Vec<_> = (1..100_000).step_by(10).collect();
+        let (extents, asked) = search(&store, &mut there, true, true);
+        assert!(extents.is_empty() && asked <= 3, "{asked} {extents:?}");
+    }
+}
