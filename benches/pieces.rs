@@ -4,7 +4,6 @@
 //! The inputs come from the simulated API. Each comparison is checked for equal results before
 //! anything is timed, so that no figure is of wrong work.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
@@ -91,17 +90,7 @@ fn read_page(draft: &mut Draft, store: &mut Store, page: &Page<'_>) {
 
 static VIEW: LazyLock<[ProjectView; 1]> = LazyLock::new(|| {
     let now = Timestamp::from_millis(1_700_000_000_000);
-    let summary = ReadSummary {
-        window_start: now,
-        rows: RECORDS as u64,
-        rejected: BTreeMap::new(),
-        unknown_values: BTreeMap::new(),
-        reported: None,
-        unfiltered: 0,
-        counts_right: false,
-        shows_earlier: false,
-        is_unbounded: false,
-    };
+    let summary = ReadSummary { window_start: now, rows: RECORDS as u64, ..ReadSummary::default() };
     let snapshot = SnapshotView {
         aggregate: aggregate_of(&STORE),
         summary,

@@ -11,7 +11,7 @@ use crate::aggregate::{Aggregate, Tally};
 use crate::exposition::{CounterView, StoreFigures};
 use crate::record::Timestamp;
 use crate::store::{CommitError, LabelLimits, Limited, PollFacts, Store};
-use crate::sync::{Mode, Plan, ReadSummary, Tactics};
+use crate::sync::{Mode, Oddities, Plan, ReadSummary, Tactics};
 
 /// The books of a project.
 #[derive(Debug)]
@@ -22,8 +22,8 @@ pub(super) struct Books {
     board: Board,
     /// What a poll asks for.
     pub(super) tactics: Tactics,
-    /// What the last reading of everything could not understand.
-    odd: Option<ReadSummary>,
+    /// What could not be understood of the window.
+    odd: Oddities,
     limits: LabelLimits,
 }
 
@@ -45,7 +45,14 @@ impl Books {
         let tally = Tally::of(&store);
         let board = Board::new(&store, hold, Instant::now());
         let interval = i64::try_from(reconcile_interval.as_millis()).unwrap_or(i64::MAX);
-        Self { store, tally, board, tactics: Tactics::new(interval), odd: None, limits }
+        Self {
+            store,
+            tally,
+            board,
+            tactics: Tactics::new(interval),
+            odd: Oddities::default(),
+            limits,
+        }
     }
 
     /// What a poll asks for that begins at `now` (see [`Tactics::plan`]).
@@ -83,7 +90,6 @@ impl Books {
         match polled.plan {
             Plan::Everything => {
                 self.tactics.note_everything(&summary, shown, page, begun);
-                self.odd = Some(summary.clone());
             }
             Plan::Changes { news, slice, .. } => {
                 for taken in &polled.counts {
@@ -98,13 +104,13 @@ impl Books {
                 if summary.is_unbounded {
                     self.tactics.note_contradiction();
                 }
-                // What was not read again is as odd as it was.
-                if let Some(odd) = &self.odd {
-                    summary.rejected = odd.rejected.clone();
-                    summary.unknown_values = odd.unknown_values.clone();
-                }
             }
         }
+        // What was not read again is as odd as it was.
+        self.odd.merge(std::mem::take(&mut summary.odd));
+        self.odd.expire(window_start);
+        summary.rejected = self.odd.rejected();
+        summary.unknown_values = self.odd.unknown_values();
         Ok(summary)
     }
 

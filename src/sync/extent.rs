@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::oddities::Oddities;
 use crate::record::{RejectionReason, Status, Timestamp};
 
 /// What is to be read: the records that start in a stretch of time, all or those of one status.
@@ -23,7 +24,7 @@ impl Extent {
 }
 
 /// What a complete reading says beside the records themselves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReadSummary {
     /// Lower edge of the window, inclusive.
     pub window_start: Timestamp,
@@ -33,6 +34,8 @@ pub struct ReadSummary {
     pub rejected: BTreeMap<RejectionReason, u64>,
     /// Records with a value that could not be understood, by field.
     pub unknown_values: BTreeMap<&'static str, u64>,
+    /// Both, by where they lie.
+    pub odd: Oddities,
     /// The API's own count of the window, if it gave a usable one.
     pub reported: Option<u64>,
     /// Rows that did not match the filter that was asked for.
@@ -52,9 +55,7 @@ impl ReadSummary {
         for (reason, count) in other.rejected {
             *self.rejected.entry(reason).or_default() += count;
         }
-        for (field, count) in other.unknown_values {
-            *self.unknown_values.entry(field).or_default() += count;
-        }
+        self.odd.merge(other.odd);
         self.unfiltered += other.unfiltered;
         self.shows_earlier |= other.shows_earlier;
         self.is_unbounded |= other.is_unbounded;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::error::SyncError;
 use super::extent::{Extent, ReadSummary};
 use super::group::{KeySet, RowRef};
+use super::oddities::{Oddities, Oddity};
 use super::segment::Fate;
 use super::walk::{Next, PageRequest, Walk};
 use crate::api::RecordsFilter;
@@ -34,7 +35,7 @@ pub struct WindowRead {
     /// Pages without a readable row since the last one that had some, by segment.
     unreadable_pages: BTreeMap<usize, u32>,
     /// Rejections of the listings that are being read, by segment.
-    rejected: BTreeMap<usize, Vec<RejectionReason>>,
+    rejected: BTreeMap<usize, Vec<(Timestamp, RejectionReason)>>,
 }
 
 /// A poll holds no more records than this: 5,000 desktops recorded around the clock for 15 days
@@ -70,17 +71,7 @@ impl WindowRead {
             filter: RecordsFilter { status: extent.status.or(filter.status), ..filter },
             extent,
             is_abandoned: false,
-            summary: ReadSummary {
-                window_start,
-                rows: 0,
-                rejected: BTreeMap::new(),
-                unknown_values: BTreeMap::new(),
-                reported: None,
-                unfiltered: 0,
-                counts_right: false,
-                shows_earlier: false,
-                is_unbounded: false,
-            },
+            summary: ReadSummary { window_start, ..ReadSummary::default() },
             before_window: KeySet::default(),
             total_count: None,
             asked_total: false,
@@ -160,7 +151,9 @@ impl WindowRead {
                         }
                     };
                     if belongs && index >= fresh.from_row {
-                        self.rejected.entry(request.segment).or_default().push(rejection.reason);
+                        let near = last_start.unwrap_or(fresh.from);
+                        let rejected = self.rejected.entry(request.segment).or_default();
+                        rejected.push((near, rejection.reason));
                     }
                 }
             }
@@ -207,6 +200,9 @@ impl WindowRead {
         let Extent { until, status, .. } = self.extent;
         if status.is_none() && !self.is_abandoned {
             self.draft.cover(self.summary.window_start, until);
+            self.summary.odd.cover(self.summary.window_start, until);
+        } else {
+            self.summary.odd = Oddities::default();
         }
         let came = self.summary.rows + before;
         self.summary.counts_right = self.total_count == Some(came) && until.is_none();
@@ -261,7 +257,7 @@ impl WindowRead {
 
     fn rejection(&self) -> SyncError {
         let mut reasons = self.summary.rejected.clone();
-        for reason in self.rejected.values().flatten() {
+        for (_, reason) in self.rejected.values().flatten() {
             *reasons.entry(*reason).or_default() += 1;
         }
         let pending: usize = self.rejected.values().map(Vec::len).sum();
@@ -281,8 +277,9 @@ impl WindowRead {
         }
         let reasons = self.rejected.remove(&segment).unwrap_or_default();
         if fate == Fate::Stands {
-            for reason in reasons {
+            for (near, reason) in reasons {
                 self.summary.rows += 1;
+                self.summary.odd.note(near, Oddity::Rejected(reason));
                 *self.summary.rejected.entry(reason).or_default() += 1;
             }
         }
@@ -319,7 +316,7 @@ impl WindowRead {
         ];
         let unknown = unknown.into_iter().filter(|(_, is)| *is).map(|(name, _)| name);
         for field in record.odd.names().chain(unknown) {
-            *self.summary.unknown_values.entry(field).or_default() += 1;
+            self.summary.odd.note(record.start_time, Oddity::Unknown(field));
         }
     }
 }

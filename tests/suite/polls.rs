@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use screen_records_exporter::clock::Clock;
 use screen_records_exporter::collector::PollMode;
+use screen_records_exporter::simulator::TotalCount;
 use tokio::time::Instant;
 
 use crate::setting::{NOW, Samples, TOKEN, UP, Wishes, but_down};
@@ -138,6 +139,33 @@ async fn many_malformed_rows_fail_the_poll_and_few_are_counted_and_keep_their_la
         let expected = if kind.ends_with("start") { 0.0 } else { rejected };
         assert_eq!(lost, expected, "{kind}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_odd_is_told_of_until_it_is_read_again_and_no_longer() {
+    let mut wishes = Wishes::new(5000);
+    wishes.options.odd_share = 0.0;
+    wishes.options.dialect.limit_max = 100;
+    // A count would give away what is missing.
+    wishes.options.dialect.total_count = TotalCount::Missing;
+    let setting = wishes.start();
+    let rejected = || {
+        let rejected = setting.exposed().of("screen_records_exporter_rejected_records");
+        rejected.values().sum::<f64>()
+    };
+    setting.set_faults(&["kind=rows,as=text,share=0.003"]);
+    assert_eq!(setting.poll().await, Ok(()));
+    assert!(rejected() > 4.0);
+    setting.set_faults(&[]);
+    let mut shown = Vec::new();
+    for _ in 0..125 {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!(setting.poll().await, Ok(()));
+        shown.push(rejected());
+    }
+    assert!(shown.is_sorted_by(|earlier, later| earlier >= later), "{shown:?}");
+    assert!(shown[20] > 0.0, "{shown:?}");
+    assert_eq!(shown.last(), Some(&0.0), "{shown:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,116 @@
+//! What could not be understood, by where in the window it lies: a stretch that is read again
+//! replaces what was said of it before, and of it only.
+
+use std::collections::BTreeMap;
+
+use crate::record::{RejectionReason, Timestamp};
+
+/// Something that could not be understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Oddity {
+    /// A row, for this reason.
+    Rejected(RejectionReason),
+    /// The value of a field, by its name.
+    Unknown(&'static str),
+}
+
+/// More than these are not remembered: the figures say so many, and there is enough to look into.
+const MOST: usize = 200_000;
+
+/// What could not be understood in some stretches of the window.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Oddities {
+    /// Stretches: from, inclusive, and until, exclusive.
+    covered: Vec<(Timestamp, Option<Timestamp>)>,
+    /// By the start of the record, or of one beside it.
+    found: Vec<(Timestamp, Oddity)>,
+}
+
+impl Oddities {
+    /// Notes one.
+    pub(super) fn note(&mut self, at: Timestamp, oddity: Oddity) {
+        if self.found.len() < MOST {
+            self.found.push((at, oddity));
+        }
+    }
+
+    /// All of a stretch has been read: what was noted elsewhere is somebody else's to say.
+    pub(super) fn cover(&mut self, from: Timestamp, until: Option<Timestamp>) {
+        self.covered = vec![(from, until)];
+        let covered = self.covered.clone();
+        self.found.retain(|(at, _)| lies_in(&covered, *at));
+    }
+
+    /// Takes over what a later reading says of its stretches.
+    pub fn merge(&mut self, later: Self) {
+        self.found.retain(|(at, _)| !lies_in(&later.covered, *at));
+        self.covered.extend(later.covered);
+        let room = MOST.saturating_sub(self.found.len());
+        self.found.extend(later.found.into_iter().take(room));
+    }
+
+    /// Forgets what starts before `edge`, and what was read when.
+    pub fn expire(&mut self, edge: Timestamp) {
+        self.found.retain(|(at, _)| *at >= edge);
+        self.covered.clear();
+    }
+
+    /// Rows that could not be understood.
+    pub fn rejected(&self) -> BTreeMap<RejectionReason, u64> {
+        let reasons = self.found.iter().filter_map(|(_, oddity)| match oddity {
+            Oddity::Rejected(reason) => Some(*reason),
+            Oddity::Unknown(_) => None,
+        });
+        numbers(reasons)
+    }
+
+    /// Records with a value that could not be understood, by field.
+    pub fn unknown_values(&self) -> BTreeMap<&'static str, u64> {
+        let fields = self.found.iter().filter_map(|(_, oddity)| match oddity {
+            Oddity::Rejected(_) => None,
+            Oddity::Unknown(field) => Some(*field),
+        });
+        numbers(fields)
+    }
+}
+
+fn lies_in(stretches: &[(Timestamp, Option<Timestamp>)], at: Timestamp) -> bool {
+    stretches.iter().any(|(from, until)| at >= *from && until.is_none_or(|until| at < until))
+}
+
+fn numbers<T: Ord>(items: impl Iterator<Item = T>) -> BTreeMap<T, u64> {
+    let mut numbers = BTreeMap::new();
+    for item in items {
+        *numbers.entry(item).or_default() += 1;
+    }
+    numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stretch_that_is_read_again_replaces_what_was_said_of_it() {
+        let at = Timestamp::from_millis;
+        let read = |from, until: Option<i64>, found: &[(i64, Oddity)]| {
+            let mut oddities = Oddities::default();
+            for (start, oddity) in found {
+                oddities.note(at(*start), *oddity);
+            }
+            oddities.cover(at(from), until.map(at));
+            oddities
+        };
+        let (size, row) = (Oddity::Unknown("size"), Oddity::Rejected(RejectionReason::NoId));
+        let mut all = read(0, None, &[(-1, row), (1, row), (5, row), (5, size), (9, size)]);
+        assert_eq!(all.rejected(), [(RejectionReason::NoId, 2)].into());
+        assert_eq!(all.unknown_values(), [("size", 2)].into());
+        all.merge(read(4, Some(9), &[(6, row), (9, size)]));
+        assert_eq!(all.rejected(), [(RejectionReason::NoId, 2)].into());
+        assert_eq!(all.unknown_values(), [("size", 1)].into());
+        all.merge(read(0, Some(2), &[]));
+        all.expire(at(9));
+        assert!(all.rejected().is_empty());
+        assert_eq!(all.unknown_values(), [("size", 1)].into());
+    }
+}
