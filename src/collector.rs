@@ -9,6 +9,7 @@ mod books;
 mod complaint;
 mod error;
 mod failure;
+mod first_sync;
 mod instruments;
 mod options;
 mod poll;

@@ -24,7 +24,7 @@ mod words;
 pub use changes::Changes;
 pub use counters::{Counter, Counters, Series};
 pub use draft::Draft;
-pub use frame::PollFacts;
+pub use frame::{FirstSync, PollFacts, Reading};
 pub use journal::{CommitError, OpenError, SetAside};
 pub use labels::{Label, Labels};
 pub use order::Counted;
@@ -58,6 +58,8 @@ pub struct Store {
     pub slots: Slots,
     /// The last complete poll.
     pub last_poll: Option<PollFacts>,
+    /// How far the first sync is, before there was a complete poll.
+    pub first_sync: Option<FirstSync>,
     population: Population,
     doubts: Doubts,
     journal: Option<Journal>,
@@ -142,7 +144,10 @@ impl Store {
             }
         });
         self.counters.extend(changes.counters);
-        self.last_poll = Some(changes.poll);
+        match changes.part {
+            Some(part) => self.first_sync = Some(part),
+            None => self.complete(changes.poll),
+        }
         Ok(())
     }
 
@@ -214,7 +219,8 @@ impl Store {
         let counters = self.counters.iter();
         let counters = counters.map(|(series, counter)| Entry::Counter(*series, counter.clone()));
         let poll = self.last_poll.iter().map(|poll| Entry::Poll(poll.clone()));
-        texts.chain(slots).chain(records).chain(counters).chain(poll)
+        let part = self.first_sync.iter().map(|part| Entry::FirstSync(part.clone()));
+        texts.chain(slots).chain(records).chain(counters).chain(poll).chain(part)
     }
 
     fn texts_since(&self, (labels, words): (u32, u32)) -> impl Iterator<Item = Entry> {
@@ -273,10 +279,16 @@ impl Store {
                         population.remove(record);
                     }
                 });
-                self.last_poll = Some(poll);
+                self.complete(poll);
             }
+            Entry::FirstSync(part) => self.first_sync = Some(part),
         }
         Ok(())
+    }
+
+    fn complete(&mut self, poll: PollFacts) {
+        self.last_poll = Some(poll);
+        self.first_sync = None;
     }
 
     /// Hides a record. Returns what it was, if it was shown.

@@ -26,6 +26,6 @@ pub use error::SyncError;
 pub use extent::{Extent, ReadSummary};
 pub use oddities::Oddities;
 pub use search::Search;
-pub use tactics::{Mode, Plan, Tactics, flights_left};
+pub use tactics::{Mode, Outset, Plan, Tactics, flights_left};
 pub use walk::{Next, PageRequest};
 pub use window::WindowRead;

@@ -1,6 +1,6 @@
 //! What a poll can ask for: an extent, a list by status, a count. Each is one or more requests.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
@@ -13,6 +13,7 @@ use super::error::{PollError, Reason};
 use super::progress::Progress;
 use crate::api::wire::Page;
 use crate::api::{ApiError, Client, RecordsFilter, RecordsQuery};
+use crate::clock::Clock;
 use crate::record::{Status, Term, Timestamp};
 use crate::store::{Counted, Draft};
 use crate::sync::{Extent, Next, PageRequest, ReadSummary, SyncError, WindowRead};
@@ -20,19 +21,31 @@ use crate::sync::{Extent, Next, PageRequest, ReadSummary, SyncError, WindowRead}
 /// Beyond this difference of clocks a window means something else to each side.
 const LARGEST_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
 
+/// The API counts so many records in an extent: none were kept.
+pub(super) struct TooMany(pub(super) u64);
+
 /// Who asks, and about what.
 pub(super) struct Asking<'a> {
     pub(super) project: &'a str,
     pub(super) progress: &'a Mutex<Progress>,
     pub(super) client: &'a Client,
-    pub(super) books: &'a Mutex<Books>,
+    pub(super) books: &'a Arc<Mutex<Books>>,
     pub(super) filter: &'a RecordsFilter,
     /// Lower edge of the window, in whole seconds.
     pub(super) window_start: Timestamp,
     pub(super) now: Timestamp,
+    pub(super) clock: &'a dyn Clock,
 }
 
 impl Asking<'_> {
+    /// Fails if too many rows could not be understood.
+    pub(super) fn check_rejections(&self, summary: &ReadSummary) -> Result<(), PollError> {
+        let (page, filter) = (self.client.page_size(), self.filter.clone());
+        let everything = RecordsQuery::ascending(self.window_start, 0, page, filter);
+        let failed = |error| PollError::at(self.client.records_path(&everything), error);
+        summary.check_rejections().map_err(failed)
+    }
+
     /// Reads some extents side by side.
     pub(super) async fn read_all(
         &self,
@@ -102,10 +115,23 @@ impl Asking<'_> {
         extent: Extent,
         trusts_counts: bool,
     ) -> Result<(Draft, ReadSummary), PollError> {
+        match self.read_up_to(u64::MAX, extent, trusts_counts).await? {
+            Ok(read) => Ok(read),
+            Err(TooMany(_)) => unreachable!("no count is beyond the largest number"),
+        }
+    }
+
+    /// Reads an extent to its end, unless the API counts more than so many records in it.
+    pub(super) async fn read_up_to(
+        &self,
+        most: u64,
+        extent: Extent,
+        trusts_counts: bool,
+    ) -> Result<Result<(Draft, ReadSummary), TooMany>, PollError> {
         let limits = (self.client.page_size(), trusts_counts);
         let status = extent.status.or(self.filter.status);
         let filter = RecordsFilter { status, ..self.filter.clone() };
-        let (from, is_whole) = (extent.from, extent.status.is_none());
+        let is_whole = extent.status.is_none();
         let read = WindowRead::new(extent, self.now, limits, self.filter.clone())
             .keeping_from(self.window_start);
         let read = Mutex::new(read);
@@ -124,12 +150,16 @@ impl Asking<'_> {
                 Some(answered) => answered?,
                 None => break,
             }
+            if let (_, Some(total)) = locked(&read).progress()
+                && total > most
+            {
+                return Ok(Err(TooMany(total)));
+            }
         }
         drop(under_way);
         let read = read.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.client.limit_page_size(read.limit());
-        let everything = RecordsQuery::ascending(from, 0, self.client.page_size(), filter);
-        read.finish().map_err(|error| PollError::at(self.client.records_path(&everything), error))
+        Ok(Ok(read.finish()))
     }
 
     async fn page(

@@ -10,8 +10,10 @@ use super::poll::Polled;
 use crate::aggregate::{Aggregate, Tally};
 use crate::exposition::{CounterView, StoreFigures};
 use crate::record::Timestamp;
-use crate::store::{CommitError, LabelLimits, Limited, PollFacts, Store};
-use crate::sync::{Mode, Oddities, Plan, ReadSummary, Tactics};
+use crate::store::{
+    Changes, CommitError, Draft, FirstSync, LabelLimits, Limited, PollFacts, Store,
+};
+use crate::sync::{Mode, Oddities, Outset, Plan, ReadSummary, Tactics};
 
 /// The books of a project.
 #[derive(Debug)]
@@ -45,27 +47,33 @@ impl Books {
         let tally = Tally::of(&store);
         let board = Board::new(&store, hold, Instant::now());
         let interval = i64::try_from(reconcile_interval.as_millis()).unwrap_or(i64::MAX);
-        Self {
-            store,
-            tally,
-            board,
-            tactics: Tactics::new(interval),
-            odd: Oddities::default(),
-            limits,
-        }
+        let tactics = Tactics::new(interval, store.last_poll.as_ref());
+        Self { store, tally, board, tactics, odd: Oddities::default(), limits }
     }
 
-    /// What a poll asks for that begins at `now` (see [`Tactics::plan`]).
-    pub(super) fn plan(
+    /// What a poll asks for (see [`Tactics::plan`]).
+    pub(super) fn plan(&mut self, poll: &Outset<'_>) -> Plan {
+        self.tactics.plan(&self.store, poll)
+    }
+
+    /// Takes over a part of the first sync. None of it is shown.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`]: nothing was taken over.
+    pub(super) fn take_part(
         &mut self,
-        (window_start, now): (Timestamp, Timestamp),
-        page: u32,
-        filters_status: bool,
-    ) -> Plan {
-        self.tactics.plan(&self.store, (window_start, now), page, filters_status)
+        (draft, odd): (Draft, Oddities),
+        part: FirstSync,
+    ) -> Result<(), CommitError> {
+        let changes = self.store.judge_part(draft, part, self.limits);
+        self.write(changes)?;
+        self.odd.merge(odd);
+        Ok(())
     }
 
-    /// Takes over what a complete poll read: first durably, then in what is shown.
+    /// Takes over what a complete poll read that ended at `ended`: first durably, then in what is
+    /// shown.
     ///
     /// # Errors
     ///
@@ -75,22 +83,19 @@ impl Books {
         polled: Polled,
         facts: PollFacts,
         page: u32,
+        ended: Timestamp,
     ) -> Result<ReadSummary, CommitError> {
         let (window_start, begun) = (facts.window_start, facts.begun);
-        let changes = self.store.judge(polled.draft, facts, self.limits);
-        let appearing = Board::appearing(&self.store, &changes);
-        let tally = &mut self.tally;
-        self.store.commit(changes, |was, is| tally.change(was, is))?;
-        if let Err(error) = self.store.tidy() {
-            tracing::warn!(%error, remedy = error.remedy(), "the state was not written anew");
-        }
-        self.board.update(&self.store, appearing, Instant::now());
-        let shown = self.store.shown_since(window_start);
         let mut summary = polled.summary;
+        let reading = match polled.plan {
+            Plan::Everything => Tactics::reading(&summary, page, polled.since),
+            Plan::Changes { .. } => self.tactics.last_reading(),
+        };
+        let facts = PollFacts { reading, ..facts };
+        let changes = self.store.judge(polled.draft, facts, self.limits);
+        self.write(changes)?;
         match polled.plan {
-            Plan::Everything => {
-                self.tactics.note_everything(&summary, shown, page, begun);
-            }
+            Plan::Everything => self.tactics.note_everything(reading, (polled.since, ended)),
             Plan::Changes { news, slice, .. } => {
                 for taken in &polled.counts {
                     self.tactics.note_count(&self.store, taken, window_start, begun);
@@ -98,13 +103,13 @@ impl Books {
                 if let Some(slice) = slice {
                     self.tactics.note_slice(slice, news, begun);
                 }
-                if polled.filter_fails {
-                    self.tactics.note_no_filter(begun);
-                }
                 if summary.is_unbounded {
                     self.tactics.note_contradiction();
                 }
             }
+        }
+        if polled.filter_fails {
+            self.tactics.note_no_filter(begun);
         }
         // What was not read again is as odd as it was.
         self.odd.merge(std::mem::take(&mut summary.odd));
@@ -112,6 +117,17 @@ impl Books {
         summary.rejected = self.odd.rejected();
         summary.unknown_values = self.odd.unknown_values();
         Ok(summary)
+    }
+
+    fn write(&mut self, changes: Changes) -> Result<(), CommitError> {
+        let appearing = Board::appearing(&self.store, &changes);
+        let tally = &mut self.tally;
+        self.store.commit(changes, |was, is| tally.change(was, is))?;
+        if let Err(error) = self.store.tidy() {
+            tracing::warn!(%error, remedy = error.remedy(), "the state was not written anew");
+        }
+        self.board.update(&self.store, appearing, Instant::now());
+        Ok(())
     }
 
     /// What a snapshot shows of the records.

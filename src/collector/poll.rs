@@ -6,7 +6,7 @@ use super::asking::{Asking, locked};
 use super::error::PollError;
 use crate::record::{Status, Timestamp};
 use crate::store::{Counted, Draft};
-use crate::sync::{CountTaken, Extent, Plan, ReadSummary, Search, flights_left};
+use crate::sync::{CountTaken, Extent, Outset, Plan, ReadSummary, Search, flights_left};
 
 /// What a complete poll read.
 #[derive(Debug)]
@@ -15,29 +15,51 @@ pub(super) struct Polled {
     pub(super) summary: ReadSummary,
     /// What it had asked for.
     pub(super) plan: Plan,
+    /// When the reading began.
+    pub(super) since: Timestamp,
     /// What it counted.
     pub(super) counts: Vec<CountTaken>,
     /// The status filter turned out not to work.
     pub(super) filter_fails: bool,
 }
 
+impl Polled {
+    /// A poll that has read the whole window since `since`.
+    pub(super) fn everything(draft: Draft, summary: ReadSummary, since: Timestamp) -> Self {
+        let (plan, counts) = (Plan::Everything, Vec::new());
+        Self { draft, summary, plan, since, counts, filter_fails: false }
+    }
+}
+
 impl Asking<'_> {
-    /// Polls. Nothing is committed.
+    /// Polls. Nothing is committed but parts of a first sync.
     pub(super) async fn poll(&self) -> Result<Polled, PollError> {
-        let plan = {
+        let identity = self.client.identity(self.filter);
+        let (plan, is_first) = {
             let mut books = locked(self.books);
-            let moments = (self.window_start, self.now);
-            books.plan(moments, self.client.page_size(), self.filter.status.is_some())
+            let plan = books.plan(&Outset {
+                window_start: self.window_start,
+                now: self.now,
+                page: self.client.page_size(),
+                filters_status: self.filter.status.is_some(),
+                identity: &identity,
+            });
+            (plan, books.store.last_poll.is_none())
         };
-        match plan.clone() {
+        let polled = match plan.clone() {
+            Plan::Everything if is_first => self.first_sync(&identity).await?,
             Plan::Everything => {
                 let (draft, summary) = self.read(Extent::since(self.window_start), false).await?;
-                Ok(Polled { draft, summary, plan, counts: Vec::new(), filter_fails: false })
+                Polled::everything(draft, summary, self.now)
             }
             Plan::Changes { news, lists, counts, slice } => {
-                self.changes(plan, news, lists, counts, slice).await
+                self.changes(plan, news, lists, counts, slice).await?
             }
-        }
+        };
+        let checked = self.check_rejections(&polled.summary);
+        // What its parts have committed is no better.
+        checked.inspect_err(|_| locked(self.books).store.first_sync = None)?;
+        Ok(polled)
     }
 
     async fn changes(
@@ -53,32 +75,16 @@ impl Asking<'_> {
         let extents = std::iter::once(Extent::since(news)).chain(slice);
         // First, since they find out anew which pages are granted: a list that is refused for its
         // pages would look like one that is refused for its status.
-        let extents = self.read_all(extents.collect(), trusts).await?;
-        let lists = try_join_all(lists.into_iter().map(|status| self.list(status, trusts)));
-        let totals = try_join_all(counts.iter().map(|of| self.count(*of, self.window_start)));
-        let (lists, totals) = join(lists, totals).await;
-        let (mut extents, lists, totals) = (extents.into_iter(), lists?, totals?);
+        let mut extents = self.read_all(extents.collect(), trusts).await?.into_iter();
         let (mut draft, mut summary) = extents.next().expect("what is new was asked for");
-        let mut filter_fails = false;
-        for list in lists {
-            match list {
-                Some(rows) => draft.merge(rows),
-                None => filter_fails = true,
-            }
-        }
         for (rows, other) in extents {
             draft.merge(rows);
             summary.merge(other);
         }
-        // What left the lists, or was never in them, is read where it lies.
-        let left = {
-            let books = locked(self.books);
-            flights_left(&books.store, &draft, self.window_start, self.client.page_size())
-        };
-        for (rows, other) in self.read_all(left, trusts).await? {
-            draft.merge(rows);
-            summary.merge(other);
-        }
+        let totals = try_join_all(counts.iter().map(|of| self.count(*of, self.window_start)));
+        let flights = self.flights(&mut draft, &mut summary, lists, trusts);
+        let (filter_fails, totals) = join(flights, totals).await;
+        let (filter_fails, totals) = (filter_fails?, totals?);
         let mut taken = Vec::new();
         for (counted, total) in counts.into_iter().zip(totals) {
             let mut search = None;
@@ -97,7 +103,36 @@ impl Asking<'_> {
         summary.window_start = self.window_start;
         let window = taken.iter().find(|taken| taken.counted == Counted::All);
         summary.reported = window.and_then(|taken| taken.total);
-        Ok(Polled { draft, summary, plan, counts: taken, filter_fails })
+        Ok(Polled { draft, summary, plan, since: self.now, counts: taken, filter_fails })
+    }
+
+    /// Reads what is in flight, beside what `draft` has read. Returns whether the status filter
+    /// fails.
+    pub(super) async fn flights(
+        &self,
+        draft: &mut Draft,
+        summary: &mut ReadSummary,
+        lists: Vec<Status>,
+        trusts_counts: bool,
+    ) -> Result<bool, PollError> {
+        let mut filter_fails = false;
+        let lists = lists.into_iter().map(|status| self.list(status, trusts_counts));
+        for list in try_join_all(lists).await? {
+            match list {
+                Some(rows) => draft.merge(rows),
+                None => filter_fails = true,
+            }
+        }
+        // What left the lists, or was never in them, is read where it lies.
+        let left = {
+            let books = locked(self.books);
+            flights_left(&books.store, draft, self.window_start, self.client.page_size())
+        };
+        for (rows, other) in self.read_all(left, trusts_counts).await? {
+            draft.merge(rows);
+            summary.merge(other);
+        }
+        Ok(filter_fails)
     }
 
     /// Finds where a count differs from what is known and read, if it is time to.

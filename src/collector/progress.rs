@@ -10,6 +10,8 @@ const TELLING_INTERVAL: Duration = Duration::from_secs(10);
 /// How far a first sync is.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
+    /// Rows that earlier parts have read.
+    before: u64,
     rows: u64,
     total: Option<u64>,
     is_over: bool,
@@ -23,6 +25,8 @@ impl Progress {
         if self.is_over {
             return;
         }
+        let rows = self.before + rows;
+        let total = total.map(|total| self.before + total);
         (self.rows, self.total) = (rows, total);
         let told = self.told.get_or_insert(now);
         if now.duration_since(*told) >= TELLING_INTERVAL {
@@ -30,6 +34,11 @@ impl Progress {
             let ratio = self.ratio();
             tracing::info!(project, rows, total, ratio, "first sync under way");
         }
+    }
+
+    /// Goes on with a part, before which `rows` were read.
+    pub(super) fn go_on(&mut self, rows: u64) {
+        self.before = rows;
     }
 
     /// The first sync is complete.

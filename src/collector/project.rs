@@ -242,9 +242,10 @@ impl Project {
     async fn poll(&self) -> Result<(SnapshotView, Face), PollError> {
         let now = self.now();
         let window_start = self.window_start(now);
-        let (client, books, filter) = (&self.client, &*self.books, &self.options.filter);
+        let (client, books, filter) = (&self.client, &self.books, &self.options.filter);
         let (project, progress) = (self.name.as_str(), &self.progress);
-        let asking = Asking { project, progress, client, books, filter, window_start, now };
+        let clock: &dyn Clock = &*self.clock;
+        let asking = Asking { project, progress, client, books, filter, window_start, now, clock };
         let polled = asking.poll().await;
         let polled = polled.inspect_err(|error| {
             if matches!(error.reason, Reason::Sync(_)) {
@@ -256,14 +257,15 @@ impl Project {
             counting_since: now,
             window_start,
             begun: now,
+            reading: None,
         };
         let (books, instruments) = (self.books.clone(), self.instruments.clone());
-        let page = self.client.page_size();
+        let (page, ended) = (self.client.page_size(), self.now());
         // The disk makes it wait, and a large window computes for a while.
         let taken = spawn_blocking(move || {
             let mut books = locked(&books);
             let began = Instant::now();
-            let summary = books.take_over(polled, facts, page)?;
+            let summary = books.take_over(polled, facts, page, ended)?;
             instruments.committed(began.elapsed());
             let read_from = books.tactics.oldest_read().unwrap_or(now);
             Ok::<_, CommitError>((books.aggregate(), summary, read_from, books.face(now)))

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use super::Store;
 use super::counters::{Counters, Counting, Series};
 use super::draft::{Doubts, Draft};
-use super::frame::{Entry, PollFacts};
+use super::frame::{Entry, FirstSync, PollFacts};
 use super::labels::Label;
 use super::record::{Mark, StoredRecord};
 use super::slots::{LabelLimits, Limited, SlotChange, Slots, Value};
 use super::table::Table;
 use super::words::Word;
-use crate::record::{RecordKey, Status};
+use crate::record::{RecordKey, Status, Timestamp};
 
 /// Everything that one commit writes.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Changes {
     pub(super) hidden: Vec<RecordKey>,
     pub(super) counters: Counters,
     pub(super) poll: PollFacts,
+    /// The part of the first sync that this is, if it is no complete poll.
+    pub(super) part: Option<FirstSync>,
     pub(super) doubts: Doubts,
 }
 
@@ -33,7 +35,10 @@ impl Changes {
         let hidden = self.hidden.iter().map(|key| Entry::Hidden(*key));
         let counters = self.counters.iter();
         let counters = counters.map(|(series, counter)| Entry::Counter(*series, counter.clone()));
-        let poll = std::iter::once(Entry::Poll(self.poll.clone()));
+        let poll = std::iter::once(match &self.part {
+            Some(part) => Entry::FirstSync(part.clone()),
+            None => Entry::Poll(self.poll.clone()),
+        });
         slots.chain(records).chain(hidden).chain(counters).chain(poll)
     }
 
@@ -67,6 +72,13 @@ impl Changes {
 }
 
 impl Store {
+    /// Compares a part of the first sync with what is known. Nothing is counted: that begins with
+    /// the first complete poll.
+    pub fn judge_part(&self, draft: Draft, part: FirstSync, limits: LabelLimits) -> Changes {
+        let changes = self.judge(draft, part.facts.clone(), limits);
+        Changes { part: Some(part), ..changes }
+    }
+
     /// Compares a complete poll with what is known. Nothing changes yet.
     ///
     /// A record that is new, or whose status is another one, has entered that status: counted
@@ -100,7 +112,8 @@ impl Store {
                 shown.begin(&mut counting);
             }
             let known = self.table.get(record.key);
-            let is_baseline = known.is_none() && is_new_to_all(record);
+            // What the parts of the first sync have read is as new as the rest.
+            let is_baseline = last.is_none() || known.is_none() && is_new_to_all(record);
             if known.is_none() && !is_baseline {
                 counting.count(Series::Seen(shown.record_type, shown.pool));
             }
@@ -127,10 +140,10 @@ impl Store {
                 }
             }
         });
-        let beginning = crate::record::Timestamp::from_millis(i64::MIN + 1);
+        let beginning = Timestamp::from_millis(i64::MIN + 1);
         for (_, record) in self.table.range(beginning, Some(poll.window_start)) {
             let in_flight = record.status.status().is_some_and(Status::is_in_flight);
-            if in_flight && record.is_shown() {
+            if in_flight && record.is_shown() && last.is_some() {
                 counting.count(Series::Expired(record.status, slots.pool(record.pool)));
             }
         }
@@ -140,6 +153,7 @@ impl Store {
             hidden,
             counters: counting.changed(),
             poll: PollFacts { counting_since, ..poll },
+            part: None,
             doubts: draft.doubts,
         }
     }

@@ -25,6 +25,8 @@ pub(super) enum Entry {
     Counter(Series, Counter),
     /// A poll was complete.
     Poll(PollFacts),
+    /// The first sync has come this far.
+    FirstSync(FirstSync),
 }
 
 /// What is remembered of the last complete poll.
@@ -38,6 +40,32 @@ pub struct PollFacts {
     pub window_start: Timestamp,
     /// When the poll began.
     pub begun: Timestamp,
+    /// How the window was read, unless all of it is to be read again.
+    pub reading: Option<Reading>,
+}
+
+/// How the window was read: what a later process goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// When the record was read that was read longest ago.
+    pub since: Timestamp,
+    /// Whether anybody can tell what the API should count.
+    pub has_counts: bool,
+    /// Whether a count may end a list.
+    pub trusts_counts: bool,
+}
+
+/// How far the first sync is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstSync {
+    /// Of the poll that began it.
+    pub facts: PollFacts,
+    /// What starts before this, and in the window, has been read.
+    pub until: Timestamp,
+    /// The first start that was shown behind it.
+    pub beyond: Option<Timestamp>,
+    /// When that was.
+    pub ended: Timestamp,
 }
 
 /// A frame is closed when it is this long. Values of the database that are a little longer than

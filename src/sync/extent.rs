@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::error::SyncError;
 use super::oddities::Oddities;
 use crate::record::{RejectionReason, Status, Timestamp};
 
@@ -46,9 +47,37 @@ pub struct ReadSummary {
     pub shows_earlier: bool,
     /// It pays no heed to the bound.
     pub is_unbounded: bool,
+    /// The first start that was shown at the beginning or later.
+    pub first: Option<Timestamp>,
+    /// The first start that was shown where an extent ends, or later.
+    pub beyond: Option<Timestamp>,
 }
 
+/// More rejected rows than this, and more than 1% of those that were read, fail a poll.
+const TOLERATED_REJECTIONS: u64 = 10;
+
 impl ReadSummary {
+    /// Whether enough of the rows could be understood.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError::Rejected`].
+    pub fn check_rejections(&self) -> Result<(), SyncError> {
+        let rejected: u64 = self.rejected.values().sum();
+        let too_many = rejected > TOLERATED_REJECTIONS && rejected * 100 > self.rows;
+        if too_many { Err(self.rejection()) } else { Ok(()) }
+    }
+
+    pub(super) fn rejection(&self) -> SyncError {
+        let reasons = self.rejected.iter();
+        let reasons = reasons.map(|(reason, count)| format!("{}: {count}", reason.as_str()));
+        SyncError::Rejected {
+            rejected: self.rejected.values().sum(),
+            rows: self.rows,
+            reasons: reasons.collect::<Vec<_>>().join(", "),
+        }
+    }
+
     /// Adds what another reading of the same poll says.
     pub fn merge(&mut self, other: Self) {
         self.rows += other.rows;

@@ -26,7 +26,9 @@ const BEGINNING: Timestamp = Timestamp::from_millis(i64::MIN);
 const END: Timestamp = Timestamp::from_millis(i64::MAX);
 /// Slices are read a little ahead of time, since polls come at moments of their own.
 const EARLY: f64 = 0.97;
-/// Parts that were read so many intervals ago, since nobody polled: everything is read.
+/// A reading of everything that takes at least so long may take longer than the interval.
+const LONG_MILLIS: i64 = 60_000;
+/// So many intervals without a poll: everything is read.
 const OVERDUE: i64 = 2;
 /// The part of a page that is left free: for the rows of the second that a bound is sent early, and
 /// for the one that shows the end.
@@ -74,10 +76,9 @@ impl Scrub {
         Some((from, until.min(end)))
     }
 
-    /// Whether some of it was read so long ago that everything is due.
+    /// Whether nothing was read again for so long that everything is due.
     pub(super) fn is_overdue(&self, now: Timestamp) -> bool {
-        let age = |read: Timestamp| now.millis().saturating_sub(read.millis());
-        self.oldest_read().is_none_or(|read| age(read) >= OVERDUE * self.interval_millis)
+        now.millis().saturating_sub(self.paid.millis()) >= OVERDUE * self.interval_millis
     }
 
     /// A slice was read by a poll that began at `now`, which also read all from `news` on.
@@ -99,9 +100,12 @@ impl Scrub {
         self.parts = parts;
     }
 
-    pub(super) fn note_everything(&mut self, now: Timestamp) {
-        self.paid = now;
-        self.parts = vec![Part { from: BEGINNING, until: END, read: now }];
+    /// Everything was read since `begun`, up to `ended`.
+    pub(super) fn note_everything(&mut self, begun: Timestamp, ended: Timestamp) {
+        // A reading that takes longer than that would be overdue as soon as it ends.
+        let took = ended.millis().saturating_sub(begun.millis());
+        self.paid = if took < self.interval_millis.max(LONG_MILLIS) { begun } else { ended };
+        self.parts = vec![Part { from: BEGINNING, until: END, read: begun }];
     }
 
     /// When the part was read that was read longest ago.
@@ -118,7 +122,7 @@ mod tests {
     fn a_slice_takes_its_place_among_the_parts() {
         let at = Timestamp::from_millis;
         let mut scrub = Scrub::new(3_600_000);
-        scrub.note_everything(at(1));
+        scrub.note_everything(at(1), at(1));
         scrub.note_slice((at(100), at(200)), at(900), at(2));
         scrub.note_slice((at(150), at(300)), at(900), at(3));
         scrub.note_slice((at(800), at(900)), at(900), at(4));

@@ -10,7 +10,7 @@ use super::extent::{Extent, ReadSummary};
 use super::scrub::Scrub;
 use super::search::Search;
 use crate::record::{Status, Timestamp};
-use crate::store::{Counted, Draft, Store};
+use crate::store::{Counted, Draft, PollFacts, Reading, Store};
 
 /// The statuses of what is in flight, in the order in which they are asked for.
 const IN_FLIGHT: [Status; 3] = [Status::Recording, Status::RecCompleted, Status::Uploading];
@@ -53,6 +53,21 @@ pub enum Plan {
     },
 }
 
+/// A poll that begins.
+#[derive(Debug, Clone, Copy)]
+pub struct Outset<'a> {
+    /// Lower edge of the window, in whole seconds.
+    pub window_start: Timestamp,
+    /// When it begins.
+    pub now: Timestamp,
+    /// Rows of a page.
+    pub page: u32,
+    /// Whether only records of one status are asked for.
+    pub filters_status: bool,
+    /// Whose records it asks for.
+    pub identity: &'a str,
+}
+
 /// How a poll asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -67,8 +82,16 @@ pub enum Mode {
 }
 
 impl Tactics {
-    /// Nothing is known: everything is read first.
-    pub fn new(reconcile_interval_millis: i64) -> Self {
+    /// Goes on where another process was after `last`. Without one everything is read first.
+    pub fn new(reconcile_interval_millis: i64, last: Option<&PollFacts>) -> Self {
+        let mut tactics = Self::beginning(reconcile_interval_millis);
+        if let Some((reading, begun)) = last.and_then(|last| last.reading.zip(Some(last.begun))) {
+            tactics.note_everything(Some(reading), (reading.since, begun));
+        }
+        tactics
+    }
+
+    fn beginning(reconcile_interval_millis: i64) -> Self {
         Self {
             scrub: Scrub::new(reconcile_interval_millis),
             no_filter_until: None,
@@ -79,22 +102,20 @@ impl Tactics {
         }
     }
 
-    /// What to ask for in a poll that begins now, in pages of `page` rows.
-    pub fn plan(
-        &mut self,
-        store: &Store,
-        (window_start, now): (Timestamp, Timestamp),
-        page: u32,
-        filters_status: bool,
-    ) -> Plan {
+    /// What to ask for in a poll.
+    pub fn plan(&mut self, store: &Store, poll: &Outset<'_>) -> Plan {
+        let Outset { window_start, now, page, filters_status, identity } = *poll;
         let known = store.shown_since(window_start);
         let page = u64::from(page);
-        let begins_earlier = store.last_poll.as_ref().is_none_or(|p| window_start < p.window_start);
+        let is_other = store
+            .last_poll
+            .as_ref()
+            .is_none_or(|last| window_start < last.window_start || identity != last.identity);
         let is_overdue = self.scrub.is_overdue(now);
         if self.wants_everything
             || is_overdue
             || self.is_unbounded
-            || begins_earlier
+            || is_other
             || known < FEW_PAGES * page
         {
             return Plan::Everything;
@@ -108,10 +129,15 @@ impl Tactics {
         let counts = counts.map(|count| count.counted);
         Plan::Changes {
             news,
-            lists: if lists { IN_FLIGHT.to_vec() } else { Vec::new() },
+            lists: Self::lists(!lists),
             counts: counts.filter(|counted| lists || *counted == Counted::All).collect(),
             slice: self.scrub.slice(store, (window_start, news), now, page),
         }
+    }
+
+    /// Statuses to list, if lists by status can be had.
+    pub fn lists(filters_status: bool) -> Vec<Status> {
+        if filters_status { Vec::new() } else { IN_FLIGHT.to_vec() }
     }
 
     /// Whether a count may end a list.
@@ -119,23 +145,38 @@ impl Tactics {
         self.trusts_counts
     }
 
-    /// Everything was read by a poll that began at `now`.
+    /// What a reading of everything since `since` says of the API; nothing where it pays no heed to
+    /// bounds, so that everything is read again.
+    pub fn reading(summary: &ReadSummary, page: u32, since: Timestamp) -> Option<Reading> {
+        let has_counts =
+            summary.reported.is_some() && !summary.shows_earlier && summary.unfiltered == 0;
+        // A count of a window that fits into a page may be one of the page.
+        let trusts_counts = summary.counts_right && summary.rows > u64::from(page);
+        (!summary.is_unbounded).then_some(Reading { since, has_counts, trusts_counts })
+    }
+
+    /// What a poll that asks for what changed leaves of what is known of the API.
+    pub fn last_reading(&self) -> Option<Reading> {
+        let since = self.scrub.oldest_read()?;
+        if self.is_unbounded || self.wants_everything {
+            return None;
+        }
+        let has_counts = self.counts[Counted::All as usize].is_usable;
+        Some(Reading { since, has_counts, trusts_counts: self.trusts_counts })
+    }
+
+    /// Everything was read since `since`, up to `ended`; `reading` says how.
     pub fn note_everything(
         &mut self,
-        summary: &ReadSummary,
-        shown: u64,
-        page: u32,
-        now: Timestamp,
+        reading: Option<Reading>,
+        (since, ended): (Timestamp, Timestamp),
     ) {
         self.wants_everything = false;
-        self.is_unbounded = summary.is_unbounded;
-        self.scrub.note_everything(now);
-        // A count of a window that fits into a page may be one of the page.
-        self.trusts_counts = summary.counts_right && shown > u64::from(page);
-        let is_usable =
-            summary.reported.is_some() && !summary.shows_earlier && summary.unfiltered == 0;
+        self.is_unbounded = reading.is_none();
+        self.trusts_counts = reading.is_some_and(|reading| reading.trusts_counts);
+        self.scrub.note_everything(since, ended);
         for count in &mut self.counts {
-            count.begin(is_usable);
+            count.begin(reading.is_some_and(|reading| reading.has_counts));
         }
     }
 

@@ -113,6 +113,13 @@ impl Walk {
         }
     }
 
+    /// The first starts that were shown at the beginning or later, and at `until` or later.
+    pub(super) fn edges(&self, until: Option<Timestamp>) -> (Option<Timestamp>, Option<Timestamp>) {
+        let first = self.segments.iter().filter_map(|segment| segment.first_start).min();
+        let last = self.segments.iter().filter(|segment| segment.until == until);
+        (first, last.filter_map(|segment| segment.beyond).min())
+    }
+
     /// Whether an empty beginning is to be asked for once more: the first time only.
     pub(super) fn insists(&mut self) -> bool {
         let first = &mut self.segments[0];

@@ -48,8 +48,6 @@ const MOST_PAGES: u32 = 240_000;
 /// Pages in a row of one segment that hold nothing but rejected rows: 200 of 100 rows would be 1%
 /// of two million. Without a limit an API that answers with a broken row for ever is asked for ever.
 const MOST_UNREADABLE_PAGES: u32 = 200;
-/// More rejected rows than this, and more than 1% of all, fail a poll.
-const TOLERATED_REJECTIONS: u64 = 10;
 /// Rejected rows, and not one that was understood, after which a poll is given up: more than 1% of
 /// the most that can follow.
 const HOPELESS_REJECTIONS: usize = MOST_RECORDS / 100;
@@ -145,7 +143,8 @@ impl WindowRead {
                     // Neighbouring segments see each other's rows; a rejection counts where the
                     // row before it belongs.
                     let belongs = match last_start {
-                        None => fresh.from == self.summary.window_start,
+                        // What stands before everything does so in each list: it counts once.
+                        None => fresh.from == self.keeps_from,
                         Some(start) => {
                             start >= fresh.from && fresh.until.is_none_or(|until| start < until)
                         }
@@ -180,19 +179,11 @@ impl WindowRead {
 
     /// Ends the reading: the draft to commit, and what is to be said about it.
     ///
-    /// # Errors
-    ///
-    /// [`SyncError::Rejected`] when too many rows could not be understood.
-    ///
     /// # Panics
     ///
     /// If pages are missing: call it only after [`Next::Done`].
-    pub fn finish(mut self) -> Result<(Draft, ReadSummary), SyncError> {
+    pub fn finish(mut self) -> (Draft, ReadSummary) {
         assert!(matches!(self.next_page(), Next::Done), "a reading is finished when complete");
-        let rejected: u64 = self.summary.rejected.values().sum();
-        if rejected > TOLERATED_REJECTIONS && rejected * 100 > self.summary.rows {
-            return Err(self.rejection());
-        }
         let before = self.before_window.len() as u64;
         if self.summary.unfiltered == 0 {
             self.summary.reported = self.total_count.and_then(|total| total.checked_sub(before));
@@ -208,7 +199,8 @@ impl WindowRead {
         self.summary.counts_right = self.total_count == Some(came) && until.is_none();
         self.summary.shows_earlier = before > 0;
         self.summary.is_unbounded = self.walk.unbounded;
-        Ok((self.draft, self.summary))
+        (self.summary.first, self.summary.beyond) = self.walk.edges(until);
+        (self.draft, self.summary)
     }
 
     /// An extent in which records are known is not empty because one answer says so: it is asked
@@ -255,19 +247,14 @@ impl WindowRead {
             || self.draft.staged() == 0 && self.summary.rows == 0 && pending > HOPELESS_REJECTIONS
     }
 
+    /// The error that says what was rejected, what is not settled yet included.
     fn rejection(&self) -> SyncError {
-        let mut reasons = self.summary.rejected.clone();
+        let mut summary = self.summary.clone();
         for (_, reason) in self.rejected.values().flatten() {
-            *reasons.entry(*reason).or_default() += 1;
+            summary.rows += 1;
+            *summary.rejected.entry(*reason).or_default() += 1;
         }
-        let pending: usize = self.rejected.values().map(Vec::len).sum();
-        let texts: Vec<_> =
-            reasons.iter().map(|(reason, count)| format!("{}: {count}", reason.as_str())).collect();
-        SyncError::Rejected {
-            rejected: reasons.values().sum(),
-            rows: self.summary.rows + pending as u64,
-            reasons: texts.join(", "),
-        }
+        summary.rejection()
     }
 
     /// Counts the rejections of a listing when it stands, so that what is read again counts once.

@@ -18,6 +18,7 @@ mod dialects;
 #[cfg(feature = "end-to-end")]
 mod end_to_end;
 mod faults;
+mod first_sync;
 mod fuzz;
 mod hostile;
 mod polls;

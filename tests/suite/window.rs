@@ -159,7 +159,8 @@ fn read_window(
         read.take(&request, &page, &mut store)?;
         assert!(server.answers < 20_000, "the walk does not end");
     }
-    let (draft, _) = read.finish()?;
+    let (draft, summary) = read.finish();
+    summary.check_rejections()?;
     let changes = store.judge(draft, PollFacts::default(), LabelLimits { users: 1, pools: 1 });
     store.commit(changes, |_, _| {}).unwrap();
     Ok(store.table.iter().map(|record| record.key).collect())
@@ -343,7 +344,7 @@ fn take_pages(pages: &[Page<'_>]) -> Result<(), SyncError> {
         read.take(&request, page, &mut store)?;
     }
     assert_eq!(read.next_page(), Next::Done);
-    read.finish().map(|_| ())
+    read.finish().1.check_rejections()
 }
 
 fn row(id: usize, start: i64) -> Row<'static> {

@@ -1,0 +1,121 @@
+//! The first sync of a large window: part by part, through failures and restarts.
+
+use std::time::Duration;
+
+use screen_records_exporter::simulator::{StartBound, Status, TotalCount};
+
+use crate::setting::{Setting, UP, Wishes};
+
+/// 20 parts of 100 pages of 10 records.
+fn large(change: impl FnOnce(&mut Wishes)) -> (Setting, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut wishes = Wishes::new(20_000);
+    wishes.options.dialect.limit_max = 10;
+    wishes.limits.page_size = 10;
+    wishes.limits.max_requests_per_second = 100.0;
+    wishes.state = Some(folder.path().join("p.redb"));
+    change(&mut wishes);
+    (wishes.start(), folder)
+}
+
+fn progress(setting: &Setting) -> f64 {
+    setting.exposed().get("screen_records_exporter_first_sync_progress_ratio{project=\"p\"}")
+}
+
+/// Polls, but the API fails after so many seconds.
+async fn poll_in_vain(setting: &Setting, seconds: u64) {
+    let failing = async {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        setting.set_faults(&["status=404"]);
+    };
+    let (polled, ()) = tokio::join!(setting.poll(), failing);
+    assert!(polled.is_err());
+    setting.set_faults(&[]);
+    assert_eq!(setting.exposed().get(UP), 0.0);
+    assert!(setting.exposed().of("workspace_screen_records{").is_empty());
+}
+
+fn transitions(setting: &Setting) -> f64 {
+    setting.exposed().of("workspace_screen_record_transitions_total{").values().sum()
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_goes_on_where_it_was_after_failures_and_restarts_and_counts_nothing() {
+    let (mut setting, _folder) = large(|_| {});
+    let mut reached = 0.0;
+    for turn in 0..4 {
+        poll_in_vain(&setting, 5).await;
+        assert!(progress(&setting) > reached, "turn {turn}: {reached} {}", progress(&setting));
+        reached = progress(&setting);
+        // What was read is not what is there in the end.
+        setting.simulator().edit(|world| {
+            let mut flights = world.records_from(i64::MIN).filter(|r| r.status.in_flight());
+            let flight = flights.next().map(|record| record.id);
+            drop(flights);
+            if let Some(id) = flight {
+                world.set_status(id, Status::UploadFailed);
+            }
+            world.insert_at(world.now(), Status::Recording);
+        });
+        if turn % 2 == 1 {
+            setting = setting.restart();
+        }
+    }
+    setting.assert_polls_right("in the end").await;
+    assert_eq!(progress(&setting), 1.0);
+    // 2,000 pages, the parts that were broken off, and a page to see where each part begins.
+    assert!(setting.asked() < 2800, "{}", setting.asked());
+    assert_eq!(transitions(&setting), 0.0);
+    setting.simulator().edit(|world| world.insert_at(world.now(), Status::UploadFailed));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    setting.assert_polls_right("and goes on").await;
+    assert_eq!(transitions(&setting), 1.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_exact_in_every_dialect() {
+    for (bound, count) in [
+        (StartBound::Start, TotalCount::Off),
+        (StartBound::Start, TotalCount::Page),
+        (StartBound::Start, TotalCount::Missing),
+        (StartBound::Interval, TotalCount::Right),
+        (StartBound::End, TotalCount::Right),
+    ] {
+        let (setting, _folder) = large(|wishes| {
+            wishes.options.records = 5000;
+            wishes.options.dialect.start_bound = bound;
+            wishes.options.dialect.total_count = count;
+        });
+        setting.assert_polls_right(&format!("{bound:?} {count:?}")).await;
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        setting.assert_polls_right(&format!("{bound:?} {count:?} again")).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_begins_again_asks_for_what_changed_meanwhile() {
+    let (setting, _folder) = large(|wishes| {
+        wishes.options.records = 5000;
+        wishes.options.odd_share = 0.0;
+    });
+    setting.assert_polls_right("at first").await;
+    setting.simulator().edit(|world| {
+        let ids: Vec<_> = world.records_from(i64::MIN).map(|record| record.id).collect();
+        world.delete(ids[1000]);
+        world.insert_at(world.now() - 60_000, Status::UploadFailed);
+    });
+    let setting = setting.restart();
+    let before = setting.asked();
+    assert_eq!(setting.poll().await, Ok(()));
+    let asked = setting.asked() - before;
+    assert!(asked < 60, "{asked} requests");
+    assert_eq!(transitions(&setting), 1.0);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    setting.assert_polls_right("a deletion that the counts of two polls give away").await;
+    // After hours without a poll everything may have changed.
+    let setting = setting.restart();
+    tokio::time::sleep(Duration::from_secs(8 * 3600)).await;
+    let before = setting.asked();
+    setting.assert_polls_right("after hours").await;
+    assert!(setting.asked() - before > 500);
+}
