@@ -1,16 +1,21 @@
 //! The whole way: simulated API, exporter, a real Prometheus; promtool; the official SDK.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use screen_records_exporter::simulator::Status;
 use serde_json::Value;
 
+use crate::setting::{Setting, Wishes};
+use crate::state::{Scene, number};
 use crate::support::{
     Api, Exporter, Process, TOKEN, client, config, eventually, folder, get, get_json, write,
 };
 
-/// A real Prometheus that scrapes one target every second.
+/// A real Prometheus that scrapes one target.
 struct Prometheus {
     url: String,
     _process: Process,
@@ -18,16 +23,15 @@ struct Prometheus {
 }
 
 impl Prometheus {
-    async fn start(target: &str) -> Self {
+    async fn start(target: &str, interval: &str) -> Self {
         let folder = folder();
         let target = target.strip_prefix("http://").unwrap();
         let text = format!(
-            "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\nscrape_configs:\n\
-             - job_name: records\n  static_configs:\n  - targets: ['{target}']\n"
+            "global:\n  scrape_interval: {interval}\n  scrape_timeout: {interval}\n\
+             scrape_configs:\n- job_name: records\n  static_configs:\n  - targets: ['{target}']\n"
         );
         let file = write(folder.path(), "prometheus.yml", &text);
-        // The port is free now; Prometheus itself cannot choose one.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let mut command = Command::new("prometheus");
         command
             .arg(format!("--config.file={}", file.display()))
@@ -46,11 +50,8 @@ impl Prometheus {
 
     /// The answer to a query: value by label values, in the order of `labels`.
     async fn query(&self, query: &str, labels: &[&str]) -> BTreeMap<Vec<String>, f64> {
-        let url = format!("{}/api/v1/query", self.url);
-        let encoded =
-            percent_encoding::utf8_percent_encode(query, percent_encoding::NON_ALPHANUMERIC);
-        let answer = get_json(&format!("{url}?query={encoded}")).await;
-        let series = answer["data"]["result"].as_array().unwrap();
+        let answer = self.answer(query).await;
+        let series = answer.as_array().unwrap();
         let of = |one: &Value| {
             let values =
                 labels.iter().map(|label| one["metric"][label].as_str().unwrap_or("").to_owned());
@@ -58,6 +59,18 @@ impl Prometheus {
         };
         series.iter().map(of).collect()
     }
+
+    async fn answer(&self, query: &str) -> Value {
+        let encoded =
+            percent_encoding::utf8_percent_encode(query, percent_encoding::NON_ALPHANUMERIC);
+        let mut answer = get_json(&format!("{}/api/v1/query?query={encoded}", self.url)).await;
+        answer["data"]["result"].take()
+    }
+}
+
+/// A port that is free now, for a program that cannot choose one itself.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// What the truth says, by these members, as PromQL answers it.
@@ -81,7 +94,7 @@ async fn prometheus_answers_with_the_truth_of_the_api() {
     let api = Api::start(&["--records", "10000", "--hostile-names", "--odd-share", "0.01"]);
     let exporter = Exporter::start(&config(&api.url, "[poll]\nmin_interval = \"1s\"\n")).await;
     exporter.scraped_until("workspace_screen_records_up{project=\"p\"}", 1.0).await;
-    let prometheus = Prometheus::start(&exporter.url).await;
+    let prometheus = Prometheus::start(&exporter.url, "1s").await;
     eventually("a scrape has come in", async || {
         let up = prometheus.query("workspace_screen_records_up == 1 and on() up == 1", &[]).await;
         (!up.is_empty()).then_some(())
@@ -117,6 +130,170 @@ async fn prometheus_answers_with_the_truth_of_the_api() {
     let scraped = one(prometheus.query("scrape_samples_scraped", &[]).await);
     // Figures of the exporter itself begin as they are first needed.
     assert!(scraped > 500.0 && scraped <= served as f64, "{scraped} of {served}");
+}
+
+/// `KILLS=100` for a longer run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn prometheus_sees_each_failure_once_while_the_exporter_is_killed_again_and_again() {
+    let address = format!("127.0.0.1:{}", free_port());
+    let mut scene = Scene::begin(&address).await;
+    let prometheus = Prometheus::start(&format!("http://{address}"), "250ms").await;
+    let baseline = scene.process().await;
+    let up = "up == 1 and on() workspace_screen_records_up == 1";
+    eventually("the baseline is scraped", async || {
+        (!prometheus.query(up, &[]).await.is_empty()).then_some(())
+    })
+    .await;
+    drop(baseline);
+    let kills = number("KILLS", 8);
+    scene.kill(kills, 150).await;
+
+    let _last = scene.process().await;
+    let transitions = "workspace_screen_record_transitions_total";
+    scene
+        .assert_settles(async || {
+            // What each series gained from its first sample to its last.
+            let answer = prometheus.answer(&format!("{transitions}[1h]")).await;
+            let mut gained = BTreeMap::new();
+            for series in answer.as_array().unwrap() {
+                let samples = series["values"].as_array().unwrap().iter();
+                let samples: Vec<f64> =
+                    samples.map(|sample| sample[1].as_str().unwrap().parse().unwrap()).collect();
+                assert!(samples.is_sorted(), "{series}");
+                let status = series["metric"]["status"].as_str().unwrap().to_owned();
+                *gained.entry(status).or_insert(0.0) += samples[samples.len() - 1] - samples[0];
+            }
+            gained
+        })
+        .await;
+    let counters = "{__name__=~\"workspace_.+_(total|bucket|count|sum)\"}";
+    let families = format!("count by (__name__) (last_over_time({counters}[1h]))");
+    let families = prometheus.query(&families, &["__name__"]).await;
+    assert!(families.len() > 10 && families.values().sum::<f64>() > 500.0, "{families:?}");
+    for family in families.keys().flatten() {
+        let fell = prometheus.query(&format!("resets({family}[1h]) > 0"), &["status"]).await;
+        assert!(fell.is_empty(), "{family}: {fell:?}");
+    }
+    let starts = prometheus.query("changes(process_start_time_seconds[1h])", &[]).await;
+    let starts = starts.into_values().next().unwrap();
+    assert!(starts * 2.0 >= kills as f64, "it scraped the processes in between: {starts}");
+}
+
+/// What Prometheus has of the failures, from one scrape every half a minute.
+#[derive(Default)]
+struct Scraped {
+    series: BTreeMap<String, Vec<Option<f64>>>,
+    steps: usize,
+}
+
+const STEP: Duration = Duration::from_secs(30);
+
+impl Scraped {
+    async fn scrape(&mut self, setting: &Setting, minutes: usize) {
+        for _ in 0..minutes * 2 {
+            tokio::time::sleep(STEP).await;
+            let metrics = setting.scrape(Duration::from_secs(10)).await;
+            for (name, value) in metrics.of("workspace_screen_record_transitions_total{") {
+                if name.contains("FAILED") {
+                    let samples = self.series.entry(name).or_default();
+                    samples.resize(self.steps, None);
+                    samples.push(Some(value));
+                }
+            }
+            self.steps += 1;
+        }
+    }
+
+    /// Nobody is there to scrape.
+    async fn miss(&mut self, minutes: usize) {
+        tokio::time::sleep(STEP * u32::try_from(minutes).unwrap() * 2).await;
+        self.steps += minutes * 2;
+    }
+
+    /// Seconds from the first scrape to the last.
+    fn seconds(&self) -> usize {
+        (self.steps - 1) * 30
+    }
+
+    /// A test for promtool: whether the alert fires after so many seconds.
+    fn rule_test(&self, expected: &[(usize, bool)]) -> String {
+        let mut text =
+            "rule_files: [rules.yml]\nevaluation_interval: 30s\ntests:\n- interval: 30s\n  \
+                        input_series:\n"
+                .to_owned();
+        for (name, samples) in &self.series {
+            let values = samples
+                .iter()
+                .map(|sample| sample.map_or("_".to_owned(), |value| value.to_string()))
+                .collect::<Vec<_>>();
+            let _ = writeln!(text, "  - series: '{name}'\n    values: '{}'", values.join(" "));
+        }
+        text.push_str("  promql_expr_test:\n");
+        for (seconds, fires) in expected {
+            let _ = writeln!(
+                text,
+                "  - expr: (count(ALERTS{{alertstate=\"firing\"}}) > bool 0) or vector(0)\n    \
+                 eval_time: {seconds}s\n    exp_samples: [{{value: {}}}]",
+                u8::from(*fires)
+            );
+        }
+        text
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alert_on_increase_fires_for_every_failure_and_for_no_restart() {
+    let folder = folder();
+    let rule = "groups:\n- name: records\n  rules:\n  - alert: ScreenRecordFailed\n    expr: \
+                increase(workspace_screen_record_transitions_total{status=~\"REC_FAILED|UPLOAD_FAILED\"}[15m]) > 0\n";
+    write(folder.path(), "rules.yml", rule);
+    let mut wishes = Wishes::new(400);
+    wishes.poll.counter_hold = Duration::from_secs(120);
+    wishes.state = Some(folder.path().join("p.redb"));
+    let fail = |setting: &Setting| {
+        setting.simulator().edit(|world| world.insert_at(world.now(), Status::UploadFailed));
+    };
+    let (mut scraped, mut expected) = (Scraped::default(), Vec::new());
+
+    let setting = wishes.clone().start();
+    scraped.scrape(&setting, 20).await;
+    fail(&setting);
+    expected.push((scraped.seconds(), false));
+    scraped.scrape(&setting, 2).await;
+    expected.push((scraped.seconds(), true));
+    scraped.scrape(&setting, 20).await;
+    expected.push((scraped.seconds(), false));
+    let setting = setting.restart();
+    for _ in 0..20 {
+        scraped.scrape(&setting, 1).await;
+        expected.push((scraped.seconds(), false));
+    }
+    fail(&setting);
+    let setting = setting.restart();
+    scraped.miss(8 * 60).await;
+    scraped.scrape(&setting, 5).await;
+    expected.push((scraped.seconds(), true));
+    scraped.scrape(&setting, 20).await;
+    expected.push((scraped.seconds(), false));
+    let test = write(folder.path(), "restarts.yml", &scraped.rule_test(&expected));
+
+    // The first failure of the first pool: the baseline was empty.
+    let (mut scraped, mut expected) = (Scraped::default(), Vec::new());
+    wishes.options.records = 0;
+    wishes.state = Some(folder.path().join("q.redb"));
+    let setting = wishes.start();
+    scraped.scrape(&setting, 20).await;
+    fail(&setting);
+    scraped.scrape(&setting, 5).await;
+    expected.push((scraped.seconds(), true));
+    scraped.scrape(&setting, 20).await;
+    expected.push((scraped.seconds(), false));
+    let first = write(folder.path(), "first.yml", &scraped.rule_test(&expected));
+
+    let mut promtool = Command::new("promtool");
+    let output = promtool.args(["test", "rules"]).arg(test).arg(first).output().unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{}", said.chars().take(3000).collect::<String>());
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ fn command(folder: &Path, api: &str, name: &str) -> Command {
     command
 }
 
-fn number(name: &str, default: u64) -> u64 {
+pub(crate) fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
@@ -74,56 +74,91 @@ fn by_status(metrics: &Metrics) -> BTreeMap<String, f64> {
     sums
 }
 
+/// An API that lives, and a state that outlives the processes that are killed over it.
+pub(crate) struct Scene {
+    simulator: Simulator,
+    api: String,
+    folder: tempfile::TempDir,
+    /// Where each process listens.
+    address: String,
+    ledger: Ledger,
+    rng: Xoshiro256PlusPlus,
+}
+
+impl Scene {
+    /// With a baseline that has been read, and `counter_hold = "0s"`.
+    pub(crate) async fn begin(address: &str) -> Self {
+        let mut options = Options { records: 400, ..Options::default() };
+        options.window = Duration::from_secs(12 * 3600);
+        options.dialect.limit_max = 50;
+        options.dialect.limit_over = OverLimit::Clamp;
+        let simulator = Simulator::new(&options, Arc::new(SystemClock));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = format!("http://{}", listener.local_addr().unwrap());
+        let router = simulator.router();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let (folder, address) = (folder(), address.to_owned());
+        let rng = Xoshiro256PlusPlus::seed_from_u64(number("SEED", 5));
+        let scene = Self { simulator, api, folder, address, ledger: Ledger::default(), rng };
+        scene.process().await.scraped_until(UP, 1.0).await;
+        scene
+    }
+
+    pub(crate) async fn process(&self) -> Exporter {
+        let mut command = command(self.folder.path(), &self.api, "config.toml");
+        command.args(["--web.listen-address", &self.address]);
+        Exporter::of(Process::start(&mut command)).await
+    }
+
+    /// Lets one process after the other live for up to so many changes, 50 a second, and kills it.
+    /// None of them may show less than the one before.
+    pub(crate) async fn kill(&mut self, times: u64, changes: u64) {
+        let mut last = BTreeMap::new();
+        for _ in 0..times {
+            let process = self.process().await;
+            for _ in 0..self.rng.random_range(2..changes) {
+                live(&self.simulator, &mut self.rng, &self.ledger);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            let seen = by_status(&process.metrics().await);
+            for (status, count) in &last {
+                assert!(seen.get(status) >= Some(count), "{status} fell: {last:?} {seen:?}");
+            }
+            last = seen;
+            let (code, _) = process.process.end_by("KILL").await;
+            assert_eq!(code, None, "it was alive");
+        }
+    }
+
+    /// Waits until what `counted` says is the ledger: for settled statuses exactly, for the others
+    /// no more.
+    pub(crate) async fn assert_settles(
+        &self,
+        mut counted: impl AsyncFnMut() -> BTreeMap<String, f64>,
+    ) {
+        let ledger = self.ledger.lock().unwrap().clone();
+        let settled = ["REC_FAILED", "UPLOAD_FAILED", "UPLOAD_COMPLETED"];
+        eventually("settled entries equal the ledger", async || {
+            let counted = counted().await;
+            for (status, entered) in &ledger {
+                let counted = counted.get(*status).copied().unwrap_or(0.0);
+                assert!(counted <= *entered, "{status}: {counted:?} {ledger:?}");
+            }
+            let equal =
+                |status: &&str| counted.get(*status) == Some(ledger.get(*status).unwrap_or(&0.0));
+            settled.iter().all(equal).then_some(())
+        })
+        .await;
+    }
+}
+
 /// `KILLS=100` for a longer run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_is_killed_at_any_moment_counts_each_failure_once() {
-    let mut options = Options { records: 400, ..Options::default() };
-    options.window = Duration::from_secs(12 * 3600);
-    options.dialect.limit_max = 50;
-    options.dialect.limit_over = OverLimit::Clamp;
-    let simulator = Simulator::new(&options, Arc::new(SystemClock));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let api = format!("http://{}", listener.local_addr().unwrap());
-    let router = simulator.router();
-    tokio::spawn(async move { axum::serve(listener, router).await });
-
-    let folder = folder();
-    let start = || Process::start(&mut command(folder.path(), &api, "config.toml"));
-    let first = Exporter::of(start()).await;
-    first.scraped_until(UP, 1.0).await;
-    drop(first);
-
-    let ledger = Ledger::default();
-    let mut rng = Xoshiro256PlusPlus::seed_from_u64(number("SEED", 5));
-    let mut last = BTreeMap::new();
-    for _ in 0..number("KILLS", 12) {
-        let process = Exporter::of(start()).await;
-        for _ in 0..rng.random_range(2..60) {
-            live(&simulator, &mut rng, &ledger);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        let seen = by_status(&process.metrics().await);
-        for (status, count) in &last {
-            assert!(seen.get(status) >= Some(count), "{status} fell: {last:?} {seen:?}");
-        }
-        last = seen;
-        let (code, _) = process.process.end_by("KILL").await;
-        assert_eq!(code, None, "it was alive");
-    }
-
-    let process = Exporter::of(start()).await;
-    let ledger = ledger.lock().unwrap().clone();
-    let settled = ["REC_FAILED", "UPLOAD_FAILED", "UPLOAD_COMPLETED"];
-    eventually("settled entries equal the ledger", async || {
-        let counted = by_status(&process.metrics().await);
-        for (status, entered) in &ledger {
-            assert!(counted[*status] <= *entered, "{status}: {counted:?} {ledger:?}");
-        }
-        let equal =
-            |status: &&str| counted.get(*status) == Some(ledger.get(*status).unwrap_or(&0.0));
-        settled.iter().all(equal).then_some(())
-    })
-    .await;
+    let mut scene = Scene::begin("127.0.0.1:0").await;
+    scene.kill(number("KILLS", 12), 60).await;
+    let process = scene.process().await;
+    scene.assert_settles(async || by_status(&process.metrics().await)).await;
 }
 
 #[tokio::test]
@@ -179,4 +214,87 @@ async fn a_directory_that_cannot_be_used_ends_the_start() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("cannot be used") && said.contains("`state.directory`"), "{said}");
+}
+
+/// Wraps a command in a shell that lets no file grow beyond so many KiB. A write beyond that fails,
+/// as on a full disk.
+fn on_a_full_disk(command: &Command, kib: u64) -> Command {
+    let mut shell = Command::new("bash");
+    let script = format!("trap '' XFSZ; ulimit -S -f {kib}; exec \"$0\" \"$@\"");
+    shell.args(["-c", &script]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
+}
+
+#[tokio::test]
+async fn a_full_disk_fails_the_poll_says_so_and_loses_nothing() {
+    let mut scene = Scene::begin("127.0.0.1:0").await;
+    let state = scene.folder.path().join("state/p.redb");
+    // Room for what there is, and for little more.
+    let kib = fs::metadata(&state).unwrap().len() / 1024;
+    let mut limited = on_a_full_disk(&command(scene.folder.path(), &scene.api, "config.toml"), kib);
+    let exporter = Exporter::of(Process::start(&mut limited)).await;
+    exporter.scraped_until(UP, 1.0).await;
+    let before = by_status(&exporter.metrics().await);
+    eventually("the disk is full", async || {
+        for _ in 0..200 {
+            live(&scene.simulator, &mut scene.rng, &scene.ledger);
+        }
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        (exporter.metrics().await.get(UP) == 0.0).then_some(())
+    })
+    .await;
+    let metrics = exporter.metrics().await;
+    assert!(!metrics.of("workspace_screen_records{").is_empty(), "the last snapshot is served");
+    assert!(by_status(&metrics).iter().all(|(status, count)| *count >= before[status]));
+    let said = exporter.process.stderr();
+    assert!(said.contains("p.redb") && said.contains("remedy="), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+
+    // There is room again.
+    let pid = exporter.process.id();
+    let lifted = Command::new("prlimit").args(["--fsize=unlimited:", "--pid", &pid]).status();
+    assert!(lifted.unwrap().success());
+    exporter.scraped_until(UP, 1.0).await;
+    let counted = by_status(&exporter.metrics().await);
+    for (status, entered) in scene.ledger.lock().unwrap().iter() {
+        assert!(counted[*status] <= *entered, "{status}: {counted:?}");
+    }
+    drop(exporter);
+    let process = scene.process().await;
+    process.scraped_until(UP, 1.0).await;
+    let kept = by_status(&process.metrics().await);
+    assert!(counted.iter().all(|(status, count)| kept[status] >= *count), "{counted:?} {kept:?}");
+}
+
+#[tokio::test]
+async fn a_directory_that_may_not_be_written_ends_the_start_and_says_why() {
+    use std::os::unix::fs::PermissionsExt;
+    let (api, folder) = (Api::start(&["--records", "10"]), folder());
+    let state = folder.path().join("state");
+    fs::create_dir(&state).unwrap();
+    let mode = |path: &Path, mode| fs::set_permissions(path, PermissionsExt::from_mode(mode));
+    mode(folder.path(), 0o755).unwrap();
+    mode(&state, 0o555).unwrap();
+    let plain = command(folder.path(), &api.url, "a.toml");
+    // The superuser may write everywhere, so another user runs a copy where it can be read.
+    let program = folder.path().join("exporter");
+    fs::copy(plain.get_program(), &program).unwrap();
+    let is_root = fs::metadata("/proc/self").map(|own| std::os::unix::fs::MetadataExt::uid(&own));
+    let mut command = if is_root.unwrap() == 0 {
+        let mut other = Command::new("setpriv");
+        other.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
+        other
+    } else {
+        Command::new(&program)
+    };
+    let output = command.args(plain.get_args()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("ermission denied") && said.contains("`state.directory`"), "{said}");
 }
