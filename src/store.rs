@@ -94,6 +94,8 @@ impl Store {
 
     fn read(path: &Path) -> Result<Self, Unread> {
         let mut store = Self::default();
+        // Some labels have no text in the journal.
+        store.population.grow(&store.labels);
         let journal = Journal::open(path, |bytes| frame::read(bytes, |entry| store.take(entry)))?;
         store.texts_written = (store.labels.len(), store.words.len());
         store.journal = Some(journal);

@@ -15,7 +15,7 @@ use crate::api::wire::Page;
 use crate::api::{ApiError, Client, RecordsFilter, RecordsQuery};
 use crate::clock::Clock;
 use crate::record::{Status, Term, Timestamp};
-use crate::store::{Counted, Draft};
+use crate::store::{Counted, Draft, Reading};
 use crate::sync::{Extent, Next, PageRequest, ReadSummary, SyncError, WindowRead};
 
 /// Beyond this difference of clocks a window means something else to each side.
@@ -50,26 +50,25 @@ impl Asking<'_> {
     pub(super) async fn read_all(
         &self,
         extents: Vec<Extent>,
-        trusts_counts: bool,
+        known: Reading,
     ) -> Result<Vec<(Draft, ReadSummary)>, PollError> {
-        try_join_all(extents.into_iter().map(|extent| self.read(extent, trusts_counts))).await
+        try_join_all(extents.into_iter().map(|extent| self.read(extent, known))).await
     }
 
-    /// Lists what is in a status, anywhere in the window; `None` where the filter is refused or
-    /// ignored.
+    /// Lists what is in a status, anywhere in the window. Says whether the filter by status works: it
+    /// may be refused or ignored. What is shown then is read all the same.
     pub(super) async fn list(
         &self,
         status: Status,
-        trusts_counts: bool,
-    ) -> Result<Option<Draft>, PollError> {
+        known: Reading,
+    ) -> Result<(Draft, bool), PollError> {
         let extent = Extent { from: self.window_start, until: None, status: Some(status) };
-        match self.read(extent, trusts_counts).await {
-            Ok((_, summary)) if summary.unfiltered > 0 => Ok(None),
-            Ok((draft, _)) => Ok(Some(draft)),
+        match self.read(extent, known).await {
+            Ok((draft, summary)) => Ok((draft, summary.unfiltered == 0)),
             Err(PollError {
                 reason: Reason::Api(ApiError::Refused { status: StatusCode::BAD_REQUEST, .. }),
                 ..
-            }) => Ok(None),
+            }) => Ok((Draft::default(), false)),
             Err(error) => Err(error),
         }
     }
@@ -113,9 +112,9 @@ impl Asking<'_> {
     pub(super) async fn read(
         &self,
         extent: Extent,
-        trusts_counts: bool,
+        known: Reading,
     ) -> Result<(Draft, ReadSummary), PollError> {
-        match self.read_up_to(u64::MAX, extent, trusts_counts).await? {
+        match self.read_up_to(u64::MAX, extent, known).await? {
             Ok(read) => Ok(read),
             Err(TooMany(_)) => unreachable!("no count is beyond the largest number"),
         }
@@ -126,13 +125,13 @@ impl Asking<'_> {
         &self,
         most: u64,
         extent: Extent,
-        trusts_counts: bool,
+        known: Reading,
     ) -> Result<Result<(Draft, ReadSummary), TooMany>, PollError> {
-        let limits = (self.client.page_size(), trusts_counts);
+        let limit = self.client.page_size();
         let status = extent.status.or(self.filter.status);
         let filter = RecordsFilter { status, ..self.filter.clone() };
         let is_whole = extent.status.is_none();
-        let read = WindowRead::new(extent, self.now, limits, self.filter.clone())
+        let read = WindowRead::new(extent, self.now, (limit, known), self.filter.clone())
             .keeping_from(self.window_start);
         let read = Mutex::new(read);
         let mut under_way = FuturesUnordered::new();

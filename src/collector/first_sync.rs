@@ -7,7 +7,7 @@ use super::asking::{Asking, TooMany, locked};
 use super::error::{PollError, Reason};
 use super::poll::Polled;
 use crate::record::Timestamp;
-use crate::store::{Counted, Draft, FirstSync, PollFacts};
+use crate::store::{Counted, Draft, FirstSync, PollFacts, Reading};
 use crate::sync::{Extent, ReadSummary, SyncError, Tactics};
 
 /// Pages of a part. At ten requests a second it takes ten seconds.
@@ -26,13 +26,16 @@ impl Asking<'_> {
             let from = earlier.as_ref().map_or(self.window_start, |part| part.until);
             locked(self.progress).go_on(self.known());
             let most = PART_PAGES * u64::from(self.client.page_size());
-            let (draft, summary) = match self.read_up_to(most, Extent::since(from), false).await? {
+            let (draft, summary) = match self
+                .read_up_to(most, Extent::since(from), Reading::default())
+                .await?
+            {
                 Ok(read) => read,
                 Err(TooMany(total)) => match part_end(from, self.now, total.div_ceil(most)) {
-                    None => self.read(Extent::since(from), false).await?,
+                    None => self.read(Extent::since(from), Reading::default()).await?,
                     Some(until) => {
                         let part = Extent { from, until: Some(until), status: None };
-                        let (draft, summary) = self.read(part, false).await?;
+                        let (draft, summary) = self.read(part, Reading::default()).await?;
                         // Where bounds are paid no heed to, each part would be the whole window.
                         let is_short = summary.beyond.is_none() && summary.rows < total;
                         if summary.is_unbounded || is_short || !meets(earlier.as_ref(), &summary) {
@@ -92,7 +95,8 @@ impl Asking<'_> {
         since: Timestamp,
     ) -> Result<Polled, PollError> {
         let lists = Tactics::lists(self.filter.status.is_some());
-        let filter_fails = self.flights(&mut draft, &mut summary, lists, false).await?;
+        let filter_fails =
+            self.flights(&mut draft, &mut summary, lists, Reading::default()).await?;
         summary.reported = self.count(Counted::All, self.window_start).await?;
         summary.merge(parts);
         summary.window_start = self.window_start;
@@ -110,7 +114,8 @@ impl Asking<'_> {
     async fn whole_window(&self, counted: u64) -> Result<Polled, PollError> {
         locked(self.books).store.first_sync = None;
         locked(self.progress).go_on(0);
-        let (draft, summary) = self.read(Extent::since(self.window_start), false).await?;
+        let (draft, summary) =
+            self.read(Extent::since(self.window_start), Reading::default()).await?;
         if summary.rows == 0 && counted > 0 {
             return Err(SyncError::Vanished { total: counted }.into());
         }

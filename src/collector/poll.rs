@@ -5,7 +5,7 @@ use futures_util::future::{join, try_join_all};
 use super::asking::{Asking, locked};
 use super::error::PollError;
 use crate::record::{Status, Timestamp};
-use crate::store::{Counted, Draft};
+use crate::store::{Counted, Draft, Reading};
 use crate::sync::{CountTaken, Extent, Outset, Plan, ReadSummary, Search, flights_left};
 
 /// What a complete poll read.
@@ -49,7 +49,10 @@ impl Asking<'_> {
         let polled = match plan.clone() {
             Plan::Everything if is_first => self.first_sync(&identity).await?,
             Plan::Everything => {
-                let (draft, summary) = self.read(Extent::since(self.window_start), false).await?;
+                // Everything is read to see whether counts are right.
+                let known = locked(self.books).tactics.known();
+                let known = Reading { trusts_counts: false, ..known };
+                let (draft, summary) = self.read(Extent::since(self.window_start), known).await?;
                 Polled::everything(draft, summary, self.now)
             }
             Plan::Changes { news, lists, counts, slice } => {
@@ -70,19 +73,19 @@ impl Asking<'_> {
         counts: Vec<Counted>,
         slice: Option<(Timestamp, Timestamp)>,
     ) -> Result<Polled, PollError> {
-        let trusts = locked(self.books).tactics.trusts_counts();
+        let known = locked(self.books).tactics.known();
         let slice = slice.map(|(from, until)| Extent { from, until: Some(until), status: None });
         let extents = std::iter::once(Extent::since(news)).chain(slice);
         // First, since they find out anew which pages are granted: a list that is refused for its
         // pages would look like one that is refused for its status.
-        let mut extents = self.read_all(extents.collect(), trusts).await?.into_iter();
+        let mut extents = self.read_all(extents.collect(), known).await?.into_iter();
         let (mut draft, mut summary) = extents.next().expect("what is new was asked for");
         for (rows, other) in extents {
             draft.merge(rows);
             summary.merge(other);
         }
         let totals = try_join_all(counts.iter().map(|of| self.count(*of, self.window_start)));
-        let flights = self.flights(&mut draft, &mut summary, lists, trusts);
+        let flights = self.flights(&mut draft, &mut summary, lists, known);
         let (filter_fails, totals) = join(flights, totals).await;
         let (filter_fails, totals) = (filter_fails?, totals?);
         let mut taken = Vec::new();
@@ -93,7 +96,7 @@ impl Asking<'_> {
             }
             if let Some(search) = &mut search {
                 let extents = search.extents(&locked(self.books).store);
-                for (rows, other) in self.read_all(extents, trusts).await? {
+                for (rows, other) in self.read_all(extents, known).await? {
                     draft.merge(rows);
                     summary.merge(other);
                 }
@@ -113,22 +116,20 @@ impl Asking<'_> {
         draft: &mut Draft,
         summary: &mut ReadSummary,
         lists: Vec<Status>,
-        trusts_counts: bool,
+        known: Reading,
     ) -> Result<bool, PollError> {
         let mut filter_fails = false;
-        let lists = lists.into_iter().map(|status| self.list(status, trusts_counts));
-        for list in try_join_all(lists).await? {
-            match list {
-                Some(rows) => draft.merge(rows),
-                None => filter_fails = true,
-            }
+        let lists = lists.into_iter().map(|status| self.list(status, known));
+        for (rows, filter_works) in try_join_all(lists).await? {
+            draft.merge(rows);
+            filter_fails |= !filter_works;
         }
         // What left the lists, or was never in them, is read where it lies.
         let left = {
             let books = locked(self.books);
             flights_left(&books.store, draft, self.window_start, self.client.page_size())
         };
-        for (rows, other) in self.read_all(left, trusts_counts).await? {
+        for (rows, other) in self.read_all(left, known).await? {
             draft.merge(rows);
             summary.merge(other);
         }

@@ -20,6 +20,8 @@ pub struct Turn<'t> {
     /// The ids on the page, in its order; none before the answer, nor where a fault or a refusal
     /// took its place.
     pub rows: &'t [u128],
+    /// Whether the answer shows the world as it was when the faults were set.
+    pub is_stale: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,14 +62,14 @@ impl Hooks {
         &mut self,
         when: When,
         request: &Request<'_>,
-        rows: &[u128],
+        (rows, is_stale): (&[u128], bool),
         world: &mut World,
     ) {
         let due = |hook: &&mut Hook| hook.when == when && hook.endpoint == request.endpoint;
         for hook in self.0.iter_mut().filter(due) {
             hook.seen += 1;
             let query = request.uri.query().unwrap_or_default();
-            (hook.change)(&Turn { number: hook.seen, query, rows }, world);
+            (hook.change)(&Turn { number: hook.seen, query, rows, is_stale }, world);
         }
     }
 }

@@ -235,7 +235,7 @@ impl Simulator {
         let mut inner = self.lock();
         let inner = &mut *inner;
         inner.world.advance(self.shared.clock.now_millis());
-        inner.hooks.run(When::Before, request, &[], &mut inner.world);
+        inner.hooks.run(When::Before, request, (&[], false), &mut inner.world);
         let mishap = inner.faults.strike(request.endpoint, &mut inner.chance);
         let refusal = match &mishap.answer {
             Some(FaultKind::Echo { status, form }) => Some(echo(request.headers, *status, *form)),
@@ -267,7 +267,8 @@ impl Simulator {
         if let Some(fault) = &mishap.answer {
             answer = answer.damaged(fault);
         }
-        inner.hooks.run(When::After, request, &rows, &mut inner.world);
+        let is_stale = mishap.answer == Some(FaultKind::Stale);
+        inner.hooks.run(When::After, request, (&rows, is_stale), &mut inner.world);
         inner.note(request.endpoint, answer.outcome(), request.uri);
         answer
     }

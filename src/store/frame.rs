@@ -45,7 +45,7 @@ pub struct PollFacts {
 }
 
 /// How the window was read: what a later process goes by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Reading {
     /// When the record was read that was read longest ago.
     pub since: Timestamp,
@@ -53,6 +53,8 @@ pub struct Reading {
     pub has_counts: bool,
     /// Whether a count may end a list.
     pub trusts_counts: bool,
+    /// How many records the API counted beside those that it listed.
+    pub surplus: u64,
 }
 
 /// How far the first sync is.

@@ -91,3 +91,18 @@ fn what_cannot_be_written_is_not_taken_over_and_counts_once_when_it_can() {
     drop(store);
     assert_eq!(memory(&reopened(&path)), after);
 }
+
+#[test]
+fn a_state_of_records_without_pool_and_user_can_be_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.redb");
+    let mut store = reopened(&path);
+    let mut draft = Draft::default();
+    let record = Record::new("a", facts(0).begun);
+    draft.read(&mut store, RecordKey::of("a"), &record);
+    draft.cover(facts(0).window_start, None);
+    let changes = store.judge(draft, facts(0), LIMITS);
+    store.commit(changes, |_, _| {}).unwrap();
+    drop(store);
+    assert_eq!(reopened(&path).shown().count(), 1);
+}

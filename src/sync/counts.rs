@@ -17,7 +17,7 @@ const END: Timestamp = Timestamp::from_millis(i64::MAX);
 pub(super) struct Count {
     pub(super) counted: Counted,
     /// Whether anybody can tell what it should be.
-    pub(super) is_usable: bool,
+    is_usable: bool,
     off_until: Option<Timestamp>,
     /// Records that are counted but not listed, by where they seem to start.
     surplus: Vec<(Timestamp, i64)>,

@@ -28,8 +28,8 @@ pub struct Tactics {
     no_filter_until: Option<Timestamp>,
     /// The count of the window, and of what is uploaded in it.
     counts: [Count; 2],
-    /// Whether a count may end a list.
-    trusts_counts: bool,
+    /// What is known of the API.
+    known: Reading,
     /// A bound is not paid heed to, or a poll met contradictions: everything is to be read.
     wants_everything: bool,
     is_unbounded: bool,
@@ -96,7 +96,7 @@ impl Tactics {
             scrub: Scrub::new(reconcile_interval_millis),
             no_filter_until: None,
             counts: [Count::new(Counted::All), Count::new(Counted::Uploaded)],
-            trusts_counts: false,
+            known: Reading::default(),
             wants_everything: true,
             is_unbounded: false,
         }
@@ -140,9 +140,9 @@ impl Tactics {
         if filters_status { Vec::new() } else { IN_FLIGHT.to_vec() }
     }
 
-    /// Whether a count may end a list.
-    pub fn trusts_counts(&self) -> bool {
-        self.trusts_counts
+    /// What is known of the API.
+    pub fn known(&self) -> Reading {
+        self.known
     }
 
     /// What a reading of everything since `since` says of the API; nothing where it pays no heed to
@@ -152,7 +152,9 @@ impl Tactics {
             summary.reported.is_some() && !summary.shows_earlier && summary.unfiltered == 0;
         // A count of a window that fits into a page may be one of the page.
         let trusts_counts = summary.counts_right && summary.rows > u64::from(page);
-        (!summary.is_unbounded).then_some(Reading { since, has_counts, trusts_counts })
+        let surplus = summary.reported.unwrap_or(0).saturating_sub(summary.rows);
+        let reading = Reading { since, has_counts, trusts_counts, surplus };
+        (!summary.is_unbounded).then_some(reading)
     }
 
     /// What a poll that asks for what changed leaves of what is known of the API.
@@ -161,8 +163,7 @@ impl Tactics {
         if self.is_unbounded || self.wants_everything {
             return None;
         }
-        let has_counts = self.counts[Counted::All as usize].is_usable;
-        Some(Reading { since, has_counts, trusts_counts: self.trusts_counts })
+        Some(Reading { since, ..self.known })
     }
 
     /// Everything was read since `since`, up to `ended`; `reading` says how.
@@ -173,10 +174,10 @@ impl Tactics {
     ) {
         self.wants_everything = false;
         self.is_unbounded = reading.is_none();
-        self.trusts_counts = reading.is_some_and(|reading| reading.trusts_counts);
+        self.known = reading.unwrap_or_default();
         self.scrub.note_everything(since, ended);
         for count in &mut self.counts {
-            count.begin(reading.is_some_and(|reading| reading.has_counts));
+            count.begin(self.known.has_counts);
         }
     }
 

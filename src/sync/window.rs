@@ -11,7 +11,7 @@ use super::walk::{Next, PageRequest, Walk};
 use crate::api::RecordsFilter;
 use crate::api::wire::Page;
 use crate::record::{Record, RecordKey, RejectionReason, Row, Term, Timestamp};
-use crate::store::{Draft, Store};
+use crate::store::{Draft, Reading, Store};
 
 /// A reading under way: the pages of one extent, until they are all there.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct WindowRead {
     /// What starts earlier is of no use, wherever it is shown.
     keeps_from: Timestamp,
     filter: RecordsFilter,
+    /// What is known of the API.
+    known: Reading,
     /// The API shows what was not asked for: there is no use in going on.
     is_abandoned: bool,
     summary: ReadSummary,
@@ -54,19 +56,20 @@ const HOPELESS_REJECTIONS: usize = MOST_RECORDS / 100;
 
 impl WindowRead {
     /// Begins to read an extent, whose beginning counts in whole seconds, in pages of `limit`.
-    /// Where counts are known to be right, one that says that there is no more is believed.
+    /// What is `known` of the API says what its counts are good for.
     pub fn new(
         extent: Extent,
         now: Timestamp,
-        (limit, trusts_counts): (u32, bool),
+        (limit, known): (u32, Reading),
         filter: RecordsFilter,
     ) -> Self {
         let window_start = extent.from.floor_to_second();
         Self {
-            walk: Walk::new((window_start, extent.until), now, limit, trusts_counts),
+            walk: Walk::new((window_start, extent.until), now, limit, known.trusts_counts),
             draft: Draft::default(),
             keeps_from: window_start,
-            filter: RecordsFilter { status: extent.status.or(filter.status), ..filter },
+            filter,
+            known,
             extent,
             is_abandoned: false,
             summary: ReadSummary { window_start, ..ReadSummary::default() },
@@ -118,7 +121,14 @@ impl WindowRead {
         page: &Page<'_>,
         store: &mut Store,
     ) -> Result<(), SyncError> {
-        if self.is_abandoned || self.insists_on_known(request, page, store)? {
+        if self.is_abandoned {
+            // What was asked for before is read all the same.
+            for (key, record) in page.rows.iter().flatten().map(|r| (RecordKey::of(&r.id), r)) {
+                self.take_record(request, key, record, store);
+            }
+            return Ok(());
+        }
+        if self.insists_on_known(request, page, store)? {
             return Ok(());
         }
         let refs: Vec<RowRef> = page.rows.iter().map(row_ref).collect();
@@ -218,7 +228,11 @@ impl WindowRead {
         if self.walk.insists() {
             return Ok(true);
         }
-        if self.extent.until.is_some() && page.total_count != Some(0) {
+        let is_denied = match page.total_count {
+            Some(total) => total > self.known.surplus,
+            None => self.known.has_counts,
+        };
+        if self.extent.until.is_some() && is_denied {
             return Err(SyncError::Vanished { total: page.total_count.unwrap_or(0) });
         }
         Ok(false)
@@ -228,7 +242,7 @@ impl WindowRead {
     fn check_for_vanished(&self, page: &Page<'_>, store: &Store) -> Result<(), SyncError> {
         let total = page.total_count.unwrap_or(0);
         if page.rows.is_empty()
-            && total > 0
+            && total > self.known.surplus
             && self.extent.status.is_none()
             && store.shows_since(self.summary.window_start)
         {
@@ -283,6 +297,10 @@ impl WindowRead {
             self.summary.unfiltered += 1;
             self.is_abandoned |= self.extent.status.is_some();
             return;
+        }
+        if self.extent.status.is_some_and(|status| record.status != Term::Known(status)) {
+            self.summary.unfiltered += 1;
+            self.is_abandoned = true;
         }
         if record.start_time < self.summary.window_start {
             if request.start_time < self.summary.window_start {

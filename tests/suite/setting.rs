@@ -257,11 +257,27 @@ impl Setting {
 
     /// The same API, clock and state with another process.
     pub(crate) fn restart(self) -> Self {
-        let Self { simulator, wire, clock, project, collector, wishes } = self;
+        let clock = self.clock.clone();
+        self.restart_at(clock)
+    }
+
+    /// Another process over the same state that goes by another clock. That of the API stays.
+    pub(crate) fn restart_at(self, clock: Arc<TokioClock>) -> Self {
+        let Self { simulator, wire, project, collector, wishes, .. } = self;
         drop((project, collector));
         let collector = wishes.run(&wire, &clock);
         let project = collector.projects()[0].clone();
         Self { simulator, wire, clock, project, collector, wishes }
+    }
+
+    /// Another exporter at the same API, without a state: what it shows after a poll.
+    pub(crate) async fn seen_by_another(&self) -> Result<Samples, Failure> {
+        let wishes = Wishes { state: None, ..self.wishes.clone() };
+        let other = wishes.run(&self.wire, &self.clock);
+        let failure = other.projects()[0].poll_once().await.failure;
+        let body = other.expose(&[other.projects()[0].view()]);
+        let shown = Metrics::parse(&String::from_utf8(body).unwrap()).of("workspace_");
+        failure.map_or(Ok(figures(shown)), Err)
     }
 
     pub(crate) fn set_faults(&self, faults: &[&str]) {
@@ -303,14 +319,7 @@ impl Setting {
     /// Of that what can be compared with a truth: without the moments of the poll and without the
     /// API's own count, which may count otherwise.
     pub(crate) fn figures(&self) -> Samples {
-        let mut shown = self.shown();
-        for name in ["snapshot_timestamp_seconds", "oldest_read_timestamp_seconds", "reported"] {
-            shown.remove(&format!("workspace_screen_records_{name}{{project=\"p\"}}"));
-        }
-        // Of what was counted the API's present truth knows nothing.
-        let unresolved = "workspace_screen_records_unresolved";
-        shown.retain(|name, _| !is_counter(name) && !name.starts_with(unresolved));
-        shown
+        figures(self.shown())
     }
 
     /// All figures that the API's own truth gives for the window of a poll that began at `moment`,
@@ -337,6 +346,16 @@ impl Setting {
     pub(crate) fn counted(&self) -> f64 {
         self.exposed().of("workspace_screen_records{").values().sum()
     }
+}
+
+fn figures(mut shown: Samples) -> Samples {
+    for name in ["snapshot_timestamp_seconds", "oldest_read_timestamp_seconds", "reported"] {
+        shown.remove(&format!("workspace_screen_records_{name}{{project=\"p\"}}"));
+    }
+    // Of what was counted the API's present truth knows nothing.
+    let unresolved = "workspace_screen_records_unresolved";
+    shown.retain(|name, _| !is_counter(name) && !name.starts_with(unresolved));
+    shown
 }
 
 /// Whether a sample is of a counter or a histogram, which stay whatever happens.

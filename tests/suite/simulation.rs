@@ -11,9 +11,9 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use screen_records_exporter::clock::Clock;
+use screen_records_exporter::clock::{Clock, TokioClock};
 use screen_records_exporter::record::RecordType;
-use screen_records_exporter::simulator::{Endpoint, World};
+use screen_records_exporter::simulator::{Endpoint, Status, StatusFilter, World};
 
 use crate::setting::{Samples, Setting, Wishes, is_counter};
 use history::{Manner, Step};
@@ -24,10 +24,15 @@ type Served = Arc<Mutex<BTreeMap<u128, Row>>>;
 struct Run {
     setting: Option<Setting>,
     served: Served,
+    /// The rows of the replica that lags behind.
+    past: Served,
+    /// Seconds by which our clock is ahead of the API's.
+    ahead: i64,
     oracle: Oracle,
     hidden: Vec<u128>,
     /// Whether one type only is asked for, which makes it another project.
     filtered: bool,
+    filter_works: bool,
     everything: bool,
     shown: Samples,
     _folder: tempfile::TempDir,
@@ -44,6 +49,8 @@ impl Run {
         wishes.options.dialect.limit_max = manner.limit_max;
         wishes.options.dialect.limit_over = manner.limit_over;
         wishes.options.dialect.start_bound = manner.bound;
+        wishes.options.dialect.status_filter = manner.filter;
+        wishes.options.dialect.total_count = manner.counts;
         wishes.poll.window = Duration::from_secs(24 * 3600);
         wishes.limits.max_retries = 1;
         wishes.limits.page_size = manner.page_size;
@@ -52,22 +59,33 @@ impl Run {
         }
         wishes.state = Some(folder.path().join("p.redb"));
         let setting = wishes.start();
-        let served = Served::default();
-        let keep = served.clone();
+        let (served, past) = (Served::default(), Served::default());
+        let (keep, earlier) = (served.clone(), past.clone());
         setting.simulator().after_request(Endpoint::Records, move |turn, world| {
             // A count is no reading.
             if turn.query.contains("limit=1&") {
                 return;
             }
-            let mut served = keep.lock().unwrap();
-            served.extend(turn.rows.iter().filter_map(|id| Some((*id, Row::of(world, *id)?))));
+            let (mut served, past) = (keep.lock().unwrap(), earlier.lock().unwrap());
+            for id in turn.rows {
+                let row = if turn.is_stale { past.get(id).cloned() } else { Row::of(world, *id) };
+                let row = row.expect("what is shown is there");
+                // Of two readings in a poll the later state is the one that is known.
+                let known = served.get(id).map(|known| known.record.update);
+                if known.is_none_or(|known| known <= row.record.update) {
+                    served.insert(*id, row);
+                }
+            }
         });
         Self {
             setting: Some(setting),
             served,
+            past,
+            ahead: 0,
             oracle: Oracle::default(),
             hidden: Vec::new(),
             filtered: false,
+            filter_works: matches!(manner.filter, StatusFilter::Documented | StatusFilter::All),
             everything: manner.everything,
             shown: Samples::new(),
             _folder: folder,
@@ -115,16 +133,57 @@ impl Run {
         })
     }
 
-    /// What must be read by a poll: what is on its way, and what is on its way as far as is known.
+    /// What must be read by a poll: what is on its way as far as is known, and where the status
+    /// filter works all that is.
     fn must_be_read(&self, begun: i64) -> BTreeSet<u128> {
         let from = self.window_start(begun);
         let there = self.there();
         self.edit(|world| {
             let records = world.records_from(from).filter(|record| there.contains(&record.id));
             let is_known_in_flight = |id: u128| self.oracle.is_in_flight(id);
-            let wanted = records.filter(|r| r.status.in_flight() || is_known_in_flight(r.id));
+            let wanted = records
+                .filter(|r| is_known_in_flight(r.id) || self.filter_works && r.status.in_flight());
             wanted.map(|record| record.id).collect()
         })
+    }
+
+    /// Polls where some answers are older than others.
+    async fn poll_lagging(&mut self, pick: u32, status: Status) -> Result<(), String> {
+        let rows = self.edit(|world| {
+            let ids: Vec<_> = world.records_from(i64::MIN).map(|record| record.id).collect();
+            ids.into_iter().filter_map(|id| Some((id, Row::of(world, id)?))).collect()
+        });
+        *self.past.lock().unwrap() = rows;
+        self.setting().set_faults(&["kind=stale,rate=0.4"]);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        self.with_record(pick, |world, id| world.set_status(id, status));
+        self.edit(|world| world.insert_at(world.now() / 1000 * 1000 - 60_000, status));
+        self.served.lock().unwrap().clear();
+        let begun = self.setting().clock.now_millis();
+        if self.setting().poll().await.is_ok() {
+            self.oracle = self.polled(begun);
+        }
+        self.setting().set_faults(&[]);
+        self.check()?;
+        self.poll(true).await
+    }
+
+    /// Starts again with a clock that is so many seconds ahead of the API's.
+    fn set_clock(&mut self, ahead: i64) {
+        let setting = self.setting.take().expect("it runs");
+        let now = setting.clock.now_millis() + (ahead - self.ahead) * 1000;
+        self.ahead = ahead;
+        self.setting = Some(setting.restart_at(Arc::new(TokioClock::starting_at(now))));
+    }
+
+    async fn poll_other(&mut self) -> Result<(), String> {
+        if self.filtered {
+            return Ok(());
+        }
+        let begun = self.setting().clock.now_millis();
+        let seen = self.setting().seen_by_another().await;
+        let seen = seen.map_err(|failure| format!("the other one failed: {}", failure.what))?;
+        differ("what another one sees", &self.setting().truth(begun), &seen)
     }
 
     async fn poll(&mut self, must_succeed: bool) -> Result<(), String> {
@@ -180,6 +239,18 @@ impl Run {
                     }
                     self.oracle = committed;
                 }
+            }
+            Step::PollLagging(pick, status) => self.poll_lagging(pick, status).await?,
+            Step::PollOther => self.poll_other().await?,
+            Step::Clock(ahead) => self.set_clock(ahead),
+            Step::PollAskew(ahead) => {
+                let before = self.ahead;
+                self.set_clock(ahead);
+                if self.setting().poll().await.is_ok() {
+                    return Err(format!("a poll by a clock that is {ahead} s ahead succeeded"));
+                }
+                self.check()?;
+                self.set_clock(before);
             }
             Step::Restart => self.restart(|_| {}),
             Step::Wait(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,

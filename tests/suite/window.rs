@@ -12,7 +12,7 @@ use screen_records_exporter::api::wire::Page;
 use screen_records_exporter::record::{
     Record, RecordKey, Rejection, RejectionReason, Row, Timestamp,
 };
-use screen_records_exporter::store::{LabelLimits, PollFacts, Store};
+use screen_records_exporter::store::{LabelLimits, PollFacts, Reading, Store};
 use screen_records_exporter::sync::{Extent, Next, PageRequest, SyncError, WindowRead};
 
 /// 2026-11-01T00:00:00Z
@@ -125,7 +125,12 @@ fn page_of<'a>(server: &Server, (rows, total_count): (Vec<Recording>, Option<u64
 fn new_read(limit: u32) -> WindowRead {
     let start = Timestamp::from_millis(WINDOW_START);
     let now = start.plus_millis(WINDOW_SECONDS * 1000);
-    WindowRead::new(Extent::since(start), now, (limit, false), RecordsFilter::default())
+    WindowRead::new(
+        Extent::since(start),
+        now,
+        (limit, Reading::default()),
+        RecordsFilter::default(),
+    )
 }
 
 /// Reads the window with several requests under way, answered in an order drawn from `order`.
@@ -375,8 +380,12 @@ fn an_api_that_ignores_the_offset_fails_the_reading() {
 fn a_bound_that_is_ignored_fails_the_reading_of_more_than_the_default_window() {
     let start = Timestamp::from_millis(WINDOW_START);
     let now = start.plus_millis(16 * 24 * 3_600_000);
-    let mut read =
-        WindowRead::new(Extent::since(start), now, (10, false), RecordsFilter::default());
+    let mut read = WindowRead::new(
+        Extent::since(start),
+        now,
+        (10, Reading::default()),
+        RecordsFilter::default(),
+    );
     let Next::Ask(request) = read.next_page() else { panic!("the first page is asked for") };
     let mut old = Record::new("old", start.plus_millis(-9_000_000));
     old.end_time = Some(start.plus_millis(-8_000_000));

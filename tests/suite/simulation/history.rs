@@ -2,7 +2,7 @@
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
-use screen_records_exporter::simulator::{OverLimit, StartBound, Status};
+use screen_records_exporter::simulator::{OverLimit, StartBound, Status, StatusFilter, TotalCount};
 
 /// Something that happens. Numbers that pick a record count on from the end when there are fewer,
 /// so that a history can be shortened.
@@ -12,6 +12,15 @@ pub(super) enum Step {
     Poll,
     /// A poll at an API with this fault.
     PollAmid(&'static str),
+    /// A poll at an API of which some answers are of a replica that lags behind a change, and one
+    /// that nothing hinders.
+    PollLagging(u32, Status),
+    /// Another exporter polls the same API.
+    PollOther,
+    /// The process starts again with a clock that is so many seconds ahead of the API's.
+    Clock(i64),
+    /// It polls with a clock that is too far off, and gets back the one it had.
+    PollAskew(i64),
     /// The process dies so many milliseconds after it began to poll, and starts again.
     Crash(u64),
     /// The process ends and starts again.
@@ -37,8 +46,22 @@ pub(super) enum Step {
 impl Step {
     /// Whether what is shown may be other than before.
     pub(super) fn may_show(self) -> bool {
-        use Step::{Crash, Filter, Poll, PollAmid, Restart, Window};
-        matches!(self, Poll | PollAmid(_) | Crash(_) | Restart | Window(_) | Filter(_))
+        use Step::{
+            Clock, Crash, Filter, Poll, PollAmid, PollAskew, PollLagging, PollOther, Restart,
+            Window,
+        };
+        matches!(
+            self,
+            Poll | PollAmid(_)
+                | PollLagging(..)
+                | PollOther
+                | Clock(_)
+                | PollAskew(_)
+                | Crash(_)
+                | Restart
+                | Window(_)
+                | Filter(_)
+        )
     }
 }
 
@@ -48,6 +71,8 @@ pub(super) struct Manner {
     pub(super) limit_max: usize,
     pub(super) limit_over: OverLimit,
     pub(super) bound: StartBound,
+    pub(super) filter: StatusFilter,
+    pub(super) counts: TotalCount,
     /// Rows that a page asks for: few, so that there are windows of many pages.
     pub(super) page_size: u32,
     /// Whether every poll reads everything.
@@ -66,6 +91,27 @@ const FAULTS: [&str; 7] = [
     "kind=empty-body",
 ];
 
+/// As documented in half of the histories.
+const FILTERS: [StatusFilter; 6] = [
+    StatusFilter::Documented,
+    StatusFilter::Documented,
+    StatusFilter::Documented,
+    StatusFilter::All,
+    StatusFilter::Refused,
+    StatusFilter::Ignored,
+];
+/// Right in half of the histories.
+const COUNTS: [TotalCount; 8] = [
+    TotalCount::Right,
+    TotalCount::Right,
+    TotalCount::Right,
+    TotalCount::Right,
+    TotalCount::Missing,
+    TotalCount::Off,
+    TotalCount::Page,
+    TotalCount::Null,
+];
+
 /// The manner and the history of a seed.
 pub(super) fn of(seed: u64) -> (Manner, Vec<Step>) {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
@@ -74,6 +120,8 @@ pub(super) fn of(seed: u64) -> (Manner, Vec<Step>) {
         limit_max: one_of(&mut rng, &[7, 20, 100, 1000]),
         limit_over: one_of(&mut rng, &[OverLimit::Clamp, OverLimit::Refuse]),
         bound: one_of(&mut rng, &bounds),
+        filter: one_of(&mut rng, &FILTERS),
+        counts: one_of(&mut rng, &COUNTS),
         page_size: one_of(&mut rng, &[4, 6, 8, 1000]),
         everything: rng.random_range(0..4) == 0,
         records: rng.random_range(0..60),
@@ -84,7 +132,11 @@ pub(super) fn of(seed: u64) -> (Manner, Vec<Step>) {
 
 fn step(rng: &mut Xoshiro256PlusPlus) -> Step {
     match rng.random_range(0..100) {
-        0..30 => Step::Poll,
+        0..24 => Step::Poll,
+        24..26 => Step::PollLagging(rng.random_range(0..64), status(rng)),
+        26..27 => Step::PollOther,
+        27..29 => Step::Clock(one_of(rng, &[-240, 0, 0, 240])),
+        29..30 => Step::PollAskew(one_of(rng, &[-4000, 400])),
         30..36 => Step::PollAmid(one_of(rng, &FAULTS)),
         36..41 => Step::Crash(rng.random_range(0..120)),
         41..44 => Step::Restart,

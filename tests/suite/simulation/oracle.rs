@@ -67,6 +67,10 @@ impl Oracle {
         let inside = rows.values().filter(|row| row.record.start >= window_start);
         for row in inside {
             let known = self.known.get(&row.record.id).cloned();
+            // What a replica says that lags behind is no change.
+            if known.as_ref().is_some_and(|known| known.row.record.update > row.record.update) {
+                continue;
+            }
             let is_new = known.is_none();
             let is_baseline = is_new && (begins_anew || row.record.start < edge);
             let enters = known.as_ref().is_none_or(|known| known.row.status() != row.status());
