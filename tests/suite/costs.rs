@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use screen_records_exporter::simulator::{Status, StatusFilter, TotalCount};
+use screen_records_exporter::simulator::{DefaultOrder, Status, StatusFilter, TotalCount};
 
 use crate::setting::{DAY, Setting, Wishes};
 
@@ -42,7 +42,10 @@ fn mode(setting: &Setting) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_of_a_window_at_rest_makes_six_requests_at_most() {
-    for (records, limit_max) in [(1000, 1000), (1000, 100), (20_000, 1000), (20_000, 100)] {
+    // `RECORDS=1000000` for one more window.
+    let more = std::env::var("RECORDS").ok().map(|text| (text.parse().unwrap(), 1000));
+    let windows = [(1000, 1000), (1000, 100), (20_000, 1000), (20_000, 100), (100_000, 1000)];
+    for (records, limit_max) in windows.into_iter().chain(more) {
         let setting = settled(records, |wishes| {
             wishes.options.dialect.limit_max = limit_max;
             // Reconciliation comes on top: not within this test.
@@ -118,6 +121,7 @@ async fn without_filter_counts_and_order_it_is_exact_and_says_what_it_does_witho
         wishes.options.dialect.limit_max = 100;
         wishes.options.dialect.status_filter = filter;
         wishes.options.dialect.total_count = count;
+        wishes.options.dialect.default_order = DefaultOrder::Shuffled;
         let setting = wishes.start();
         let ids: Vec<_> = setting
             .simulator()

@@ -12,8 +12,8 @@ pub(super) enum Step {
     Poll,
     /// A poll at an API with this fault.
     PollAmid(&'static str),
-    /// A poll at an API of which some answers are of a replica that lags behind a change, and one
-    /// that nothing hinders.
+    /// Two polls at an API of which some answers are of a replica that lags behind a change, and
+    /// one that nothing hinders.
     PollLagging(u32, Status),
     /// Another exporter polls the same API.
     PollOther,
