@@ -207,7 +207,6 @@ impl WindowRead {
         }
         let came = self.summary.rows + before;
         self.summary.counts_right = self.total_count == Some(came) && until.is_none();
-        self.summary.shows_earlier = before > 0;
         self.summary.is_unbounded = self.walk.unbounded;
         (self.summary.first, self.summary.beyond) = self.walk.edges(until);
         (self.draft, self.summary)
@@ -302,6 +301,8 @@ impl WindowRead {
             self.summary.unfiltered += 1;
             self.is_abandoned = true;
         }
+        // A bound is sent a second early, so what begins before the extent may still be behind it.
+        self.summary.shows_earlier |= record.start_time < request.start_time;
         if record.start_time < self.summary.window_start {
             if request.start_time < self.summary.window_start {
                 self.before_window.insert(key);

@@ -220,6 +220,17 @@ async fn what_a_count_gives_away_is_searched_for_and_shows_at_the_second_poll() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_just_before_the_window_costs_no_counts() {
+    let setting = settled(5000, |wishes| wishes.options.dialect.limit_max = 100);
+    setting.simulator().edit(|world| {
+        world.insert_at(world.now() / 1000 * 1000 - 15 * 86_400_000 - 500, Status::RecFailed);
+    });
+    setting.assert_polls_right("at first").await;
+    requests(&setting, 3, 30).await;
+    assert_eq!(mode(&setting), "incremental");
+}
+
+#[tokio::test(start_paused = true)]
 async fn counts_that_mean_nothing_are_left_alone() {
     let setting = settled(20_000, |wishes| {
         wishes.options.dialect.limit_max = 100;
