@@ -109,7 +109,9 @@ pub struct Rejection<'a> {
 }
 
 /// Why a row was rejected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub enum RejectionReason {
     /// The row is no JSON object.
     NotAnObject,

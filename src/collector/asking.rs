@@ -10,13 +10,14 @@ use tokio::time::Instant;
 
 use super::books::Books;
 use super::error::{PollError, Reason};
+use super::poll::Polled;
 use super::progress::Progress;
 use crate::api::wire::Page;
 use crate::api::{ApiError, Client, RecordsFilter, RecordsQuery};
 use crate::clock::Clock;
 use crate::record::{Status, Term, Timestamp};
 use crate::store::{Counted, Draft, Reading};
-use crate::sync::{Extent, Next, PageRequest, ReadSummary, SyncError, WindowRead};
+use crate::sync::{Extent, Next, PageRequest, Plan, ReadSummary, SyncError, WindowRead};
 
 /// Beyond this difference of clocks a window means something else to each side.
 const LARGEST_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
@@ -38,12 +39,16 @@ pub(super) struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    /// Fails if too many rows could not be understood.
-    pub(super) fn check_rejections(&self, summary: &ReadSummary) -> Result<(), PollError> {
+    /// Fails if too many rows could not be understood, of those that were read or are known.
+    pub(super) fn check_rejections(&self, polled: &Polled) -> Result<(), PollError> {
+        let known = match polled.plan {
+            Plan::Everything => 0,
+            Plan::Changes { .. } => locked(self.books).store.shown_since(self.window_start),
+        };
         let (page, filter) = (self.client.page_size(), self.filter.clone());
         let everything = RecordsQuery::ascending(self.window_start, 0, page, filter);
         let failed = |error| PollError::at(self.client.records_path(&everything), error);
-        summary.check_rejections().map_err(failed)
+        polled.summary.check_rejections(known).map_err(failed)
     }
 
     /// Reads some extents side by side.

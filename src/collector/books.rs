@@ -91,16 +91,20 @@ impl Books {
             Plan::Everything => Tactics::reading(&summary, page, polled.since),
             Plan::Changes { .. } => self.tactics.last_reading(),
         };
-        let facts = PollFacts { reading, ..facts };
+        let parts = match polled.plan {
+            Plan::Everything => Vec::new(),
+            Plan::Changes { .. } => self.tactics.parts(),
+        };
+        let facts = PollFacts { reading, parts, ..facts };
         let changes = self.store.judge(polled.draft, facts, self.limits);
         self.write(changes)?;
         match polled.plan {
             Plan::Everything => self.tactics.note_everything(reading, (polled.since, ended)),
-            Plan::Changes { news, slice, .. } => {
+            Plan::Changes { news, slices, .. } => {
                 for taken in &polled.counts {
                     self.tactics.note_count(&self.store, taken, window_start, begun);
                 }
-                if let Some(slice) = slice {
+                for slice in slices {
                     self.tactics.note_slice(slice, news, begun);
                 }
                 if summary.is_unbounded {

@@ -8,7 +8,7 @@ use super::error::{PollError, Reason};
 use super::poll::Polled;
 use crate::record::Timestamp;
 use crate::store::{Counted, Draft, FirstSync, PollFacts, Reading};
-use crate::sync::{Extent, ReadSummary, SyncError, Tactics};
+use crate::sync::{Extent, Oddities, ReadSummary, SyncError, Tactics};
 
 /// Pages of a part. At ten requests a second it takes ten seconds.
 const PART_PAGES: u64 = 100;
@@ -23,6 +23,9 @@ impl Asking<'_> {
         let mut parts = ReadSummary::default();
         loop {
             let earlier = self.earlier_parts(identity);
+            if let Some(part) = &earlier {
+                (parts.rows, parts.rejected) = (part.rows, part.rejected.clone());
+            }
             let from = earlier.as_ref().map_or(self.window_start, |part| part.until);
             locked(self.progress).go_on(self.known());
             let most = PART_PAGES * u64::from(self.client.page_size());
@@ -44,8 +47,11 @@ impl Asking<'_> {
                         let facts = earlier.map_or_else(|| self.facts(identity), |part| part.facts);
                         let beyond = summary.beyond;
                         let ended = Timestamp::from_millis(self.clock.now_millis());
-                        let part = FirstSync { facts, until, beyond, ended };
-                        parts.merge(self.commit_part(draft, summary, part).await?);
+                        parts.merge(summary);
+                        let odd = std::mem::take(&mut parts.odd);
+                        let (rows, rejected) = (parts.rows, parts.rejected.clone());
+                        let part = FirstSync { facts, until, beyond, ended, rows, rejected };
+                        self.commit_part(draft, odd, part).await?;
                         continue;
                     }
                 },
@@ -67,6 +73,7 @@ impl Asking<'_> {
             window_start: self.window_start,
             begun: self.now,
             reading: None,
+            parts: Vec::new(),
         }
     }
 
@@ -125,13 +132,12 @@ impl Asking<'_> {
     async fn commit_part(
         &self,
         draft: Draft,
-        mut summary: ReadSummary,
+        odd: Oddities,
         part: FirstSync,
-    ) -> Result<ReadSummary, PollError> {
-        let (books, odd) = (self.books.clone(), std::mem::take(&mut summary.odd));
+    ) -> Result<(), PollError> {
+        let books = self.books.clone();
         let taken = spawn_blocking(move || locked(&books).take_part((draft, odd), part)).await;
-        taken.map_err(|_| Reason::BrokeOff)?.map_err(Reason::State)?;
-        Ok(summary)
+        Ok(taken.map_err(|_| Reason::BrokeOff)?.map_err(Reason::State)?)
     }
 }
 

@@ -55,11 +55,11 @@ impl Asking<'_> {
                 let (draft, summary) = self.read(Extent::since(self.window_start), known).await?;
                 Polled::everything(draft, summary, self.now)
             }
-            Plan::Changes { news, lists, counts, slice } => {
-                self.changes(plan, news, lists, counts, slice).await?
+            Plan::Changes { news, lists, counts, slices } => {
+                self.changes(plan, news, lists, counts, slices).await?
             }
         };
-        let checked = self.check_rejections(&polled.summary);
+        let checked = self.check_rejections(&polled);
         // What its parts have committed is no better.
         checked.inspect_err(|_| locked(self.books).store.first_sync = None)?;
         Ok(polled)
@@ -71,11 +71,12 @@ impl Asking<'_> {
         news: Timestamp,
         lists: Vec<Status>,
         counts: Vec<Counted>,
-        slice: Option<(Timestamp, Timestamp)>,
+        slices: Vec<(Timestamp, Timestamp)>,
     ) -> Result<Polled, PollError> {
         let known = locked(self.books).tactics.known();
-        let slice = slice.map(|(from, until)| Extent { from, until: Some(until), status: None });
-        let extents = std::iter::once(Extent::since(news)).chain(slice);
+        let slices = slices.into_iter();
+        let slices = slices.map(|(from, until)| Extent { from, until: Some(until), status: None });
+        let extents = std::iter::once(Extent::since(news)).chain(slices);
         // First, since they find out anew which pages are granted: a list that is refused for its
         // pages would look like one that is refused for its status.
         let mut extents = self.read_all(extents.collect(), known).await?.into_iter();

@@ -258,6 +258,7 @@ impl Project {
             window_start,
             begun: now,
             reading: None,
+            parts: Vec::new(),
         };
         let (books, instruments) = (self.books.clone(), self.instruments.clone());
         let (page, ended) = (self.client.page_size(), self.now());

@@ -93,6 +93,12 @@ impl Store {
         };
         let counting_since = last.map_or(poll.counting_since, |last| last.counting_since);
         let hidden = self.hidden(&draft);
+        // What was not read again is as doubtful as it was.
+        let kept = self.doubts.iter().filter(|(key, doubted)| {
+            doubted.start >= poll.window_start && !draft.has_read(self, **key)
+        });
+        let mut doubts: Doubts = kept.map(|(key, doubted)| (*key, *doubted)).collect();
+        doubts.extend(&draft.doubts);
         let slot_changes = self.slots.changes(
             &self.wanted_slots(&draft.staged),
             |value| self.population.contains(value),
@@ -154,7 +160,7 @@ impl Store {
             counters: counting.changed(),
             poll: PollFacts { counting_since, ..poll },
             part: None,
-            doubts: draft.doubts,
+            doubts,
         }
     }
 

@@ -1,12 +1,14 @@
 //! What the bytes of the journal mean: a state is what its entries, taken in order, make of an
 //! empty one. A commit adds entries; a state written as a whole is entries too.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::counters::{Counter, Series};
 use super::record::StoredRecord;
 use super::slots::{SlotChange, Value};
-use crate::record::{RecordKey, Timestamp};
+use crate::record::{RecordKey, RejectionReason, Timestamp};
 
 /// One thing that changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +44,12 @@ pub struct PollFacts {
     pub begun: Timestamp,
     /// How the window was read, unless all of it is to be read again.
     pub reading: Option<Reading>,
+    /// Which parts of the window were read when, in order.
+    pub parts: Vec<ReadPart>,
 }
+
+/// A part of time, from its beginning to its end, and when it was read last.
+pub type ReadPart = (Timestamp, Timestamp, Timestamp);
 
 /// How the window was read: what a later process goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -68,6 +75,10 @@ pub struct FirstSync {
     pub beyond: Option<Timestamp>,
     /// When that was.
     pub ended: Timestamp,
+    /// Rows read so far.
+    pub rows: u64,
+    /// Those of them that could not be understood.
+    pub rejected: BTreeMap<RejectionReason, u64>,
 }
 
 /// A frame is closed when it is this long. Values of the database that are a little longer than

@@ -22,6 +22,9 @@ impl Counted {
     }
 }
 
+/// Doubtful readings that one poll asks for again.
+const MOST_DOUBTS_AT_ONCE: usize = 100;
+
 impl Store {
     /// Number of records that start at `from` or later.
     pub fn shown_since(&self, from: Timestamp) -> u64 {
@@ -87,14 +90,21 @@ impl Store {
         quietest.map_or(from, second)
     }
 
-    /// Starts of what is in flight from `from` on, but for what is read already.
-    pub fn flights(
+    /// Starts of what is in flight from `from` on, and of what was read older than it is known, in
+    /// their order, but for what is read already.
+    pub fn unsettled(
         &self,
         from: Timestamp,
         is_read: impl Fn(RecordKey) -> bool,
-    ) -> impl Iterator<Item = Timestamp> {
-        let flights = self.population.flights(from);
-        flights.filter(move |(_, key)| !is_read(*key)).map(|(start, _)| start)
+    ) -> Vec<Timestamp> {
+        let doubts = self.doubts.keys().filter_map(|key| Some((self.table.get(*key)?.start, *key)));
+        // More are left to the slices.
+        let doubts = doubts.filter(|(start, _)| *start >= from).take(MOST_DOUBTS_AT_ONCE);
+        let unsettled = self.population.flights(from).chain(doubts);
+        let mut starts: Vec<_> =
+            unsettled.filter(|(_, key)| !is_read(*key)).map(|(start, _)| start).collect();
+        starts.sort_unstable();
+        starts
     }
 
     /// Number of records in flight that start at `from` or later and before `until`.

@@ -13,6 +13,7 @@ fn facts(minute: i64) -> PollFacts {
         window_start: at(minute - 1000),
         begun: at(minute),
         reading: None,
+        parts: Vec::new(),
     }
 }
 

@@ -57,14 +57,15 @@ pub struct ReadSummary {
 const TOLERATED_REJECTIONS: u64 = 10;
 
 impl ReadSummary {
-    /// Whether enough of the rows could be understood.
+    /// Whether enough of the rows could be understood. Of a poll that reads only a part of the
+    /// `known` records a few broken rows would be many.
     ///
     /// # Errors
     ///
     /// [`SyncError::Rejected`].
-    pub fn check_rejections(&self) -> Result<(), SyncError> {
+    pub fn check_rejections(&self, known: u64) -> Result<(), SyncError> {
         let rejected: u64 = self.rejected.values().sum();
-        let too_many = rejected > TOLERATED_REJECTIONS && rejected * 100 > self.rows;
+        let too_many = rejected > TOLERATED_REJECTIONS && rejected * 100 > self.rows.max(known);
         if too_many { Err(self.rejection()) } else { Ok(()) }
     }
 

@@ -1,7 +1,7 @@
 //! Reading the window again slice by slice, so that each record is read within an interval.
 
 use crate::record::Timestamp;
-use crate::store::Store;
+use crate::store::{ReadPart, Store};
 
 /// Which part of the window was read when.
 #[derive(Debug)]
@@ -11,8 +11,10 @@ pub(super) struct Scrub {
     parts: Vec<Part>,
     /// Up to when what was due has been read.
     paid: Timestamp,
-    /// The same, once the slice that a poll under way reads is read.
-    paid_by_slice: Timestamp,
+    /// The same, once the slices that a poll under way reads are read.
+    paid_by_slices: Timestamp,
+    /// When the last poll began.
+    planned: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,56 +26,99 @@ struct Part {
 
 const BEGINNING: Timestamp = Timestamp::from_millis(i64::MIN);
 const END: Timestamp = Timestamp::from_millis(i64::MAX);
-/// Slices are read a little ahead of time, since polls come at moments of their own.
-const EARLY: f64 = 0.97;
+/// Polls that are rarer than this share of the interval read everything that is due each time.
+const LONGEST_PAUSE: f64 = 0.9;
 /// A reading of everything that takes at least so long may take longer than the interval.
 const LONG_MILLIS: i64 = 60_000;
 /// So many intervals without a poll: everything is read.
 const OVERDUE: i64 = 2;
+/// Parts that another process is told of.
+const MOST_PARTS: usize = 32;
 /// The part of a page that is left free: for the rows of the second that a bound is sent early, and
 /// for the one that shows the end.
 const SLACK: u64 = 10;
 
 impl Scrub {
     pub(super) fn new(interval_millis: i64) -> Self {
-        Self { interval_millis, parts: Vec::new(), paid: BEGINNING, paid_by_slice: BEGINNING }
+        Self {
+            interval_millis,
+            parts: Vec::new(),
+            paid: BEGINNING,
+            paid_by_slices: BEGINNING,
+            planned: END,
+        }
     }
 
-    /// The slice that is due, if one is, of what starts within the edges: what was read longest
-    /// ago. What starts later is read by every poll.
-    pub(super) fn slice(
+    /// The slices that are due of what starts within the edges: what was read longest ago. What
+    /// starts later is read by every poll.
+    pub(super) fn slices(
         &mut self,
         store: &Store,
         (begin, end): (Timestamp, Timestamp),
         now: Timestamp,
         page: u64,
-    ) -> Option<(Timestamp, Timestamp)> {
+    ) -> Vec<(Timestamp, Timestamp)> {
         self.parts.retain(|part| part.until > begin);
-        let oldest =
-            self.parts.iter().filter(|part| part.from < end).min_by_key(|part| part.read)?;
-        let from = oldest.from.max(begin);
         let records = store.count_between(begin, end);
-        let interval = self.interval_millis as f64 * EARLY;
-        let passed = now.millis().saturating_sub(self.paid.millis()).max(0) as f64;
-        let due = (passed / interval).min(1.0) * records as f64;
-        // Whole pages: what is due beyond them waits.
+        let interval = self.interval_millis as f64;
+        let since =
+            |earlier: Timestamp| now.millis().saturating_sub(earlier.millis()).max(0) as f64;
+        // Each record is read again at the last poll before the interval ends, and a page late at
+        // most, since slices are whole pages.
+        let pause = since(self.planned).min(interval * LONGEST_PAUSE);
+        self.planned = now;
+        let rate = (records + page) as f64 / (interval - pause);
+        let due = (since(self.paid) * rate).min(records as f64);
         let slack = (page / SLACK).min(page - 1);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
         let pages = (due as u64 + slack) / page;
         if pages == 0 || records == 0 {
-            return None;
+            return Vec::new();
         }
-        let rows = pages * page - slack;
-        let millis = (due - rows as f64).max(0.0) / records as f64 * interval;
+        let is_all = due >= records as f64;
+        let rows = if is_all { records } else { pages * page - slack };
         #[expect(clippy::cast_possible_truncation, reason = "at most an interval")]
-        let unpaid = millis as i64;
-        self.paid_by_slice = now.plus_millis(-unpaid);
-        // A bound counts in whole seconds.
-        let until = store.start_at(rows, from).map_or(end, |start| {
-            let until = start.floor_to_second();
-            if until > from { until } else { until.plus_millis(1000) }
+        let unpaid = ((due - rows as f64).max(0.0) / rate) as i64;
+        self.paid_by_slices = now.plus_millis(-unpaid);
+        self.oldest(store, (begin, end), rows)
+    }
+
+    /// So many rows of what was read longest ago.
+    fn oldest(
+        &self,
+        store: &Store,
+        (begin, end): (Timestamp, Timestamp),
+        rows: u64,
+    ) -> Vec<(Timestamp, Timestamp)> {
+        let mut parts: Vec<_> = self.parts.iter().filter(|part| part.from < end).collect();
+        parts.sort_by_key(|part| (part.read, part.from));
+        let mut slices: Vec<(Timestamp, Timestamp)> = Vec::new();
+        let mut left = rows;
+        for part in parts {
+            let (from, until) = (part.from.max(begin), part.until.min(end));
+            let held = store.count_between(from, until);
+            let until = if held <= left {
+                until
+            } else {
+                // A bound counts in whole seconds.
+                let bound = store.start_at(left, from).map_or(until, Timestamp::floor_to_second);
+                if bound > from { bound } else { bound.plus_millis(1000) }.min(until)
+            };
+            slices.push((from, until));
+            left = left.saturating_sub(held);
+            if left == 0 {
+                break;
+            }
+        }
+        slices.sort_unstable();
+        slices.dedup_by(|next, slice| {
+            let meets = slice.1 == next.0;
+            if meets {
+                slice.1 = next.1;
+            }
+            meets
         });
-        Some((from, until.min(end)))
+        slices
     }
 
     /// Whether nothing was read again for so long that everything is due.
@@ -88,7 +133,7 @@ impl Scrub {
         news: Timestamp,
         now: Timestamp,
     ) {
-        self.paid = self.paid_by_slice;
+        self.paid = self.paid_by_slices;
         let until = if until >= news { END } else { until };
         let mut parts = vec![Part { from, until, read: now }];
         for part in &self.parts {
@@ -98,6 +143,27 @@ impl Scrub {
         parts.retain(|part| part.from < part.until);
         parts.sort_by_key(|part| part.from);
         self.parts = parts;
+    }
+
+    /// Goes on where another process was, whose last poll began at `last`.
+    pub(super) fn resume(&mut self, parts: &[ReadPart], last: Timestamp) {
+        self.paid = last;
+        let parts = parts.iter().map(|(from, until, read)| Part {
+            from: *from,
+            until: *until,
+            read: *read,
+        });
+        self.parts = parts.collect();
+    }
+
+    /// Which parts were read when, for another process: few, and none later than it was.
+    pub(super) fn parts(&self) -> Vec<ReadPart> {
+        let size = self.parts.len().div_ceil(MOST_PARTS).max(1);
+        let merged = self.parts.chunks(size).map(|chunk| {
+            let read = chunk.iter().map(|part| part.read).min();
+            (chunk[0].from, chunk[chunk.len() - 1].until, read.unwrap_or(BEGINNING))
+        });
+        merged.collect()
     }
 
     /// Everything was read since `begun`, up to `ended`.

@@ -10,10 +10,14 @@ use super::extent::{Extent, ReadSummary};
 use super::scrub::Scrub;
 use super::search::Search;
 use crate::record::{Status, Timestamp};
-use crate::store::{Counted, Draft, PollFacts, Reading, Store};
+use crate::store::{Counted, Draft, PollFacts, ReadPart, Reading, Store};
 
+/// What began so long before the last poll is read again with what is new.
+const LATELY_MILLIS: i64 = 120_000;
 /// The statuses of what is in flight, in the order in which they are asked for.
 const IN_FLIGHT: [Status; 3] = [Status::Recording, Status::RecCompleted, Status::Uploading];
+/// More records than any page holds: their count is not one of a page.
+const MANY: u64 = 1000;
 /// A window of so many pages is read whole: that costs no more requests than asking what changed.
 const FEW_PAGES: u64 = 3;
 /// Rows at the end of the window that are read again with what is new: half of a page, but no more
@@ -48,8 +52,8 @@ pub enum Plan {
         lists: Vec<Status>,
         /// What is counted.
         counts: Vec<Counted>,
-        /// A slice to read again.
-        slice: Option<(Timestamp, Timestamp)>,
+        /// Slices to read again.
+        slices: Vec<(Timestamp, Timestamp)>,
     },
 }
 
@@ -88,6 +92,9 @@ impl Tactics {
         if let Some((reading, begun)) = last.and_then(|last| last.reading.zip(Some(last.begun))) {
             tactics.note_everything(Some(reading), (reading.since, begun));
         }
+        if let Some(last) = last.filter(|last| last.reading.is_some() && !last.parts.is_empty()) {
+            tactics.scrub.resume(&last.parts, last.begun);
+        }
         tactics
     }
 
@@ -122,7 +129,10 @@ impl Tactics {
         }
         let overlap = (page / 2).clamp(1, MOST_OVERLAP);
         let news = store.start_at(known.saturating_sub(overlap), window_start);
-        let news = news.unwrap_or(window_start).floor_to_second();
+        // What began since the last poll is new, also where others begin in the future, or at once.
+        let begun = store.last_poll.as_ref().map_or(window_start, |last| last.begun);
+        let lately = begun.plus_millis(-LATELY_MILLIS).max(window_start);
+        let news = news.unwrap_or(window_start).min(lately).floor_to_second();
         let filter_works = self.no_filter_until.is_none_or(|until| now >= until);
         let lists = filter_works && !filters_status;
         let counts = self.counts.iter().filter(|count| count.is_on(now));
@@ -131,7 +141,7 @@ impl Tactics {
             news,
             lists: Self::lists(!lists),
             counts: counts.filter(|counted| lists || *counted == Counted::All).collect(),
-            slice: self.scrub.slice(store, (window_start, news), now, page),
+            slices: self.scrub.slices(store, (window_start, news), now, page),
         }
     }
 
@@ -155,6 +165,11 @@ impl Tactics {
         let surplus = summary.reported.unwrap_or(0).saturating_sub(summary.rows);
         let reading = Reading { since, has_counts, trusts_counts, surplus };
         (!summary.is_unbounded).then_some(reading)
+    }
+
+    /// Which parts of the window were read when.
+    pub fn parts(&self) -> Vec<ReadPart> {
+        self.scrub.parts()
     }
 
     /// What a poll that asks for what changed leaves of what is known of the API.
@@ -212,6 +227,10 @@ impl Tactics {
         now: Timestamp,
     ) {
         self.counts[taken.counted as usize].note(store, taken, window_start, now);
+        let shown = store.shown_since(window_start);
+        if taken.counted == Counted::All && taken.total == Some(shown) && shown > MANY {
+            self.known.trusts_counts = true;
+        }
     }
 
     /// A poll met contradictions: the next one reads everything.
@@ -238,8 +257,8 @@ impl Tactics {
     }
 }
 
-/// What is in flight and was not read by `draft`: it is read again where it lies, neighbours in one
-/// extent.
+/// What is in flight, or was read older than it is known, and was not read by `draft`: it is read
+/// again where it lies, neighbours in one extent.
 pub fn flights_left(
     store: &Store,
     draft: &Draft,
@@ -249,7 +268,7 @@ pub fn flights_left(
     let most = u64::from(page).saturating_sub(1).max(1);
     let mut extents: Vec<Extent> = Vec::new();
     let mut rows = 0;
-    for start in store.flights(window_start, |key| draft.has_read(store, key)) {
+    for start in store.unsettled(window_start, |key| draft.has_read(store, key)) {
         let from = start.floor_to_second();
         let until = from.plus_millis(1000);
         if let Some(last) = extents.last_mut() {

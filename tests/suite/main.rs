@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+
 mod architecture;
 mod binary;
 mod catalog;
@@ -22,6 +23,7 @@ mod first_sync;
 mod fuzz;
 mod hostile;
 mod polls;
+mod promises;
 mod seams;
 mod setting;
 mod simulation;

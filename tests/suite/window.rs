@@ -165,7 +165,7 @@ fn read_window(
         assert!(server.answers < 20_000, "the walk does not end");
     }
     let (draft, summary) = read.finish();
-    summary.check_rejections()?;
+    summary.check_rejections(0)?;
     let changes = store.judge(draft, PollFacts::default(), LabelLimits { users: 1, pools: 1 });
     store.commit(changes, |_, _| {}).unwrap();
     Ok(store.table.iter().map(|record| record.key).collect())
@@ -349,7 +349,7 @@ fn take_pages(pages: &[Page<'_>]) -> Result<(), SyncError> {
         read.take(&request, page, &mut store)?;
     }
     assert_eq!(read.next_page(), Next::Done);
-    read.finish().1.check_rejections()
+    read.finish().1.check_rejections(0)
 }
 
 fn row(id: usize, start: i64) -> Row<'static> {
