@@ -24,7 +24,7 @@ mod words;
 pub use changes::Changes;
 pub use counters::{Counter, Counters, Series};
 pub use draft::Draft;
-pub use frame::{FirstSync, PollFacts, ReadPart, Reading};
+pub use frame::{ApiCounts, FirstSync, PollFacts, ReadPart};
 pub use journal::{CommitError, OpenError, SetAside};
 pub use labels::{Label, Labels};
 pub use order::Counted;

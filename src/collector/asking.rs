@@ -10,14 +10,13 @@ use tokio::time::Instant;
 
 use super::books::Books;
 use super::error::{PollError, Reason};
-use super::poll::Polled;
 use super::progress::Progress;
 use crate::api::wire::Page;
 use crate::api::{ApiError, Client, RecordsFilter, RecordsQuery};
 use crate::clock::Clock;
 use crate::record::{Status, Term, Timestamp};
-use crate::store::{Counted, Draft, Reading};
-use crate::sync::{Extent, Next, PageRequest, Plan, ReadSummary, SyncError, WindowRead};
+use crate::store::{ApiCounts, Counted, Draft};
+use crate::sync::{Extent, Next, PageRequest, ReadSummary, SyncError, WindowRead};
 
 /// Beyond this difference of clocks a window means something else to each side.
 const LARGEST_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
@@ -39,23 +38,11 @@ pub(super) struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    /// Fails if too many rows could not be understood, of those that were read or are known.
-    pub(super) fn check_rejections(&self, polled: &Polled) -> Result<(), PollError> {
-        let known = match polled.plan {
-            Plan::Everything => 0,
-            Plan::Changes { .. } => locked(self.books).store.shown_since(self.window_start),
-        };
-        let (page, filter) = (self.client.page_size(), self.filter.clone());
-        let everything = RecordsQuery::ascending(self.window_start, 0, page, filter);
-        let failed = |error| PollError::at(self.client.records_path(&everything), error);
-        polled.summary.check_rejections(known).map_err(failed)
-    }
-
     /// Reads some extents side by side.
     pub(super) async fn read_all(
         &self,
         extents: Vec<Extent>,
-        known: Reading,
+        known: ApiCounts,
     ) -> Result<Vec<(Draft, ReadSummary)>, PollError> {
         try_join_all(extents.into_iter().map(|extent| self.read(extent, known))).await
     }
@@ -65,7 +52,7 @@ impl Asking<'_> {
     pub(super) async fn list(
         &self,
         status: Status,
-        known: Reading,
+        known: ApiCounts,
     ) -> Result<(Draft, bool), PollError> {
         let extent = Extent { from: self.window_start, until: None, status: Some(status) };
         match self.read(extent, known).await {
@@ -117,7 +104,7 @@ impl Asking<'_> {
     pub(super) async fn read(
         &self,
         extent: Extent,
-        known: Reading,
+        known: ApiCounts,
     ) -> Result<(Draft, ReadSummary), PollError> {
         match self.read_up_to(u64::MAX, extent, known).await? {
             Ok(read) => Ok(read),
@@ -130,7 +117,7 @@ impl Asking<'_> {
         &self,
         most: u64,
         extent: Extent,
-        known: Reading,
+        known: ApiCounts,
     ) -> Result<Result<(Draft, ReadSummary), TooMany>, PollError> {
         let limit = self.client.page_size();
         let status = extent.status.or(self.filter.status);

@@ -6,14 +6,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::board::Board;
-use super::poll::Polled;
 use crate::aggregate::{Aggregate, Tally};
 use crate::exposition::{CounterView, StoreFigures};
 use crate::record::Timestamp;
 use crate::store::{
     Changes, CommitError, Draft, FirstSync, LabelLimits, Limited, PollFacts, Store,
 };
-use crate::sync::{Mode, Oddities, Outset, Plan, ReadSummary, Tactics};
+use crate::sync::{CountTaken, Mode, Oddities, Outset, Plan, ReadSummary, Tactics};
 
 /// The books of a project.
 #[derive(Debug)]
@@ -27,6 +26,29 @@ pub(super) struct Books {
     /// What could not be understood of the window.
     odd: Oddities,
     limits: LabelLimits,
+}
+
+/// What a complete poll read.
+#[derive(Debug)]
+pub(super) struct Polled {
+    pub(super) draft: Draft,
+    pub(super) summary: ReadSummary,
+    /// What it had asked for.
+    pub(super) plan: Plan,
+    /// When the reading began.
+    pub(super) since: Timestamp,
+    /// What it counted.
+    pub(super) counts: Vec<CountTaken>,
+    /// The status filter turned out not to work.
+    pub(super) filter_fails: bool,
+}
+
+impl Polled {
+    /// A poll that has read the whole window since `since`.
+    pub(super) fn everything(draft: Draft, summary: ReadSummary, since: Timestamp) -> Self {
+        let (plan, counts) = (Plan::Everything, Vec::new());
+        Self { draft, summary, plan, since, counts, filter_fails: false }
+    }
 }
 
 /// What the books show. A copy, since they are in use while a poll reads and commits.
@@ -87,34 +109,27 @@ impl Books {
     ) -> Result<ReadSummary, CommitError> {
         let (window_start, begun) = (facts.window_start, facts.begun);
         let mut summary = polled.summary;
-        let reading = match polled.plan {
-            Plan::Everything => Tactics::reading(&summary, page, polled.since),
-            Plan::Changes { .. } => self.tactics.last_reading(),
-        };
-        let parts = match polled.plan {
-            Plan::Everything => Vec::new(),
-            Plan::Changes { .. } => self.tactics.parts(),
-        };
-        let facts = PollFacts { reading, parts, ..facts };
-        let changes = self.store.judge(polled.draft, facts, self.limits);
-        self.write(changes)?;
+        let mut tactics = self.tactics.clone();
         match polled.plan {
-            Plan::Everything => self.tactics.note_everything(reading, (polled.since, ended)),
+            Plan::Everything => tactics.note_everything(&summary, page, (polled.since, ended)),
             Plan::Changes { news, slices, .. } => {
-                for taken in &polled.counts {
-                    self.tactics.note_count(&self.store, taken, window_start, begun);
-                }
                 for slice in slices {
-                    self.tactics.note_slice(slice, news, begun);
+                    tactics.note_slice(slice, news, begun);
                 }
                 if summary.is_unbounded {
-                    self.tactics.note_contradiction();
+                    tactics.note_contradiction();
                 }
             }
         }
         if polled.filter_fails {
-            self.tactics.note_no_filter(begun);
+            tactics.note_no_filter(begun);
         }
+        let changes = self.store.judge(polled.draft, tactics.remember(facts), self.limits);
+        self.write(changes)?;
+        for taken in &polled.counts {
+            tactics.note_count(&self.store, taken, window_start, begun);
+        }
+        self.tactics = tactics;
         // What was not read again is as odd as it was.
         self.odd.merge(std::mem::take(&mut summary.odd));
         self.odd.expire(window_start);

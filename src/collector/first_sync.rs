@@ -4,10 +4,10 @@
 use tokio::task::spawn_blocking;
 
 use super::asking::{Asking, TooMany, locked};
+use super::books::Polled;
 use super::error::{PollError, Reason};
-use super::poll::Polled;
 use crate::record::Timestamp;
-use crate::store::{Counted, Draft, FirstSync, PollFacts, Reading};
+use crate::store::{ApiCounts, Counted, Draft, FirstSync, PollFacts};
 use crate::sync::{Extent, Oddities, ReadSummary, SyncError, Tactics};
 
 /// Pages of a part. At ten requests a second it takes ten seconds.
@@ -30,15 +30,15 @@ impl Asking<'_> {
             locked(self.progress).go_on(self.known());
             let most = PART_PAGES * u64::from(self.client.page_size());
             let (draft, summary) = match self
-                .read_up_to(most, Extent::since(from), Reading::default())
+                .read_up_to(most, Extent::since(from), ApiCounts::default())
                 .await?
             {
                 Ok(read) => read,
                 Err(TooMany(total)) => match part_end(from, self.now, total.div_ceil(most)) {
-                    None => self.read(Extent::since(from), Reading::default()).await?,
+                    None => self.read(Extent::since(from), ApiCounts::default()).await?,
                     Some(until) => {
                         let part = Extent { from, until: Some(until), status: None };
-                        let (draft, summary) = self.read(part, Reading::default()).await?;
+                        let (draft, summary) = self.read(part, ApiCounts::default()).await?;
                         // Where bounds are paid no heed to, each part would be the whole window.
                         let is_short = summary.beyond.is_none() && summary.rows < total;
                         if summary.is_unbounded || is_short || !meets(earlier.as_ref(), &summary) {
@@ -72,8 +72,7 @@ impl Asking<'_> {
             counting_since: self.now,
             window_start: self.window_start,
             begun: self.now,
-            reading: None,
-            parts: Vec::new(),
+            ..PollFacts::default()
         }
     }
 
@@ -103,7 +102,7 @@ impl Asking<'_> {
     ) -> Result<Polled, PollError> {
         let lists = Tactics::lists(self.filter.status.is_some());
         let filter_fails =
-            self.flights(&mut draft, &mut summary, lists, Reading::default()).await?;
+            self.flights(&mut draft, &mut summary, lists, ApiCounts::default()).await?;
         summary.reported = self.count(Counted::All, self.window_start).await?;
         summary.merge(parts);
         summary.window_start = self.window_start;
@@ -122,7 +121,7 @@ impl Asking<'_> {
         locked(self.books).store.first_sync = None;
         locked(self.progress).go_on(0);
         let (draft, summary) =
-            self.read(Extent::since(self.window_start), Reading::default()).await?;
+            self.read(Extent::since(self.window_start), ApiCounts::default()).await?;
         if summary.rows == 0 && counted > 0 {
             return Err(SyncError::Vanished { total: counted }.into());
         }

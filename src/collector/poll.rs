@@ -3,33 +3,12 @@
 use futures_util::future::{join, try_join_all};
 
 use super::asking::{Asking, locked};
+use super::books::Polled;
 use super::error::PollError;
+use crate::api::RecordsQuery;
 use crate::record::{Status, Timestamp};
-use crate::store::{Counted, Draft, Reading};
+use crate::store::{ApiCounts, Counted, Draft};
 use crate::sync::{CountTaken, Extent, Outset, Plan, ReadSummary, Search, flights_left};
-
-/// What a complete poll read.
-#[derive(Debug)]
-pub(super) struct Polled {
-    pub(super) draft: Draft,
-    pub(super) summary: ReadSummary,
-    /// What it had asked for.
-    pub(super) plan: Plan,
-    /// When the reading began.
-    pub(super) since: Timestamp,
-    /// What it counted.
-    pub(super) counts: Vec<CountTaken>,
-    /// The status filter turned out not to work.
-    pub(super) filter_fails: bool,
-}
-
-impl Polled {
-    /// A poll that has read the whole window since `since`.
-    pub(super) fn everything(draft: Draft, summary: ReadSummary, since: Timestamp) -> Self {
-        let (plan, counts) = (Plan::Everything, Vec::new());
-        Self { draft, summary, plan, since, counts, filter_fails: false }
-    }
-}
 
 impl Asking<'_> {
     /// Polls. Nothing is committed but parts of a first sync.
@@ -51,7 +30,7 @@ impl Asking<'_> {
             Plan::Everything => {
                 // Everything is read to see whether counts are right.
                 let known = locked(self.books).tactics.known();
-                let known = Reading { trusts_counts: false, ..known };
+                let known = ApiCounts { trusts_counts: false, ..known };
                 let (draft, summary) = self.read(Extent::since(self.window_start), known).await?;
                 Polled::everything(draft, summary, self.now)
             }
@@ -63,6 +42,18 @@ impl Asking<'_> {
         // What its parts have committed is no better.
         checked.inspect_err(|_| locked(self.books).store.first_sync = None)?;
         Ok(polled)
+    }
+
+    /// Fails if too many rows could not be understood, of those that were read or are known.
+    fn check_rejections(&self, polled: &Polled) -> Result<(), PollError> {
+        let known = match polled.plan {
+            Plan::Everything => 0,
+            Plan::Changes { .. } => locked(self.books).store.shown_since(self.window_start),
+        };
+        let (page, filter) = (self.client.page_size(), self.filter.clone());
+        let everything = RecordsQuery::ascending(self.window_start, 0, page, filter);
+        let failed = |error| PollError::at(self.client.records_path(&everything), error);
+        polled.summary.check_rejections(known).map_err(failed)
     }
 
     async fn changes(
@@ -117,7 +108,7 @@ impl Asking<'_> {
         draft: &mut Draft,
         summary: &mut ReadSummary,
         lists: Vec<Status>,
-        known: Reading,
+        known: ApiCounts,
     ) -> Result<bool, PollError> {
         let mut filter_fails = false;
         let lists = lists.into_iter().map(|status| self.list(status, known));
@@ -155,8 +146,7 @@ impl Asking<'_> {
             if moments.is_empty() {
                 return Ok(Some(search));
             }
-            let counted = search.counted();
-            let counts = moments.iter().map(|moment| self.count(counted, *moment));
+            let counts = moments.iter().map(|moment| self.count(count.0, *moment));
             let counts: Option<Vec<_>> = try_join_all(counts).await?.into_iter().collect();
             // Where there is no count any more there is nothing to go by.
             let Some(counts) = counts else { return Ok(None) };

@@ -257,8 +257,7 @@ impl Project {
             counting_since: now,
             window_start,
             begun: now,
-            reading: None,
-            parts: Vec::new(),
+            ..PollFacts::default()
         };
         let (books, instruments) = (self.books.clone(), self.instruments.clone());
         let (page, ended) = (self.client.page_size(), self.now());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Store;
 use super::counters::{Counters, Counting, Series};
-use super::draft::{Doubts, Draft};
+use super::draft::{Doubts, Draft, MOST_DOUBTS};
 use super::frame::{Entry, FirstSync, PollFacts};
 use super::labels::Label;
 use super::record::{Mark, StoredRecord};
@@ -97,8 +97,9 @@ impl Store {
         let kept = self.doubts.iter().filter(|(key, doubted)| {
             doubted.start >= poll.window_start && !draft.has_read(self, **key)
         });
-        let mut doubts: Doubts = kept.map(|(key, doubted)| (*key, *doubted)).collect();
-        doubts.extend(&draft.doubts);
+        let kept = kept.take(MOST_DOUBTS.saturating_sub(draft.doubts.len()));
+        let mut doubts = draft.doubts.clone();
+        doubts.extend(kept);
         let slot_changes = self.slots.changes(
             &self.wanted_slots(&draft.staged),
             |value| self.population.contains(value),

@@ -1,6 +1,6 @@
 //! What a poll under way has read so far, beside the store.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::Store;
 use super::record::{Mark, StoredRecord};
@@ -25,10 +25,10 @@ pub struct Draft {
 }
 
 /// Readings that a lagging replica may have given, by key: believed when they come again.
-pub(super) type Doubts = HashMap<RecordKey, StoredRecord>;
+pub(super) type Doubts = BTreeMap<RecordKey, StoredRecord>;
 
 /// More doubts than this are not remembered: what comes then is believed a poll later or two.
-const MOST_DOUBTS: usize = 100_000;
+pub(super) const MOST_DOUBTS: usize = 100_000;
 
 impl Draft {
     /// Takes a record that the poll read, and its key. Returns whether this poll reads it for the

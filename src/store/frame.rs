@@ -42,20 +42,29 @@ pub struct PollFacts {
     pub window_start: Timestamp,
     /// When the poll began.
     pub begun: Timestamp,
-    /// How the window was read, unless all of it is to be read again.
-    pub reading: Option<Reading>,
-    /// Which parts of the window were read when, in order.
+    /// What the API's counts are good for.
+    pub counts: ApiCounts,
+    /// Which parts of the window were read when, in order and without gaps; none if all of it is
+    /// to be read again.
     pub parts: Vec<ReadPart>,
+    /// Up to when all has been read that was due to be read again.
+    pub paid: Timestamp,
 }
 
-/// A part of time, from its beginning to its end, and when it was read last.
-pub type ReadPart = (Timestamp, Timestamp, Timestamp);
+/// A part of the window, and when it was read last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadPart {
+    /// What starts at this moment or later.
+    pub from: Timestamp,
+    /// What starts earlier than this.
+    pub until: Timestamp,
+    /// When the poll began that read it.
+    pub read: Timestamp,
+}
 
-/// How the window was read: what a later process goes by.
+/// What the API's counts are good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Reading {
-    /// When the record was read that was read longest ago.
-    pub since: Timestamp,
+pub struct ApiCounts {
     /// Whether anybody can tell what the API should count.
     pub has_counts: bool,
     /// Whether a count may end a list.

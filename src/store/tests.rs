@@ -12,8 +12,7 @@ fn facts(minute: i64) -> PollFacts {
         counting_since: at(minute),
         window_start: at(minute - 1000),
         begun: at(minute),
-        reading: None,
-        parts: Vec::new(),
+        ..PollFacts::default()
     }
 }
 

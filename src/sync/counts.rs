@@ -1,6 +1,6 @@
 //! What the API's counts are good for, and by how much they may differ from what is listed.
 
-use super::expected::{Bounds, Expected};
+use super::expected::{Bounds, Expected, MANY, signed};
 use super::search::Search;
 use crate::record::Timestamp;
 use crate::store::{Counted, Draft, Preview, Store};
@@ -9,11 +9,13 @@ use crate::store::{Counted, Draft, Preview, Store};
 pub(super) const RETRY_MILLIS: i64 = 3_600_000;
 /// Searches in a row that found nothing: then the counts are no help.
 const MOST_FRUITLESS: u32 = 3;
+/// Places of records that are counted but not listed. Where there are more, counts are no help.
+const MOST_SURPLUS: usize = 1000;
 /// A moment behind everything.
 const END: Timestamp = Timestamp::from_millis(i64::MAX);
 
 /// The count of the window, or of certain records in it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Count {
     pub(super) counted: Counted,
     /// Whether anybody can tell what it should be.
@@ -118,14 +120,18 @@ impl Count {
             self.surplus.extend(outcome.beyond.map(|by| (END, by)));
         }
         self.beyond = outcome.beyond;
-        if self.fruitless >= MOST_FRUITLESS || outcome.is_fruitless && outcome.is_costly {
+        let is_costly = outcome.is_fruitless && outcome.is_costly;
+        let is_absurd = self.surplus.len() > MOST_SURPLUS
+            || self.surplus.iter().any(|(_, by)| by.unsigned_abs() > MANY);
+        if self.fruitless >= MOST_FRUITLESS || is_costly || is_absurd {
             self.fruitless = 0;
+            self.surplus.clear();
             self.off_until = Some(now.plus_millis(RETRY_MILLIS));
         }
     }
 }
 
 fn differs(expected: Expected<'_>, window_start: Timestamp, total: u64) -> bool {
-    let total = i64::try_from(total).unwrap_or(i64::MAX / 4);
+    let total = signed(total);
     Bounds { low: total, high: total }.apart(expected.since(window_start)) != 0
 }

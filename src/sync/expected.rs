@@ -26,6 +26,14 @@ impl Bounds {
     }
 }
 
+/// No window holds so many records: a number that a sum cannot overflow with.
+pub(super) const MANY: u64 = 1 << 40;
+
+/// A count that is as hostile as it likes.
+pub(super) fn signed(count: u64) -> i64 {
+    i64::try_from(count.min(MANY)).expect("it is small")
+}
+
 /// What is known.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Expected<'a> {
@@ -44,9 +52,7 @@ impl Expected<'_> {
         let number = |from: Timestamp| {
             let known = self.store.number_since(self.counted, from);
             let surplus = self.surplus.iter().filter(|(at, _)| *at >= from).map(|(_, by)| by);
-            i64::try_from(known).unwrap_or(i64::MAX)
-                + self.preview.since(self.counted, from)
-                + surplus.sum::<i64>()
+            signed(known) + self.preview.since(self.counted, from) + surplus.sum::<i64>()
         };
         let (all, later) = (number(from), number(from.plus_millis(1000)));
         Bounds { low: all.min(later), high: all.max(later) }
@@ -58,7 +64,7 @@ impl Expected<'_> {
         let mut bounds = self.since(from).less(self.since(until));
         if self.counted == Counted::Uploaded {
             let flights = self.store.flights_between(from, until.plus_millis(1000));
-            bounds.high += i64::try_from(flights).unwrap_or(i64::MAX);
+            bounds.high += signed(flights);
         }
         bounds
     }

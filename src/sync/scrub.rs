@@ -1,27 +1,20 @@
 //! Reading the window again slice by slice, so that each record is read within an interval.
 
 use crate::record::Timestamp;
-use crate::store::{ReadPart, Store};
+use crate::store::{PollFacts, ReadPart, Store};
 
 /// Which part of the window was read when.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Scrub {
     interval_millis: i64,
     /// Parts of time, in order and without gaps.
-    parts: Vec<Part>,
+    parts: Vec<ReadPart>,
     /// Up to when what was due has been read.
     paid: Timestamp,
     /// The same, once the slices that a poll under way reads are read.
     paid_by_slices: Timestamp,
     /// When the last poll began.
     planned: Timestamp,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Part {
-    from: Timestamp,
-    until: Timestamp,
-    read: Timestamp,
 }
 
 const BEGINNING: Timestamp = Timestamp::from_millis(i64::MIN);
@@ -33,20 +26,17 @@ const LONG_MILLIS: i64 = 60_000;
 /// So many intervals without a poll: everything is read.
 const OVERDUE: i64 = 2;
 /// Parts that another process is told of.
-const MOST_PARTS: usize = 32;
+const MOST_PARTS: usize = 64;
 /// The part of a page that is left free: for the rows of the second that a bound is sent early, and
 /// for the one that shows the end.
 const SLACK: u64 = 10;
 
 impl Scrub {
-    pub(super) fn new(interval_millis: i64) -> Self {
-        Self {
-            interval_millis,
-            parts: Vec::new(),
-            paid: BEGINNING,
-            paid_by_slices: BEGINNING,
-            planned: END,
-        }
+    /// Goes on where another process was after `last`.
+    pub(super) fn new(interval_millis: i64, last: Option<&PollFacts>) -> Self {
+        let paid = last.map_or(BEGINNING, |last| last.paid);
+        let parts = last.map_or_else(Vec::new, |last| last.parts.clone());
+        Self { interval_millis, parts, paid, paid_by_slices: paid, planned: END }
     }
 
     /// The slices that are due of what starts within the edges: what was read longest ago. What
@@ -135,35 +125,34 @@ impl Scrub {
     ) {
         self.paid = self.paid_by_slices;
         let until = if until >= news { END } else { until };
-        let mut parts = vec![Part { from, until, read: now }];
+        let mut parts = vec![ReadPart { from, until, read: now }];
         for part in &self.parts {
-            parts.push(Part { until: part.until.min(from), ..*part });
-            parts.push(Part { from: part.from.max(until), ..*part });
+            parts.push(ReadPart { until: part.until.min(from), ..*part });
+            parts.push(ReadPart { from: part.from.max(until), ..*part });
         }
         parts.retain(|part| part.from < part.until);
         parts.sort_by_key(|part| part.from);
         self.parts = parts;
     }
 
-    /// Goes on where another process was, whose last poll began at `last`.
-    pub(super) fn resume(&mut self, parts: &[ReadPart], last: Timestamp) {
-        self.paid = last;
-        let parts = parts.iter().map(|(from, until, read)| Part {
-            from: *from,
-            until: *until,
-            read: *read,
-        });
-        self.parts = parts.collect();
-    }
-
     /// Which parts were read when, for another process: few, and none later than it was.
     pub(super) fn parts(&self) -> Vec<ReadPart> {
-        let size = self.parts.len().div_ceil(MOST_PARTS).max(1);
-        let merged = self.parts.chunks(size).map(|chunk| {
-            let read = chunk.iter().map(|part| part.read).min();
-            (chunk[0].from, chunk[chunk.len() - 1].until, read.unwrap_or(BEGINNING))
-        });
-        merged.collect()
+        let mut parts = self.parts.clone();
+        while parts.len() > MOST_PARTS {
+            // Neighbours that were read at nearly the same time lose least.
+            let pairs = parts.windows(2).enumerate();
+            let apart = |pair: &[ReadPart]| pair[0].read.millis().abs_diff(pair[1].read.millis());
+            let nearest = pairs.min_by_key(|(_, pair)| apart(pair)).map_or(0, |(index, _)| index);
+            let next = parts.remove(nearest + 1);
+            let part = &mut parts[nearest];
+            (part.until, part.read) = (next.until, part.read.min(next.read));
+        }
+        parts
+    }
+
+    /// Up to when all has been read that was due.
+    pub(super) fn paid(&self) -> Timestamp {
+        self.paid
     }
 
     /// Everything was read since `begun`, up to `ended`.
@@ -171,7 +160,7 @@ impl Scrub {
         // A reading that takes longer than that would be overdue as soon as it ends.
         let took = ended.millis().saturating_sub(begun.millis());
         self.paid = if took < self.interval_millis.max(LONG_MILLIS) { begun } else { ended };
-        self.parts = vec![Part { from: BEGINNING, until: END, read: begun }];
+        self.parts = vec![ReadPart { from: BEGINNING, until: END, read: begun }];
     }
 
     /// When the part was read that was read longest ago.
@@ -187,7 +176,7 @@ mod tests {
     #[test]
     fn a_slice_takes_its_place_among_the_parts() {
         let at = Timestamp::from_millis;
-        let mut scrub = Scrub::new(3_600_000);
+        let mut scrub = Scrub::new(3_600_000, None);
         scrub.note_everything(at(1), at(1));
         scrub.note_slice((at(100), at(200)), at(900), at(2));
         scrub.note_slice((at(150), at(300)), at(900), at(3));

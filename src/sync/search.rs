@@ -5,7 +5,7 @@
 //! counted again, at the end at the latest, and what it changed by is allowed for, so that a
 //! stretch is only read again where its count cannot be explained otherwise.
 
-use super::expected::{Bounds, Expected};
+use super::expected::{Bounds, Expected, signed};
 use super::extent::Extent;
 use crate::record::Timestamp;
 use crate::store::{Counted, Preview, Store};
@@ -17,8 +17,10 @@ const FEW_PAGES: u64 = 2;
 /// Seconds that are looked at for one in which nothing starts, so that it does not matter whether
 /// a bound means this moment too.
 const QUIET_SECONDS: u32 = 60;
-/// Reading this part of the window again for nothing is dear.
+/// Reading this part of the window again for nothing is dear, if it is more than some pages.
 const COSTLY_SHARE: u64 = 4;
+/// So many pages are not dear.
+const CHEAP_PAGES: u64 = 16;
 
 /// A search under way.
 #[derive(Debug)]
@@ -94,11 +96,6 @@ impl Search {
         }
     }
 
-    /// What is counted.
-    pub fn counted(&self) -> Counted {
-        self.counted
-    }
-
     /// Moments to count from next. None: the search is over.
     pub fn questions(&self, store: &Store) -> Vec<Timestamp> {
         let begin = self.points[0].at;
@@ -172,7 +169,8 @@ impl Search {
             has_read: !self.found.is_empty(),
             is_fruitless: !self.found.is_empty()
                 && self.found.iter().all(|stretch| now_apart(stretch) == stretch.by),
-            is_costly: read * COSTLY_SHARE > store.shown_since(self.points[0].at),
+            is_costly: read * COSTLY_SHARE > store.shown_since(self.points[0].at)
+                && read > CHEAP_PAGES * self.page,
         }
     }
 
@@ -213,10 +211,6 @@ impl Search {
     fn expected<'a>(&'a self, store: &'a Store) -> Expected<'a> {
         Expected { counted: self.counted, store, preview: &self.preview, surplus: &self.surplus }
     }
-}
-
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
 }
 
 #[cfg(test)]
@@ -310,6 +304,35 @@ mod tests {
             if gone.is_empty() && late.is_empty() {
                 prop_assert!(extents.is_empty(), "{extents:?}");
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn counts_may_say_anything(
+            totals in prop::collection::vec(prop_oneof![any::<u64>(), 0..3000_u64], 200),
+            surplus in prop::collection::vec((0..100_000_i64, any::<i64>()), 0..4),
+        ) {
+            let store = knowing((1..100_000).step_by(40));
+            let mut totals = totals.into_iter();
+            let mut count = || totals.next().unwrap();
+            let most = signed(u64::MAX);
+            let bounded = |by: i64| by.clamp(-most, most);
+            let surplus: Vec<_> = surplus.iter().map(|(start, by)| (at(*start), bounded(*by))).collect();
+            let preview = Preview::default();
+            let counted = Counted::Uploaded;
+            let expected = Expected { counted, store: &store, preview: &preview, surplus: &surplus };
+            let mut search = Search::new(expected, (at(0), count()), at(100_000), 10);
+            loop {
+                let questions = search.questions(&store);
+                if questions.is_empty() {
+                    break;
+                }
+                search.take(questions.into_iter().map(|question| (question, count())));
+            }
+            search.extents(&store);
+            search.outcome(&store);
+            prop_assert!(search.asked <= MOST_QUESTIONS + 1, "{}", search.asked);
         }
     }
 

@@ -10,7 +10,7 @@ use super::extent::{Extent, ReadSummary};
 use super::scrub::Scrub;
 use super::search::Search;
 use crate::record::{Status, Timestamp};
-use crate::store::{Counted, Draft, PollFacts, ReadPart, Reading, Store};
+use crate::store::{ApiCounts, Counted, Draft, PollFacts, Store};
 
 /// What began so long before the last poll is read again with what is new.
 const LATELY_MILLIS: i64 = 120_000;
@@ -25,7 +25,7 @@ const FEW_PAGES: u64 = 3;
 const MOST_OVERLAP: u64 = 100;
 
 /// What is known of the other side, and how far the window was read when.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Tactics {
     scrub: Scrub,
     /// Until when the status filter is left alone.
@@ -33,7 +33,7 @@ pub struct Tactics {
     /// The count of the window, and of what is uploaded in it.
     counts: [Count; 2],
     /// What is known of the API.
-    known: Reading,
+    known: ApiCounts,
     /// A bound is not paid heed to, or a poll met contradictions: everything is to be read.
     wants_everything: bool,
     is_unbounded: bool,
@@ -88,23 +88,18 @@ pub enum Mode {
 impl Tactics {
     /// Goes on where another process was after `last`. Without one everything is read first.
     pub fn new(reconcile_interval_millis: i64, last: Option<&PollFacts>) -> Self {
-        let mut tactics = Self::beginning(reconcile_interval_millis);
-        if let Some((reading, begun)) = last.and_then(|last| last.reading.zip(Some(last.begun))) {
-            tactics.note_everything(Some(reading), (reading.since, begun));
+        let last = last.filter(|last| !last.parts.is_empty());
+        let known = last.map_or_else(ApiCounts::default, |last| last.counts);
+        let mut counts = [Count::new(Counted::All), Count::new(Counted::Uploaded)];
+        for count in &mut counts {
+            count.begin(known.has_counts);
         }
-        if let Some(last) = last.filter(|last| last.reading.is_some() && !last.parts.is_empty()) {
-            tactics.scrub.resume(&last.parts, last.begun);
-        }
-        tactics
-    }
-
-    fn beginning(reconcile_interval_millis: i64) -> Self {
         Self {
-            scrub: Scrub::new(reconcile_interval_millis),
+            scrub: Scrub::new(reconcile_interval_millis, last),
             no_filter_until: None,
-            counts: [Count::new(Counted::All), Count::new(Counted::Uploaded)],
-            known: Reading::default(),
-            wants_everything: true,
+            counts,
+            known,
+            wants_everything: last.is_none(),
             is_unbounded: false,
         }
     }
@@ -151,45 +146,37 @@ impl Tactics {
     }
 
     /// What is known of the API.
-    pub fn known(&self) -> Reading {
+    pub fn known(&self) -> ApiCounts {
         self.known
     }
 
-    /// What a reading of everything since `since` says of the API; nothing where it pays no heed to
-    /// bounds, so that everything is read again.
-    pub fn reading(summary: &ReadSummary, page: u32, since: Timestamp) -> Option<Reading> {
-        let has_counts =
-            summary.reported.is_some() && !summary.shows_earlier && summary.unfiltered == 0;
-        // A count of a window that fits into a page may be one of the page.
-        let trusts_counts = summary.counts_right && summary.rows > u64::from(page);
-        let surplus = summary.reported.unwrap_or(0).saturating_sub(summary.rows);
-        let reading = Reading { since, has_counts, trusts_counts, surplus };
-        (!summary.is_unbounded).then_some(reading)
-    }
-
-    /// Which parts of the window were read when.
-    pub fn parts(&self) -> Vec<ReadPart> {
-        self.scrub.parts()
-    }
-
-    /// What a poll that asks for what changed leaves of what is known of the API.
-    pub fn last_reading(&self) -> Option<Reading> {
-        let since = self.scrub.oldest_read()?;
+    /// Adds to the facts of a poll what a later process goes on by.
+    pub fn remember(&self, facts: PollFacts) -> PollFacts {
         if self.is_unbounded || self.wants_everything {
-            return None;
+            return facts;
         }
-        Some(Reading { since, ..self.known })
+        let (parts, paid) = (self.scrub.parts(), self.scrub.paid());
+        PollFacts { counts: self.known, parts, paid, ..facts }
     }
 
-    /// Everything was read since `since`, up to `ended`; `reading` says how.
+    /// Everything was read since `since`, up to `ended`, in pages of `page` rows.
     pub fn note_everything(
         &mut self,
-        reading: Option<Reading>,
+        summary: &ReadSummary,
+        page: u32,
         (since, ended): (Timestamp, Timestamp),
     ) {
         self.wants_everything = false;
-        self.is_unbounded = reading.is_none();
-        self.known = reading.unwrap_or_default();
+        self.is_unbounded = summary.is_unbounded;
+        self.known = ApiCounts {
+            has_counts: !summary.is_unbounded
+                && summary.reported.is_some()
+                && !summary.shows_earlier
+                && summary.unfiltered == 0,
+            // A count of a window that fits into a page may be one of the page.
+            trusts_counts: summary.counts_right && summary.rows > u64::from(page),
+            surplus: summary.reported.unwrap_or(0).saturating_sub(summary.rows),
+        };
         self.scrub.note_everything(since, ended);
         for count in &mut self.counts {
             count.begin(self.known.has_counts);

@@ -11,7 +11,7 @@ use super::walk::{Next, PageRequest, Walk};
 use crate::api::RecordsFilter;
 use crate::api::wire::Page;
 use crate::record::{Record, RecordKey, RejectionReason, Row, Term, Timestamp};
-use crate::store::{Draft, Reading, Store};
+use crate::store::{ApiCounts, Draft, Store};
 
 /// A reading under way: the pages of one extent, until they are all there.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct WindowRead {
     keeps_from: Timestamp,
     filter: RecordsFilter,
     /// What is known of the API.
-    known: Reading,
+    known: ApiCounts,
     /// The API shows what was not asked for: there is no use in going on.
     is_abandoned: bool,
     summary: ReadSummary,
@@ -60,7 +60,7 @@ impl WindowRead {
     pub fn new(
         extent: Extent,
         now: Timestamp,
-        (limit, known): (u32, Reading),
+        (limit, known): (u32, ApiCounts),
         filter: RecordsFilter,
     ) -> Self {
         let window_start = extent.from.floor_to_second();

@@ -12,7 +12,7 @@ use screen_records_exporter::api::wire::Page;
 use screen_records_exporter::record::{
     Record, RecordKey, Rejection, RejectionReason, Row, Timestamp,
 };
-use screen_records_exporter::store::{LabelLimits, PollFacts, Reading, Store};
+use screen_records_exporter::store::{ApiCounts, LabelLimits, PollFacts, Store};
 use screen_records_exporter::sync::{Extent, Next, PageRequest, SyncError, WindowRead};
 
 /// 2026-11-01T00:00:00Z
@@ -128,7 +128,7 @@ fn new_read(limit: u32) -> WindowRead {
     WindowRead::new(
         Extent::since(start),
         now,
-        (limit, Reading::default()),
+        (limit, ApiCounts::default()),
         RecordsFilter::default(),
     )
 }
@@ -383,7 +383,7 @@ fn a_bound_that_is_ignored_fails_the_reading_of_more_than_the_default_window() {
     let mut read = WindowRead::new(
         Extent::since(start),
         now,
-        (10, Reading::default()),
+        (10, ApiCounts::default()),
         RecordsFilter::default(),
     );
     let Next::Ask(request) = read.next_page() else { panic!("the first page is asked for") };
