@@ -153,6 +153,13 @@ pub struct Fault {
     text: String,
 }
 
+impl Fault {
+    /// Whether it is one of rows and hits the record of this id.
+    pub fn hits(&self, id: u128) -> bool {
+        matches!(&self.kind, FaultKind::Rows(rows) if rows.hits(id))
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

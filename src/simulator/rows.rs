@@ -63,7 +63,7 @@ impl RowFault {
         (copies, spoil)
     }
 
-    fn hits(&self, id: u128) -> bool {
+    pub(super) fn hits(&self, id: u128) -> bool {
         let draw = mix(high(id) ^ mix(low(id) ^ self.seed)) >> 11;
         (draw as f64 / (1_u64 << 53) as f64) < self.share
     }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use screen_records_exporter::record::RecordType;
 use screen_records_exporter::simulator::{StartBound, Status, TotalCount};
 
-use crate::setting::{Setting, UP, Wishes};
+use crate::setting::{DAY, Setting, UP, Wishes};
 
 /// 20 parts of 100 pages of 10 records.
 fn large(change: impl FnOnce(&mut Wishes)) -> (Setting, tempfile::TempDir) {
@@ -35,10 +36,6 @@ async fn poll_in_vain(setting: &Setting, seconds: u64) {
     assert!(setting.exposed().of("workspace_screen_records{").is_empty());
 }
 
-fn transitions(setting: &Setting) -> f64 {
-    setting.exposed().of("workspace_screen_record_transitions_total{").values().sum()
-}
-
 #[tokio::test(start_paused = true)]
 async fn it_goes_on_where_it_was_after_failures_and_restarts_and_counts_nothing() {
     let (mut setting, _folder) = large(|_| {});
@@ -65,11 +62,11 @@ async fn it_goes_on_where_it_was_after_failures_and_restarts_and_counts_nothing(
     assert_eq!(progress(&setting), 1.0);
     // 2,000 pages, the parts that were broken off, and a page to see where each part begins.
     assert!(setting.asked() < 2800, "{}", setting.asked());
-    assert_eq!(transitions(&setting), 0.0);
+    assert_eq!(setting.transitions(), 0.0);
     setting.simulator().edit(|world| world.insert_at(world.now(), Status::UploadFailed));
     tokio::time::sleep(Duration::from_secs(30)).await;
     setting.assert_polls_right("and goes on").await;
-    assert_eq!(transitions(&setting), 1.0);
+    assert_eq!(setting.transitions(), 1.0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,7 +106,7 @@ async fn a_process_that_begins_again_asks_for_what_changed_meanwhile() {
     assert_eq!(setting.poll().await, Ok(()));
     let asked = setting.asked() - before;
     assert!(asked < 60, "{asked} requests");
-    assert_eq!(transitions(&setting), 1.0);
+    assert_eq!(setting.transitions(), 1.0);
     tokio::time::sleep(Duration::from_secs(30)).await;
     setting.assert_polls_right("a deletion that the counts of two polls give away").await;
     // After hours without a poll everything may have changed.
@@ -118,4 +115,56 @@ async fn a_process_that_begins_again_asks_for_what_changed_meanwhile() {
     let before = setting.asked();
     setting.assert_polls_right("after hours").await;
     assert!(setting.asked() - before > 500);
+}
+
+#[tokio::test(start_paused = true)]
+async fn parts_with_many_rejected_rows_are_not_gone_on_from() {
+    for restarts in [true, false] {
+        let (mut setting, _folder) = large(|wishes| wishes.options.odd_share = 0.0);
+        setting.set_faults(&["kind=rows,as=bad-start,share=0.3"]);
+        poll_in_vain(&setting, 5).await;
+        if restarts {
+            setting = setting.restart();
+        }
+        // From now on every row is fine, but those of the parts were not.
+        let error = setting.poll().await.unwrap_err().what;
+        assert!(error.contains("rows could not be understood"), "{error}");
+        setting.assert_polls_right(&format!("the next time, restarts {restarts}")).await;
+        setting.polls(130, 30).await;
+        assert_eq!(setting.transitions(), 0.0, "restarts {restarts}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_keeps_nothing_of_another_filter_or_window_in_the_middle() {
+    for turn in 0..4 {
+        let (mut setting, _folder) = large(|wishes| {
+            wishes.options.odd_share = 0.0;
+            if turn == 3 {
+                wishes.poll.window = 10 * DAY;
+            }
+        });
+        poll_in_vain(&setting, 5).await;
+        match turn {
+            0 => {
+                setting.wishes.poll.filter.record_type = Some(RecordType::Full);
+            }
+            1 => setting.wishes.poll.window = 5 * DAY,
+            2 => setting.wishes.poll.window = 13 * DAY,
+            _ => setting.wishes.poll.window = 14 * DAY,
+        }
+        let setting = setting.restart();
+        if turn == 0 {
+            assert_eq!(setting.poll().await, Ok(()));
+            let all = setting.simulator().edit(|world| {
+                world.records_from(i64::MIN).filter(|r| r.kind.code() == "FULL").count()
+            });
+            assert_eq!(setting.counted(), all as f64);
+        } else {
+            setting.assert_polls_right(&format!("turn {turn}")).await;
+        }
+        setting.polls(3, 30).await;
+        assert_eq!(setting.transitions(), 0.0, "turn {turn}");
+        assert_eq!(setting.exposed().get(UP), 1.0);
+    }
 }

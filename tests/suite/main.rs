@@ -19,11 +19,12 @@ mod dialects;
 #[cfg(feature = "end-to-end")]
 mod end_to_end;
 mod faults;
+mod finds;
 mod first_sync;
 mod fuzz;
 mod hostile;
 mod polls;
-mod promises;
+
 mod seams;
 mod setting;
 mod simulation;

@@ -19,7 +19,7 @@ use screen_records_exporter::collector::{
     Collector, Failure, Instruments, PollMode, PollOptions, Project,
 };
 use screen_records_exporter::record::Timestamp;
-use screen_records_exporter::simulator::{Fault, Options, Simulator};
+use screen_records_exporter::simulator::{Fault, Options, Simulator, Status};
 use screen_records_exporter::store::Store;
 use secrecy::SecretString;
 use tokio::time::Instant;
@@ -192,6 +192,22 @@ impl Wishes {
         self
     }
 
+    /// A project at an API of which nothing is odd, in flight or slow to be asked.
+    pub(crate) fn settled(records: usize, change: impl FnOnce(&mut Self)) -> Setting {
+        let mut wishes = Self::new(records);
+        wishes.options.odd_share = 0.0;
+        wishes.limits.max_requests_per_second = 1000.0;
+        change(&mut wishes);
+        let setting = wishes.start();
+        setting.simulator().edit(|world| {
+            let flights = world.records_from(i64::MIN).filter(|record| record.status.in_flight());
+            for id in flights.map(|record| record.id).collect::<Vec<_>>() {
+                world.set_status(id, Status::UploadCompleted);
+            }
+        });
+        setting
+    }
+
     /// A project at a simulated API.
     pub(crate) fn start(self) -> Setting {
         let ahead = i64::try_from(self.ahead.as_millis()).unwrap();
@@ -295,6 +311,18 @@ impl Setting {
         self.project.poll_once().await.failure.map_or(Ok(()), Err)
     }
 
+    /// Polls so many times, once every so many seconds: the requests of each.
+    pub(crate) async fn polls(&self, polls: usize, pause: u64) -> Vec<usize> {
+        let mut requests = Vec::new();
+        for _ in 0..polls {
+            tokio::time::sleep(Duration::from_secs(pause)).await;
+            let before = self.asked();
+            assert_eq!(self.poll().await, Ok(()));
+            requests.push(self.asked() - before);
+        }
+        requests
+    }
+
     pub(crate) async fn scrape(&self, timeout: Duration) -> Metrics {
         let body = self.collector.scrape(Instant::now() + timeout).await;
         Metrics::parse(&String::from_utf8(body).unwrap())
@@ -340,6 +368,24 @@ impl Setting {
     /// Seconds since the epoch.
     pub(crate) fn clock_seconds(&self) -> f64 {
         self.clock.now_millis() as f64 / 1000.0
+    }
+
+    /// Entries counted so far.
+    pub(crate) fn transitions(&self) -> f64 {
+        self.exposed().of("workspace_screen_record_transitions_total{").values().sum()
+    }
+
+    /// The sync mode in use.
+    pub(crate) fn mode(&self) -> String {
+        let modes = self.exposed().of("screen_records_exporter_sync_mode");
+        let (name, _) = modes.into_iter().find(|(_, value)| *value == 1.0).unwrap();
+        name.split("mode=\"").nth(1).unwrap().trim_end_matches("\"}").to_owned()
+    }
+
+    /// Seconds since the record was read that was read longest ago.
+    pub(crate) fn oldest_age(&self) -> f64 {
+        let name = "workspace_screen_records_oldest_read_timestamp_seconds{project=\"p\"}";
+        self.clock_seconds() - self.exposed().get(name)
     }
 
     /// The number of records shown.
