@@ -84,13 +84,12 @@ impl Store {
     /// A record that is new, or whose status is another one, has entered that status: counted
     /// once, here. Not counted is a new record that may have been there before counting began: all
     /// of the first poll, and of the first one under another identity (project, endpoint, filter);
-    /// and what starts before the window of the last poll.
+    /// and what starts before the window of the last poll, neither now nor when it leaves again.
     pub fn judge(&self, draft: Draft, poll: PollFacts, limits: LabelLimits) -> Changes {
         let last = self.last_poll.as_ref();
         let is_baseline = last.is_none_or(|last| last.identity != poll.identity);
-        let is_new_to_all = |record: &StoredRecord| {
-            is_baseline || last.is_some_and(|last| record.start < last.window_start)
-        };
+        let is_before =
+            |record: &StoredRecord| last.is_some_and(|last| record.start < last.window_start);
         let counting_since = last.map_or(poll.counting_since, |last| last.counting_since);
         let hidden = self.hidden(&draft);
         // What was not read again is as doubtful as it was.
@@ -120,7 +119,11 @@ impl Store {
             }
             let known = self.table.get(record.key);
             // What the parts of the first sync have read is as new as the rest.
-            let is_baseline = last.is_none() || known.is_none() && is_new_to_all(record);
+            let is_before = known.is_none() && is_before(record);
+            let is_baseline = last.is_none() || is_before || known.is_none() && is_baseline;
+            if is_before {
+                record.set(Mark::Returned, true);
+            }
             if known.is_none() && !is_baseline {
                 counting.count(Series::Seen(shown.record_type, shown.pool));
             }
@@ -150,7 +153,8 @@ impl Store {
         let beginning = Timestamp::from_millis(i64::MIN + 1);
         for (_, record) in self.table.range(beginning, Some(poll.window_start)) {
             let in_flight = record.status.status().is_some_and(Status::is_in_flight);
-            if in_flight && record.is_shown() && last.is_some() {
+            let counts = record.is_shown() && !record.has(Mark::Returned);
+            if in_flight && counts && last.is_some() {
                 counting.count(Series::Expired(record.status, slots.pool(record.pool)));
             }
         }

@@ -41,10 +41,13 @@ pub enum Mark {
     Settled,
     /// It was seen uploaded: its delay is observed no more.
     Uploaded,
+    /// It began before the window of the poll before the one that first read it: that it left a
+    /// window in flight may have been counted already.
+    Returned,
 }
 
-/// Bits of a duration. 2^28 seconds are eight years.
-const DURATION_BITS: u32 = 28;
+/// Bits of a duration. 2^27 seconds are four years.
+const DURATION_BITS: u32 = 27;
 /// The longest duration, and the one that stands for an unknown one.
 const UNKNOWN_DURATION: u32 = (1 << DURATION_BITS) - 1;
 const UNKNOWN_SIZE: u64 = u64::MAX;
@@ -155,7 +158,7 @@ mod tests {
     fn marks_and_durations_do_not_meet() {
         let record = StoredRecord::new(RecordKey::of("a"), Timestamp::from_millis(1));
         assert_eq!((record.size_bytes(), record.duration_seconds()), (None, None));
-        let marks = [Mark::Hidden, Mark::Counted, Mark::Settled, Mark::Uploaded];
+        let marks = [Mark::Hidden, Mark::Counted, Mark::Settled, Mark::Uploaded, Mark::Returned];
         for (duration, kept) in [(0, Some(0)), (86_400, Some(86_400)), (u32::MAX, None)] {
             for mark in marks {
                 let mut marked = record.with_duration(Some(duration));

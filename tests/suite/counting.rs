@@ -1,8 +1,10 @@
 //! Counters as they are shown: held back where they appear, folded where there are too many, and
 //! going on whatever happens to the state.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use screen_records_exporter::clock::{Clock, TokioClock};
 use screen_records_exporter::simulator::Status;
 
 use crate::setting::{Setting, UP, Wishes};
@@ -94,4 +96,31 @@ async fn beyond_the_limits_labels_are_folded_and_sums_stay_exact() {
     polled(&setting).await;
     let (kinds, users, _) = totals(&setting);
     assert_eq!((kinds, users), (70.0, 70.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_left_the_window_in_flight_counts_once_though_the_clock_goes_back() {
+    let (_folder, wishes) = state();
+    let setting = wishes.start();
+    let window = i64::try_from(setting.wishes.poll.window.as_millis()).unwrap();
+    setting
+        .simulator()
+        .edit(|world| world.insert_at(world.now() - window + 60_000, Status::Uploading));
+    let expired = |setting: &Setting| -> f64 {
+        let counters = setting.shown().into_iter();
+        let expired = counters.filter(|(name, _)| name.contains("_expired_in_flight_total"));
+        expired.map(|(_, value)| value).sum()
+    };
+    polled(&setting).await;
+    let before = expired(&setting);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    polled(&setting).await;
+    assert_eq!(expired(&setting), before + 1.0);
+    let now = setting.clock.now_millis() - 240_000;
+    let setting = setting.restart_at(Arc::new(TokioClock::starting_at(now)));
+    polled(&setting).await;
+    assert_eq!(expired(&setting), before + 1.0);
+    tokio::time::sleep(Duration::from_secs(240)).await;
+    polled(&setting).await;
+    assert_eq!(expired(&setting), before + 1.0, "it left before");
 }

@@ -31,6 +31,8 @@ struct Known {
     counted: bool,
     settled: bool,
     uploaded: bool,
+    /// Whether it began before the window of the poll before the one that read it first.
+    returned: bool,
     /// Whether the API had it at the last complete poll.
     there: bool,
 }
@@ -79,6 +81,7 @@ impl Oracle {
                 counted: false,
                 settled: false,
                 uploaded: false,
+                returned: row.record.start < edge,
                 there: true,
             });
             let (status, kind, pool, user) = (row.status(), row.kind(), &row.pool, &row.user);
@@ -117,10 +120,11 @@ impl Oracle {
             self.known.insert(row.record.id, next);
         }
         let left = self.known.values().filter(|known| known.row.record.start < window_start);
-        let left: Vec<_> = left.map(|known| (known.row.clone(), known.there)).collect();
-        for (row, there) in left {
+        let left: Vec<_> =
+            left.map(|known| (known.row.clone(), known.there && !known.returned)).collect();
+        for (row, counts) in left {
             self.known.remove(&row.record.id);
-            if row.record.status.in_flight() && there {
+            if row.record.status.in_flight() && counts {
                 let labels = [("status", row.status()), ("pool", row.pool.as_str())];
                 self.add("workspace_screen_records_expired_in_flight_total", &labels, 1.0);
             }
