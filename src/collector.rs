@@ -18,6 +18,7 @@ mod probe;
 mod process;
 mod progress;
 mod project;
+mod published;
 mod schedule;
 
 pub use error::{PollError, Reason};

@@ -20,6 +20,11 @@ pub(super) struct Progress {
 }
 
 impl Progress {
+    /// Of a process that begins; the first sync may be over.
+    pub(super) fn new(is_over: bool) -> Self {
+        Self { is_over, ..Self::default() }
+    }
+
     /// Takes what the sync under way has read so far, and tells of it every now and then.
     pub(super) fn note(&mut self, project: &str, (rows, total): (u64, Option<u64>), now: Instant) {
         if self.is_over {

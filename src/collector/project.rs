@@ -16,13 +16,13 @@ use super::options::{PollMode, PollOptions};
 use super::pool_names::PoolNames;
 use super::probe::{Found, probe};
 use super::progress::Progress;
+use super::published::Published;
 use super::schedule::Schedule;
 use crate::api::Client;
 use crate::clock::Clock;
 use crate::exposition::{ProjectView, SnapshotView, SyncMode};
 use crate::record::Timestamp;
 use crate::store::{CommitError, LabelLimits, PollFacts, Store};
-use crate::sync::Mode;
 
 /// A project under watch.
 #[derive(Debug)]
@@ -52,14 +52,17 @@ struct State {
     running: bool,
     schedule: Schedule,
     trouble: Trouble,
-    snapshot: Option<Arc<SnapshotView>>,
+    snapshot: Option<Published>,
+    /// There was no complete poll yet, in an earlier process neither.
+    is_first_sync: bool,
     poll_api_requests: Option<u64>,
 }
 
 impl State {
-    fn new(face: Face) -> Self {
+    fn new(face: Face, is_first_sync: bool) -> Self {
         Self {
             face,
+            is_first_sync,
             running: false,
             schedule: Schedule::default(),
             trouble: Trouble::default(),
@@ -97,6 +100,7 @@ impl Project {
         let pool_names =
             options.pool_names.then(|| PoolNames::new(name.clone(), options.pools_timeout));
         let limits = LabelLimits { users: options.max_users, pools: options.max_pools };
+        let is_first_sync = store.last_poll.is_none();
         let books = Books::new(store, options.counter_hold, limits, options.reconcile_interval);
         Arc::new(Self {
             client: client(observer.clone()),
@@ -106,9 +110,9 @@ impl Project {
             observer,
             instruments,
             clock,
-            state: Mutex::new(State::new(books.face(Timestamp::default()))),
+            state: Mutex::new(State::new(books.face(Timestamp::default()), is_first_sync)),
             books: Arc::new(Mutex::new(books)),
-            progress: Mutex::default(),
+            progress: Mutex::new(Progress::new(!is_first_sync)),
             finished: watch::Sender::new(0),
         })
     }
@@ -195,23 +199,18 @@ impl Project {
     pub fn view(&self) -> ProjectView {
         let now = self.now();
         let first_sync_progress = locked(&self.progress).ratio();
-        let state = self.state();
-        let most = i64::try_from(self.options.max_staleness.as_millis()).unwrap_or(i64::MAX);
-        let age = |snapshot: &Arc<SnapshotView>| now.millis() - snapshot.completed.millis();
+        let (state, most) = (self.state(), self.options.max_staleness);
         ProjectView {
             project: self.name.clone(),
             up: state.trouble.last().is_none() && state.snapshot.is_some(),
             window_seconds: self.options.window.as_secs_f64(),
-            is_stale: state.snapshot.as_ref().is_some_and(|snapshot| age(snapshot) > most),
-            mode: match state.snapshot {
-                None => SyncMode::FirstSync,
-                Some(_) => shown_mode(state.face.mode),
-            },
+            is_stale: state.snapshot.as_ref().is_some_and(|s| s.is_older_than(most, now)),
+            mode: if state.is_first_sync { SyncMode::FirstSync } else { state.face.mode.into() },
             at: Instant::now(),
             counters: state.face.counters.clone(),
             store: state.face.store,
             first_sync_progress,
-            snapshot: state.snapshot.clone(),
+            snapshot: state.snapshot.as_ref().map(Published::view),
             poll_api_requests: state.poll_api_requests,
         }
     }
@@ -299,11 +298,12 @@ impl Project {
                     tracing::info!(project, records, requests, ?took, "poll succeeded");
                 }
                 if state.snapshot.is_none() || state.face.mode != face.mode {
-                    tracing::info!(project, mode = shown_mode(face.mode).as_str(), "sync mode");
+                    tracing::info!(project, mode = SyncMode::from(face.mode).as_str(), "sync mode");
                 }
                 locked(&self.progress).end();
                 state.face = face;
-                state.snapshot = Some(Arc::new(snapshot));
+                state.snapshot = Some(Published::new(snapshot));
+                state.is_first_sync = false;
             }
             Err(error) => state.trouble.note(&self.name, &error, now),
         }
@@ -322,15 +322,6 @@ impl Project {
     fn state(&self) -> MutexGuard<'_, State> {
         // Each change of the state is a plain assignment: a panic elsewhere leaves it usable.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn shown_mode(mode: Mode) -> SyncMode {
-    match mode {
-        Mode::Incremental => SyncMode::Incremental,
-        Mode::NoStatusFilter => SyncMode::NoStatusFilter,
-        Mode::NoCounts => SyncMode::NoCounts,
-        Mode::FullWalk => SyncMode::FullWalk,
     }
 }
 

@@ -10,7 +10,7 @@ use super::sink::{Sink, Value};
 use crate::aggregate::{Aggregate, Sums};
 use crate::api::DesktopPool;
 use crate::record::{Status, Timestamp};
-use crate::sync::ReadSummary;
+use crate::sync::{Mode, ReadSummary};
 
 /// What one project shows.
 #[derive(Debug, Clone)]
@@ -80,6 +80,17 @@ pub enum SyncMode {
     NoCounts,
     /// Every poll reads the whole window.
     FullWalk,
+}
+
+impl From<Mode> for SyncMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Incremental => Self::Incremental,
+            Mode::NoStatusFilter => Self::NoStatusFilter,
+            Mode::NoCounts => Self::NoCounts,
+            Mode::FullWalk => Self::FullWalk,
+        }
+    }
 }
 
 impl SyncMode {

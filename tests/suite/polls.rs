@@ -1,9 +1,10 @@
 //! Whole polls against the simulated API: when they happen, what they may ask, what they share.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use screen_records_exporter::clock::Clock;
+use screen_records_exporter::clock::{Clock, TokioClock};
 use screen_records_exporter::collector::PollMode;
 use screen_records_exporter::simulator::TotalCount;
 use tokio::time::Instant;
@@ -272,4 +273,48 @@ async fn in_background_mode_polls_follow_each_other_without_a_scrape() {
     let polls = "screen_records_exporter_polls_total{outcome=\"success\",project=\"p\"}";
     assert_eq!(metrics.get(polls), 4.0, "at 0, 27, 54 and 81 seconds");
     polling.abort();
+}
+
+/// A clock that somebody sets anew while the process runs.
+#[derive(Debug)]
+struct Reset {
+    clock: TokioClock,
+    by_millis: AtomicI64,
+}
+
+impl Clock for Reset {
+    fn now_millis(&self) -> i64 {
+        self.clock.now_millis() + self.by_millis.load(Ordering::Relaxed)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_grows_old_though_the_clock_is_set_back() {
+    let setting = Wishes::new(300).start();
+    let clock = Reset { clock: TokioClock::starting_at(NOW), by_millis: AtomicI64::new(0) };
+    let clock = Arc::new(clock);
+    let collector = setting.wishes.run(&setting.wire, &clock);
+    let project = &collector.projects()[0];
+    assert_eq!(project.poll_once().await.failure, None);
+    clock.by_millis.store(-3_600_000, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(590)).await;
+    assert!(project.poll_once().await.failure.unwrap().what.contains("clock"));
+    assert!(project.view().shown().is_some(), "younger than `poll.max_staleness`");
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert!(project.view().shown().is_none(), "older than `poll.max_staleness`");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_finds_a_complete_state_is_in_no_first_sync() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut wishes = Wishes::new(3000);
+    wishes.state = Some(folder.path().join("p.redb"));
+    let setting = wishes.start();
+    assert_eq!(setting.mode(), "first_sync");
+    assert_eq!(setting.poll().await, Ok(()));
+    let mode = setting.mode();
+    let setting = setting.restart();
+    assert_eq!(setting.mode(), mode);
+    let progress = "screen_records_exporter_first_sync_progress_ratio{project=\"p\"}";
+    assert_eq!(setting.exposed().get(progress), 1.0);
 }

@@ -226,7 +226,11 @@ impl Wishes {
     }
 
     /// A process that begins.
-    fn run(&self, wire: &Arc<Wire>, clock: &Arc<TokioClock>) -> Collector {
+    pub(crate) fn run<C: Clock + std::fmt::Debug>(
+        &self,
+        wire: &Arc<Wire>,
+        clock: &Arc<C>,
+    ) -> Collector {
         let wishes = self.clone();
         let instruments = Instruments::new();
         let source = match wishes.token_file {
