@@ -153,7 +153,9 @@ impl Store {
         let beginning = Timestamp::from_millis(i64::MIN + 1);
         for (_, record) in self.table.range(beginning, Some(poll.window_start)) {
             let in_flight = record.status.status().is_some_and(Status::is_in_flight);
-            let counts = record.is_shown() && !record.has(Mark::Returned);
+            // One that was read with another start stays.
+            let leaves = records.position(record.key).is_none();
+            let counts = leaves && record.is_shown() && !record.has(Mark::Returned);
             if in_flight && counts && last.is_some() {
                 counting.count(Series::Expired(record.status, slots.pool(record.pool)));
             }

@@ -124,3 +124,18 @@ async fn what_left_the_window_in_flight_counts_once_though_the_clock_goes_back()
     polled(&setting).await;
     assert_eq!(expired(&setting), before + 1.0, "it left before");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_record_whose_start_moves_on_has_not_left_the_window() {
+    let (_folder, wishes) = state();
+    let setting = wishes.start();
+    let window = i64::try_from(setting.wishes.poll.window.as_millis()).unwrap();
+    let id = setting
+        .simulator()
+        .edit(|world| world.insert_at(world.now() - window + 40_000, Status::Uploading));
+    polled(&setting).await;
+    setting.simulator().edit(|world| world.change(id, |record| record.start += 3_600_000));
+    polled(&setting).await;
+    let counters = setting.exposed().of("workspace_screen_records_expired_in_flight_total");
+    assert_eq!(counters.values().sum::<f64>(), 0.0);
+}
