@@ -40,6 +40,7 @@ use draft::Doubts;
 use frame::Entry;
 use journal::{Journal, Unread};
 use population::Population;
+use slots::Value;
 
 use crate::record::{Record, RecordKey, Timestamp};
 
@@ -168,10 +169,17 @@ impl Store {
         self.table.newest(StoredRecord::is_shown).map(|record| record.start)
     }
 
-    /// Values of a label that have records in the window but hold no slot.
+    /// Number of values of a label that have records in the window but hold no slot.
     pub fn folded(&self, limited: Limited) -> u64 {
-        let values = self.population.values(limited);
-        values.filter(|number| !self.slots.holds((limited, *number))).count() as u64
+        self.folded_values().filter(|(other, _)| *other == limited).count() as u64
+    }
+
+    /// Users and pools that have records in the window but hold no slot.
+    fn folded_values(&self) -> impl Iterator<Item = Value> {
+        let values = [Limited::User, Limited::Pool].into_iter().flat_map(|limited| {
+            self.population.values(limited).map(move |number| (limited, number))
+        });
+        values.filter(|value| !self.slots.holds(*value))
     }
 
     /// Bytes of the state on disk.

@@ -59,16 +59,6 @@ impl Changes {
             .iter()
             .any(|(other, change)| *other == value && matches!(change, SlotChange::Held(_)))
     }
-
-    /// Number of records that are new or changed, or no longer shown.
-    pub fn len(&self) -> usize {
-        self.records.len() + self.hidden.len()
-    }
-
-    /// Whether the poll found everything as it was.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 impl Store {
@@ -112,6 +102,13 @@ impl Store {
         let mut counting = Counting::new(&self.counters, poll.begun);
         let mut records = draft.staged;
         let mut begun = BTreeSet::new();
+        // What was folded until now, since there are slots again, need not have changed.
+        let unfolded: BTreeSet<_> = self.folded_values().filter(|v| slots.holds(*v)).collect();
+        if !unfolded.is_empty() {
+            for record in self.shown().filter(|r| values_of(r).any(|v| unfolded.contains(&v))) {
+                Shown::of(record, &slots).begin(&mut counting);
+            }
+        }
         records.change_all(|record| {
             let shown = Shown::of(record, &slots);
             if begun.insert((shown.record_type, shown.pool, shown.user)) {
@@ -189,10 +186,10 @@ impl Store {
         hidden
     }
 
-    /// Values of staged records that hold no slot, in the order in which they are served: by their
-    /// text, so that it does not depend on the order of reading.
+    /// Values of staged records, and those that are folded, in the order in which they are served: by
+    /// their text, so that it does not depend on the order of reading.
     fn wanted_slots(&self, staged: &Table) -> Vec<Value> {
-        let mut wanted = BTreeSet::new();
+        let mut wanted: BTreeSet<_> = self.folded_values().collect();
         for record in staged.iter() {
             wanted.extend(values_of(record));
         }

@@ -105,8 +105,8 @@ impl Slots {
         };
     }
 
-    /// What becomes of the slots: `wanted` are values with new records, in the order in which they
-    /// are served; `is_present` says whether a value has records in the window.
+    /// What becomes of the slots: `wanted` are values that are folded or have new records, in the
+    /// order in which they are served; `is_present` says whether a value has records in the window.
     pub(super) fn changes(
         &self,
         wanted: &[Value],
@@ -121,7 +121,7 @@ impl Slots {
         }
         for (value, absent) in &self.held {
             let is_limited = matches!(value.0, Limited::User | Limited::Pool);
-            let is_absent = is_limited && !wanted.contains(value) && !is_present(*value);
+            let is_absent = is_limited && !is_present(*value) && !wanted.contains(value);
             let left = free.get_mut(&value.0).expect("inserted above");
             let is_long_gone = absent.is_some_and(|since| {
                 now.millis().saturating_sub(since.millis()) > LONGEST_ABSENCE_MILLIS

@@ -126,6 +126,32 @@ async fn what_left_the_window_in_flight_counts_once_though_the_clock_goes_back()
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_folded_is_shown_when_the_limits_are_raised_though_nothing_changed() {
+    let (_folder, mut wishes) = state();
+    wishes.poll.max_users = 2;
+    wishes.poll.max_pools = 1;
+    let mut setting = wishes.start();
+    assert_eq!(setting.poll().await, Ok(()));
+    setting.wishes.poll.max_users = 1000;
+    setting.wishes.poll.max_pools = 1000;
+    let setting = setting.restart();
+    setting.assert_polls_right("raised").await;
+    let metrics = setting.exposed();
+    let folded = metrics.of("screen_records_exporter_folded_label_values");
+    assert_eq!(folded.values().sum::<f64>(), 0.0);
+    for (gauge, counter) in [
+        ("workspace_user_screen_records{", "workspace_user_screen_record_transitions_total{"),
+        ("workspace_screen_records{", "workspace_screen_record_transitions_total{"),
+    ] {
+        let counters = metrics.of(counter);
+        for name in metrics.of(gauge).keys() {
+            let counted = name.replace(gauge, counter);
+            assert!(counters.contains_key(&counted), "increase() must see {counted} at 0");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_record_whose_start_moves_on_has_not_left_the_window() {
     let (_folder, wishes) = state();
     let setting = wishes.start();
