@@ -7,7 +7,7 @@ mod sink;
 mod text;
 
 pub use catalog::{CATALOG, Kind, Metric, Scope, metric};
-pub use counters::{CounterView, family_of};
+pub use counters::{CounterView, Held, family_of};
 pub use records::{ProjectView, SnapshotView, StoreFigures, SyncMode, write_projects};
 pub use sink::{HistogramValue, Sink, Value};
 pub use text::TextEncoder;

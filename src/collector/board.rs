@@ -6,23 +6,24 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::exposition::{CounterView, family_of};
+use crate::exposition::{CounterView, Held, family_of};
 use crate::store::{Changes, Counter, Counters, Label, Limited, Series, Store, Word};
 
 /// What every series of a project shows.
 #[derive(Debug)]
 pub(super) struct Board {
     hold: Duration,
-    /// What a series shows until then, whatever is counted meanwhile.
-    held: BTreeMap<Series, (Counter, Instant)>,
+    /// What a series shows for a while, whatever is counted meanwhile.
+    held: BTreeMap<Series, Held>,
     shown: Arc<[CounterView]>,
 }
 
 impl Board {
-    /// The board of a process that begins: every series shows its last durable value for `hold`.
+    /// The board of a process that begins: every series shows its last durable value for `hold`, from
+    /// when it is first asked for.
     pub(super) fn new(store: &Store, hold: Duration, now: Instant) -> Self {
         let mut board = Self { hold, held: BTreeMap::new(), shown: Arc::default() };
-        board.hold_back(store.counters.clone(), now);
+        board.hold_back(store.counters.clone());
         board.refresh(store, now);
         board
     }
@@ -46,12 +47,12 @@ impl Board {
 
     /// Takes what stands after a commit, and what appears with it.
     pub(super) fn update(&mut self, store: &Store, appearing: Counters, now: Instant) {
-        self.hold_back(appearing, now);
+        self.hold_back(appearing);
         self.refresh(store, now);
     }
 
     fn refresh(&mut self, store: &Store, now: Instant) {
-        self.held.retain(|_, (_, until)| now < *until);
+        self.held.retain(|_, held| !held.is_over(now));
         let mut views: Vec<_> = store
             .counters
             .iter()
@@ -70,10 +71,12 @@ impl Board {
         self.shown = views.into();
     }
 
-    fn hold_back(&mut self, counters: Counters, now: Instant) {
+    fn hold_back(&mut self, counters: Counters) {
         if !self.hold.is_zero() {
-            let until = now + self.hold;
-            self.held.extend(counters.into_iter().map(|(series, shown)| (series, (shown, until))));
+            // What appears together is shown together.
+            let seen = Arc::default();
+            let held = |shown| Held { shown, hold: self.hold, seen: Arc::clone(&seen) };
+            self.held.extend(counters.into_iter().map(|(series, shown)| (series, held(shown))));
         }
     }
 }

@@ -1,5 +1,8 @@
 //! The families of counters and histograms, as they are shown at a moment.
 
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::catalog::{Metric, metric};
@@ -16,17 +19,35 @@ pub struct CounterView {
     pub labels: Vec<String>,
     /// What it stands at.
     pub value: Counter,
-    /// What it shows until then: `increase()` cannot see a series that is born, or comes back,
-    /// above its last known value.
-    pub held: Option<(Counter, Instant)>,
+    /// What it shows for a while.
+    pub held: Option<Held>,
+}
+
+/// What a series shows for a while: `increase()` cannot see one that is born, or comes back, above
+/// its last known value. The while begins when it is first asked for, however late that is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Held {
+    /// The value.
+    pub shown: Counter,
+    /// How long it is shown.
+    pub hold: Duration,
+    /// When it was first asked for, shared by all that appeared with it.
+    pub seen: Arc<OnceLock<Instant>>,
+}
+
+impl Held {
+    /// Whether it has been shown for long enough.
+    pub fn is_over(&self, now: Instant) -> bool {
+        self.seen.get().is_some_and(|seen| now >= *seen + self.hold)
+    }
 }
 
 impl CounterView {
+    /// What it shows to somebody who asks now.
     fn at(&self, now: Instant) -> &Counter {
-        match &self.held {
-            Some((held, until)) if now < *until => held,
-            _ => &self.value,
-        }
+        let Some(held) = &self.held else { return &self.value };
+        held.seen.get_or_init(|| now);
+        if held.is_over(now) { &self.value } else { &held.shown }
     }
 }
 

@@ -41,20 +41,38 @@ async fn a_series_that_appears_shows_nothing_first_and_after_a_start_its_last_va
     assert_eq!(setting.poll().await, Ok(()));
     fails(&setting);
     polled(&setting).await;
+    // Whoever asks late sees the same: an increase must have a beginning.
+    tokio::time::sleep(Duration::from_secs(600)).await;
     assert_eq!(shown(&setting, FAILED), Some(0.0), "increase() must see the first failure");
-    tokio::time::sleep(Duration::from_secs(91)).await;
+    tokio::time::sleep(Duration::from_secs(119)).await;
+    assert_eq!(shown(&setting, FAILED), Some(0.0), "a second Prometheus sees it too");
+    tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(shown(&setting, FAILED), Some(1.0));
     fails(&setting);
     polled(&setting).await;
     assert_eq!(shown(&setting, FAILED), Some(2.0), "it is held back once");
     fails(&setting);
     let setting = setting.restart();
-    assert_eq!(shown(&setting, FAILED), Some(2.0), "before any poll");
-    assert_eq!(setting.shown().get(UP), Some(&0.0));
     polled(&setting).await;
+    tokio::time::sleep(Duration::from_secs(600)).await;
     assert_eq!(shown(&setting, FAILED), Some(2.0), "what failed while nobody looked comes later");
-    tokio::time::sleep(Duration::from_secs(91)).await;
+    polled(&setting).await;
+    assert_eq!(shown(&setting, FAILED), Some(2.0));
+    tokio::time::sleep(Duration::from_secs(120)).await;
     assert_eq!(shown(&setting, FAILED), Some(3.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn counters_are_there_before_any_poll() {
+    let (_folder, mut wishes) = state();
+    wishes.poll.counter_hold = Duration::from_secs(120);
+    let setting = wishes.start();
+    assert_eq!(setting.poll().await, Ok(()));
+    fails(&setting);
+    polled(&setting).await;
+    let setting = setting.restart();
+    assert_eq!(shown(&setting, FAILED), Some(1.0));
+    assert_eq!(setting.shown().get(UP), Some(&0.0));
 }
 
 #[tokio::test(start_paused = true)]
