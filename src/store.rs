@@ -197,7 +197,8 @@ impl Store {
         }
         let texts = self.texts_since(self.texts_written);
         let entries = texts.chain(changes.entries());
-        let written = written.and_then(|()| journal.append(frame::frames(entries)));
+        let is_new = changes.part.is_some();
+        let written = written.and_then(|()| journal.append(is_new, frame::frames(entries)));
         if written.is_ok() {
             self.texts_written = (self.labels.len(), self.words.len());
         }

@@ -142,7 +142,8 @@ impl Journal {
         Ok(Self { path, database: Some(database), next, bytes, whole_bytes: bytes })
     }
 
-    /// Adds the frames of one commit, all or none.
+    /// Adds the frames of one commit, all or none. `is_new` says that they describe nothing that
+    /// frames before them do: the state grows by them, and not the tail behind it.
     ///
     /// # Errors
     ///
@@ -150,13 +151,14 @@ impl Journal {
     /// must be a [`Self::replace`].
     pub(super) fn append(
         &mut self,
+        is_new: bool,
         frames: impl Iterator<Item = Vec<u8>>,
     ) -> Result<(), CommitError> {
-        let is_first = self.bytes == 0;
+        let is_new = is_new || self.bytes == 0;
         let (next, bytes) = self.write(false, frames)?;
         (self.next, self.bytes) = (next, self.bytes + bytes);
-        if is_first {
-            self.whole_bytes = bytes;
+        if is_new {
+            self.whole_bytes += bytes;
         }
         Ok(())
     }
@@ -369,8 +371,8 @@ mod tests {
         let (_folder, path) = file();
         let (mut journal, frames) = frames_of(&path).unwrap();
         assert!(frames.is_empty());
-        journal.append([vec![1], vec![2; 60_000]].into_iter()).unwrap();
-        journal.append(std::iter::once(vec![3])).unwrap();
+        journal.append(false, [vec![1], vec![2; 60_000]].into_iter()).unwrap();
+        journal.append(false, std::iter::once(vec![3])).unwrap();
         drop(journal);
         let (mut journal, frames) = frames_of(&path).unwrap();
         assert_eq!(frames, [vec![1], vec![2; 60_000], vec![3]]);
@@ -392,8 +394,8 @@ mod tests {
         let (_folder, path) = file();
         let (mut journal, _) = frames_of(&path).unwrap();
         let written: Vec<Vec<u8>> = (0..40).map(|n| vec![n; 3000]).collect();
-        journal.append(written.iter().take(20).cloned()).unwrap();
-        journal.append(written.iter().skip(20).cloned()).unwrap();
+        journal.append(false, written.iter().take(20).cloned()).unwrap();
+        journal.append(false, written.iter().skip(20).cloned()).unwrap();
         drop(journal);
         let whole = fs::read(&path).unwrap();
         let mut damaged = 0;

@@ -1,5 +1,7 @@
 //! The store and its file: what is committed is there again, what is not leaves no trace.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::record::{Status, Term};
 
@@ -105,4 +107,27 @@ fn a_state_of_records_without_pool_and_user_can_be_opened_again() {
     store.commit(changes, |_, _| {}).unwrap();
     drop(store);
     assert_eq!(reopened(&path).shown().count(), 1);
+}
+
+#[test]
+fn parts_of_a_first_sync_are_written_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.redb");
+    let mut store = reopened(&path);
+    for part in 0..8 {
+        let mut draft = Draft::default();
+        for id in 0..10_000 {
+            let id = part * 10_000 + id;
+            let record = Record::new(id.to_string(), facts(i64::from(part)).begun);
+            draft.read(&mut store, RecordKey::of(&record.id), &record);
+        }
+        let (until, rejected) = (facts(0).begun, BTreeMap::new());
+        let part =
+            FirstSync { facts: facts(0), until, beyond: None, ended: until, rows: 0, rejected };
+        let changes = store.judge_part(draft, part, LIMITS);
+        store.commit(changes, |_, _| {}).unwrap();
+        assert!(!store.journal.as_ref().unwrap().wants_whole());
+    }
+    drop(store);
+    assert_eq!(reopened(&path).table.len(), 80_000);
 }
