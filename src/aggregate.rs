@@ -87,7 +87,7 @@ impl Tally {
     /// Folds all records that a store shows.
     pub fn of(store: &Store) -> Self {
         let mut tally = Self::default();
-        store.shown().for_each(|record| tally.change(None, Some(record)));
+        store.shown().for_each(|record| tally.change(None, Some(&record)));
         tally
     }
 

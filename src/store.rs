@@ -9,9 +9,11 @@ mod changes;
 mod counters;
 mod draft;
 mod frame;
+mod index;
 mod journal;
 mod labels;
 mod order;
+mod packed;
 mod population;
 mod preview;
 mod record;
@@ -39,6 +41,7 @@ use std::path::Path;
 use draft::Doubts;
 use frame::Entry;
 use journal::{Journal, Unread};
+use packed::Packed;
 use population::Population;
 use slots::Value;
 
@@ -122,16 +125,16 @@ impl Store {
         self.population.grow(&self.labels);
         if self.table.is_empty() {
             for record in changes.records.iter() {
-                self.population.add(record);
-                each(None, Some(record));
+                self.population.add(&record);
+                each(None, Some(&record));
             }
             self.table = changes.records;
         } else {
             for record in changes.records.iter() {
-                let earlier = self.table.put(*record).filter(StoredRecord::is_shown);
+                let earlier = self.table.put(record).filter(StoredRecord::is_shown);
                 earlier.inspect(|earlier| self.population.remove(earlier));
-                self.population.add(record);
-                each(earlier.as_ref(), Some(record));
+                self.population.add(&record);
+                each(earlier.as_ref(), Some(&record));
             }
         }
         for key in changes.hidden {
@@ -155,8 +158,8 @@ impl Store {
     }
 
     /// The records that the API shows.
-    pub fn shown(&self) -> impl Iterator<Item = &StoredRecord> {
-        self.table.iter().filter(|record| record.is_shown())
+    pub fn shown(&self) -> impl Iterator<Item = StoredRecord> {
+        self.table.iter().filter(StoredRecord::is_shown)
     }
 
     /// Whether the API showed a record that starts at `from` or later.
@@ -226,7 +229,7 @@ impl Store {
     fn entries(&self) -> impl Iterator<Item = Entry> {
         let texts = self.texts_since((0, 0));
         let slots = self.slots.iter().map(|(value, change)| Entry::Slot(value, change));
-        let records = self.table.iter().map(|record| Entry::Record(*record));
+        let records = self.table.iter().map(Entry::Record);
         let counters = self.counters.iter();
         let counters = counters.map(|(series, counter)| Entry::Counter(*series, counter.clone()));
         let poll = self.last_poll.iter().map(|poll| Entry::Poll(poll.clone()));
@@ -263,6 +266,9 @@ impl Store {
             }
             Entry::Slot(value, change) => self.slots.take(value, change),
             Entry::Record(record) => {
+                if !Packed::holds(&record) {
+                    return Err("a record has a time that no API gives".to_owned());
+                }
                 if record.pool.number().max(record.user.number()) >= labels
                     || record.status.number().max(record.record_type.number()) >= self.words.len()
                 {
@@ -305,7 +311,7 @@ impl Store {
     /// Hides a record. Returns what it was, if it was shown.
     fn hide(&mut self, key: RecordKey) -> Option<StoredRecord> {
         let position = self.table.position(key)?;
-        let record = Some(*self.table.at(position)).filter(StoredRecord::is_shown)?;
+        let record = Some(self.table.at(position)).filter(StoredRecord::is_shown)?;
         self.table.change(position, |record| record.set(Mark::Hidden, true));
         self.population.remove(&record);
         Some(record)

@@ -31,7 +31,7 @@ impl Changes {
     /// What a journal keeps of it.
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
         let slots = self.slots.iter().map(|(value, change)| Entry::Slot(*value, *change));
-        let records = self.records.iter().map(|record| Entry::Record(*record));
+        let records = self.records.iter().map(Entry::Record);
         let hidden = self.hidden.iter().map(|key| Entry::Hidden(*key));
         let counters = self.counters.iter();
         let counters = counters.map(|(series, counter)| Entry::Counter(*series, counter.clone()));
@@ -106,7 +106,7 @@ impl Store {
         let unfolded: BTreeSet<_> = self.folded_values().filter(|v| slots.holds(*v)).collect();
         if !unfolded.is_empty() {
             for record in self.shown().filter(|r| values_of(r).any(|v| unfolded.contains(&v))) {
-                Shown::of(record, &slots).begin(&mut counting);
+                Shown::of(&record, &slots).begin(&mut counting);
             }
         }
         records.change_all(|record| {
@@ -191,7 +191,7 @@ impl Store {
     fn wanted_slots(&self, staged: &Table) -> Vec<Value> {
         let mut wanted: BTreeSet<_> = self.folded_values().collect();
         for record in staged.iter() {
-            wanted.extend(values_of(record));
+            wanted.extend(values_of(&record));
         }
         let mut wanted: Vec<_> = wanted.into_iter().collect();
         wanted.sort_by_key(|(limited, number)| (*limited, self.text_of(*limited, *number)));

@@ -41,7 +41,7 @@ impl Draft {
         let stored = store.compact(key, record);
         if let Some(staged) = self.staged.get(key) {
             if staged.update <= stored.update {
-                let stored = stored.with_marks_of(staged);
+                let stored = stored.with_marks_of(&staged);
                 self.stage(store, stored, record);
             }
             return false;
@@ -51,7 +51,7 @@ impl Draft {
             return true;
         };
         let first = self.mark_seen(position);
-        let known = *store.table.at(position);
+        let known = store.table.at(position);
         let mut shown = known;
         shown.set(Mark::Hidden, false);
         let stored = stored.with_marks_of(&shown);
@@ -90,7 +90,7 @@ impl Draft {
     pub fn merge(&mut self, other: Self) {
         for record in other.staged.iter() {
             if self.staged.get(record.key).is_none_or(|known| known.update <= record.update) {
-                self.staged.put(*record);
+                self.staged.put(record);
                 match other.upload_delays.get(&record.key) {
                     Some(delay) => self.upload_delays.insert(record.key, *delay),
                     None => self.upload_delays.remove(&record.key),

@@ -120,8 +120,8 @@ impl Store {
         &self,
         from: Timestamp,
         until: Option<Timestamp>,
-    ) -> impl Iterator<Item = &StoredRecord> {
+    ) -> impl Iterator<Item = StoredRecord> {
         let records = self.table.range(from, until).map(|(_, record)| record);
-        records.filter(|record| record.is_shown())
+        records.filter(StoredRecord::is_shown)
     }
 }

@@ -34,9 +34,9 @@ impl Store {
     pub fn preview(&self, draft: &Draft) -> Preview {
         let mut preview = Preview::default();
         let mut shown = |key, by| {
-            let known = self.table.get(key).filter(|known| known.is_shown());
+            let known = self.table.get(key).filter(StoredRecord::is_shown);
             if let Some(known) = known {
-                preview.note(known, by);
+                preview.note(&known, by);
             }
         };
         for record in draft.staged.iter() {
@@ -46,7 +46,7 @@ impl Store {
             shown(key, -1);
         }
         for record in draft.staged.iter() {
-            preview.note(record, 1);
+            preview.note(&record, 1);
         }
         preview
     }

@@ -1,33 +1,42 @@
 //! Records in compact form, found by their key.
 
 use std::collections::BTreeMap;
+use std::iter;
 
-use hashbrown::HashTable;
-
+use super::index::Index;
+use super::packed::Packed;
 use super::record::StoredRecord;
 use crate::record::{RecordKey, Timestamp};
 
 /// A set of records, found by key or by start. Grows in chunks, so that no growth ever copies, and
 /// holds twice, a million records. A record keeps its position while it stays.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Table {
-    chunks: Vec<Vec<StoredRecord>>,
-    index: HashTable<u32>,
-    /// Positions by the number of the span in which they start.
-    spans: BTreeMap<i64, Vec<u32>>,
-    /// Positions that are free. What stands there has the start [`FREE`].
-    free: Vec<u32>,
+    chunks: Vec<Vec<Packed>>,
+    index: Index,
+    /// By the number of a span, the first position of a list of all that start in it.
+    spans: BTreeMap<i64, u32>,
+    /// The first position of a list of those that are free.
+    free: u32,
 }
 
 /// Length of a span: at 5,000 desktops some 5,000 records begin in one.
 const SPAN_MILLIS: i64 = 600_000;
-/// A start that no record has.
-const FREE: Timestamp = Timestamp::from_millis(i64::MIN);
+/// The end of a list of positions.
+const END: u32 = u32::MAX;
 
-/// Records of a chunk: 3.7 MB. So large that glibc maps each by itself: smaller ones come to lie
-/// between the buffers of pages, which cost a window of a million records 12 MB. What of a chunk
-/// was never written takes no memory.
-const CHUNK: usize = 1 << 16;
+/// Records of a chunk: 59 MB, of which what was never written takes no memory. So large that glibc
+/// maps each by itself, and gives it back, whatever was freed before: what has less than 32 MiB comes
+/// to lie between the buffers of pages as soon as something of its size was freed.
+const CHUNK: usize = 1 << 20;
+/// A table of so few records grows by doubling: most polls find few changes.
+const FEW: usize = 1 << 12;
+
+impl Default for Table {
+    fn default() -> Self {
+        Self { chunks: Vec::new(), index: Index::default(), spans: BTreeMap::new(), free: END }
+    }
+}
 
 impl Table {
     /// Number of records.
@@ -41,8 +50,8 @@ impl Table {
     }
 
     /// The records, in no promised order.
-    pub fn iter(&self) -> impl Iterator<Item = &StoredRecord> {
-        self.chunks.iter().flatten().filter(|record| record.start != FREE)
+    pub fn iter(&self) -> impl Iterator<Item = StoredRecord> {
+        self.chunks.iter().flatten().filter_map(Packed::record)
     }
 
     /// Records that start at `from` or later and before `until`, with their positions.
@@ -50,80 +59,80 @@ impl Table {
         &self,
         from: Timestamp,
         until: Option<Timestamp>,
-    ) -> impl Iterator<Item = (usize, &StoredRecord)> {
+    ) -> impl Iterator<Item = (usize, StoredRecord)> {
         let last = until.map_or(i64::MAX, |until| span_of(until).max(span_of(from)));
         self.spans
             .range(span_of(from)..=last)
-            .flat_map(|(_, positions)| positions)
-            .map(|at| (*at as usize, slot(&self.chunks, *at as usize)))
+            .flat_map(|(_, first)| self.list(*first))
+            .map(|at| (at, self.at(at)))
             .filter(move |(_, record)| {
                 record.start >= from && until.is_none_or(|until| record.start < until)
             })
     }
 
     /// The record that starts last, of those that are wanted.
-    pub(super) fn newest(
-        &self,
-        is_wanted: impl Fn(&StoredRecord) -> bool,
-    ) -> Option<&StoredRecord> {
-        self.spans.values().rev().find_map(|positions| {
-            let records = positions.iter().map(|at| slot(&self.chunks, *at as usize));
+    pub(super) fn newest(&self, is_wanted: impl Fn(&StoredRecord) -> bool) -> Option<StoredRecord> {
+        self.spans.values().rev().find_map(|first| {
+            let records = self.list(*first).map(|at| self.at(at));
             records.filter(|record| is_wanted(record)).max_by_key(|record| record.start)
         })
     }
 
     /// Where a record stands.
     pub(super) fn position(&self, key: RecordKey) -> Option<usize> {
-        let chunks = &self.chunks;
-        let found = self.index.find(key.hash64(), |at| slot(chunks, *at as usize).key == key);
-        found.map(|at| *at as usize)
+        let found = self.index.find(key, |at| place(&self.chunks, at as usize).key());
+        found.map(|at| at as usize)
     }
 
-    pub(super) fn at(&self, position: usize) -> &StoredRecord {
-        slot(&self.chunks, position)
+    pub(super) fn at(&self, position: usize) -> StoredRecord {
+        place(&self.chunks, position).record().expect("positions in use hold records")
     }
 
     /// The record of a key.
-    pub fn get(&self, key: RecordKey) -> Option<&StoredRecord> {
+    pub fn get(&self, key: RecordKey) -> Option<StoredRecord> {
         self.position(key).map(|position| self.at(position))
     }
 
     /// Changes a record, but not its key nor its start.
     pub(super) fn change(&mut self, position: usize, change: impl FnOnce(&mut StoredRecord)) {
-        change(&mut self.chunks[position / CHUNK][position % CHUNK]);
+        let mut record = self.at(position);
+        change(&mut record);
+        self.set(position, &record);
     }
 
     /// Changes every record, but not its key nor its start.
     pub(super) fn change_all(&mut self, mut change: impl FnMut(&mut StoredRecord)) {
-        for record in self.chunks.iter_mut().flatten().filter(|record| record.start != FREE) {
-            change(record);
+        for place in self.chunks.iter_mut().flatten() {
+            if let Some(mut record) = place.record() {
+                change(&mut record);
+                *place = Packed::new(&record, place.next);
+            }
         }
     }
 
     /// Puts a record in, in the place of an earlier one with its key, which is returned.
     pub(super) fn put(&mut self, record: StoredRecord) -> Option<StoredRecord> {
         if let Some(position) = self.position(record.key) {
-            let at = &mut self.chunks[position / CHUNK][position % CHUNK];
-            let earlier = std::mem::replace(at, record);
+            let earlier = self.at(position);
             if span_of(earlier.start) != span_of(record.start) {
-                self.unlink_span(earlier.start, position);
-                self.link_span(record.start, position);
+                self.unlink(earlier.start, position);
+                self.link(record.start, position);
             }
+            self.set(position, &record);
             return Some(earlier);
         }
-        let position = match self.free.pop() {
-            Some(position) => {
-                let position = position as usize;
-                self.chunks[position / CHUNK][position % CHUNK] = record;
+        let position = match self.free {
+            END => self.push(&record),
+            free => {
+                let position = free as usize;
+                self.free = place(&self.chunks, position).next;
+                self.set(position, &record);
                 position
             }
-            None => self.push(record),
         };
-        let at = u32::try_from(position).expect("a poll ends before 2^32 records");
-        let chunks = &self.chunks;
-        self.index
-            .insert_unique(record.key.hash64(), at, |at| slot(chunks, *at as usize).key.hash64());
-        self.link_span(record.start, position);
+        let at = u32_of(position);
+        self.index.insert(record.key, at, |at| place(&self.chunks, at as usize).key());
+        self.link(record.start, position);
         None
     }
 
@@ -131,46 +140,71 @@ impl Table {
     pub(super) fn expire(&mut self, edge: Timestamp, mut each: impl FnMut(&StoredRecord)) {
         let later = self.spans.split_off(&span_of(edge));
         let earlier = std::mem::replace(&mut self.spans, later);
-        let mut gone: Vec<u32> = earlier.into_values().flatten().collect();
-        if let Some(positions) = self.spans.get_mut(&span_of(edge)) {
-            let chunks = &self.chunks;
-            gone.extend(positions.extract_if(.., |at| slot(chunks, *at as usize).start < edge));
-            if positions.is_empty() {
-                self.spans.remove(&span_of(edge));
+        // What of the span of the edge stays is linked anew.
+        let torn = self.spans.remove(&span_of(edge));
+        for first in earlier.into_values().chain(torn) {
+            let mut next = first;
+            while next != END {
+                let position = next as usize;
+                next = place(&self.chunks, position).next;
+                let record = self.at(position);
+                if record.start >= edge {
+                    self.link(record.start, position);
+                    continue;
+                }
+                each(&record);
+                self.index.remove(record.key, u32_of(position));
+                let place = place_mut(&mut self.chunks, position);
+                *place = place.freed(self.free);
+                self.free = u32_of(position);
             }
-        }
-        for position in gone {
-            let at = position as usize;
-            let record = &mut self.chunks[at / CHUNK][at % CHUNK];
-            each(record);
-            let entry = self.index.find_entry(record.key.hash64(), |other| *other == position);
-            entry.expect("every record is in the index").remove();
-            record.start = FREE;
-            self.free.push(position);
         }
     }
 
-    fn push(&mut self, record: StoredRecord) -> usize {
+    fn push(&mut self, record: &StoredRecord) -> usize {
         if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-            self.chunks.push(Vec::with_capacity(CHUNK));
+            self.chunks.push(Vec::new());
         }
         let full = self.chunks.len() - 1;
         let chunk = self.chunks.last_mut().expect("pushed above");
-        chunk.push(record);
+        if chunk.len() == FEW {
+            chunk.reserve_exact(CHUNK - FEW);
+        }
+        chunk.push(Packed::new(record, END));
         full * CHUNK + chunk.len() - 1
     }
 
-    fn link_span(&mut self, start: Timestamp, position: usize) {
-        let position = u32::try_from(position).expect("positions are u32");
-        self.spans.entry(span_of(start)).or_default().push(position);
+    /// Replaces what stands at a position, but for its link.
+    fn set(&mut self, position: usize, record: &StoredRecord) {
+        let place = place_mut(&mut self.chunks, position);
+        *place = Packed::new(record, place.next);
     }
 
-    fn unlink_span(&mut self, start: Timestamp, position: usize) {
+    /// The positions of a list.
+    fn list(&self, first: u32) -> impl Iterator<Item = usize> {
+        let next = |at: &usize| Some(place(&self.chunks, *at).next).filter(|next| *next != END);
+        iter::successors(Some(first as usize), move |at| next(at).map(|next| next as usize))
+    }
+
+    fn link(&mut self, start: Timestamp, position: usize) {
+        let first = self.spans.entry(span_of(start)).or_insert(END);
+        place_mut(&mut self.chunks, position).next = *first;
+        *first = u32_of(position);
+    }
+
+    fn unlink(&mut self, start: Timestamp, position: usize) {
         let span = span_of(start);
-        let positions = self.spans.get_mut(&span).expect("every record is in its span");
-        positions.retain(|at| *at as usize != position);
-        if positions.is_empty() {
+        let first = self.spans[&span];
+        let next = place(&self.chunks, position).next;
+        if first != u32_of(position) {
+            let before =
+                self.list(first).find(|at| place(&self.chunks, *at).next as usize == position);
+            let before = before.expect("every record is in the list of its span");
+            place_mut(&mut self.chunks, before).next = next;
+        } else if next == END {
             self.spans.remove(&span);
+        } else {
+            self.spans.insert(span, next);
         }
     }
 }
@@ -195,8 +229,16 @@ pub(super) fn span_end(moment: Timestamp) -> Timestamp {
     span_begin(span_of(moment).saturating_add(1))
 }
 
-fn slot(chunks: &[Vec<StoredRecord>], position: usize) -> &StoredRecord {
+fn place(chunks: &[Vec<Packed>], position: usize) -> &Packed {
     &chunks[position / CHUNK][position % CHUNK]
+}
+
+fn place_mut(chunks: &mut [Vec<Packed>], position: usize) -> &mut Packed {
+    &mut chunks[position / CHUNK][position % CHUNK]
+}
+
+fn u32_of(position: usize) -> u32 {
+    u32::try_from(position).expect("a poll ends before 2^32 records")
 }
 
 #[cfg(test)]
@@ -249,7 +291,7 @@ pub(super) mod tests {
             for id in 0..150_000 {
                 table.put(record(id, 1));
             }
-            assert_eq!((table.len(), table.free.len()), (150_000, 0));
+            assert_eq!((table.len(), table.free), (150_000, END));
             table.expire(Timestamp::from_millis(1_699_999), |_| {});
             assert_eq!(table.len(), table.iter().count());
             assert!(table.len() < 20_000);

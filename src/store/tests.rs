@@ -33,7 +33,7 @@ fn poll(store: &mut Store, minute: i64, records: &[(u32, Status)]) -> Result<(),
 
 /// Everything that outlives a process.
 fn memory(store: &Store) -> (Vec<StoredRecord>, Counters, Slots, Option<PollFacts>) {
-    let mut records: Vec<_> = store.table.iter().copied().collect();
+    let mut records: Vec<_> = store.table.iter().collect();
     records.sort_by_key(|record| record.key);
     (records, store.counters.clone(), store.slots.clone(), store.last_poll.clone())
 }
@@ -107,6 +107,18 @@ fn a_state_of_records_without_pool_and_user_can_be_opened_again() {
     store.commit(changes, |_, _| {}).unwrap();
     drop(store);
     assert_eq!(reopened(&path).shown().count(), 1);
+}
+
+#[test]
+fn a_record_of_a_time_that_no_api_gives_is_damage() {
+    let taken = |millis| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = reopened(&folder.path().join("p.redb"));
+        let start = Timestamp::from_millis(millis);
+        store.take(Entry::Record(StoredRecord::new(RecordKey::of("a"), start)))
+    };
+    assert_eq!(taken(0), Ok(()));
+    assert!(taken(-1).is_err());
 }
 
 #[test]

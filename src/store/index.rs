@@ -1,0 +1,76 @@
+//! Positions of records by their key.
+
+use hashbrown::HashTable;
+
+use crate::record::RecordKey;
+
+/// Parts of the index.
+const SHARDS: usize = 1 << SHARD_BITS;
+const SHARD_BITS: u32 = 6;
+
+/// Positions by key, in parts that grow one by one. As a whole it would be held twice while it
+/// doubles; and glibc, which had freed five megabytes at once, would from then on keep ten of what is
+/// freed.
+#[derive(Debug)]
+pub(super) struct Index {
+    shards: [HashTable<u32>; SHARDS],
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self { shards: [const { HashTable::new() }; SHARDS] }
+    }
+}
+
+impl Index {
+    /// Number of positions.
+    pub(super) fn len(&self) -> usize {
+        self.shards.iter().map(HashTable::len).sum()
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.shards.iter().all(HashTable::is_empty)
+    }
+
+    /// The position of a key, by the key at each position.
+    pub(super) fn find(&self, key: RecordKey, key_at: impl Fn(u32) -> RecordKey) -> Option<u32> {
+        let shard = &self.shards[shard_of(key)];
+        shard.find(key.hash64(), |at| key_at(*at) == key).copied()
+    }
+
+    /// Adds the position of a key that has none.
+    pub(super) fn insert(&mut self, key: RecordKey, at: u32, key_at: impl Fn(u32) -> RecordKey) {
+        let shard = &mut self.shards[shard_of(key)];
+        shard.insert_unique(key.hash64(), at, |at| key_at(*at).hash64());
+    }
+
+    /// Takes out the position of a key.
+    pub(super) fn remove(&mut self, key: RecordKey, at: u32) {
+        let shard = &mut self.shards[shard_of(key)];
+        let entry = shard.find_entry(key.hash64(), |other| *other == at);
+        entry.expect("every record is in the index").remove();
+    }
+}
+
+/// The parts are unequal, each by so much that some double at any number of records: equal ones
+/// would all be half empty behind the same one. Of the bits of a hash a table uses the lowest and
+/// the highest seven; these lie between.
+fn shard_of(key: RecordKey) -> usize {
+    let bits = (key.hash64() >> 32) & 0xFFFF;
+    ((bits * bits) >> (32 - SHARD_BITS)) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_is_used() {
+        let mut sizes = [0; SHARDS];
+        for id in 0..100_000 {
+            sizes[shard_of(RecordKey::of(&id.to_string()))] += 1;
+        }
+        assert!(sizes.iter().all(|size| *size > 500), "{sizes:?}");
+    }
+}

@@ -1,0 +1,136 @@
+//! A record as a table keeps it: with a link to another one in the bytes that no time needs.
+
+use super::labels::Label;
+use super::record::StoredRecord;
+use super::words::Word;
+use crate::record::{RecordKey, Timestamp};
+
+/// A place in a table: 56 bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Packed {
+    key: RecordKey,
+    size: u64,
+    start: Moment,
+    update: Moment,
+    duration_and_marks: u32,
+    status: Word,
+    record_type: Word,
+    pool: Label,
+    user: Label,
+    /// Another place, for who keeps lists of them.
+    pub(super) next: u32,
+}
+
+impl Packed {
+    /// A record and a link.
+    pub(super) fn new(record: &StoredRecord, next: u32) -> Self {
+        Self {
+            key: record.key,
+            size: record.size,
+            start: Moment::of(Some(record.start)),
+            update: Moment::of(record.update.known()),
+            duration_and_marks: record.duration_and_marks,
+            status: record.status,
+            record_type: record.record_type,
+            pool: record.pool,
+            user: record.user,
+            next,
+        }
+    }
+
+    /// The same place without a record.
+    pub(super) fn freed(self, next: u32) -> Self {
+        Self { start: Moment::NONE, next, ..self }
+    }
+
+    /// Whether a record can be packed without a loss. Every one can that came from an API.
+    pub(super) fn holds(record: &StoredRecord) -> bool {
+        Self::new(record, 0).record() == Some(*record)
+    }
+
+    /// The key of the record.
+    pub(super) fn key(&self) -> RecordKey {
+        self.key
+    }
+
+    /// The record, if there is one.
+    pub(super) fn record(&self) -> Option<StoredRecord> {
+        Some(StoredRecord {
+            key: self.key,
+            start: self.start.known()?,
+            update: self.update.known().into(),
+            size: self.size,
+            duration_and_marks: self.duration_and_marks,
+            status: self.status,
+            record_type: self.record_type,
+            pool: self.pool,
+            user: self.user,
+        })
+    }
+}
+
+/// A moment between 1970 and the year 10889, or none, in 48 bits.
+#[derive(Debug, Clone, Copy)]
+struct Moment([u8; 6]);
+
+impl Moment {
+    const NONE: Self = Self([u8::MAX; 6]);
+    const NONE_MILLIS: i64 = (1 << 48) - 1;
+
+    fn of(moment: Option<Timestamp>) -> Self {
+        let Some(moment) = moment else { return Self::NONE };
+        let bytes = moment.millis().to_le_bytes();
+        Self(*bytes.first_chunk().expect("eight bytes hold six"))
+    }
+
+    fn known(self) -> Option<Timestamp> {
+        let mut bytes = [0; 8];
+        bytes[..6].copy_from_slice(&self.0);
+        let millis = i64::from_le_bytes(bytes);
+        (millis != Self::NONE_MILLIS).then(|| Timestamp::from_millis(millis))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(start: i64, update: Option<i64>) -> StoredRecord {
+        let mut record = StoredRecord::new(RecordKey::of("a"), Timestamp::from_millis(start));
+        record.update = update.map(Timestamp::from_millis).into();
+        record.with_size(Some(7)).with_duration(Some(8))
+    }
+
+    #[test]
+    fn a_place_is_as_small_as_it_says() {
+        assert_eq!(size_of::<Packed>(), 56);
+    }
+
+    #[test]
+    fn every_time_of_an_api_comes_back() {
+        for start in [0, 1, 946_684_800_000, 1_700_000_000_123, 253_402_300_799_999] {
+            for update in [None, Some(0), Some(start), Some(253_402_300_799_999)] {
+                let record = record(start, update);
+                let packed = Packed::new(&record, 5);
+                assert_eq!((packed.record(), packed.next), (Some(record), 5));
+                assert!(Packed::holds(&record));
+            }
+        }
+    }
+
+    #[test]
+    fn other_times_are_told_apart() {
+        let none = (1 << 48) - 1;
+        for odd in [-1, none, 1 << 48, i64::MAX] {
+            assert!(!Packed::holds(&record(odd, None)), "{odd}");
+            assert!(!Packed::holds(&record(0, Some(odd))), "{odd}");
+        }
+        assert!(!Packed::holds(&record(i64::MIN, None)));
+    }
+
+    #[test]
+    fn a_place_that_was_freed_holds_nothing() {
+        let freed = Packed::new(&record(1, Some(1)), 5).freed(6);
+        assert_eq!((freed.record(), freed.next), (None, 6));
+    }
+}
