@@ -21,8 +21,8 @@ const FORMAT: &str = "format";
 const NEXT: &str = "next";
 /// The format that this version writes. A newer one is refused, an older one is migrated.
 const THIS_FORMAT: u64 = 1;
-/// Pages that the database keeps in memory: a commit touches few, and all is read once.
-const CACHE_BYTES: usize = 4 << 20;
+/// Pages that the database keeps in memory: a commit writes most of them once, and all is read once.
+const CACHE_BYTES: usize = 1 << 20;
 
 /// An open file.
 #[derive(Debug)]
