@@ -5,6 +5,7 @@
 //! there, so that nothing downstream needs the store.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::record::{RecordKey, Status, Timestamp};
 use crate::store::{Label, Mark, Slots, Store, StoredRecord, UpdateTime, Word};
@@ -23,9 +24,11 @@ pub struct Sums {
 }
 
 /// Status, type and pool of records.
-pub type KindLabels = (String, String, String);
+pub type KindLabels = (Arc<str>, Arc<str>, Arc<str>);
 /// User and status of records.
-pub type UserLabels = (String, String);
+pub type UserLabels = (Arc<str>, Arc<str>);
+/// Status and pool of records in flight.
+pub type FlightLabels = (Arc<str>, Arc<str>);
 
 /// The records of a window by their labels, ordered, so that equal stores give equal texts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,9 +38,9 @@ pub struct Aggregate {
     /// By user and status: for each user all six statuses.
     pub users: BTreeMap<UserLabels, Sums>,
     /// Start of the oldest record by in-flight status and pool.
-    pub oldest_start: BTreeMap<(String, String), Timestamp>,
+    pub oldest_start: BTreeMap<FlightLabels, Timestamp>,
     /// Least recent change of a record by in-flight status and pool.
-    pub oldest_update: BTreeMap<(String, String), Timestamp>,
+    pub oldest_update: BTreeMap<FlightLabels, Timestamp>,
     /// Start of the newest record.
     pub newest_start: Option<Timestamp>,
     /// Number of records.
@@ -149,8 +152,8 @@ impl Tally {
 
     fn add_flights(&self, store: &Store, slots: &Slots, aggregate: &mut Aggregate) {
         for ((status, pool), flight) in &self.in_flight {
-            let pool = store.labels.text(slots.pool(*pool)).to_owned();
-            let labels = (store.words.text(*status).to_owned(), pool);
+            let pool = store.labels.shared(slots.pool(*pool));
+            let labels = (store.words.shared(*status), pool);
             let known = |(update, _): &(UpdateTime, _)| update.known();
             let update = flight.updates.iter().find_map(known);
             let start = flight.starts.first().map(|(start, _)| *start);
@@ -177,8 +180,8 @@ fn take_off<K: Ord>(sums: &mut BTreeMap<K, Sums>, key: &K, record: &StoredRecord
 }
 
 fn keep_least(
-    moments: &mut BTreeMap<(String, String), Timestamp>,
-    labels: &(String, String),
+    moments: &mut BTreeMap<FlightLabels, Timestamp>,
+    labels: &FlightLabels,
     moment: Option<Timestamp>,
 ) {
     if let Some(moment) = moment {
@@ -211,17 +214,13 @@ fn named(
     kinds: &BTreeMap<(Word, Word, Label), Sums>,
     users: &BTreeMap<(Label, Word), Sums>,
 ) -> Aggregate {
-    let text = |label: Label| store.labels.text(label).to_owned();
-    let word = |word: Word| store.words.text(word).to_owned();
-    let mut aggregate = Aggregate::default();
-    for ((status, record_type, pool), sums) in kinds {
-        let labels = (word(*status), word(*record_type), text(*pool));
-        aggregate.kinds.insert(labels, *sums);
-    }
-    for ((user, status), sums) in users {
-        aggregate.users.insert((text(*user), word(*status)), *sums);
-    }
-    aggregate
+    let text = |label: &Label| store.labels.shared(*label);
+    let word = |word: &Word| store.words.shared(*word);
+    let kinds = kinds.iter().map(|((status, record_type, pool), sums)| {
+        ((word(status), word(record_type), text(pool)), *sums)
+    });
+    let users = users.iter().map(|((user, status), sums)| ((text(user), word(status)), *sums));
+    Aggregate { kinds: kinds.collect(), users: users.collect(), ..Aggregate::default() }
 }
 
 #[cfg(test)]
@@ -259,7 +258,7 @@ mod tests {
     }
 
     fn kind(status: &str, record_type: &str, pool: &str) -> KindLabels {
-        (status.to_owned(), record_type.to_owned(), pool.to_owned())
+        (status.into(), record_type.into(), pool.into())
     }
 
     #[test]
@@ -274,8 +273,8 @@ mod tests {
         assert_eq!(aggregate.kinds[&kind("UPLOAD_FAILED", "FULL", "p")], one);
         assert_eq!(aggregate.kinds[&kind("RECORDING", "FULL", "p")], Sums::default());
         assert_eq!(aggregate.users.len(), 12);
-        assert_eq!(aggregate.users[&("ann".to_owned(), "UPLOAD_FAILED".to_owned())], one);
-        assert_eq!(aggregate.users[&("_none".to_owned(), "UPLOAD_FAILED".to_owned())], one);
+        assert_eq!(aggregate.users[&("ann".into(), "UPLOAD_FAILED".into())], one);
+        assert_eq!(aggregate.users[&("_none".into(), "UPLOAD_FAILED".into())], one);
         assert_eq!(aggregate.newest_start, Some(Timestamp::from_millis(2000)));
         assert!(aggregate.oldest_start.is_empty());
     }
@@ -291,7 +290,7 @@ mod tests {
             record("d", Status::UploadCompleted, 1),
         ];
         let aggregate = aggregate_of(&records);
-        let labels = |status: &str| (status.to_owned(), "_none".to_owned());
+        let labels = |status: &str| (Arc::from(status), Arc::from("_none"));
         let expected = BTreeMap::from([
             (labels("RECORDING"), Timestamp::from_millis(4000)),
             (labels("UPLOADING"), Timestamp::from_millis(3000)),

@@ -24,7 +24,7 @@ mod tests;
 mod words;
 
 pub use changes::Changes;
-pub use counters::{Counter, Counters, Series};
+pub use counters::{Counter, Counters, Observed, Series};
 pub use draft::Draft;
 pub use frame::{ApiCounts, FirstSync, PollFacts, ReadPart};
 pub use journal::{CommitError, OpenError, SetAside};
@@ -284,8 +284,9 @@ impl Store {
                 self.hide(key);
             }
             Entry::Counter(series, counter) => {
-                if counter.buckets.len() != series.bounds().len() {
-                    return Err(format!("{series:?} has {} buckets", counter.buckets.len()));
+                let buckets = counter.observed.as_ref().map_or(0, |o| o.buckets.len());
+                if buckets != series.bounds().len() {
+                    return Err(format!("{series:?} has {buckets} buckets"));
                 }
                 self.counters.insert(series, counter);
             }

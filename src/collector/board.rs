@@ -13,8 +13,6 @@ use crate::store::{Changes, Counter, Counters, Label, Limited, Series, Store, Wo
 #[derive(Debug)]
 pub(super) struct Board {
     hold: Duration,
-    /// What a series shows for a while, whatever is counted meanwhile.
-    held: BTreeMap<Series, Held>,
     shown: Arc<[CounterView]>,
 }
 
@@ -22,9 +20,8 @@ impl Board {
     /// The board of a process that begins: every series shows its last durable value for `hold`, from
     /// when it is first asked for.
     pub(super) fn new(store: &Store, hold: Duration, now: Instant) -> Self {
-        let mut board = Self { hold, held: BTreeMap::new(), shown: Arc::default() };
-        board.hold_back(store.counters.clone());
-        board.refresh(store, now);
+        let mut board = Self { hold, shown: Arc::default() };
+        board.update(store, store.counters.clone(), now);
         board
     }
 
@@ -45,39 +42,29 @@ impl Board {
         born.chain(back.map(|(series, counter)| (*series, counter.clone()))).collect()
     }
 
-    /// Takes what stands after a commit, and what appears with it.
+    /// Takes what stands after a commit, and what appears with it, which shows that for a while,
+    /// whatever is counted meanwhile.
     pub(super) fn update(&mut self, store: &Store, appearing: Counters, now: Instant) {
-        self.hold_back(appearing);
-        self.refresh(store, now);
-    }
-
-    fn refresh(&mut self, store: &Store, now: Instant) {
-        self.held.retain(|_, held| !held.is_over(now));
-        let mut views: Vec<_> = store
-            .counters
-            .iter()
-            .filter(|(series, _)| is_shown(store, **series))
-            .map(|(series, value)| CounterView {
-                series: *series,
-                labels: labels_of(store, *series),
-                value: value.clone(),
-                held: self.held.get(series).cloned(),
-            })
-            .collect();
-        views.sort_by(|one, other| {
-            let family = |view: &CounterView| family_of(view.series).name;
-            (family(one), &one.labels).cmp(&(family(other), &other.labels))
-        });
-        self.shown = views.into();
-    }
-
-    fn hold_back(&mut self, counters: Counters) {
+        let held = self.shown.iter().filter_map(|view| Some((view.series, view.held.clone()?)));
+        let mut held: BTreeMap<_, _> = held.filter(|(_, held)| !held.is_over(now)).collect();
         if !self.hold.is_zero() {
             // What appears together is shown together.
             let seen = Arc::default();
-            let held = |shown| Held { shown, hold: self.hold, seen: Arc::clone(&seen) };
-            self.held.extend(counters.into_iter().map(|(series, shown)| (series, held(shown))));
+            let first = |shown| Held { shown, hold: self.hold, seen: Arc::clone(&seen) };
+            held.extend(appearing.into_iter().map(|(series, shown)| (series, first(shown))));
         }
+        let series = store.counters.iter().filter(|(series, _)| is_shown(store, **series));
+        let mut series: Vec<_> =
+            series.map(|(series, value)| (*series, labels_of(store, *series), value)).collect();
+        series.sort_by(|(one, one_labels, _), (other, other_labels, _)| {
+            let family = |series: &Series| family_of(*series).name;
+            (family(one), one_labels).cmp(&(family(other), other_labels))
+        });
+        let views = series.into_iter().map(|(series, labels, value)| {
+            let (value, held) = (value.clone(), held.remove(&series));
+            CounterView { series, labels, value, held }
+        });
+        self.shown = views.collect();
     }
 }
 
@@ -99,16 +86,16 @@ fn value_of(series: Series) -> Option<(Limited, Label)> {
     }
 }
 
-fn labels_of(store: &Store, series: Series) -> Vec<String> {
-    let word = |word: Word| store.words.text(word).to_owned();
-    let text = |label: Label| store.labels.text(label).to_owned();
+fn labels_of(store: &Store, series: Series) -> Box<[Arc<str>]> {
+    let word = |word: Word| store.words.shared(word);
+    let text = |label: Label| store.labels.shared(label);
     match series {
-        Series::Seen(kind, pool) => vec![word(kind), text(pool)],
-        Series::Entered(status, kind, pool) => vec![word(status), word(kind), text(pool)],
-        Series::UserEntered(user, status) => vec![text(user), word(status)],
-        Series::Expired(status, pool) => vec![word(status), text(pool)],
+        Series::Seen(kind, pool) => [word(kind), text(pool)].into(),
+        Series::Entered(status, kind, pool) => [word(status), word(kind), text(pool)].into(),
+        Series::UserEntered(user, status) => [text(user), word(status)].into(),
+        Series::Expired(status, pool) => [word(status), text(pool)].into(),
         Series::FileSize(kind) | Series::VideoDuration(kind) | Series::UploadDelay(kind) => {
-            vec![word(kind)]
+            [word(kind)].into()
         }
     }
 }

@@ -69,7 +69,7 @@ impl PoolNames {
     fn claim(&self, aggregate: &Aggregate) -> bool {
         let mut state = self.state();
         let is_new =
-            |pool: &String| pool != "_none" && !state.known.iter().any(|known| known.id == *pool);
+            |pool: &str| pool != "_none" && !state.known.iter().any(|known| known.id == pool);
         let has_new = aggregate.kinds.keys().any(|(_, _, pool)| is_new(pool));
         let pause = if has_new { REFRESH_FOR_NEW } else { REFRESH };
         let is_due = state.asked.is_none_or(|asked| asked.elapsed() >= pause);

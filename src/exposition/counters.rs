@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::catalog::{Metric, metric};
 use super::records::ProjectView;
 use super::sink::{HistogramValue, Sink, Value};
-use crate::store::{Counter, Series};
+use crate::store::{Counter, Observed, Series};
 
 /// A series as it is shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +16,7 @@ pub struct CounterView {
     /// Which it is.
     pub series: Series,
     /// Its label values behind `project`.
-    pub labels: Vec<String>,
+    pub labels: Box<[Arc<str>]>,
     /// What it stands at.
     pub value: Counter,
     /// What it shows for a while.
@@ -84,29 +84,31 @@ pub(super) fn write_counters(projects: &[ProjectView], sink: &mut impl Sink) {
             for counter in counters.filter(|counter| family_of(counter.series) == family) {
                 let labels = std::iter::once(view.project.as_str());
                 let labels: Vec<_> =
-                    labels.chain(counter.labels.iter().map(String::as_str)).collect();
+                    labels.chain(counter.labels.iter().map(|label| &**label)).collect();
                 let shown = counter.at(view.at);
-                if counter.series.bounds().is_empty() {
-                    sink.sample(&labels, shown.count.into());
-                } else {
-                    sink.histogram(&labels, &histogram(counter.series, shown));
+                match &shown.observed {
+                    None => sink.sample(&labels, shown.count.into()),
+                    Some(observed) => {
+                        let histogram = histogram(counter.series, shown.count, observed);
+                        sink.histogram(&labels, &histogram);
+                    }
                 }
             }
         }
     }
 }
 
-fn histogram(series: Series, counter: &Counter) -> HistogramValue {
+fn histogram(series: Series, count: u64, observed: &Observed) -> HistogramValue {
     // Delays are kept in milliseconds.
     let divisor = if matches!(series, Series::UploadDelay(_)) { 1000.0 } else { 1.0 };
     let sum = match series {
-        Series::UploadDelay(_) => Value::Float(counter.sum as f64 / divisor),
-        _ => Value::Integer(counter.sum),
+        Series::UploadDelay(_) => Value::Float(observed.sum as f64 / divisor),
+        _ => Value::Integer(observed.sum),
     };
     HistogramValue {
         bounds: series.bounds().iter().map(|bound| *bound as f64 / divisor).collect(),
-        buckets: counter.buckets.clone(),
-        count: counter.count,
+        buckets: observed.buckets.clone(),
+        count,
         sum,
     }
 }

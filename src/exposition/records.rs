@@ -158,7 +158,7 @@ fn write_unresolved(projects: &[ProjectView], sink: &mut impl Sink) {
     sink.family(metric("workspace_screen_records_unresolved"));
     for (project, snapshot) in shown(projects) {
         for ((status, record_type, pool), sums) in &snapshot.aggregate.kinds {
-            if failed.contains(&status.as_str()) {
+            if failed.contains(&status.as_ref()) {
                 sink.sample(&[project, status, record_type, pool], sums.counted.into());
             }
         }

@@ -48,24 +48,56 @@ impl Series {
     }
 }
 
-/// What a series stands at.
+/// What a series stands at. There are thousands: what only a histogram needs stands apart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
 pub struct Counter {
     /// Number of events or observations.
     pub count: u64,
-    /// The observations added up; 0 for a counter.
-    pub sum: u128,
-    /// Observations by bucket, each up to its bound and beyond the one before; the rest is beyond
-    /// all. Empty for a counter.
-    pub buckets: Vec<u64>,
     /// When the series began.
     pub created: Timestamp,
+    /// What was observed, if it is a histogram.
+    pub observed: Option<Box<Observed>>,
+}
+
+/// What a histogram holds beside the number of its observations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    /// The observations added up.
+    pub sum: u128,
+    /// Observations by bucket, each up to its bound and beyond the one before; the rest is beyond
+    /// all.
+    pub buckets: Vec<u64>,
+}
+
+/// A counter as it is written: without an observation the sum is 0, and there are no buckets.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    count: u64,
+    sum: u128,
+    buckets: Vec<u64>,
+    created: Timestamp,
 }
 
 impl Counter {
     /// A series that begins.
     pub fn new(series: Series, created: Timestamp) -> Self {
-        Self { count: 0, sum: 0, buckets: vec![0; series.bounds().len()], created }
+        let buckets = vec![0; series.bounds().len()];
+        Written { count: 0, sum: 0, buckets, created }.into()
+    }
+}
+
+impl From<Written> for Counter {
+    fn from(Written { count, sum, buckets, created }: Written) -> Self {
+        let observed = (!buckets.is_empty()).then(|| Box::new(Observed { sum, buckets }));
+        Self { count, created, observed }
+    }
+}
+
+impl From<Counter> for Written {
+    fn from(Counter { count, created, observed }: Counter) -> Self {
+        let (sum, buckets) = observed.map(|o| (o.sum, o.buckets)).unwrap_or_default();
+        Self { count, sum, buckets, created }
     }
 }
 
@@ -101,9 +133,10 @@ impl<'a> Counting<'a> {
     pub(super) fn observe(&mut self, series: Series, value: u64) {
         let counter = self.entry(series);
         counter.count += 1;
-        counter.sum += u128::from(value);
+        let observed = counter.observed.as_mut().expect("only histograms are observed");
+        observed.sum += u128::from(value);
         if let Some(bucket) = series.bounds().iter().position(|bound| value <= *bound) {
-            counter.buckets[bucket] += 1;
+            observed.buckets[bucket] += 1;
         }
     }
 
@@ -152,7 +185,19 @@ mod tests {
             counting.observe(series, value);
         }
         let counter = counting.changed().remove(&series).unwrap();
-        assert_eq!(counter.buckets, [2, 1, 0, 0, 0, 0, 1]);
-        assert_eq!((counter.count, counter.sum), (5, 14_522));
+        let observed = counter.observed.unwrap();
+        assert_eq!(*observed.buckets, [2, 1, 0, 0, 0, 0, 1]);
+        assert_eq!((counter.count, observed.sum), (5, 14_522));
+    }
+
+    #[test]
+    fn what_is_written_is_the_same_for_all_kinds() {
+        for series in [Series::Seen(Word::NONE, Label::NONE), Series::FileSize(Word::NONE)] {
+            let counter = Counter::new(series, Timestamp::from_millis(5));
+            let buckets = vec![0_u64; series.bounds().len()];
+            let written = postcard::to_stdvec(&(0_u64, 0_u128, buckets, counter.created)).unwrap();
+            assert_eq!(postcard::to_stdvec(&counter).unwrap(), written);
+            assert_eq!(postcard::from_bytes::<Counter>(&written).unwrap(), counter);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Label values, each kept once.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
@@ -34,7 +35,7 @@ impl Label {
 /// The texts of labels. Hashed with a random key, since the names come from outside.
 #[derive(Debug)]
 pub struct Labels {
-    texts: Vec<Box<str>>,
+    texts: Vec<Arc<str>>,
     index: HashTable<u32>,
     hasher: RandomState,
 }
@@ -87,6 +88,11 @@ impl Labels {
     /// The text of a label.
     pub fn text(&self, label: Label) -> &str {
         &self.texts[label.0 as usize]
+    }
+
+    /// The same text, for who keeps it: thousands of series share few texts.
+    pub fn shared(&self, label: Label) -> Arc<str> {
+        self.texts[label.0 as usize].clone()
     }
 }
 

@@ -3,6 +3,8 @@
 //! The documented ones have fixed numbers. What else an API may write is kept as it came, up to
 //! 65,000 of them, of which a snapshot shows 16.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::labels::{Label, Labels};
@@ -99,6 +101,11 @@ impl Words {
     /// The text of a word.
     pub fn text(&self, word: Word) -> &str {
         self.0.text(Label::from_number(word.0.into()))
+    }
+
+    /// The same text, for who keeps it.
+    pub fn shared(&self, word: Word) -> Arc<str> {
+        self.0.shared(Label::from_number(word.0.into()))
     }
 }
 
