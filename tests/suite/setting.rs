@@ -398,7 +398,8 @@ impl Setting {
     }
 }
 
-fn figures(mut shown: Samples) -> Samples {
+/// Of what is shown what can be compared with a truth.
+pub(crate) fn figures(mut shown: Samples) -> Samples {
     for name in ["snapshot_timestamp_seconds", "oldest_read_timestamp_seconds", "reported"] {
         shown.remove(&format!("workspace_screen_records_{name}{{project=\"p\"}}"));
     }

@@ -15,6 +15,8 @@ pub(super) enum Step {
     /// Two polls at an API of which some answers are of a replica that lags behind a change, and
     /// one that nothing hinders.
     PollLagging(u32, Status),
+    /// A poll of which nothing can be written.
+    PollFull,
     /// Another exporter polls the same API.
     PollOther,
     /// The process starts again with a clock that is so many seconds ahead of the API's.
@@ -47,13 +49,14 @@ impl Step {
     /// Whether what is shown may be other than before.
     pub(super) fn may_show(self) -> bool {
         use Step::{
-            Clock, Crash, Filter, Poll, PollAmid, PollAskew, PollLagging, PollOther, Restart,
-            Window,
+            Clock, Crash, Filter, Poll, PollAmid, PollAskew, PollFull, PollLagging, PollOther,
+            Restart, Window,
         };
         matches!(
             self,
             Poll | PollAmid(_)
                 | PollLagging(..)
+                | PollFull
                 | PollOther
                 | Clock(_)
                 | PollAskew(_)
@@ -66,7 +69,7 @@ impl Step {
 }
 
 /// How an API answers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Manner {
     pub(super) limit_max: usize,
     pub(super) limit_over: OverLimit,
@@ -79,9 +82,46 @@ pub(super) struct Manner {
     pub(super) everything: bool,
     /// Records at the beginning.
     pub(super) records: usize,
+    /// Users and pools that are shown as themselves.
+    pub(super) labels: (usize, usize),
 }
 
-const FAULTS: [&str; 7] = [
+/// More users and pools than there are.
+pub(super) const ALL_LABELS: (usize, usize) = (1000, 1000);
+
+impl Manner {
+    /// Whether lists by an in-flight status can be had.
+    pub(super) fn filter_works(&self) -> bool {
+        matches!(self.filter, StatusFilter::Documented | StatusFilter::All)
+    }
+
+    /// Whether the API counts what the window holds, and nothing that began before.
+    pub(super) fn counts_right(&self) -> bool {
+        self.counts == TotalCount::Right && self.bound == StartBound::Start
+    }
+
+    /// Whether there may be more users and pools than are shown as themselves.
+    pub(super) fn folds(&self) -> bool {
+        self.labels != ALL_LABELS
+    }
+
+    /// Ways to make a manner simpler.
+    pub(super) const SIMPLER: [fn(Self) -> Self; 11] = [
+        |manner| Self { limit_max: 1000, ..manner },
+        |manner| Self { limit_over: OverLimit::Clamp, ..manner },
+        |manner| Self { bound: StartBound::Start, ..manner },
+        |manner| Self { filter: StatusFilter::Documented, ..manner },
+        |manner| Self { counts: TotalCount::Right, ..manner },
+        |manner| Self { page_size: 1000, ..manner },
+        |manner| Self { everything: false, ..manner },
+        |manner| Self { labels: ALL_LABELS, ..manner },
+        |manner| Self { records: 0, ..manner },
+        |manner| Self { records: manner.records / 2, ..manner },
+        |manner| Self { records: manner.records.saturating_sub(1), ..manner },
+    ];
+}
+
+const FAULTS: [&str; 10] = [
     "status=500",
     "status=429",
     "kind=truncated",
@@ -89,6 +129,9 @@ const FAULTS: [&str; 7] = [
     "kind=reset",
     "kind=empty-object",
     "kind=empty-body",
+    "status=503,rate=0.4",
+    "kind=truncated,rate=0.3",
+    "kind=html,after=2,times=6",
 ];
 
 /// As documented in half of the histories.
@@ -125,6 +168,7 @@ pub(super) fn of(seed: u64) -> (Manner, Vec<Step>) {
         page_size: one_of(&mut rng, &[4, 6, 8, 1000]),
         everything: rng.random_range(0..4) == 0,
         records: rng.random_range(0..60),
+        labels: one_of(&mut rng, &[ALL_LABELS, ALL_LABELS, (3, 2)]),
     };
     let steps = rng.random_range(5..40);
     (manner, (0..steps).map(|_| step(&mut rng)).collect())
@@ -132,7 +176,8 @@ pub(super) fn of(seed: u64) -> (Manner, Vec<Step>) {
 
 fn step(rng: &mut Xoshiro256PlusPlus) -> Step {
     match rng.random_range(0..100) {
-        0..24 => Step::Poll,
+        0..22 => Step::Poll,
+        22..24 => Step::PollFull,
         24..26 => Step::PollLagging(rng.random_range(0..64), status(rng)),
         26..27 => Step::PollOther,
         27..29 => Step::Clock(one_of(rng, &[-240, 0, 0, 240])),

@@ -64,7 +64,7 @@ impl Oracle {
         is_there: impl Fn(u128) -> bool,
         (window_start, filtered): (i64, bool),
     ) {
-        let begins_anew = self.last.is_none_or(|(_, last)| last != filtered);
+        let begins_anew = self.begins_anew(filtered);
         let edge = self.last.map_or(i64::MIN, |(edge, _)| edge);
         let inside = rows.values().filter(|row| row.record.start >= window_start);
         for row in inside {
@@ -133,6 +133,16 @@ impl Oracle {
             known.there = is_there(*id);
         }
         self.last = Some((window_start, filtered));
+    }
+
+    /// Whether the next poll is the first one, or the first with a filter or without.
+    pub(super) fn begins_anew(&self, filtered: bool) -> bool {
+        self.last.is_none_or(|(_, last)| last != filtered)
+    }
+
+    /// Whether a poll could see a record that has not left the window since.
+    pub(super) fn knows(&self, id: u128) -> bool {
+        self.known.contains_key(&id)
     }
 
     /// Whether a record is on its way, as far as polls could see.

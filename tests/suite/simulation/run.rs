@@ -1,0 +1,446 @@
+//! A history under way: the API, the process that watches it, and what must hold of both.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use screen_records_exporter::clock::{Clock, TokioClock};
+use screen_records_exporter::collector::PollOptions;
+use screen_records_exporter::record::RecordType;
+use screen_records_exporter::simulator::{Endpoint, Status, World};
+
+use super::disk::Disk;
+use super::history::{Manner, Step};
+use super::oracle::{Oracle, Row};
+use super::samples::{differ, folded, values};
+use crate::setting::{Samples, Setting, UP, Wishes, figures, is_counter};
+
+type Served = Arc<Mutex<BTreeMap<u128, Row>>>;
+
+/// A history under way.
+pub(super) struct Run {
+    setting: Option<Setting>,
+    served: Served,
+    /// The rows of the replica that lags behind.
+    past: Served,
+    /// Seconds by which our clock is ahead of the API's.
+    ahead: i64,
+    oracle: Oracle,
+    hidden: Vec<u128>,
+    /// Whether one type only is asked for, which makes it another project.
+    filtered: bool,
+    manner: Manner,
+    /// Whether the API has never counted wrong: what a wrong count taught may hide a difference.
+    counts_right: bool,
+    everything: bool,
+    shown: Samples,
+    /// When the last snapshot of this process was complete.
+    completed: Option<i64>,
+    /// When the last complete poll began that nothing hindered, by the API's clock.
+    polled: i64,
+    disk: Disk,
+}
+
+impl Run {
+    pub(super) fn new(seed: u64, manner: Manner) -> Self {
+        let disk = Disk::new();
+        let mut wishes = Wishes::new(manner.records);
+        wishes.options.seed = seed;
+        wishes.options.window = Duration::from_secs(20 * 3600);
+        wishes.options.odd_share = 0.05;
+        wishes.options.dialect.limit_max = manner.limit_max;
+        wishes.options.dialect.limit_over = manner.limit_over;
+        wishes.options.dialect.start_bound = manner.bound;
+        wishes.options.dialect.status_filter = manner.filter;
+        wishes.options.dialect.total_count = manner.counts;
+        wishes.poll.window = Duration::from_secs(24 * 3600);
+        wishes.limits.max_retries = 1;
+        wishes.limits.page_size = manner.page_size;
+        if manner.everything {
+            wishes = wishes.reading_everything();
+        }
+        wishes.state = Some(disk.path());
+        (wishes.poll.max_users, wishes.poll.max_pools) = manner.labels;
+        let setting = wishes.start();
+        let (served, past) = (Served::default(), Served::default());
+        let (keep, earlier) = (served.clone(), past.clone());
+        setting.simulator().after_request(Endpoint::Records, move |turn, world| {
+            // A count is no reading.
+            if turn.query.contains("limit=1&") {
+                return;
+            }
+            let (mut served, past) = (keep.lock().unwrap(), earlier.lock().unwrap());
+            for id in turn.rows {
+                let row = if turn.is_stale { past.get(id).cloned() } else { Row::of(world, *id) };
+                let row = row.expect("what is shown is there");
+                // Of two readings in a poll the later state is the one that is known.
+                let known = served.get(id).map(|known| known.record.update);
+                if known.is_none_or(|known| known <= row.record.update) {
+                    served.insert(*id, row);
+                }
+            }
+        });
+        Self {
+            setting: Some(setting),
+            served,
+            past,
+            ahead: 0,
+            oracle: Oracle::default(),
+            hidden: Vec::new(),
+            filtered: false,
+            manner,
+            counts_right: manner.counts_right(),
+            everything: manner.everything,
+            shown: Samples::new(),
+            completed: None,
+            polled: i64::MAX,
+            disk,
+        }
+    }
+
+    fn setting(&self) -> &Setting {
+        self.setting.as_ref().expect("it is only gone while it restarts")
+    }
+
+    fn edit<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        self.setting().simulator().edit(change)
+    }
+
+    fn restart(&mut self, change: impl FnOnce(&mut Wishes)) {
+        let mut setting = self.setting.take().expect("it runs");
+        change(&mut setting.wishes);
+        self.setting = Some(setting.restart());
+        self.completed = None;
+    }
+
+    fn window_start(&self, begun: i64) -> i64 {
+        let window = i64::try_from(self.setting().wishes.poll.window.as_millis()).unwrap();
+        begun / 1000 * 1000 - window
+    }
+
+    /// The oracle after a poll that began now and read what was served.
+    fn after_poll(&self, begun: i64) -> Oracle {
+        let window_start = self.window_start(begun);
+        let mut oracle = self.oracle.clone();
+        let mut rows = self.served.lock().unwrap().clone();
+        if self.filtered {
+            rows.retain(|_, row| row.record.kind.code() == "FULL");
+        }
+        let there = self.there();
+        oracle.poll(&rows, |id| there.contains(&id), (window_start, self.filtered));
+        oracle
+    }
+
+    /// What the API shows of what was asked for.
+    fn there(&self) -> BTreeSet<u128> {
+        self.edit(|world| {
+            let records = world.records_from(i64::MIN);
+            let wanted = records.filter(|r| !self.filtered || r.kind.code() == "FULL");
+            wanted.map(|record| record.id).collect()
+        })
+    }
+
+    /// What must be read by a poll: everything where counting begins anew, what began since the last
+    /// one, what is on its way as far as is known, and where the status filter works all that is.
+    fn must_be_read(&self, begun: i64) -> BTreeSet<u128> {
+        let from = self.window_start(begun);
+        let there = self.there();
+        let begins_anew = self.oracle.begins_anew(self.filtered);
+        self.edit(|world| {
+            let records = world.records_from(from).filter(|record| there.contains(&record.id));
+            let wanted = records.filter(|record| {
+                let is_new = record.start >= self.polled && !self.oracle.knows(record.id);
+                let is_in_flight = self.manner.filter_works() && record.status.in_flight();
+                begins_anew || is_new || is_in_flight || self.oracle.is_in_flight(record.id)
+            });
+            wanted.map(|record| record.id).collect()
+        })
+    }
+
+    /// Polls where some answers are older than others.
+    async fn poll_lagging(&mut self, pick: u32, status: Status) -> Result<(), String> {
+        let rows = self.edit(|world| {
+            let ids: Vec<_> = world.records_from(i64::MIN).map(|record| record.id).collect();
+            ids.into_iter().filter_map(|id| Some((id, Row::of(world, id)?))).collect()
+        });
+        *self.past.lock().unwrap() = rows;
+        self.setting().set_faults(&["kind=stale,rate=0.4"]);
+        self.counts_right = false;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        self.with_record(pick, |world, id| world.set_status(id, status));
+        self.edit(|world| world.insert_at(world.now() / 1000 * 1000 - 60_000, status));
+        // The second may be told less than the first.
+        for _ in 0..2 {
+            self.served.lock().unwrap().clear();
+            let begun = self.setting().clock.now_millis();
+            if self.setting().poll().await.is_ok() {
+                self.oracle = self.after_poll(begun);
+                self.completed = Some(self.setting().clock.now_millis());
+            }
+            self.check()?;
+        }
+        self.setting().set_faults(&[]);
+        self.poll(true).await
+    }
+
+    /// Starts again with a clock that is so many seconds ahead of the API's.
+    fn set_clock(&mut self, ahead: i64) {
+        let setting = self.setting.take().expect("it runs");
+        let now = setting.clock.now_millis() + (ahead - self.ahead) * 1000;
+        self.ahead = ahead;
+        self.setting = Some(setting.restart_at(Arc::new(TokioClock::starting_at(now))));
+        self.completed = None;
+    }
+
+    async fn poll_other(&mut self) -> Result<(), String> {
+        if self.filtered {
+            return Ok(());
+        }
+        let begun = self.setting().clock.now_millis();
+        let seen = self.setting().seen_by_another().await;
+        let seen = seen.map_err(|failure| format!("the other one failed: {}", failure.what))?;
+        differ("what another one sees", &self.folded(&seen, self.setting().truth(begun)), &seen)
+    }
+
+    async fn poll(&mut self, must_succeed: bool) -> Result<(), String> {
+        self.served.lock().unwrap().clear();
+        let begun = self.setting().clock.now_millis();
+        let now = self.edit(|world| world.now());
+        let wanted = self.must_be_read(begun);
+        match self.setting().poll().await {
+            Ok(()) => {
+                let served = self.served.lock().unwrap();
+                if let Some(id) = wanted.iter().find(|id| !served.contains_key(id)) {
+                    return Err(format!(
+                        "{id:x} had to be read and was not: it is new or in flight"
+                    ));
+                }
+                drop(served);
+                self.oracle = self.after_poll(begun);
+                self.polled = now;
+                self.completed = Some(self.setting().clock.now_millis());
+            }
+            Err(failure) if must_succeed => return Err(format!("a poll failed: {}", failure.what)),
+            Err(_) => return self.check_failure(),
+        }
+        if !self.filtered && self.everything {
+            let mut shown = self.setting().shown();
+            let truth = self.folded(&shown, self.setting().truth(begun));
+            let there = self.there();
+            let unresolved = self.oracle.unresolved(|id| there.contains(&id));
+            let unresolved = self.folded(&shown, unresolved);
+            differ("gauges", &truth, &figures(shown.clone()))?;
+            shown.retain(|name, value| {
+                name.starts_with("workspace_screen_records_unresolved{") && *value != 0.0
+            });
+            differ("unresolved", &unresolved, &shown)?;
+        }
+        Ok(())
+    }
+
+    /// What a poll leaves that failed: the last snapshot as long as it is fresh.
+    fn check_failure(&self) -> Result<(), String> {
+        let now = self.setting().clock.now_millis();
+        let most = i64::try_from(self.setting().wishes.poll.max_staleness.as_millis()).unwrap();
+        let window = self.setting().wishes.poll.window.as_secs_f64();
+        let is_fresh = self.completed.is_some_and(|completed| now - completed <= most);
+        let mut expected = if is_fresh { figures(self.shown.clone()) } else { Samples::new() };
+        let name = "workspace_screen_records_window_seconds{project=\"p\"}";
+        expected.extend([(name.to_owned(), window), (UP.to_owned(), 0.0)]);
+        differ("figures after a failed poll", &expected, &self.setting().figures())
+    }
+
+    /// A poll that must fail, and change nothing.
+    async fn poll_in_vain(&mut self, why: &str) -> Result<(), String> {
+        if self.setting().poll().await.is_ok() {
+            return Err(format!("a poll succeeded though {why}"));
+        }
+        self.check_failure()?;
+        self.check()
+    }
+
+    pub(super) async fn step(&mut self, step: Step) -> Result<(), String> {
+        match step {
+            Step::Poll => self.poll(true).await?,
+            Step::PollAmid(fault) => {
+                self.setting().set_faults(&[fault]);
+                self.poll(false).await?;
+                self.setting().set_faults(&[]);
+            }
+            Step::Crash(millis) => {
+                self.served.lock().unwrap().clear();
+                let begun = self.setting().clock.now_millis();
+                let project = self.setting().project.clone();
+                let polls = tokio::spawn(async move { project.poll_once().await });
+                tokio::time::sleep(Duration::from_millis(millis)).await;
+                self.disk.exchange();
+                polls.abort();
+                let _ = polls.await;
+                let committed = self.after_poll(begun);
+                self.restart(|_| {});
+                // Durable or not: one or the other, and nothing between.
+                if self.compare(&committed, self.setting().shown()).is_ok() {
+                    if self.oracle.counters() == committed.counters() {
+                        return self.settle_doubt(committed).await;
+                    }
+                    self.oracle = committed;
+                }
+            }
+            Step::PollLagging(pick, status) => self.poll_lagging(pick, status).await?,
+            Step::PollOther => self.poll_other().await?,
+            Step::Clock(ahead) => self.set_clock(ahead),
+            Step::PollAskew(ahead) => {
+                let before = self.ahead;
+                self.set_clock(ahead);
+                self.poll_in_vain("the clock is too far off").await?;
+                self.set_clock(before);
+            }
+            Step::PollFull => {
+                self.disk.fill();
+                self.poll_in_vain("nothing can be written").await?;
+                self.disk.exchange();
+            }
+            Step::Restart => self.restart(|_| {}),
+            Step::Wait(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            Step::Begin(ago, status) => {
+                self.edit(|world| world.insert_at(world.now() / 1000 * 1000 - ago * 1000, status));
+            }
+            Step::Enter(pick, status) => {
+                self.with_record(pick, |world, id| world.set_status(id, status));
+            }
+            Step::Delete(pick) => {
+                self.with_record(pick, World::delete);
+            }
+            Step::Hide(pick) => {
+                if let Some(id) = self.with_record(pick, World::hide) {
+                    self.hidden.push(id);
+                }
+            }
+            Step::ShowAll => {
+                for id in std::mem::take(&mut self.hidden) {
+                    self.edit(|world| world.show(id));
+                }
+            }
+            Step::Window(hours) => {
+                self.restart(|wishes| wishes.poll.window = Duration::from_secs(hours * 3600));
+            }
+            Step::Filter(filtered) => {
+                if filtered != self.filtered {
+                    self.filtered = filtered;
+                    let kind = filtered.then_some(RecordType::Full);
+                    self.restart(|wishes| wishes.poll.filter.record_type = kind);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody can see by the counters whether a poll was committed that counted nothing. The next
+    /// one tells.
+    async fn settle_doubt(&mut self, committed: Oracle) -> Result<(), String> {
+        let before = self.oracle.clone();
+        if self.poll(true).await.is_ok() && self.check().is_ok() {
+            return Ok(());
+        }
+        let begun = self.setting().clock.now_millis();
+        self.oracle = committed;
+        self.oracle = self.after_poll(begun);
+        let result = self.check();
+        if result.is_err() {
+            self.oracle = before;
+        }
+        result
+    }
+
+    fn with_record(
+        &self,
+        pick: u32,
+        change: impl FnOnce(&mut World, u128) -> bool,
+    ) -> Option<u128> {
+        self.edit(|world| {
+            let ids: Vec<u128> = world.records_from(i64::MIN).map(|record| record.id).collect();
+            let id = *ids.get(pick as usize % ids.len().max(1))?;
+            change(world, id).then_some(id)
+        })
+    }
+
+    /// Holds the counters against an oracle.
+    fn compare(&self, oracle: &Oracle, mut shown: Samples) -> Result<(), String> {
+        let expected = self.folded(&shown, oracle.counters().clone());
+        shown.retain(|name, value| is_counter(name) && !name.contains("_bucket{") && *value != 0.0);
+        differ("counters", &expected, &shown)
+    }
+
+    /// What is expected with the users and pools folded that `shown` does not show as themselves.
+    fn folded(&self, shown: &Samples, expected: Samples) -> Samples {
+        if !self.manner.folds() {
+            return expected;
+        }
+        let expected = folded(expected, "user", &values(shown, "user"));
+        folded(expected, "pool", &values(shown, "pool"))
+    }
+
+    /// Nothing happens any more: what a count gives away shows at the next poll or the one after,
+    /// and within the reconcile interval everything as it is.
+    pub(super) async fn rest(&mut self) -> Result<(), String> {
+        let mut was_right = Ok(());
+        for seconds in [30, 30, 600, 600, 600, 600, 600] {
+            if self.everything {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            self.poll(true).await?;
+            self.check()?;
+            // One poll sees that a count differs, and the next one finds out where.
+            let is_right = self.check_number();
+            if was_right.is_err() {
+                is_right.clone()?;
+            }
+            was_right = is_right;
+        }
+        self.everything = true;
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        self.poll(true).await?;
+        self.check()
+    }
+
+    /// Holds the number of records that is shown against the API's, if that is right.
+    fn check_number(&self) -> Result<(), String> {
+        if !self.counts_right {
+            return Ok(());
+        }
+        let from = self.window_start(self.setting().clock.now_millis());
+        let there = self.there();
+        let number = self.edit(|world| {
+            world.records_from(from).filter(|record| there.contains(&record.id)).count()
+        });
+        let shown = self.setting().counted();
+        if shown == number as f64 {
+            return Ok(());
+        }
+        Err(format!("{shown} records are shown, and the API counts {number}"))
+    }
+
+    /// What holds after every step.
+    pub(super) fn check(&mut self) -> Result<(), String> {
+        let shown = self.setting().shown();
+        self.compare(&self.oracle, shown.clone())?;
+        let PollOptions { max_users, max_pools, .. } = self.setting().wishes.poll;
+        for (label, most) in [("user", max_users), ("pool", max_pools)] {
+            let mut own = values(&shown, label);
+            own.retain(|value| !value.starts_with('_'));
+            if own.len() > most {
+                return Err(format!("{own:?} are shown where {most} may be"));
+            }
+        }
+        for (name, value) in self.shown.iter().filter(|(name, _)| is_counter(name)) {
+            match shown.get(name) {
+                None => return Err(format!("{name} is gone")),
+                Some(now) if now < value => return Err(format!("{name} fell: {value}, {now}")),
+                Some(_) => {}
+            }
+        }
+        self.shown = shown;
+        Ok(())
+    }
+}
