@@ -18,7 +18,7 @@ mod throttle;
 mod transport;
 pub mod wire;
 
-pub use auth::{Auth, TokenSource};
+pub use auth::Auth;
 pub use client::{Client, Limits, Listed, Target};
 pub use error::{ApiError, Endpoint};
 pub use observer::{Observer, Unobserved};

@@ -3,8 +3,8 @@
 //! The way of the data, and the order in which the modules may know each other:
 //!
 //! [`record`] < [`api`], [`store`] < [`sync`] < [`aggregate`] < [`exposition`] < [`collector`] <
-//! [`http`] < the binary. [`clock`] stands below all of them; [`config`] is read at the top and
-//! handed down as plain values. The [`simulator`] of the records API stands apart: it is written
+//! [`http`] < the binary. [`clock`] and [`secret`] stand below all of them; [`config`] is read at the
+//! top and handed down as plain values. The [`simulator`] of the records API stands apart: it is written
 //! from the API's documents and shares nothing with the client but the clock.
 
 pub mod aggregate;
@@ -16,6 +16,7 @@ pub mod exposition;
 pub mod http;
 pub mod program;
 pub mod record;
+pub mod secret;
 pub mod simulator;
 pub mod store;
 pub mod sync;

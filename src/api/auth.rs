@@ -3,27 +3,17 @@
 //! One variant a method. The others that the contract names sign the request or fetch a token of
 //! their own; they come in here.
 
-use std::path::PathBuf;
-
 use bytes::Bytes;
 use http::{HeaderValue, Request};
-use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
+
+use crate::secret::Source;
 
 /// Proves who asks.
 #[derive(Debug)]
 pub enum Auth {
     /// A token made elsewhere, sent as `X-Auth-Token`.
-    Token(TokenSource),
-}
-
-/// Where a token stands.
-#[derive(Debug)]
-pub enum TokenSource {
-    /// In the config or the environment.
-    Value(SecretString),
-    /// In a file, which is read again for every request, so that a new token counts at once.
-    File(PathBuf),
+    Token(Source),
 }
 
 /// Tells credentials apart without keeping them: a refusal holds for the same ones only.
@@ -32,8 +22,6 @@ pub(super) struct Fingerprint([u8; 8]);
 
 /// The header that carries a token.
 pub(super) const TOKEN_HEADER: &str = "x-auth-token";
-/// The gateway's documents allow 64,000 characters.
-const LONGEST_TOKEN_BYTES: usize = 64 * 1024;
 
 impl Auth {
     /// Adds what proves who asks to the request. The error says what is wrong, without a secret.
@@ -43,7 +31,7 @@ impl Auth {
     ) -> Result<Fingerprint, String> {
         let Self::Token(source) = self;
         let token = source.read().await?;
-        let token = token.expose_secret();
+        let token = token.expose();
         let mut header = HeaderValue::from_str(token)
             .map_err(|_| "the token has characters that no header can carry".to_owned())?;
         header.set_sensitive(true);
@@ -55,37 +43,10 @@ impl Auth {
     }
 }
 
-impl TokenSource {
-    async fn read(&self) -> Result<SecretString, String> {
-        let path = match self {
-            Self::Value(token) => return Ok(token.clone()),
-            Self::File(path) => path.clone(),
-        };
-        let shown = path.display().to_string();
-        let read = tokio::task::spawn_blocking(move || {
-            use std::io::Read;
-            let mut text = String::new();
-            let limit = u64::try_from(LONGEST_TOKEN_BYTES + 2).unwrap_or(u64::MAX);
-            std::fs::File::open(path)?.take(limit).read_to_string(&mut text).map(|_| text)
-        })
-        .await
-        .map_err(|_| format!("reading the token file {shown} was interrupted"))?;
-        let text =
-            read.map_err(|error| format!("the token file {shown} is not readable: {error}"))?;
-        let token = text.trim_end_matches(['\r', '\n']);
-        if token.is_empty() {
-            return Err(format!("the token file {shown} is empty"));
-        }
-        if token.len() > LONGEST_TOKEN_BYTES {
-            return Err(format!("the token file {shown} is larger than a token can be"));
-        }
-        Ok(SecretString::from(token))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     async fn header(auth: &Auth) -> Result<String, String> {
         let mut request = Request::new(Bytes::new());
@@ -99,27 +60,16 @@ mod tests {
     async fn a_token_file_is_read_again_when_it_changes() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "first\n").unwrap();
-        let auth = Auth::Token(TokenSource::File(file.path().to_owned()));
+        let auth = Auth::Token(Source::File(file.path().to_owned()));
         assert_eq!(header(&auth).await, Ok("first".to_owned()));
         std::fs::write(file.path(), "second\r\n").unwrap();
         assert_eq!(header(&auth).await, Ok("second".to_owned()));
     }
 
     #[tokio::test]
-    async fn what_cannot_be_a_token_is_named_without_showing_it() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let auth = Auth::Token(TokenSource::File(file.path().to_owned()));
-        for (text, complaint) in [
-            (String::new(), "is empty"),
-            ("two\nlines".to_owned(), "no header can carry"),
-            ("x".repeat(LONGEST_TOKEN_BYTES + 1), "larger than a token can be"),
-        ] {
-            std::fs::write(file.path(), text).unwrap();
-            let error = header(&auth).await.unwrap_err();
-            assert!(error.contains(complaint), "{error}");
-            assert!(!error.contains("lines"), "{error}");
-        }
-        drop(file);
-        assert!(header(&auth).await.unwrap_err().contains("not readable"));
+    async fn what_no_header_can_carry_is_not_shown() {
+        let auth = Auth::Token(Source::Value(Secret::from("two\nlines")));
+        let error = header(&auth).await.unwrap_err();
+        assert!(error.contains("no header can carry") && !error.contains("lines"), "{error}");
     }
 }

@@ -4,9 +4,7 @@ use toml::{Table, Value};
 
 use super::units::show_duration;
 use super::{Auth, Config, Filter, LogFormat, LogLevel, PollMode, Project};
-
-/// Stands in for a secret.
-const REDACTED: &str = "<redacted>";
+use crate::secret::Source;
 
 pub(super) fn to_toml(config: &Config) -> String {
     let mut root = Table::new();
@@ -80,8 +78,8 @@ fn project_table(project: &Project) -> Table {
     ];
     entries.extend(project.region.clone().map(|region| ("region", region.into())));
     let auth = match &project.auth {
-        Auth::Token(_) => ("token", REDACTED.to_owned()),
-        Auth::TokenFile(path) => ("token_file", path.display().to_string()),
+        Auth::Token(Source::Value(token)) => ("token", token.to_string()),
+        Auth::Token(Source::File(path)) => ("token_file", path.display().to_string()),
     };
     let auth = table(vec![("method", "token".into()), (auth.0, auth.1.into())]);
     entries.extend([

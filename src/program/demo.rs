@@ -5,7 +5,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -13,6 +12,7 @@ use url::Url;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Auth, Config, Filter, Project, Sources};
 use crate::http;
+use crate::secret::{Secret, Source};
 use crate::simulator::{self, Options, Simulator};
 
 use super::{Cli, Failure, answer, logging, serve, wiring};
@@ -91,7 +91,7 @@ fn demo_project(api: SocketAddr, token: String) -> Result<Project, Failure> {
         endpoint: Url::parse(&format!("http://{api}")).map_err(Failure::run)?,
         insecure_http: false,
         pool_names: true,
-        auth: Auth::Token(SecretString::from(token)),
+        auth: Auth::Token(Source::Value(Secret::from(token))),
         filter: Filter::default(),
     })
 }

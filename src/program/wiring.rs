@@ -6,9 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::api::{
-    Auth, Client, HttpTransport, Limits, RecordsFilter, Target, TokenSource, Transport,
-};
+use crate::api::{Auth, Client, HttpTransport, Limits, RecordsFilter, Target, Transport};
 use crate::clock::{Clock, SystemClock};
 use crate::collector::{Collector, Instruments, PollMode, PollOptions, Project, ProjectObserver};
 use crate::config::{self, Config};
@@ -75,14 +73,11 @@ pub(super) fn web_options(config: &Config) -> WebOptions {
 }
 
 fn target(project: &config::Project) -> Target {
-    let source = match &project.auth {
-        config::Auth::Token(token) => TokenSource::Value(token.clone()),
-        config::Auth::TokenFile(path) => TokenSource::File(path.clone()),
-    };
+    let config::Auth::Token(source) = &project.auth;
     Target {
         endpoint: project.endpoint.clone(),
         project_id: project.project_id.clone(),
-        auth: Auth::Token(source),
+        auth: Auth::Token(source.clone()),
     }
 }
 

@@ -12,16 +12,16 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use screen_records_exporter::api::{
-    Answer, Auth, Client, Limits, RecordsFilter, Target, TokenSource, Transport, TransportError,
+    Answer, Auth, Client, Limits, RecordsFilter, Target, Transport, TransportError,
 };
 use screen_records_exporter::clock::{Clock, TokioClock};
 use screen_records_exporter::collector::{
     Collector, Failure, Instruments, PollMode, PollOptions, Project,
 };
 use screen_records_exporter::record::Timestamp;
+use screen_records_exporter::secret::{Secret, Source};
 use screen_records_exporter::simulator::{Fault, Options, Simulator, Status};
 use screen_records_exporter::store::Store;
-use secrecy::SecretString;
 use tokio::time::Instant;
 use tower::ServiceExt;
 
@@ -234,8 +234,8 @@ impl Wishes {
         let wishes = self.clone();
         let instruments = Instruments::new();
         let source = match wishes.token_file {
-            None => TokenSource::Value(SecretString::from(TOKEN)),
-            Some(path) => TokenSource::File(path),
+            None => Source::Value(Secret::from(TOKEN)),
+            Some(path) => Source::File(path),
         };
         let target = Target {
             endpoint: "http://api.invalid".parse().unwrap(),

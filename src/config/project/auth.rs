@@ -4,20 +4,17 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
-
 use super::section::Section;
 use crate::config::file;
 use crate::config::keys::edit_distance;
 use crate::config::reader::NOT_SHOWN;
+use crate::secret::{Secret, Source};
 
 /// How to sign in.
 #[derive(Debug, Clone)]
 pub enum Auth {
-    /// With a token from the config or the environment.
-    Token(SecretString),
-    /// With a token from a file, which is read again when it changes.
-    TokenFile(PathBuf),
+    /// With a token made elsewhere.
+    Token(Source),
 }
 
 const LARGEST_SECRET_FILE_BYTES: u64 = 64 * 1024;
@@ -57,7 +54,7 @@ impl Auth {
 }
 
 fn stand_in() -> Auth {
-    Auth::Token(SecretString::from(""))
+    Auth::Token(Source::Value(Secret::from("")))
 }
 
 const METHODS: [&str; 5] = ["token", "password", "aksk", "ecs-agency", "profile"];
@@ -85,7 +82,8 @@ fn is_token_method(section: &mut Section<'_, '_>) -> bool {
 }
 
 fn token_value(section: &mut Section<'_, '_>) -> Auth {
-    Auth::Token(SecretString::from(section.text("auth.token", is_token).unwrap_or_default()))
+    let token = section.text("auth.token", is_token).unwrap_or_default();
+    Auth::Token(Source::Value(Secret::from(token)))
 }
 
 fn token_file(section: &mut Section<'_, '_>) -> Auth {
@@ -118,7 +116,7 @@ fn token_file(section: &mut Section<'_, '_>) -> Auth {
         }
         Ok(_) => {}
     }
-    Auth::TokenFile(file)
+    Auth::Token(Source::File(file))
 }
 
 fn token_variable(section: &mut Section<'_, '_>) -> Auth {
@@ -133,7 +131,9 @@ fn token_variable(section: &mut Section<'_, '_>) -> Auth {
         None => {
             section.problem(path, &format!("{shown} is not set. Set it, or name another{hint}"));
         }
-        Some(token) if is_token(token) => return Auth::Token(SecretString::from(token)),
+        Some(token) if is_token(token) => {
+            return Auth::Token(Source::Value(Secret::from(token)));
+        }
         Some(_) => section.problem(path, &format!("{shown} {HOLDS_NO_TOKEN}")),
     }
     stand_in()
