@@ -6,9 +6,12 @@
 //! `--live` or an edit changes it. Where the documents leave something open there is a
 //! [`Dialect`]; where the service can fail there is a [`Fault`].
 //!
-//! It does not verify signatures, compress (but for a fault), speak TLS, or keep anything between
-//! runs.
+//! IAM and the metadata service stand on the same listener; where any credential is configured, the
+//! records API asks for one, and verifies signatures ([`Access`]).
+//!
+//! It does not compress (but for a fault), speak TLS, or keep anything between runs.
 
+mod access;
 mod answer;
 mod cast;
 mod damage;
@@ -30,6 +33,7 @@ mod record;
 mod refusal;
 mod render;
 mod request;
+mod requests;
 mod rows;
 mod select;
 mod service;
@@ -42,7 +46,6 @@ mod words;
 mod world;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
     future::IntoFuture as _,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
@@ -55,10 +58,12 @@ use self::{
     faults::Faults,
     hooks::{Hooks, When},
     record::mix,
+    requests::Log,
 };
 use crate::clock::Clock;
 
 pub use self::{
+    access::{Access, AccessOptions, Asked, Credential, Imds, Lock},
     cast::Cast,
     dialect::{
         DefaultOrder, Dialect, EndBound, Nothing, Obeyed, OverLimit, StartBound, StatusFilter,
@@ -75,13 +80,12 @@ pub use self::{
     record::{Kind, Record, Status},
     refusal::{RetryAfter, Shape},
     request::Endpoint,
+    requests::Requests,
     rows::{RowFault, Spoil},
     truth::{Oldest, PoolFlow, PoolSums, Sums, Truth, UserFlow, UserSums},
     world::World,
 };
 
-/// Requests that are remembered by their path and query.
-const REMEMBERED: usize = 1000;
 /// How long a shutdown waits for answers on their way; some never come.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -98,6 +102,19 @@ struct Shared {
     inner: Mutex<Inner>,
 }
 
+/// A clock that is not right.
+struct Skewed {
+    clock: Arc<dyn Clock>,
+    /// Milliseconds that it is ahead.
+    by: i64,
+}
+
+impl Clock for Skewed {
+    fn now_millis(&self) -> i64 {
+        self.clock.now_millis().saturating_add(self.by)
+    }
+}
+
 struct Inner {
     options: Arc<Options>,
     dialect: Dialect,
@@ -110,32 +127,15 @@ struct Inner {
     chance: Xoshiro256PlusPlus,
     /// The present second and its requests.
     second: (i64, u32),
-    counts: BTreeMap<(Endpoint, String), u64>,
-    recent: VecDeque<String>,
-}
-
-/// The requests that were made so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Requests {
-    /// Number of requests to the simulated API.
-    pub total: u64,
-    /// By endpoint (`records`, `record`, `pools`, `other`), then by HTTP status, `hang` or `reset`.
-    pub counts: BTreeMap<&'static str, BTreeMap<String, u64>>,
-    /// Path and query of the last 1000, oldest first.
-    pub recent: Vec<String>,
-}
-
-impl Requests {
-    /// How many requests an endpoint had, whatever came of them.
-    pub fn of(&self, endpoint: Endpoint) -> u64 {
-        self.counts.get(endpoint.name()).map_or(0, |codes| codes.values().sum())
-    }
+    access: Access,
+    log: Log,
 }
 
 impl Simulator {
     /// A simulator whose world begins now.
     pub fn new(options: &Options, clock: Arc<dyn Clock>) -> Self {
         let options = Arc::new(options.clone());
+        let clock: Arc<dyn Clock> = Arc::new(Skewed { clock, by: options.skew() });
         let mut inner = Inner {
             dialect: options.dialect.clone(),
             world: World::new(&options, clock.now_millis()),
@@ -144,8 +144,8 @@ impl Simulator {
             past: None,
             chance: Xoshiro256PlusPlus::seed_from_u64(mix(options.seed ^ 0x000f_a017)),
             second: (i64::MIN, 0),
-            counts: BTreeMap::new(),
-            recent: VecDeque::new(),
+            access: Access::new(&options),
+            log: Log::default(),
             options: Arc::clone(&options),
         };
         inner.set_faults(options.faults.clone());
@@ -170,6 +170,11 @@ impl Simulator {
         let mut inner = self.lock();
         inner.world.advance(self.shared.clock.now_millis());
         change(&mut inner.world)
+    }
+
+    /// Looks at or changes the credentials that are right.
+    pub fn edit_access<T>(&self, change: impl FnOnce(&mut Access) -> T) -> T {
+        change(&mut self.lock().access)
     }
 
     /// Sets a hook: `change` runs whenever a request to the endpoint is about to be answered, and
@@ -213,13 +218,7 @@ impl Simulator {
     /// The requests so far.
     pub fn requests(&self) -> Requests {
         let inner = self.lock();
-        let mut requests = Requests::default();
-        for ((endpoint, outcome), count) in &inner.counts {
-            requests.total += count;
-            requests.counts.entry(endpoint.name()).or_default().insert(outcome.clone(), *count);
-        }
-        requests.recent = inner.recent.iter().cloned().collect();
-        requests
+        inner.log.tell(inner.access.locks())
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -232,14 +231,6 @@ impl Inner {
     fn set_faults(&mut self, faults: Vec<Fault>) {
         self.faults = Faults::new(faults);
         self.past = self.faults.need_past().then(|| self.world.clone());
-    }
-
-    fn note(&mut self, endpoint: Endpoint, outcome: String, uri: &http::Uri) {
-        *self.counts.entry((endpoint, outcome)).or_default() += 1;
-        if self.recent.len() == REMEMBERED {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(uri.to_string());
     }
 }
 

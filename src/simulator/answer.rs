@@ -33,6 +33,8 @@ pub(super) struct Answer {
     pub(super) gzip: bool,
     pub(super) retry_after: Option<RetryAfter>,
     pub(super) location: Option<HeaderValue>,
+    /// A token of IAM, which comes in a header.
+    pub(super) subject_token: Option<HeaderValue>,
     pub(super) transport: Transport,
 }
 
@@ -61,6 +63,7 @@ impl Answer {
             gzip: false,
             retry_after: None,
             location: None,
+            subject_token: None,
             transport: Transport::Whole,
         }
     }
@@ -117,6 +120,9 @@ impl Answer {
         }
         if let Some(location) = self.location {
             headers.insert(header::LOCATION, location);
+        }
+        if let Some(token) = self.subject_token {
+            headers.insert(HeaderName::from_static("x-subject-token"), token);
         }
         response
     }

@@ -12,6 +12,10 @@ impl Answer {
     pub(super) fn damaged(mut self, fault: &FaultKind) -> Self {
         match fault {
             FaultKind::Html => {
+                // Whoever stands there with a page has no token to give.
+                if self.subject_token.take().is_some() {
+                    self.status = 200;
+                }
                 self.content_type = "text/html";
                 self.body = b"<html><body><h1>Welcome</h1>Please sign in.</body></html>".to_vec();
             }
@@ -32,6 +36,7 @@ impl Answer {
             FaultKind::Redirect { status, location } => {
                 self.status = *status;
                 self.location = Some(location.clone());
+                self.subject_token = None;
                 self.body.clear();
             }
             FaultKind::Encoding(encoding) => self = self.encoded(*encoding),

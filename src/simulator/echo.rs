@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 use super::refusal::Refusal;
@@ -43,8 +43,8 @@ impl Form {
 }
 
 /// A refusal that gives away what it was sent.
-pub(super) fn echo(headers: &HeaderMap, status: u16, form: Form) -> Refusal {
-    let mut sent = String::from("GET");
+pub(super) fn echo(method: &Method, headers: &HeaderMap, status: u16, form: Form) -> Refusal {
+    let mut sent = method.to_string();
     for (name, value) in headers {
         let value = match form {
             Form::Base64 => STANDARD.encode(value),

@@ -1,6 +1,7 @@
-//! What the API gateway in front of the service asks of a request: patience, a token, a project.
+//! What the API gateway in front of the service asks of a request: patience, credentials, a project,
+//! a permission.
 //!
-//! Signatures are not verified; a request that is signed and one that is not are the same here.
+//! IAM and the metadata service have no gateway in front of them.
 
 use std::sync::Arc;
 
@@ -12,7 +13,10 @@ use super::{
 
 impl Inner {
     /// What a gateway asks before the service is reached.
-    pub(super) fn admit(&mut self, request: &Request<'_>) -> Result<(), Refusal> {
+    pub(super) fn admit(&mut self, request: &Request<'_>, now: i64) -> Result<(), Refusal> {
+        if request.endpoint.is_for_credentials() {
+            return Ok(());
+        }
         let options = Arc::clone(&self.options);
         if let Some(limit) = options.rate_limit {
             let second = self.world.now().div_euclid(1000);
@@ -24,16 +28,11 @@ impl Inner {
                 return Err(Refusal::throttled(limit, "1 second"));
             }
         }
-        if let Some(token) = &options.token {
-            let given = request.headers.get("x-auth-token").map(http::HeaderValue::as_bytes);
-            if given != Some(token.as_bytes()) {
-                return Err(Refusal::unauthorized());
-            }
-        }
+        self.access.admit(request, now)?;
         let other = options.project_id.as_ref().is_some_and(|id| id != request.project);
         if other && request.endpoint != Endpoint::Other {
             return Err(Refusal::new(404, "WKS.00170312", "The tenant does not exist."));
         }
-        Ok(())
+        self.access.permit(request.endpoint)
     }
 }

@@ -7,11 +7,20 @@ Simulated Workspace screen-records API
 GET  /v2/{project_id}/screen-records               the list of records
 GET  /v2/{project_id}/screen-records/{record_id}   one record
 GET  /v2/{project_id}/desktop-pools                the list of desktop pools
+POST /v3/auth/tokens[?nocatalog=true]              IAM: a token for a password
+PUT  /meta-data/latest/api/token                   metadata service: a token for the next
+GET  /openstack/latest/securitykey                 metadata service: temporary keys
 GET  /simulator/truth?from=TIME                    what is true now, as JSON; TIME is ISO 8601 or
                                                    milliseconds since 1970
-GET  /simulator/requests                           requests counted by endpoint and outcome
+GET  /simulator/requests                           requests counted by endpoint and outcome, and by
+                                                   endpoint and credential; locked keys
 POST /simulator/faults                             a JSON array of faults to set; [] for none
 GET  /                                             this page
+
+Without any credential configured nothing is checked. Otherwise requests to /v2 and to unknown paths
+need a valid X-Auth-Token (--token, or one of IAM) or a signature of SDK-HMAC-SHA256 (--access-key,
+or keys of the metadata service) with X-Sdk-Date within 15 minutes of the simulator's clock. An access
+key is locked for 5 minutes by its sixth failure in a row, an IAM user for 15.
 ";
 
 /// Every fault with its keys.
@@ -23,12 +32,13 @@ When, for every fault:
   rate=SHARE            probability, 1 by default
   after=N               requests that are left alone first
   times=N               requests that are hit at most
-  endpoint=E            records, record or pools; everywhere by default
+  endpoint=E            records, record, pools, tokens (IAM), metadata_token or
+                        security_key (metadata service); everywhere by default
 
 Errors:
   status=400..599       in place of the answer, with
     shape=S             plain, encoded, detail, details, camel, code, nested,
-                        nested-code, html or empty
+                        nested-code, html, text (the message alone) or empty
     code=C, message=M   in place of the usual ones; M has no comma
     retry-after=N       seconds
     retry-after-date=N  the date that is N seconds from now; N may be negative
@@ -41,7 +51,7 @@ Errors:
                         base64 (each value), base64-all or url; status=400..599, 401
                         by default
 
-Bodies, with status 200:
+Bodies, with status 200 (a token of IAM comes with 201, and in a header; html has none):
   kind=html             a page that asks to sign in
   kind=list             []
   kind=empty-object     {}
@@ -79,7 +89,7 @@ Transport:
 mod tests {
     use super::*;
     use crate::simulator::{
-        Encoding, Fault, Filling, Form, Place, Shape, Spoil, Why, faults::KINDS,
+        Encoding, Endpoint, Fault, Filling, Form, Place, Shape, Spoil, Why, faults::KINDS,
     };
 
     #[test]
@@ -105,6 +115,9 @@ mod tests {
         .concat()
         {
             assert!(words.contains(&name), "{name}");
+        }
+        for endpoint in Endpoint::NAMED {
+            assert!(FAULTS.contains(endpoint.name()), "{endpoint:?}");
         }
     }
 

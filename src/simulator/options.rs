@@ -5,6 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use clap::{Args, FromArgMatches as _};
 
 use super::{
+    access::AccessOptions,
     dialect::Dialect,
     faults::{Fault, share},
     help::FAULTS,
@@ -66,7 +67,16 @@ pub struct Options {
     #[arg(long, value_name = "DURATION", default_value = "0s",
           value_parser = humantime::parse_duration)]
     pub latency_jitter: Duration,
-    /// Token that X-Auth-Token must carry; without it nothing is checked
+    /// How far the simulator's clock is ahead of this machine's
+    #[arg(long, value_name = "DURATION", default_value = "0s",
+          value_parser = humantime::parse_duration)]
+    pub clock_ahead: Duration,
+    /// How far it is behind
+    #[arg(long, value_name = "DURATION", default_value = "0s",
+          value_parser = humantime::parse_duration, conflicts_with = "clock_ahead")]
+    pub clock_behind: Duration,
+    /// A token that X-Auth-Token may carry. Requests need a credential if any is configured: this
+    /// one, a key, an IAM user, or an agency
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
     /// The only project that exists; without it every project shows the same records
@@ -82,9 +92,20 @@ pub struct Options {
     /// lists them all
     #[arg(long = "fault", value_name = "FAULT", long_help = FAULTS)]
     pub faults: Vec<Fault>,
+    /// Credentials
+    #[command(flatten)]
+    pub access: AccessOptions,
     /// How it reads its own documents
     #[command(flatten)]
     pub dialect: Dialect,
+}
+
+impl Options {
+    /// Milliseconds that the clock is ahead.
+    pub(super) fn skew(&self) -> i64 {
+        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        millis(self.clock_ahead).saturating_sub(millis(self.clock_behind))
+    }
 }
 
 impl Default for Options {

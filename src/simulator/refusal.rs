@@ -28,13 +28,15 @@ pub enum Shape {
     NestedCode,
     /// `<html>`
     Html,
+    /// The message, as text
+    Text,
     /// Nothing
     Empty,
 }
 
 impl Shape {
     /// Every shape with its name.
-    pub(super) const NAMES: [(&'static str, Self); 10] = [
+    pub(super) const NAMES: [(&'static str, Self); 11] = [
         ("plain", Self::Plain),
         ("encoded", Self::Encoded),
         ("detail", Self::Detail),
@@ -44,6 +46,7 @@ impl Shape {
         ("nested", Self::Nested),
         ("nested-code", Self::NestedCode),
         ("html", Self::Html),
+        ("text", Self::Text),
         ("empty", Self::Empty),
     ];
 }
@@ -79,8 +82,19 @@ impl Refusal {
     }
 
     pub(super) fn unauthorized() -> Self {
-        let message = "Incorrect IAM authentication information: verify token failed";
+        Self::unauthenticated("verify token failed")
+    }
+
+    /// 401 of the gateway, with its reason.
+    pub(super) fn unauthenticated(why: &str) -> Self {
+        let message = format!("Incorrect IAM authentication information: {why}");
         Self::new(401, "APIGW.0301", message)
+    }
+
+    /// Credentials for another project than that of the path. Made up: no document says what it
+    /// answers.
+    pub(super) fn other_project() -> Self {
+        Self::new(403, "WKS.0403", "The project of the credentials is not that of the URL.")
     }
 
     /// 429 with the window in the text.
@@ -131,6 +145,7 @@ impl Refusal {
                 let page = format!("<html><body><h1>{}</h1></body></html>", self.status);
                 return (page, "text/html");
             }
+            Shape::Text => return (message.to_owned(), "text/plain"),
             Shape::Empty => return (String::new(), "application/json"),
         };
         match self.shape {

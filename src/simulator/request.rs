@@ -1,6 +1,10 @@
 //! What is asked of the simulated API: an endpoint, and one request on its way to it.
 
-use http::{HeaderMap, Uri};
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, rejection::BytesRejection},
+};
+use http::{HeaderMap, Method, Uri};
 
 /// One of the simulated endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -11,26 +15,86 @@ pub enum Endpoint {
     Record,
     /// The list of desktop pools.
     Pools,
+    /// IAM: a token for a password.
+    Tokens,
+    /// The metadata service: a token for itself.
+    MetadataToken,
+    /// The metadata service: temporary keys.
+    SecurityKey,
     /// Anything else.
     Other,
 }
 
 impl Endpoint {
+    /// Every endpoint that has a name of its own in faults.
+    pub(super) const NAMED: [Self; 6] = [
+        Self::Records,
+        Self::Record,
+        Self::Pools,
+        Self::Tokens,
+        Self::MetadataToken,
+        Self::SecurityKey,
+    ];
+
     /// Its name in faults and counts.
     pub fn name(self) -> &'static str {
         match self {
             Self::Records => "records",
             Self::Record => "record",
             Self::Pools => "pools",
+            Self::Tokens => "tokens",
+            Self::MetadataToken => "metadata_token",
+            Self::SecurityKey => "security_key",
             Self::Other => "other",
         }
+    }
+
+    /// Whether it is where credentials come from, and no gateway stands before it.
+    pub(super) fn is_for_credentials(self) -> bool {
+        matches!(self, Self::Tokens | Self::MetadataToken | Self::SecurityKey)
     }
 }
 
 /// One request on its way.
 pub(super) struct Request<'r> {
     pub(super) endpoint: Endpoint,
+    /// Of the path; empty where the path has none.
     pub(super) project: &'r str,
+    pub(super) method: &'r Method,
     pub(super) uri: &'r Uri,
     pub(super) headers: &'r HeaderMap,
+    pub(super) body: &'r [u8],
+}
+
+/// A request as it arrived, before it is known what it asks for.
+pub(super) struct Arrived {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Arrived {
+    pub(super) fn request<'r>(&'r self, endpoint: Endpoint, project: &'r str) -> Request<'r> {
+        let Self { method, uri, headers, body } = self;
+        Request { endpoint, project, method, uri, headers, body }
+    }
+
+    pub(super) fn query(&self) -> &str {
+        self.uri.query().unwrap_or_default()
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Arrived {
+    type Rejection = BytesRejection;
+
+    async fn from_request(
+        request: axum::extract::Request,
+        state: &S,
+    ) -> Result<Self, BytesRejection> {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let headers = request.headers().clone();
+        let body = Bytes::from_request(request, state).await?;
+        Ok(Self { method, uri, headers, body })
+    }
 }

@@ -1,21 +1,24 @@
 //! The endpoints: what a request means, in the order in which a gateway and a service look at it.
 //!
-//! Faults, then the rate limit, the token and the project, then the parameters. Half of the latency
-//! passes before the world is looked at, half after: what arrives may be out of date already.
+//! Faults, then the rate limit, the credentials and the project, then the parameters. Half of the
+//! latency passes before the world is looked at, half after: what arrives may be out of date already.
+
+mod credentials;
 
 use std::{sync::atomic::Ordering, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{Path, Query, RawQuery, State},
+    extract::{Path, Query, State},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{get, post, put},
 };
-use http::{HeaderMap, StatusCode, Uri};
+use http::StatusCode;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
     Simulator,
+    access::Access,
     answer::{Answer, Transport},
     dialect::Dialect,
     echo::echo,
@@ -27,7 +30,7 @@ use super::{
     record::mix,
     refusal::Refusal,
     render,
-    request::{Endpoint, Request},
+    request::{Arrived, Endpoint, Request},
     rows::RowFault,
     select, times,
     world::World,
@@ -39,6 +42,9 @@ pub(super) fn router(simulator: Simulator) -> Router {
         .route("/v2/{project_id}/screen-records", get(records))
         .route("/v2/{project_id}/screen-records/{record_id}", get(record))
         .route("/v2/{project_id}/desktop-pools", get(pools))
+        .route("/v3/auth/tokens", post(credentials::tokens))
+        .route("/meta-data/latest/api/token", put(credentials::metadata_token))
+        .route("/openstack/latest/securitykey", get(credentials::security_key))
         .route("/simulator/truth", get(truth))
         .route("/simulator/requests", get(requests))
         .route("/simulator/faults", post(set_faults).get(faults))
@@ -49,15 +55,28 @@ pub(super) fn router(simulator: Simulator) -> Router {
 
 /// What it is answered with.
 struct Shown {
-    body: Vec<u8>,
+    answer: Answer,
     /// The ids of the records in it.
     rows: Vec<u128>,
+}
+
+impl Shown {
+    fn of(answer: Answer) -> Self {
+        Self { answer, rows: Vec::new() }
+    }
+
+    fn page(body: Vec<u8>, rows: Vec<u128>) -> Self {
+        Self { answer: Answer::json(body), rows }
+    }
 }
 
 /// What an admitted request is served from.
 struct Served<'w> {
     world: &'w World,
     dialect: &'w Dialect,
+    access: &'w mut Access,
+    /// By the simulator's clock, which a test may set back; the world only goes forward.
+    now: i64,
     forbid_pools: bool,
     number: u64,
     rows: &'w [RowFault],
@@ -67,23 +86,20 @@ struct Served<'w> {
 async fn records(
     State(simulator): State<Simulator>,
     Path(project): Path<String>,
-    RawQuery(raw): RawQuery,
-    uri: Uri,
-    headers: HeaderMap,
+    arrived: Arrived,
 ) -> Response {
-    let request =
-        Request { endpoint: Endpoint::Records, project: &project, uri: &uri, headers: &headers };
+    let request = arrived.request(Endpoint::Records, &project);
     simulator
         .answer(&request, |served| {
-            let Served { world, dialect, .. } = *served;
-            let query = query::read(raw.as_deref().unwrap_or_default(), dialect, world.now())?;
+            let Served { world, dialect, .. } = served;
+            let query = query::read(arrived.query(), dialect, world.now())?;
             let selection = select::select(world, &query, dialect);
             let mut slots = selection.page(&query, dialect.ties, mix(world.seed ^ served.number));
             if let Some(outside) = served.outside {
                 slots = outside.add(slots, world, &query, dialect);
             }
             let body = render::page(world, dialect, &slots, selection.len(), served.rows);
-            Ok(Shown { body, rows: slots.iter().map(|slot| world.at(*slot).id).collect() })
+            Ok(Shown::page(body, slots.iter().map(|slot| world.at(*slot).id).collect()))
         })
         .await
 }
@@ -91,11 +107,9 @@ async fn records(
 async fn record(
     State(simulator): State<Simulator>,
     Path((project, id)): Path<(String, String)>,
-    uri: Uri,
-    headers: HeaderMap,
+    arrived: Arrived,
 ) -> Response {
-    let request =
-        Request { endpoint: Endpoint::Record, project: &project, uri: &uri, headers: &headers };
+    let request = arrived.request(Endpoint::Record, &project);
     simulator
         .answer(&request, |served| {
             let known = (id.len() == 32).then(|| u128::from_str_radix(&id, 16).ok()).flatten();
@@ -104,7 +118,7 @@ async fn record(
             let mut out = Vec::new();
             let (_, spoil) = RowFault::on(served.rows, record.id);
             render::row(&mut out, served.world, served.dialect, record, spoil);
-            Ok(Shown { body: out, rows: vec![record.id] })
+            Ok(Shown::page(out, vec![record.id]))
         })
         .await
 }
@@ -112,18 +126,15 @@ async fn record(
 async fn pools(
     State(simulator): State<Simulator>,
     Path(project): Path<String>,
-    RawQuery(raw): RawQuery,
-    uri: Uri,
-    headers: HeaderMap,
+    arrived: Arrived,
 ) -> Response {
-    let request =
-        Request { endpoint: Endpoint::Pools, project: &project, uri: &uri, headers: &headers };
+    let request = arrived.request(Endpoint::Pools, &project);
     simulator
         .answer(&request, |served| {
             if served.forbid_pools {
                 return Err(Refusal::of_status(403));
             }
-            let (limit, offset) = query::read_page(raw.as_deref().unwrap_or_default())?;
+            let (limit, offset) = query::read_page(arrived.query())?;
             let cast = served.world.cast();
             let rows: Vec<_> = (0_u32..)
                 .zip(cast.pools())
@@ -143,28 +154,23 @@ async fn pools(
                 .collect();
             let page = serde_json::json!(
                 {"desktop_pools": rows, "total_count": cast.pools().len()});
-            Ok(Shown { body: page.to_string().into_bytes(), rows: Vec::new() })
+            Ok(Shown::page(page.to_string().into_bytes(), Vec::new()))
         })
         .await
 }
 
-async fn unknown(State(simulator): State<Simulator>, uri: Uri, headers: HeaderMap) -> Response {
+async fn unknown(State(simulator): State<Simulator>, arrived: Arrived) -> Response {
     let message = "The API does not exist or has not been published in the environment";
     let refusal = Refusal::new(404, "APIGW.0101", message);
-    refuse(&simulator, &uri, &headers, refusal).await
+    refuse(&simulator, &arrived, refusal).await
 }
 
-async fn not_allowed(State(simulator): State<Simulator>, uri: Uri, headers: HeaderMap) -> Response {
-    refuse(&simulator, &uri, &headers, Refusal::of_status(405)).await
+async fn not_allowed(State(simulator): State<Simulator>, arrived: Arrived) -> Response {
+    refuse(&simulator, &arrived, Refusal::of_status(405)).await
 }
 
-async fn refuse(
-    simulator: &Simulator,
-    uri: &Uri,
-    headers: &HeaderMap,
-    refusal: Refusal,
-) -> Response {
-    let request = Request { endpoint: Endpoint::Other, project: "", uri, headers };
+async fn refuse(simulator: &Simulator, arrived: &Arrived, refusal: Refusal) -> Response {
+    let request = arrived.request(Endpoint::Other, "");
     simulator.answer(&request, |_| Err(refusal)).await
 }
 
@@ -209,7 +215,7 @@ impl Simulator {
     async fn answer(
         &self,
         request: &Request<'_>,
-        serve: impl FnOnce(&Served<'_>) -> Result<Shown, Refusal>,
+        serve: impl FnOnce(Served<'_>) -> Result<Shown, Refusal>,
     ) -> Response {
         let number = self.shared.number.fetch_add(1, Ordering::Relaxed);
         let id = format!("{:016x}{:016x}", mix(number), mix(mix(number)));
@@ -230,26 +236,32 @@ impl Simulator {
         request: &Request<'_>,
         number: u64,
         id: &str,
-        serve: impl FnOnce(&Served<'_>) -> Result<Shown, Refusal>,
+        serve: impl FnOnce(Served<'_>) -> Result<Shown, Refusal>,
     ) -> Answer {
         let mut inner = self.lock();
         let inner = &mut *inner;
-        inner.world.advance(self.shared.clock.now_millis());
+        let now = self.shared.clock.now_millis();
+        inner.world.advance(now);
         inner.hooks.run(When::Before, request, (&[], false), &mut inner.world);
         let mishap = inner.faults.strike(request.endpoint, &mut inner.chance);
         let refusal = match &mishap.answer {
-            Some(FaultKind::Echo { status, form }) => Some(echo(request.headers, *status, *form)),
+            Some(FaultKind::Echo { status, form }) => {
+                Some(echo(request.method, request.headers, *status, *form))
+            }
             Some(FaultKind::Status(fault)) => Some(fault.refusal()),
             _ => None,
         };
+        let credential = inner.access.credential_of(request);
         let served = match refusal {
             Some(refusal) => Err(refusal),
-            None => inner.admit(request).and_then(|()| {
+            None => inner.admit(request, now).and_then(|()| {
                 let stale = mishap.answer == Some(FaultKind::Stale);
                 let past = inner.past.as_ref().filter(|_| stale);
-                serve(&Served {
+                serve(Served {
                     world: past.unwrap_or(&inner.world),
                     dialect: &inner.dialect,
+                    access: &mut inner.access,
+                    now,
                     forbid_pools: inner.options.forbid_pools,
                     number,
                     rows: &mishap.rows,
@@ -261,7 +273,7 @@ impl Simulator {
             }),
         };
         let (mut answer, rows) = match served {
-            Ok(shown) => (Answer::json(shown.body), shown.rows),
+            Ok(shown) => (shown.answer, shown.rows),
             Err(refusal) => (Answer::refused(&refusal, id), Vec::new()),
         };
         if let Some(fault) = &mishap.answer {
@@ -269,7 +281,7 @@ impl Simulator {
         }
         let is_stale = mishap.answer == Some(FaultKind::Stale);
         inner.hooks.run(When::After, request, (&rows, is_stale), &mut inner.world);
-        inner.note(request.endpoint, answer.outcome(), request.uri);
+        inner.log.note(request, answer.outcome(), credential, now);
         answer
     }
 

@@ -1,14 +1,18 @@
 //! The simulator as a whole, over its router: what it lists, shows and counts is one world.
 
+mod clock;
 mod faults;
 mod gateway;
 mod hooks;
+mod iam;
 mod listing;
+mod metadata;
+mod signatures;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::body::Body;
-use http::{Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -128,6 +132,24 @@ fn assert_books_balance(simulator: &Simulator) {
         }
         assert!(pools.is_empty() && users.is_empty());
     });
+}
+
+/// Sends a request and reads the answer: status, headers, body.
+async fn ask(simulator: &Simulator, request: Request<Body>) -> (u16, HeaderMap, Value) {
+    let response = simulator.router().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let text = || Value::String(String::from_utf8_lossy(&body).into_owned());
+    let body = serde_json::from_slice(&body).unwrap_or_else(|_| text());
+    (parts.status.as_u16(), parts.headers, body)
+}
+
+/// The status, and the code or text of an error.
+async fn outcome(simulator: &Simulator, request: Request<Body>) -> (u16, String) {
+    let (status, _, body) = ask(simulator, request).await;
+    let codes = [&body["error_code"], &body["error"]["error_code"], &body];
+    let code = codes.into_iter().find_map(Value::as_str).unwrap_or_default();
+    (status, code.to_owned())
 }
 
 async fn pass(seconds: u64) {

@@ -94,6 +94,12 @@ pub(super) fn http_date(millis: i64) -> String {
     time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
+/// The moment as IAM and the metadata service write it, with six digits of a fraction.
+pub(super) fn micros(millis: i64) -> String {
+    let time = DateTime::from_timestamp_millis(millis).unwrap_or_default();
+    time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}
+
 /// Writes a number in decimal.
 pub(super) fn integer(out: &mut Vec<u8>, number: i64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
@@ -158,5 +164,11 @@ mod tests {
     #[test]
     fn the_date_header_is_that_of_http() {
         assert_eq!(http_date(784_111_777_000), "Sun, 06 Nov 1994 08:49:37 GMT");
+    }
+
+    #[test]
+    fn moments_of_credentials_have_six_digits_of_a_fraction() {
+        assert_eq!(micros(1_578_128_722_701), "2020-01-04T09:05:22.701000Z");
+        assert_eq!(micros(784_111_777_000), "1994-11-06T08:49:37.000000Z");
     }
 }

@@ -64,14 +64,10 @@ impl FromStr for Fault {
         let rate = keys.take("rate").map_or(Ok(1.0), share)?;
         let after = keys.number("after")?.unwrap_or(0);
         let times = keys.number("times")?;
-        let endpoint = match keys.take("endpoint") {
+        let endpoints = Endpoint::NAMED.map(|endpoint| (endpoint.name(), endpoint));
+        let endpoint = match keys.peek("endpoint") {
             None => None,
-            Some("records") => Some(Endpoint::Records),
-            Some("record") => Some(Endpoint::Record),
-            Some("pools") => Some(Endpoint::Pools),
-            Some(other) => {
-                return Err(format!("endpoint={other}: expected records, record or pools"));
-            }
+            Some(_) => Some(keys.one_of("endpoint", &endpoints, Endpoint::Records)?),
         };
         match keys.0.first() {
             Some((key, _)) => Err(format!("unknown or repeated key {key:?}")),

@@ -1,0 +1,211 @@
+//! Who may ask: keys, tokens, and where they come from (IAM, the metadata service).
+//!
+//! Written from what is known of the gateway, never from this crate's client. As long as no
+//! credential is configured, nothing is checked. What no document says is marked as made up.
+
+mod chance;
+mod credential;
+mod iam;
+mod keys;
+mod lockout;
+mod metadata;
+mod options;
+mod signature;
+
+use http::HeaderMap;
+
+pub(super) use self::iam::SignedIn;
+#[cfg(test)]
+pub(super) use self::signature::authorization;
+pub use self::{
+    credential::{Asked, Credential},
+    lockout::Lock,
+    metadata::Imds,
+    options::AccessOptions,
+};
+
+use self::{iam::Iam, keys::Keys, metadata::Metadata, signature::ALGORITHM};
+use super::{
+    options::Options,
+    refusal::Refusal,
+    request::{Endpoint, Request},
+};
+
+/// An access key longer than this is cut where it is shown.
+const SHOWN: usize = 128;
+
+/// The credentials that exist, as they are now. A test changes them while the simulator runs.
+pub struct Access {
+    is_checked: bool,
+    static_token: Option<String>,
+    keys: Keys,
+    iam: Iam,
+    metadata: Metadata,
+    may_list: bool,
+}
+
+impl Access {
+    pub(super) fn new(options: &Options) -> Self {
+        let mut keys = Keys::new();
+        let access = &options.access;
+        if let (Some(access_key), Some(secret_key)) = (&access.access_key, &access.secret_key) {
+            keys.configure(access_key, secret_key, access.security_token.as_deref());
+        }
+        let iam = Iam::new(access, options.project_id.as_deref(), options.seed);
+        let metadata = Metadata::new(access, options.seed);
+        Self {
+            is_checked: options.token.is_some()
+                || access.access_key.is_some()
+                || iam.has_user()
+                || metadata.has_agency(),
+            static_token: options.token.clone(),
+            keys,
+            iam,
+            metadata,
+            may_list: true,
+        }
+    }
+
+    /// Sets the configured access key in place of the one before, which is unknown from now on.
+    pub fn set_key(&mut self, access_key: &str, secret_key: &str, security_token: Option<&str>) {
+        self.is_checked = true;
+        self.keys.configure(access_key, secret_key, security_token);
+    }
+
+    /// Changes the password of the IAM user. Tokens stay valid; see [`Access::revoke_tokens`].
+    pub fn set_password(&mut self, password: &str) {
+        self.iam.set_password(password);
+    }
+
+    /// Makes every token that IAM gave out so far invalid, as happens some time after a change of
+    /// password or permissions.
+    pub fn revoke_tokens(&mut self) {
+        self.iam.revoke_tokens();
+    }
+
+    /// Gives the server an agency or takes it away. Keys that were given out stay valid until they
+    /// expire.
+    pub fn set_agency(&mut self, has_agency: bool) {
+        self.is_checked |= has_agency;
+        self.metadata.set_agency(has_agency);
+    }
+
+    /// Grants or takes away the permission to read records: 403 without.
+    pub fn set_permission(&mut self, may_list: bool) {
+        self.may_list = may_list;
+    }
+
+    /// Every lock of an access key or a user so far; of each kind the oldest first.
+    pub fn locks(&self) -> Vec<Lock> {
+        [self.keys.locks(), self.iam.locks()].concat()
+    }
+
+    /// Asks a request for the records API for its credentials.
+    pub(super) fn admit(&mut self, request: &Request<'_>, now: i64) -> Result<(), Refusal> {
+        if !self.is_checked {
+            return Ok(());
+        }
+        let project = (request.endpoint != Endpoint::Other).then_some(request.project);
+        match authorization_of(request.headers) {
+            // Made up: a signature counts before a token.
+            Some(authorization) => {
+                self.keys.check(authorization, request, now)?;
+                let told = request.headers.get("x-project-id").map(http::HeaderValue::as_bytes);
+                if told.is_some() && project.is_some() && told != project.map(str::as_bytes) {
+                    return Err(Refusal::other_project());
+                }
+                Ok(())
+            }
+            None => self.check_token(request.headers, project, now),
+        }
+    }
+
+    /// Refuses what the credentials may not read.
+    pub(super) fn permit(&self, endpoint: Endpoint) -> Result<(), Refusal> {
+        match endpoint {
+            Endpoint::Records | Endpoint::Record if !self.may_list => Err(Refusal::of_status(403)),
+            _ => Ok(()),
+        }
+    }
+
+    /// IAM's answer.
+    pub(super) fn sign_in(&mut self, request: &Request<'_>, now: i64) -> Result<SignedIn, Refusal> {
+        let query = request.uri.query().unwrap_or_default();
+        let with_catalog = !query.split('&').any(|pair| pair == "nocatalog=true");
+        self.iam.sign_in(request.body, with_catalog, now)
+    }
+
+    /// The metadata service's answer to a request for a token.
+    pub(super) fn metadata_token(
+        &mut self,
+        request: &Request<'_>,
+        now: i64,
+    ) -> Result<Vec<u8>, Refusal> {
+        self.metadata.token(request.headers, now).map(String::into_bytes)
+    }
+
+    /// The metadata service's answer to a request for keys.
+    pub(super) fn security_key(
+        &mut self,
+        request: &Request<'_>,
+        now: i64,
+    ) -> Result<Vec<u8>, Refusal> {
+        self.metadata.security_key(&mut self.keys, request.headers, now)
+    }
+
+    /// What a request names itself with.
+    pub(super) fn credential_of(&self, request: &Request<'_>) -> Credential {
+        match request.endpoint {
+            Endpoint::Tokens => iam::user_of(request.body)
+                .map_or(Credential::Nothing, |name| Credential::User(shown(&name))),
+            Endpoint::MetadataToken | Endpoint::SecurityKey => self
+                .metadata
+                .number_of(request.headers)
+                .map_or(Credential::Nothing, Credential::MetadataToken),
+            Endpoint::Records | Endpoint::Record | Endpoint::Pools | Endpoint::Other => {
+                if let Some(authorization) = authorization_of(request.headers) {
+                    return signature::Signed::read(authorization)
+                        .map_or(Credential::Nothing, |signed| {
+                            Credential::AccessKey(shown(&signed.access_key))
+                        });
+                }
+                match request.headers.get("x-auth-token").map(http::HeaderValue::as_bytes) {
+                    None => Credential::Nothing,
+                    Some(token) if self.is_static(token) => Credential::StaticToken,
+                    Some(token) => self
+                        .iam
+                        .number_of(token)
+                        .map_or(Credential::UnknownToken, Credential::Token),
+                }
+            }
+        }
+    }
+
+    fn check_token(
+        &self,
+        headers: &HeaderMap,
+        project: Option<&str>,
+        now: i64,
+    ) -> Result<(), Refusal> {
+        match headers.get("x-auth-token").map(http::HeaderValue::as_bytes) {
+            Some(token) if self.is_static(token) => Ok(()),
+            token => token
+                .and_then(|token| self.iam.check(token, project, now))
+                .unwrap_or_else(|| Err(Refusal::unauthorized())),
+        }
+    }
+
+    fn is_static(&self, token: &[u8]) -> bool {
+        self.static_token.as_deref().is_some_and(|known| known.as_bytes() == token)
+    }
+}
+
+/// The signature of a request, if it has one.
+fn authorization_of(headers: &HeaderMap) -> Option<&str> {
+    let text = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
+    text.starts_with(ALGORITHM).then_some(text)
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(SHOWN).collect()
+}

@@ -1,0 +1,238 @@
+//! IAM: a token for a name and a password.
+//!
+//! Only the password method is understood, and one user exists. What a wrong project is answered is
+//! made up (after Keystone, from which IAM comes).
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{
+    chance::{BASE64, Chance, MIXED},
+    lockout::{Lock, Lockout},
+    options::AccessOptions,
+};
+use crate::simulator::{
+    refusal::{Refusal, Shape},
+    times,
+};
+
+/// Wrong passwords in a row that a user survives, and how long the user is locked after one more.
+/// Both are made up.
+const FAILURES: u32 = 5;
+const LOCKED: i64 = 15 * 60 * 1000;
+/// Tokens that are remembered.
+const TOKENS: usize = 1000;
+/// What a body has at least if the catalog is asked for: more than anybody wants to read for a token.
+const CATALOG: usize = 2 << 20;
+/// The id of a project that has only a name.
+const MADE_UP_ID: &str = "5f1c5e3d0a7b4c2e9d8f6a1b2c3d4e5f";
+
+/// What a token is good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Scope {
+    Project(String),
+    /// A project of which only the name is known, so that its id may be any.
+    AnyProject,
+    /// The account as a whole: no project.
+    Account,
+}
+
+struct Token {
+    text: String,
+    scope: Scope,
+    expires: i64,
+    is_revoked: bool,
+}
+
+/// A token and the answer that it comes with.
+pub(in crate::simulator) struct SignedIn {
+    pub(in crate::simulator) token: String,
+    pub(in crate::simulator) body: Vec<u8>,
+}
+
+/// Who may sign in, and the tokens that were given out.
+pub(super) struct Iam {
+    domain: String,
+    user: Option<String>,
+    password: String,
+    project_id: Option<String>,
+    project_name: Option<String>,
+    lifetime: i64,
+    token_bytes: usize,
+    /// The newest, oldest first; numbers go from 1 over all that were given out.
+    tokens: Vec<Token>,
+    forgotten: u64,
+    chance: Chance,
+    lockout: Lockout,
+}
+
+impl Iam {
+    pub(super) fn new(options: &AccessOptions, project_id: Option<&str>, seed: u64) -> Self {
+        Self {
+            domain: options.iam_domain.clone().unwrap_or_default(),
+            user: options.iam_user.clone(),
+            password: options.iam_password.clone().unwrap_or_default(),
+            project_id: project_id.map(str::to_owned),
+            project_name: options.project_name.clone(),
+            lifetime: millis(options.token_lifetime),
+            token_bytes: options.token_bytes,
+            tokens: Vec::new(),
+            forgotten: 0,
+            chance: Chance::new(seed, 0x1a),
+            lockout: Lockout::new(FAILURES, LOCKED),
+        }
+    }
+
+    pub(super) fn has_user(&self) -> bool {
+        self.user.is_some()
+    }
+
+    pub(super) fn set_password(&mut self, password: &str) {
+        password.clone_into(&mut self.password);
+    }
+
+    pub(super) fn revoke_tokens(&mut self) {
+        for token in &mut self.tokens {
+            token.is_revoked = true;
+        }
+    }
+
+    pub(super) fn locks(&self) -> &[Lock] {
+        self.lockout.locks()
+    }
+
+    /// Answers a request for a token.
+    pub(super) fn sign_in(
+        &mut self,
+        body: &[u8],
+        with_catalog: bool,
+        now: i64,
+    ) -> Result<SignedIn, Refusal> {
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let identity = &body["auth"]["identity"];
+        let user = &identity["password"]["user"];
+        let (Some(name), Some(password), Some(domain)) =
+            (user["name"].as_str(), user["password"].as_str(), user["domain"]["name"].as_str())
+        else {
+            return Err(nested(400, "The request body is invalid."));
+        };
+        if identity["methods"] != json!(["password"]) {
+            return Err(nested(400, "The method is not supported."));
+        }
+        if self.lockout.is_locked(name, now) {
+            return Err(coded("IAM.0061", "Account locked."));
+        }
+        let is_known = self.user.as_deref() == Some(name) && self.domain == domain;
+        if !is_known || self.password != password {
+            self.lockout.fail(name, now);
+            return Err(coded("IAM.0062", "Incorrect password."));
+        }
+        self.lockout.succeed(name);
+        let scope = self.scope(&body["auth"]["scope"])?;
+        Ok(self.issue(scope, with_catalog, now))
+    }
+
+    /// Whether a token lets a request for a project in. None: it never was a token.
+    pub(super) fn check(
+        &self,
+        text: &[u8],
+        project: Option<&str>,
+        now: i64,
+    ) -> Option<Result<(), Refusal>> {
+        let token = self.tokens.iter().find(|token| token.text.as_bytes() == text)?;
+        if token.is_revoked || now >= token.expires {
+            return Some(Err(Refusal::new(401, "APIGW.0307", "The token must be updated.")));
+        }
+        let fits = match (&token.scope, project) {
+            (Scope::AnyProject, _) | (_, None) => true,
+            (Scope::Project(id), Some(project)) => id == project,
+            (Scope::Account, Some(_)) => false,
+        };
+        Some(if fits { Ok(()) } else { Err(Refusal::other_project()) })
+    }
+
+    /// The number of a token, from 1.
+    pub(super) fn number_of(&self, text: &[u8]) -> Option<u64> {
+        let place = self.tokens.iter().position(|token| token.text.as_bytes() == text)?;
+        Some(self.forgotten + place as u64 + 1)
+    }
+
+    /// A project beats the account; without either the token is the account's.
+    fn scope(&self, scope: &Value) -> Result<Scope, Refusal> {
+        let (id, name) = (scope["project"]["id"].as_str(), scope["project"]["name"].as_str());
+        let wrong = |asked: Option<&str>, real: &Option<String>| {
+            asked.is_some() && real.is_some() && asked != real.as_deref()
+        };
+        if wrong(id, &self.project_id) || wrong(name, &self.project_name) {
+            return Err(nested(401, "The project does not exist."));
+        }
+        Ok(match (id, name, &self.project_id) {
+            (Some(id), ..) => Scope::Project(id.to_owned()),
+            (None, Some(_), Some(id)) => Scope::Project(id.clone()),
+            (None, Some(_), None) => Scope::AnyProject,
+            (None, None, _) => Scope::Account,
+        })
+    }
+
+    fn issue(&mut self, scope: Scope, with_catalog: bool, now: i64) -> SignedIn {
+        let expires = now.saturating_add(self.lifetime);
+        let text = self.chance.text("MIIP", BASE64, self.token_bytes);
+        let domain = json!({"id": "d78cbac186b744899480f25bd022f468", "name": self.domain});
+        let catalog = if with_catalog { self.catalog() } else { Vec::new() };
+        let mut token = json!({
+            "expires_at": times::micros(expires),
+            "issued_at": times::micros(now),
+            "methods": ["password"],
+            "catalog": catalog,
+            "roles": [{"id": "0", "name": "op_gated_example"}],
+            "user": {"id": "7116d09f88fa41908676fdd4b039e95b", "name": self.user,
+                     "domain": domain, "password_expires_at": ""},
+        });
+        let id = match &scope {
+            Scope::Project(id) => Some(id.as_str()),
+            Scope::AnyProject => Some(MADE_UP_ID),
+            Scope::Account => None,
+        };
+        match id {
+            Some(id) => {
+                let name = self.project_name.as_deref().unwrap_or("cn-north-4");
+                token["project"] = json!({"id": id, "name": name, "domain": domain});
+            }
+            None => token["domain"] = domain,
+        }
+        if self.tokens.len() == TOKENS {
+            self.tokens.remove(0);
+            self.forgotten += 1;
+        }
+        self.tokens.push(Token { text: text.clone(), scope, expires, is_revoked: false });
+        SignedIn { token: text, body: json!({"token": token}).to_string().into_bytes() }
+    }
+
+    /// Services with their endpoints, as many as it takes.
+    fn catalog(&mut self) -> Vec<Value> {
+        let url = self.chance.text("https://", MIXED, 2000);
+        let service = json!({"type": "example", "name": "example", "endpoints": [
+            {"region": "cn-north-4", "interface": "public", "region_id": "cn-north-4", "url": url}]});
+        vec![service; CATALOG.div_ceil(url.len())]
+    }
+}
+
+/// The name of the user that a request for a token gives.
+pub(super) fn user_of(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    body["auth"]["identity"]["password"]["user"]["name"].as_str().map(str::to_owned)
+}
+
+/// The shape of IAM's errors that has only the status for a code.
+fn nested(status: u16, message: &str) -> Refusal {
+    Refusal { shape: Shape::Nested, ..Refusal::new(status, "", message) }
+}
+
+fn coded(code: &'static str, message: &str) -> Refusal {
+    Refusal { shape: Shape::NestedCode, ..Refusal::new(401, code, message) }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

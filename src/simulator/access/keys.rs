@@ -1,0 +1,144 @@
+//! Access keys, and the gateway's judgement of requests that are signed with one.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDateTime;
+
+use super::{
+    lockout::{Lock, Lockout},
+    signature::{self, Signed},
+};
+use crate::simulator::{refusal::Refusal, request::Request};
+
+/// How far `X-Sdk-Date` may be from the gateway's clock.
+const TOLERANCE: i64 = 15 * 60 * 1000;
+/// Failures in a row that an access key survives, and how long it is locked after one more.
+const FAILURES: u32 = 5;
+const LOCKED: i64 = 5 * 60 * 1000;
+
+struct Key {
+    secret: String,
+    /// A temporary key is worth nothing without it.
+    token: Option<String>,
+    expires: Option<i64>,
+}
+
+/// The access keys that exist, and how often requests with one have failed.
+pub(super) struct Keys {
+    known: BTreeMap<String, Key>,
+    /// The key that was configured, of those.
+    configured: Option<String>,
+    lockout: Lockout,
+}
+
+impl Keys {
+    pub(super) fn new() -> Self {
+        let lockout = Lockout::new(FAILURES, LOCKED);
+        Self { known: BTreeMap::new(), configured: None, lockout }
+    }
+
+    /// Sets the configured key in place of the one before.
+    pub(super) fn configure(
+        &mut self,
+        access_key: &str,
+        secret_key: &str,
+        security_token: Option<&str>,
+    ) {
+        if let Some(before) = self.configured.replace(access_key.to_owned()) {
+            self.known.remove(&before);
+        }
+        let (secret, token) = (secret_key.to_owned(), security_token.map(str::to_owned));
+        let key = Key { secret, token, expires: None };
+        self.known.insert(access_key.to_owned(), key);
+    }
+
+    /// Adds a key that is valid for a while.
+    pub(super) fn add(&mut self, access_key: String, secret: String, token: String, expires: i64) {
+        let key = Key { secret, token: Some(token), expires: Some(expires) };
+        self.known.insert(access_key, key);
+    }
+
+    pub(super) fn locks(&self) -> &[Lock] {
+        self.lockout.locks()
+    }
+
+    /// Judges a signed request. Each failure counts against the access key that it names, also where
+    /// the key is unknown or the date is what is wrong (which no document says or denies).
+    pub(super) fn check(
+        &mut self,
+        authorization: &str,
+        request: &Request<'_>,
+        now: i64,
+    ) -> Result<(), Refusal> {
+        let Some(signed) = Signed::read(authorization) else {
+            // Made up.
+            return Err(Refusal::unauthenticated("the Authorization header cannot be read"));
+        };
+        if self.lockout.is_locked(&signed.access_key, now) {
+            return Err(Refusal::unauthenticated("AK access failed to reach the limit,forbidden."));
+        }
+        let judged = self.judge(&signed, request, now);
+        match judged {
+            Ok(()) => self.lockout.succeed(&signed.access_key),
+            Err(_) => self.lockout.fail(&signed.access_key, now),
+        }
+        judged
+    }
+
+    fn judge(&self, signed: &Signed, request: &Request<'_>, now: i64) -> Result<(), Refusal> {
+        let Some(key) = self.known.get(&signed.access_key) else {
+            let access_key = &signed.access_key;
+            return Err(Refusal::unauthenticated(&format!(
+                "Get secretKey failed,ak:{access_key},err:ak not exist"
+            )));
+        };
+        let sent = signature::date(request).and_then(moment);
+        if sent.is_none_or(|sent| (now - sent).abs() > TOLERANCE) {
+            return Err(Refusal::unauthenticated("calc ak sk signature fail:signature expired"));
+        }
+        if !signed.covers("x-sdk-date") || !signed.is_by(&key.secret, request) {
+            // The gateway is known to repeat everything that it hashed, with the values of headers.
+            let canonical = signed.canonical(request);
+            let shown = String::from_utf8_lossy(&canonical).replace('\n', "|");
+            return Err(Refusal::unauthenticated(&format!(
+                "verify aksk signature fail, canonicalRequest:{shown}"
+            )));
+        }
+        let token = request.headers.get("x-security-token").map(http::HeaderValue::as_bytes);
+        let is_right = token == key.token.as_deref().map(str::as_bytes)
+            && (token.is_none() || signed.covers("x-security-token"));
+        if !is_right {
+            // Made up: the text is documented for X-Auth-Token.
+            return Err(Refusal::unauthenticated("decrypt token fail"));
+        }
+        if key.expires.is_some_and(|expires| now >= expires) {
+            // Made up.
+            return Err(Refusal::unauthenticated("the security token has expired"));
+        }
+        Ok(())
+    }
+}
+
+/// Reads `yyyyMMdd'T'HHmmss'Z'`.
+fn moment(text: &str) -> Option<i64> {
+    let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    // chrono would also take signs and single digits.
+    if shape != "00000000T000000Z" {
+        return None;
+    }
+    let time = NaiveDateTime::parse_from_str(text, "%Y%m%dT%H%M%SZ").ok()?;
+    Some(time.and_utc().timestamp_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_basic_form_of_a_date_is_read() {
+        assert_eq!(moment("20240312T120201Z"), Some(1_710_244_921_000));
+        for wrong in ["", "20240312T120201", "2024-03-12T12:02:01Z", "20240312T126201Z"] {
+            assert_eq!(moment(wrong), None, "{wrong}");
+        }
+    }
+}

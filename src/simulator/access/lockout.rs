@@ -1,0 +1,86 @@
+//! Who failed too often and is locked out for a while.
+//!
+//! Only a success ends a row of failures: whoever fails again after the lock is locked at once. (That
+//! is made up, the harder of two readings.)
+
+use std::collections::BTreeMap;
+
+/// More names than this are not remembered; nobody but an attacker has so many.
+const NAMES: usize = 1000;
+const LOCKS: usize = 1000;
+
+/// A lock that was put on somebody.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Lock {
+    /// The access key, or the name of the user.
+    pub who: String,
+    /// When, in milliseconds since the Unix epoch, by the simulator's clock.
+    pub from: i64,
+    /// When it ends.
+    pub until: i64,
+}
+
+/// Rows of failures, by name.
+#[derive(Debug)]
+pub(super) struct Lockout {
+    /// Failures in a row that do no harm.
+    allowed: u32,
+    millis: i64,
+    /// Failures in a row, and the end of the lock.
+    rows: BTreeMap<String, (u32, i64)>,
+    locks: Vec<Lock>,
+}
+
+impl Lockout {
+    pub(super) fn new(allowed: u32, millis: i64) -> Self {
+        Self { allowed, millis, rows: BTreeMap::new(), locks: Vec::new() }
+    }
+
+    pub(super) fn is_locked(&self, who: &str, now: i64) -> bool {
+        self.rows.get(who).is_some_and(|(_, until)| now < *until)
+    }
+
+    pub(super) fn fail(&mut self, who: &str, now: i64) {
+        if self.rows.len() == NAMES && !self.rows.contains_key(who) {
+            return;
+        }
+        let (failures, until) = self.rows.entry(who.to_owned()).or_insert((0, i64::MIN));
+        *failures += 1;
+        if *failures > self.allowed {
+            *until = now.saturating_add(self.millis);
+            if self.locks.len() < LOCKS {
+                self.locks.push(Lock { who: who.to_owned(), from: now, until: *until });
+            }
+        }
+    }
+
+    pub(super) fn succeed(&mut self, who: &str) {
+        self.rows.remove(who);
+    }
+
+    /// Every lock so far, oldest first.
+    pub(super) fn locks(&self) -> &[Lock] {
+        &self.locks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sixth_failure_in_a_row_locks_and_a_success_ends_the_row() {
+        let mut lockout = Lockout::new(5, 1000);
+        (0..5).for_each(|now| lockout.fail("a", now));
+        lockout.succeed("a");
+        (5..10).for_each(|now| lockout.fail("a", now));
+        assert!(!lockout.is_locked("a", 10));
+        lockout.fail("a", 10);
+        assert!(lockout.is_locked("a", 10) && lockout.is_locked("a", 1009));
+        assert!(!lockout.is_locked("a", 1010) && !lockout.is_locked("b", 10));
+        lockout.fail("a", 2000);
+        assert!(lockout.is_locked("a", 2999), "the row goes on after the lock");
+        let lock = |from, until| Lock { who: "a".to_owned(), from, until };
+        assert_eq!(lockout.locks(), [lock(10, 1010), lock(2000, 3000)]);
+    }
+}

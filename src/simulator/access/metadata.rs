@@ -1,0 +1,151 @@
+//! The metadata service of a cloud server: temporary keys of the agency that the server has.
+//!
+//! Texts and statuses that no document gives are made up: a wrong lifetime for a token is answered
+//! 400, a missing or old token 401.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use http::HeaderMap;
+use serde_json::json;
+
+use super::{
+    chance::{BASE64, Chance, MIXED, UPPER},
+    keys::Keys,
+    options::AccessOptions,
+};
+use crate::simulator::{
+    refusal::{Refusal, Shape},
+    times,
+};
+
+/// New keys appear this long before the old ones expire, of an hour; of a shorter life, as large a
+/// part of it.
+const AHEAD: i64 = 10 * 60 * 1000;
+const AHEAD_SHARE: i64 = 6;
+/// The longest life of a token, in seconds.
+const LONGEST: i64 = 21_600;
+/// Tokens that are remembered.
+const TOKENS: usize = 1000;
+
+/// The version of the metadata service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Imds {
+    /// No tokens: asking for one is answered 405, and nothing needs one
+    V1,
+    /// Keys are given only for a token
+    V2,
+}
+
+/// The metadata service.
+pub(super) struct Metadata {
+    imds: Imds,
+    has_agency: bool,
+    key_lifetime: i64,
+    /// With the moments at which they expire; the newest, oldest first.
+    tokens: Vec<(String, i64)>,
+    forgotten: u64,
+    /// The answer that shows the newest keys, and when they expire.
+    newest: Option<(Vec<u8>, i64)>,
+    chance: Chance,
+}
+
+impl Metadata {
+    pub(super) fn new(options: &AccessOptions, seed: u64) -> Self {
+        Self {
+            imds: options.imds,
+            has_agency: options.agency,
+            key_lifetime: millis(options.key_lifetime),
+            tokens: Vec::new(),
+            forgotten: 0,
+            newest: None,
+            chance: Chance::new(seed, 0x3d),
+        }
+    }
+
+    pub(super) fn has_agency(&self) -> bool {
+        self.has_agency
+    }
+
+    /// Keys that were given out stay good until they expire.
+    pub(super) fn set_agency(&mut self, has_agency: bool) {
+        self.has_agency = has_agency;
+    }
+
+    /// Gives out a token.
+    pub(super) fn token(&mut self, headers: &HeaderMap, now: i64) -> Result<String, Refusal> {
+        if self.imds == Imds::V1 {
+            return Err(text(405, "Method Not Allowed"));
+        }
+        let seconds = headers.get("x-metadata-token-ttl-seconds").and_then(|value| {
+            let seconds = value.to_str().ok()?.parse::<i64>().ok()?;
+            (1..=LONGEST).contains(&seconds).then_some(seconds)
+        });
+        let Some(seconds) = seconds else {
+            return Err(text(400, "X-Metadata-Token-Ttl-Seconds: expected 1 to 21600"));
+        };
+        let token = self.chance.text("", BASE64, 48);
+        if self.tokens.len() == TOKENS {
+            self.tokens.remove(0);
+            self.forgotten += 1;
+        }
+        self.tokens.push((token.clone(), now.saturating_add(seconds * 1000)));
+        Ok(token)
+    }
+
+    /// Shows the newest keys. Those before them stay valid until they expire.
+    pub(super) fn security_key(
+        &mut self,
+        keys: &mut Keys,
+        headers: &HeaderMap,
+        now: i64,
+    ) -> Result<Vec<u8>, Refusal> {
+        if self.imds == Imds::V2 {
+            let given = token_of(headers);
+            let known = self.tokens.iter().find(|(token, _)| Some(token.as_bytes()) == given);
+            if known.is_none_or(|(_, expires)| now >= *expires) {
+                return Err(text(401, "Unauthorized"));
+            }
+        }
+        if !self.has_agency {
+            return Err(text(401, "Please configure Cloud Service Agency first"));
+        }
+        let ahead = AHEAD.min(self.key_lifetime / AHEAD_SHARE);
+        match &self.newest {
+            Some((answer, expires)) if now < expires - ahead => Ok(answer.clone()),
+            _ => Ok(self.renew(keys, now)),
+        }
+    }
+
+    /// The number of a token, from 1.
+    pub(super) fn number_of(&self, headers: &HeaderMap) -> Option<u64> {
+        let given = token_of(headers)?;
+        let place = self.tokens.iter().position(|(token, _)| token.as_bytes() == given)?;
+        Some(self.forgotten + place as u64 + 1)
+    }
+
+    fn renew(&mut self, keys: &mut Keys, now: i64) -> Vec<u8> {
+        let expires = now.saturating_add(self.key_lifetime);
+        let access = self.chance.text("HST", UPPER, 20);
+        let secret = self.chance.text("", MIXED, 40);
+        let token = self.chance.text("gQ", BASE64, 600);
+        let answer = json!({"credential": {"access": access, "secret": secret,
+            "securitytoken": token, "expires_at": times::micros(expires)}});
+        let answer = answer.to_string().into_bytes();
+        keys.add(access, secret, token, expires);
+        self.newest = Some((answer.clone(), expires));
+        answer
+    }
+}
+
+fn token_of(headers: &HeaderMap) -> Option<&[u8]> {
+    headers.get("x-metadata-token").map(http::HeaderValue::as_bytes)
+}
+
+fn text(status: u16, message: &str) -> Refusal {
+    Refusal { shape: Shape::Text, ..Refusal::new(status, "", message) }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,88 @@
+//! The requests that were made so far: by endpoint, by what came of them, by who asked.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::{
+    access::{Asked, Credential, Lock},
+    request::{Endpoint, Request},
+};
+
+/// Requests that are remembered one by one.
+const REMEMBERED: usize = 1000;
+/// Pairs of endpoint and credential that are counted; only an attacker has so many access keys.
+const COUNTED: usize = 1000;
+
+/// The requests that were made so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Requests {
+    /// Number of requests to the simulated API.
+    pub total: u64,
+    /// By endpoint (`records`, `record`, `pools`, `tokens`, `metadata_token`, `security_key`,
+    /// `other`), then by HTTP status, `hang` or `reset`.
+    pub counts: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    /// By endpoint, then by what the request named itself with, such as `access key AK`, `token 2`.
+    pub credentials: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    /// Path and query of the last 1000, oldest first.
+    pub recent: Vec<String>,
+    /// When and with what the last 1000 were made, oldest first.
+    pub asked: Vec<Asked>,
+    /// Every lock of an access key or a user.
+    pub locks: Vec<Lock>,
+}
+
+impl Requests {
+    /// How many requests an endpoint had, whatever came of them.
+    pub fn of(&self, endpoint: Endpoint) -> u64 {
+        self.counts.get(endpoint.name()).map_or(0, |codes| codes.values().sum())
+    }
+
+    /// How many requests an endpoint had with a credential, right or wrong.
+    pub fn with(&self, endpoint: Endpoint, credential: &Credential) -> u64 {
+        let counts = self.credentials.get(endpoint.name());
+        counts.and_then(|counts| counts.get(&credential.to_string())).copied().unwrap_or(0)
+    }
+}
+
+/// What is remembered of requests.
+#[derive(Default)]
+pub(super) struct Log {
+    counts: BTreeMap<(Endpoint, String), u64>,
+    credentials: BTreeMap<(Endpoint, Credential), u64>,
+    recent: VecDeque<(String, Asked)>,
+}
+
+impl Log {
+    pub(super) fn note(
+        &mut self,
+        request: &Request<'_>,
+        outcome: String,
+        credential: Credential,
+        at: i64,
+    ) {
+        let endpoint = request.endpoint;
+        *self.counts.entry((endpoint, outcome.clone())).or_default() += 1;
+        let key = (endpoint, credential.clone());
+        if self.credentials.len() < COUNTED || self.credentials.contains_key(&key) {
+            *self.credentials.entry(key).or_default() += 1;
+        }
+        if self.recent.len() == REMEMBERED {
+            self.recent.pop_front();
+        }
+        let asked = Asked { at, endpoint, credential, outcome };
+        self.recent.push_back((request.uri.to_string(), asked));
+    }
+
+    pub(super) fn tell(&self, locks: Vec<Lock>) -> Requests {
+        let mut requests = Requests { locks, ..Requests::default() };
+        for ((endpoint, outcome), count) in &self.counts {
+            requests.total += count;
+            requests.counts.entry(endpoint.name()).or_default().insert(outcome.clone(), *count);
+        }
+        for ((endpoint, credential), count) in &self.credentials {
+            let counts = requests.credentials.entry(endpoint.name()).or_default();
+            counts.insert(credential.to_string(), *count);
+        }
+        (requests.recent, requests.asked) = self.recent.iter().cloned().unzip();
+        requests
+    }
+}

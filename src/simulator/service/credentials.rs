@@ -1,0 +1,44 @@
+//! Where credentials come from: IAM's tokens, and the metadata service.
+
+use axum::{extract::State, response::Response};
+use http::HeaderValue;
+
+use super::{Served, Shown};
+use crate::simulator::{
+    Simulator,
+    access::SignedIn,
+    answer::Answer,
+    refusal::Refusal,
+    request::{Arrived, Endpoint},
+};
+
+pub(super) async fn tokens(State(simulator): State<Simulator>, arrived: Arrived) -> Response {
+    let request = arrived.request(Endpoint::Tokens, "");
+    let sign_in = |served: Served<'_>| {
+        let SignedIn { token, body } = served.access.sign_in(&request, served.now)?;
+        let token = HeaderValue::from_str(&token).expect("tokens are ASCII without controls");
+        Ok(Shown::of(Answer { status: 201, subject_token: Some(token), ..Answer::json(body) }))
+    };
+    simulator.answer(&request, sign_in).await
+}
+
+pub(super) async fn metadata_token(
+    State(simulator): State<Simulator>,
+    arrived: Arrived,
+) -> Response {
+    let request = arrived.request(Endpoint::MetadataToken, "");
+    let give = |served: Served<'_>| {
+        let token = served.access.metadata_token(&request, served.now)?;
+        Ok::<_, Refusal>(Shown::of(Answer { content_type: "text/plain", ..Answer::json(token) }))
+    };
+    simulator.answer(&request, give).await
+}
+
+pub(super) async fn security_key(State(simulator): State<Simulator>, arrived: Arrived) -> Response {
+    let request = arrived.request(Endpoint::SecurityKey, "");
+    let show = |served: Served<'_>| {
+        let keys = served.access.security_key(&request, served.now)?;
+        Ok::<_, Refusal>(Shown::of(Answer::json(keys)))
+    };
+    simulator.answer(&request, show).await
+}
