@@ -3,11 +3,17 @@
 //! A trait, so that tests put a server of the same process in its place and time can stand still.
 
 use std::error::Error;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, StatusCode};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy};
+
+use crate::secret::{Secret, Source};
 
 /// A complete answer.
 #[derive(Debug, Clone)]
@@ -32,7 +38,7 @@ pub enum TransportError {
 }
 
 /// Sends requests.
-pub trait Transport: Send + Sync + 'static {
+pub trait Transport: std::fmt::Debug + Send + Sync + 'static {
     /// Sends a request and reads the whole answer, at most `limit` bytes after decompression.
     /// Follows no redirect. The caller bounds the time.
     fn send(
@@ -42,39 +48,96 @@ pub trait Transport: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Answer, TransportError>>;
 }
 
-/// The real transport: HTTP/1.1 and 2, TLS by rustls with the system's roots, gzip.
-#[derive(Debug, Clone)]
+/// The real transport: HTTP/1.1 and 2, TLS by rustls, gzip.
+#[derive(Debug)]
 pub struct HttpTransport {
-    client: reqwest::Client,
+    /// The only certificates that are trusted; without any, the system's.
+    roots: Option<Vec<Certificate>>,
+    proxy: Option<Source>,
+    /// The client, and the proxy that it uses.
+    client: Mutex<Option<(Option<Secret>, Client)>>,
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(90);
+/// Nothing behind a proxy can mean this machine.
+const NOT_BY_PROXY: &str = "localhost,127.0.0.0/8,::1";
 
 impl HttpTransport {
-    /// A transport that all projects may share.
+    /// A transport that all projects may share. `ca_file`: certificates in PEM that are trusted, and
+    /// only they; without it the system's are. `proxy`: where everything goes through but what is
+    /// meant for this machine.
     ///
     /// # Errors
     ///
-    /// When the TLS library refuses the machine's certificates.
-    pub fn new() -> Result<Self, TransportError> {
+    /// When the TLS library refuses the certificates.
+    pub fn new(ca_file: Option<&Path>, proxy: Option<Source>) -> Result<Self, TransportError> {
         // Another library of the process may have installed one already; either will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let failed = TransportError::Connection;
+        let roots = ca_file.map(|path| {
+            let pem = std::fs::read(path).map_err(|error| error.to_string());
+            let certificates = pem
+                .and_then(|pem| Certificate::from_pem_bundle(&pem).map_err(|error| chain(&error)));
+            certificates.map_err(|error| failed(format!("{}: {error}", path.display())))
+        });
+        let transport = Self { roots: roots.transpose()?, proxy, client: Mutex::default() };
+        if transport.proxy.is_none() {
+            let client = transport.build(None)?;
+            *transport.lock() = Some((None, client));
+        }
+        Ok(transport)
+    }
+
+    /// The client, which is another one when the proxy has changed.
+    async fn client(&self) -> Result<Client, TransportError> {
+        let proxy = match &self.proxy {
+            Some(proxy) => Some(proxy.read().await.map_err(|error| {
+                TransportError::Connection(format!("`api.proxy_url`: {error}"))
+            })?),
+            None => None,
+        };
+        let exposed = |proxy: &Option<Secret>| proxy.as_ref().map(|url| url.expose().to_owned());
+        let mut client = self.lock();
+        if let Some((known, client)) = &*client
+            && exposed(known) == exposed(&proxy)
+        {
+            return Ok(client.clone());
+        }
+        let built = self.build(proxy.as_ref())?;
+        *client = Some((proxy, built.clone()));
+        Ok(built)
+    }
+
+    fn build(&self, proxy: Option<&Secret>) -> Result<Client, TransportError> {
+        let proxy = proxy.map(|url| {
+            // The library's error would show the URL, and with it a password.
+            let what = "`api.proxy_url` is no URL of a proxy".to_owned();
+            let proxy = Proxy::all(url.expose()).map_err(|_| TransportError::Connection(what));
+            proxy.map(|proxy| proxy.no_proxy(NoProxy::from_string(NOT_BY_PROXY)))
+        });
+        let proxy = proxy.transpose()?;
         let builder = || {
-            reqwest::Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
+            let builder = Client::builder()
+                .redirect(Policy::none())
                 .no_proxy()
                 .connect_timeout(CONNECT_TIMEOUT)
                 .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
-                .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+                .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
+            proxy.iter().cloned().fold(builder, ClientBuilder::proxy)
         };
-        // A machine without any root certificates can still talk to http:// on loopback; https
-        // then fails at the handshake with an error that says so.
-        let client = builder()
-            .build()
-            .or_else(|_| builder().tls_certs_only([]).build())
-            .map_err(|error| TransportError::Connection(chain(&error)))?;
-        Ok(Self { client })
+        let built = match &self.roots {
+            Some(roots) => builder().tls_certs_only(roots.iter().cloned()).build(),
+            // A machine without any root certificates can still talk to http:// on loopback; https
+            // then fails at the handshake with an error that says so.
+            None => builder().build().or_else(|_| builder().tls_certs_only([]).build()),
+        };
+        built.map_err(|error| TransportError::Connection(chain(&error)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(Option<Secret>, Client)>> {
+        // A plain assignment: a panic elsewhere leaves it usable.
+        self.client.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn exchange(
@@ -85,7 +148,7 @@ impl HttpTransport {
         let broken =
             |error: reqwest::Error| TransportError::Connection(chain(&error.without_url()));
         let request = reqwest::Request::try_from(request).map_err(broken)?;
-        let mut response = self.client.execute(request).await.map_err(broken)?;
+        let mut response = self.client().await?.execute(request).await.map_err(broken)?;
         // Room for the whole body, if it says its size: growing would hold it twice.
         let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
         let mut body = BytesMut::with_capacity(announced.unwrap_or(0).min(limit));

@@ -18,7 +18,7 @@ use super::Failure;
 
 /// The collector of all projects of a config.
 pub(super) fn collector(config: &Config) -> Result<Collector, Failure> {
-    let transport = HttpTransport::new().map_err(|error| {
+    let transport = HttpTransport::new(None, None).map_err(|error| {
         Failure::run(format!("TLS does not start: {error}. Check the machine's certificates"))
     })?;
     let transport: Arc<dyn Transport> = Arc::new(transport);

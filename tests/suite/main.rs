@@ -30,6 +30,7 @@ mod setting;
 mod simulation;
 mod state;
 mod support;
+mod transport;
 mod troubleshooting;
 mod truth;
 mod window;

@@ -1,0 +1,137 @@
+//! The real transport: whom it trusts, what goes through a proxy, and what an error shows.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use screen_records_exporter::api::{HttpTransport, Transport, TransportError};
+use screen_records_exporter::secret::Source;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tls").join(name)
+}
+
+/// Reads the head of a request, answers, and closes the connection.
+async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, status: &str) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let Ok(byte) = stream.read_u8().await else { break };
+        head.push(byte);
+    }
+    let body = "{}";
+    let text = format!(
+        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let _ = stream.write_all(text.as_bytes()).await;
+    let _ = stream.shutdown().await;
+    String::from_utf8(head).unwrap()
+}
+
+/// A server by TLS, with the certificate of the tests. Returns its port.
+async fn tls_server() -> u16 {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let certificate = CertificateDer::from_pem_file(fixture("server.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(fixture("server.key")).unwrap();
+    let config = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    answer(stream, "200 OK").await;
+                }
+            });
+        }
+    });
+    port
+}
+
+/// A proxy that answers everything with a status. Returns its address and what it was asked.
+async fn proxy(status: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let heads = Arc::<Mutex<Vec<String>>>::default();
+    let seen = heads.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let head = answer(stream, status).await;
+            seen.lock().unwrap().push(head);
+        }
+    });
+    (address, heads)
+}
+
+async fn get(transport: &HttpTransport, url: &str) -> Result<StatusCode, TransportError> {
+    let request = Request::get(url).body(Bytes::new()).unwrap();
+    transport.send(request, 1000).await.map(|answer| answer.status)
+}
+
+#[tokio::test]
+async fn only_the_certificates_of_the_ca_file_are_trusted_if_there_is_one() {
+    let url = format!("https://localhost:{}/", tls_server().await);
+    let ca = fixture("ca.pem");
+    let trusting = HttpTransport::new(Some(&ca), None).unwrap();
+    assert_eq!(get(&trusting, &url).await.unwrap(), StatusCode::OK);
+    let usual = HttpTransport::new(None, None).unwrap();
+    let error = get(&usual, &url).await.unwrap_err().to_string();
+    assert!(error.contains("certificate"), "{error}");
+    // A certificate that is no authority's vouches for nobody else.
+    let other = HttpTransport::new(Some(&fixture("server.pem")), None).unwrap();
+    assert!(get(&other, "https://127.0.0.2:1/").await.is_err());
+    let missing = HttpTransport::new(Some(Path::new("no-such.pem")), None).unwrap_err();
+    assert!(missing.to_string().starts_with("no-such.pem: "), "{missing}");
+}
+
+#[tokio::test]
+async fn everything_but_what_is_meant_for_this_machine_goes_through_the_proxy() {
+    let (address, heads) = proxy("200 OK").await;
+    let (here, direct) = proxy("204 No Content").await;
+    let url = format!("http://user:the-proxy-password@{address}");
+    let transport = HttpTransport::new(None, Some(Source::Value(url.into()))).unwrap();
+    let status = get(&transport, "http://records.invalid/v2/p/screen-records").await.unwrap();
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(get(&transport, &format!("http://{here}/")).await.unwrap(), StatusCode::NO_CONTENT);
+    let heads = heads.lock().unwrap();
+    assert_eq!(heads.len(), 1, "{heads:?}");
+    let head = heads[0].to_lowercase();
+    assert!(head.starts_with("get http://records.invalid/v2/p/screen-records "), "{head}");
+    assert!(head.contains("proxy-authorization: basic "), "{head}");
+    let direct = direct.lock().unwrap();
+    assert!(!direct[0].to_lowercase().contains("proxy-authorization"), "{direct:?}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_is_told_without_its_password() {
+    let (address, heads) = proxy("407 Proxy Authentication Required").await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("http://user:the-proxy-password@{address}\n")).unwrap();
+    let proxy_url = Some(Source::File(file.path().to_owned()));
+    let transport = HttpTransport::new(None, proxy_url).unwrap();
+    let error = get(&transport, "https://records.invalid/").await.unwrap_err();
+    let text = format!("{error} {error:?} {transport:?}");
+    assert!(!text.contains("the-proxy-password") && !text.contains("dGhlLXByb3h5"), "{text}");
+    assert!(heads.lock().unwrap()[0].starts_with("CONNECT records.invalid:443"));
+    // Another one counts as soon as it stands in the file.
+    let (other, heads) = self::proxy("200 OK").await;
+    std::fs::write(file.path(), format!("http://{other}")).unwrap();
+    assert_eq!(get(&transport, "http://records.invalid/").await.unwrap(), StatusCode::OK);
+    assert_eq!(heads.lock().unwrap().len(), 1);
+    for (text, complaint) in [("", "is empty"), ("no url: the-proxy-password", "is no URL")] {
+        std::fs::write(file.path(), text).unwrap();
+        let error = get(&transport, "http://records.invalid/").await.unwrap_err().to_string();
+        assert!(error.contains(complaint) && !error.contains("the-proxy-password"), "{error}");
+    }
+}
