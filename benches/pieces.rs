@@ -13,6 +13,7 @@ use http_body_util::BodyExt;
 use prometheus::Encoder;
 use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use screen_records_exporter::aggregate::{Aggregate, Tally};
+use screen_records_exporter::api::SignIn;
 use screen_records_exporter::api::wire::Page;
 use screen_records_exporter::clock::SystemClock;
 use screen_records_exporter::exposition::{
@@ -110,6 +111,7 @@ static VIEW: LazyLock<[ProjectView; 1]> = LazyLock::new(|| {
         is_stale: false,
         mode: SyncMode::FullWalk,
         poll_api_requests: None,
+        sign_in: SignIn { method: "token", expires: None },
     }]
 });
 

@@ -5,6 +5,8 @@
 //! what came and what to do. It does not know what a poll is.
 
 mod auth;
+mod caller;
+mod cause;
 mod client;
 mod echo;
 mod error;
@@ -18,10 +20,13 @@ mod throttle;
 mod transport;
 pub mod wire;
 
-pub use auth::Auth;
-pub use client::{Client, Limits, Listed, Target};
+pub use auth::{Agency, Auth, IamUser, SignIn};
+pub use caller::Listed;
+pub use cause::Cause;
+pub use client::{Client, Limits, Target};
 pub use error::{ApiError, Endpoint};
 pub use observer::{Observer, Unobserved};
 pub use pools::DesktopPool;
 pub use query::{RecordsFilter, RecordsQuery, SortOrder};
+pub use refusals::Refusals;
 pub use transport::{Answer, HttpTransport, Transport, TransportError};

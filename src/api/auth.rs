@@ -1,75 +1,125 @@
-//! How a request proves who asks.
-//!
-//! One variant a method. The others that the contract names sign the request or fetch a token of
-//! their own; they come in here.
+//! How requests prove who asks: the methods, and what each obtains, keeps and renews.
 
-use bytes::Bytes;
-use http::{HeaderValue, Request};
-use sha2::{Digest, Sha256};
+mod agency;
+mod credentials;
+mod iam;
+mod renewal;
+mod signature;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+pub use agency::Agency;
+pub(super) use credentials::{AccessKey, Credentials, Fingerprint};
+pub use iam::IamUser;
+use renewal::Renewal;
+
+use super::caller::{Caller, Identity};
+use super::error::{ApiError, Endpoint};
+use crate::record::Timestamp;
 use crate::secret::Source;
 
-/// Proves who asks.
+/// How to prove who asks.
 #[derive(Debug)]
 pub enum Auth {
-    /// A token made elsewhere, sent as `X-Auth-Token`.
+    /// By a token made elsewhere.
     Token(Source),
+    /// By tokens that IAM gives to a user with a password.
+    Password(IamUser),
+    /// By signing with an access key.
+    AccessKey {
+        /// The id of the key.
+        access_key: Source,
+        /// What it signs with.
+        secret_key: Source,
+        /// What a temporary key needs too.
+        security_token: Option<Source>,
+    },
+    /// By signing with temporary keys of the machine.
+    EcsAgency(Arc<Agency>),
 }
 
-/// Tells credentials apart without keeping them: a refusal holds for the same ones only.
+/// Where a project stands with its credentials, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fingerprint([u8; 8]);
+pub struct SignIn {
+    /// The method, as the config names it.
+    pub method: &'static str,
+    /// When what was obtained expires; `None` if nothing was, or nobody knows.
+    pub expires: Option<Timestamp>,
+}
 
-/// The header that carries a token.
-pub(super) const TOKEN_HEADER: &str = "x-auth-token";
+/// What a project proves itself with.
+pub(super) struct Session {
+    auth: Auth,
+    caller: Arc<Caller>,
+    /// The token of an IAM user.
+    renewal: Renewal,
+}
 
-impl Auth {
-    /// Adds what proves who asks to the request. The error says what is wrong, without a secret.
-    pub(super) async fn authorize(
-        &self,
-        request: &mut Request<Bytes>,
-    ) -> Result<Fingerprint, String> {
-        let Self::Token(source) = self;
-        let token = source.read().await?;
-        let token = token.expose();
-        let mut header = HeaderValue::from_str(token)
-            .map_err(|_| "the token has characters that no header can carry".to_owned())?;
-        header.set_sensitive(true);
-        request.headers_mut().insert(TOKEN_HEADER, header);
-        let digest = Sha256::digest(token.as_bytes());
-        let mut first = [0; 8];
-        first.copy_from_slice(&digest[..8]);
-        Ok(Fingerprint(first))
+/// After a sign-in at IAM that succeeded, and after one that failed. Tokens live for hours: the first
+/// is against an IAM that gives them for seconds.
+const SIGN_IN_PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
+
+impl Session {
+    pub(super) fn new(auth: Auth, caller: Arc<Caller>) -> Self {
+        Self { auth, caller, renewal: Renewal::new(SIGN_IN_PAUSES) }
+    }
+
+    pub(super) fn sign_in(&self) -> SignIn {
+        let (method, expires) = match &self.auth {
+            Auth::Token(_) => ("token", None),
+            Auth::Password(_) => ("password", self.renewal.expires()),
+            Auth::AccessKey { .. } => ("aksk", None),
+            Auth::EcsAgency(agency) => ("ecs-agency", agency.renewal.expires()),
+        };
+        SignIn { method, expires }
+    }
+
+    async fn obtain(&self) -> Result<Credentials, ApiError> {
+        let endpoint = Endpoint::ScreenRecords;
+        let caller = &*self.caller;
+        let failed = |error: &ApiError| caller.renewal_failed(error);
+        match &self.auth {
+            Auth::Token(token) => Ok(Credentials::Token(caller.secret(endpoint, token).await?)),
+            Auth::Password(user) => self.renewal.get(user.sign_in(caller), failed).await,
+            Auth::EcsAgency(agency) => agency.renewal.get(agency.fetch(caller), failed).await,
+            Auth::AccessKey { access_key, secret_key, security_token } => {
+                let security_token = match security_token {
+                    Some(token) => Some(caller.secret(endpoint, token).await?),
+                    None => None,
+                };
+                Ok(Credentials::AccessKey(AccessKey {
+                    id: caller.secret(endpoint, access_key).await?,
+                    secret: caller.secret(endpoint, secret_key).await?,
+                    security_token,
+                }))
+            }
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::secret::Secret;
-
-    async fn header(auth: &Auth) -> Result<String, String> {
-        let mut request = Request::new(Bytes::new());
-        auth.authorize(&mut request).await?;
-        let value = &request.headers()["x-auth-token"];
-        assert_eq!(format!("{value:?}"), "Sensitive");
-        Ok(value.to_str().unwrap().to_owned())
+impl Identity for Session {
+    fn credentials(&self) -> BoxFuture<'_, Result<Credentials, ApiError>> {
+        Box::pin(self.obtain())
     }
 
-    #[tokio::test]
-    async fn a_token_file_is_read_again_when_it_changes() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "first\n").unwrap();
-        let auth = Auth::Token(Source::File(file.path().to_owned()));
-        assert_eq!(header(&auth).await, Ok("first".to_owned()));
-        std::fs::write(file.path(), "second\r\n").unwrap();
-        assert_eq!(header(&auth).await, Ok("second".to_owned()));
+    fn refused(&self, credentials: Fingerprint) -> bool {
+        match &self.auth {
+            Auth::Password(_) => self.renewal.refuse(credentials),
+            Auth::EcsAgency(agency) => agency.renewal.refuse(credentials),
+            Auth::Token(_) | Auth::AccessKey { .. } => false,
+        }
+    }
+}
+
+impl Identity for Credentials {
+    fn credentials(&self) -> BoxFuture<'_, Result<Credentials, ApiError>> {
+        Box::pin(std::future::ready(Ok(self.clone())))
     }
 
-    #[tokio::test]
-    async fn what_no_header_can_carry_is_not_shown() {
-        let auth = Auth::Token(Source::Value(Secret::from("two\nlines")));
-        let error = header(&auth).await.unwrap_err();
-        assert!(error.contains("no header can carry") && !error.contains("lines"), "{error}");
+    fn refused(&self, _: Fingerprint) -> bool {
+        false
     }
 }

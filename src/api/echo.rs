@@ -1,7 +1,8 @@
 //! Whether a text from the other side repeats the credentials that it was sent.
 //!
 //! A gateway is known to answer with the headers of the request. What it writes may be escaped,
-//! percent-encoded or in base64, and may be cut: the beginning of a secret is enough.
+//! percent-encoded or in base64, and may be cut: the beginning of a secret is enough, and of what is
+//! to be shown any part of it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -10,24 +11,50 @@ use percent_encoding::percent_decode;
 /// Bytes of a secret that no other text has by chance.
 const TELLING_BYTES: usize = 12;
 
-/// Whether `text` holds the beginning of `secret`, in any of these forms.
-pub(super) fn repeats(text: &[u8], secret: &[u8]) -> bool {
-    let beginning = &secret[..secret.len().min(TELLING_BYTES)];
-    if beginning.is_empty() {
+/// Whether what came holds the beginning of `secret`, or what is to be shown of it, `shown`, any part
+/// of it, in any of these forms.
+pub(super) fn repeats(came: &[u8], shown: &str, secret: &str) -> bool {
+    let secret = secret.as_bytes();
+    let parts = secret.len().saturating_sub(TELLING_BYTES) + 1;
+    let part = |at: usize| &secret[at..secret.len().min(at + TELLING_BYTES)];
+    if secret.is_empty() {
         return false;
     }
-    let unescaped: Vec<u8> = text.iter().copied().filter(|byte| *byte != b'\\').collect();
-    let decoded: Vec<u8> = percent_decode(&unescaped).collect();
-    // The alphabet of base64 for URLs has two other letters.
-    let letters = unescaped.iter().map(|byte| match byte {
-        b'-' => b'+',
-        b'_' => b'/',
-        other => *other,
-    });
-    let letters: Vec<u8> = letters.collect();
-    let holds = |text: &[u8], part: &[u8]| text.windows(part.len()).any(|window| window == part);
-    [text, &unescaped, &decoded].iter().any(|text| holds(text, beginning))
-        || (0..3).any(|before| holds(&letters, in_base64(beginning, before).as_bytes()))
+    let (came, shown) = (Forms::of(came), Forms::of(shown.as_bytes()));
+    came.hold(part(0)) || (0..parts).any(|at| shown.hold(part(at)))
+}
+
+/// A text as it came, and as it was before somebody encoded it.
+struct Forms<'t> {
+    plain: &'t [u8],
+    unescaped: Vec<u8>,
+    decoded: Vec<u8>,
+    /// In the one alphabet of base64.
+    letters: Vec<u8>,
+}
+
+impl<'t> Forms<'t> {
+    fn of(text: &'t [u8]) -> Self {
+        let unescaped: Vec<u8> = text.iter().copied().filter(|byte| *byte != b'\\').collect();
+        let decoded: Vec<u8> = percent_decode(&unescaped).collect();
+        // The alphabet of base64 for URLs has two other letters.
+        let letters = unescaped.iter().map(|byte| match byte {
+            b'-' => b'+',
+            b'_' => b'/',
+            other => *other,
+        });
+        let letters = letters.collect();
+        Self { plain: text, unescaped, decoded, letters }
+    }
+
+    fn hold(&self, part: &[u8]) -> bool {
+        [self.plain, &self.unescaped, &self.decoded].iter().any(|text| holds(text, part))
+            || (0..3).any(|before| holds(&self.letters, in_base64(part, before).as_bytes()))
+    }
+}
+
+fn holds(text: &[u8], part: &[u8]) -> bool {
+    !part.is_empty() && text.windows(part.len()).any(|window| window == part)
 }
 
 /// What base64 makes of a secret that has `before` bytes before it in its group of three, without
@@ -58,7 +85,8 @@ mod tests {
                 format!("given: {}", URL_SAFE.encode(&plain)),
             ];
             for form in forms {
-                assert!(repeats(form.as_bytes(), SECRET.as_bytes()), "{form}");
+                assert!(repeats(form.as_bytes(), "", SECRET), "{form}");
+                assert!(repeats(b"", &form, SECRET), "{form}");
             }
         }
     }
@@ -66,8 +94,16 @@ mod tests {
     #[test]
     fn other_texts_are_no_secret() {
         for text in ["", "MIIF/token", "the token is wrong", "TUlJRi90b2tlb"] {
-            assert!(!repeats(text.as_bytes(), SECRET.as_bytes()), "{text}");
+            assert!(!repeats(text.as_bytes(), text, SECRET), "{text}");
         }
-        assert!(!repeats(b"anything", b""));
+        assert!(!repeats(b"anything", "anything", ""));
+    }
+
+    #[test]
+    fn what_is_shown_may_not_hold_the_end_of_a_secret_either() {
+        let end = &SECRET[SECRET.len() - 14..];
+        for form in [end.to_owned(), end.replace('=', "%3D"), STANDARD.encode(end)] {
+            assert!(repeats(b"", &format!("signed: {form}"), SECRET), "{form}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::cause::Cause;
 use super::wire::Fault;
 
 /// A part of the API that has its own limits, permissions and figures.
@@ -14,22 +15,56 @@ pub enum Endpoint {
     ScreenRecords,
     /// `GET /v2/{project_id}/desktop-pools`
     DesktopPools,
+    /// `POST /v3/auth/tokens` of IAM
+    IamTokens,
+    /// `PUT /meta-data/latest/api/token` of the metadata service
+    MetadataToken,
+    /// `GET /openstack/latest/securitykey` of the metadata service
+    SecurityKey,
 }
 
 impl Endpoint {
-    /// The label value, and the last part of the path.
+    /// The label value, and for those of the API the last part of the path.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ScreenRecords => "screen-records",
             Self::DesktopPools => "desktop-pools",
+            Self::IamTokens => "iam-tokens",
+            Self::MetadataToken => "metadata-token",
+            Self::SecurityKey => "metadata-securitykey",
         }
     }
 
+    /// Whether it is the records API: the others give credentials for it.
+    pub fn is_of_api(self) -> bool {
+        matches!(self, Self::ScreenRecords | Self::DesktopPools)
+    }
+
     /// The permission that IAM wants for it.
-    fn action(self) -> &'static str {
+    pub(super) fn action(self) -> &'static str {
         match self {
             Self::ScreenRecords => "workspace:screenRecord:list",
             Self::DesktopPools => "workspace:desktopPools:list",
+            Self::IamTokens | Self::MetadataToken | Self::SecurityKey => "none",
+        }
+    }
+
+    /// The request by which credentials are asked for there; `None` where records are.
+    pub fn fixed_request(self) -> Option<&'static str> {
+        match self {
+            Self::ScreenRecords | Self::DesktopPools => None,
+            Self::IamTokens => Some("POST /v3/auth/tokens?nocatalog=true"),
+            Self::MetadataToken => Some("PUT /meta-data/latest/api/token"),
+            Self::SecurityKey => Some("/openstack/latest/securitykey"),
+        }
+    }
+
+    /// The key that says where it is.
+    fn key(self) -> &'static str {
+        match self {
+            Self::ScreenRecords | Self::DesktopPools => "projects.endpoint",
+            Self::IamTokens => "projects.auth.iam_endpoint",
+            Self::MetadataToken | Self::SecurityKey => "projects.auth.metadata_endpoint",
         }
     }
 }
@@ -52,11 +87,13 @@ pub enum ApiError {
         status: StatusCode,
         /// The error body. Of a 401 only its code: the gateway echoes signed headers there.
         fault: Fault,
+        /// What it most probably means, if it is about credentials.
+        cause: Option<Cause>,
         /// How long the API asked to wait.
         retry_after: Option<Duration>,
     },
-    /// The API answered 200 with something that is not what was asked for.
-    #[error("{endpoint} answered 200, but {what}")]
+    /// A good status came with something that is not what was asked for.
+    #[error("{endpoint} answered, but {what}")]
     Invalid {
         /// What was asked.
         endpoint: Endpoint,
@@ -110,6 +147,8 @@ pub enum ApiError {
         status: StatusCode,
         /// Its error body.
         fault: Fault,
+        /// What it most probably means.
+        cause: Option<Cause>,
         /// How much longer nothing will be asked.
         left: Duration,
     },
@@ -162,82 +201,93 @@ impl ApiError {
         }
     }
 
+    /// What was asked.
+    pub fn endpoint(&self) -> Endpoint {
+        match self {
+            Self::Refused { endpoint, .. }
+            | Self::Invalid { endpoint, .. }
+            | Self::TooLarge { endpoint, .. }
+            | Self::Timeout { endpoint, .. }
+            | Self::Unreachable { endpoint, .. }
+            | Self::Credentials { endpoint, .. }
+            | Self::HeldBack { endpoint, .. } => *endpoint,
+        }
+    }
+
     /// What an administrator can do about it.
     pub fn remedy(&self) -> String {
-        let endpoint = match self {
-            Self::Refused { endpoint, .. } | Self::HeldBack { endpoint, .. } => *endpoint,
-            Self::Invalid { .. } => {
-                return "check that `projects.endpoint` is the Workspace API of the region and that \
-                        no proxy answers in its place"
-                    .to_owned();
+        let endpoint = self.endpoint();
+        let key = endpoint.key();
+        match self {
+            Self::Refused { status, cause, .. } | Self::HeldBack { status, cause, .. } => {
+                match cause {
+                    Some(cause) => cause.remedy(endpoint),
+                    None if *status == StatusCode::NOT_FOUND && !endpoint.is_of_api() => {
+                        format!("check `{key}`: what answers there is something else")
+                    }
+                    None => remedy_for_status(key, *status),
+                }
             }
+            Self::Invalid { .. } if endpoint.is_of_api() => {
+                format!(
+                    "check that `{key}` is the Workspace API of the region and that no proxy \
+                     answers in its place"
+                )
+            }
+            Self::Invalid { .. } => format!("check `{key}`: what answers there is something else"),
             Self::TooLarge { .. } => {
-                return "lower `api.page_size`, or raise `api.max_response_bytes`".to_owned();
+                "lower `api.page_size`, or raise `api.max_response_bytes`".to_owned()
             }
             Self::Timeout { .. } => {
-                return "check the network path to `projects.endpoint`, or raise \
-                        `api.request_timeout`"
-                    .to_owned();
+                format!("check the network path to `{key}`, or raise `api.request_timeout`")
+            }
+            Self::Unreachable { .. } if endpoint.is_of_api() => {
+                format!(
+                    "check `{key}` and `projects.region`, DNS, firewall and TLS between this \
+                     machine and the API"
+                )
             }
             Self::Unreachable { .. } => {
-                return "check `projects.endpoint` and `projects.region`, DNS, firewall and TLS \
-                        between this machine and the API"
-                    .to_owned();
+                format!("check `{key}`, DNS, firewall and TLS between this machine and it")
             }
-            Self::Credentials { .. } => {
-                return "check `projects.auth` and the file it names".to_owned();
-            }
-        };
-        let (Self::Refused { status, fault, .. } | Self::HeldBack { status, fault, .. }) = self
-        else {
-            unreachable!("all others have returned")
-        };
-        remedy_for_status(endpoint, *status, fault)
+            Self::Credentials { .. } => "check `projects.auth` and the file it names".to_owned(),
+        }
     }
 }
 
-fn remedy_for_status(endpoint: Endpoint, status: StatusCode, fault: &Fault) -> String {
-    let text = match (status, fault.gateway_number()) {
-        (StatusCode::UNAUTHORIZED, Some("0307")) => {
-            "the token has expired or was revoked: put a fresh one into `projects.auth.token` or \
-             its file"
-        }
-        (StatusCode::UNAUTHORIZED, _) => {
-            "check `projects.auth`: the token may be wrong, expired, or of another region"
-        }
-        (StatusCode::FORBIDDEN, _) => {
+fn remedy_for_status(key: &str, status: StatusCode) -> String {
+    let text = match status {
+        StatusCode::UNAUTHORIZED => "check `projects.auth`",
+        StatusCode::NOT_FOUND => {
             return format!(
-                "grant the user the IAM action `{}` in this project, and check \
-                 `projects.project_id`",
-                endpoint.action()
+                "check `projects.project_id` and `{key}`: the region may not offer Workspace, or \
+                 the project may belong to another region"
             );
         }
-        (StatusCode::NOT_FOUND, _) => {
-            "check `projects.project_id` and `projects.endpoint`: the region may not offer \
-             Workspace, or the project may belong to another region"
+        StatusCode::METHOD_NOT_ALLOWED => {
+            return format!("check `{key}`: what answers there is not the records API");
         }
-        (StatusCode::METHOD_NOT_ALLOWED, _) => {
-            "check `projects.endpoint`: what answers there is not the records API"
-        }
-        (StatusCode::TOO_MANY_REQUESTS, _) => {
+        StatusCode::TOO_MANY_REQUESTS => {
             "lower `api.max_requests_per_second`, or look for other users of the same quota"
         }
-        (StatusCode::BAD_REQUEST, _) => {
+        StatusCode::BAD_REQUEST => {
             "the API did not accept a parameter: check `projects.project_id` and `projects.filter`"
         }
-        (StatusCode::OK, _) => {
+        StatusCode::OK => {
             "the API reports a fault of its own; the next poll tries again. If it lasts, look its \
              code up in the API's list of error codes"
         }
-        (status, _) if status.is_redirection() => {
-            "redirects are not followed, so that credentials reach no other host: put the final \
-             address into `projects.endpoint`"
+        status if status.is_redirection() => {
+            return format!(
+                "redirects are not followed, so that credentials reach no other host: put the \
+                 final address into `{key}`"
+            );
         }
-        (status, _) if status.is_server_error() => {
+        status if status.is_server_error() => {
             "the API has a fault of its own; the next poll tries again. If it lasts, look at the \
              status page of the region"
         }
-        _ => "check `projects.endpoint`: what answers there is not the records API",
+        _ => return format!("check `{key}`: what answers there is not the records API"),
     };
     text.to_owned()
 }

@@ -15,6 +15,9 @@ pub trait Observer: Send + Sync + 'static {
 
     /// A request had to wait this long because the API asked for a pause.
     fn throttled(&self, waited: Duration);
+
+    /// New credentials could not be had, by `error`, while the old ones are still good.
+    fn renewal_failed(&self, error: &ApiError);
 }
 
 /// Tells nobody.
@@ -27,4 +30,6 @@ impl Observer for Unobserved {
     fn asked_to_pause(&self, _: &ApiError, _: Duration) {}
 
     fn throttled(&self, _: Duration) {}
+
+    fn renewal_failed(&self, _: &ApiError) {}
 }

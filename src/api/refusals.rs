@@ -1,68 +1,151 @@
 //! Refused credentials are left alone: asking again and again locks the key for everybody.
+//!
+//! All projects of a process share what is known here, since they may share credentials.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::StatusCode;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::auth::Fingerprint;
+use super::cause::Cause;
 use super::error::{ApiError, Endpoint};
 use super::wire::Fault;
 
 /// Six refusals lock an access key for everybody who uses it, for five minutes.
 const REFUSED_CREDENTIALS_PAUSE: Duration = Duration::from_secs(300);
+/// Credentials that are remembered as good. Of more than these, those that were good first are tried
+/// by one request at a time again.
+const MOST_GOOD: usize = 2048;
 
-/// The refusals that still hold. A 401 holds for every endpoint, a 403 for its own; both hold for
-/// the same credentials only.
+/// What is known of credentials. A 401 holds for every endpoint and project, a 403 for its own; both
+/// hold for the same credentials only.
 #[derive(Debug, Default)]
-pub(super) struct Refusals(Mutex<Vec<Refusal>>);
+pub struct Refusals(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    refusals: Vec<Refusal>,
+    /// Credentials whose last answer was no 401, in the order in which that was learnt.
+    good: VecDeque<Fingerprint>,
+    /// Those of which nothing is known: one request at a time finds out.
+    trials: HashMap<Fingerprint, Arc<Semaphore>>,
+}
+
+/// The right to ask with credentials of which nothing is known.
+pub(super) type Trial = OwnedSemaphorePermit;
 
 #[derive(Debug)]
 struct Refusal {
+    project_id: String,
     endpoint: Endpoint,
     status: StatusCode,
     fault: Fault,
+    cause: Option<Cause>,
     credentials: Fingerprint,
     until: Instant,
 }
 
+/// Who asks for what.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asker<'a> {
+    pub(super) project_id: &'a str,
+    pub(super) endpoint: Endpoint,
+    pub(super) credentials: Fingerprint,
+}
+
 impl Refusals {
-    /// Whether this may be asked with these credentials by now.
-    pub(super) fn check(
-        &self,
-        endpoint: Endpoint,
-        credentials: Fingerprint,
-    ) -> Result<(), ApiError> {
+    /// Waits until this may be asked: at once, unless nobody knows yet whether the credentials are
+    /// any good; then one at a time, so that a wrong key is refused once and not by all.
+    pub(super) async fn admit(&self, asker: Asker<'_>) -> Result<Option<Trial>, ApiError> {
+        let turn = {
+            let mut state = self.lock();
+            state.check(asker)?;
+            if state.good.contains(&asker.credentials) {
+                return Ok(None);
+            }
+            let trial = || Arc::new(Semaphore::new(1));
+            state.trials.entry(asker.credentials).or_insert_with(trial).clone()
+        };
+        let turn = turn.acquire_owned().await.expect("the semaphore is never closed");
+        let mut state = self.lock();
+        state.check(asker)?;
+        Ok((!state.good.contains(&asker.credentials)).then_some(turn))
+    }
+
+    /// Whether this may be asked by now.
+    pub(super) fn check(&self, asker: Asker<'_>) -> Result<(), ApiError> {
+        self.lock().check(asker)
+    }
+
+    /// Remembers what an answer, or the lack of one, says of the credentials.
+    pub(super) fn remember(&self, error: Option<&ApiError>, asker: Asker<'_>) {
+        let Asker { project_id, endpoint, credentials } = asker;
+        let mut state = self.lock();
+        state.trials.remove(&credentials);
+        let refused = match error {
+            Some(ApiError::Refused { status, fault, cause, .. })
+                if matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) =>
+            {
+                Some((*status, fault.clone(), *cause))
+            }
+            _ => None,
+        };
+        let is_good = state.good.contains(&credentials);
+        match &refused {
+            Some((StatusCode::UNAUTHORIZED, ..)) if is_good => {
+                state.good.retain(|good| *good != credentials);
+            }
+            Some((StatusCode::UNAUTHORIZED, ..)) => {}
+            _ if is_good => {}
+            // Where nobody answers there is nobody to lock a key.
+            _ => {
+                state.good.truncate(MOST_GOOD - 1);
+                state.good.push_front(credentials);
+            }
+        }
+        if let Some((status, fault, cause)) = refused {
+            let until = Instant::now() + REFUSED_CREDENTIALS_PAUSE;
+            let project_id = project_id.to_owned();
+            state.refusals.push(Refusal {
+                project_id,
+                endpoint,
+                status,
+                fault,
+                cause,
+                credentials,
+                until,
+            });
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held; and if it did, what is known would still be true.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn check(&mut self, asker: Asker<'_>) -> Result<(), ApiError> {
         let now = Instant::now();
-        let mut refusals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        refusals.retain(|refusal| refusal.until > now);
-        let held = refusals.iter().find(|refusal| {
-            refusal.credentials == credentials
-                && (refusal.status == StatusCode::UNAUTHORIZED || refusal.endpoint == endpoint)
+        self.refusals.retain(|refusal| refusal.until > now);
+        let held = self.refusals.iter().find(|refusal| {
+            let is_here =
+                refusal.endpoint == asker.endpoint && refusal.project_id == asker.project_id;
+            refusal.credentials == asker.credentials
+                && (refusal.status == StatusCode::UNAUTHORIZED || is_here)
         });
         held.map_or(Ok(()), |refusal| {
             Err(ApiError::HeldBack {
-                endpoint,
+                endpoint: asker.endpoint,
                 status: refusal.status,
                 fault: refusal.fault.clone(),
+                cause: refusal.cause,
                 left: Duration::from_secs((refusal.until - now).as_secs().max(1)),
             })
         })
-    }
-
-    /// Remembers an answer if it refuses the credentials.
-    pub(super) fn remember(&self, error: &ApiError, credentials: Fingerprint) {
-        let ApiError::Refused { endpoint, status, fault, .. } = error else { return };
-        if !matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            return;
-        }
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Refusal {
-            endpoint: *endpoint,
-            status: *status,
-            fault: fault.clone(),
-            credentials,
-            until: Instant::now() + REFUSED_CREDENTIALS_PAUSE,
-        });
     }
 }

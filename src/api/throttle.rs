@@ -84,6 +84,7 @@ mod tests {
                     endpoint: Endpoint::ScreenRecords,
                     status: StatusCode::TOO_MANY_REQUESTS,
                     fault: Fault { code: None, message: Some(window.clone()) },
+                    cause: None,
                     retry_after,
                 };
                 prop_assert!(asked_pause(&error).is_some_and(|pause| pause <= LONGEST_PAUSE));

@@ -10,7 +10,7 @@ use crate::sync::SyncError;
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{reason}")]
 pub struct PollError {
-    /// The request that showed it, as path and query.
+    /// The request that showed it: path and query, with the method before it unless it is GET.
     pub asked: Option<String>,
     /// What happened.
     pub reason: Reason,
@@ -42,7 +42,13 @@ pub enum Reason {
 impl PollError {
     /// The failure of a question.
     pub(super) fn at(asked: String, reason: impl Into<Reason>) -> Self {
-        Self { asked: Some(asked), reason: reason.into() }
+        let reason = reason.into();
+        // On the way to it credentials may have been asked for, of somebody else.
+        let asked = match &reason {
+            Reason::Api(error) => error.endpoint().fixed_request().map_or(asked, str::to_owned),
+            _ => asked,
+        };
+        Self { asked: Some(asked), reason }
     }
 }
 
@@ -82,9 +88,12 @@ impl Reason {
     pub(super) fn kind(&self) -> String {
         match self {
             Self::Api(
-                ApiError::Refused { endpoint, status, fault, .. }
-                | ApiError::HeldBack { endpoint, status, fault, .. },
-            ) => format!("{endpoint} {status} {:?}", fault.code),
+                ApiError::Refused { endpoint, status, fault, cause, .. }
+                | ApiError::HeldBack { endpoint, status, fault, cause, .. },
+            ) => {
+                let cause = cause.map(|cause| std::mem::discriminant(&cause));
+                format!("{endpoint} {status} {:?} {cause:?}", fault.code)
+            }
             Self::Api(error) => format!("{:?}", std::mem::discriminant(error)),
             Self::Sync(error) => format!("{:?}", std::mem::discriminant(error)),
             Self::Clock { .. } => "clock".to_owned(),

@@ -7,7 +7,7 @@ use crate::record::Timestamp;
 /// Why the last poll failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The request that showed it, as path and query.
+    /// The request that showed it: path and query, with the method before it unless it is GET.
     pub asked: Option<String>,
     /// What happened.
     pub what: String,

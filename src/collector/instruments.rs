@@ -85,7 +85,8 @@ impl Instruments {
             instruments: self.clone(),
             project: project.to_owned(),
             requests: AtomicU64::new(0),
-            complaint: Mutex::default(),
+            pauses: Mutex::default(),
+            renewals: Mutex::default(),
         })
     }
 
@@ -135,6 +136,12 @@ pub(super) fn write_views(views: &[ProjectView], sink: &mut impl Sink) {
     for view in views {
         if let Some(requests) = view.poll_api_requests {
             sink.sample(&[&view.project], requests.into());
+        }
+    }
+    sink.family(metric("screen_records_exporter_credential_expiry_timestamp_seconds"));
+    for view in views {
+        if let Some(expires) = view.sign_in.expires {
+            sink.sample(&[&view.project], expires.as_seconds().into());
         }
     }
     sink.family(metric("screen_records_exporter_folded_label_values"));
@@ -194,14 +201,15 @@ pub struct ProjectObserver {
     instruments: Arc<Instruments>,
     project: String,
     requests: AtomicU64,
-    complaint: Mutex<Complaint>,
+    pauses: Mutex<Complaint>,
+    renewals: Mutex<Complaint>,
 }
 
 /// A pause that people notice; shorter ones show in the metrics only.
 const TELLING_PAUSE: Duration = Duration::from_secs(10);
 
 impl ProjectObserver {
-    /// Requests made since the start.
+    /// Requests to the records API since the start.
     pub(super) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
@@ -209,7 +217,9 @@ impl ProjectObserver {
 
 impl Observer for ProjectObserver {
     fn requested(&self, endpoint: Endpoint, code: &str, took: Duration) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
+        if endpoint.is_of_api() {
+            self.requests.fetch_add(1, Ordering::Relaxed);
+        }
         let labels = [self.project.as_str(), endpoint.as_str()];
         let [project, endpoint] = labels;
         self.instruments.api_requests.with_label_values(&[project, endpoint, code]).inc();
@@ -221,9 +231,7 @@ impl Observer for ProjectObserver {
         if pause < TELLING_PAUSE {
             return;
         }
-        // A plain assignment: a panic elsewhere leaves it usable.
-        let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
-        if complaint.is_due("pause".to_owned()) {
+        if is_due(&self.pauses, String::new()) {
             let (project, remedy) = (&self.project, error.remedy());
             tracing::info!(project, %error, ?pause, remedy, "the API asked for a pause");
         }
@@ -233,4 +241,16 @@ impl Observer for ProjectObserver {
         let counter = self.instruments.api_throttled.with_label_values(&[&self.project]);
         counter.inc_by(waited.as_secs_f64());
     }
+
+    fn renewal_failed(&self, error: &ApiError) {
+        if is_due(&self.renewals, error.to_string()) {
+            let (project, remedy) = (&self.project, error.remedy());
+            tracing::warn!(project, %error, remedy, "credentials could not be renewed");
+        }
+    }
+}
+
+fn is_due(complaint: &Mutex<Complaint>, kind: String) -> bool {
+    // A plain assignment: a panic elsewhere leaves it usable.
+    complaint.lock().unwrap_or_else(PoisonError::into_inner).is_due(kind)
 }

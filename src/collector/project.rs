@@ -212,6 +212,7 @@ impl Project {
             first_sync_progress,
             snapshot: state.snapshot.as_ref().map(Published::view),
             poll_api_requests: state.poll_api_requests,
+            sign_in: self.client.sign_in(),
         }
     }
 

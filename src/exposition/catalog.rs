@@ -114,7 +114,7 @@ catalog! {
     Exporter Gauge "screen_records_exporter_first_sync_progress_ratio" ["project"]
         "The part of the first sync that is done, from 0 to 1.";
     Exporter Gauge "screen_records_exporter_poll_api_requests" ["project"]
-        "Requests that the last finished poll made.";
+        "Requests to the records API that the last finished poll made.";
     Exporter Gauge "screen_records_exporter_rejected_records" ["project", "reason"]
         "Rows of the window that could not be understood in the last successful poll.";
     Exporter Gauge "screen_records_exporter_unknown_values" ["project", "field"]
@@ -132,11 +132,13 @@ catalog! {
     Exporter Histogram "screen_records_exporter_poll_duration_seconds" ["project"]
         "How long polls took, in seconds.";
     Exporter Counter "screen_records_exporter_api_requests_total" ["project", "endpoint", "code"]
-        "Requests to the API by HTTP status, or timeout, connect or invalid.";
+        "Requests to the API, and for credentials, by HTTP status, or timeout, connect or invalid.";
     Exporter Histogram "screen_records_exporter_api_request_duration_seconds" ["project", "endpoint"]
         "How long requests to the API took, in seconds.";
     Exporter Counter "screen_records_exporter_api_throttled_seconds_total" ["project"]
         "Time that requests waited because the API asked for a pause, in seconds.";
+    Exporter Gauge "screen_records_exporter_credential_expiry_timestamp_seconds" ["project"]
+        "When the credentials that were obtained expire, in seconds since the epoch; absent where nobody knows.";
     Exporter Counter "screen_records_exporter_http_requests_total" ["path", "code"]
         "Requests to the exporter, by HTTP status.";
     Exporter Counter "process_cpu_seconds_total" []

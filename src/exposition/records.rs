@@ -8,7 +8,7 @@ use super::catalog::metric;
 use super::counters::{CounterView, write_counters};
 use super::sink::{Sink, Value};
 use crate::aggregate::{Aggregate, Sums};
-use crate::api::DesktopPool;
+use crate::api::{DesktopPool, SignIn};
 use crate::record::{Status, Timestamp};
 use crate::sync::{Mode, ReadSummary};
 
@@ -37,6 +37,8 @@ pub struct ProjectView {
     pub mode: SyncMode,
     /// Requests of the last finished poll.
     pub poll_api_requests: Option<u64>,
+    /// Where it stands with its credentials.
+    pub sign_in: SignIn,
 }
 
 /// What is shown of a store besides the records.

@@ -25,7 +25,7 @@ pub(super) fn landing(statuses: &[Status], metrics: &str, now: Timestamp) -> Str
          <a href=\"{metrics}\">Metrics</a> · <a href=\"/-/ready\">Ready</a> · \
          <a href=\"/-/healthy\">Healthy</a></p>\
          <table><thead><tr><th>Project</th><th>State</th><th>Records</th><th>Snapshot</th>\
-         <th>Requests of the last poll</th><th>Last error and what to do</th></tr></thead>\
+         <th>Requests of the last poll</th><th>Credentials</th><th>Last error and what to do</th></tr></thead>\
          <tbody>\n{rows}</tbody></table></body></html>\n",
         version = env!("CARGO_PKG_VERSION"),
         revision = env!("BUILD_REVISION"),
@@ -52,9 +52,15 @@ fn row(status: &Status, now: Timestamp) -> String {
     let records = snapshot.map_or_else(|| "–".to_owned(), |s| s.aggregate.records.to_string());
     let age = snapshot.map_or_else(|| "–".to_owned(), |s| age(now, s.completed));
     let requests = view.poll_api_requests.map_or_else(|| "–".to_owned(), |n| n.to_string());
+    let sign_in = view.sign_in.method.to_owned();
+    let sign_in = match view.sign_in.expires {
+        Some(expires) => format!("{sign_in}, until {}", expires.to_rfc3339()),
+        None => sign_in,
+    };
     let error = status.failure.as_ref().map_or_else(String::new, |failure| {
         let asked = failure.asked.as_deref().map_or_else(String::new, |asked| {
-            format!("<br>Asked: <code>GET {}</code>", escaped(asked))
+            let method = if asked.starts_with('/') { "GET " } else { "" };
+            format!("<br>Asked: <code>{method}{}</code>", escaped(asked))
         });
         format!(
             "Since {}: {}{asked}<br>To do: {}",
@@ -67,7 +73,7 @@ fn row(status: &Status, now: Timestamp) -> String {
     let _ = writeln!(
         row,
         "<tr><td>{}</td><td>{state}{polling}{progress}</td><td>{records}</td><td>{age}</td>\
-         <td>{requests}</td><td>{error}</td></tr>",
+         <td>{requests}</td><td>{sign_in}</td><td>{error}</td></tr>",
         escaped(&view.project)
     );
     row
@@ -99,6 +105,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::SignIn;
     use crate::collector::Failure;
     use crate::exposition::{ProjectView, StoreFigures, SyncMode};
 
@@ -117,6 +124,10 @@ mod tests {
                 is_stale: false,
                 mode: SyncMode::FirstSync,
                 poll_api_requests: Some(4),
+                sign_in: SignIn {
+                    method: "password",
+                    expires: Some(Timestamp::from_millis(1_700_000_060_000)),
+                },
             },
             failure: Some(Failure {
                 asked: Some("/v2/x?a=1&b=2".to_owned()),
@@ -131,7 +142,7 @@ mod tests {
         assert_eq!(
             row,
             "<tr><td>&lt;b&gt;</td><td><span class=\"bad\">failing, no snapshot yet</span>, \
-             polling, 25 %</td><td>–</td><td>–</td><td>4</td><td>Since 2023-11-14T22:13:20.000Z: \
+             polling, 25 %</td><td>–</td><td>–</td><td>4</td><td>password, until 2023-11-14T22:14:20.000Z</td><td>Since 2023-11-14T22:13:20.000Z: \
              &quot;&lt;script&gt;&quot; &amp; &#39;x&#39;\
              <br>Asked: <code>GET /v2/x?a=1&amp;b=2</code><br>To do: call\u{fffd} somebody</td></tr>"
         );

@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::api::{Auth, Client, HttpTransport, Limits, RecordsFilter, Target, Transport};
+use crate::api::{Auth, Client, HttpTransport, Limits, RecordsFilter, Refusals, Target, Transport};
 use crate::clock::{Clock, SystemClock};
 use crate::collector::{Collector, Instruments, PollMode, PollOptions, Project, ProjectObserver};
 use crate::config::{self, Config};
@@ -22,12 +22,14 @@ pub(super) fn collector(config: &Config) -> Result<Collector, Failure> {
         Failure::run(format!("TLS does not start: {error}. Check the machine's certificates"))
     })?;
     let transport: Arc<dyn Transport> = Arc::new(transport);
-    let instruments = Instruments::new();
+    let (instruments, refusals) = (Instruments::new(), Arc::<Refusals>::default());
     let mut projects = Vec::new();
     for project in &config.projects {
         let client = |observer: Arc<ProjectObserver>| {
             let clock = Arc::new(SystemClock);
-            Client::new(target(project), limits(&config.api), transport.clone(), clock, observer)
+            let (refusals, transport) = (refusals.clone(), transport.clone());
+            let (target, limits) = (target(project), limits(&config.api));
+            Client::new(target, limits, refusals, transport, clock, observer)
         };
         let options = poll_options(config, project);
         let clock = Arc::new(SystemClock);

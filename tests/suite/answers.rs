@@ -247,7 +247,7 @@ async fn a_token_file_that_does_not_answer_fails_the_poll() {
     // Lets the thread that reads it go.
     std::fs::write(&pipe, "late").unwrap();
     let what = polled.expect("the poll ends").unwrap_err().what;
-    assert!(what.contains("token file"), "{what}");
+    assert!(what.contains("file of a secret does not answer"), "{what}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -27,6 +27,7 @@ mod polls;
 
 mod seams;
 mod setting;
+mod sign_in;
 mod simulation;
 mod state;
 mod support;

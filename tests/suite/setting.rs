@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use screen_records_exporter::api::{
-    Answer, Auth, Client, Limits, RecordsFilter, Target, Transport, TransportError,
+    Answer, Auth, Client, Limits, RecordsFilter, Refusals, Target, Transport, TransportError,
 };
 use screen_records_exporter::clock::{Clock, TokioClock};
 use screen_records_exporter::collector::{
@@ -64,6 +64,12 @@ impl Wire {
     /// When each request began.
     pub(crate) fn begun(&self) -> Vec<Instant> {
         self.begun.lock().unwrap().clone()
+    }
+}
+
+impl std::fmt::Debug for Wire {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Wire")
     }
 }
 
@@ -127,6 +133,9 @@ fn simulated(simulator: &Simulator) -> Arc<Wire> {
     })
 }
 
+/// How a project signs in, at this server.
+pub(crate) type SignIn = Arc<dyn Fn(&Arc<Wire>) -> Auth + Send + Sync>;
+
 /// What a test may want otherwise.
 #[derive(Clone)]
 pub(crate) struct Wishes {
@@ -138,6 +147,8 @@ pub(crate) struct Wishes {
     pub(crate) state: Option<PathBuf>,
     /// Where the token stands; [`TOKEN`] without.
     pub(crate) token_file: Option<PathBuf>,
+    /// How it signs in; by the token without.
+    pub(crate) auth: Option<SignIn>,
     /// How far the API's clock is ahead of ours.
     pub(crate) ahead: Duration,
 }
@@ -182,6 +193,7 @@ impl Wishes {
             },
             state: None,
             token_file: None,
+            auth: None,
             ahead: Duration::ZERO,
         }
     }
@@ -231,29 +243,39 @@ impl Wishes {
         wire: &Arc<Wire>,
         clock: &Arc<C>,
     ) -> Collector {
-        let wishes = self.clone();
-        let instruments = Instruments::new();
-        let source = match wishes.token_file {
+        self.run_many(1, wire, clock)
+    }
+
+    /// A process with so many projects. Only the first one has a state.
+    fn run_many<C: Clock + std::fmt::Debug>(
+        &self,
+        count: usize,
+        wire: &Arc<Wire>,
+        clock: &Arc<C>,
+    ) -> Collector {
+        let (instruments, refusals) = (Instruments::new(), Arc::<Refusals>::default());
+        let token = || match &self.token_file {
             None => Source::Value(Secret::from(TOKEN)),
-            Some(path) => Source::File(path),
+            Some(path) => Source::File(path.clone()),
         };
-        let target = Target {
-            endpoint: "http://api.invalid".parse().unwrap(),
-            project_id: "0123abcd".to_owned(),
-            auth: Auth::Token(source),
+        let project = |number: usize| {
+            let auth = self.auth.as_ref().map_or_else(|| Auth::Token(token()), |auth| auth(wire));
+            let endpoint = "http://api.invalid".parse().unwrap();
+            let target = Target { endpoint, project_id: "0123abcd".to_owned(), auth };
+            let (time, transport) = (clock.clone(), wire.clone());
+            let now = Timestamp::from_millis(clock.now_millis());
+            let store = match &self.state {
+                Some(path) if number == 0 => Store::open(path, now).unwrap().0,
+                _ => Store::default(),
+            };
+            let name = if number == 0 { "p".to_owned() } else { format!("p{number}") };
+            let (poll, own_clock) = (self.poll.clone(), clock.clone());
+            let (limits, refusals) = (self.limits.clone(), refusals.clone());
+            Project::new(name, poll, own_clock, instruments.clone(), store, |observer| {
+                Client::new(target, limits, refusals, transport, time, observer)
+            })
         };
-        let (time, limits, transport) = (clock.clone(), wishes.limits, wire.clone());
-        let now = Timestamp::from_millis(clock.now_millis());
-        let store = match &wishes.state {
-            None => Store::default(),
-            Some(path) => Store::open(path, now).unwrap().0,
-        };
-        let (name, own_clock, poll) = ("p".to_owned(), clock.clone(), wishes.poll);
-        let own = instruments.clone();
-        let project = Project::new(name, poll, own_clock, own, store, |observer| {
-            Client::new(target, limits, transport, time, observer)
-        });
-        Collector::new(vec![project], instruments)
+        Collector::new((0..count).map(project).collect(), instruments.clone())
     }
 }
 
@@ -298,6 +320,12 @@ impl Setting {
         let body = other.expose(&[other.projects()[0].view()]);
         let shown = Metrics::parse(&String::from_utf8(body).unwrap()).of("workspace_");
         failure.map_or(Ok(figures(shown)), Err)
+    }
+
+    /// Another process with so many projects at the same API, which sign in like this.
+    pub(crate) fn many(&self, projects: usize, auth: SignIn) -> Collector {
+        let wishes = Wishes { state: None, auth: Some(auth), ..self.wishes.clone() };
+        wishes.run_many(projects, &self.wire, &self.clock)
     }
 
     pub(crate) fn set_faults(&self, faults: &[&str]) {

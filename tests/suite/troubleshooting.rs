@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use screen_records_exporter::api::wire::Fault;
-use screen_records_exporter::api::{ApiError, Endpoint};
+use screen_records_exporter::api::{ApiError, Cause, Endpoint};
 use screen_records_exporter::collector::Reason;
 use screen_records_exporter::record::Timestamp;
 use screen_records_exporter::store::CommitError;
@@ -16,21 +16,33 @@ use crate::catalog::{part, read};
 const RECORDS: Endpoint = Endpoint::ScreenRecords;
 
 fn refused(status: u16, code: &str, message: &str) -> Reason {
+    refused_for(None, RECORDS, status, code, message)
+}
+
+fn refused_for(
+    cause: impl Into<Option<Cause>>,
+    endpoint: Endpoint,
+    status: u16,
+    code: &str,
+    message: &str,
+) -> Reason {
     let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     ApiError::Refused {
-        endpoint: RECORDS,
+        endpoint,
         status: StatusCode::from_u16(status).unwrap(),
         fault: Fault { code: text(code), message: text(message) },
+        cause: cause.into(),
         retry_after: None,
     }
     .into()
 }
 
-fn held_back(status: u16, code: &str) -> Reason {
+fn held_back(cause: Cause, status: u16, code: &str) -> Reason {
     ApiError::HeldBack {
         endpoint: RECORDS,
         status: StatusCode::from_u16(status).unwrap(),
         fault: Fault { code: Some(code.to_owned()), message: None },
+        cause: Some(cause),
         left: Duration::from_secs(287),
     }
     .into()
@@ -44,11 +56,32 @@ fn examples() -> Vec<Reason> {
                       Connection refused (os error 111)";
     vec![
         refused(400, "WKS.0001", "Invalid parameter status"),
-        refused(401, "APIGW.0301", ""),
-        refused(401, "APIGW.0307", ""),
-        held_back(401, "APIGW.0301"),
-        refused(403, "APIGW.0302", "The IAM user is not authorized to access the API"),
-        held_back(403, "APIGW.0302"),
+        refused_for(Cause::WrongToken, RECORDS, 401, "APIGW.0301", ""),
+        refused_for(Cause::ExpiredToken, RECORDS, 401, "APIGW.0307", ""),
+        refused_for(Cause::WrongKey, RECORDS, 401, "APIGW.0301", ""),
+        refused_for(Cause::ExpiredKey, RECORDS, 401, "APIGW.0301", ""),
+        refused_for(Cause::LockedKey, RECORDS, 401, "APIGW.0301", ""),
+        refused_for(Cause::Clock(1_200_000), RECORDS, 401, "APIGW.0301", ""),
+        held_back(Cause::WrongKey, 401, "APIGW.0301"),
+        refused_for(
+            Cause::NoPermission,
+            RECORDS,
+            403,
+            "APIGW.0302",
+            "The IAM user is not authorized to access the API",
+        ),
+        held_back(Cause::NoPermission, 403, "APIGW.0302"),
+        refused_for(
+            Cause::WrongProject,
+            RECORDS,
+            404,
+            "WKS.00170312",
+            "The tenant does not exist.",
+        ),
+        refused_for(Cause::WrongPassword, Endpoint::IamTokens, 401, "IAM.0062", ""),
+        refused_for(Cause::LockedUser, Endpoint::IamTokens, 401, "IAM.0061", ""),
+        refused_for(Cause::NoAgency, Endpoint::SecurityKey, 401, "", ""),
+        refused_for(None, Endpoint::SecurityKey, 404, "", ""),
         refused(404, "APIGW.0101", "The API does not exist"),
         refused(405, "", ""),
         refused(429, "APIGW.0308", "policy user over ratelimit,limit:200,time:5 minute"),
@@ -63,14 +96,17 @@ fn examples() -> Vec<Reason> {
             ),
         }
         .into(),
+        ApiError::Invalid {
+            endpoint: Endpoint::IamTokens,
+            what: what("it has no header X-Subject-Token"),
+        }
+        .into(),
+        ApiError::Unreachable { endpoint: Endpoint::SecurityKey, what: what(connection) }.into(),
         ApiError::TooLarge { endpoint: RECORDS, limit: 32 << 20 }.into(),
         ApiError::Timeout { endpoint: RECORDS, after: Duration::from_secs(10) }.into(),
         ApiError::Unreachable { endpoint: RECORDS, what: what(connection) }.into(),
-        ApiError::Credentials {
-            endpoint: RECORDS,
-            what: what("the token file /run/token is empty"),
-        }
-        .into(),
+        ApiError::Credentials { endpoint: RECORDS, what: what("the file /run/token is empty") }
+            .into(),
         Reason::Clock { ahead_millis: 400_000 },
         SyncError::Unsorted { later: time.plus_millis(60_000), earlier: time }.into(),
         SyncError::Stuck { offset: 980 }.into(),
@@ -93,7 +129,20 @@ fn has_example(reason: &Reason) -> &'static str {
         Reason::Clock { .. } => "clock",
         Reason::BrokeOff => "broke off",
         Reason::Api(error) => match error {
-            ApiError::Refused { .. } => "refused",
+            ApiError::Refused { cause: Some(cause), .. } => match cause {
+                Cause::WrongToken => "wrong token",
+                Cause::ExpiredToken => "expired token",
+                Cause::WrongKey => "wrong key",
+                Cause::ExpiredKey => "expired key",
+                Cause::LockedKey => "locked key",
+                Cause::WrongPassword => "wrong password",
+                Cause::LockedUser => "locked user",
+                Cause::Clock(_) => "clock of signatures",
+                Cause::WrongProject => "wrong project",
+                Cause::NoPermission => "no permission",
+                Cause::NoAgency => "no agency",
+            },
+            ApiError::Refused { cause: None, .. } => "refused",
             ApiError::HeldBack { .. } => "held back",
             ApiError::Invalid { .. } => "invalid",
             ApiError::TooLarge { .. } => "too large",
@@ -119,7 +168,7 @@ fn has_example(reason: &Reason) -> &'static str {
 #[test]
 fn every_failure_and_its_remedy_stand_in_the_troubleshooting() {
     let kinds: std::collections::BTreeSet<_> = examples().iter().map(has_example).collect();
-    assert_eq!(kinds.len(), 19, "an example of each kind: {kinds:?}");
+    assert_eq!(kinds.len(), 30, "an example of each kind: {kinds:?}");
     let mut table = String::from("| `error` says | what to do (`remedy`) |\n| --- | --- |\n");
     for reason in examples() {
         let cell = |text: String| text.replace('|', "\\|");

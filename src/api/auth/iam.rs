@@ -1,0 +1,178 @@
+//! A token from IAM: `POST {iam_endpoint}/v3/auth/tokens?nocatalog=true`, by password, for a project.
+
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::Instant;
+use url::Url;
+
+use super::credentials::Credentials;
+use super::renewal::Lease;
+use crate::api::caller::{Caller, Question};
+use crate::api::error::{ApiError, Endpoint};
+use crate::api::transport::Answer;
+use crate::record::Timestamp;
+use crate::secret::{Secret, Source};
+
+/// An IAM user who signs in with a password.
+#[derive(Debug)]
+pub struct IamUser {
+    /// Scheme and host of IAM.
+    pub iam_endpoint: Url,
+    /// The account that the user belongs to.
+    pub domain: String,
+    /// The name of the user.
+    pub username: String,
+    /// The password.
+    pub password: Source,
+}
+
+const SUBJECT_TOKEN: &str = "x-subject-token";
+const PATH: &str = "/v3/auth/tokens?nocatalog=true";
+/// From this part of its life on a token is renewed, and by how much later at most: not all
+/// projects at once.
+const RENEWAL: (f64, f64) = (0.75, 0.15);
+/// A token that is valid for longer is renewed as if it were not: nobody issues one.
+const LONGEST_LIFE_MILLIS: u64 = 366 * 24 * 3_600_000;
+
+#[derive(Deserialize)]
+struct Body {
+    token: Token,
+}
+
+#[derive(Deserialize)]
+struct Token {
+    expires_at: String,
+    issued_at: Option<String>,
+}
+
+impl IamUser {
+    /// Signs in.
+    pub(super) async fn sign_in(&self, caller: &Caller) -> Result<Lease, ApiError> {
+        let password = caller.secret(Endpoint::IamTokens, &self.password).await?;
+        let credentials = Credentials::Password(self.whose(), password.clone());
+        let request = self.request(&password, caller.project_id()).map_err(|error| {
+            ApiError::Unreachable { endpoint: Endpoint::IamTokens, what: error.to_string() }
+        })?;
+        let question = Question {
+            succeeds_with: StatusCode::CREATED,
+            ..caller.question(Endpoint::IamTokens, request, &credentials)
+        };
+        let asked = Instant::now();
+        let lease = |answer: &Answer| {
+            lease(answer, asked, Timestamp::from_millis(caller.now_millis())).map_err(|what| {
+                ApiError::Invalid { endpoint: Endpoint::IamTokens, what: what.to_owned() }
+            })
+        };
+        caller.ask(&question, lease).await.map(|listed| listed.value)
+    }
+
+    fn whose(&self) -> String {
+        format!("{} {:?} {:?}", self.iam_endpoint, self.domain, self.username)
+    }
+
+    fn request(&self, password: &Secret, project_id: &str) -> Result<Request<Bytes>, http::Error> {
+        let body = json!({"auth": {
+            "identity": {
+                "methods": ["password"],
+                "password": {"user": {
+                    "domain": {"name": self.domain},
+                    "name": self.username,
+                    "password": password.expose(),
+                }},
+            },
+            "scope": {"project": {"id": project_id}},
+        }});
+        let base = self.iam_endpoint.as_str().trim_end_matches('/');
+        Request::post(format!("{base}{PATH}"))
+            .header(header::CONTENT_TYPE, "application/json;charset=utf8")
+            .header(header::ACCEPT, "application/json")
+            .body(Bytes::from(body.to_string()))
+    }
+}
+
+fn lease(answer: &Answer, asked: Instant, now: Timestamp) -> Result<Lease, &'static str> {
+    let token = answer.headers.get(SUBJECT_TOKEN).and_then(|token| token.to_str().ok());
+    let token = token.map(str::trim).filter(|token| !token.is_empty());
+    let token = token.ok_or("it has no header X-Subject-Token")?;
+    let body: Body =
+        serde_json::from_slice(&answer.body).map_err(|_| "its body has no token.expires_at")?;
+    let expires =
+        Timestamp::parse(&body.token.expires_at).ok_or("token.expires_at is no moment")?;
+    // How long it lives is said by IAM's clock alone; ours may be off.
+    let issued = body.token.issued_at.as_deref().and_then(Timestamp::parse).unwrap_or(now);
+    let life = u64::try_from(expires.millis() - issued.millis()).unwrap_or(0);
+    if life == 0 {
+        return Err("the token has expired already");
+    }
+    let life = std::time::Duration::from_millis(life.min(LONGEST_LIFE_MILLIS));
+    let credentials = Credentials::Token(Secret::from(token));
+    let (begin, spread) = RENEWAL;
+    let part = begin + spread * credentials.fingerprint().spread();
+    Ok(Lease { expires, renew_at: asked + life.mul_f64(part), ends_at: asked + life, credentials })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::HeaderMap;
+
+    use super::*;
+
+    fn answer(token: Option<&str>, body: &str) -> Answer {
+        let mut headers = HeaderMap::new();
+        if let Some(token) = token {
+            headers.insert(SUBJECT_TOKEN, token.parse().unwrap());
+        }
+        Answer { status: StatusCode::CREATED, headers, body: Bytes::from(body.to_owned()) }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_lives_as_long_as_iam_says_by_its_own_clock() {
+        let (now, asked) = (Timestamp::from_millis(0), Instant::now());
+        let body = r#"{"token":{"expires_at":"2020-01-04T09:05:22.701000Z",
+            "issued_at":"2020-01-03T09:05:22.701000Z","methods":["password"]}}"#;
+        let lease = lease(&answer(Some(" the-token "), body), asked, now).unwrap();
+        let hours = |hours: f64| asked + Duration::from_secs_f64(hours * 3600.0);
+        assert_eq!(lease.ends_at, hours(24.0));
+        assert!((hours(18.0)..=hours(21.6)).contains(&lease.renew_at));
+        assert_eq!(lease.expires.to_rfc3339(), "2020-01-04T09:05:22.701Z");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_no_token_is_named() {
+        let good = r#"{"token":{"expires_at":"2020-01-04T09:05:22Z"}}"#;
+        let late = Timestamp::parse("2020-01-04T09:05:22Z").unwrap();
+        for (token, body, now, what) in [
+            (None, good, 0, "X-Subject-Token"),
+            (Some(" "), good, 0, "X-Subject-Token"),
+            (Some("t"), "{}", 0, "expires_at"),
+            (Some("t"), "<html>", 0, "expires_at"),
+            (Some("t"), r#"{"token":{"expires_at":"soon"}}"#, 0, "no moment"),
+            (Some("t"), good, late.millis(), "expired already"),
+        ] {
+            let now = Timestamp::from_millis(now);
+            let error = lease(&answer(token, body), Instant::now(), now).unwrap_err();
+            assert!(error.contains(what), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_request_names_user_and_project() {
+        let user = IamUser {
+            iam_endpoint: "https://iam.example.com/".parse().unwrap(),
+            domain: "ac\"me".to_owned(),
+            username: "robot".to_owned(),
+            password: Source::Value("p w\u{e4}".into()),
+        };
+        let request = user.request(&"p w\u{e4}".into(), "0123").unwrap();
+        assert_eq!(request.uri(), "https://iam.example.com/v3/auth/tokens?nocatalog=true");
+        let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+        let password = &body["auth"]["identity"]["password"]["user"];
+        assert_eq!(password["password"], "p w\u{e4}");
+        assert_eq!(password["domain"]["name"], "ac\"me");
+        assert_eq!(body["auth"]["scope"]["project"]["id"], "0123");
+    }
+}

@@ -1,0 +1,260 @@
+//! One question to the other side: within the limits, with its retries, and not again where it was
+//! refused.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{Request, StatusCode, header};
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::auth::{Credentials, Fingerprint};
+use super::cause::Cause;
+use super::client::Limits;
+use super::echo::repeats;
+use super::error::{ApiError, Endpoint};
+use super::gate::Gate;
+use super::observer::Observer;
+use super::refusals::{Asker, Refusals};
+use super::throttle::{asked_pause, retry_after};
+use super::transport::{Answer, Transport, TransportError};
+use super::wire::Fault;
+use crate::clock::Clock;
+use crate::record::Timestamp;
+use crate::secret::{Secret, Source};
+
+/// Asks for one project.
+pub(super) struct Caller {
+    pub(super) project_id: String,
+    pub(super) limits: Limits,
+    pub(super) gate: Gate,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) refusals: Arc<Refusals>,
+}
+
+/// What is asked, of whom, and as whom.
+pub(super) struct Question<'q> {
+    pub(super) endpoint: Endpoint,
+    /// Without credentials.
+    pub(super) request: Request<Bytes>,
+    pub(super) identity: &'q dyn Identity,
+    pub(super) transport: &'q Arc<dyn Transport>,
+    /// The status of a good answer.
+    pub(super) succeeds_with: StatusCode,
+    /// Time for one attempt.
+    pub(super) timeout: Duration,
+    /// Bytes of an answer.
+    pub(super) limit: usize,
+    /// Attempts after the first.
+    pub(super) retries: usize,
+}
+
+/// Who asks.
+pub(super) trait Identity: Send + Sync {
+    /// What proves it, as of now.
+    fn credentials(&self) -> BoxFuture<'_, Result<Credentials, ApiError>>;
+
+    /// These were refused. Returns whether it is worth asking for others at once.
+    fn refused(&self, credentials: Fingerprint) -> bool;
+}
+
+/// What was made of an answer, and what came with it.
+#[derive(Debug)]
+pub struct Listed<T> {
+    /// What the reader returned.
+    pub value: T,
+    /// How far the API's clock is ahead of ours, in milliseconds, by the answer's `Date`.
+    pub clock_ahead_millis: Option<i64>,
+}
+
+impl Caller {
+    pub(super) fn project_id(&self) -> &str {
+        &self.project_id
+    }
+
+    pub(super) fn now_millis(&self) -> i64 {
+        self.clock.now_millis()
+    }
+
+    /// A renewal of credentials failed while those that there are are still good.
+    pub(super) fn renewal_failed(&self, error: &ApiError) {
+        self.observer.renewal_failed(error);
+    }
+
+    /// A question as most are.
+    pub(super) fn question<'q>(
+        &'q self,
+        endpoint: Endpoint,
+        request: Request<Bytes>,
+        identity: &'q dyn Identity,
+    ) -> Question<'q> {
+        Question {
+            endpoint,
+            request,
+            identity,
+            transport: &self.transport,
+            succeeds_with: StatusCode::OK,
+            timeout: self.limits.request_timeout,
+            limit: self.limits.max_response_bytes,
+            retries: self.limits.max_retries,
+        }
+    }
+
+    /// Reads a secret that a question needs.
+    pub(super) async fn secret(
+        &self,
+        endpoint: Endpoint,
+        source: &Source,
+    ) -> Result<Secret, ApiError> {
+        let read = timeout(self.limits.request_timeout, source.read()).await;
+        read.unwrap_or_else(|_| Err("the file of a secret does not answer".to_owned()))
+            .map_err(|what| ApiError::Credentials { endpoint, what })
+    }
+
+    /// One question with its retries. `read` is handed good answers.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError`], after the retries where they can help.
+    pub(super) async fn ask<T>(
+        &self,
+        question: &Question<'_>,
+        mut read: impl FnMut(&Answer) -> Result<T, ApiError>,
+    ) -> Result<Listed<T>, ApiError> {
+        let mut delays = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(250))
+            .with_max_delay(Duration::from_secs(10))
+            .with_max_times(question.retries)
+            .with_jitter()
+            .build();
+        let mut was_refused = false;
+        loop {
+            let credentials = question.identity.credentials().await?;
+            let error = match self.attempt(question, &credentials, &mut read).await {
+                Ok(listed) => return Ok(listed),
+                Err(error) => error,
+            };
+            let is_refused =
+                matches!(&error, ApiError::Refused { status: StatusCode::UNAUTHORIZED, .. });
+            if is_refused
+                && question.identity.refused(credentials.fingerprint())
+                && !std::mem::replace(&mut was_refused, true)
+            {
+                continue;
+            }
+            if let Some(pause) = asked_pause(&error).filter(|_| question.endpoint.is_of_api()) {
+                self.observer.asked_to_pause(&error, pause);
+                self.gate.close_for(pause);
+            }
+            let Some(delay) = delays.next().filter(|_| error.is_transient()) else {
+                return Err(error);
+            };
+            tracing::debug!(%error, retry_in = ?delay, "request failed, trying again");
+            sleep(delay).await;
+        }
+    }
+
+    async fn attempt<T>(
+        &self,
+        question: &Question<'_>,
+        credentials: &Credentials,
+        read: &mut impl FnMut(&Answer) -> Result<T, ApiError>,
+    ) -> Result<Listed<T>, ApiError> {
+        let endpoint = question.endpoint;
+        let fingerprint = credentials.fingerprint();
+        let asker = Asker { project_id: &self.project_id, endpoint, credentials: fingerprint };
+        // Who proves nothing can be refused nothing.
+        let asker = Some(asker).filter(|_| !matches!(credentials, Credentials::Nothing));
+        let trial = match asker {
+            Some(asker) => self.refusals.admit(asker).await?,
+            None => None,
+        };
+        let (permit, paused) = self.gate.enter().await;
+        if !paused.is_zero() {
+            self.observer.throttled(paused);
+        }
+        asker.map_or(Ok(()), |asker| self.refusals.check(asker))?;
+        let mut request = question.request.clone();
+        let now = Timestamp::from_millis(self.now_millis());
+        credentials
+            .authorize(&mut request, &self.project_id, now)
+            .map_err(|what| ApiError::Credentials { endpoint, what })?;
+
+        let begun = Instant::now();
+        let result = exchange(question, request).await;
+        let took = begun.elapsed();
+        // The next request goes out before a page is read: the API need not wait for us. After a
+        // refusal nothing may go out until it is remembered.
+        let is_good = result.as_ref().is_ok_and(|answer| answer.status == question.succeeds_with);
+        let held = if is_good {
+            asker.inspect(|asker| self.refusals.remember(None, *asker));
+            drop((permit, trial));
+            yield_now().await;
+            None
+        } else {
+            Some((permit, trial))
+        };
+        let clock_ahead_millis = result.as_ref().ok().and_then(|answer| self.clock_ahead(answer));
+        let result = result.and_then(|answer| {
+            let result = if is_good {
+                read(&answer)
+            } else {
+                Err(refused(endpoint, &answer, credentials, clock_ahead_millis))
+            };
+            result.map_err(|error| {
+                let text = error.to_string();
+                let shows = |secret: &Secret| repeats(&answer.body, &text, secret.expose());
+                if credentials.secrets().any(shows) { error.without_texts() } else { error }
+            })
+        });
+        let code = match &result {
+            Ok(_) => Some(question.succeeds_with.as_u16().to_string()),
+            Err(error) => error.code(),
+        };
+        self.observer.requested(endpoint, code.as_deref().unwrap_or("connect"), took);
+        if held.is_some() {
+            asker.inspect(|asker| self.refusals.remember(result.as_ref().err(), *asker));
+        }
+        drop(held);
+        result.map(|value| Listed { value, clock_ahead_millis })
+    }
+
+    fn clock_ahead(&self, answer: &Answer) -> Option<i64> {
+        let date = answer.headers.get(header::DATE)?.to_str().ok()?;
+        let date = chrono::DateTime::parse_from_rfc2822(date).ok()?;
+        date.timestamp_millis().checked_sub(self.clock.now_millis())
+    }
+}
+
+async fn exchange(question: &Question<'_>, request: Request<Bytes>) -> Result<Answer, ApiError> {
+    let (endpoint, after) = (question.endpoint, question.timeout);
+    let sent = question.transport.send(request, question.limit);
+    match timeout(after, sent).await {
+        Err(_) => Err(ApiError::Timeout { endpoint, after }),
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(TransportError::TooLarge(limit))) => Err(ApiError::TooLarge { endpoint, limit }),
+        Ok(Err(TransportError::Connection(what))) => Err(ApiError::Unreachable { endpoint, what }),
+    }
+}
+
+fn refused(
+    endpoint: Endpoint,
+    answer: &Answer,
+    credentials: &Credentials,
+    clock_ahead_millis: Option<i64>,
+) -> ApiError {
+    let mut fault = Fault::read(&answer.body);
+    let (status, body) = (answer.status, &answer.body[..]);
+    let cause = Cause::of(endpoint, (status, body), &fault, credentials, clock_ahead_millis);
+    if answer.status == StatusCode::UNAUTHORIZED {
+        // The gateway echoes the signed request there, session tokens included.
+        fault.message = None;
+    }
+    let retry_after = retry_after(&answer.headers);
+    ApiError::Refused { endpoint, status, fault, cause, retry_after }
+}

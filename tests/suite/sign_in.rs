@@ -1,0 +1,343 @@
+//! Signing in, by each method, at a simulated gateway, IAM and metadata service: for days and months,
+//! through wrong keys, locks, and what is renewed or revoked meanwhile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use screen_records_exporter::api::{Agency, Auth, IamUser, Transport};
+use screen_records_exporter::collector::Failure;
+use screen_records_exporter::secret::Source;
+use screen_records_exporter::simulator::{Access, Credential, Endpoint, Imds};
+use tokio::time::sleep;
+
+use crate::setting::{Setting, SignIn, UP, Wishes};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const SECRET: &str = "the-secret-key-of-this-test";
+const PASSWORD: &str = "the password \u{e4} of \"this\" test";
+const EXPIRY: &str = "screen_records_exporter_credential_expiry_timestamp_seconds{project=\"p\"}";
+
+fn value(text: &str) -> Source {
+    Source::Value(text.into())
+}
+
+fn access_key(id: &str, secret: &str, token: Option<&str>) -> SignIn {
+    let (id, secret, token) = (id.to_owned(), secret.to_owned(), token.map(str::to_owned));
+    Arc::new(move |_| Auth::AccessKey {
+        access_key: value(&id),
+        secret_key: value(&secret),
+        security_token: token.as_deref().map(value),
+    })
+}
+
+fn password(password: Source) -> SignIn {
+    Arc::new(move |_| {
+        Auth::Password(IamUser {
+            iam_endpoint: "http://iam.invalid".parse().unwrap(),
+            domain: "acme".to_owned(),
+            username: "robot".to_owned(),
+            password: password.clone(),
+        })
+    })
+}
+
+fn agency() -> SignIn {
+    Arc::new(|wire| {
+        let endpoint = "http://metadata.invalid".parse().unwrap();
+        Auth::EcsAgency(Arc::new(Agency::new(endpoint, wire.clone())))
+    })
+}
+
+fn wishes(auth: SignIn) -> Wishes {
+    let mut wishes = Wishes::new(300);
+    let access = &mut wishes.options.access;
+    (access.access_key, access.secret_key) = (Some("AK".to_owned()), Some(SECRET.to_owned()));
+    access.iam_domain = Some("acme".to_owned());
+    access.iam_user = Some("robot".to_owned());
+    access.iam_password = Some(PASSWORD.to_owned());
+    access.agency = true;
+    wishes.auth = Some(auth);
+    wishes
+}
+
+/// Polls for so long, one poll in so long; the failures.
+async fn polls(setting: &Setting, time: Duration, pause: Duration) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    for _ in 0..time.as_secs() / pause.as_secs() {
+        failures.extend(setting.poll().await.err());
+        sleep(pause).await;
+    }
+    failures
+}
+
+fn asked(setting: &Setting, endpoint: Endpoint) -> u64 {
+    setting.simulator().requests().of(endpoint)
+}
+
+/// A token of IAM.
+async fn token(setting: &Setting) -> String {
+    let body = serde_json::json!({"auth": {
+        "identity": {"methods": ["password"], "password": {"user": {
+            "domain": {"name": "acme"}, "name": "robot", "password": PASSWORD,
+        }}},
+        "scope": {"project": {"id": "0123abcd"}},
+    }});
+    let request = http::Request::post("http://iam.invalid/v3/auth/tokens?nocatalog=true")
+        .header("content-type", "application/json")
+        .body(body.to_string().into());
+    let answer = setting.wire.send(request.unwrap(), 1 << 20).await.unwrap();
+    answer.headers["x-subject-token"].to_str().unwrap().to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_method_signs_in_and_shows_the_truth() {
+    let mut temporary = wishes(access_key("AK", SECRET, Some("the-security-token")));
+    temporary.options.access.security_token = Some("the-security-token".to_owned());
+    let mut old = wishes(agency());
+    old.options.access.imds = Imds::V1;
+    let mut large = wishes(password(value(PASSWORD)));
+    large.options.access.token_bytes = 40_000;
+    for wishes in [wishes(access_key("AK", SECRET, None)), temporary, large, wishes(agency()), old]
+    {
+        let setting = wishes.start();
+        setting.assert_polls_right("signed in").await;
+        setting.assert_polls_right("and again").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_day_with_ten_minute_tokens_has_no_failed_poll_and_one_call_a_renewal() {
+    let mut wishes = wishes(password(value(PASSWORD)));
+    wishes.options.access.token_lifetime = 10 * MINUTE;
+    wishes.options.records = 10;
+    let setting = wishes.start();
+    assert_eq!(polls(&setting, 24 * HOUR, MINUTE / 2).await, []);
+    let tokens = asked(&setting, Endpoint::Tokens);
+    // Each is used for 7.5 to 9 minutes, and until the next poll.
+    assert!((24 * 60 / 10..=24 * 60 / 7).contains(&tokens), "{tokens}");
+    let requests = setting.simulator().requests();
+    let used = (1..=tokens)
+        .filter(|number| requests.with(Endpoint::Records, &Credential::Token(*number)) > 0);
+    assert_eq!(used.count() as u64, tokens, "each token was used");
+    let left = setting.exposed().get(EXPIRY) - setting.clock_seconds();
+    assert!((0.0..=600.0).contains(&left), "{left}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_requests_share_one_token() {
+    let mut wishes = wishes(password(value(PASSWORD)));
+    wishes.options.records = 20_000;
+    wishes.limits.page_size = 100;
+    let setting = wishes.start();
+    setting.assert_polls_right("200 pages").await;
+    assert_eq!(asked(&setting, Endpoint::Tokens), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_token_is_replaced_at_once_and_once() {
+    let mut wishes = wishes(password(value(PASSWORD)));
+    wishes.options.records = 20_000;
+    wishes.limits.page_size = 100;
+    let setting = wishes.start();
+    setting.assert_polls_right("at first").await;
+    sleep(MINUTE).await;
+    setting.simulator().edit_access(Access::revoke_tokens);
+    setting.assert_polls_right("with a new token").await;
+    assert_eq!(asked(&setting, Endpoint::Tokens), 2);
+    // A gateway that takes no token at all is not asked for one again and again.
+    setting.set_faults(&["status=401,endpoint=records"]);
+    let failures = polls(&setting, HOUR, MINUTE / 2).await;
+    assert_eq!(failures.len(), 120);
+    assert!(asked(&setting, Endpoint::Tokens) <= 2 + 13, "{}", asked(&setting, Endpoint::Tokens));
+}
+
+#[tokio::test(start_paused = true)]
+async fn iam_may_be_away_while_the_token_is_good() {
+    let mut wishes = wishes(password(value(PASSWORD)));
+    wishes.options.access.token_lifetime = HOUR;
+    let setting = wishes.start();
+    assert_eq!(polls(&setting, 44 * MINUTE, MINUTE).await, []);
+    setting.set_faults(&["status=503,endpoint=tokens"]);
+    let failures = polls(&setting, HOUR, MINUTE).await;
+    // The token ends after an hour: what fails then is IAM, and is said so.
+    assert!((40..=46).contains(&failures.len()), "{}", failures.len());
+    let Failure { asked, what, remedy, .. } = failures.last().unwrap();
+    assert_eq!(asked.as_deref(), Some("POST /v3/auth/tokens?nocatalog=true"));
+    assert!(what.starts_with("iam-tokens answered 503"), "{what}: {remedy}");
+    setting.set_faults(&[]);
+    sleep(MINUTE).await;
+    setting.assert_polls_right("IAM is back").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_key_is_tried_once_in_five_minutes_and_never_while_it_is_locked() {
+    let mut wishes = wishes(access_key("AK", "another-secret", None));
+    wishes.options.records = 5000;
+    wishes.limits.page_size = 100;
+    let setting = wishes.start();
+    let failures = polls(&setting, HOUR, MINUTE / 4).await;
+    assert_eq!(failures.len(), 240);
+    let requests = setting.simulator().requests();
+    assert!(requests.total <= 13, "{}", requests.total);
+    assert!(!requests.locks.is_empty(), "it was locked: {:?}", requests.asked);
+    for asked in &requests.asked {
+        let locked = |lock: &&screen_records_exporter::simulator::Lock| {
+            (lock.from + 1..lock.until).contains(&asked.at)
+        };
+        assert_eq!(requests.locks.iter().find(locked), None, "{asked:?}");
+    }
+    let remedy = &failures[0].remedy;
+    assert!(remedy.contains("access key is wrong") && remedy.contains("secret_key"), "{remedy}");
+    assert_eq!(setting.exposed().get(UP), 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_password_is_tried_once_in_five_minutes_and_a_right_one_at_once() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "wrong\n").unwrap();
+    let setting = wishes(password(Source::File(file.path().to_owned()))).start();
+    let failures = polls(&setting, 14 * MINUTE, MINUTE / 2).await;
+    assert_eq!(failures.len(), 28);
+    assert_eq!(asked(&setting, Endpoint::Tokens), 3);
+    assert!(failures[0].remedy.contains("the password is wrong"), "{}", failures[0].remedy);
+    assert!(failures[0].what.contains("IAM.0062"), "{}", failures[0].what);
+    std::fs::write(file.path(), format!("{PASSWORD}\n")).unwrap();
+    sleep(MINUTE / 2).await;
+    setting.assert_polls_right("the file was changed").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_replaced_in_its_files_counts_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (id, secret) = (folder.path().join("ak"), folder.path().join("sk"));
+    std::fs::write(&id, "AK\n").unwrap();
+    std::fs::write(&secret, SECRET).unwrap();
+    let files = (id.clone(), secret.clone());
+    let setting = wishes(Arc::new(move |_| Auth::AccessKey {
+        access_key: Source::File(files.0.clone()),
+        secret_key: Source::File(files.1.clone()),
+        security_token: None,
+    }));
+    let setting = setting.start();
+    setting.assert_polls_right("at first").await;
+    setting.simulator().edit_access(|access| access.set_key("AK2", "the second secret", None));
+    assert!(setting.poll().await.unwrap_err().remedy.contains("access key is wrong"));
+    std::fs::write(&id, "AK2").unwrap();
+    std::fs::write(&secret, "the second secret").unwrap();
+    setting.assert_polls_right("the files were changed").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_of_an_agency_are_renewed_ahead_and_fetched_once_a_minute_at_most() {
+    let mut wishes = wishes(agency());
+    wishes.options.access.key_lifetime = HOUR;
+    wishes.options.records = 10;
+    let setting = wishes.start();
+    assert_eq!(polls(&setting, 24 * HOUR, MINUTE / 2).await, []);
+    let fetches = asked(&setting, Endpoint::SecurityKey);
+    assert!((24..=32).contains(&fetches), "{fetches}");
+    // Tokens of the metadata service live for six hours.
+    assert!(asked(&setting, Endpoint::MetadataToken) <= 5);
+    let left = setting.exposed().get(EXPIRY) - setting.clock_seconds();
+    assert!((0.0..=3600.0).contains(&left), "{left}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_metadata_service_is_asked_once_a_minute_whatever_it_answers() {
+    for (fault, what) in [
+        ("status=500,endpoint=security_key", "metadata-securitykey answered 500"),
+        ("kind=html,endpoint=security_key", "metadata-securitykey answered, but its body"),
+        ("kind=hang,endpoint=metadata_token", "metadata-token gave no complete answer within 3s"),
+        ("status=401,endpoint=security_key", "metadata-securitykey answered 401"),
+    ] {
+        let setting = wishes(agency()).start();
+        setting.set_faults(&[fault]);
+        let failures = polls(&setting, 10 * MINUTE, Duration::from_secs(10)).await;
+        assert!(failures.iter().all(|failure| failure.what.starts_with(what)), "{failures:?}");
+        let requests = setting.simulator().requests();
+        let most = if fault.starts_with("status=401") { 21 } else { 11 };
+        let [keys, tokens] =
+            [Endpoint::SecurityKey, Endpoint::MetadataToken].map(|e| requests.of(e));
+        assert!(keys <= most && tokens <= most, "{fault}: {keys} {tokens}");
+        setting.set_faults(&[]);
+        sleep(MINUTE).await;
+        setting.assert_polls_right(fault).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_without_an_agency_is_told_so_in_plain_words() {
+    let mut wishes = wishes(agency());
+    wishes.options.access.agency = false;
+    let setting = wishes.start();
+    let failures = polls(&setting, 10 * MINUTE, MINUTE / 4).await;
+    let Failure { remedy, .. } = failures.last().unwrap();
+    assert!(remedy.starts_with("this machine has no agency"), "{remedy}");
+    assert!(asked(&setting, Endpoint::SecurityKey) <= 11);
+    assert!(asked(&setting, Endpoint::MetadataToken) <= 1, "the token is not the trouble");
+    setting.simulator().edit_access(|access| access.set_agency(true));
+    sleep(MINUTE).await;
+    setting.assert_polls_right("an agency was configured").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_refusal_is_told_from_the_others() {
+    let refused = async |wishes: Wishes, prepare: &dyn Fn(&Setting)| {
+        let setting = wishes.start();
+        prepare(&setting);
+        let Failure { what, remedy, .. } = setting.poll().await.unwrap_err();
+        format!("{what}: {remedy}")
+    };
+    let right = || wishes(access_key("AK", SECRET, None));
+    let no = |_: &Setting| {};
+    let told = refused(wishes(access_key("NOBODY", SECRET, None)), &no).await;
+    assert!(told.contains("the access key is wrong, deleted or disabled"), "{told}");
+    let forbid = |setting: &Setting| setting.simulator().edit_access(|a| a.set_permission(false));
+    let told = refused(right(), &forbid).await;
+    assert!(told.contains("IAM action `workspace:screenRecord:list`"), "{told}");
+    let mut other = right();
+    other.options.project_id = Some("another".to_owned());
+    let told = refused(other, &no).await;
+    assert!(told.contains("do not belong to this project"), "{told}");
+    let mut other = wishes(password(value(PASSWORD)));
+    other.options.project_id = Some("another".to_owned());
+    let told = refused(other, &no).await;
+    assert!(told.contains("project"), "{told}");
+    let mut askew = right();
+    askew.options.clock_ahead = 20 * MINUTE;
+    let told = refused(askew, &no).await;
+    assert!(told.contains("behind the API's, so its signatures are not accepted"), "{told}");
+    // Somebody else locks the key: a wrong secret, without patience.
+    let setting = right().start();
+    setting.assert_polls_right("at first").await;
+    for _ in 0..6 {
+        let other = setting.many(1, access_key("AK", "wrong", None));
+        assert!(other.projects()[0].poll_once().await.failure.is_some());
+    }
+    let Failure { remedy, .. } = setting.poll().await.unwrap_err();
+    assert!(remedy.contains("is locked for five minutes"), "{remedy}");
+    // A token that was made elsewhere, and has expired.
+    let mut short = wishes(password(value(PASSWORD)));
+    short.options.access.token_lifetime = HOUR;
+    let setting = short.start();
+    let token = token(&setting).await;
+    sleep(2 * HOUR).await;
+    let other = setting.many(1, Arc::new(move |_| Auth::Token(value(&token))));
+    let remedy = other.projects()[0].poll_once().await.failure.unwrap().remedy;
+    assert!(remedy.contains("the token has expired or was revoked"), "{remedy}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn projects_that_share_a_wrong_key_try_it_once_together() {
+    let setting = wishes(access_key("AK", "wrong", None)).start();
+    let collector = setting.many(200, access_key("AK", "wrong", None));
+    for _ in 0..10 {
+        let polls = collector.projects().iter().map(|project| project.poll_once());
+        let polls = futures_util::future::join_all(polls).await;
+        assert!(polls.iter().all(|status| status.failure.is_some()));
+        sleep(MINUTE).await;
+    }
+    let requests = setting.simulator().requests();
+    assert!(requests.total <= 2, "{:?}", requests.counts);
+}
