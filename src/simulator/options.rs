@@ -166,6 +166,25 @@ mod tests {
     }
 
     #[test]
+    fn credentials_and_clocks_are_flags_that_go_together() {
+        let options = parse(&[
+            "--access-key=AK",
+            "--secret-key=SK",
+            "--token-bytes=40000",
+            "--imds=v1",
+            "--clock-behind=20m",
+        ])
+        .unwrap();
+        assert_eq!(options.access.access_key.as_deref(), Some("AK"));
+        assert_eq!((options.access.token_bytes, options.skew()), (40_000, -1_200_000));
+        assert!(parse(&["--access-key=AK"]).is_err());
+        assert!(parse(&["--security-token=T"]).is_err());
+        assert!(parse(&["--iam-user=U", "--iam-password=P"]).is_err());
+        assert!(parse(&["--token-bytes=8"]).is_err());
+        assert!(parse(&["--clock-ahead=1m", "--clock-behind=1m"]).is_err());
+    }
+
+    #[test]
     fn shares_and_rates_out_of_range_are_refused() {
         assert!(parse(&["--failure-share", "1.5"]).is_err());
         assert!(parse(&["--live=-1"]).is_err());

@@ -4,6 +4,14 @@
     pip install huaweicloudsdkworkspace
     tests/sdk/list_records.py http://127.0.0.1:10048 [--limit 1000] [--start "2024-01-01 00:00:00"]
 
+It signs in by --auth:
+
+    keys      --access-key, --secret-key and, for temporary ones, --security-token; made-up keys by
+              default, which is enough where the API checks nothing
+    env       HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK, HUAWEICLOUD_SDK_SECURITY_TOKEN
+    profile   the file HUAWEICLOUD_SDK_CREDENTIALS_FILE, or ~/.huaweicloud/credentials
+    metadata  temporary keys from the metadata service, which stands where the API does
+
 It proves that the simulator is an API that the SDK can talk to: its requests are understood and
 its answers are read into the SDK's own models. Pages are read up to the count; the page size is
 what the server grants. Exit 1 when the rows disagree with total_count, with the record read
@@ -16,6 +24,12 @@ import json
 import sys
 
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.auth.internal import MetadataAccessor
+from huaweicloudsdkcore.auth.provider import (
+    EnvCredentialProvider,
+    MetadataCredentialProvider,
+    ProfileCredentialProvider,
+)
 from huaweicloudsdkcore.exceptions.exceptions import ServiceResponseException
 from huaweicloudsdkcore.http.http_config import HttpConfig
 from huaweicloudsdkworkspace.v2 import (
@@ -28,13 +42,27 @@ from huaweicloudsdkworkspace.v2 import (
 PROJECT = "089b2f9a3d80d3062f24c00ca4ed5cbd"
 
 
-def connect(endpoint, project):
+def sign_in(options):
+    """The credentials, found by the SDK itself but for those of the command line."""
+    if options.auth == "env":
+        credentials = EnvCredentialProvider.get_basic().get_credentials()
+    elif options.auth == "profile":
+        credentials = ProfileCredentialProvider.get_basic().get_credentials()
+    elif options.auth == "metadata":
+        # The SDK has no option for it: on a cloud server it is always the same.
+        MetadataAccessor._METADATA_ENDPOINT = options.endpoint
+        credentials = MetadataCredentialProvider.get_basic().get_credentials()
+    else:
+        credentials = BasicCredentials(options.access_key, options.secret_key)
+        credentials.with_security_token(options.security_token)
+    return credentials.with_project_id(options.project)
+
+
+def connect(options):
     config = HttpConfig.get_default_config()
     config.timeout = (5, 60)
-    # Made-up keys: the simulator does not verify signatures.
-    credentials = BasicCredentials("HPUAEXAMPLEACCESSKEY", "example-secret-key", project)
     builder = WorkspaceClient.new_builder().with_http_config(config)
-    return builder.with_credentials(credentials).with_endpoint(endpoint).build()
+    return builder.with_credentials(sign_in(options)).with_endpoint(options.endpoint).build()
 
 
 def pages(client, options):
@@ -67,15 +95,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("endpoint")
     parser.add_argument("--project", default=PROJECT)
+    parser.add_argument("--auth", choices=("keys", "env", "profile", "metadata"), default="keys")
+    parser.add_argument("--access-key", default="HPUAEXAMPLEACCESSKEY")
+    parser.add_argument("--secret-key", default="example-secret-key")
+    parser.add_argument("--security-token")
     parser.add_argument("--limit", type=int, default=1000)
     for name in ("start", "end", "status", "type", "username", "desktop-names"):
         parser.add_argument(f"--{name}")
     parser.add_argument("--records", action="store_true", help="print every record too")
     options = parser.parse_args()
 
-    client = connect(options.endpoint, options.project)
     records, total, requests = [], None, 0
     try:
+        client = connect(options)
         for rows, total in pages(client, options):
             requests += 1
             records += [row.to_dict() for row in rows]

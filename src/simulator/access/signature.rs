@@ -277,6 +277,17 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_was_never_on_a_wire_has_its_host_in_its_uri() {
+        let (vector, secret) = &vectors()[9];
+        let mut sent = Sent::read(vector);
+        assert_eq!(sent.headers.remove("host").unwrap(), "127.0.0.1:18080");
+        let signed = Signed::read(vector["authorization"].as_str().unwrap()).unwrap();
+        assert!(!signed.is_by(secret, &sent.request()));
+        sent.uri = format!("http://127.0.0.1:18080{}", sent.uri).parse().unwrap();
+        assert!(signed.is_by(secret, &sent.request()));
+    }
+
+    #[test]
     fn an_authorization_of_another_form_is_none() {
         for wrong in [
             "",
