@@ -192,6 +192,8 @@ impl Client {
 
     /// Whose records it lists with this filter.
     pub fn identity(&self, filter: &RecordsFilter) -> String {
+        let mut filter = filter.clone();
+        filter.desktop_names.sort_unstable();
         format!("{} {} {filter:?}", self.endpoint, self.project_id)
     }
 

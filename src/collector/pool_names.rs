@@ -1,5 +1,6 @@
 //! The names of the desktop pools: read seldom, never a reason to fail a poll.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub(super) struct PoolNames {
 #[derive(Debug, Default)]
 struct State {
     known: Vec<DesktopPool>,
+    /// Pools of records that the API had no name for when it was last asked: deleted ones.
+    nameless: BTreeSet<String>,
     asked: Option<Instant>,
     complaint: Complaint,
 }
@@ -44,6 +47,9 @@ impl PoolNames {
                 let mut state = self.state();
                 state.complaint = Complaint::default();
                 state.known.clone_from(&pools);
+                let ids = aggregate.kinds.keys().map(|(_, _, pool)| pool);
+                state.nameless =
+                    ids.filter(|pool| !state.names(pool)).map(ToString::to_string).collect();
                 return pools;
             }
             Ok(Err(error)) => (error.to_string(), error.remedy()),
@@ -68,8 +74,7 @@ impl PoolNames {
     /// Takes the right to ask, if it is time.
     fn claim(&self, aggregate: &Aggregate) -> bool {
         let mut state = self.state();
-        let is_new =
-            |pool: &str| pool != "_none" && !state.known.iter().any(|known| known.id == pool);
+        let is_new = |pool: &str| !state.names(pool) && !state.nameless.contains(pool);
         let has_new = aggregate.kinds.keys().any(|(_, _, pool)| is_new(pool));
         let pause = if has_new { REFRESH_FOR_NEW } else { REFRESH };
         let is_due = state.asked.is_none_or(|asked| asked.elapsed() >= pause);
@@ -82,5 +87,12 @@ impl PoolNames {
     fn state(&self) -> MutexGuard<'_, State> {
         // Plain assignments: a panic elsewhere leaves it usable.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether a pool has a name, or is none that could have one.
+    fn names(&self, pool: &str) -> bool {
+        matches!(pool, "_none" | "_other") || self.known.iter().any(|known| known.id == pool)
     }
 }

@@ -1,7 +1,7 @@
 //! Whole polls against the simulated API: when they happen, what they may ask, what they share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use screen_records_exporter::clock::{Clock, TokioClock};
@@ -9,7 +9,8 @@ use screen_records_exporter::collector::PollMode;
 use screen_records_exporter::simulator::TotalCount;
 use tokio::time::Instant;
 
-use crate::setting::{NOW, Samples, TOKEN, UP, Wishes, but_down};
+use crate::answers::row;
+use crate::setting::{NOW, Samples, TOKEN, UP, Wishes, but_down, script};
 
 #[tokio::test(start_paused = true)]
 async fn refused_credentials_are_left_alone_for_five_minutes_unless_they_change() {
@@ -317,4 +318,26 @@ async fn a_process_that_finds_a_complete_state_is_in_no_first_sync() {
     assert_eq!(setting.mode(), mode);
     let progress = "screen_records_exporter_first_sync_progress_ratio{project=\"p\"}";
     assert_eq!(setting.exposed().get(progress), 1.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_that_the_api_does_not_have_are_asked_for_once_an_hour() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    let rows = ["gone", "folded"]
+        .map(|pool| row(pool, 60_000, &format!(",\"desktop_pool_id\":\"{pool}\"")).1);
+    let wire = script(move |_, request| {
+        if request.uri().path().ends_with("desktop-pools") {
+            counted.fetch_add(1, Ordering::Relaxed);
+            return (200, "{\"desktop_pools\":[]}".to_owned());
+        }
+        (200, format!("{{\"screen_records\":[{}],\"total_count\":2}}", rows.join(",")))
+    });
+    let mut wishes = Wishes::default();
+    (wishes.poll.pool_names, wishes.poll.max_pools) = (true, 1);
+    let setting = wishes.start_at(wire);
+    setting.polls(110, 30).await;
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    setting.polls(20, 30).await;
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
 }
