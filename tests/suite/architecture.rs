@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A module may know those of a lower rank, and itself.
-const RANKS: [(&str, u32); 12] = [
+const RANKS: [(&str, u32); 13] = [
     ("clock", 0),
     ("secret", 0),
+    ("profile", 1),
     ("record", 1),
     ("api", 2),
     ("store", 2),
@@ -19,7 +20,7 @@ const RANKS: [(&str, u32); 12] = [
     ("main", 9),
 ];
 /// Known to the program alone, and what they may know.
-const APART: [(&str, &[&str]); 2] = [("config", &["secret"]), ("simulator", &["clock"])];
+const APART: [(&str, &[&str]); 2] = [("config", &["profile", "secret"]), ("simulator", &["clock"])];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
