@@ -2,14 +2,17 @@
 //! strict: what is not understood stops the start and says what, where and what is accepted.
 //!
 //! Every error is found at once, not only the first; no error and no `Debug` shows a secret.
-//! Relative paths are relative to the working directory. Nothing else of the crate is known here:
-//! the binary hands the values down.
+//! Relative paths are relative to the working directory. Of the rest of the crate only secrets and
+//! the profile file of the cloud's own tools are known here: the binary hands the values down.
 
+mod certificates;
 mod file;
 mod keys;
 mod problem;
 mod project;
+mod proxy;
 mod reader;
+mod secrets;
 mod show;
 mod source;
 mod units;
@@ -25,6 +28,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::secret::Source;
 use reader::Reader;
 
 /// Everything that can be configured in this version.
@@ -139,6 +143,10 @@ pub struct Api {
     pub max_retries: usize,
     /// Size of an answer after decompression.
     pub max_response_bytes: Bytes,
+    /// Certificates that are trusted, in PEM form.
+    pub ca_file: Option<PathBuf>,
+    /// The proxy's URL, with user and password if it wants them.
+    pub proxy_url: Option<Source>,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -250,6 +258,8 @@ impl Api {
             max_retries: reader.number("api.max_retries", 0..=10),
             max_response_bytes: reader
                 .bytes("api.max_response_bytes", Bytes::kibibytes(1)..=Bytes::gibibytes(1)),
+            ca_file: reader.certificates("api.ca_file"),
+            proxy_url: reader.secret(&proxy::PROXY),
         }
     }
 }

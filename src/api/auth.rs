@@ -6,10 +6,12 @@ mod iam;
 mod renewal;
 mod signature;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::time::timeout;
 
 pub use agency::Agency;
 pub(super) use credentials::{AccessKey, Credentials, Fingerprint};
@@ -18,6 +20,7 @@ use renewal::Renewal;
 
 use super::caller::{Caller, Identity};
 use super::error::{ApiError, Endpoint};
+use crate::profile::Profile;
 use crate::record::Timestamp;
 use crate::secret::Source;
 
@@ -39,6 +42,8 @@ pub enum Auth {
     },
     /// By signing with temporary keys of the machine.
     EcsAgency(Arc<Agency>),
+    /// By signing with the key of a profile file, which is read again for every request.
+    Profile(PathBuf),
 }
 
 /// Where a project stands with its credentials, for people.
@@ -73,6 +78,7 @@ impl Session {
             Auth::Password(_) => ("password", self.renewal.expires()),
             Auth::AccessKey { .. } => ("aksk", None),
             Auth::EcsAgency(agency) => ("ecs-agency", agency.renewal.expires()),
+            Auth::Profile(_) => ("profile", None),
         };
         SignIn { method, expires }
     }
@@ -96,6 +102,13 @@ impl Session {
                     security_token,
                 }))
             }
+            Auth::Profile(path) => {
+                let key = read_profile(path.clone());
+                let key = timeout(caller.limits.request_timeout, key).await;
+                key.unwrap_or_else(|_| Err("the profile file does not answer".to_owned()))
+                    .map(Credentials::AccessKey)
+                    .map_err(|what| ApiError::Credentials { endpoint, what })
+            }
         }
     }
 }
@@ -109,7 +122,7 @@ impl Identity for Session {
         match &self.auth {
             Auth::Password(_) => self.renewal.refuse(credentials),
             Auth::EcsAgency(agency) => agency.renewal.refuse(credentials),
-            Auth::Token(_) | Auth::AccessKey { .. } => false,
+            Auth::Token(_) | Auth::AccessKey { .. } | Auth::Profile(_) => false,
         }
     }
 }
@@ -121,5 +134,18 @@ impl Identity for Credentials {
 
     fn refused(&self, _: Fingerprint) -> bool {
         false
+    }
+}
+
+/// The access key that stands in a profile file now.
+async fn read_profile(path: PathBuf) -> Result<AccessKey, String> {
+    let shown = path.display().to_string();
+    let read = tokio::task::spawn_blocking(move || Profile::read(&path)).await;
+    let profile = read.map_err(|_| format!("reading the file {shown} was interrupted"))??;
+    match (profile.access_key, profile.secret_key) {
+        (Some(id), Some(secret)) => {
+            Ok(AccessKey { id, secret, security_token: profile.security_token })
+        }
+        _ => Err(format!("the file {shown} has no ak and sk in its section [basic]")),
     }
 }

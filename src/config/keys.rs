@@ -5,8 +5,11 @@
 pub struct Key {
     /// Path, `projects.` standing for each element of the list.
     pub path: &'static str,
-    /// Default as TOML; `None` where there is none.
+    /// Default as TOML; `None` where there is none. `{region}` stands for the project's region.
     pub default: Option<&'static str>,
+    /// The variable of the cloud's own tools that is read where the key is absent, before the
+    /// default.
+    pub variable: Option<&'static str>,
     /// What is accepted, for people.
     pub accepts: &'static str,
     /// What its values are made of.
@@ -38,14 +41,23 @@ impl Key {
         Self { kind, ..self }
     }
 
+    /// The default, if it is a text.
+    pub(super) fn default_text(&self) -> Option<&'static str> {
+        self.default?.strip_prefix('"')?.strip_suffix('"')
+    }
+
     /// Whether its value must never be shown.
     pub fn is_secret(&self) -> bool {
         self.kind == Kind::Secret
     }
 
-    /// Whether a value that is refused can be shown.
+    const fn or_variable(self, name: &'static str) -> Self {
+        Self { variable: Some(name), ..self }
+    }
+
+    /// Whether a value that is refused can be shown. In `auth` it may be a secret at the wrong key.
     pub(super) fn is_public(&self) -> bool {
-        !matches!(self.kind, Kind::Secret | Kind::Url)
+        !matches!(self.kind, Kind::Secret | Kind::Url) && !self.path.starts_with("projects.auth.")
     }
 }
 
@@ -54,12 +66,15 @@ const fn key(path: &'static str, default: &'static str, accepts: &'static str) -
 }
 
 const fn optional(path: &'static str, accepts: &'static str) -> Key {
-    Key { path, default: None, accepts, kind: Kind::Text, is_built: true }
+    Key { path, default: None, variable: None, accepts, kind: Kind::Text, is_built: true }
 }
 
 const fn secret(path: &'static str) -> Key {
     optional(path, "a text: one line of visible characters without spaces").of(Kind::Secret)
 }
+
+/// A name or a password.
+const PRINTABLE: &str = "a text: one line of printable characters";
 
 const fn later(key: Key) -> Key {
     Key { is_built: false, ..key }
@@ -98,8 +113,13 @@ pub const KEYS: &[Key] = &[
     key("api.request_timeout", r#""10s""#, "a duration such as \"10s\", from 100ms to 5m"),
     key("api.max_retries", "3", "a whole number from 0 to 10").of(Kind::Number),
     key("api.max_response_bytes", r#""32MiB""#, "a size such as \"32MiB\", from 1KiB to 1GiB"),
-    later(optional("api.ca_file", "a path")),
-    later(optional("api.proxy_url", "a URL").of(Kind::Url)),
+    optional("api.ca_file", "the path of a file with certificates in PEM form"),
+    optional(
+        "api.proxy_url",
+        "a URL such as \"http://user:password@proxy.example.org:3128\": http:// or https://, without \
+         path, query and fragment; what is no letter or digit in user and password as %XX",
+    )
+    .of(Kind::Secret),
     key("state.directory", r#""data""#, "a path, or \"\" to keep the state in memory only"),
     later(optional("labels.user", "name, hash or drop")),
     later(secret("labels.user_hash_key")),
@@ -110,10 +130,12 @@ pub const KEYS: &[Key] = &[
         "a text of 1 to 100 characters (200 bytes) without control characters, / and \\, not \
          beginning with .",
     ),
-    optional("projects.project_id", "a text: the project's id, 1 to 64 letters, digits, - and _"),
+    optional("projects.project_id", "a text: the project's id, 1 to 64 letters, digits, - and _")
+        .or_variable("HUAWEICLOUD_SDK_PROJECT_ID"),
     optional("projects.region", "a region such as \"ap-southeast-3\": small letters, digits and -"),
-    optional(
+    key(
         "projects.endpoint",
+        r#""https://workspace.{region}.myhuaweicloud.com""#,
         "a URL such as \"https://workspace.ap-southeast-3.myhuaweicloud.com\", without user, query \
          and fragment",
     )
@@ -121,20 +143,33 @@ pub const KEYS: &[Key] = &[
     key("projects.insecure_http", "false", "true or false").of(Kind::Flag),
     key("projects.pool_names", "true", "true or false").of(Kind::Flag),
     later(optional("projects.labels", "a table of labels")),
-    optional(
-        "projects.auth.method",
-        "\"token\" (password, aksk, ecs-agency and profile are not built yet in this version)",
-    ),
+    optional("projects.auth.method", "token, password, aksk, ecs-agency or profile"),
     secret("projects.auth.token"),
-    later(optional("projects.auth.iam_endpoint", "a URL").of(Kind::Url)),
-    later(optional("projects.auth.domain", "a text")),
-    later(optional("projects.auth.username", "a text")),
-    later(secret("projects.auth.password")),
-    later(secret("projects.auth.access_key")),
-    later(secret("projects.auth.secret_key")),
-    later(secret("projects.auth.security_token")),
-    later(optional("projects.auth.metadata_endpoint", "a URL").of(Kind::Url)),
-    later(optional("projects.auth.profile_file", "a path")),
+    key(
+        "projects.auth.iam_endpoint",
+        r#""https://iam.{region}.myhuaweicloud.com""#,
+        "a URL such as \"https://iam.ap-southeast-3.myhuaweicloud.com\", without user, query and \
+         fragment",
+    )
+    .of(Kind::Url),
+    optional("projects.auth.domain", PRINTABLE),
+    optional("projects.auth.username", PRINTABLE),
+    optional("projects.auth.password", PRINTABLE).of(Kind::Secret),
+    secret("projects.auth.access_key").or_variable("HUAWEICLOUD_SDK_AK"),
+    secret("projects.auth.secret_key").or_variable("HUAWEICLOUD_SDK_SK"),
+    secret("projects.auth.security_token").or_variable("HUAWEICLOUD_SDK_SECURITY_TOKEN"),
+    key(
+        "projects.auth.metadata_endpoint",
+        r#""http://169.254.169.254""#,
+        "a URL such as \"http://169.254.169.254\", without user, query and fragment",
+    )
+    .of(Kind::Url),
+    key(
+        "projects.auth.profile_file",
+        r#""~/.huaweicloud/credentials""#,
+        "the path of a file with a section [basic] that gives ak and sk",
+    )
+    .or_variable("HUAWEICLOUD_SDK_CREDENTIALS_FILE"),
     optional("projects.filter.desktop_id", "a text that is not empty"),
     optional("projects.filter.desktop_names", "a list of at most 100 texts without commas")
         .of(Kind::List),
@@ -158,6 +193,12 @@ pub(super) fn accepts(path: &str) -> &'static str {
         (None, Some((_, accepts))) => accepts,
         (None, None) => "nothing",
     }
+}
+
+/// How the cloud's own tools would give a value, to be added to what is said of a missing one.
+pub(super) fn otherwise(path: &str) -> String {
+    let variable = exactly(path).and_then(|key| key.variable);
+    variable.map_or_else(String::new, |name| format!("; or set {name}"))
 }
 
 fn exactly(path: &str) -> Option<&'static Key> {

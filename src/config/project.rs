@@ -13,10 +13,13 @@ use url::Url;
 pub use auth::Auth;
 pub use filter::Filter;
 
+use super::keys;
 use super::problem::Problem;
-use super::reader::Reader;
+use super::reader::{NOT_SHOWN, Reader, not_accepted};
 use super::source::Sources;
 use super::value::table;
+use crate::profile::Profile;
+use auth::Surroundings;
 use section::Section;
 
 /// A project to watch.
@@ -104,17 +107,53 @@ impl Project {
         section.check_keys();
         let insecure_http = section.flag("insecure_http");
         let region = section.text("region", is_region);
+        let name = section.required("name", is_name);
+        let surroundings = Surroundings { region: region.as_deref(), insecure_http };
+        let endpoint = endpoint::RECORDS.read(section, &surroundings);
+        let (auth, profile) = auth::read(section, &surroundings);
         Self {
-            name: section.required("name", is_name),
-            project_id: section.required("project_id", is_id),
-            endpoint: endpoint::read(section, region.as_deref(), insecure_http),
+            name,
+            project_id: project_id(section, &auth, profile),
+            endpoint,
             region,
             insecure_http,
             pool_names: section.flag("pool_names"),
-            auth: Auth::read(section),
+            auth,
             filter: Filter::read(section),
         }
     }
+}
+
+/// The key, or else what the profile says, or else what the cloud's own tools go by.
+fn project_id(section: &mut Section<'_, '_>, auth: &Auth, profile: Option<Profile>) -> String {
+    let path = "project_id";
+    let key = "projects.project_id";
+    if section.value(path).is_some() {
+        return section.text(path, is_id).unwrap_or_default();
+    }
+    let accepts = keys::accepts(key);
+    // A value of these is not shown: where keys stand it may be one.
+    match (auth, profile.and_then(|profile| profile.project_id), section.variable_of_tools(key)) {
+        (_, Some(id), _) if is_id(&id) => return id,
+        (Auth::Profile { file }, Some(_), _) => {
+            let what = format!("{NOT_SHOWN} in the file {:?}", file.display().to_string());
+            section.problem(path, &not_accepted(&what, accepts));
+        }
+        (_, _, Some((_, id))) if is_id(id) => return id.to_owned(),
+        (_, _, Some((name, _))) => {
+            section.problem_at(name, path, &not_accepted(NOT_SHOWN, accepts));
+        }
+        // A profile that is refused may hold it.
+        _ if is_refused_profile(section, auth) => {}
+        _ => section.miss(path),
+    }
+    String::new()
+}
+
+fn is_refused_profile(section: &Section<'_, '_>, auth: &Auth) -> bool {
+    let method = section.value("auth.method");
+    let is_profile = method.as_ref().and_then(Value::as_str) == Some("profile");
+    is_profile && !matches!(auth, Auth::Profile { .. })
 }
 
 /// It labels every series and will name the file of the project's state.
@@ -136,4 +175,5 @@ fn is_region(region: &str) -> bool {
         && !region.starts_with('-')
         && !region.ends_with('-')
         && region.chars().all(plain)
+        && endpoint::is_part_of_host(region)
 }

@@ -1,18 +1,22 @@
 //! Reads values by key, and collects what is wrong with them.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use figment::Figment;
 use figment::value::Value;
 
+use super::certificates;
 use super::keys::{self, Key, Kind};
 use super::problem::{ConfigError, Problem, unusable};
-use super::source::{Sources, origin, text_as};
+use super::secrets::{Found, Place, Wanted};
+use super::source::{Sources, VARIABLE_PREFIX, origin, text_as};
 use super::units::Bytes;
 use super::value::{show, show_name, table};
+use crate::secret::Source;
 
 /// A value that is wrong is noted, and a stand-in goes on in its place until the end.
 pub(super) struct Reader<'a> {
@@ -21,7 +25,7 @@ pub(super) struct Reader<'a> {
     /// defaults included.
     written: Figment,
     figment: Figment,
-    pub(super) environment: &'a std::collections::BTreeMap<String, String>,
+    pub(super) environment: &'a BTreeMap<String, String>,
     problems: Vec<Problem>,
 }
 
@@ -162,6 +166,29 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// A file of certificates, if one is named.
+    pub(super) fn certificates(&mut self, path: &'static str) -> Option<PathBuf> {
+        let is_path = |text: &&str| !text.is_empty() && !text.contains('\0');
+        let file = self.read(path, None, |value| {
+            Some(value.as_str().filter(is_path).map(PathBuf::from)).filter(Option::is_some)
+        })?;
+        match certificates::check(Path::new(&file)) {
+            Ok(()) => Some(file),
+            Err(text) => {
+                self.problem(path, &text);
+                None
+            }
+        }
+    }
+
+    /// A secret that may be left out.
+    pub(super) fn secret(&mut self, wanted: &Wanted) -> Option<Source> {
+        match wanted.read(self) {
+            Found::Here(source) => Some(source),
+            Found::Nothing | Found::Refused => None,
+        }
+    }
+
     pub(super) fn choice<T: Copy>(&mut self, path: &'static str, names: &[(&str, T)]) -> T {
         self.read(path, names[0].1, |value| {
             let text = value.as_str()?;
@@ -190,6 +217,36 @@ impl<'a> Reader<'a> {
             let is_path = text.strip_prefix('/')?.split('/').all(valid);
             (is_path && !taken && text.len() <= 200).then(|| text.to_owned())
         })
+    }
+}
+
+/// Sections that stand once.
+impl Place for Reader<'_> {
+    fn is_overridden(&self, path: &str) -> bool {
+        let is_variable = |name: &String| {
+            name.starts_with(VARIABLE_PREFIX) && self.environment.contains_key(name)
+        };
+        Reader::value(self, path).is_some_and(|value| is_variable(&self.origin(&value)))
+    }
+
+    fn value(&self, path: &str) -> Option<Value> {
+        Reader::value(self, path)
+    }
+
+    fn environment(&self) -> &BTreeMap<String, String> {
+        self.environment
+    }
+
+    fn problem(&mut self, path: &str, text: &str) {
+        let value = Reader::value(self, path);
+        let origin = value.map_or_else(|| "the config".to_owned(), |value| self.origin(&value));
+        self.note(Problem::of_key(&origin, path, text));
+    }
+
+    fn refuse(&mut self, path: &str, value: &Value) {
+        let Some(key) = keys::find(path) else { return };
+        let accepts = keys::accepts(path);
+        self.refuse(&Key { accepts, ..*key }, path, value);
     }
 }
 

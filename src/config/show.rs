@@ -1,6 +1,7 @@
 //! The effective config as TOML.
 
 use toml::{Table, Value};
+use url::Url;
 
 use super::units::show_duration;
 use super::{Auth, Config, Filter, LogFormat, LogLevel, PollMode, Project};
@@ -53,7 +54,11 @@ pub(super) fn to_toml(config: &Config) -> String {
             ("request_timeout", show_duration(api.request_timeout).into()),
             ("max_retries", number(api.max_retries as u64)),
             ("max_response_bytes", api.max_response_bytes.to_string().into()),
-        ],
+        ]
+        .into_iter()
+        .chain(api.ca_file.as_ref().map(|path| ("ca_file", path.display().to_string().into())))
+        .chain(api.proxy_url.as_ref().map(|source| secret(PROXY, source)))
+        .collect(),
     );
     let directory = config.state_directory.as_ref();
     let directory = directory.map_or_else(String::new, |path| path.display().to_string());
@@ -77,21 +82,66 @@ fn project_table(project: &Project) -> Table {
         ("project_id", project.project_id.clone().into()),
     ];
     entries.extend(project.region.clone().map(|region| ("region", region.into())));
-    let auth = match &project.auth {
-        Auth::Token(Source::Value(token)) => ("token", token.to_string()),
-        Auth::Token(Source::File(path)) => ("token_file", path.display().to_string()),
-    };
-    let auth = table(vec![("method", "token".into()), (auth.0, auth.1.into())]);
     entries.extend([
-        ("endpoint", project.endpoint.as_str().trim_end_matches('/').into()),
+        ("endpoint", base(&project.endpoint)),
         ("insecure_http", project.insecure_http.into()),
         ("pool_names", project.pool_names.into()),
-        ("auth", Value::Table(auth)),
+        ("auth", Value::Table(table(auth(&project.auth)))),
     ]);
     if project.filter != Filter::default() {
         entries.push(("filter", Value::Table(filter_table(&project.filter))));
     }
     table(entries)
+}
+
+/// A secret's three keys but the last: what a variable held is a value by now.
+type Names = [&'static str; 2];
+
+const PROXY: Names = ["proxy_url", "proxy_url_file"];
+const TOKEN: Names = ["token", "token_file"];
+const PASSWORD: Names = ["password", "password_file"];
+const ACCESS_KEY: Names = ["access_key", "access_key_file"];
+const SECRET_KEY: Names = ["secret_key", "secret_key_file"];
+const SECURITY_TOKEN: Names = ["security_token", "security_token_file"];
+
+fn secret(names: Names, source: &Source) -> (&'static str, Value) {
+    match source {
+        Source::Value(secret) => (names[0], secret.to_string().into()),
+        Source::File(path) => (names[1], path.display().to_string().into()),
+    }
+}
+
+fn auth(auth: &Auth) -> Vec<(&'static str, Value)> {
+    match auth {
+        Auth::Token(token) => vec![("method", "token".into()), secret(TOKEN, token)],
+        Auth::Password { iam_endpoint, domain, username, password } => vec![
+            ("method", "password".into()),
+            ("iam_endpoint", base(iam_endpoint)),
+            ("domain", domain.clone().into()),
+            ("username", username.clone().into()),
+            secret(PASSWORD, password),
+        ],
+        Auth::AccessKey { access_key, secret_key, security_token } => {
+            let mut entries = vec![
+                ("method", "aksk".into()),
+                secret(ACCESS_KEY, access_key),
+                secret(SECRET_KEY, secret_key),
+            ];
+            entries.extend(security_token.as_ref().map(|token| secret(SECURITY_TOKEN, token)));
+            entries
+        }
+        Auth::EcsAgency { metadata_endpoint } => {
+            vec![("method", "ecs-agency".into()), ("metadata_endpoint", base(metadata_endpoint))]
+        }
+        Auth::Profile { file } => {
+            vec![("method", "profile".into()), ("profile_file", file.display().to_string().into())]
+        }
+    }
+}
+
+/// A URL that paths are appended to.
+fn base(url: &Url) -> Value {
+    url.as_str().trim_end_matches('/').into()
 }
 
 fn filter_table(filter: &Filter) -> Table {

@@ -18,8 +18,8 @@ use super::value::show_message;
 pub struct Sources {
     /// The config file; without one, defaults and the rest.
     pub file: Option<PathBuf>,
-    /// The environment, of which only `SCREEN_RECORDS_EXPORTER__...` and what a `_env` key names
-    /// is read.
+    /// The environment, of which only `SCREEN_RECORDS_EXPORTER__...`, what a `_env` key names, the
+    /// variables in the table of keys and `HOME` are read.
     pub environment: BTreeMap<String, String>,
     /// Values from the command line.
     pub flags: Flags,

@@ -1,12 +1,14 @@
 //! From the config to the parts that work.
 
+mod outside;
+
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::api::{Auth, Client, HttpTransport, Limits, RecordsFilter, Refusals, Target, Transport};
+use crate::api::{Client, Limits, RecordsFilter, Target};
 use crate::clock::{Clock, SystemClock};
 use crate::collector::{Collector, Instruments, PollMode, PollOptions, Project, ProjectObserver};
 use crate::config::{self, Config};
@@ -15,20 +17,23 @@ use crate::record::{RecordType, Status, Timestamp};
 use crate::store::{OpenError, SetAside, Store};
 
 use super::Failure;
+use outside::Outside;
 
 /// The collector of all projects of a config.
 pub(super) fn collector(config: &Config) -> Result<Collector, Failure> {
-    let transport = HttpTransport::new(None, None).map_err(|error| {
-        Failure::run(format!("TLS does not start: {error}. Check the machine's certificates"))
-    })?;
-    let transport: Arc<dyn Transport> = Arc::new(transport);
-    let (instruments, refusals) = (Instruments::new(), Arc::<Refusals>::default());
+    let mut outside = Outside::new(&config.api)?;
+    let instruments = Instruments::new();
     let mut projects = Vec::new();
     for project in &config.projects {
+        let target = Target {
+            endpoint: project.endpoint.clone(),
+            project_id: project.project_id.clone(),
+            auth: outside.auth(&project.auth),
+        };
         let client = |observer: Arc<ProjectObserver>| {
             let clock = Arc::new(SystemClock);
-            let (refusals, transport) = (refusals.clone(), transport.clone());
-            let (target, limits) = (target(project), limits(&config.api));
+            let refusals = outside.refusals.clone();
+            let (limits, transport) = (limits(&config.api), outside.transport.clone());
             Client::new(target, limits, refusals, transport, clock, observer)
         };
         let options = poll_options(config, project);
@@ -71,15 +76,6 @@ pub(super) fn web_options(config: &Config) -> WebOptions {
         max_concurrent_requests: config.web.max_concurrent_requests,
         timeout_offset: config.poll.timeout_offset,
         default_timeout: config.poll.default_timeout,
-    }
-}
-
-fn target(project: &config::Project) -> Target {
-    let config::Auth::Token(source) = &project.auth;
-    Target {
-        endpoint: project.endpoint.clone(),
-        project_id: project.project_id.clone(),
-        auth: Auth::Token(source.clone()),
     }
 }
 

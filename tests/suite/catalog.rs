@@ -65,7 +65,10 @@ fn the_readme_lists_every_metric() {
 fn the_readme_lists_every_key_that_is_built() {
     let mut table = String::from("| key | default | accepted |\n| --- | --- | --- |\n");
     for key in KEYS.iter().filter(|key| key.is_built) {
-        let default = key.default.map_or_else(String::new, |default| format!("`{default}`"));
+        // What is asked first stands first.
+        let defaults = [key.variable, key.default].into_iter().flatten();
+        let defaults: Vec<_> = defaults.map(|default| format!("`{default}`")).collect();
+        let default = defaults.join(", else ");
         let secret =
             if key.is_secret() { "; also as `_file` (a path) or `_env` (a variable)" } else { "" };
         writeln!(table, "| `{}` | {default} | {}{secret} |", key.path, key.accepts).unwrap();
@@ -82,6 +85,7 @@ fn every_metric_that_a_document_names_exists() {
         "CHANGELOG.md",
         "BENCHMARKS.md",
         "dashboards/README.md",
+        "docs/authentication.md",
         "docs/troubleshooting.md",
     ] {
         let text = read(document);

@@ -1,13 +1,19 @@
 //! The section `projects.auth`. What stands here may be a secret at the wrong key, so little of it
 //! is shown.
 
-use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+mod profile;
+mod tools;
 
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::endpoint;
 use super::section::Section;
-use crate::config::file;
-use crate::config::keys::edit_distance;
+use crate::config::keys::{self, edit_distance};
 use crate::config::reader::NOT_SHOWN;
+use crate::config::secrets::{Wanted, is_printable, is_visible};
+use crate::profile::Profile;
 use crate::secret::{Secret, Source};
 
 /// How to sign in.
@@ -15,151 +21,131 @@ use crate::secret::{Secret, Source};
 pub enum Auth {
     /// With a token made elsewhere.
     Token(Source),
+    /// As a user, with a token from IAM.
+    #[expect(missing_docs, reason = "the names of the keys")]
+    Password { iam_endpoint: Url, domain: String, username: String, password: Source },
+    /// With an access key, which signs each request; a temporary one has a security token.
+    #[expect(missing_docs, reason = "the names of the keys")]
+    AccessKey { access_key: Source, secret_key: Source, security_token: Option<Source> },
+    /// With the temporary keys of the server that the exporter runs on.
+    #[expect(missing_docs, reason = "the name of the key")]
+    EcsAgency { metadata_endpoint: Url },
+    /// With the access key in a profile file.
+    Profile {
+        /// The file, which was a profile when the config was read.
+        file: PathBuf,
+    },
 }
 
-const LARGEST_SECRET_FILE_BYTES: u64 = 64 * 1024;
-
-impl Auth {
-    pub(super) fn read(section: &mut Section<'_, '_>) -> Self {
-        if !is_token_method(section) {
-            return stand_in();
-        }
-        let paths = ["auth.token", "auth.token_file", "auth.token_env"];
-        let given = |is_given: &dyn Fn(&str) -> bool| -> Vec<&str> {
-            paths.into_iter().filter(|path| is_given(path)).collect()
-        };
-        // The environment beats the file, whichever of the three stands there.
-        let mut found = given(&|path| section.variable(path).is_some());
-        if found.is_empty() {
-            found = given(&|path| section.value(path).is_some());
-        }
-        match found.as_slice() {
-            ["auth.token"] => token_value(section),
-            ["auth.token_file"] => token_file(section),
-            ["auth.token_env"] => token_variable(section),
-            [] => {
-                let text = "is missing. Give token, token_file (a path) or token_env (the name of \
-                            an environment variable)";
-                section.problem("auth.token", text);
-                stand_in()
-            }
-            [first, ..] => {
-                let names: Vec<_> = found.iter().map(|path| path.replace("auth.", "")).collect();
-                let text = format!("the token is given by {}; keep one", names.join(" and by "));
-                section.problem(first, &text);
-                stand_in()
-            }
-        }
-    }
+/// A way to sign in: its name, and the keys that belong to it.
+struct Method {
+    name: &'static str,
+    keys: &'static [&'static str],
+    read: fn(&mut Section<'_, '_>, &Surroundings<'_>) -> Option<Read>,
 }
 
-fn stand_in() -> Auth {
-    Auth::Token(Source::Value(Secret::from("")))
+/// What `auth` depends on.
+pub(super) struct Surroundings<'s> {
+    pub(super) region: Option<&'s str>,
+    pub(super) insecure_http: bool,
 }
 
-const METHODS: [&str; 5] = ["token", "password", "aksk", "ecs-agency", "profile"];
+/// What was read: how to sign in, and the profile if that is the way.
+pub(super) type Read = (Auth, Option<Profile>);
 
-fn is_token_method(section: &mut Section<'_, '_>) -> bool {
+static METHODS: [Method; 5] = [
+    Method { name: "token", keys: &["token"], read: token },
+    Method {
+        name: "password",
+        keys: &["iam_endpoint", "domain", "username", "password"],
+        read: password,
+    },
+    Method {
+        name: "aksk",
+        keys: &["access_key", "secret_key", "security_token"],
+        read: tools::access_key,
+    },
+    Method { name: "ecs-agency", keys: &["metadata_endpoint"], read: ecs_agency },
+    Method { name: "profile", keys: &["profile_file"], read: profile::read },
+];
+
+const TOKEN: Wanted = Wanted {
+    key: "projects.auth.token",
+    path: "auth.token",
+    noun: "token",
+    accepts: is_visible,
+    is_exact: false,
+};
+
+const PASSWORD: Wanted = Wanted {
+    key: "projects.auth.password",
+    path: "auth.password",
+    noun: "password",
+    accepts: is_printable,
+    is_exact: true,
+};
+
+/// How to sign in; what is wrong is noted, and a stand-in is returned in its place.
+pub(super) fn read(section: &mut Section<'_, '_>, surroundings: &Surroundings<'_>) -> Read {
+    let read = method(section).and_then(|method| {
+        refuse_keys_of_others(section, method);
+        (method.read)(section, surroundings)
+    });
+    read.unwrap_or_else(|| (Auth::Token(Source::Value(Secret::from(""))), None))
+}
+
+fn method(section: &mut Section<'_, '_>) -> Option<&'static Method> {
     let path = "auth.method";
     let Some(value) = section.value(path) else {
         section.required(path, |_| true);
-        return false;
+        return None;
     };
-    // Shown only if it is a slip of the pen: any other word may be a secret.
-    let is_misspelt = |word: &str| METHODS.iter().any(|method| edit_distance(word, method) <= 2);
-    match value.as_str() {
-        Some("token") => return true,
-        Some(method) if METHODS.contains(&method) => {
-            let text = format!("{method:?} is not built yet in this version; use \"token\"");
-            section.problem(path, &text);
+    let word = value.as_str().map(str::trim);
+    let method = METHODS.iter().find(|method| Some(method.name) == word);
+    if method.is_none() {
+        // Shown only if it is a slip of the pen: any other word may be a secret.
+        let is_near = |word: &str| METHODS.iter().any(|m| edit_distance(word, m.name) <= 2);
+        match word.filter(|word| is_near(word)) {
+            Some(word) => section.refuse_as(path, &format!("{word:?}")),
+            None => section.refuse_as(path, NOT_SHOWN),
         }
-        Some(word) if is_misspelt(word) => {
-            section.refuse_as(path, &format!("{word:?}"));
-        }
-        _ => section.refuse_as(path, NOT_SHOWN),
     }
-    false
+    method
 }
 
-fn token_value(section: &mut Section<'_, '_>) -> Auth {
-    let token = section.text("auth.token", is_token).unwrap_or_default();
-    Auth::Token(Source::Value(Secret::from(token)))
-}
-
-fn token_file(section: &mut Section<'_, '_>) -> Auth {
-    let path = "auth.token_file";
-    let Some(text) = section.text(path, |_| true) else { return stand_in() };
-    let file = PathBuf::from(&text);
-    let (shown, hint) = if is_surely_path(&file) {
-        (format!("the file {text:?}"), "")
-    } else {
-        ("the file of this name (not shown)".to_owned(), MAYBE_TOKEN)
-    };
-    if file::is_pipe(&file) {
-        let text = "is a pipe, which cannot be read again. Put the token into a plain file";
-        section.problem(path, &format!("{shown} {text}"));
-        return stand_in();
+/// A key of another method would be ignored.
+fn refuse_keys_of_others(section: &mut Section<'_, '_>, chosen: &Method) {
+    for method in METHODS.iter().filter(|method| method.name != chosen.name) {
+        let keys = method
+            .keys
+            .iter()
+            .flat_map(|key| ["", "_file", "_env"].map(|ending| format!("auth.{key}{ending}")));
+        let text = format!(
+            "belongs to method = {:?}; remove it, or choose that method in place of {:?}",
+            method.name, chosen.name
+        );
+        for path in keys {
+            let is_key = keys::find(&format!("projects.{path}")).is_some();
+            if is_key && section.value(&path).is_some() {
+                section.problem(&path, &text);
+            }
+        }
     }
-    let read = file::read(&file, LARGEST_SECRET_FILE_BYTES).and_then(|bytes| {
-        String::from_utf8(bytes).map_err(|_| io::Error::new(ErrorKind::InvalidData, "no text"))
-    });
-    match read {
-        Err(error) if error.kind() == ErrorKind::InvalidData => {
-            section.problem(path, &format!("{shown} {HOLDS_NO_TOKEN}"));
-        }
-        Err(error) => {
-            let text = format!("{shown} cannot be read: {error}. Create it, or name another{hint}");
-            section.problem(path, &text);
-        }
-        Ok(text) if !is_token(text.trim_end_matches(['\r', '\n'])) => {
-            section.problem(path, &format!("{shown} {HOLDS_NO_TOKEN}"));
-        }
-        Ok(_) => {}
-    }
-    Auth::Token(Source::File(file))
 }
 
-fn token_variable(section: &mut Section<'_, '_>) -> Auth {
-    let path = "auth.token_env";
-    let Some(name) = section.text(path, |_| true) else { return stand_in() };
-    let (shown, hint) = if is_surely_variable(&name) {
-        (format!("the environment variable {name:?}"), "")
-    } else {
-        ("the environment variable of this name (not shown)".to_owned(), MAYBE_TOKEN)
-    };
-    match section.reader.environment.get(&name).map(|text| text.trim()) {
-        None => {
-            section.problem(path, &format!("{shown} is not set. Set it, or name another{hint}"));
-        }
-        Some(token) if is_token(token) => {
-            return Auth::Token(Source::Value(Secret::from(token)));
-        }
-        Some(_) => section.problem(path, &format!("{shown} {HOLDS_NO_TOKEN}")),
-    }
-    stand_in()
+fn token(section: &mut Section<'_, '_>, _: &Surroundings<'_>) -> Option<Read> {
+    Some((Auth::Token(TOKEN.required(section)?), None))
 }
 
-const HOLDS_NO_TOKEN: &str =
-    "holds no token. Accepted is one line of visible characters without spaces";
-
-const MAYBE_TOKEN: &str = "; if this is the token itself, its key is token";
-
-/// What a header can carry.
-fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+fn password(section: &mut Section<'_, '_>, surroundings: &Surroundings<'_>) -> Option<Read> {
+    let iam_endpoint = endpoint::IAM.read(section, surroundings);
+    let domain = section.required("auth.domain", is_printable);
+    let username = section.required("auth.username", is_printable);
+    let password = PASSWORD.required(section)?;
+    Some((Auth::Password { iam_endpoint, domain, username, password }, None))
 }
 
-/// Whether this is no token that was written where the path of its file belongs.
-fn is_surely_path(path: &Path) -> bool {
-    let parent = path.parent().filter(|folder| folder.parent().is_some());
-    path.starts_with(".")
-        || path.starts_with("..")
-        || path.exists()
-        || parent.is_some_and(Path::is_dir)
-}
-
-/// Whether this is no token that was written where the name of its variable belongs.
-fn is_surely_variable(name: &str) -> bool {
-    let is_usual = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    name.len() <= 64 && name.contains('_') && name.chars().all(is_usual)
+fn ecs_agency(section: &mut Section<'_, '_>, _: &Surroundings<'_>) -> Option<Read> {
+    let metadata_endpoint = endpoint::metadata(section)?;
+    Some((Auth::EcsAgency { metadata_endpoint }, None))
 }

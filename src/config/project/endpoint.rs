@@ -1,37 +1,88 @@
-//! Where a project's records API is.
+//! Where what a project asks is: its records API, IAM, the metadata service.
 
 use url::{Host, Url};
 
+use super::auth::Surroundings;
 use super::section::Section;
+use crate::config::keys;
 
-pub(super) fn read(
-    section: &mut Section<'_, '_>,
-    region: Option<&str>,
-    insecure_http: bool,
-) -> Url {
-    let nowhere = || Url::parse("https://invalid.invalid").expect("a valid URL");
-    let (text, key) = match (section.text("endpoint", |_| true), region) {
-        (Some(text), _) => (text, "endpoint"),
-        (None, Some(region)) => (format!("https://workspace.{region}.myhuaweicloud.com"), "region"),
-        (None, None) => {
-            if section.value("endpoint").is_none() && section.value("region").is_none() {
-                section.problem("region", "is missing, and so is endpoint: give one of them");
+/// A key that names a server of the cloud, which a region has too.
+pub(super) struct Endpoint {
+    path: &'static str,
+    /// Where it is said that neither stands there, and how.
+    missing: (&'static str, &'static str),
+}
+
+/// The records API.
+pub(super) const RECORDS: Endpoint = Endpoint {
+    path: "endpoint",
+    missing: ("region", "is missing, and so is endpoint: give one of them"),
+};
+
+/// IAM, which gives tokens for passwords.
+pub(super) const IAM: Endpoint = Endpoint {
+    path: "auth.iam_endpoint",
+    missing: ("auth.iam_endpoint", "is missing, and so is region: give one of them"),
+};
+
+impl Endpoint {
+    pub(super) fn read(
+        &self,
+        section: &mut Section<'_, '_>,
+        Surroundings { region, insecure_http }: &Surroundings<'_>,
+    ) -> Url {
+        if section.value(self.path).is_none() {
+            if section.value("region").is_none() {
+                section.problem(self.missing.0, self.missing.1);
             }
-            return nowhere();
+            return region.map_or_else(nowhere, |region| self.of_region(region));
         }
-    };
-    let Some(url) = parse(&text) else {
-        let value = section.value(key).unwrap_or_else(|| text.into());
-        section.refuse(key, &value);
-        return nowhere();
-    };
-    if url.scheme() == "http" && !is_loopback(&url) && !insecure_http {
-        let text = format!(
-            "{:?} would send the credentials in clear text. Use https://, or set insecure_http = \
-             true",
-            url.as_str()
-        );
-        section.problem("endpoint", &text);
+        let Some(url) = url(section, self.path) else { return nowhere() };
+        if url.scheme() == "http" && !is_loopback(&url) && !insecure_http {
+            let text = format!(
+                "{:?} would send the credentials in clear text. Use https://, or set insecure_http \
+                 = true",
+                url.as_str()
+            );
+            section.problem(self.path, &text);
+        }
+        url
+    }
+
+    fn of_region(&self, region: &str) -> Url {
+        let default = default_text(self.path).replace("{region}", region);
+        Url::parse(&default).expect("a region that was accepted is part of a host's name")
+    }
+}
+
+/// The metadata service: it is on the machine's own network, so `http://` is right.
+pub(super) fn metadata(section: &mut Section<'_, '_>) -> Option<Url> {
+    let path = "auth.metadata_endpoint";
+    if section.value(path).is_some() {
+        return url(section, path);
+    }
+    Some(Url::parse(default_text(path)).expect("the table of keys holds a URL"))
+}
+
+fn default_text(path: &str) -> &'static str {
+    keys::find(&format!("projects.{path}")).and_then(keys::Key::default_text).unwrap_or_default()
+}
+
+/// Stands in for what is refused.
+fn nowhere() -> Url {
+    Url::parse("https://invalid.invalid").expect("a valid URL")
+}
+
+/// Whether a region can be part of a host's name.
+pub(super) fn is_part_of_host(region: &str) -> bool {
+    Url::parse(&format!("https://{region}.invalid")).is_ok()
+}
+
+fn url(section: &mut Section<'_, '_>, path: &str) -> Option<Url> {
+    let text = section.text(path, |_| true)?;
+    let url = parse(&text);
+    if url.is_none() {
+        section.refuse(path, &text.into());
     }
     url
 }

@@ -1,10 +1,13 @@
 //! One project of the list: its values from the file and the environment.
 
+use std::collections::BTreeMap;
+
 use figment::value::{Dict, Value};
 
 use crate::config::keys;
 use crate::config::problem::{Problem, unusable};
 use crate::config::reader::{NOT_SHOWN, Reader, hint, not_accepted};
+use crate::config::secrets::Place;
 use crate::config::source::ProjectVariable;
 use crate::config::value::{below, show};
 
@@ -17,7 +20,7 @@ pub(super) struct Section<'s, 'r> {
     pub(super) variables: &'s [ProjectVariable<'s>],
 }
 
-impl<'s> Section<'s, '_> {
+impl<'s, 'r> Section<'s, 'r> {
     /// Refuses keys that do not exist or are not built.
     pub(super) fn check_keys(&mut self) {
         let shown = format!("projects[{}]", self.index);
@@ -43,8 +46,21 @@ impl<'s> Section<'s, '_> {
         self.variables.iter().find(|known| known.index == self.index && known.path == path)
     }
 
+    /// A variable of the cloud's own tools that stands in for a key; an empty one is none.
+    pub(super) fn variable_of_tools(&self, key: &str) -> Option<(&'static str, &'r str)> {
+        let name = keys::find(key)?.variable?;
+        let text = self.reader.environment.get(name)?.trim();
+        (!text.is_empty()).then_some((name, text))
+    }
+
     pub(super) fn problem(&mut self, path: &str, text: &str) {
-        let origin = self.variable(path).map_or(self.origin.as_str(), |variable| variable.name);
+        let variable = self.variable(path).map(|variable| variable.name);
+        let origin = variable.unwrap_or(&self.origin).to_owned();
+        self.problem_at(&origin, path, text);
+    }
+
+    /// Notes a problem of what stands elsewhere, and in for the key.
+    pub(super) fn problem_at(&mut self, origin: &str, path: &str, text: &str) {
         let problem = Problem::of_key(origin, &self.shown(path), text);
         self.reader.note(problem);
     }
@@ -84,10 +100,16 @@ impl<'s> Section<'s, '_> {
 
     pub(super) fn required(&mut self, path: &str, accepts: impl Fn(&str) -> bool) -> String {
         if self.value(path).is_none() {
-            let accepts = keys::accepts(&format!("projects.{path}"));
-            self.problem(path, &format!("is missing. Accepted is {accepts}"));
+            self.miss(path);
         }
         self.text(path, accepts).unwrap_or_default()
+    }
+
+    /// Notes that a key is missing.
+    pub(super) fn miss(&mut self, path: &str) {
+        let path_of_key = format!("projects.{path}");
+        let (accepts, otherwise) = (keys::accepts(&path_of_key), keys::otherwise(&path_of_key));
+        self.problem(path, &format!("is missing. Accepted is {accepts}{otherwise}"));
     }
 
     /// Yes or no; the default is in the table of keys.
@@ -99,5 +121,27 @@ impl<'s> Section<'s, '_> {
             self.refuse(path, &value);
             default
         })
+    }
+}
+
+impl Place for Section<'_, '_> {
+    fn is_overridden(&self, path: &str) -> bool {
+        self.variable(path).is_some()
+    }
+
+    fn value(&self, path: &str) -> Option<Value> {
+        self.value(path)
+    }
+
+    fn environment(&self) -> &BTreeMap<String, String> {
+        self.reader.environment
+    }
+
+    fn problem(&mut self, path: &str, text: &str) {
+        self.problem(path, text);
+    }
+
+    fn refuse(&mut self, path: &str, value: &Value) {
+        self.refuse(path, value);
     }
 }

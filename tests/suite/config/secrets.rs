@@ -1,11 +1,12 @@
 //! Properties: nothing panics, what is shown can be read again, and nothing shows a secret.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use proptest::prelude::*;
-use screen_records_exporter::config::Config;
+use screen_records_exporter::config::{Config, KEYS};
 
-use super::{File, PROJECT, sources, values};
+use super::{File, PROJECT, root, sources, values};
 
 /// What stands in for a secret: nothing that any message says by chance.
 fn secret() -> impl Strategy<Value = String> {
@@ -89,7 +90,9 @@ proptest! {
     fn what_is_shown_of_a_config_loads_as_the_same(text in valid()) {
         let config = File::new(&text).load(&[]).unwrap();
         let shown = config.to_toml();
-        let again = File::new(&shown).load(&[]).unwrap();
+        // No other secret has a form that what stands in for it lacks.
+        let usable = shown.replace("proxy_url = \"<redacted>\"", "proxy_url = \"http://proxy\"");
+        let again = File::new(usable).load(&[]).unwrap();
         prop_assert_eq!(values(&again), values(&config));
         prop_assert_eq!(again.to_toml(), shown);
     }
@@ -117,25 +120,175 @@ proptest! {
     }
 
     #[test]
-    fn a_secret_in_its_place_is_not_shown(secret in secret(), place in 0..4) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("token");
-        std::fs::write(&path, &secret).unwrap();
-        let auth = match place {
-            0 => format!("{{ method = 'token', token = '{secret}' }}"),
-            1 => format!("{{ method = 'token', token_file = '{}' }}", path.display()),
-            _ => "{ method = 'token', token_env = 'SECRET' }".to_owned(),
+    fn a_secret_in_its_place_is_not_shown(
+        secret in secret(),
+        key in prop::sample::select(SECRETS),
+        place in 0..3_usize,
+        is_variable in any::<bool>(),
+    ) {
+        let (method, name) = key;
+        // In a URL a slash would end the password.
+        let secret = match name {
+            "proxy_url" => format!("http://me:{}@proxy", secret.replace('/', "%2F")),
+            _ => secret,
         };
-        let text = format!("[[projects]]\nname='a'\nproject_id='0'\nregion='r'\nauth = {auth}");
-        let file = File::new(text);
-        let variable = ("SCREEN_RECORDS_EXPORTER__PROJECTS__0__AUTH__TOKEN", secret.as_str());
-        let variables = [("SECRET", secret.as_str()), variable];
-        let sources = sources(&file.path(), if place == 3 { &variables } else { &variables[..1] });
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, &secret).unwrap();
+        let path = path.to_str().unwrap();
+        let (ending, given) = [("", secret.as_str()), ("_file", path), ("_env", "SECRET")][place];
+        let name_given = format!("{name}{ending}");
+        let (mut api, mut auth) = (BTreeMap::new(), complete(method));
+        auth.remove(name);
+        let (section, entries) = match name {
+            "proxy_url" => ("API", &mut api),
+            _ => ("PROJECTS__0__AUTH", &mut auth),
+        };
+        let variable = format!("SCREEN_RECORDS_EXPORTER__{section}__{name_given}").to_uppercase();
+        if is_variable {
+            entries.insert(name, "'http://beaten'".to_owned());
+        } else {
+            entries.insert(&name_given, format!("'{given}'"));
+        }
+        let file = File::new(format!(
+            "[api]\n{}\n[[projects]]\nname='a'\nproject_id='0'\nregion='r'\n[projects.auth]\n{}",
+            lines(&api),
+            lines(&auth),
+        ));
+        let all = [("SECRET", secret.as_str()), (variable.as_str(), given)];
+        let sources = sources(&file.path(), if is_variable { &all } else { &all[..1] });
         let config = Config::load(&sources).unwrap();
         for text in [format!("{config:?}"), config.to_toml(), format!("{sources:?}")] {
             prop_assert!(!shows(&text), "{}", text);
         }
     }
+
+    #[test]
+    fn a_secret_at_any_key_of_auth_is_refused_or_kept_without_being_shown(
+        secret in secret(),
+        method in prop::sample::select(&METHODS),
+        key in prop::sample::select(keys_of_auth()),
+        form in prop::sample::select(&["'@'", "'two @'", "['@']", "{ value = '@' }", "'@\u{e9}'"]),
+    ) {
+        let mut entries = complete(method.0);
+        entries.insert(&key, form.replace('@', &secret));
+        let project = "[[projects]]\nname='a'\nproject_id='0'\nregion='r'\n[projects.auth]\n";
+        let said = match File::new(format!("{project}{}", lines(&entries))).load(&[]) {
+            Ok(config) => format!("{config:?}{}", config.to_toml()),
+            Err(error) => error,
+        };
+        prop_assert!(!shows(&said), "{}", said);
+    }
+
+    #[test]
+    fn a_secret_in_any_variable_of_auth_is_refused_or_kept_without_being_shown(
+        secret in secret(),
+        key in prop::sample::select(keys_of_auth()),
+        method in prop::sample::select(&METHODS),
+    ) {
+        let name = |key: &str| {
+            format!("SCREEN_RECORDS_EXPORTER__PROJECTS__0__AUTH__{key}").to_uppercase()
+        };
+        let (key, method_key) = (name(&key), name("method"));
+        let project = PROJECT.replace("method = \"token\", token_env = \"HUAWEICLOUD_TOKEN\"", "");
+        let variables = [(method_key.as_str(), method.0), (key.as_str(), secret.as_str())];
+        let said = match File::new(project).load(&variables) {
+            Ok(config) => format!("{config:?}{}", config.to_toml()),
+            Err(error) => error,
+        };
+        prop_assert!(!shows(&said), "{}", said);
+    }
+
+    #[test]
+    fn a_secret_in_any_variable_of_the_tools_is_refused_or_kept_without_being_shown(
+        secret in secret(),
+        name in prop::sample::select(tools()),
+        form in prop::sample::select(&["@", "two @", "@\u{e9}", "~/@", "/@"]),
+        method in prop::sample::select(&["aksk", "profile"]),
+    ) {
+        // In its place it is shown, and people know it.
+        prop_assume!(name != "HUAWEICLOUD_SDK_PROJECT_ID" || form != "@");
+        let value = form.replace('@', &secret);
+        let text = format!("[[projects]]\nname='a'\nregion='r'\nauth = {{ method = '{method}' }}");
+        let variables = [("HUAWEICLOUD_SDK_AK", "a"), ("HUAWEICLOUD_SDK_SK", "s"), ("HOME", "/h")];
+        let variables = [variables[0], variables[1], variables[2], (name, value.as_str())];
+        let said = match File::new(text).load(&variables) {
+            Ok(config) => format!("{config:?}{}", config.to_toml()),
+            Err(error) => error,
+        };
+        prop_assert!(!shows(&said), "{}", said);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_profile_is_said_without_what_stands_in_it(
+        secret in secret(),
+        form in prop::sample::select(&[
+            "@", "[@]", "@ = x", "[basic]\n@", "[basic]\nak = @", "[basic]\nak = @\nsk = '@'",
+            "[basic]\nak = @\n sk = @", "[basic]\nak = @\nak = @", "[basic]\nak = @ @\nsk = @",
+            "[basic]\nak = @\nsk = @\n@ = @\n@ = @", "[basic]\nak = @\nsk = @\nproject_id = @ @",
+            "[basic]\nak = @\nsk = @\nsecurity_token = @%",
+        ]),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("credentials");
+        std::fs::write(&path, form.replace('@', &secret)).unwrap();
+        let auth = format!("auth = {{ method = 'profile', profile_file = {:?} }}", path.display());
+        let text = format!("[[projects]]\nname='a'\nregion='r'\n{auth}");
+        let error = File::new(text).load(&[]).unwrap_err();
+        prop_assert!(!shows(&error), "{}", error);
+    }
+}
+
+/// The methods, each with the keys that it needs.
+const METHODS: [(&str, &[&str]); 5] = [
+    ("token", &["token"]),
+    ("password", &["domain", "username", "password"]),
+    ("aksk", &["access_key", "secret_key"]),
+    ("ecs-agency", &[]),
+    ("profile", &["profile_file"]),
+];
+
+/// Each secret with a method that it goes with.
+const SECRETS: &[(&str, &str)] = &[
+    ("token", "token"),
+    ("password", "password"),
+    ("aksk", "access_key"),
+    ("aksk", "secret_key"),
+    ("aksk", "security_token"),
+    ("ecs-agency", "proxy_url"),
+];
+
+/// The section of a method, with a value for each key that it needs.
+fn complete(method: &str) -> BTreeMap<&str, String> {
+    let (_, keys) = METHODS.iter().find(|(name, _)| *name == method).unwrap();
+    let keys = keys.iter().map(|key| (*key, "'a'".to_owned()));
+    keys.chain([("method", format!("'{method}'"))]).collect()
+}
+
+fn lines(entries: &BTreeMap<&str, String>) -> String {
+    let lines: Vec<_> = entries.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    lines.join("\n")
+}
+
+/// Every key below `auth` but those that are shown: people know domain and user.
+fn keys_of_auth() -> Vec<String> {
+    let mut keys = Vec::new();
+    for key in KEYS {
+        let Some(name) = key.path.strip_prefix("projects.auth.") else { continue };
+        if ["domain", "username"].contains(&name) {
+            continue;
+        }
+        keys.push(name.to_owned());
+        if key.is_secret() {
+            keys.extend([format!("{name}_file"), format!("{name}_env")]);
+        }
+    }
+    keys
+}
+
+/// Every variable of the cloud's own tools that is read.
+fn tools() -> Vec<&'static str> {
+    KEYS.iter().filter_map(|key| key.variable).collect()
 }
 
 /// Some value in TOML.
@@ -179,7 +332,7 @@ fn valid() -> impl Strategy<Value = String> {
         (1..=1000_u32, 0.001..1000.0_f64, 1024..=1_u64 << 30).prop_map(|(page, rate, size)| {
             format!(
                 "[api]\npage_size = {page}\nmax_requests_per_second = {rate}\n\
-             max_response_bytes = '{size}B'\n"
+             max_response_bytes = '{size}B'\nproxy_url = 'http://me:{page}@proxy:{page}'\n"
             )
         });
     let directories = prop::sample::select(&["", "data", "../\u{e9}", "/var/lib/a b"]);
@@ -211,12 +364,35 @@ fn project() -> impl Strategy<Value = String> {
             format!("filter = {{ desktop_names = ['{name}', 'b'], username = '{name}', type = '{kind}' }}\n")
         }),
     ];
-    ("[^\\pC\\s/\\\\.'#]{1,30}", "[A-Za-z0-9_-]{1,64}", endpoint, filter).prop_map(
-        |(name, id, endpoint, filter)| {
+    let names = ("[^\\pC\\s/\\\\.'#]{1,30}", "[A-Za-z0-9_-]{1,64}");
+    (names, endpoint, auth(), filter).prop_map(|((name, id), endpoint, auth, filter)| {
+        format!(
+            "[[projects]]\nname = '#{name}'\nproject_id = '{id}'\nregion = 'a-1'\n{endpoint}\
+             auth = {{ {auth} }}\n{filter}"
+        )
+    })
+}
+
+/// A way to sign in.
+fn auth() -> impl Strategy<Value = String> {
+    let profile = root().join("tests/fixtures/config/profile");
+    let profile = format!("method = 'profile', profile_file = '{}'", profile.display());
+    prop_oneof![
+        Just("method = 'token', token = 'x'".to_owned()),
+        ("[^\\pC\\s'#]{1,9}( [^\\pC\\s'#]{1,9})?", "[^\\pC'#]{1,20}").prop_map(
+            |(name, password)| {
+                format!(
+                    "method = 'password', domain = '{name}', username = '{name}', \
+                 password = '{password}', iam_endpoint = 'http://[::1]:8080'"
+                )
+            }
+        ),
+        "[!-&(-~]{1,20}".prop_filter("marks a number", |key| !key.contains('#')).prop_map(|key| {
             format!(
-                "[[projects]]\nname = '#{name}'\nproject_id = '{id}'\nregion = 'a-1'\n{endpoint}\
-                 auth = {{ method = 'token', token = 'x' }}\n{filter}"
+                "method = 'aksk', access_key = '{key}', secret_key = 'x', security_token = '{key}'"
             )
-        },
-    )
+        }),
+        Just("method = 'ecs-agency'".to_owned()),
+        Just(profile),
+    ]
 }

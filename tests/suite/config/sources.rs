@@ -248,8 +248,8 @@ fn a_wrong_variable_is_named() {
         ),
         (
             &[("PROJECTS__0__AUTH__PASSWORD_FILE", "x")],
-            "..PROJECTS__0__AUTH__PASSWORD_FILE: projects[0].auth.password_file: is not built yet \
-             in this version; remove it",
+            "..PROJECTS__0__AUTH__PASSWORD_FILE: projects[0].auth.password_file: belongs to \
+             method = \"password\"; remove it, or choose that method in place of \"token\"",
         ),
         (
             &[("PROJECTS__0__POOL_NAMES", "yes")],

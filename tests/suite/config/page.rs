@@ -1,0 +1,72 @@
+//! `docs/authentication.md`: what it shows can be used as it stands there.
+
+use screen_records_exporter::config::Auth;
+use screen_records_exporter::profile::Profile;
+
+use super::{File, root};
+
+/// The snippets of a language.
+fn snippets<'t>(page: &'t str, language: &str) -> Vec<&'t str> {
+    let open = format!("```{language}\n");
+    page.split(&open).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+fn page() -> String {
+    std::fs::read_to_string(root().join("docs/authentication.md")).unwrap()
+}
+
+#[test]
+fn every_config_on_the_page_about_signing_in_is_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    for name in ["access-key", "secret-key", "security-token", "password", "token"] {
+        write(name, "secret\n");
+    }
+    write("proxy", "http://user:password@proxy.example.org:3128\n");
+    write("credentials", snippets(&page(), "ini")[0]);
+    let certificates = root().join("tests/fixtures/config/ca.pem");
+    std::fs::copy(certificates, folder.path().join("ca.pem")).unwrap();
+    let mut methods = Vec::new();
+    for snippet in snippets(&page(), "toml") {
+        let config =
+            snippet.replace("/etc/screen-records-exporter", folder.path().to_str().unwrap());
+        let tools = [("HUAWEICLOUD_SDK_AK", "a"), ("HUAWEICLOUD_SDK_SK", "s")];
+        let config = File::new(config).load(&tools).unwrap_or_else(|error| {
+            panic!("{error}:\n{snippet}");
+        });
+        methods.push(match config.projects[0].auth {
+            Auth::Token(_) => "token",
+            Auth::Password { .. } => "password",
+            Auth::AccessKey { .. } => "aksk",
+            Auth::EcsAgency { .. } => "ecs-agency",
+            Auth::Profile { .. } => "profile",
+        });
+    }
+    methods.sort_unstable();
+    methods.dedup();
+    assert_eq!(methods, ["aksk", "ecs-agency", "password", "profile", "token"]);
+}
+
+#[test]
+fn the_profile_on_the_page_is_one() {
+    let page = page();
+    let [profile] = snippets(&page, "ini")[..] else { panic!("not one profile") };
+    let profile = Profile::parse(profile).unwrap();
+    assert!(profile.access_key.is_some() && profile.secret_key.is_some());
+    assert_eq!(profile.project_id.as_deref(), Some("0123456789abcdef0123456789abcdef"));
+}
+
+#[test]
+fn the_policy_on_the_page_allows_the_two_actions_and_no_more() {
+    let page = page();
+    let [policy] = snippets(&page, "json")[..] else { panic!("not one policy") };
+    let policy: serde_json::Value = serde_json::from_str(policy).unwrap();
+    let expected = serde_json::json!({
+        "Version": "5.0",
+        "Statement": [{
+            "Effect": "Allow",
+            "Action": ["workspace:screenRecord:list", "workspace:desktopPools:list"],
+        }],
+    });
+    assert_eq!(policy, expected);
+}
