@@ -1,6 +1,8 @@
 //! Signing in, by each method, at a simulated gateway, IAM and metadata service: for days and months,
 //! through wrong keys, locks, and what is renewed or revoked meanwhile.
 
+mod binary;
+
 use std::sync::Arc;
 use std::time::Duration;
 
