@@ -34,7 +34,7 @@ impl Profile {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, as what a file does: "holds no section [basic]".
+    /// What is wrong with it, as what a file does: `holds no section [basic]`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let basic = ini::section(text, "basic")?.ok_or("holds no section [basic]")?;
         let value = |name: &str| basic.value(name).map(|value| value.map(Secret::from));
