@@ -2,11 +2,13 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
+use axum::extract::Request;
 use serde_json::{Value, json};
 
 use super::{fed, python, sums};
-use crate::support::{Process, folder, get_json, write};
+use crate::support::{Exporter, Process, client, folder, get_json, write};
 
 const ACCESS_KEY: &str = "HPUAOFTHETESTS";
 const SECRET_KEY: &str = "secret+key/of the=tests";
@@ -170,4 +172,53 @@ fn recorded_signatures_are_held_against_the_sdks_own() {
     changed[0]["headers"]["X-Security-Token"] = "unsigned".into();
     let (code, said) = verified(&key, &changed);
     assert!(code == Some(1) && said["problems"][0].as_str().unwrap().contains("not signed"));
+}
+
+/// A server that keeps what it is sent, and answers as the simulated API does.
+async fn recorder(api: String) -> (String, Arc<Mutex<Vec<Value>>>) {
+    let kept = Arc::<Mutex<Vec<Value>>>::default();
+    let keep = kept.clone();
+    let router = axum::Router::new().fallback(async move |request: Request| {
+        let (parts, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        let text = |value: &http::HeaderValue| value.to_str().unwrap().to_owned();
+        let headers: Vec<_> =
+            parts.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        keep.lock().unwrap().push(json!({
+            "method": parts.method.as_str(), "url": parts.uri.to_string(), "headers": headers,
+            "body": String::from_utf8_lossy(&body),
+        }));
+        // The API itself checks nothing here: a signature is for the host that it was sent to.
+        let answer = client().get(format!("{api}{}", parts.uri)).send().await.unwrap();
+        (answer.status(), answer.bytes().await.unwrap())
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, router).await });
+    (url, kept)
+}
+
+#[tokio::test]
+async fn the_exporters_requests_verify_under_the_sdks_own_signer() {
+    let (_simulator, api) = simulate(&["--records", "2500", "--hostile-names", "--limit-max=100"]);
+    let (url, kept) = recorder(api).await;
+    for security_token in ["", "security_token = \"gQxjbi1ub3J0aC00i+security/token==\"\n"] {
+        // Names that must be encoded.
+        let config = format!(
+            "[poll]\nmin_interval = \"0s\"\nmode = \"background\"\n[[projects]]\nname = \"p\"\n\
+             project_id = \"{PROJECT}\"\nendpoint = \"{url}\"\n\
+             filter = {{ desktop_names = [\"pc-1\", \"pc 2\", \"桌面*~'()\"] }}\n\
+             [projects.auth]\nmethod = \"aksk\"\naccess_key = \"{ACCESS_KEY}\"\n\
+             secret_key = \"secret+key/of=tests\"\n{security_token}"
+        );
+        let exporter = Exporter::start(&config).await;
+        exporter.scraped_until("workspace_screen_records_up{project=\"p\"}", 1.0).await;
+    }
+    let requests = kept.lock().unwrap().clone();
+    let (code, said) = verified(&format!("{ACCESS_KEY}=secret+key/of=tests"), &requests);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!((&said["unsigned"], &said["problems"]), (&json!(0), &json!([])));
+    assert!(said["signed"].as_u64() > Some(4), "{said}");
+    let pools = |request: &Value| request["url"].as_str().unwrap().contains("desktop-pools");
+    assert!(requests.iter().any(pools), "the pools are asked for too");
 }
