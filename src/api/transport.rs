@@ -3,6 +3,7 @@
 //! A trait, so that tests put a server of the same process in its place and time can stand still.
 
 use std::error::Error;
+use std::fmt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy};
 use crate::secret::{Secret, Source};
 
 /// A complete answer.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Answer {
     /// HTTP status.
     pub status: StatusCode,
@@ -24,6 +25,13 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body after decompression.
     pub body: Bytes,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Headers and body may be credentials: those that were given, or those that were sent.
+        formatter.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 /// Why there is no complete answer. The texts hold neither headers nor URLs.
@@ -38,7 +46,7 @@ pub enum TransportError {
 }
 
 /// Sends requests.
-pub trait Transport: std::fmt::Debug + Send + Sync + 'static {
+pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Sends a request and reads the whole answer, at most `limit` bytes after decompression.
     /// Follows no redirect. The caller bounds the time.
     fn send(
@@ -60,6 +68,9 @@ pub struct HttpTransport {
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(90);
+/// A token comes in a header, and may have 100,000 characters. The library's own limit for HTTP/2 is
+/// 16 KiB.
+const LONGEST_HEADERS_BYTES: u32 = 256 * 1024;
 /// Nothing behind a proxy can mean this machine.
 const NOT_BY_PROXY: &str = "localhost,127.0.0.0/8,::1";
 
@@ -123,6 +134,7 @@ impl HttpTransport {
                 .no_proxy()
                 .connect_timeout(CONNECT_TIMEOUT)
                 .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
+                .http2_max_header_list_size(LONGEST_HEADERS_BYTES)
                 .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
             proxy.iter().cloned().fold(builder, ClientBuilder::proxy)
         };

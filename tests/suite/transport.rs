@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use screen_records_exporter::api::{HttpTransport, Transport, TransportError};
@@ -34,16 +38,24 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, status: &str) -
     String::from_utf8(head).unwrap()
 }
 
-/// A server by TLS, with the certificate of the tests. Returns its port.
-async fn tls_server() -> u16 {
+/// TLS with the certificate of the tests, for a protocol if it has a name.
+fn tls(protocol: &[u8]) -> TlsAcceptor {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let certificate = CertificateDer::from_pem_file(fixture("server.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_file(fixture("server.key")).unwrap();
-    let config = rustls::ServerConfig::builder()
+    let mut config = rustls::ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)
         .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    if !protocol.is_empty() {
+        config.alpn_protocols = vec![protocol.to_owned()];
+    }
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// A server by TLS. Returns its port.
+async fn tls_server() -> u16 {
+    let acceptor = tls(b"");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -54,6 +66,26 @@ async fn tls_server() -> u16 {
                     answer(stream, "200 OK").await;
                 }
             });
+        }
+    });
+    port
+}
+
+/// A server by HTTP/2 that gives a token of so many bytes. Returns its port.
+async fn http2_server(token_bytes: usize) -> u16 {
+    let acceptor = tls(b"h2");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let stream = acceptor.accept(stream).await.unwrap();
+            let answer = service_fn(move |_| {
+                let token = "t".repeat(token_bytes);
+                let answer = Response::builder().header("x-subject-token", token);
+                std::future::ready(answer.body(Full::new(Bytes::from("{}"))))
+            });
+            let server = http2::Builder::new(TokioExecutor::new());
+            tokio::spawn(server.serve_connection(TokioIo::new(stream), answer));
         }
     });
     port
@@ -134,4 +166,15 @@ async fn a_proxy_that_refuses_is_told_without_its_password() {
         let error = get(&transport, "http://records.invalid/").await.unwrap_err().to_string();
         assert!(error.contains(complaint) && !error.contains("the-proxy-password"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn tokens_of_a_hundred_thousand_bytes_come_by_http_2_too_and_show_nowhere() {
+    let url = format!("https://localhost:{}/", http2_server(100_000).await);
+    let transport = HttpTransport::new(Some(&fixture("ca.pem")), None).unwrap();
+    let request = Request::post(url).body(Bytes::new()).unwrap();
+    let answer = transport.send(request, 1000).await.unwrap();
+    assert_eq!(answer.headers["x-subject-token"].len(), 100_000);
+    let shown = format!("{answer:?}");
+    assert!(!shown.contains("tttt"), "{} bytes", shown.len());
 }
