@@ -69,7 +69,7 @@ const SIGN_IN_PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::
 
 impl Session {
     pub(super) fn new(auth: Auth, caller: Arc<Caller>) -> Self {
-        Self { auth, caller, renewal: Renewal::new(SIGN_IN_PAUSES) }
+        Self { auth, caller, renewal: Renewal::new(Endpoint::IamTokens, SIGN_IN_PAUSES) }
     }
 
     pub(super) fn sign_in(&self) -> SignIn {

@@ -169,15 +169,23 @@ impl Caller {
         let fingerprint = credentials.fingerprint();
         let asker = Asker { project_id: &self.project_id, endpoint, credentials: fingerprint };
         // Who proves nothing can be refused nothing.
-        let asker = Some(asker).filter(|_| !matches!(credentials, Credentials::Nothing));
+        let asker = Some(asker).filter(|_| !matches!(credentials, Credentials::Machine(_)));
         let trial = match asker {
             Some(asker) => self.refusals.admit(asker).await?,
             None => None,
         };
-        let (permit, paused) = self.gate.enter().await;
-        if !paused.is_zero() {
-            self.observer.throttled(paused);
-        }
+        // A pause that the API asked for is none of the machine's own service, and all projects wait
+        // for its keys.
+        let permit = match asker {
+            Some(_) => {
+                let (permit, paused) = self.gate.enter().await;
+                if !paused.is_zero() {
+                    self.observer.throttled(paused);
+                }
+                Some(permit)
+            }
+            None => None,
+        };
         asker.map_or(Ok(()), |asker| self.refusals.check(asker))?;
         let mut request = question.request.clone();
         let now = Timestamp::from_millis(self.now_millis());
@@ -251,8 +259,9 @@ fn refused(
     let mut fault = Fault::read(&answer.body);
     let (status, body) = (answer.status, &answer.body[..]);
     let cause = Cause::of(endpoint, (status, body), &fault, credentials, clock_ahead_millis);
-    if answer.status == StatusCode::UNAUTHORIZED {
-        // The gateway echoes the signed request there, session tokens included.
+    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED) {
+        // The gateway echoes the signed request there, session tokens included. What a proxy echoes
+        // may be its own password.
         fault.message = None;
     }
     let retry_after = retry_after(&answer.headers);

@@ -60,7 +60,7 @@ impl Cause {
             StatusCode::FORBIDDEN if fault.gateway_number() == Some("0802") => {
                 return Some(Self::WrongProject);
             }
-            StatusCode::FORBIDDEN => return Some(Self::NoPermission),
+            StatusCode::FORBIDDEN if endpoint.is_of_api() => return Some(Self::NoPermission),
             // IAM knows no such project; the service knows no such tenant.
             StatusCode::BAD_REQUEST if endpoint == Endpoint::IamTokens => {
                 return Some(Self::WrongProject);
@@ -75,8 +75,8 @@ impl Cause {
         }
         let clock = clock_ahead_millis.filter(|ahead| ahead.abs() > LARGEST_DIFFERENCE_MILLIS);
         Some(match credentials {
-            Credentials::Nothing if text.contains("agency") => Self::NoAgency,
-            Credentials::Nothing => return None,
+            Credentials::Machine(_) if text.contains("agency") => Self::NoAgency,
+            Credentials::Machine(_) => return None,
             Credentials::Password(..) if code == "IAM.0061" || text.contains("locked") => {
                 Self::LockedUser
             }

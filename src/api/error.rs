@@ -222,7 +222,14 @@ impl ApiError {
             Self::Refused { status, cause, .. } | Self::HeldBack { status, cause, .. } => {
                 match cause {
                     Some(cause) => cause.remedy(endpoint),
-                    None if *status == StatusCode::NOT_FOUND && !endpoint.is_of_api() => {
+                    None if *status == StatusCode::FORBIDDEN && endpoint == Endpoint::IamTokens => {
+                        format!(
+                            "IAM does not let the user in: check in its console that the user is \
+                             enabled, and that no access rule of the account shuts out this \
+                             machine; and check `{key}`"
+                        )
+                    }
+                    None if is_of_another(*status) && !endpoint.is_of_api() => {
                         format!("check `{key}`: what answers there is something else")
                     }
                     None => remedy_for_status(key, *status),
@@ -237,6 +244,11 @@ impl ApiError {
             Self::Invalid { .. } => format!("check `{key}`: what answers there is something else"),
             Self::TooLarge { .. } => {
                 "lower `api.page_size`, or raise `api.max_response_bytes`".to_owned()
+            }
+            Self::Timeout { .. }
+                if matches!(endpoint, Endpoint::MetadataToken | Endpoint::SecurityKey) =>
+            {
+                format!("check that `{key}` can be reached from where the exporter runs")
             }
             Self::Timeout { .. } => {
                 format!("check the network path to `{key}`, or raise `api.request_timeout`")
@@ -255,9 +267,17 @@ impl ApiError {
     }
 }
 
+/// Whether only something else than what is meant to be there answers so.
+fn is_of_another(status: StatusCode) -> bool {
+    matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)
+}
+
 fn remedy_for_status(key: &str, status: StatusCode) -> String {
     let text = match status {
         StatusCode::UNAUTHORIZED => "check `projects.auth`",
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            "the proxy wants to be given a user and password, or others: check `api.proxy_url`"
+        }
         StatusCode::NOT_FOUND => {
             return format!(
                 "check `projects.project_id` and `{key}`: the region may not offer Workspace, or \

@@ -29,7 +29,8 @@ pub struct Refusals(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     refusals: Vec<Refusal>,
-    /// Credentials whose last answer was no 401, in the order in which that was learnt.
+    /// Credentials that were taken when they were last looked at, in the order in which that was
+    /// learnt.
     good: VecDeque<Fingerprint>,
     /// Those of which nothing is known: one request at a time finds out.
     trials: HashMap<Fingerprint, Arc<Semaphore>>,
@@ -67,6 +68,8 @@ impl Refusals {
             if state.good.contains(&asker.credentials) {
                 return Ok(None);
             }
+            // Of these nobody waits any more, nor is anybody trying.
+            state.trials.retain(|_, turn| Arc::strong_count(turn) > 1);
             let trial = || Arc::new(Semaphore::new(1));
             state.trials.entry(asker.credentials).or_insert_with(trial).clone()
         };
@@ -84,6 +87,9 @@ impl Refusals {
     /// Remembers what an answer, or the lack of one, says of the credentials.
     pub(super) fn remember(&self, error: Option<&ApiError>, asker: Asker<'_>) {
         let Asker { project_id, endpoint, credentials } = asker;
+        if error.is_some_and(says_nothing) {
+            return;
+        }
         let mut state = self.lock();
         state.trials.remove(&credentials);
         let refused = match error {
@@ -101,7 +107,6 @@ impl Refusals {
             }
             Some((StatusCode::UNAUTHORIZED, ..)) => {}
             _ if is_good => {}
-            // Where nobody answers there is nobody to lock a key.
             _ => {
                 state.good.truncate(MOST_GOOD - 1);
                 state.good.push_front(credentials);
@@ -126,6 +131,16 @@ impl Refusals {
         // Nothing panics while it is held; and if it did, what is known would still be true.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the gateway was too busy, or too broken, to look at the credentials. A lack of any answer
+/// is not this: where nobody answers there is nobody to lock a key.
+fn says_nothing(error: &ApiError) -> bool {
+    matches!(
+        error,
+        ApiError::Refused { status, .. }
+            if status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+    )
 }
 
 impl State {

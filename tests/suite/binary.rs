@@ -164,8 +164,8 @@ async fn check_shows_the_config_without_secrets_and_online_what_the_api_says() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         error,
-        "error: p: screen-records answered 401 Unauthorized (APIGW.0301): check `projects.auth`: \
-         the token may be wrong, expired, or of another region\n"
+        "error: p: screen-records answered 401 Unauthorized (APIGW.0301): the token is wrong, \
+         expired, or of another region: check `projects.auth` and `projects.endpoint`\n"
     );
 }
 

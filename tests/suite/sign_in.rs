@@ -10,9 +10,9 @@ use screen_records_exporter::api::{Agency, Auth, IamUser, Transport};
 use screen_records_exporter::collector::Failure;
 use screen_records_exporter::secret::Source;
 use screen_records_exporter::simulator::{Access, Credential, Endpoint, Imds};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use crate::setting::{Setting, SignIn, UP, Wishes};
+use crate::setting::{Setting, SignIn, UP, Wishes, script};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -173,6 +173,22 @@ async fn iam_may_be_away_while_the_token_is_good() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn iam_may_hang_while_the_token_is_good() {
+    let mut wishes = wishes(password(value(PASSWORD))).reading_everything();
+    wishes.options.access.token_lifetime = HOUR;
+    wishes.options.records = 2000;
+    wishes.limits.page_size = 100;
+    let setting = wishes.start();
+    assert_eq!(polls(&setting, 44 * MINUTE, MINUTE).await, []);
+    setting.set_faults(&["kind=hang,endpoint=tokens"]);
+    sleep(11 * MINUTE).await;
+    let begun = Instant::now();
+    setting.assert_polls_right("while IAM hangs").await;
+    // One request of the poll waits for IAM and its retries, the others do not.
+    assert!(begun.elapsed() < MINUTE, "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wrong_key_is_tried_once_in_five_minutes_and_never_while_it_is_locked() {
     let mut wishes = wishes(access_key("AK", "another-secret", None));
     wishes.options.records = 5000;
@@ -269,6 +285,52 @@ async fn a_metadata_service_is_asked_once_a_minute_whatever_it_answers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn keys_that_end_within_seconds_are_fetched_once_a_minute_too() {
+    let mut wishes = wishes(agency());
+    wishes.options.access.key_lifetime = Duration::from_secs(5);
+    let setting = wishes.start();
+    let failures = polls(&setting, 10 * MINUTE, Duration::from_secs(10)).await;
+    let fetches = asked(&setting, Endpoint::SecurityKey);
+    assert!(fetches <= 11, "{fetches}");
+    let what = &failures.last().unwrap().what;
+    assert!(what.contains("metadata-securitykey") && what.contains("ends within"), "{what}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_that_end_within_a_second_are_asked_for_once_in_five() {
+    let mut wishes = wishes(password(value(PASSWORD)));
+    wishes.options.access.token_lifetime = Duration::from_secs(1);
+    let setting = wishes.start();
+    polls(&setting, MINUTE, Duration::from_secs(1)).await;
+    let tokens = asked(&setting, Endpoint::Tokens);
+    assert!(tokens <= 13, "{tokens}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_metadata_service_that_repeats_its_token_gives_nothing_away() {
+    let wire = script(|_, request| {
+        if request.method() == http::Method::PUT {
+            return (200, "the-token-of-the-metadata-service".to_owned());
+        }
+        let token = request.headers()["x-metadata-token"].to_str().unwrap();
+        (500, format!(r#"{{"error_code": "M.1", "error_msg": "no use for {token}"}}"#))
+    });
+    let setting = wishes(agency()).start_at(wire);
+    let failure = setting.poll().await.unwrap_err();
+    assert!(failure.what.starts_with("metadata-securitykey answered 500"), "{failure:?}");
+    assert!(!format!("{failure:?}").contains("the-token"), "{failure:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_proxy_says_of_its_password_is_not_repeated() {
+    let wire = script(|_, _| (407, r#"{"error_msg": "wrong: Basic dXNlcjpodXNo"}"#.to_owned()));
+    let setting = wishes(access_key("AK", SECRET, None)).start_at(wire);
+    let failure = setting.poll().await.unwrap_err();
+    assert_eq!(failure.what, "screen-records answered 407 Proxy Authentication Required");
+    assert!(failure.remedy.contains("`api.proxy_url`"), "{}", failure.remedy);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_machine_without_an_agency_is_told_so_in_plain_words() {
     let mut wishes = wishes(agency());
     wishes.options.access.agency = false;
@@ -310,6 +372,18 @@ async fn each_refusal_is_told_from_the_others() {
     askew.options.clock_ahead = 20 * MINUTE;
     let told = refused(askew, &no).await;
     assert!(told.contains("behind the API's, so its signatures are not accepted"), "{told}");
+    for (auth, endpoint, key) in [
+        (password(value(PASSWORD)), "tokens", "`projects.auth.iam_endpoint`"),
+        (agency(), "metadata_token", "`projects.auth.metadata_endpoint`"),
+        (agency(), "security_key", "`projects.auth.metadata_endpoint`"),
+    ] {
+        let fault = format!("status=403,endpoint={endpoint}");
+        let told = refused(wishes(auth), &|setting| setting.set_faults(&[&fault])).await;
+        assert!(told.contains(key) && !told.contains("IAM action"), "{told}");
+    }
+    let hang = |setting: &Setting| setting.set_faults(&["kind=hang,endpoint=metadata_token"]);
+    let told = refused(wishes(agency()), &hang).await;
+    assert!(!told.contains("request_timeout"), "no key changes it: {told}");
     // Somebody else locks the key: a wrong secret, without patience.
     let setting = right().start();
     setting.assert_polls_right("at first").await;
@@ -342,4 +416,17 @@ async fn projects_that_share_a_wrong_key_try_it_once_together() {
     }
     let requests = setting.simulator().requests();
     assert!(requests.total <= 2, "{:?}", requests.counts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_is_busy_at_first_vouches_for_no_key() {
+    for busy in ["status=503", "status=429"] {
+        let setting = wishes(access_key("AK", "wrong", None)).start();
+        setting.set_faults(&[&format!("{busy},times=1,endpoint=records")]);
+        let collector = setting.many(200, access_key("AK", "wrong", None));
+        let polls = collector.projects().iter().map(|project| project.poll_once());
+        let polls = futures_util::future::join_all(polls).await;
+        assert!(polls.iter().all(|status| status.failure.is_some()));
+        assert_eq!(setting.asked(), 2, "{busy}, then one refusal for all");
+    }
 }

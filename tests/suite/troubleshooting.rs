@@ -81,9 +81,11 @@ fn examples() -> Vec<Reason> {
         refused_for(Cause::WrongPassword, Endpoint::IamTokens, 401, "IAM.0062", ""),
         refused_for(Cause::LockedUser, Endpoint::IamTokens, 401, "IAM.0061", ""),
         refused_for(Cause::NoAgency, Endpoint::SecurityKey, 401, "", ""),
+        refused_for(None, Endpoint::IamTokens, 403, "", ""),
         refused_for(None, Endpoint::SecurityKey, 404, "", ""),
         refused(404, "APIGW.0101", "The API does not exist"),
         refused(405, "", ""),
+        refused(407, "", ""),
         refused(429, "APIGW.0308", "policy user over ratelimit,limit:200,time:5 minute"),
         refused(302, "", ""),
         refused(503, "APIGW.0613", "IAM is unavailable."),
@@ -104,6 +106,8 @@ fn examples() -> Vec<Reason> {
         ApiError::Unreachable { endpoint: Endpoint::SecurityKey, what: what(connection) }.into(),
         ApiError::TooLarge { endpoint: RECORDS, limit: 32 << 20 }.into(),
         ApiError::Timeout { endpoint: RECORDS, after: Duration::from_secs(10) }.into(),
+        ApiError::Timeout { endpoint: Endpoint::MetadataToken, after: Duration::from_secs(3) }
+            .into(),
         ApiError::Unreachable { endpoint: RECORDS, what: what(connection) }.into(),
         ApiError::Credentials { endpoint: RECORDS, what: what("the file /run/token is empty") }
             .into(),

@@ -68,7 +68,8 @@ struct Credential {
 impl Agency {
     /// The agency that a metadata service knows. `transport` must not go through a proxy.
     pub fn new(endpoint: Url, transport: Arc<dyn Transport>) -> Self {
-        Self { endpoint, transport, renewal: Renewal::new((PAUSE, PAUSE)), token: Mutex::default() }
+        let renewal = Renewal::new(Endpoint::SecurityKey, (PAUSE, PAUSE));
+        Self { endpoint, transport, renewal, token: Mutex::default() }
     }
 
     /// Asks for the keys as they are now.
@@ -89,7 +90,8 @@ impl Agency {
     async fn fetch_key(&self, caller: &Caller) -> Result<Lease, ApiError> {
         let endpoint = Endpoint::SecurityKey;
         let mut request = Request::get(self.url(KEY_PATH));
-        if let Some(token) = self.token(caller).await? {
+        let token = self.token(caller).await?;
+        if let Some(token) = &token {
             let mut value = HeaderValue::from_str(token.expose()).map_err(|_| {
                 let what = "the token of the metadata service is none".to_owned();
                 ApiError::Invalid { endpoint: Endpoint::MetadataToken, what }
@@ -100,7 +102,7 @@ impl Agency {
         let asked = Instant::now();
         let invalid = |what: &str| ApiError::Invalid { endpoint, what: what.to_owned() };
         let listed = self
-            .ask(caller, endpoint, request, |body| {
+            .ask(caller, endpoint, request, token, |body| {
                 let body: Body = serde_json::from_slice(body).map_err(|_| {
                     invalid(
                         "its body has no credential of access, secret, securitytoken, expires_at",
@@ -136,7 +138,7 @@ impl Agency {
         let asked = Instant::now();
         let endpoint = Endpoint::MetadataToken;
         let token = self
-            .ask(caller, endpoint, request, |body| {
+            .ask(caller, endpoint, request, None, |body| {
                 let text = std::str::from_utf8(body).map(str::trim).unwrap_or_default();
                 let what = || "its body is no token".to_owned();
                 let is_token = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -173,23 +175,26 @@ impl Agency {
         format!("{}{path}", self.endpoint.as_str().trim_end_matches('/'))
     }
 
-    /// One question, once. Returns how far the clock of the other side is ahead, too.
+    /// One question, once, with the token of the service in it or none. Returns how far the clock of
+    /// the other side is ahead, too.
     async fn ask<T>(
         &self,
         caller: &Caller,
         endpoint: Endpoint,
         request: http::request::Builder,
+        token: Option<Secret>,
         mut read: impl FnMut(&[u8]) -> Result<T, ApiError>,
     ) -> Result<(T, Option<i64>), ApiError> {
         let request = request
             .body(Bytes::new())
             .map_err(|error| ApiError::Unreachable { endpoint, what: error.to_string() })?;
+        let identity = Credentials::Machine(token);
         let question = Question {
             transport: &self.transport,
             timeout: TIMEOUT,
             limit: LONGEST_ANSWER_BYTES,
             retries: 0,
-            ..caller.question(endpoint, request, &Credentials::Nothing)
+            ..caller.question(endpoint, request, &identity)
         };
         let listed = caller.ask(&question, |answer| read(&answer.body)).await?;
         Ok((listed.value, listed.clock_ahead_millis))

@@ -20,8 +20,9 @@ pub(in crate::api) enum Credentials {
     AccessKey(AccessKey),
     /// A password; the request carries it already. Whose it is stands beside it.
     Password(String, Secret),
-    /// Nothing: the other side knows this machine.
-    Nothing,
+    /// The other side knows this machine, and may want its own token, which the request carries
+    /// already.
+    Machine(Option<Secret>),
 }
 
 /// An access key with its secret; a temporary one has a token too.
@@ -57,7 +58,7 @@ impl Credentials {
                 Ok(())
             }
             Self::AccessKey(key) => signature::sign(request, key, project_id, now),
-            Self::Password(..) | Self::Nothing => Ok(()),
+            Self::Password(..) | Self::Machine(_) => Ok(()),
         }
     }
 
@@ -85,7 +86,7 @@ impl Credentials {
             Self::AccessKey(AccessKey { id, secret, security_token }) => {
                 [Some(id), Some(secret), security_token.as_ref()]
             }
-            Self::Nothing => [None; 3],
+            Self::Machine(token) => [token.as_ref(), None, None],
         };
         secrets.into_iter().flatten()
     }
@@ -118,7 +119,7 @@ mod tests {
             key("a", "bc", None),
             key("ab", "c", None),
             key("a", "b", Some("c")),
-            Credentials::Nothing,
+            Credentials::Machine(None),
         ];
         for (n, one) in all.iter().enumerate() {
             for (m, other) in all.iter().enumerate() {

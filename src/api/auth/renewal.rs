@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::credentials::{Credentials, Fingerprint};
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, Endpoint};
 use crate::api::throttle::asked_pause;
 use crate::record::Timestamp;
 
@@ -25,6 +25,8 @@ pub(super) struct Lease {
 /// Keeps a [`Lease`].
 #[derive(Debug)]
 pub(super) struct Renewal {
+    /// Where new ones are asked for.
+    endpoint: Endpoint,
     /// So long nobody asks for new ones after some came, and after none came.
     pauses: (Duration, Duration),
     state: Mutex<State>,
@@ -43,7 +45,7 @@ struct State {
     is_asking: bool,
     /// When new ones may be asked for again.
     not_before: Option<Instant>,
-    /// Why nothing came then.
+    /// Why nothing came then, or nothing that lasts until then.
     failure: Option<ApiError>,
 }
 
@@ -63,9 +65,9 @@ enum Have {
 }
 
 impl Renewal {
-    /// `pauses`: so long nobody asks for new ones after some came, and after none came.
-    pub(super) fn new(pauses: (Duration, Duration)) -> Self {
-        Self { pauses, state: Mutex::default(), turn: tokio::sync::Mutex::default() }
+    /// `pauses`: so long nobody asks `endpoint` for new ones after some came, and after none came.
+    pub(super) fn new(endpoint: Endpoint, pauses: (Duration, Duration)) -> Self {
+        Self { endpoint, pauses, state: Mutex::default(), turn: tokio::sync::Mutex::default() }
     }
 
     /// Good credentials; `ask` gets new ones. Only one asks at a time. Whoever finds that they
@@ -103,16 +105,21 @@ impl Renewal {
         match asked {
             Ok(lease) => {
                 let credentials = lease.credentials.clone();
-                state.failure = None;
-                state.not_before = Some(Instant::now() + self.pauses.0);
+                let not_before = Instant::now() + self.pauses.0;
+                let pause = humantime::format_duration(self.pauses.0);
+                state.failure = (lease.ends_at < not_before).then(|| ApiError::Invalid {
+                    endpoint: self.endpoint,
+                    what: format!("what it gave ends within {pause}"),
+                });
+                state.not_before = Some(not_before);
                 state.is_refused = false;
                 state.lease = Some(lease);
                 Ok(credentials)
             }
             Err(error) => {
-                if let Some(pause) = asked_pause(&error) {
-                    state.not_before = state.not_before.max(Some(Instant::now() + pause));
-                }
+                // From now on: to learn it may have taken longer than the pause.
+                let pause = asked_pause(&error).unwrap_or_default().max(self.pauses.1);
+                state.not_before = Some(Instant::now() + pause);
                 state.failure = Some(error.clone());
                 drop(state);
                 let Some(fallback) = fallback else { return Err(error) };
@@ -209,7 +216,6 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-    use crate::api::Endpoint;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -251,7 +257,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn many_who_need_one_ask_once() {
-        let (giver, renewal) = (Giver::default(), Renewal::new((MINUTE, MINUTE)));
+        let (giver, renewal) =
+            (Giver::default(), Renewal::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
         let all = (0..20).map(|_| giver.token(&renewal));
         for token in futures_util::future::join_all(all).await {
             assert_eq!(token.unwrap(), "token 1");
@@ -261,7 +268,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_is_renewed_ahead_by_one_while_the_others_go_on() {
-        let (giver, renewal) = (Giver::default(), Renewal::new((MINUTE, MINUTE)));
+        let (giver, renewal) =
+            (Giver::default(), Renewal::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
         giver.token(&renewal).await.unwrap();
         sleep(8 * MINUTE).await;
         let (first, second) = tokio::join!(giver.token(&renewal), giver.token(&renewal));
@@ -271,7 +279,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_renewal_that_fails_leaves_what_is_good_and_is_tried_once_a_minute() {
-        let (giver, renewal) = (Giver::default(), Renewal::new((MINUTE, MINUTE)));
+        let (giver, renewal) =
+            (Giver::default(), Renewal::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
         giver.token(&renewal).await.unwrap();
         giver.fails.store(true, Ordering::Relaxed);
         let mut told = 0;
@@ -293,7 +302,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_refused_is_replaced_once_in_five_minutes() {
-        let (giver, renewal) = (Giver::default(), Renewal::new((MINUTE / 2, MINUTE)));
+        let (giver, renewal) =
+            (Giver::default(), Renewal::new(Endpoint::IamTokens, (MINUTE / 2, MINUTE)));
         let refused =
             |number: u32| Credentials::Token(format!("token {number}").into()).fingerprint();
         giver.token(&renewal).await.unwrap();
@@ -310,7 +320,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn all_whose_token_is_refused_at_once_wait_for_the_next() {
-        let (giver, renewal) = (Giver::default(), Renewal::new((MINUTE, MINUTE)));
+        let (giver, renewal) =
+            (Giver::default(), Renewal::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
         giver.token(&renewal).await.unwrap();
         sleep(MINUTE).await;
         let first = Credentials::Token("token 1".into()).fingerprint();
@@ -324,7 +335,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nothing_is_asked_for_more_often_than_once_in_the_pause() {
-        let (giver, renewal) = (Giver::default(), Renewal::new((MINUTE, MINUTE)));
+        let (giver, renewal) =
+            (Giver::default(), Renewal::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
         giver.fails.store(true, Ordering::Relaxed);
         for _ in 0..60 {
             assert!(giver.token(&renewal).await.is_err());
