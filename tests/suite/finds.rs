@@ -138,3 +138,18 @@ async fn a_page_size_that_is_forgotten_within_a_poll_does_not_cost_the_status_fi
     }
     assert!(modes.iter().all(|mode| mode == "incremental"), "{modes:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_fails_with_any_of_its_requests() {
+    let setting = Wishes::settled(5000, |wishes| wishes.limits.max_retries = 0);
+    assert_eq!(setting.poll().await, Ok(()));
+    let requests = setting.polls(2, 30).await[1];
+    assert!(requests >= 5, "{requests}: what is new, three lists, a count");
+    for number in 0..requests {
+        setting.set_faults(&[&format!("status=503,after={number},times=1")]);
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert!(setting.poll().await.is_err(), "request {number} of {requests}");
+        setting.set_faults(&[]);
+        setting.polls(1, 30).await;
+    }
+}
