@@ -1,10 +1,8 @@
 //! How requests prove who asks: the methods, and what each obtains, keeps and renews.
 
 mod agency;
-mod credentials;
 mod iam;
 mod renewal;
-mod signature;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,12 +12,14 @@ use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
 pub use agency::Agency;
-pub(super) use credentials::{AccessKey, Credentials, Fingerprint};
 pub use iam::IamUser;
 use renewal::Renewal;
 
 use super::caller::{Caller, Identity};
-use super::error::{ApiError, Endpoint};
+use super::credentials::{Credentials, Fingerprint};
+use super::endpoint::Endpoint;
+use super::error::ApiError;
+use super::signature::AccessKey;
 use crate::profile::Profile;
 use crate::record::Timestamp;
 use crate::secret::Source;
@@ -124,16 +124,6 @@ impl Identity for Session {
             Auth::EcsAgency(agency) => agency.renewal.refuse(credentials),
             Auth::Token(_) | Auth::AccessKey { .. } | Auth::Profile(_) => false,
         }
-    }
-}
-
-impl Identity for Credentials {
-    fn credentials(&self) -> BoxFuture<'_, Result<Credentials, ApiError>> {
-        Box::pin(std::future::ready(Ok(self.clone())))
-    }
-
-    fn refused(&self, _: Fingerprint) -> bool {
-        false
     }
 }
 

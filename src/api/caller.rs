@@ -11,12 +11,13 @@ use http::{Request, StatusCode, header};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::auth::{Credentials, Fingerprint};
 use super::cause::Cause;
-use super::client::Limits;
+use super::credentials::{Credentials, Fingerprint};
 use super::echo::repeats;
-use super::error::{ApiError, Endpoint};
+use super::endpoint::Endpoint;
+use super::error::ApiError;
 use super::gate::Gate;
+use super::limits::Limits;
 use super::observer::Observer;
 use super::refusals::{Asker, Refusals};
 use super::throttle::{asked_pause, retry_after};
@@ -61,6 +62,16 @@ pub(super) trait Identity: Send + Sync {
 
     /// These were refused. Returns whether it is worth asking for others at once.
     fn refused(&self, credentials: Fingerprint) -> bool;
+}
+
+impl Identity for Credentials {
+    fn credentials(&self) -> BoxFuture<'_, Result<Credentials, ApiError>> {
+        Box::pin(std::future::ready(Ok(self.clone())))
+    }
+
+    fn refused(&self, _: Fingerprint) -> bool {
+        false
+    }
 }
 
 /// What was made of an answer, and what came with it.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::auth::Credentials;
-use super::error::Endpoint;
+use super::credentials::Credentials;
+use super::endpoint::Endpoint;
 use super::wire::Fault;
 
 /// What a refusal most probably means.

@@ -1,7 +1,6 @@
 //! The client: asks for one page of records, or for the desktop pools.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
@@ -9,8 +8,10 @@ use url::Url;
 
 use super::auth::{Auth, Session, SignIn};
 use super::caller::{Caller, Listed};
-use super::error::{ApiError, Endpoint};
+use super::endpoint::Endpoint;
+use super::error::ApiError;
 use super::gate::Gate;
+use super::limits::Limits;
 use super::observer::Observer;
 use super::page_size::PageSize;
 use super::pools::{self, DesktopPool};
@@ -19,23 +20,6 @@ use super::refusals::Refusals;
 use super::transport::{Answer, Transport};
 use super::wire::{Page, PageError};
 use crate::clock::Clock;
-
-/// How much a client may ask, wait and read. The keys of the config's section `api`.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Rows asked for in a page, 1 to 1000.
-    pub page_size: u32,
-    /// Requests under way at once.
-    pub max_concurrent_requests: usize,
-    /// Requests begun within any second.
-    pub max_requests_per_second: f64,
-    /// Time for one request, from the first byte sent to the last byte read.
-    pub request_timeout: Duration,
-    /// Attempts after the first.
-    pub max_retries: usize,
-    /// Size of a body after decompression.
-    pub max_response_bytes: usize,
-}
 
 /// Whom to ask, and as whom.
 #[derive(Debug)]

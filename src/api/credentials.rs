@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
 use sha2::{Digest, Sha256};
 
-use super::signature;
+use super::signature::{self, AccessKey};
 use crate::record::Timestamp;
 use crate::secret::Secret;
 
@@ -13,7 +13,7 @@ const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-auth-token");
 
 /// What goes with a request to prove who asks.
 #[derive(Debug, Clone)]
-pub(in crate::api) enum Credentials {
+pub(super) enum Credentials {
     /// A token, sent as `X-Auth-Token`.
     Token(Secret),
     /// An access key, by which the request is signed.
@@ -25,17 +25,9 @@ pub(in crate::api) enum Credentials {
     Machine(Option<Secret>),
 }
 
-/// An access key with its secret; a temporary one has a token too.
-#[derive(Debug, Clone)]
-pub(in crate::api) struct AccessKey {
-    pub(in crate::api) id: Secret,
-    pub(in crate::api) secret: Secret,
-    pub(in crate::api) security_token: Option<Secret>,
-}
-
 /// Tells credentials apart without keeping them: a refusal holds for the same ones only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::api) struct Fingerprint([u8; 8]);
+pub(super) struct Fingerprint([u8; 8]);
 
 impl Credentials {
     /// Adds what proves who asks to a request that goes out at `now` for a project.
@@ -43,7 +35,7 @@ impl Credentials {
     /// # Errors
     ///
     /// What of them no header can carry, without showing it.
-    pub(in crate::api) fn authorize(
+    pub(super) fn authorize(
         &self,
         request: &mut Request<Bytes>,
         project_id: &str,
@@ -63,7 +55,7 @@ impl Credentials {
     }
 
     /// Tells them from others.
-    pub(in crate::api) fn fingerprint(&self) -> Fingerprint {
+    pub(super) fn fingerprint(&self) -> Fingerprint {
         let mut hash = Sha256::new();
         let whose = match self {
             Self::Password(whose, _) => whose.as_str(),
@@ -80,7 +72,7 @@ impl Credentials {
     }
 
     /// What nobody may see of them, and what an answer may not repeat.
-    pub(in crate::api) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
         let secrets = match self {
             Self::Token(secret) | Self::Password(_, secret) => [Some(secret), None, None],
             Self::AccessKey(AccessKey { id, secret, security_token }) => {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::error::{ApiError, Endpoint};
+use super::endpoint::Endpoint;
+use super::error::ApiError;
 
 /// Is told of every request.
 pub trait Observer: Send + Sync + 'static {

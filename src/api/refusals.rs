@@ -10,9 +10,10 @@ use http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::auth::Fingerprint;
 use super::cause::Cause;
-use super::error::{ApiError, Endpoint};
+use super::credentials::Fingerprint;
+use super::endpoint::Endpoint;
+use super::error::ApiError;
 use super::wire::Fault;
 
 /// Six refusals lock an access key for everybody who uses it, for five minutes.

@@ -12,9 +12,9 @@ use http::{HeaderName, HeaderValue, Request, header};
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
-use super::credentials::AccessKey;
-use crate::api::query::UNRESERVED;
+use super::query::UNRESERVED;
 use crate::record::Timestamp;
+use crate::secret::Secret;
 
 const ALGORITHM: &str = "SDK-HMAC-SHA256";
 /// The moment of signing, as `20240312T120201Z`.
@@ -23,6 +23,14 @@ const PROJECT: HeaderName = HeaderName::from_static("x-project-id");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token");
 /// A body that is not signed says so here, and is hashed as this text.
 const CONTENT_HASH: &str = "x-sdk-content-sha256";
+
+/// An access key with its secret; a temporary one has a token too.
+#[derive(Debug, Clone)]
+pub(super) struct AccessKey {
+    pub(super) id: Secret,
+    pub(super) secret: Secret,
+    pub(super) security_token: Option<Secret>,
+}
 
 /// Signs a request at a moment. `project_id` names the project that the key acts in.
 ///

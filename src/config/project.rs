@@ -19,7 +19,7 @@ use super::reader::{NOT_SHOWN, Reader, not_accepted};
 use super::source::Sources;
 use super::value::table;
 use crate::profile::Profile;
-use auth::Surroundings;
+use endpoint::Surroundings;
 use section::Section;
 
 /// A project to watch.

@@ -13,11 +13,13 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
 
-use super::credentials::{AccessKey, Credentials};
 use super::renewal::{Lease, Renewal};
 use crate::api::caller::{Caller, Question};
 use crate::api::cause::Cause;
-use crate::api::error::{ApiError, Endpoint};
+use crate::api::credentials::Credentials;
+use crate::api::endpoint::Endpoint;
+use crate::api::error::ApiError;
+use crate::api::signature::AccessKey;
 use crate::api::transport::Transport;
 use crate::record::Timestamp;
 use crate::secret::Secret;

@@ -7,10 +7,11 @@ use serde_json::json;
 use tokio::time::Instant;
 use url::Url;
 
-use super::credentials::Credentials;
 use super::renewal::Lease;
 use crate::api::caller::{Caller, Question};
-use crate::api::error::{ApiError, Endpoint};
+use crate::api::credentials::Credentials;
+use crate::api::endpoint::Endpoint;
+use crate::api::error::ApiError;
 use crate::api::transport::Answer;
 use crate::record::Timestamp;
 use crate::secret::{Secret, Source};

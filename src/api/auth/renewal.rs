@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::credentials::{Credentials, Fingerprint};
-use crate::api::error::{ApiError, Endpoint};
+use crate::api::credentials::{Credentials, Fingerprint};
+use crate::api::endpoint::Endpoint;
+use crate::api::error::ApiError;
 use crate::api::throttle::asked_pause;
 use crate::record::Timestamp;
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use super::endpoint;
+use super::endpoint::{self, Surroundings};
 use super::section::Section;
 use crate::config::keys::{self, edit_distance};
 use crate::config::reader::NOT_SHOWN;
@@ -42,12 +42,6 @@ struct Method {
     name: &'static str,
     keys: &'static [&'static str],
     read: fn(&mut Section<'_, '_>, &Surroundings<'_>) -> Option<Read>,
-}
-
-/// What `auth` depends on.
-pub(super) struct Surroundings<'s> {
-    pub(super) region: Option<&'s str>,
-    pub(super) insecure_http: bool,
 }
 
 /// What was read: how to sign in, and the profile if that is the way.

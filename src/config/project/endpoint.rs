@@ -2,9 +2,14 @@
 
 use url::{Host, Url};
 
-use super::auth::Surroundings;
 use super::section::Section;
 use crate::config::keys;
+
+/// What decides where a server is, and how it may be reached.
+pub(super) struct Surroundings<'s> {
+    pub(super) region: Option<&'s str>,
+    pub(super) insecure_http: bool,
+}
 
 /// A key that names a server of the cloud, which a region has too.
 pub(super) struct Endpoint {

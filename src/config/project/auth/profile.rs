@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Auth, Read, Surroundings};
+use super::{Auth, Read};
 use crate::config::file;
 use crate::config::keys;
+use crate::config::project::endpoint::Surroundings;
 use crate::config::project::section::Section;
 use crate::config::secrets::show_path;
 use crate::profile::{LARGEST_BYTES, Profile};

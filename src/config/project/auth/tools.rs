@@ -1,7 +1,8 @@
 //! Access keys, of the config or else of the variables that the cloud's own tools read.
 
-use super::{Auth, Read, Surroundings};
+use super::{Auth, Read};
 use crate::config::keys;
+use crate::config::project::endpoint::Surroundings;
 use crate::config::project::section::Section;
 use crate::config::reader::{NOT_SHOWN, not_accepted};
 use crate::config::secrets::{Found, Wanted, is_visible};
