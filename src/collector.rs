@@ -65,6 +65,16 @@ impl Collector {
         self.expose(&views)
     }
 
+    /// What a scrape of one project shows: its records without the exporter's own figures. `None` if
+    /// there is no such project.
+    pub async fn probe(&self, project: &str, deadline: Instant) -> Option<Vec<u8>> {
+        let project = self.projects.iter().find(|known| known.name() == project)?;
+        let view = project.scrape(deadline).await;
+        let mut encoder = TextEncoder::default();
+        write_projects(&[view], &mut encoder);
+        Some(encoder.finish())
+    }
+
     /// The exposition of these views with the exporter's own figures.
     pub fn expose(&self, views: &[ProjectView]) -> Vec<u8> {
         let mut encoder = TextEncoder::default();

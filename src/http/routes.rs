@@ -3,12 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{MatchedPath, Query, Request, State};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -39,6 +43,15 @@ struct App {
     requests: Semaphore,
 }
 
+impl App {
+    /// Until when a scrape may take.
+    fn deadline(&self, headers: &HeaderMap) -> Instant {
+        let options = &self.options;
+        let timeout = scrape_timeout(headers, options.timeout_offset, options.default_timeout);
+        Instant::now() + timeout
+    }
+}
+
 /// The routes.
 pub fn router(collector: Arc<Collector>, clock: Arc<dyn Clock>, options: WebOptions) -> Router {
     let requests = Semaphore::new(options.max_concurrent_requests);
@@ -46,6 +59,8 @@ pub fn router(collector: Arc<Collector>, clock: Arc<dyn Clock>, options: WebOpti
     let app = Arc::new(App { collector, clock, options, requests });
     Router::new()
         .route(&metrics_path, get(metrics))
+        .route("/probe", get(probe))
+        .route("/sd", get(service_discovery))
         .route("/", get(landing))
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
@@ -75,9 +90,56 @@ async fn count_and_limit(
 }
 
 async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let options = &app.options;
-    let timeout = scrape_timeout(&headers, options.timeout_offset, options.default_timeout);
-    let body = app.collector.scrape(Instant::now() + timeout).await;
+    let body = app.collector.scrape(app.deadline(&headers)).await;
+    exposition(body)
+}
+
+/// What stands behind the `?` of a probe.
+#[derive(Deserialize)]
+struct ProbeQuery {
+    target: Option<String>,
+}
+
+async fn probe(
+    State(app): State<Arc<App>>,
+    query: Result<Query<ProbeQuery>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let target = query.ok().and_then(|Query(query)| query.target);
+    let Some(target) = target.filter(|target| !target.is_empty()) else {
+        let text = "No target. Name a project: /probe?target=NAME\n";
+        return (StatusCode::BAD_REQUEST, text).into_response();
+    };
+    if let Some(body) = app.collector.probe(&target, app.deadline(&headers)).await {
+        return exposition(body);
+    }
+    let names: Vec<_> = app.collector.projects().iter().map(|project| project.name()).collect();
+    let text = format!("No such project. Known are:\n{}\n", names.join("\n"));
+    (StatusCode::NOT_FOUND, text).into_response()
+}
+
+/// Prometheus' HTTP service discovery: a target group for each project, at the address by which this
+/// was asked for.
+async fn service_discovery(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.and_then(|host| host.parse::<Authority>().ok());
+    let Some(host) = host.filter(|host| host.as_str().bytes().all(|byte| byte != b'@')) else {
+        return (StatusCode::BAD_REQUEST, "The request names no host.\n").into_response();
+    };
+    let address = match host.port() {
+        Some(_) => host.to_string(),
+        None => format!("{host}:80"),
+    };
+    let groups = app.collector.projects().iter().map(|project| {
+        json!({
+            "targets": [address],
+            "labels": {"__metrics_path__": "/probe", "__param_target": project.name()},
+        })
+    });
+    Json(groups.collect::<Vec<_>>()).into_response()
+}
+
+fn exposition(body: Vec<u8>) -> Response {
     let content_type = HeaderValue::from_static(TextEncoder::CONTENT_TYPE);
     ([(header::CONTENT_TYPE, content_type)], body).into_response()
 }

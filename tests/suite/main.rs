@@ -31,6 +31,7 @@ mod sign_in;
 mod simulation;
 mod state;
 mod support;
+mod targets;
 mod transport;
 mod troubleshooting;
 mod truth;
