@@ -6,7 +6,6 @@
 //! the profile file of the cloud's own tools are known here: the binary hands the values down.
 
 mod certificates;
-mod file;
 mod keys;
 mod problem;
 mod project;

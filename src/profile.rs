@@ -7,10 +7,9 @@
 
 mod ini;
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
+use crate::file;
 use crate::secret::Secret;
 
 /// What a profile says. Each value is one line of visible characters.
@@ -53,20 +52,25 @@ impl Profile {
     /// What is wrong with the file, by its path.
     pub fn read(path: &Path) -> Result<Self, String> {
         let shown = path.display();
-        let text =
-            text(path).map_err(|error| format!("the file {shown} cannot be read: {error}"))?;
+        let text = file::read_text(path, LARGEST_BYTES).map(Secret::from);
+        let text = text.map_err(|error| format!("the file {shown} cannot be read: {error}"))?;
         Self::parse(text.expose()).map_err(|what| format!("the file {shown} {what}"))
     }
-}
 
-fn text(path: &Path) -> io::Result<Secret> {
-    let mut text = String::new();
-    File::open(path)?.take(LARGEST_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LARGEST_BYTES {
-        let what = format!("it is larger than {LARGEST_BYTES} bytes");
-        return Err(io::Error::new(ErrorKind::FileTooLarge, what));
+    /// Its access key and its secret key.
+    ///
+    /// # Errors
+    ///
+    /// Which of them is missing, as what a file does: `holds no ak in its section [basic]`.
+    pub fn keys(&self) -> Result<(&Secret, &Secret), String> {
+        let missing = match (&self.access_key, &self.secret_key) {
+            (Some(access_key), Some(secret_key)) => return Ok((access_key, secret_key)),
+            (None, Some(_)) => "no ak",
+            (Some(_), None) => "no sk",
+            (None, None) => "neither ak nor sk",
+        };
+        Err(format!("holds {missing} in its section [basic]"))
     }
-    Ok(Secret::from(text))
 }
 
 #[cfg(test)]

@@ -132,10 +132,7 @@ async fn read_profile(path: PathBuf) -> Result<AccessKey, String> {
     let shown = path.display().to_string();
     let read = tokio::task::spawn_blocking(move || Profile::read(&path)).await;
     let profile = read.map_err(|_| format!("reading the file {shown} was interrupted"))??;
-    match (profile.access_key, profile.secret_key) {
-        (Some(id), Some(secret)) => {
-            Ok(AccessKey { id, secret, security_token: profile.security_token })
-        }
-        _ => Err(format!("the file {shown} has no ak and sk in its section [basic]")),
-    }
+    let (id, secret) = profile.keys().map_err(|what| format!("the file {shown} {what}"))?;
+    let (id, secret) = (id.clone(), secret.clone());
+    Ok(AccessKey { id, secret, security_token: profile.security_token })
 }

@@ -84,10 +84,6 @@ pub struct Listed<T> {
 }
 
 impl Caller {
-    pub(super) fn project_id(&self) -> &str {
-        &self.project_id
-    }
-
     pub(super) fn now_millis(&self) -> i64 {
         self.clock.now_millis()
     }
@@ -226,9 +222,9 @@ impl Caller {
                 Err(refused(endpoint, &answer, credentials, clock_ahead_millis))
             };
             result.map_err(|error| {
-                let text = error.to_string();
-                let shows = |secret: &Secret| repeats(&answer.body, &text, secret.expose());
-                if credentials.secrets().any(shows) { error.without_texts() } else { error }
+                let secrets = credentials.secrets().map(Secret::expose);
+                let is_told = repeats(&answer.body, &error.to_string(), secrets);
+                if is_told { error.without_texts() } else { error }
             })
         });
         let code = match &result {

@@ -80,6 +80,7 @@ impl Cause {
             Credentials::Password(..) if code == "IAM.0061" || text.contains("locked") => {
                 Self::LockedUser
             }
+            Credentials::Password(..) if text.contains("project") => Self::WrongProject,
             Credentials::Password(..) => Self::WrongPassword,
             Credentials::AccessKey(_) if text.contains("reach the limit") => Self::LockedKey,
             Credentials::AccessKey(_) if clock.is_some() => Self::Clock(clock.unwrap_or_default()),

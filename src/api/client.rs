@@ -35,7 +35,6 @@ pub struct Target {
 /// Asks the records API of one project.
 pub struct Client {
     endpoint: Url,
-    project_id: String,
     caller: Arc<Caller>,
     session: Session,
     page_size: PageSize,
@@ -57,17 +56,10 @@ impl Client {
         let Target { endpoint, project_id, auth } = target;
         let gate = Gate::new(limits.max_concurrent_requests, limits.max_requests_per_second);
         let page_size = PageSize::new(limits.page_size);
-        let caller = Arc::new(Caller {
-            project_id: project_id.clone(),
-            limits,
-            gate,
-            transport,
-            clock,
-            observer,
-            refusals,
-        });
+        let caller =
+            Arc::new(Caller { project_id, limits, gate, transport, clock, observer, refusals });
         let session = Session::new(auth, caller.clone());
-        Self { endpoint, project_id, caller, session, page_size }
+        Self { endpoint, caller, session, page_size }
     }
 
     /// Where it stands with its credentials.
@@ -178,7 +170,7 @@ impl Client {
     pub fn identity(&self, filter: &RecordsFilter) -> String {
         let mut filter = filter.clone();
         filter.desktop_names.sort_unstable();
-        format!("{} {} {filter:?}", self.endpoint, self.project_id)
+        format!("{} {} {filter:?}", self.endpoint, self.caller.project_id)
     }
 
     /// Path and query by which records are asked for, for people.
@@ -192,7 +184,7 @@ impl Client {
     }
 
     fn path(&self, endpoint: Endpoint, query: &str) -> String {
-        format!("/v2/{}/{endpoint}?{query}", self.project_id)
+        format!("/v2/{}/{endpoint}?{query}", self.caller.project_id)
     }
 
     fn request(&self, endpoint: Endpoint, query: &str) -> Result<Request<Bytes>, ApiError> {
@@ -209,7 +201,7 @@ impl std::fmt::Debug for Client {
         formatter
             .debug_struct("Client")
             .field("endpoint", &self.endpoint.as_str())
-            .field("project_id", &self.project_id)
+            .field("project_id", &self.caller.project_id)
             .finish_non_exhaustive()
     }
 }

@@ -22,8 +22,8 @@ const REFUSED_CREDENTIALS_PAUSE: Duration = Duration::from_secs(300);
 /// by one request at a time again.
 const MOST_GOOD: usize = 2048;
 
-/// What is known of credentials. A 401 holds for every endpoint and project, a 403 for its own; both
-/// hold for the same credentials only.
+/// What is known of credentials. A 401 holds for every endpoint and project, a 403, and a 401 that
+/// is about the project, for its own; all hold for the same credentials only.
 #[derive(Debug, Default)]
 pub struct Refusals(Mutex<State>);
 
@@ -49,6 +49,13 @@ struct Refusal {
     cause: Option<Cause>,
     credentials: Fingerprint,
     until: Instant,
+}
+
+impl Refusal {
+    /// What is said of a project is not said of the credentials.
+    fn holds_everywhere(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED && self.cause != Some(Cause::WrongProject)
+    }
 }
 
 /// Who asks for what.
@@ -151,8 +158,7 @@ impl State {
         let held = self.refusals.iter().find(|refusal| {
             let is_here =
                 refusal.endpoint == asker.endpoint && refusal.project_id == asker.project_id;
-            refusal.credentials == asker.credentials
-                && (refusal.status == StatusCode::UNAUTHORIZED || is_here)
+            refusal.credentials == asker.credentials && (refusal.holds_everywhere() || is_here)
         });
         held.map_or(Ok(()), |refusal| {
             Err(ApiError::HeldBack {
@@ -163,5 +169,34 @@ impl State {
                 left: Duration::from_secs((refusal.until - now).as_secs().max(1)),
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::credentials::Credentials;
+
+    #[test]
+    fn a_refusal_holds_where_it_says_something() {
+        let credentials = Credentials::Password("robot".to_owned(), "p".into()).fingerprint();
+        let asker = |project_id| Asker { project_id, endpoint: Endpoint::IamTokens, credentials };
+        for (status, cause, elsewhere) in [
+            (StatusCode::UNAUTHORIZED, Cause::WrongPassword, false),
+            (StatusCode::UNAUTHORIZED, Cause::WrongProject, true),
+            (StatusCode::FORBIDDEN, Cause::NoPermission, true),
+        ] {
+            let error = ApiError::Refused {
+                endpoint: Endpoint::IamTokens,
+                status,
+                fault: Fault::default(),
+                cause: Some(cause),
+                retry_after: None,
+            };
+            let refusals = Refusals::default();
+            refusals.remember(Some(&error), asker("wrong"));
+            assert!(refusals.check(asker("wrong")).is_err(), "{cause:?}");
+            assert_eq!(refusals.check(asker("right")).is_ok(), elsewhere, "{cause:?}");
+        }
     }
 }

@@ -14,6 +14,7 @@ use http::{HeaderMap, StatusCode};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy};
 
+use crate::file;
 use crate::secret::{Secret, Source};
 
 /// A complete answer.
@@ -71,6 +72,8 @@ const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(90);
 /// A token comes in a header, and may have 100,000 characters. The library's own limit for HTTP/2 is
 /// 16 KiB.
 const LONGEST_HEADERS_BYTES: u32 = 256 * 1024;
+/// All the world's authorities need a quarter of this.
+const LARGEST_CA_FILE_BYTES: u64 = 1 << 20;
 /// Nothing behind a proxy can mean this machine.
 const NOT_BY_PROXY: &str = "localhost,127.0.0.0/8,::1";
 
@@ -87,7 +90,7 @@ impl HttpTransport {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let failed = TransportError::Connection;
         let roots = ca_file.map(|path| {
-            let pem = std::fs::read(path).map_err(|error| error.to_string());
+            let pem = file::read(path, LARGEST_CA_FILE_BYTES).map_err(|error| error.to_string());
             let certificates = pem
                 .and_then(|pem| Certificate::from_pem_bundle(&pem).map_err(|error| chain(&error)));
             certificates.map_err(|error| failed(format!("{}: {error}", path.display())))
@@ -108,10 +111,9 @@ impl HttpTransport {
             })?),
             None => None,
         };
-        let exposed = |proxy: &Option<Secret>| proxy.as_ref().map(|url| url.expose().to_owned());
         let mut client = self.lock();
         if let Some((known, client)) = &*client
-            && exposed(known) == exposed(&proxy)
+            && known.as_ref().map(Secret::expose) == proxy.as_ref().map(Secret::expose)
         {
             return Ok(client.clone());
         }

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
+use crate::file;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-
-use super::file;
 
 /// All the world's authorities need a quarter of this.
 const LARGEST_FILE_BYTES: u64 = 1 << 20;

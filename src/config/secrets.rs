@@ -3,13 +3,13 @@
 //! only what is surely a path or a name is shown.
 
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use figment::value::Value;
 
-use super::file;
 use super::keys;
+use crate::file;
 use crate::secret::{Secret, Source};
 
 /// Where the keys of a secret are looked for.
@@ -157,10 +157,7 @@ impl Wanted {
             place.problem(path, &text);
             return Found::Refused;
         }
-        let read = file::read(&file, LARGEST_FILE_BYTES).and_then(|bytes| {
-            String::from_utf8(bytes).map_err(|_| io::Error::from(ErrorKind::InvalidData))
-        });
-        match read {
+        match file::read_text(&file, LARGEST_FILE_BYTES) {
             Ok(text) if (self.accepts)(without_line_end(&text)) => {
                 return Found::Here(Source::File(file));
             }

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::file;
 use super::keys::{self, KEYS, Kind};
 use super::problem::{Problem, unusable};
 use super::value::show_message;
+use crate::file;
 
 /// What a config is read from. Nothing else is looked at: the environment comes in here.
 #[derive(Clone, Default)]

@@ -1,9 +1,9 @@
 //! Where a secret stands: in the process, or in a file that others write.
 
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Secret;
+use crate::file;
 
 /// Where a secret stands.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ pub enum Source {
 
 /// The gateway's documents allow a token of 64,000 characters; nothing is longer.
 const LONGEST_BYTES: usize = 64 * 1024;
+/// A line's end behind it.
+const LINE_END_BYTES: usize = 2;
 
 impl Source {
     /// The secret as it is now. Line ends behind it are not part of it.
@@ -29,7 +31,8 @@ impl Source {
             Self::File(path) => path.clone(),
         };
         let shown = path.display().to_string();
-        let read = tokio::task::spawn_blocking(move || read_file(&path)).await;
+        let most = (LONGEST_BYTES + LINE_END_BYTES) as u64;
+        let read = tokio::task::spawn_blocking(move || file::read_text(&path, most)).await;
         let text = read
             .map_err(|_| format!("reading the file {shown} was interrupted"))?
             .map_err(|error| format!("the file {shown} is not readable: {error}"))?;
@@ -42,13 +45,6 @@ impl Source {
         }
         Ok(Secret::from(secret))
     }
-}
-
-fn read_file(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let limit = u64::try_from(LONGEST_BYTES + 2).unwrap_or(u64::MAX);
-    std::fs::File::open(path)?.take(limit).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::{
     life::{self, Pace, Step, between},
     options::Options,
     record::{Kind, Record, Status},
+    times,
     world::{Event, World},
 };
 
@@ -37,12 +38,12 @@ impl World {
             options.hostile_names,
         );
         let pace = Pace {
-            recording: millis(options.recording_length),
-            upload: millis(options.upload_time).max(1),
+            recording: times::millis(options.recording_length),
+            upload: times::millis(options.upload_time).max(1),
             failures: options.failure_share,
         };
         let mut world = Self::empty(options.seed, now, cast, pace);
-        world.window = millis(options.window).max(1);
+        world.window = times::millis(options.window).max(1);
         world.burst = options.burst;
         world.odd = options.odd_share.clamp(0.0, 1.0);
         world.births = options.live / CHANGES_A_LIFE;
@@ -209,8 +210,4 @@ fn density(start: i64) -> f64 {
         (false, _) => 0.15,
         (true, _) => 0.2,
     }
-}
-
-fn millis(duration: std::time::Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -9,6 +9,7 @@ use super::{
     dialect::Dialect,
     faults::{Fault, share},
     help::FAULTS,
+    times,
 };
 
 /// The settings of a simulator.
@@ -103,8 +104,7 @@ pub struct Options {
 impl Options {
     /// Milliseconds that the clock is ahead.
     pub(super) fn skew(&self) -> i64 {
-        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-        millis(self.clock_ahead).saturating_sub(millis(self.clock_behind))
+        times::millis(self.clock_ahead).saturating_sub(times::millis(self.clock_behind))
     }
 }
 

@@ -112,6 +112,11 @@ fn digits(out: &mut Vec<u8>, number: u32, count: u32) {
     }
 }
 
+/// A duration in milliseconds.
+pub(super) fn millis(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

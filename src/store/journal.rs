@@ -3,6 +3,8 @@
 //! A commit is durable when it returns, and all of it or nothing is there after a crash: that is
 //! redb's promise. What the bytes mean is said in [`super::frame`].
 
+mod error;
+
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,6 +14,9 @@ use std::path::{Path, PathBuf};
 use redb::{
     Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition,
 };
+
+pub(super) use error::Unread;
+pub use error::{CommitError, OpenError, SetAside};
 
 /// Frames by their number.
 const FRAMES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("frames");
@@ -35,72 +40,6 @@ pub(super) struct Journal {
     /// Bytes of all frames, and of those that described the whole state at once.
     bytes: u64,
     whole_bytes: u64,
-}
-
-/// Why a state cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process owns it.
-    #[error("the state {} is in use by another process", .0.display())]
-    Locked(PathBuf),
-    /// A later version wrote it.
-    #[error("the state {} has format {found}, and this version knows up to {THIS_FORMAT}", .path.display())]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its format.
-        found: u64,
-    },
-    /// It cannot be read or written.
-    #[error("the state {} cannot be used: {error}", .path.display())]
-    Unusable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-}
-
-impl OpenError {
-    /// What an administrator can do about it.
-    pub fn remedy(&self) -> &'static str {
-        match self {
-            Self::Locked(_) => {
-                "stop the other process, or give this one a `state.directory` of its own"
-            }
-            Self::Newer { .. } => {
-                "start the version that wrote it, or move the file away: counting then begins anew"
-            }
-            Self::Unusable { .. } => {
-                "make `state.directory` a directory that this user can write, or \"\" to keep the \
-                 state in memory only"
-            }
-        }
-    }
-}
-
-/// Why nothing was written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the state {path} cannot be written: {error}")]
-pub struct CommitError {
-    path: String,
-    error: String,
-}
-
-/// A file that was no state of ours, or is damaged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SetAside {
-    /// Where it is now.
-    pub path: PathBuf,
-    /// What was wrong with it.
-    pub why: String,
-}
-
-/// Why a file gives no state.
-#[derive(Debug)]
-pub(super) enum Unread {
-    Refused(OpenError),
-    Damaged(String),
 }
 
 impl Journal {
@@ -200,7 +139,7 @@ impl Journal {
     ) -> Result<(u64, u64), CommitError> {
         let database = match self.database.take() {
             Some(database) => database,
-            None => open_database(&self.path).map_err(|unread| self.failed(&text(&unread)))?,
+            None => open_database(&self.path).map_err(|unread| self.failed(&unread.to_string()))?,
         };
         let first = if replaces { 0 } else { self.next };
         let written = catch_unwind(AssertUnwindSafe(|| write(&database, first, frames)));
@@ -215,7 +154,7 @@ impl Journal {
     }
 
     fn failed(&self, error: &str) -> CommitError {
-        CommitError { path: self.path.display().to_string(), error: error.to_owned() }
+        CommitError::new(&self.path, error)
     }
 }
 
@@ -236,19 +175,6 @@ impl Journal {
 /// Bytes of changes after which the whole is written anew, however small it is.
 const LONGEST_TAIL: u64 = 1 << 20;
 
-impl CommitError {
-    /// What an administrator can do about it.
-    pub fn remedy(&self) -> &'static str {
-        "see that `state.directory` has space left and can be written; polls succeed again as soon \
-         as it can"
-    }
-
-    /// An example, for tables of messages.
-    pub fn example(path: &str, error: &str) -> Self {
-        Self { path: path.to_owned(), error: error.to_owned() }
-    }
-}
-
 /// Moves a damaged file out of the way, to a name that says when.
 pub(super) fn set_aside(path: &Path, now_millis: i64, why: String) -> Result<SetAside, OpenError> {
     let mut name = path.as_os_str().to_owned();
@@ -257,13 +183,6 @@ pub(super) fn set_aside(path: &Path, now_millis: i64, why: String) -> Result<Set
     fs::rename(path, &aside)
         .map_err(|error| OpenError::Unusable { path: path.to_owned(), error })?;
     Ok(SetAside { path: aside, why })
-}
-
-fn text(unread: &Unread) -> String {
-    match unread {
-        Unread::Refused(error) => error.to_string(),
-        Unread::Damaged(why) => why.clone(),
-    }
 }
 
 fn open_database(path: &Path) -> Result<Database, Unread> {

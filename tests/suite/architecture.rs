@@ -4,23 +4,25 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A module may know those of a lower rank, and itself.
-const RANKS: [(&str, u32); 13] = [
+const RANKS: [(&str, u32); 14] = [
     ("clock", 0),
-    ("secret", 0),
-    ("profile", 1),
+    ("file", 0),
     ("record", 1),
-    ("api", 2),
-    ("store", 2),
-    ("sync", 3),
-    ("aggregate", 4),
-    ("exposition", 5),
-    ("collector", 6),
-    ("http", 7),
-    ("program", 8),
-    ("main", 9),
+    ("secret", 1),
+    ("profile", 2),
+    ("api", 3),
+    ("store", 3),
+    ("sync", 4),
+    ("aggregate", 5),
+    ("exposition", 6),
+    ("collector", 7),
+    ("http", 8),
+    ("program", 9),
+    ("main", 10),
 ];
 /// Known to the program alone, and what they may know.
-const APART: [(&str, &[&str]); 2] = [("config", &["profile", "secret"]), ("simulator", &["clock"])];
+const APART: [(&str, &[&str]); 2] =
+    [("config", &["file", "profile", "secret"]), ("simulator", &["clock"])];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

@@ -33,14 +33,20 @@ fn shown(setting: &Setting, sample: &str) -> Option<f64> {
     setting.shown().get(sample).copied()
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_series_that_appears_shows_nothing_first_and_after_a_start_its_last_value() {
-    let (_folder, mut wishes) = state();
+/// A first failure, counted after the baseline by a process that holds counters back.
+async fn first_failure() -> (tempfile::TempDir, Setting) {
+    let (folder, mut wishes) = state();
     wishes.poll.counter_hold = Duration::from_secs(120);
     let setting = wishes.start();
     assert_eq!(setting.poll().await, Ok(()));
     fails(&setting);
     polled(&setting).await;
+    (folder, setting)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_series_that_appears_shows_nothing_first_and_after_a_start_its_last_value() {
+    let (_folder, setting) = first_failure().await;
     // Whoever asks late sees the same: an increase must have a beginning.
     tokio::time::sleep(Duration::from_secs(600)).await;
     assert_eq!(shown(&setting, FAILED), Some(0.0), "increase() must see the first failure");
@@ -64,12 +70,7 @@ async fn a_series_that_appears_shows_nothing_first_and_after_a_start_its_last_va
 
 #[tokio::test(start_paused = true)]
 async fn counters_are_there_before_any_poll() {
-    let (_folder, mut wishes) = state();
-    wishes.poll.counter_hold = Duration::from_secs(120);
-    let setting = wishes.start();
-    assert_eq!(setting.poll().await, Ok(()));
-    fails(&setting);
-    polled(&setting).await;
+    let (_folder, setting) = first_failure().await;
     let setting = setting.restart();
     assert_eq!(shown(&setting, FAILED), Some(1.0));
     assert_eq!(setting.shown().get(UP), Some(&0.0));

@@ -247,6 +247,25 @@ async fn a_key_that_is_replaced_in_its_files_counts_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_profile_that_is_written_anew_counts_at_once() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let write = |key: &str, secret: &str| {
+        std::fs::write(file.path(), format!("[basic]\nak = {key}\nsk = {secret}\n")).unwrap();
+    };
+    write("AK", SECRET);
+    let path = file.path().to_owned();
+    let setting = wishes(Arc::new(move |_| Auth::Profile(path.clone()))).start();
+    setting.assert_polls_right("at first").await;
+    setting.simulator().edit_access(|access| access.set_key("AK2", "the-second-secret", None));
+    assert!(setting.poll().await.unwrap_err().remedy.contains("access key is wrong"));
+    write("AK2", "the-second-secret");
+    setting.assert_polls_right("the profile was changed").await;
+    std::fs::write(file.path(), "[basic]\nak = AK2\n").unwrap();
+    let what = setting.poll().await.unwrap_err().what;
+    assert!(what.contains("holds no sk in its section [basic]"), "{what}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn keys_of_an_agency_are_renewed_ahead_and_fetched_once_a_minute_at_most() {
     let mut wishes = wishes(agency());
     wishes.options.access.key_lifetime = HOUR;
@@ -367,7 +386,7 @@ async fn each_refusal_is_told_from_the_others() {
     let mut other = wishes(password(value(PASSWORD)));
     other.options.project_id = Some("another".to_owned());
     let told = refused(other, &no).await;
-    assert!(told.contains("project"), "{told}");
+    assert!(told.contains("do not belong to this project"), "{told}");
     let mut askew = right();
     askew.options.clock_ahead = 20 * MINUTE;
     let told = refused(askew, &no).await;

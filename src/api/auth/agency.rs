@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
 
-use super::renewal::{Lease, Renewal};
+use super::renewal::{Lease, Renewal, life};
 use crate::api::caller::{Caller, Question};
 use crate::api::cause::Cause;
 use crate::api::credentials::Credentials;
@@ -51,8 +51,6 @@ const PAUSE: Duration = Duration::from_secs(60);
 const AHEAD: Duration = Duration::from_secs(570);
 const SPREAD: Duration = Duration::from_secs(60);
 const LONGEST_ANSWER_BYTES: usize = 256 * 1024;
-/// Keys that are valid for longer are renewed as if they were not.
-const LONGEST_LIFE_MILLIS: u64 = 366 * 24 * 3_600_000;
 
 #[derive(Deserialize)]
 struct Body {
@@ -103,7 +101,7 @@ impl Agency {
         }
         let asked = Instant::now();
         let invalid = |what: &str| ApiError::Invalid { endpoint, what: what.to_owned() };
-        let listed = self
+        let (answer, ahead) = self
             .ask(caller, endpoint, request, token, |body| {
                 let body: Body = serde_json::from_slice(body).map_err(|_| {
                     invalid(
@@ -114,14 +112,11 @@ impl Agency {
                 Ok((body.credential, expires.ok_or_else(|| invalid("expires_at is no moment"))?))
             })
             .await?;
-        let (Credential { access, secret, securitytoken, .. }, expires) = listed.0;
+        let (Credential { access, secret, securitytoken, .. }, expires) = answer;
         // Its own clock says when they end; ours may be off.
-        let now = caller.now_millis().saturating_add(listed.1.unwrap_or(0));
-        let life = u64::try_from(expires.millis().saturating_sub(now)).unwrap_or(0);
-        if life == 0 {
-            return Err(invalid("the keys have expired already"));
-        }
-        let ends_at = asked + Duration::from_millis(life.min(LONGEST_LIFE_MILLIS));
+        let now = Timestamp::from_millis(caller.now_millis()).plus_millis(ahead.unwrap_or(0));
+        let life = life(now, expires).ok_or_else(|| invalid("the keys have expired already"))?;
+        let ends_at = asked + life;
         let security_token = Some(securitytoken);
         let credentials = Credentials::AccessKey(AccessKey { id: access, secret, security_token });
         let later = SPREAD.mul_f64(credentials.fingerprint().spread());

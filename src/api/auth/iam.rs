@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use url::Url;
 
-use super::renewal::Lease;
+use super::renewal::{Lease, life};
 use crate::api::caller::{Caller, Question};
 use crate::api::credentials::Credentials;
 use crate::api::endpoint::Endpoint;
@@ -34,8 +34,6 @@ const PATH: &str = "/v3/auth/tokens?nocatalog=true";
 /// From this part of its life on a token is renewed, and by how much later at most: not all
 /// projects at once.
 const RENEWAL: (f64, f64) = (0.75, 0.15);
-/// A token that is valid for longer is renewed as if it were not: nobody issues one.
-const LONGEST_LIFE_MILLIS: u64 = 366 * 24 * 3_600_000;
 
 #[derive(Deserialize)]
 struct Body {
@@ -53,7 +51,7 @@ impl IamUser {
     pub(super) async fn sign_in(&self, caller: &Caller) -> Result<Lease, ApiError> {
         let password = caller.secret(Endpoint::IamTokens, &self.password).await?;
         let credentials = Credentials::Password(self.whose(), password.clone());
-        let request = self.request(&password, caller.project_id()).map_err(|error| {
+        let request = self.request(&password, &caller.project_id).map_err(|error| {
             ApiError::Unreachable { endpoint: Endpoint::IamTokens, what: error.to_string() }
         })?;
         let question = Question {
@@ -103,11 +101,7 @@ fn lease(answer: &Answer, asked: Instant, now: Timestamp) -> Result<Lease, &'sta
         Timestamp::parse(&body.token.expires_at).ok_or("token.expires_at is no moment")?;
     // How long it lives is said by IAM's clock alone; ours may be off.
     let issued = body.token.issued_at.as_deref().and_then(Timestamp::parse).unwrap_or(now);
-    let life = u64::try_from(expires.millis() - issued.millis()).unwrap_or(0);
-    if life == 0 {
-        return Err("the token has expired already");
-    }
-    let life = std::time::Duration::from_millis(life.min(LONGEST_LIFE_MILLIS));
+    let life = life(issued, expires).ok_or("the token has expired already")?;
     let credentials = Credentials::Token(Secret::from(token));
     let (begin, spread) = RENEWAL;
     let part = begin + spread * credentials.fingerprint().spread();

@@ -23,6 +23,15 @@ pub(super) struct Lease {
     pub(super) ends_at: Instant,
 }
 
+/// What is valid for longer is renewed as if it were not: nobody gives such credentials.
+const LONGEST_LIFE_MILLIS: u64 = 366 * 24 * 3_600_000;
+
+/// How long what expires then is valid, by the clock of who gave it; `None` if it has expired.
+pub(super) fn life(now: Timestamp, expires: Timestamp) -> Option<Duration> {
+    let millis = u64::try_from(expires.millis().saturating_sub(now.millis())).ok()?;
+    (millis > 0).then(|| Duration::from_millis(millis.min(LONGEST_LIFE_MILLIS)))
+}
+
 /// Keeps a [`Lease`].
 #[derive(Debug)]
 pub(super) struct Renewal {

@@ -3,8 +3,6 @@
 //! Only the password method is understood, and one user exists. What a wrong project is answered is
 //! made up (after Keystone, from which IAM comes).
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::{
@@ -75,7 +73,7 @@ impl Iam {
             password: options.iam_password.clone().unwrap_or_default(),
             project_id: project_id.map(str::to_owned),
             project_name: options.project_name.clone(),
-            lifetime: millis(options.token_lifetime),
+            lifetime: times::millis(options.token_lifetime),
             token_bytes: options.token_bytes,
             tokens: Vec::new(),
             forgotten: 0,
@@ -231,8 +229,4 @@ fn nested(status: u16, message: &str) -> Refusal {
 
 fn coded(code: &'static str, message: &str) -> Refusal {
     Refusal { shape: Shape::NestedCode, ..Refusal::new(401, code, message) }
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

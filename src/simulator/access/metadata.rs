@@ -3,8 +3,6 @@
 //! Texts and statuses that no document gives are made up: a wrong lifetime for a token is answered
 //! 400, a missing or old token 401.
 
-use std::time::Duration;
-
 use clap::ValueEnum;
 use http::HeaderMap;
 use serde_json::json;
@@ -55,7 +53,7 @@ impl Metadata {
         Self {
             imds: options.imds,
             has_agency: options.agency,
-            key_lifetime: millis(options.key_lifetime),
+            key_lifetime: times::millis(options.key_lifetime),
             tokens: Vec::new(),
             forgotten: 0,
             newest: None,
@@ -144,8 +142,4 @@ fn token_of(headers: &HeaderMap) -> Option<&[u8]> {
 
 fn text(status: u16, message: &str) -> Refusal {
     Refusal { shape: Shape::Text, ..Refusal::new(status, "", message) }
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

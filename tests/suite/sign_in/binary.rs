@@ -1,11 +1,12 @@
 //! The real binary as it signs in: what its log says of each refusal, and that nothing that is secret
 //! shows anywhere.
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
 use crate::support::{Exporter, Process, binary, eventually, folder, get, get_json, write};
 
-const ACCESS_KEY: &str = "AKOFTHETESTSXXXX";
+const ACCESS_KEY: &str = "AKOFTHETESTS0001";
 const SECRET_KEY: &str = "secret-key/of+the=tests";
 const SECURITY_TOKEN: &str = "security-token/of+the=tests==";
 const PASSWORD: &str = "pass word of \u{e4} user";
@@ -259,4 +260,38 @@ async fn tokens_of_forty_thousand_bytes_are_carried() {
     assert!(well, "{log}");
     let requests = get_json(&format!("{url}/simulator/requests")).await;
     assert_eq!(requests["counts"]["tokens"]["201"].as_u64(), Some(1), "{requests}");
+}
+
+#[test]
+fn the_metadata_service_is_never_asked_through_the_proxy() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let heads = std::thread::spawn(move || {
+        let mut heads = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = String::new();
+            BufReader::new(&stream).read_line(&mut head).unwrap();
+            let is_last = head.contains("the-last");
+            heads.push(head);
+            let _ = stream.write_all(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n");
+            if is_last {
+                return heads;
+            }
+        }
+        heads
+    });
+    let more = format!("[api]\nmax_retries = 0\nproxy_url = \"{proxy}\"\n");
+    let folder = folder();
+    let poll = |host: &str, auth: &str| {
+        let text = config(&format!("http://{host}"), auth, &more);
+        once(folder.path(), &text.replace("pool_names", "insecure_http = true\npool_names"))
+    };
+    // Named, so that nothing but the wiring keeps it from the proxy.
+    let (_, log) = poll("records.invalid", &agency("http://metadata.invalid"));
+    assert!(poll_failed(&log).contains("metadata-token cannot be reached"), "{log}");
+    let (_, log) = poll("the-last.invalid", &access_key(ACCESS_KEY, SECRET_KEY));
+    assert!(poll_failed(&log).contains("503"), "{log}");
+    let heads = heads.join().unwrap();
+    assert_eq!(heads.len(), 1, "{heads:?}");
 }

@@ -1,13 +1,14 @@
 //! The profile file: which it is, and whether it can be used.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::{Auth, Read};
-use crate::config::file;
 use crate::config::keys;
 use crate::config::project::endpoint::Surroundings;
 use crate::config::project::section::Section;
 use crate::config::secrets::show_path;
+use crate::file;
 use crate::profile::{LARGEST_BYTES, Profile};
 use crate::secret::Secret;
 
@@ -73,18 +74,11 @@ fn parse(path: &Path) -> Result<Profile, Complaint> {
         let text = "is a pipe, which cannot be read again. Put the profile into a plain file";
         return Err(Complaint::Unreadable(text.to_owned()));
     }
-    let bytes = file::read(path, LARGEST_BYTES).map_err(|error| {
-        Complaint::Unreadable(format!("cannot be read: {error}. Create it, or name another"))
+    let text = file::read_text(path, LARGEST_BYTES).map_err(|error| match error.kind() {
+        ErrorKind::InvalidData => Complaint::NoProfile("is not UTF-8 text".to_owned()),
+        _ => Complaint::Unreadable(format!("cannot be read: {error}. Create it, or name another")),
     })?;
-    let text = String::from_utf8(bytes)
-        .map(Secret::from)
-        .map_err(|_| Complaint::NoProfile("is not UTF-8 text".to_owned()))?;
-    let profile = Profile::parse(text.expose()).map_err(Complaint::NoProfile)?;
-    let missing = match (&profile.access_key, &profile.secret_key) {
-        (Some(_), Some(_)) => return Ok(profile),
-        (None, Some(_)) => "no ak",
-        (Some(_), None) => "no sk",
-        (None, None) => "neither ak nor sk",
-    };
-    Err(Complaint::NoProfile(format!("holds {missing} in its section [basic]")))
+    let profile = Profile::parse(Secret::from(text).expose()).map_err(Complaint::NoProfile)?;
+    profile.keys().map_err(Complaint::NoProfile)?;
+    Ok(profile)
 }
