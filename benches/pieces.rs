@@ -17,8 +17,8 @@ use screen_records_exporter::api::SignIn;
 use screen_records_exporter::api::wire::Page;
 use screen_records_exporter::clock::SystemClock;
 use screen_records_exporter::exposition::{
-    HistogramValue, ProjectView, Sink, SnapshotView, StoreFigures, SyncMode, TextEncoder, Value,
-    write_projects,
+    CounterValue, HistogramValue, Labels, ProjectLabels, ProjectView, Sink, SnapshotView,
+    StoreFigures, SyncMode, TextEncoder, Value, write_projects,
 };
 use screen_records_exporter::record::{RecordKey, Timestamp};
 use screen_records_exporter::simulator::{Options, Simulator};
@@ -100,7 +100,8 @@ static VIEW: LazyLock<[ProjectView; 1]> = LazyLock::new(|| {
         pools: Vec::new(),
     };
     [ProjectView {
-        project: "bench".to_owned(),
+        labels: Arc::new(ProjectLabels { project: "bench".to_owned(), constant: Vec::new() }),
+        generation: 0,
         up: true,
         at: Instant::now(),
         counters: Arc::default(),
@@ -136,12 +137,16 @@ impl Sink for Families {
         self.1 = metric.labels.to_vec();
     }
 
-    fn histogram(&mut self, _: &[&str], _: &HistogramValue) {
+    fn histogram(&mut self, _: Labels<'_>, _: &HistogramValue<'_>) {
         unreachable!("the view holds gauges only");
     }
 
-    fn sample(&mut self, label_values: &[&str], value: Value) {
-        let pairs = self.1.iter().zip(label_values).map(|(name, value)| {
+    fn counter(&mut self, _: Labels<'_>, _: &CounterValue<'_>) {
+        unreachable!("the view holds gauges only");
+    }
+
+    fn gauge(&mut self, labels: Labels<'_>, value: Value) {
+        let pairs = self.1.iter().zip(labels.values).map(|(name, value)| {
             let mut pair = LabelPair::default();
             pair.set_name((*name).to_owned());
             pair.set_value((*value).to_owned());
@@ -149,10 +154,7 @@ impl Sink for Families {
         });
         let mut sample = Metric::from_label(pairs.collect());
         let mut gauge = Gauge::default();
-        gauge.set_value(match value {
-            Value::Integer(number) => number as f64,
-            Value::Float(number) => number,
-        });
+        gauge.set_value(value.as_f64());
         sample.set_gauge(gauge);
         self.0.last_mut().expect("a family comes first").mut_metric().push(sample);
     }

@@ -5,6 +5,7 @@
 
 mod asking;
 mod board;
+mod bodies;
 mod books;
 mod complaint;
 mod error;
@@ -28,24 +29,37 @@ pub use options::{PollMode, PollOptions};
 pub use probe::Found;
 pub use project::{Project, Status};
 
+use std::io;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use crate::exposition::{Metric, ProjectView, Scope, TextEncoder, write_projects};
+use crate::exposition::{Body, Metric, Piece, Scope, Wanted};
+use bodies::Bodies;
 
 /// All projects and the exporter's own figures.
 #[derive(Debug)]
 pub struct Collector {
     projects: Vec<Arc<Project>>,
     instruments: Arc<Instruments>,
+    /// Whether `OpenMetrics` text has series of created timestamps.
+    created_series: bool,
+    bodies: Bodies,
+    /// Of each project by itself.
+    probes: Vec<Bodies>,
 }
 
 impl Collector {
     /// A collector of these projects, which report to `instruments`.
-    pub fn new(projects: Vec<Arc<Project>>, instruments: Arc<Instruments>) -> Self {
-        Self { projects, instruments }
+    pub fn new(
+        projects: Vec<Arc<Project>>,
+        instruments: Arc<Instruments>,
+        created_series: bool,
+    ) -> Self {
+        let probes = projects.iter().map(|_| Bodies::default()).collect();
+        Self { projects, instruments, created_series, bodies: Bodies::default(), probes }
     }
 
     /// The projects, in the order of the config.
@@ -54,36 +68,68 @@ impl Collector {
     }
 
     /// The exporter's own figures.
-    pub fn instruments(&self) -> &Instruments {
+    pub fn instruments(&self) -> &Arc<Instruments> {
         &self.instruments
     }
 
     /// What a scrape shows: starts the polls that are due and waits for those under way, but not
     /// beyond `deadline`.
-    pub async fn scrape(&self, deadline: Instant) -> Vec<u8> {
-        let views = join_all(self.projects.iter().map(|project| project.scrape(deadline))).await;
-        self.expose(&views)
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::expose`].
+    pub async fn scrape(self: &Arc<Self>, deadline: Instant, wanted: Wanted) -> io::Result<Body> {
+        join_all(self.projects.iter().map(|project| project.scrape(deadline))).await;
+        let this = self.clone();
+        spawn_blocking(move || this.expose(wanted)).await.map_err(io::Error::other)?
     }
 
     /// What a scrape of one project shows: its records without the exporter's own figures. `None` if
     /// there is no such project.
-    pub async fn probe(&self, project: &str, deadline: Instant) -> Option<Vec<u8>> {
-        let project = self.projects.iter().find(|known| known.name() == project)?;
-        let view = project.scrape(deadline).await;
-        let mut encoder = TextEncoder::default();
-        write_projects(&[view], &mut encoder);
-        Some(encoder.finish())
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::expose`].
+    pub async fn probe(
+        self: &Arc<Self>,
+        project: &str,
+        deadline: Instant,
+        wanted: Wanted,
+    ) -> io::Result<Option<Body>> {
+        let Some(at) = self.projects.iter().position(|known| known.name() == project) else {
+            return Ok(None);
+        };
+        self.projects[at].scrape(deadline).await;
+        let this = self.clone();
+        let body = spawn_blocking(move || {
+            let project = &this.projects[at..=at];
+            let records = this.probes[at].piece(project, wanted, this.created_series)?;
+            body(wanted, &records, Vec::new())
+        });
+        body.await.map_err(io::Error::other)?.map(Some)
     }
 
-    /// The exposition of these views with the exporter's own figures.
-    pub fn expose(&self, views: &[ProjectView]) -> Vec<u8> {
-        let mut encoder = TextEncoder::default();
-        write_projects(views, &mut encoder);
-        instruments::write_views(views, &mut encoder);
-        let mut body = encoder.finish();
-        self.instruments.write_registry(&mut body);
-        body
+    /// What is shown at this moment, of all projects and of the exporter itself. Blocks the thread
+    /// while it encodes.
+    ///
+    /// # Errors
+    ///
+    /// When a body cannot be compressed, which happens only without memory.
+    pub fn expose(&self, wanted: Wanted) -> io::Result<Body> {
+        let records = self.bodies.piece(&self.projects, wanted, self.created_series)?;
+        let views: Vec<_> = self.projects.iter().map(|project| project.view()).collect();
+        let own = wanted.format.encode(self.created_series, |sink| {
+            self.instruments.write_all(&views, sink);
+        });
+        body(wanted, &records, own)
     }
+}
+
+/// The body of the records, what follows them, and the end.
+fn body(wanted: Wanted, records: &Piece, mut rest: Vec<u8>) -> io::Result<Body> {
+    rest.extend_from_slice(wanted.format.end().as_bytes());
+    let rest = Piece::new(wanted.coding, rest)?;
+    Ok(Body::of(wanted.coding, &[records, &rest]))
 }
 
 /// The metrics of the table that the exporter's own registry must hold.

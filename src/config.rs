@@ -58,6 +58,8 @@ pub struct Web {
     pub telemetry_path: String,
     /// Requests beyond this many at once are answered 503.
     pub max_concurrent_requests: usize,
+    /// Whether `OpenMetrics` text has series of created timestamps.
+    pub created_series: bool,
 }
 
 /// What is logged, and how.
@@ -188,6 +190,7 @@ impl Web {
             listen_addresses: reader.addresses("web.listen_addresses"),
             telemetry_path: reader.telemetry_path("web.telemetry_path"),
             max_concurrent_requests: reader.number("web.max_concurrent_requests", 1..=10_000),
+            created_series: reader.flag("web.created_series"),
         }
     }
 }

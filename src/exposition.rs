@@ -1,13 +1,27 @@
-//! How figures become what Prometheus reads: the one table of metrics, and the encoder.
+//! How figures become what Prometheus reads: the one table of metrics, the encoders of the formats, and
+//! bodies in their codings.
 
+mod body;
 mod catalog;
 mod counters;
+mod format;
+mod lines;
+mod openmetrics;
+mod protobuf;
 mod records;
+mod registry;
 mod sink;
 mod text;
 
+pub use body::{Body, Piece};
 pub use catalog::{CATALOG, Kind, Metric, Scope, metric};
 pub use counters::{CounterView, Held, family_of};
-pub use records::{ProjectView, SnapshotView, StoreFigures, SyncMode, write_projects};
-pub use sink::{HistogramValue, Sink, Value};
+pub use format::{Coding, Format, Wanted};
+pub use openmetrics::OpenMetricsEncoder;
+pub use protobuf::ProtobufEncoder;
+pub use records::{
+    ProjectLabels, ProjectView, SnapshotView, StoreFigures, SyncMode, write_projects,
+};
+pub use registry::write_families;
+pub use sink::{ConstantLabels, CounterValue, Exemplar, HistogramValue, Labels, Sink, Value};
 pub use text::TextEncoder;

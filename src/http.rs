@@ -4,6 +4,7 @@
 
 mod deadline;
 mod listener;
+mod negotiate;
 mod page;
 mod routes;
 

@@ -12,6 +12,7 @@ mod frame;
 mod index;
 mod journal;
 mod labels;
+mod native;
 mod order;
 mod packed;
 mod population;
@@ -29,6 +30,7 @@ pub use draft::Draft;
 pub use frame::{ApiCounts, FirstSync, PollFacts, ReadPart};
 pub use journal::{CommitError, OpenError, SetAside};
 pub use labels::{Label, Labels};
+pub use native::NativeBuckets;
 pub use order::Counted;
 pub use preview::Preview;
 pub use record::{Mark, StoredRecord, UpdateTime};
@@ -230,8 +232,7 @@ impl Store {
         let texts = self.texts_since((0, 0));
         let slots = self.slots.iter().map(|(value, change)| Entry::Slot(value, change));
         let records = self.table.iter().map(Entry::Record);
-        let counters = self.counters.iter();
-        let counters = counters.map(|(series, counter)| Entry::Counter(*series, counter.clone()));
+        let counters = self.counters.iter().flat_map(|(series, c)| Entry::of(*series, c));
         let poll = self.last_poll.iter().map(|poll| Entry::Poll(poll.clone()));
         let part = self.first_sync.iter().map(|part| Entry::FirstSync(part.clone()));
         texts.chain(slots).chain(records).chain(counters).chain(poll).chain(part)
@@ -283,12 +284,25 @@ impl Store {
             Entry::Hidden(key) => {
                 self.hide(key);
             }
-            Entry::Counter(series, counter) => {
+            Entry::Counter(series, mut counter) => {
                 let buckets = counter.observed.as_ref().map_or(0, |o| o.buckets.len());
                 if buckets != series.bounds().len() {
                     return Err(format!("{series:?} has {buckets} buckets"));
                 }
+                // A state of an earlier version has no native buckets.
+                let assumed = series.assumed(&counter);
+                if let Some(observed) = &mut counter.observed {
+                    observed.native = assumed;
+                }
                 self.counters.insert(series, counter);
+            }
+            Entry::Native(series, native) => {
+                let counter = self.counters.get_mut(&series);
+                let observed = counter.filter(|counter| counter.count == native.count());
+                let observed = observed.and_then(|counter| counter.observed.as_mut());
+                let observed =
+                    observed.ok_or_else(|| format!("{series:?} has other native buckets"))?;
+                observed.native = native;
             }
             Entry::Poll(poll) => {
                 let population = &mut self.population;

@@ -62,7 +62,7 @@ impl Board {
         });
         let views = series.into_iter().map(|(series, labels, value)| {
             let (value, held) = (value.clone(), held.remove(&series));
-            CounterView { series, labels, value, held }
+            CounterView { series, labels, value, held, exemplar: None }
         });
         self.shown = views.collect();
     }

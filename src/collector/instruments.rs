@@ -5,15 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use prometheus::{
-    CounterVec, Encoder, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder,
-};
+use prometheus::{CounterVec, Gauge, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
 use super::complaint::Complaint;
 use super::process::ProcessCollector;
 use crate::api::{ApiError, Endpoint, Observer};
-use crate::exposition::{ProjectView, Sink, SyncMode, metric};
-use crate::record::RejectionReason;
+use crate::exposition::{Labels, ProjectView, Sink, SyncMode, metric, write_families};
+use crate::record::{RejectionReason, Timestamp};
 
 /// The exporter's own figures.
 #[derive(Debug)]
@@ -26,6 +24,10 @@ pub struct Instruments {
     api_throttled: CounterVec,
     http_requests: IntCounterVec,
     commit_duration: HistogramVec,
+    reload_successful: Gauge,
+    reload_success_timestamp: Gauge,
+    /// When its series began.
+    started: Timestamp,
 }
 
 const POLL_BUCKETS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0];
@@ -33,13 +35,14 @@ const COMMIT_BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.
 const REQUEST_BUCKETS: &[f64] = &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 impl Instruments {
-    /// Figures that stand at nothing.
+    /// Figures that stand at nothing, and begin now.
     ///
     /// # Panics
     ///
     /// If the table of metrics holds an invalid or doubled name.
-    pub fn new() -> Arc<Self> {
+    pub fn new(now: Timestamp) -> Arc<Self> {
         let instruments = Self {
+            started: now,
             registry: Registry::new(),
             polls: counters("screen_records_exporter_polls_total"),
             poll_duration: histograms(
@@ -57,8 +60,15 @@ impl Instruments {
                 "screen_records_exporter_state_commit_duration_seconds",
                 COMMIT_BUCKETS,
             ),
+            reload_successful: gauge("screen_records_exporter_config_last_reload_successful"),
+            reload_success_timestamp: gauge(
+                "screen_records_exporter_config_last_reload_success_timestamp_seconds",
+            ),
         };
-        let collectors: [Box<dyn prometheus::core::Collector>; 8] = [
+        instruments.reloaded(Some(now));
+        let collectors: [Box<dyn prometheus::core::Collector>; 10] = [
+            Box::new(instruments.reload_successful.clone()),
+            Box::new(instruments.reload_success_timestamp.clone()),
             Box::new(instruments.polls.clone()),
             Box::new(instruments.poll_duration.clone()),
             Box::new(instruments.api_requests.clone()),
@@ -103,75 +113,90 @@ impl Instruments {
         self.commit_duration.with_label_values(&none).observe(took.as_secs_f64());
     }
 
+    /// The config was read, with success at this moment or without.
+    pub fn reloaded(&self, success: Option<Timestamp>) {
+        self.reload_successful.set(if success.is_some() { 1.0 } else { 0.0 });
+        if let Some(at) = success {
+            self.reload_success_timestamp.set(at.as_seconds());
+        }
+    }
+
     /// A request was answered. `path` is a route, never what the client wrote.
     pub fn answered(&self, path: &str, code: u16) {
         self.http_requests.with_label_values(&[path, &code.to_string()]).inc();
     }
 
-    /// Writes the registry.
-    pub(super) fn write_registry(&self, body: &mut Vec<u8>) {
-        let families = self.registry.gather();
-        if let Err(error) = TextEncoder::new().encode(&families, body) {
-            tracing::error!(%error, "the exporter's own metrics cannot be written");
-        }
+    /// Writes all of the exporter's own figures.
+    pub(super) fn write_all(&self, views: &[ProjectView], sink: &mut dyn Sink) {
+        write_views(views, sink);
+        self.write_registry(views, sink);
+    }
+
+    /// Writes the registry. Series of a project bear the constant labels of its view.
+    fn write_registry(&self, views: &[ProjectView], sink: &mut dyn Sink) {
+        let constant = views.iter().map(|view| (view.project(), &*view.labels.constant)).collect();
+        write_families(&self.registry.gather(), self.started, &constant, sink);
     }
 }
 
 /// Writes the figures that are read off the projects.
-pub(super) fn write_views(views: &[ProjectView], sink: &mut impl Sink) {
+fn write_views(views: &[ProjectView], sink: &mut dyn Sink) {
     sink.family(metric("screen_records_exporter_build_info"));
     let build = [env!("CARGO_PKG_VERSION"), env!("BUILD_REVISION"), env!("BUILD_RUST_VERSION")];
-    sink.sample(&build, true.into());
+    sink.gauge(Labels::of(&build), true.into());
     sink.family(metric("screen_records_exporter_sync_mode"));
     for view in views {
         for mode in SyncMode::ALL {
-            sink.sample(&[&view.project, mode.as_str()], (mode == view.mode).into());
+            sink.gauge(
+                view.labels.with(&[view.project(), mode.as_str()]),
+                (mode == view.mode).into(),
+            );
         }
     }
     sink.family(metric("screen_records_exporter_first_sync_progress_ratio"));
     for view in views {
-        sink.sample(&[&view.project], view.first_sync_progress.into());
+        sink.gauge(view.labels.with(&[view.project()]), view.first_sync_progress.into());
     }
     sink.family(metric("screen_records_exporter_poll_api_requests"));
     for view in views {
         if let Some(requests) = view.poll_api_requests {
-            sink.sample(&[&view.project], requests.into());
+            sink.gauge(view.labels.with(&[view.project()]), requests.into());
         }
     }
     sink.family(metric("screen_records_exporter_credential_expiry_timestamp_seconds"));
     for view in views {
         if let Some(expires) = view.sign_in.expires {
-            sink.sample(&[&view.project], expires.as_seconds().into());
+            sink.gauge(view.labels.with(&[view.project()]), expires.as_seconds().into());
         }
     }
     sink.family(metric("screen_records_exporter_folded_label_values"));
     for view in views {
         for (label, count) in [("user", view.store.folded_users), ("pool", view.store.folded_pools)]
         {
-            sink.sample(&[&view.project, label], count.into());
+            sink.gauge(view.labels.with(&[view.project(), label]), count.into());
         }
     }
     sink.family(metric("screen_records_exporter_store_records"));
     for view in views {
-        sink.sample(&[&view.project], view.store.records.into());
+        sink.gauge(view.labels.with(&[view.project()]), view.store.records.into());
     }
     sink.family(metric("screen_records_exporter_store_bytes"));
     for view in views {
-        sink.sample(&[&view.project], view.store.bytes.into());
+        sink.gauge(view.labels.with(&[view.project()]), view.store.bytes.into());
     }
     sink.family(metric("screen_records_exporter_rejected_records"));
     for view in views {
         let Some(snapshot) = &view.snapshot else { continue };
         for reason in RejectionReason::ALL {
             let count = snapshot.summary.rejected.get(&reason).copied().unwrap_or(0);
-            sink.sample(&[&view.project, reason.as_str()], count.into());
+            sink.gauge(view.labels.with(&[view.project(), reason.as_str()]), count.into());
         }
     }
     sink.family(metric("screen_records_exporter_unknown_values"));
     for view in views {
         let Some(snapshot) = &view.snapshot else { continue };
         for (field, count) in &snapshot.summary.unknown_values {
-            sink.sample(&[&view.project, field], (*count).into());
+            sink.gauge(view.labels.with(&[view.project(), field]), (*count).into());
         }
     }
 }
@@ -180,6 +205,10 @@ fn options(name: &str) -> Opts {
     let metric = metric(name);
     debug_assert!(super::own(metric));
     Opts::new(metric.name, metric.help)
+}
+
+fn gauge(name: &str) -> Gauge {
+    Gauge::with_opts(options(name)).expect("the table has valid names")
 }
 
 fn counters(name: &str) -> IntCounterVec {

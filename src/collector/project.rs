@@ -20,14 +20,14 @@ use super::published::Published;
 use super::schedule::Schedule;
 use crate::api::Client;
 use crate::clock::Clock;
-use crate::exposition::{ProjectView, SnapshotView, SyncMode};
+use crate::exposition::{ProjectLabels, ProjectView, SnapshotView, SyncMode};
 use crate::record::Timestamp;
 use crate::store::{CommitError, LabelLimits, PollFacts, Store};
 
 /// A project under watch.
 #[derive(Debug)]
 pub struct Project {
-    name: String,
+    labels: Arc<ProjectLabels>,
     client: Client,
     options: PollOptions,
     observer: Arc<ProjectObserver>,
@@ -56,6 +56,8 @@ struct State {
     /// There was no complete poll yet, in an earlier process neither.
     is_first_sync: bool,
     poll_api_requests: Option<u64>,
+    /// Rises with each change of what is shown of the records.
+    generation: u64,
 }
 
 impl State {
@@ -68,6 +70,7 @@ impl State {
             trouble: Trouble::default(),
             snapshot: None,
             poll_api_requests: None,
+            generation: 0,
         }
     }
 }
@@ -87,25 +90,25 @@ pub struct Status {
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 
 impl Project {
-    /// A project that has not been polled yet.
+    /// A project that has not been polled yet. Its series bear these labels.
     pub fn new<C: Clock + std::fmt::Debug>(
-        name: String,
+        labels: ProjectLabels,
         options: PollOptions,
         clock: Arc<C>,
         instruments: Arc<Instruments>,
         store: Store,
         client: impl FnOnce(Arc<ProjectObserver>) -> Client,
     ) -> Arc<Self> {
+        let name = labels.project.clone();
         let observer = instruments.observer(&name);
-        let pool_names =
-            options.pool_names.then(|| PoolNames::new(name.clone(), options.pools_timeout));
+        let pool_names = options.pool_names.then(|| PoolNames::new(name, options.pools_timeout));
         let limits = LabelLimits { users: options.max_users, pools: options.max_pools };
         let is_first_sync = store.last_poll.is_none();
         let books = Books::new(store, options.counter_hold, limits, options.reconcile_interval);
         Arc::new(Self {
             client: client(observer.clone()),
             pool_names,
-            name,
+            labels: Arc::new(labels),
             options,
             observer,
             instruments,
@@ -119,7 +122,7 @@ impl Project {
 
     /// The label `project`.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.labels.project
     }
 
     /// Rows that a page asks for: as configured, or what the server turned out to grant.
@@ -127,9 +130,9 @@ impl Project {
         self.client.page_size()
     }
 
-    /// What a scrape shows. Starts a poll if one is due, and waits for the one under way, but not
+    /// Makes ready for a scrape: starts a poll if one is due, and waits for the one under way, but not
     /// beyond `deadline`, and not for the first.
-    pub async fn scrape(self: &Arc<Self>, deadline: Instant) -> ProjectView {
+    pub async fn scrape(self: &Arc<Self>, deadline: Instant) {
         let mut finished = self.finished.subscribe();
         if self.options.mode == PollMode::Scrape {
             self.start_if_due();
@@ -139,10 +142,9 @@ impl Project {
             state.running && state.snapshot.is_some()
         };
         if waits {
-            // Either way the view is what is known by then.
+            // Either way what is known by then is shown.
             let _ = timeout_at(deadline, finished.changed()).await;
         }
-        self.view()
     }
 
     /// Starts a poll in the background unless one runs or none is due.
@@ -201,7 +203,8 @@ impl Project {
         let first_sync_progress = locked(&self.progress).ratio();
         let (state, most) = (self.state(), self.options.max_staleness);
         ProjectView {
-            project: self.name.clone(),
+            labels: self.labels.clone(),
+            generation: state.generation,
             up: state.trouble.last().is_none() && state.snapshot.is_some(),
             window_seconds: self.options.window.as_secs_f64(),
             is_stale: state.snapshot.as_ref().is_some_and(|s| s.is_older_than(most, now)),
@@ -234,7 +237,7 @@ impl Project {
         let requests_before = self.observer.requests();
         let result = self.poll().await;
         let requests = self.observer.requests() - requests_before;
-        self.instruments.polled(&self.name, result.is_ok(), begun.elapsed());
+        self.instruments.polled(self.name(), result.is_ok(), begun.elapsed());
         self.conclude(result, begun, requests);
         guard.is_concluded = true;
     }
@@ -243,7 +246,7 @@ impl Project {
         let now = self.now();
         let window_start = self.window_start(now);
         let (client, books, filter) = (&self.client, &self.books, &self.options.filter);
-        let (project, progress) = (self.name.as_str(), &self.progress);
+        let (project, progress) = (self.name(), &self.progress);
         let clock: &dyn Clock = &*self.clock;
         let asking = Asking { project, progress, client, books, filter, window_start, now, clock };
         let polled = asking.poll().await;
@@ -289,11 +292,12 @@ impl Project {
         let now = self.now();
         let mut state = self.state();
         state.poll_api_requests = Some(requests);
+        state.generation += 1;
         state.schedule.end(result.is_ok());
         match result {
             Ok((snapshot, face)) => {
                 let records = snapshot.aggregate.records;
-                let project = &self.name;
+                let project = self.name();
                 if state.trouble.end() || state.snapshot.is_none() {
                     let took = begun.elapsed();
                     tracing::info!(project, records, requests, ?took, "poll succeeded");
@@ -306,7 +310,7 @@ impl Project {
                 state.snapshot = Some(Published::new(snapshot));
                 state.is_first_sync = false;
             }
-            Err(error) => state.trouble.note(&self.name, &error, now),
+            Err(error) => state.trouble.note(self.name(), &error, now),
         }
     }
 
@@ -337,9 +341,10 @@ impl Drop for Running<'_> {
         let now = self.project.now();
         let mut state = self.project.state();
         state.running = false;
+        state.generation += 1;
         // A poll that is dropped otherwise ends with the process.
         if !self.is_concluded && std::thread::panicking() {
-            let project = &self.project.name;
+            let project = self.project.name();
             self.project.instruments.polled(project, false, Duration::ZERO);
             state.schedule.end(false);
             state.trouble.note(project, &Reason::BrokeOff.into(), now);

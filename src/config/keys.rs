@@ -96,7 +96,7 @@ pub const KEYS: &[Key] = &[
     ),
     later(optional("web.config_file", "a path")),
     key("web.max_concurrent_requests", "64", "a whole number from 1 to 10000").of(Kind::Number),
-    later(optional("web.created_series", "true or false").of(Kind::Flag)),
+    key("web.created_series", "false", "true or false").of(Kind::Flag),
     key("log.level", r#""info""#, "error, warn, info, debug or trace"),
     key("log.format", r#""logfmt""#, "logfmt or json"),
     key("poll.mode", r#""scrape""#, "scrape or background"),

@@ -130,6 +130,10 @@ impl<'a> Reader<'a> {
         })
     }
 
+    pub(super) fn flag(&mut self, path: &'static str) -> bool {
+        self.read(path, false, Value::to_bool)
+    }
+
     pub(super) fn rate(&mut self, path: &'static str) -> f64 {
         self.read(path, 1.0, |value| {
             let number = value.to_f64().or_else(|| Some(value.to_i128()? as f64))?;

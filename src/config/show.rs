@@ -20,6 +20,7 @@ pub(super) fn to_toml(config: &Config) -> String {
             ("listen_addresses", Value::Array(addresses.collect())),
             ("telemetry_path", web.telemetry_path.clone().into()),
             ("max_concurrent_requests", number(web.max_concurrent_requests as u64)),
+            ("created_series", web.created_series.into()),
         ],
     );
     let log = &config.log;

@@ -47,6 +47,22 @@ pub struct Metric {
     pub scope: Scope,
 }
 
+impl Metric {
+    /// The name of its family in `OpenMetrics`, where a counter's has no `_total`.
+    pub fn family_name(&self) -> &'static str {
+        match self.kind {
+            Kind::Counter => self.name.strip_suffix("_total").unwrap_or(self.name),
+            Kind::Gauge | Kind::Histogram => self.name,
+        }
+    }
+
+    /// The unit that its name ends in, if it has one.
+    pub fn unit(&self) -> Option<&'static str> {
+        let (_, last) = self.family_name().rsplit_once('_')?;
+        ["seconds", "bytes", "ratio"].contains(&last).then_some(last)
+    }
+}
+
 macro_rules! catalog {
     ($($scope:ident $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
         /// Every metric, in the order in which they are served.
@@ -139,6 +155,10 @@ catalog! {
         "Time that requests waited because the API asked for a pause, in seconds.";
     Exporter Gauge "screen_records_exporter_credential_expiry_timestamp_seconds" ["project"]
         "When the credentials that were obtained expire, in seconds since the epoch; absent where nobody knows.";
+    Exporter Gauge "screen_records_exporter_config_last_reload_successful" []
+        "1 if the config could be read when that was last tried, else 0.";
+    Exporter Gauge "screen_records_exporter_config_last_reload_success_timestamp_seconds" []
+        "When the config was last read with success, in seconds since the epoch.";
     Exporter Counter "screen_records_exporter_http_requests_total" ["path", "code"]
         "Requests to the exporter, by HTTP status.";
     Exporter Counter "process_cpu_seconds_total" []

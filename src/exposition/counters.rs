@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::catalog::{Metric, metric};
 use super::records::ProjectView;
-use super::sink::{HistogramValue, Sink, Value};
+use super::sink::{CounterValue, Exemplar, HistogramValue, Sink, Value};
 use crate::store::{Counter, Observed, Series};
 
 /// A series as it is shown.
@@ -21,6 +21,8 @@ pub struct CounterView {
     pub value: Counter,
     /// What it shows for a while.
     pub held: Option<Held>,
+    /// The record that it counted last, where that is told.
+    pub exemplar: Option<Arc<Exemplar>>,
 }
 
 /// What a series shows for a while: `increase()` cannot see one that is born, or comes back, above
@@ -36,6 +38,12 @@ pub struct Held {
 }
 
 impl Held {
+    /// Notes that somebody asks for it now. Returns until when it is shown, if it still is.
+    pub fn asked(&self, now: Instant) -> Option<Instant> {
+        let until = *self.seen.get_or_init(|| now) + self.hold;
+        (now < until).then_some(until)
+    }
+
     /// Whether it has been shown for long enough.
     pub fn is_over(&self, now: Instant) -> bool {
         self.seen.get().is_some_and(|seen| now >= *seen + self.hold)
@@ -43,11 +51,12 @@ impl Held {
 }
 
 impl CounterView {
-    /// What it shows to somebody who asks now.
-    fn at(&self, now: Instant) -> &Counter {
-        let Some(held) = &self.held else { return &self.value };
-        held.seen.get_or_init(|| now);
-        if held.is_over(now) { &self.value } else { &held.shown }
+    /// What it shows to somebody who asks now, with the record that it counted last.
+    fn at(&self, now: Instant) -> (&Counter, Option<&Exemplar>) {
+        match self.held.as_ref().filter(|held| !held.is_over(now)) {
+            Some(held) => (&held.shown, None),
+            None => (&self.value, self.exemplar.as_deref()),
+        }
     }
 }
 
@@ -75,22 +84,24 @@ const FAMILIES: [&str; 7] = [
 ];
 
 /// Writes what was counted, family by family.
-pub(super) fn write_counters(projects: &[ProjectView], sink: &mut impl Sink) {
+pub(super) fn write_counters(projects: &[ProjectView], sink: &mut dyn Sink) {
     for name in FAMILIES {
         let family = metric(name);
         sink.family(family);
         for view in projects {
-            let counters = view.counters.iter();
-            for counter in counters.filter(|counter| family_of(counter.series) == family) {
-                let labels = std::iter::once(view.project.as_str());
-                let labels: Vec<_> =
-                    labels.chain(counter.labels.iter().map(|label| &**label)).collect();
-                let shown = counter.at(view.at);
+            for counter in of_family(&view.counters, family) {
+                let labels = counter.labels.iter().map(|label| &**label);
+                let values: Vec<_> = std::iter::once(&*view.labels.project).chain(labels).collect();
+                let labels = view.labels.with(&values);
+                let (shown, exemplar) = counter.at(view.at);
+                let (count, created) = (shown.count, shown.created);
                 match &shown.observed {
-                    None => sink.sample(&labels, shown.count.into()),
+                    None => {
+                        let value = count.into();
+                        sink.counter(labels, &CounterValue { value, created, exemplar });
+                    }
                     Some(observed) => {
-                        let histogram = histogram(counter.series, shown.count, observed);
-                        sink.histogram(&labels, &histogram);
+                        sink.histogram(labels, &histogram(counter.series, shown, observed));
                     }
                 }
             }
@@ -98,17 +109,30 @@ pub(super) fn write_counters(projects: &[ProjectView], sink: &mut impl Sink) {
     }
 }
 
-fn histogram(series: Series, count: u64, observed: &Observed) -> HistogramValue {
-    // Delays are kept in milliseconds.
-    let divisor = if matches!(series, Series::UploadDelay(_)) { 1000.0 } else { 1.0 };
-    let sum = match series {
-        Series::UploadDelay(_) => Value::Float(observed.sum as f64 / divisor),
-        _ => Value::Integer(observed.sum),
+/// The series of a family: they stand together.
+fn of_family<'v>(counters: &'v [CounterView], family: &Metric) -> &'v [CounterView] {
+    let name = |counter: &CounterView| family_of(counter.series).name;
+    let from = counters.partition_point(|counter| name(counter) < family.name);
+    let until = counters.partition_point(|counter| name(counter) <= family.name);
+    &counters[from..until]
+}
+
+fn histogram<'c>(
+    series: Series,
+    counter: &'c Counter,
+    observed: &'c Observed,
+) -> HistogramValue<'c> {
+    let unit = series.units_in_one();
+    let sum = match unit {
+        1 => Value::Integer(observed.sum),
+        unit => Value::Float(observed.sum as f64 / unit as f64),
     };
     HistogramValue {
-        bounds: series.bounds().iter().map(|bound| *bound as f64 / divisor).collect(),
+        bounds: series.bounds().iter().map(|bound| *bound as f64 / unit as f64).collect(),
         buckets: observed.buckets.clone(),
-        count,
+        count: counter.count,
         sum,
+        created: counter.created,
+        native: Some(&observed.native),
     }
 }

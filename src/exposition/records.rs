@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::catalog::metric;
 use super::counters::{CounterView, write_counters};
-use super::sink::{Sink, Value};
+use super::sink::{Labels, Sink, Value};
 use crate::aggregate::{Aggregate, Sums};
 use crate::api::{DesktopPool, SignIn};
 use crate::record::{Status, Timestamp};
@@ -15,8 +15,11 @@ use crate::sync::{Mode, ReadSummary};
 /// What one project shows.
 #[derive(Debug, Clone)]
 pub struct ProjectView {
-    /// The label `project`.
-    pub project: String,
+    /// What its series bear beside the labels of their metric.
+    pub labels: Arc<ProjectLabels>,
+    /// Which state of the project this is: what is shown of its records is the same as long as this
+    /// is, and [`Self::is_stale`], and what [is held](Self::held_until).
+    pub generation: u64,
     /// Whether the last poll succeeded.
     pub up: bool,
     /// Length of the window in seconds.
@@ -39,6 +42,15 @@ pub struct ProjectView {
     pub poll_api_requests: Option<u64>,
     /// Where it stands with its credentials.
     pub sign_in: SignIn,
+}
+
+/// The labels of a project.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProjectLabels {
+    /// The label `project`.
+    pub project: String,
+    /// Constant labels, names and values.
+    pub constant: Vec<(String, String)>,
 }
 
 /// What is shown of a store besides the records.
@@ -112,7 +124,26 @@ impl SyncMode {
     }
 }
 
+impl ProjectLabels {
+    /// The labels of a series of the project that has these values.
+    pub fn with<'a>(&'a self, values: &'a [&'a str]) -> Labels<'a> {
+        Labels { values, constant: &self.constant }
+    }
+}
+
 impl ProjectView {
+    /// The label `project`.
+    pub fn project(&self) -> &str {
+        &self.labels.project
+    }
+
+    /// Notes that its counters are shown now. Returns until when all of them show what they show
+    /// now, if anything changes by time alone.
+    pub fn held_until(&self) -> Option<Instant> {
+        let held = self.counters.iter().filter_map(|counter| counter.held.as_ref());
+        held.filter_map(|held| held.asked(self.at)).min()
+    }
+
     /// The snapshot, unless it is too old to be shown.
     pub fn shown(&self) -> Option<&SnapshotView> {
         self.snapshot.as_deref().filter(|_| !self.is_stale)
@@ -122,7 +153,7 @@ impl ProjectView {
 type KindValue = fn(&Sums) -> Value;
 
 /// Writes the record families of all projects, family by family.
-pub fn write_projects(projects: &[ProjectView], sink: &mut impl Sink) {
+pub fn write_projects(projects: &[ProjectView], sink: &mut dyn Sink) {
     let sums: [(&str, KindValue); 3] = [
         ("", |sums| sums.records.into()),
         ("_size_bytes", |sums| Value::Integer(sums.size_bytes)),
@@ -130,17 +161,17 @@ pub fn write_projects(projects: &[ProjectView], sink: &mut impl Sink) {
     ];
     for (suffix, value) in sums {
         sink.family(metric(&format!("workspace_screen_records{suffix}")));
-        for (project, snapshot) in shown(projects) {
+        for (labels, snapshot) in shown(projects) {
             for ((status, record_type, pool), sums) in &snapshot.aggregate.kinds {
-                sink.sample(&[project, status, record_type, pool], value(sums));
+                sink.gauge(labels.with(&[&labels.project, status, record_type, pool]), value(sums));
             }
         }
     }
     for (suffix, value) in sums {
         sink.family(metric(&format!("workspace_user_screen_records{suffix}")));
-        for (project, snapshot) in shown(projects) {
+        for (labels, snapshot) in shown(projects) {
             for ((user, status), sums) in &snapshot.aggregate.users {
-                sink.sample(&[project, user, status], value(sums));
+                sink.gauge(labels.with(&[&labels.project, user, status]), value(sums));
             }
         }
     }
@@ -150,74 +181,77 @@ pub fn write_projects(projects: &[ProjectView], sink: &mut impl Sink) {
     write_state(projects, sink);
 }
 
-fn shown(projects: &[ProjectView]) -> impl Iterator<Item = (&str, &SnapshotView)> {
-    projects.iter().filter_map(|view| Some((view.project.as_str(), view.shown()?)))
+fn shown(projects: &[ProjectView]) -> impl Iterator<Item = (&ProjectLabels, &SnapshotView)> {
+    projects.iter().filter_map(|view| Some((&*view.labels, view.shown()?)))
 }
 
-fn write_unresolved(projects: &[ProjectView], sink: &mut impl Sink) {
+fn write_unresolved(projects: &[ProjectView], sink: &mut dyn Sink) {
     let failed = Status::ALL.into_iter().filter(|status| status.is_failed()).map(Status::code);
     let failed: Vec<_> = failed.collect();
     sink.family(metric("workspace_screen_records_unresolved"));
-    for (project, snapshot) in shown(projects) {
+    for (labels, snapshot) in shown(projects) {
         for ((status, record_type, pool), sums) in &snapshot.aggregate.kinds {
             if failed.contains(&status.as_ref()) {
-                sink.sample(&[project, status, record_type, pool], sums.counted.into());
+                sink.gauge(
+                    labels.with(&[&labels.project, status, record_type, pool]),
+                    sums.counted.into(),
+                );
             }
         }
     }
 }
 
-fn write_moments(projects: &[ProjectView], sink: &mut impl Sink) {
+fn write_moments(projects: &[ProjectView], sink: &mut dyn Sink) {
     sink.family(metric("workspace_screen_records_oldest_start_timestamp_seconds"));
-    for (project, snapshot) in shown(projects) {
+    for (labels, snapshot) in shown(projects) {
         for ((status, pool), start) in &snapshot.aggregate.oldest_start {
-            sink.sample(&[project, status, pool], start.as_seconds().into());
+            sink.gauge(labels.with(&[&labels.project, status, pool]), start.as_seconds().into());
         }
     }
     sink.family(metric("workspace_screen_records_oldest_update_timestamp_seconds"));
-    for (project, snapshot) in shown(projects) {
+    for (labels, snapshot) in shown(projects) {
         for ((status, pool), update) in &snapshot.aggregate.oldest_update {
-            sink.sample(&[project, status, pool], update.as_seconds().into());
+            sink.gauge(labels.with(&[&labels.project, status, pool]), update.as_seconds().into());
         }
     }
     sink.family(metric("workspace_screen_records_newest_start_timestamp_seconds"));
-    for (project, snapshot) in shown(projects) {
+    for (labels, snapshot) in shown(projects) {
         if let Some(newest) = snapshot.aggregate.newest_start {
-            sink.sample(&[project], newest.as_seconds().into());
+            sink.gauge(labels.with(&[&labels.project]), newest.as_seconds().into());
         }
     }
     sink.family(metric("workspace_screen_records_reported"));
-    for (project, snapshot) in shown(projects) {
+    for (labels, snapshot) in shown(projects) {
         if let Some(reported) = snapshot.summary.reported {
-            sink.sample(&[project], reported.into());
+            sink.gauge(labels.with(&[&labels.project]), reported.into());
         }
     }
     sink.family(metric("workspace_screen_records_oldest_read_timestamp_seconds"));
-    for (project, snapshot) in shown(projects) {
-        sink.sample(&[project], snapshot.read_from.as_seconds().into());
+    for (labels, snapshot) in shown(projects) {
+        sink.gauge(labels.with(&[&labels.project]), snapshot.read_from.as_seconds().into());
     }
     sink.family(metric("workspace_desktop_pool_info"));
-    for (project, snapshot) in shown(projects) {
+    for (labels, snapshot) in shown(projects) {
         for pool in &snapshot.pools {
-            sink.sample(&[project, &pool.id, &pool.name], true.into());
+            sink.gauge(labels.with(&[&labels.project, &pool.id, &pool.name]), true.into());
         }
     }
 }
 
 /// What is shown of a project whatever happens.
-fn write_state(projects: &[ProjectView], sink: &mut impl Sink) {
+fn write_state(projects: &[ProjectView], sink: &mut dyn Sink) {
     sink.family(metric("workspace_screen_records_window_seconds"));
     for view in projects {
-        sink.sample(&[&view.project], view.window_seconds.into());
+        sink.gauge(view.labels.with(&[view.project()]), view.window_seconds.into());
     }
     sink.family(metric("workspace_screen_records_up"));
     for view in projects {
-        sink.sample(&[&view.project], view.up.into());
+        sink.gauge(view.labels.with(&[view.project()]), view.up.into());
     }
     sink.family(metric("workspace_screen_records_snapshot_timestamp_seconds"));
     for view in projects {
         if let Some(snapshot) = &view.snapshot {
-            sink.sample(&[&view.project], snapshot.completed.as_seconds().into());
+            sink.gauge(view.labels.with(&[view.project()]), snapshot.completed.as_seconds().into());
         }
     }
 }

@@ -1,11 +1,15 @@
 //! What every encoder can take.
 
+use std::sync::Arc;
+
 use super::catalog::Metric;
+use crate::record::Timestamp;
+use crate::store::NativeBuckets;
 
 /// The value of a sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value {
-    /// A whole number, written without rounding.
+    /// A whole number, written without rounding where the format has whole numbers.
     Integer(u128),
     /// Any other number.
     Float(f64),
@@ -29,9 +33,79 @@ impl From<f64> for Value {
     }
 }
 
+impl Value {
+    /// The nearest number that a format without whole numbers has.
+    pub fn as_f64(self) -> f64 {
+        match self {
+            Self::Integer(number) => number as f64,
+            Self::Float(number) => number,
+        }
+    }
+}
+
+/// Labels that every series of a project bears beside those of its metric: names and values.
+pub type ConstantLabels = [(String, String)];
+
+/// The labels of a sample.
+#[derive(Debug, Clone, Copy)]
+pub struct Labels<'a> {
+    /// Values in the order of [`Metric::labels`].
+    pub values: &'a [&'a str],
+    /// What the project's series bear beside.
+    pub constant: &'a ConstantLabels,
+}
+
+impl<'a> Labels<'a> {
+    /// The labels of a series that is no project's.
+    pub fn of(values: &'a [&'a str]) -> Self {
+        Self { values, constant: &[] }
+    }
+
+    /// Names and values of the labels of a metric's sample.
+    pub(super) fn pairs(self, metric: &'static Metric) -> impl Iterator<Item = (&'a str, &'a str)> {
+        debug_assert_eq!(metric.labels.len(), self.values.len(), "{}", metric.name);
+        let own = metric.labels.iter().zip(self.values).map(|(name, value)| (*name, *value));
+        let constant = self.constant.iter();
+        own.chain(constant.map(|(name, value)| (name.as_str(), value.as_str())))
+    }
+}
+
+/// The record that a counter counted last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exemplar {
+    /// The record's id as the API gives it.
+    pub record_id: Arc<str>,
+    /// When it was counted.
+    pub at: Timestamp,
+}
+
+impl Exemplar {
+    /// The one label.
+    pub const LABEL: &'static str = "record_id";
+    /// Characters that the labels of an exemplar may have together, their names included.
+    const LONGEST: usize = 128;
+
+    /// An exemplar, unless the id is too long for one: half an id would lead nowhere.
+    pub fn new(record_id: &str, at: Timestamp) -> Option<Self> {
+        let length = Self::LABEL.len() + record_id.chars().count();
+        (length <= Self::LONGEST).then(|| Self { record_id: record_id.into(), at })
+    }
+}
+
+/// A counter at a moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CounterValue<'a> {
+    /// What it stands at.
+    pub value: Value,
+    /// When it began.
+    pub created: Timestamp,
+    /// The last of what it counted, where that is known.
+    pub exemplar: Option<&'a Exemplar>,
+}
+
 /// A histogram at a moment.
 #[derive(Debug, Clone, PartialEq)]
-pub struct HistogramValue {
+pub struct HistogramValue<'a> {
     /// Upper bounds of the buckets, inclusive, ascending, without infinity.
     pub bounds: Vec<f64>,
     /// Observations by bucket, not cumulative.
@@ -40,6 +114,10 @@ pub struct HistogramValue {
     pub count: u64,
     /// All observations added up.
     pub sum: Value,
+    /// When it began.
+    pub created: Timestamp,
+    /// The same observations in exponential buckets, where they are kept.
+    pub native: Option<&'a NativeBuckets>,
 }
 
 /// Takes families one after the other, each with all of its samples: no format lets them
@@ -48,9 +126,25 @@ pub trait Sink {
     /// Begins a family.
     fn family(&mut self, metric: &'static Metric);
 
-    /// Adds a sample of the current family: label values in the order of [`Metric::labels`].
-    fn sample(&mut self, label_values: &[&str], value: Value);
+    /// Adds a sample of the current family, a gauge.
+    fn gauge(&mut self, labels: Labels<'_>, value: Value);
+
+    /// Adds a counter of the current family.
+    fn counter(&mut self, labels: Labels<'_>, counter: &CounterValue<'_>);
 
     /// Adds a histogram of the current family.
-    fn histogram(&mut self, label_values: &[&str], value: &HistogramValue);
+    fn histogram(&mut self, labels: Labels<'_>, histogram: &HistogramValue<'_>);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exemplar_has_at_most_128_characters() {
+        let at = Timestamp::from_millis(0);
+        let fits = "ä".repeat(119);
+        assert_eq!(Exemplar::new(&fits, at).map(|e| e.record_id.to_string()), Some(fits.clone()));
+        assert_eq!(Exemplar::new(&format!("{fits}x"), at), None);
+    }
 }

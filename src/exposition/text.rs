@@ -1,117 +1,46 @@
 //! The text format 0.0.4.
 
-use super::catalog::{Metric, Scope};
-use super::sink::{HistogramValue, Sink, Value};
+use super::catalog::Metric;
+use super::lines::Lines;
+use super::sink::{CounterValue, HistogramValue, Labels, Sink, Value};
 
-/// Writes the text format 0.0.4.
+/// Writes the text format 0.0.4. It has neither exemplars nor created timestamps.
 #[derive(Debug, Default)]
 pub struct TextEncoder {
-    body: Vec<u8>,
+    lines: Lines,
     current: Option<&'static Metric>,
     /// Whether the current family has its `# HELP` and `# TYPE` already.
     has_head: bool,
 }
 
 impl TextEncoder {
-    /// The value of `Content-Type`.
-    pub const CONTENT_TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
-
     /// The text.
     pub fn finish(self) -> Vec<u8> {
-        self.body
-    }
-
-    fn head(&mut self, metric: &Metric) {
-        for (word, text) in [("HELP", metric.help), ("TYPE", metric.kind.as_str())] {
-            self.body.extend_from_slice(b"# ");
-            self.body.extend_from_slice(word.as_bytes());
-            self.body.push(b' ');
-            self.body.extend_from_slice(metric.name.as_bytes());
-            self.body.push(b' ');
-            self.body.extend_from_slice(text.as_bytes());
-            self.body.push(b'\n');
-        }
+        self.lines.body
     }
 
     /// The current family, whose head is written by now.
     fn begin(&mut self) -> Option<&'static Metric> {
         let metric = self.current?;
         if !std::mem::replace(&mut self.has_head, true) {
-            self.head(metric);
+            // No help holds what would have to be escaped; a test of the table says so.
+            self.lines.comment("HELP", metric.name, metric.help);
+            self.lines.comment("TYPE", metric.name, metric.kind.as_str());
         }
         Some(metric)
     }
 
     fn line(
         &mut self,
-        metric: &Metric,
+        metric: &'static Metric,
         suffix: &str,
-        label_values: &[&str],
-        bound: Option<f64>,
+        labels: Labels<'_>,
+        bound: Option<&str>,
         value: Value,
     ) {
-        debug_assert_eq!(metric.labels.len(), label_values.len(), "{}", metric.name);
-        debug_assert!(metric.scope == Scope::Records || metric.labels.len() < 4);
-        self.body.extend_from_slice(metric.name.as_bytes());
-        self.body.extend_from_slice(suffix.as_bytes());
-        let mut separator = b'{';
-        for (name, value) in metric.labels.iter().zip(label_values) {
-            self.body.push(separator);
-            separator = b',';
-            self.body.extend_from_slice(name.as_bytes());
-            self.body.extend_from_slice(b"=\"");
-            self.label_value(value);
-            self.body.push(b'"');
-        }
-        if let Some(bound) = bound {
-            self.body.push(separator);
-            separator = b',';
-            self.body.extend_from_slice(b"le=\"");
-            self.number(Value::Float(bound));
-            self.body.push(b'"');
-        }
-        if separator == b',' {
-            self.body.push(b'}');
-        }
-        self.body.push(b' ');
-        self.number(value);
-        self.body.push(b'\n');
-    }
-
-    fn number(&mut self, value: Value) {
-        match value {
-            Value::Integer(number) => {
-                self.body.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-            }
-            Value::Float(number) if number.is_finite() => {
-                let mut buffer = zmij::Buffer::new();
-                let text = buffer.format_finite(number);
-                let text = text.strip_suffix(".0").unwrap_or(text);
-                self.body.extend_from_slice(text.as_bytes());
-            }
-            Value::Float(number) => {
-                let text: &[u8] = match number {
-                    number if number.is_nan() => b"NaN",
-                    f64::INFINITY => b"+Inf",
-                    _ => b"-Inf",
-                };
-                self.body.extend_from_slice(text);
-            }
-        }
-    }
-
-    fn label_value(&mut self, value: &str) {
-        let mut rest = value.as_bytes();
-        while let Some(at) = rest.iter().position(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
-            self.body.extend_from_slice(&rest[..at]);
-            self.body.extend_from_slice(match rest[at] {
-                b'\\' => b"\\\\",
-                b'"' => b"\\\"",
-                _ => b"\\n",
-            });
-            rest = &rest[at + 1..];
-        }
-        self.body.extend_from_slice(rest);
+        self.lines.series(metric, metric.name, suffix, labels, bound);
+        self.lines.number(value);
+        self.lines.body.push(b'\n');
     }
 }
 
@@ -121,22 +50,27 @@ impl Sink for TextEncoder {
         self.has_head = false;
     }
 
-    fn sample(&mut self, label_values: &[&str], value: Value) {
+    fn gauge(&mut self, labels: Labels<'_>, value: Value) {
         if let Some(metric) = self.begin() {
-            self.line(metric, "", label_values, None, value);
+            self.line(metric, "", labels, None, value);
         }
     }
 
-    fn histogram(&mut self, label_values: &[&str], value: &HistogramValue) {
+    fn counter(&mut self, labels: Labels<'_>, counter: &CounterValue<'_>) {
+        self.gauge(labels, counter.value);
+    }
+
+    fn histogram(&mut self, labels: Labels<'_>, histogram: &HistogramValue<'_>) {
         let Some(metric) = self.begin() else { return };
         let mut below = 0;
-        for (bound, count) in value.bounds.iter().zip(&value.buckets) {
+        for (bound, count) in histogram.bounds.iter().zip(&histogram.buckets) {
             below += count;
-            self.line(metric, "_bucket", label_values, Some(*bound), below.into());
+            let bound = bound.to_string();
+            self.line(metric, "_bucket", labels, Some(&bound), below.into());
         }
-        self.line(metric, "_bucket", label_values, Some(f64::INFINITY), value.count.into());
-        self.line(metric, "_sum", label_values, None, value.sum);
-        self.line(metric, "_count", label_values, None, value.count.into());
+        self.line(metric, "_bucket", labels, Some("+Inf"), histogram.count.into());
+        self.line(metric, "_sum", labels, None, histogram.sum);
+        self.line(metric, "_count", labels, None, histogram.count.into());
     }
 }
 
@@ -184,7 +118,7 @@ mod tests {
             encoder.family(metric);
             for (values, value) in &samples {
                 let values: Vec<_> = values.iter().map(String::as_str).collect();
-                encoder.sample(&values, Value::Float(*value));
+                encoder.gauge(Labels::of(&values), Value::Float(*value));
             }
             let text = String::from_utf8(encoder.finish()).unwrap();
             prop_assert_eq!(text, oracle(metric, &samples));
@@ -206,7 +140,7 @@ mod tests {
         for (value, text) in cases {
             let mut encoder = TextEncoder::default();
             encoder.family(metric("process_threads"));
-            encoder.sample(&[], value);
+            encoder.gauge(Labels::of(&[]), value);
             let body = String::from_utf8(encoder.finish()).unwrap();
             assert_eq!(body.lines().last(), Some(format!("process_threads {text}").as_str()));
         }

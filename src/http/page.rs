@@ -74,7 +74,7 @@ fn row(status: &Status, now: Timestamp) -> String {
         row,
         "<tr><td>{}</td><td>{state}{polling}{progress}</td><td>{records}</td><td>{age}</td>\
          <td>{requests}</td><td>{sign_in}</td><td>{error}</td></tr>",
-        escaped(&view.project)
+        escaped(view.project())
     );
     row
 }
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
     use crate::api::SignIn;
     use crate::collector::Failure;
-    use crate::exposition::{ProjectView, StoreFigures, SyncMode};
+    use crate::exposition::{ProjectLabels, ProjectView, StoreFigures, SyncMode};
 
     #[test]
     fn a_failing_project_says_why_and_nothing_of_it_becomes_markup() {
@@ -117,7 +117,11 @@ mod tests {
                 counters: std::sync::Arc::default(),
                 store: StoreFigures::default(),
                 first_sync_progress: 0.25,
-                project: "<b>".to_owned(),
+                labels: std::sync::Arc::new(ProjectLabels {
+                    project: "<b>".to_owned(),
+                    ..ProjectLabels::default()
+                }),
+                generation: 0,
                 up: false,
                 window_seconds: 1.0,
                 snapshot: None,

@@ -1,8 +1,11 @@
 //! What is served where.
 
+use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{MatchedPath, Query, Request, State};
 use axum::http::uri::Authority;
@@ -11,16 +14,18 @@ use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use futures_util::stream;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::deadline::scrape_timeout;
+use super::negotiate::wanted;
 use super::page;
 use crate::clock::Clock;
 use crate::collector::Collector;
-use crate::exposition::TextEncoder;
+use crate::exposition::{self, Wanted};
 use crate::record::Timestamp;
 
 /// How it is served. Keys of the config's sections `web` and `poll`.
@@ -90,8 +95,8 @@ async fn count_and_limit(
 }
 
 async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let body = app.collector.scrape(app.deadline(&headers)).await;
-    exposition(body)
+    let wanted = wanted(&headers);
+    exposition(wanted, app.collector.scrape(app.deadline(&headers), wanted).await)
 }
 
 /// What stands behind the `?` of a probe.
@@ -110,8 +115,10 @@ async fn probe(
         let text = "No target. Name a project: /probe?target=NAME\n";
         return (StatusCode::BAD_REQUEST, text).into_response();
     };
-    if let Some(body) = app.collector.probe(&target, app.deadline(&headers)).await {
-        return exposition(body);
+    let wanted = wanted(&headers);
+    let body = app.collector.probe(&target, app.deadline(&headers), wanted).await;
+    if let Some(body) = body.transpose() {
+        return exposition(wanted, body);
     }
     let names: Vec<_> = app.collector.projects().iter().map(|project| project.name()).collect();
     let text = format!("No such project. Known are:\n{}\n", names.join("\n"));
@@ -139,9 +146,29 @@ async fn service_discovery(State(app): State<Arc<App>>, headers: HeaderMap) -> R
     Json(groups.collect::<Vec<_>>()).into_response()
 }
 
-fn exposition(body: Vec<u8>) -> Response {
-    let content_type = HeaderValue::from_static(TextEncoder::CONTENT_TYPE);
-    ([(header::CONTENT_TYPE, content_type)], body).into_response()
+/// A body as it was wanted. Its chunks are shared with whoever else reads it, and it says how long it
+/// is, to `HEAD` too.
+fn exposition(wanted: Wanted, body: io::Result<exposition::Body>) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => {
+            tracing::error!(%error, "an exposition cannot be made");
+            let text = format!("The exposition cannot be made: {error}\n");
+            return (StatusCode::INTERNAL_SERVER_ERROR, text).into_response();
+        }
+    };
+    let length = body.len();
+    let chunks = stream::iter(body.into_chunks().into_iter().map(Ok::<_, Infallible>));
+    let mut response = Body::from_stream(chunks).into_response();
+    let headers = response.headers_mut();
+    let content_type = HeaderValue::from_static(wanted.format.content_type());
+    headers.insert(header::CONTENT_TYPE, content_type);
+    headers.insert(header::CONTENT_LENGTH, length.into());
+    headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+    if let Some(coding) = wanted.coding.name() {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+    }
+    response
 }
 
 async fn healthy() -> &'static str {

@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 
 use crate::config::Config;
+use crate::exposition::Wanted;
 
 use super::{Failure, answer, wiring};
 
@@ -10,13 +11,13 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
     let collector = wiring::collector(&config)?;
     let polls = collector.projects().iter().map(|project| project.poll_once());
     let statuses = join_all(polls).await;
-    let views: Vec<_> = statuses.iter().map(|status| status.view.clone()).collect();
-    answer(collector.expose(&views))?;
+    let body = collector.expose(Wanted::default()).map_err(Failure::run)?;
+    answer(body.to_vec())?;
     let failed: Vec<_> = statuses
         .iter()
         .filter_map(|status| {
             let failure = status.failure.as_ref()?;
-            Some(format!("{}: {}: {}", status.view.project, failure.what, failure.remedy))
+            Some(format!("{}: {}: {}", status.view.project(), failure.what, failure.remedy))
         })
         .collect();
     if failed.is_empty() { Ok(()) } else { Err(Failure::run(failed.join("\n"))) }

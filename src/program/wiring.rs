@@ -12,6 +12,7 @@ use crate::api::{Client, Limits, RecordsFilter, Target};
 use crate::clock::{Clock, SystemClock};
 use crate::collector::{Collector, Instruments, PollMode, PollOptions, Project, ProjectObserver};
 use crate::config::{self, Config};
+use crate::exposition::ProjectLabels;
 use crate::http::WebOptions;
 use crate::record::{RecordType, Status, Timestamp};
 use crate::store::{OpenError, SetAside, Store};
@@ -22,7 +23,8 @@ use outside::Outside;
 /// The collector of all projects of a config.
 pub(super) fn collector(config: &Config) -> Result<Collector, Failure> {
     let mut outside = Outside::new(&config.api)?;
-    let instruments = Instruments::new();
+    let now = Timestamp::from_millis(SystemClock.now_millis());
+    let instruments = Instruments::new(now);
     let mut projects = Vec::new();
     for project in &config.projects {
         let target = Target {
@@ -39,10 +41,10 @@ pub(super) fn collector(config: &Config) -> Result<Collector, Failure> {
         let options = poll_options(config, project);
         let clock = Arc::new(SystemClock);
         let store = open_store(config.state_directory.as_deref(), &project.name)?;
-        let name = project.name.clone();
-        projects.push(Project::new(name, options, clock, instruments.clone(), store, client));
+        let labels = ProjectLabels { project: project.name.clone(), constant: Vec::new() };
+        projects.push(Project::new(labels, options, clock, instruments.clone(), store, client));
     }
-    Ok(Collector::new(projects, instruments))
+    Ok(Collector::new(projects, instruments, config.web.created_series))
 }
 
 /// Opens the state of a project.

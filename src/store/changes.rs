@@ -33,8 +33,7 @@ impl Changes {
         let slots = self.slots.iter().map(|(value, change)| Entry::Slot(*value, *change));
         let records = self.records.iter().map(Entry::Record);
         let hidden = self.hidden.iter().map(|key| Entry::Hidden(*key));
-        let counters = self.counters.iter();
-        let counters = counters.map(|(series, counter)| Entry::Counter(*series, counter.clone()));
+        let counters = self.counters.iter().flat_map(|(series, c)| Entry::of(*series, c));
         let poll = std::iter::once(match &self.part {
             Some(part) => Entry::FirstSync(part.clone()),
             None => Entry::Poll(self.poll.clone()),

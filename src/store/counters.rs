@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::labels::Label;
+use super::native::NativeBuckets;
 use super::words::Word;
 use crate::record::Timestamp;
 
@@ -46,6 +47,27 @@ impl Series {
             _ => &[],
         }
     }
+
+    /// How many units of what is observed are one of what is shown: delays are kept in milliseconds.
+    pub fn units_in_one(self) -> u64 {
+        if matches!(self, Self::UploadDelay(_)) { 1000 } else { 1 }
+    }
+
+    /// The native buckets of which only the classic ones are known: every observation at the bound of
+    /// its bucket, and those beyond all just behind the last.
+    pub(super) fn assumed(self, counter: &Counter) -> NativeBuckets {
+        let mut native = NativeBuckets::default();
+        let Some(observed) = &counter.observed else { return native };
+        let one = self.units_in_one() as f64;
+        let mut beyond = counter.count;
+        for (bound, times) in self.bounds().iter().zip(&observed.buckets) {
+            native.observe(*bound as f64 / one, *times);
+            beyond = beyond.saturating_sub(*times);
+        }
+        let last = self.bounds().last().copied().unwrap_or_default();
+        native.observe((last + 1) as f64 / one, beyond);
+        native
+    }
 }
 
 /// What a series stands at. There are thousands: what only a histogram needs stands apart.
@@ -68,9 +90,12 @@ pub struct Observed {
     /// Observations by bucket, each up to its bound and beyond the one before; the rest is beyond
     /// all.
     pub buckets: Vec<u64>,
+    /// The same observations in exponential buckets, of the unit that is shown.
+    pub native: NativeBuckets,
 }
 
-/// A counter as it is written: without an observation the sum is 0, and there are no buckets.
+/// A counter as it is written: without an observation the sum is 0, and there are no buckets. Native
+/// buckets are an entry of their own.
 #[derive(Serialize, Deserialize)]
 struct Written {
     count: u64,
@@ -89,7 +114,8 @@ impl Counter {
 
 impl From<Written> for Counter {
     fn from(Written { count, sum, buckets, created }: Written) -> Self {
-        let observed = (!buckets.is_empty()).then(|| Box::new(Observed { sum, buckets }));
+        let native = NativeBuckets::default();
+        let observed = (!buckets.is_empty()).then(|| Box::new(Observed { sum, buckets, native }));
         Self { count, created, observed }
     }
 }
@@ -138,6 +164,7 @@ impl<'a> Counting<'a> {
         if let Some(bucket) = series.bounds().iter().position(|bound| value <= *bound) {
             observed.buckets[bucket] += 1;
         }
+        observed.native.observe(value as f64 / series.units_in_one() as f64, 1);
     }
 
     /// What the changed series stand at now.

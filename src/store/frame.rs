@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::counters::{Counter, Series};
+use super::native::NativeBuckets;
 use super::record::StoredRecord;
 use super::slots::{SlotChange, Value};
 use crate::record::{RecordKey, RejectionReason, Timestamp};
@@ -29,6 +30,16 @@ pub(super) enum Entry {
     Poll(PollFacts),
     /// The first sync has come this far.
     FirstSync(FirstSync),
+    /// What a histogram, whose counter stands before, observed in native buckets.
+    Native(Series, NativeBuckets),
+}
+
+impl Entry {
+    /// The entries of a series.
+    pub(super) fn of(series: Series, counter: &Counter) -> impl Iterator<Item = Self> + use<> {
+        let native = counter.observed.as_ref().map(|o| Self::Native(series, o.native.clone()));
+        std::iter::once(Self::Counter(series, counter.clone())).chain(native)
+    }
 }
 
 /// What is remembered of the last complete poll.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use screen_records_exporter::collector::{Failure, PollMode};
+use screen_records_exporter::exposition::Wanted;
 use screen_records_exporter::record::Timestamp;
 use tokio::time::Instant;
 
@@ -227,7 +228,8 @@ async fn a_scraper_that_hangs_up_does_not_end_the_poll() {
     assert_eq!(setting.poll().await, Ok(()));
     tokio::time::sleep(Duration::from_secs(60)).await;
     let patience = Duration::from_millis(500);
-    let scrape = setting.collector.scrape(Instant::now() + Duration::from_secs(60));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let scrape = setting.collector.scrape(deadline, Wanted::default());
     assert!(tokio::time::timeout(patience, scrape).await.is_err());
     tokio::time::sleep(Duration::from_secs(60)).await;
     let polls = "screen_records_exporter_polls_total{outcome=\"success\",project=\"p\"}";

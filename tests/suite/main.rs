@@ -21,6 +21,7 @@ mod end_to_end;
 mod faults;
 mod finds;
 mod first_sync;
+mod formats;
 mod fuzz;
 mod hostile;
 mod polls;

@@ -18,6 +18,7 @@ use screen_records_exporter::clock::{Clock, TokioClock};
 use screen_records_exporter::collector::{
     Collector, Failure, Instruments, PollMode, PollOptions, Project,
 };
+use screen_records_exporter::exposition::{ProjectLabels, Wanted};
 use screen_records_exporter::record::Timestamp;
 use screen_records_exporter::secret::{Secret, Source};
 use screen_records_exporter::simulator::{Fault, Options, Simulator, Status};
@@ -242,7 +243,7 @@ impl Wishes {
         &self,
         wire: &Arc<Wire>,
         clock: &Arc<C>,
-    ) -> Collector {
+    ) -> Arc<Collector> {
         self.run_many(1, wire, clock)
     }
 
@@ -252,8 +253,9 @@ impl Wishes {
         count: usize,
         wire: &Arc<Wire>,
         clock: &Arc<C>,
-    ) -> Collector {
-        let (instruments, refusals) = (Instruments::new(), Arc::<Refusals>::default());
+    ) -> Arc<Collector> {
+        let now = Timestamp::from_millis(clock.now_millis());
+        let (instruments, refusals) = (Instruments::new(now), Arc::<Refusals>::default());
         let token = || match &self.token_file {
             None => Source::Value(Secret::from(TOKEN)),
             Some(path) => Source::File(path.clone()),
@@ -268,14 +270,16 @@ impl Wishes {
                 Some(path) if number == 0 => Store::open(path, now).unwrap().0,
                 _ => Store::default(),
             };
-            let name = if number == 0 { "p".to_owned() } else { format!("p{number}") };
+            let project = if number == 0 { "p".to_owned() } else { format!("p{number}") };
+            let labels = ProjectLabels { project, constant: Vec::new() };
             let (poll, own_clock) = (self.poll.clone(), clock.clone());
             let (limits, refusals) = (self.limits.clone(), refusals.clone());
-            Project::new(name, poll, own_clock, instruments.clone(), store, |observer| {
+            Project::new(labels, poll, own_clock, instruments.clone(), store, |observer| {
                 Client::new(target, limits, refusals, transport, time, observer)
             })
         };
-        Collector::new((0..count).map(project).collect(), instruments.clone())
+        let projects = (0..count).map(project).collect();
+        Arc::new(Collector::new(projects, instruments.clone(), false))
     }
 }
 
@@ -285,7 +289,7 @@ pub(crate) struct Setting {
     pub(crate) wire: Arc<Wire>,
     pub(crate) clock: Arc<TokioClock>,
     pub(crate) project: Arc<Project>,
-    pub(crate) collector: Collector,
+    pub(crate) collector: Arc<Collector>,
     pub(crate) wishes: Wishes,
 }
 
@@ -317,13 +321,13 @@ impl Setting {
         let wishes = Wishes { state: None, ..self.wishes.clone() };
         let other = wishes.run(&self.wire, &self.clock);
         let failure = other.projects()[0].poll_once().await.failure;
-        let body = other.expose(&[other.projects()[0].view()]);
+        let body = other.expose(Wanted::default()).unwrap().to_vec();
         let shown = Metrics::parse(&String::from_utf8(body).unwrap()).of("workspace_");
         failure.map_or(Ok(figures(shown)), Err)
     }
 
     /// Another process with so many projects at the same API, which sign in like this.
-    pub(crate) fn many(&self, projects: usize, auth: SignIn) -> Collector {
+    pub(crate) fn many(&self, projects: usize, auth: SignIn) -> Arc<Collector> {
         let wishes = Wishes { state: None, auth: Some(auth), ..self.wishes.clone() };
         wishes.run_many(projects, &self.wire, &self.clock)
     }
@@ -356,13 +360,13 @@ impl Setting {
     }
 
     pub(crate) async fn scrape(&self, timeout: Duration) -> Metrics {
-        let body = self.collector.scrape(Instant::now() + timeout).await;
-        Metrics::parse(&String::from_utf8(body).unwrap())
+        let body = self.collector.scrape(Instant::now() + timeout, Wanted::default()).await;
+        Metrics::parse(&String::from_utf8(body.unwrap().to_vec()).unwrap())
     }
 
     /// What a scrape would show now.
     pub(crate) fn exposed(&self) -> Metrics {
-        let body = self.collector.expose(&[self.project.view()]);
+        let body = self.collector.expose(Wanted::default()).unwrap().to_vec();
         Metrics::parse(&String::from_utf8(body).unwrap())
     }
 

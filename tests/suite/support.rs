@@ -225,10 +225,18 @@ impl Metrics {
 }
 
 pub(crate) fn client() -> reqwest::Client {
+    client_builder().build().unwrap()
+}
+
+/// A client that shows bodies as they come.
+pub(crate) fn plain_client() -> reqwest::Client {
+    client_builder().no_gzip().build().unwrap()
+}
+
+fn client_builder() -> reqwest::ClientBuilder {
     // Another test may have installed one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = reqwest::Client::builder().no_proxy().tls_certs_only([]);
-    builder.timeout(PATIENCE).build().unwrap()
+    reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(PATIENCE)
 }
 
 pub(crate) async fn get(url: &str) -> String {

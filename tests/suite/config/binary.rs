@@ -114,6 +114,7 @@ token = "<redacted>"
 directory = "data"
 
 [web]
+created_series = false
 listen_addresses = ["127.0.0.1:10047"]
 max_concurrent_requests = 64
 telemetry_path = "/metrics"

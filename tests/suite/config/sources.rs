@@ -223,8 +223,8 @@ fn a_wrong_variable_is_named() {
             "..API__PAGE_SIZE__X: api.page_size.x: there is no such key",
         ),
         (
-            &[("WEB__CREATED_SERIES", "true")],
-            "..WEB__CREATED_SERIES: web.created_series: is not built yet in this version; remove it",
+            &[("LABELS__USER", "hash")],
+            "..LABELS__USER: labels.user: is not built yet in this version; remove it",
         ),
         (
             &[("PROJECTS", "a")],

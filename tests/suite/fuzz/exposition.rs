@@ -1,7 +1,7 @@
 //! Label values and numbers come out of the text format as they went in, by a small reader of it.
 
 use proptest::prelude::*;
-use screen_records_exporter::exposition::{Sink, TextEncoder, Value, metric};
+use screen_records_exporter::exposition::{Labels, Sink, TextEncoder, Value, metric};
 
 const METRIC: &str = "workspace_screen_records";
 
@@ -58,7 +58,7 @@ proptest! {
         let mut encoder = TextEncoder::default();
         encoder.family(metric(METRIC));
         let borrowed: Vec<_> = values.iter().map(String::as_str).collect();
-        encoder.sample(&borrowed, Value::Float(number));
+        encoder.gauge(Labels::of(&borrowed), Value::Float(number));
         let (found, again) = read(std::str::from_utf8(&encoder.finish()).unwrap());
         prop_assert_eq!(found, values);
         prop_assert!(again == number || again.is_nan() && number.is_nan(), "{} {}", again, number);

@@ -1,0 +1,75 @@
+//! The record part of expositions, encoded and compressed once for each state of the projects, each
+//! format and coding, when somebody asks for it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use tokio::time::Instant;
+
+use super::asking::locked;
+use super::project::Project;
+use crate::exposition::{Piece, ProjectView, Wanted, write_projects};
+
+/// Bodies of one or more projects.
+#[derive(Debug, Default)]
+pub(super) struct Bodies {
+    /// What is encoded at present is locked: who wants the same waits for it.
+    kept: Mutex<BTreeMap<Wanted, Arc<Mutex<Option<Kept>>>>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    state: State,
+    /// Until when time alone changes nothing.
+    until: Option<Instant>,
+    piece: Arc<Piece>,
+}
+
+/// What decides what is shown: of each project its generation, and whether its snapshot is stale.
+type State = Vec<(u64, bool)>;
+
+impl Bodies {
+    /// The record part of what these projects show now. Encodes it if it is not at hand, which blocks
+    /// the thread.
+    ///
+    /// # Errors
+    ///
+    /// When the compressor fails.
+    pub(super) fn piece(
+        &self,
+        projects: &[Arc<Project>],
+        wanted: Wanted,
+        created_series: bool,
+    ) -> io::Result<Arc<Piece>> {
+        let slot = locked(&self.kept).entry(wanted).or_default().clone();
+        let mut slot = locked(&slot);
+        let views: Vec<_> = projects.iter().map(|project| project.view()).collect();
+        let state: State = views.iter().map(|view| (view.generation, view.is_stale)).collect();
+        let now = Instant::now();
+        let is_good = |kept: &&Kept| kept.state == state && kept.until.is_none_or(|end| now < end);
+        if let Some(kept) = slot.as_ref().filter(is_good) {
+            return Ok(kept.piece.clone());
+        }
+        // The old one goes before the new one comes.
+        *slot = None;
+        self.drop_others(&state);
+        let until = views.iter().filter_map(ProjectView::held_until).min();
+        let content = wanted.format.encode(created_series, |sink| write_projects(&views, sink));
+        let piece = Arc::new(Piece::new(wanted.coding, content)?);
+        *slot = Some(Kept { state, until, piece: piece.clone() });
+        Ok(piece)
+    }
+
+    /// Drops what shows another state, so that what nobody asks for any more takes no memory.
+    fn drop_others(&self, state: &State) {
+        for other in locked(&self.kept).values() {
+            // One that is locked is being made or is the caller's.
+            if let Ok(mut other) = other.try_lock()
+                && other.as_ref().is_some_and(|kept| kept.state != *state)
+            {
+                *other = None;
+            }
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! `OpenMetrics` text, 1.0.0 and 0.0.1, which write the same.
+
+use super::catalog::{Kind, Metric};
+use super::lines::Lines;
+use super::sink::{CounterValue, Exemplar, HistogramValue, Labels, Sink, Value};
+use crate::record::Timestamp;
+
+/// Writes `OpenMetrics` text.
+#[derive(Debug)]
+pub struct OpenMetricsEncoder {
+    lines: Lines,
+    current: Option<&'static Metric>,
+    /// Whether the current family has its head already.
+    has_head: bool,
+    /// Whether created timestamps are written, as series of their own.
+    created_series: bool,
+}
+
+impl OpenMetricsEncoder {
+    /// What every body ends with.
+    pub const END: &'static str = "# EOF\n";
+
+    /// An encoder, which writes `_created` lines if `created_series`.
+    pub fn new(created_series: bool) -> Self {
+        Self { lines: Lines::default(), current: None, has_head: false, created_series }
+    }
+
+    /// The text, without its [end](Self::END): another part of the body may follow.
+    pub fn finish(self) -> Vec<u8> {
+        self.lines.body
+    }
+
+    /// The current family, whose head is written by now.
+    fn begin(&mut self) -> Option<&'static Metric> {
+        let metric = self.current?;
+        if !std::mem::replace(&mut self.has_head, true) {
+            let family = metric.family_name();
+            self.lines.comment("HELP", family, metric.help);
+            self.lines.comment("TYPE", family, metric.kind.as_str());
+            if let Some(unit) = metric.unit() {
+                self.lines.comment("UNIT", family, unit);
+            }
+        }
+        Some(metric)
+    }
+
+    fn line(
+        &mut self,
+        metric: &'static Metric,
+        suffix: &str,
+        labels: Labels<'_>,
+        bound: Option<&str>,
+        value: Value,
+    ) {
+        self.lines.series(metric, metric.family_name(), suffix, labels, bound);
+        self.lines.number(value);
+        self.lines.body.push(b'\n');
+    }
+
+    fn created(&mut self, metric: &'static Metric, labels: Labels<'_>, created: Timestamp) {
+        if self.created_series {
+            self.line(metric, "_created", labels, None, created.as_seconds().into());
+        }
+    }
+
+    fn exemplar(&mut self, exemplar: &Exemplar) {
+        self.lines.text(" # {");
+        self.lines.label(Exemplar::LABEL, &exemplar.record_id);
+        self.lines.text("} 1 ");
+        self.lines.number(exemplar.at.as_seconds().into());
+    }
+}
+
+impl Sink for OpenMetricsEncoder {
+    fn family(&mut self, metric: &'static Metric) {
+        self.current = Some(metric);
+        self.has_head = false;
+    }
+
+    fn gauge(&mut self, labels: Labels<'_>, value: Value) {
+        if let Some(metric) = self.begin() {
+            self.line(metric, "", labels, None, value);
+        }
+    }
+
+    fn counter(&mut self, labels: Labels<'_>, counter: &CounterValue<'_>) {
+        let Some(metric) = self.begin() else { return };
+        debug_assert_eq!(metric.kind, Kind::Counter, "{}", metric.name);
+        self.lines.series(metric, metric.name, "", labels, None);
+        self.lines.number(counter.value);
+        if let Some(exemplar) = counter.exemplar {
+            self.exemplar(exemplar);
+        }
+        self.lines.body.push(b'\n');
+        self.created(metric, labels, counter.created);
+    }
+
+    fn histogram(&mut self, labels: Labels<'_>, histogram: &HistogramValue<'_>) {
+        let Some(metric) = self.begin() else { return };
+        let mut below = 0;
+        for (bound, count) in histogram.bounds.iter().zip(&histogram.buckets) {
+            below += count;
+            self.line(metric, "_bucket", labels, Some(&bound_text(*bound)), below.into());
+        }
+        self.line(metric, "_bucket", labels, Some("+Inf"), histogram.count.into());
+        self.line(metric, "_count", labels, None, histogram.count.into());
+        self.line(metric, "_sum", labels, None, histogram.sum);
+        self.created(metric, labels, histogram.created);
+    }
+}
+
+/// A bound as Go writes it: `60.0`, `1.048576e+06`. Prometheus 2 names the buckets that come by
+/// protobuf like this, and both formats must give the same series.
+fn bound_text(bound: f64) -> String {
+    if bound == 0.0 || (1e-4..1e6).contains(&bound.abs()) {
+        let text = bound.to_string();
+        return if text.contains('.') { text } else { text + ".0" };
+    }
+    let text = format!("{bound:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |e| ('-', e));
+    format!("{digits}e{sign}{exponent:0>2}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exposition::metric;
+    use crate::store::Series;
+
+    #[test]
+    fn bounds_are_written_as_go_writes_them() {
+        // strconv.FormatFloat(bound, 'g', -1, 64), with ".0" where there is neither "." nor "e".
+        let cases = [
+            (0.0, "0.0"),
+            (0.001, "0.001"),
+            (0.25, "0.25"),
+            (1.0, "1.0"),
+            (60.0, "60.0"),
+            (1800.0, "1800.0"),
+            (86_400.0, "86400.0"),
+            (999_999.0, "999999.0"),
+            (1_234_567.5, "1.2345675e+06"),
+            (0.00001, "1e-05"),
+            (1e6, "1e+06"),
+            (1_048_576.0, "1.048576e+06"),
+            (4_194_304.0, "4.194304e+06"),
+            (67_108_864.0, "6.7108864e+07"),
+            (1_073_741_824.0, "1.073741824e+09"),
+            (4_294_967_296.0, "4.294967296e+09"),
+        ];
+        for (bound, text) in cases {
+            assert_eq!(bound_text(bound), text);
+        }
+    }
+
+    #[test]
+    fn counters_have_their_exemplar_and_if_wanted_when_they_began() {
+        let exemplar = Exemplar::new("a\"b", Timestamp::from_millis(1_700_000_000_250));
+        let counter = CounterValue {
+            value: 3.into(),
+            created: Timestamp::from_millis(1_600_000_000_000),
+            exemplar: exemplar.as_ref(),
+        };
+        let constant = [("site".to_owned(), "x".to_owned())];
+        let values = ["p", "UPLOAD_FAILED", "FULL", "pool"];
+        let labels = Labels { values: &values, constant: &constant };
+        let series =
+            "{project=\"p\",status=\"UPLOAD_FAILED\",type=\"FULL\",pool=\"pool\",site=\"x\"}";
+        let name = "workspace_screen_record_transitions";
+        for created_series in [false, true] {
+            let mut encoder = OpenMetricsEncoder::new(created_series);
+            encoder.family(metric("workspace_screen_record_transitions_total"));
+            encoder.counter(labels, &counter);
+            let text = String::from_utf8(encoder.finish()).unwrap();
+            let mut lines: Vec<_> = text.lines().collect();
+            assert!(lines.remove(0).starts_with(&format!("# HELP {name} Times")), "{text}");
+            assert_eq!(lines.remove(0), format!("# TYPE {name} counter"));
+            let exemplar = "# {record_id=\"a\\\"b\"} 1 1700000000.25";
+            assert_eq!(lines.remove(0), format!("{name}_total{series} 3 {exemplar}"));
+            let created = format!("{name}_created{series} 1600000000");
+            assert_eq!(lines, if created_series { vec![created] } else { Vec::new() });
+        }
+    }
+
+    #[test]
+    fn a_histogram_has_its_unit_and_canonical_bounds() {
+        let bounds = Series::VideoDuration(crate::store::Word::NONE).bounds();
+        let histogram = HistogramValue {
+            bounds: bounds[..2].iter().map(|bound| *bound as f64).collect(),
+            buckets: vec![1, 2],
+            count: 4,
+            sum: Value::Float(10_000.5),
+            created: Timestamp::from_millis(0),
+            native: None,
+        };
+        let mut encoder = OpenMetricsEncoder::new(true);
+        encoder.family(metric("workspace_screen_record_video_duration_seconds"));
+        encoder.histogram(Labels::of(&["p", "FULL"]), &histogram);
+        let text = String::from_utf8(encoder.finish()).unwrap();
+        let lines: Vec<_> = text.lines().skip(1).collect();
+        let name = "workspace_screen_record_video_duration_seconds";
+        let labels = "project=\"p\",type=\"FULL\"";
+        let expected = [
+            format!("# TYPE {name} histogram"),
+            format!("# UNIT {name} seconds"),
+            format!("{name}_bucket{{{labels},le=\"60.0\"}} 1"),
+            format!("{name}_bucket{{{labels},le=\"300.0\"}} 3"),
+            format!("{name}_bucket{{{labels},le=\"+Inf\"}} 4"),
+            format!("{name}_count{{{labels}}} 4"),
+            format!("{name}_sum{{{labels}}} 10000.5"),
+            format!("{name}_created{{{labels}}} 0"),
+        ];
+        assert_eq!(lines, expected);
+    }
+}

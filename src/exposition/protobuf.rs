@@ -1,0 +1,230 @@
+//! Delimited protobuf: `io.prometheus.client.MetricFamily`, each after its length, with native
+//! histograms beside the classic buckets.
+//!
+//! The numbers of the fields are those of `metrics.proto` of Prometheus' client model. The
+//! `prometheus` crate's model is of 2014 and has neither exemplars nor created timestamps nor native
+//! histograms; what it does know is held against it in a test.
+
+use super::catalog::{Kind, Metric};
+use super::sink::{CounterValue, Exemplar, HistogramValue, Labels, Sink, Value};
+use crate::record::Timestamp;
+use crate::store::NativeBuckets;
+
+/// Writes delimited protobuf.
+#[derive(Debug, Default)]
+pub struct ProtobufEncoder {
+    body: Message,
+    current: Option<&'static Metric>,
+    /// The current family; empty before its first sample.
+    family: Message,
+    /// A sample under way.
+    sample: Message,
+}
+
+/// Observations up to this are zero: the width that client libraries give the bucket of zeros.
+const ZERO_THRESHOLD: f64 = 2.938_735_877_055_719e-39;
+
+impl ProtobufEncoder {
+    /// The families, each after its length.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.end_family();
+        self.body.0
+    }
+
+    fn end_family(&mut self) {
+        if !self.family.0.is_empty() {
+            self.body.varint(self.family.0.len() as u64);
+            self.body.0.append(&mut self.family.0);
+        }
+    }
+
+    /// Begins a sample: the family's head if it is the first, and the labels.
+    fn begin(&mut self, labels: Labels<'_>) -> bool {
+        let Some(metric) = self.current else { return false };
+        if self.family.0.is_empty() {
+            self.family.text(1, metric.name);
+            self.family.text(2, metric.help);
+            self.family.number(
+                3,
+                match metric.kind {
+                    Kind::Counter => 0,
+                    Kind::Gauge => 1,
+                    Kind::Histogram => 4,
+                },
+            );
+            if let Some(unit) = metric.unit() {
+                // Behind the samples in the definition, but fields may stand in any order.
+                self.family.text(5, unit);
+            }
+        }
+        self.sample.0.clear();
+        for (name, value) in labels.pairs(metric) {
+            self.sample.pair(1, name, value);
+        }
+        true
+    }
+
+    fn end(&mut self) {
+        self.family.message(4, &self.sample);
+    }
+}
+
+impl Sink for ProtobufEncoder {
+    fn family(&mut self, metric: &'static Metric) {
+        self.end_family();
+        self.current = Some(metric);
+    }
+
+    fn gauge(&mut self, labels: Labels<'_>, value: Value) {
+        if self.begin(labels) {
+            self.sample.key(2, LENGTH);
+            self.sample.varint(9);
+            self.sample.double(1, value.as_f64());
+            self.end();
+        }
+    }
+
+    fn counter(&mut self, labels: Labels<'_>, counter: &CounterValue<'_>) {
+        if self.begin(labels) {
+            let mut message = Message::default();
+            message.double(1, counter.value.as_f64());
+            if let Some(exemplar) = counter.exemplar {
+                let mut inner = Message::default();
+                inner.pair(1, Exemplar::LABEL, &exemplar.record_id);
+                inner.double(2, 1.0);
+                inner.time(3, exemplar.at);
+                message.message(2, &inner);
+            }
+            message.time(3, counter.created);
+            self.sample.message(3, &message);
+            self.end();
+        }
+    }
+
+    fn histogram(&mut self, labels: Labels<'_>, histogram: &HistogramValue<'_>) {
+        if self.begin(labels) {
+            let mut message = Message::default();
+            message.number(1, histogram.count);
+            message.double(2, histogram.sum.as_f64());
+            let mut below = 0;
+            for (bound, count) in histogram.bounds.iter().zip(&histogram.buckets) {
+                below += count;
+                let mut bucket = Message::default();
+                bucket.number(1, below);
+                bucket.double(2, *bound);
+                message.message(3, &bucket);
+            }
+            if let Some(native) = histogram.native {
+                message.native(native);
+            }
+            message.time(15, histogram.created);
+            self.sample.message(7, &message);
+            self.end();
+        }
+    }
+}
+
+/// A message under way: its fields in the wire format.
+#[derive(Debug, Default)]
+struct Message(Vec<u8>);
+
+/// Wire types.
+const VARINT: u32 = 0;
+const FIXED_64: u32 = 1;
+const LENGTH: u32 = 2;
+
+impl Message {
+    fn varint(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.0.push((number & 0x7f) as u8 | 0x80);
+            number >>= 7;
+        }
+        self.0.push(number as u8);
+    }
+
+    fn key(&mut self, field: u32, wire_type: u32) {
+        self.varint(u64::from(field << 3 | wire_type));
+    }
+
+    fn number(&mut self, field: u32, number: u64) {
+        self.key(field, VARINT);
+        self.varint(number);
+    }
+
+    /// A number whose sign stands in its last bit: `sint32` and `sint64`.
+    fn signed(&mut self, field: u32, number: i64) {
+        self.number(field, (number << 1 ^ number >> 63).cast_unsigned());
+    }
+
+    fn double(&mut self, field: u32, number: f64) {
+        self.key(field, FIXED_64);
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn text(&mut self, field: u32, text: &str) {
+        self.key(field, LENGTH);
+        self.varint(text.len() as u64);
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    fn message(&mut self, field: u32, message: &Self) {
+        self.key(field, LENGTH);
+        self.varint(message.0.len() as u64);
+        self.0.extend_from_slice(&message.0);
+    }
+
+    /// A `LabelPair`, written in place: there are several for each series.
+    fn pair(&mut self, field: u32, name: &str, value: &str) {
+        let length = |text: &str| 1 + varint_length(text.len() as u64) + text.len();
+        self.key(field, LENGTH);
+        self.varint((length(name) + length(value)) as u64);
+        self.text(1, name);
+        self.text(2, value);
+    }
+
+    /// A `google.protobuf.Timestamp`.
+    fn time(&mut self, field: u32, time: Timestamp) {
+        let (seconds, millis) = (time.millis().div_euclid(1000), time.millis().rem_euclid(1000));
+        let mut message = Self::default();
+        message.number(1, seconds.cast_unsigned());
+        message.number(2, millis.cast_unsigned() * 1_000_000);
+        self.message(field, &message);
+    }
+
+    /// The fields of a native histogram: its buckets in spans without gaps, each as the difference
+    /// to the one before.
+    fn native(&mut self, native: &NativeBuckets) {
+        self.signed(5, NativeBuckets::SCHEMA.into());
+        self.double(6, ZERO_THRESHOLD);
+        self.number(7, native.zeros);
+        let mut spans: Vec<(i64, u64)> = Vec::new();
+        let mut next = None;
+        for number in native.buckets.keys() {
+            let number = i64::from(*number);
+            match (next == Some(number), spans.last_mut()) {
+                (true, Some((_, length))) => *length += 1,
+                _ => spans.push((number - next.unwrap_or(0), 1)),
+            }
+            next = Some(number + 1);
+        }
+        for (offset, length) in spans {
+            let mut span = Self::default();
+            span.signed(1, offset);
+            span.number(2, length);
+            self.message(12, &span);
+        }
+        let mut before = 0;
+        for count in native.buckets.values() {
+            self.signed(13, count.wrapping_sub(before).cast_signed());
+            before = *count;
+        }
+    }
+}
+
+fn varint_length(number: u64) -> usize {
+    // Seven bits a byte, and one byte for zero.
+    (64 - (number | 1).leading_zeros() as usize).div_ceil(7)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! The families of the `prometheus` crate's registry, written by our encoders: it has neither
+//! `OpenMetrics` nor created timestamps.
+
+use std::collections::HashMap;
+
+use prometheus::proto::{Metric as Proto, MetricFamily};
+
+use super::catalog::{CATALOG, Kind, Metric};
+use super::sink::{ConstantLabels, CounterValue, HistogramValue, Labels, Sink, Value};
+use crate::record::Timestamp;
+
+/// Writes families whose series all began at `created`. Series of a project bear its constant labels.
+/// A family that is not in the table of metrics is left out.
+pub fn write_families(
+    families: &[MetricFamily],
+    created: Timestamp,
+    constant: &HashMap<&str, &ConstantLabels>,
+    sink: &mut dyn Sink,
+) {
+    for family in families {
+        let metric = CATALOG.iter().find(|metric| metric.name == family.name());
+        debug_assert!(metric.is_some(), "{} is not in the table", family.name());
+        let Some(metric) = metric else { continue };
+        sink.family(metric);
+        for sample in family.get_metric() {
+            write_sample(metric, sample, created, constant, sink);
+        }
+    }
+}
+
+fn write_sample(
+    metric: &'static Metric,
+    sample: &Proto,
+    created: Timestamp,
+    constant: &HashMap<&str, &ConstantLabels>,
+    sink: &mut dyn Sink,
+) {
+    // The crate sorts labels by their names.
+    let value_of = |name: &&str| {
+        let pair = sample.get_label().iter().find(|pair| pair.name() == *name);
+        pair.map_or("", |pair| pair.value())
+    };
+    let values: Vec<_> = metric.labels.iter().map(value_of).collect();
+    let project = metric.labels.iter().position(|name| *name == "project");
+    let constant = project.and_then(|at| constant.get(values[at])).copied().unwrap_or_default();
+    let labels = Labels { values: &values, constant };
+    match metric.kind {
+        Kind::Gauge => sink.gauge(labels, sample.get_gauge().value().into()),
+        Kind::Counter => {
+            let value = Value::Float(sample.get_counter().value());
+            sink.counter(labels, &CounterValue { value, created, exemplar: None });
+        }
+        Kind::Histogram => {
+            let histogram = sample.get_histogram();
+            let mut below = 0;
+            let buckets = histogram.get_bucket().iter().map(|bucket| {
+                let within = bucket.cumulative_count().saturating_sub(below);
+                below = bucket.cumulative_count();
+                (bucket.upper_bound(), within)
+            });
+            let (bounds, buckets) = buckets.filter(|(bound, _)| bound.is_finite()).unzip();
+            sink.histogram(
+                labels,
+                &HistogramValue {
+                    bounds,
+                    buckets,
+                    count: histogram.get_sample_count(),
+                    sum: Value::Float(histogram.get_sample_sum()),
+                    created,
+                    native: None,
+                },
+            );
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The buckets of a native histogram: exponential ones, so that no bounds must be chosen.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Observations in exponential buckets. A whole number below 2^64 falls into one of some 600, so that
+/// no limit is needed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NativeBuckets {
+    /// Observations of zero.
+    pub zeros: u64,
+    /// Observations by the number of the bucket: that of number n holds what is greater than
+    /// 2^((n-1)/8) and not greater than 2^(n/8).
+    pub buckets: BTreeMap<i16, u64>,
+}
+
+/// Upper bounds of the buckets that divide the numbers from 1/2 to 1, each 2^(1/8) times the one
+/// before.
+const FRACTIONS: [f64; 8] = [
+    0.5,
+    0.545_253_866_332_628_8,
+    0.594_603_557_501_360_5,
+    0.648_419_777_325_504_8,
+    0.707_106_781_186_547_5,
+    0.771_105_412_703_970_4,
+    0.840_896_415_253_714_5,
+    0.917_004_043_204_671_2,
+];
+
+impl NativeBuckets {
+    /// The schema of Prometheus whose buckets these are: each is 2^(2^-schema) times the one before.
+    pub const SCHEMA: i32 = 3;
+
+    /// Takes so many observations of a value, which is neither negative nor odd.
+    pub(super) fn observe(&mut self, value: f64, times: u64) {
+        if times == 0 {
+            return;
+        }
+        if value > 0.0 {
+            *self.buckets.entry(number_of(value)).or_default() += times;
+        } else {
+            self.zeros += times;
+        }
+    }
+
+    /// Number of all observations.
+    pub fn count(&self) -> u64 {
+        self.buckets.values().fold(self.zeros, |count, times| count.saturating_add(*times))
+    }
+}
+
+/// The number of the bucket that holds a positive number.
+fn number_of(value: f64) -> i16 {
+    let mut exponent = i16::try_from(value.log2().floor() as i32 + 1).unwrap_or(i16::MAX);
+    let mut fraction = value / f64::from(exponent).exp2();
+    // The logarithm is rounded.
+    if fraction >= 1.0 {
+        (fraction, exponent) = (fraction / 2.0, exponent + 1);
+    } else if fraction < 0.5 {
+        (fraction, exponent) = (fraction * 2.0, exponent - 1);
+    }
+    let within = FRACTIONS.iter().filter(|bound| **bound < fraction).count();
+    let within = i16::try_from(within).expect("there are eight");
+    within + (exponent - 1) * 8
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_buckets_of_known_values_are_those_of_client_golang() {
+        // From sparse buckets of client_golang 1.19 with schema 3: frac and exp of math.Frexp, then
+        // sort.SearchFloat64s(bounds, frac) + (exp-1)*8.
+        let cases = [
+            (0.25, -16),
+            (0.5, -8),
+            (0.9, -1),
+            (1.0, 0),
+            (1.05, 1),
+            (1.1, 2),
+            (2.0, 8),
+            (2.000_001, 9),
+            (60.0, 48),
+            (64.0, 48),
+            (3600.0, 95),
+            (1_048_576.0, 160),
+            (1_048_577.0, 161),
+            (18_446_744_073_709_551_615.0, 512),
+        ];
+        for (value, number) in cases {
+            assert_eq!(number_of(value), number, "{value}");
+        }
+    }
+
+    #[test]
+    fn zeros_stand_by_themselves() {
+        let mut native = NativeBuckets::default();
+        native.observe(0.0, 2);
+        native.observe(1.0, 3);
+        native.observe(7.0, 0);
+        assert_eq!((native.zeros, native.count()), (2, 5));
+        assert_eq!(native.buckets, BTreeMap::from([(0, 3)]));
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_lies_between_the_bounds_of_its_bucket(value in 1_u64..) {
+            for value in [value as f64, value as f64 / 1000.0] {
+                let number = f64::from(number_of(value));
+                let bound = |number: f64| (number / 8.0).exp2();
+                // Bounds that are computed are a little off.
+                prop_assert!(value <= bound(number) * (1.0 + 1e-12), "{} {}", value, number);
+                prop_assert!(value >= bound(number - 1.0) * (1.0 - 1e-12), "{} {}", value, number);
+            }
+        }
+    }
+}
