@@ -9,6 +9,7 @@ mod bodies;
 mod books;
 mod complaint;
 mod error;
+mod failed;
 mod failure;
 mod first_sync;
 mod instruments;
@@ -23,11 +24,12 @@ mod published;
 mod schedule;
 
 pub use error::{PollError, Reason};
+pub use failed::{FailedRecord, FailedRecords, ShownFailure, UserLabel};
 pub use failure::Failure;
 pub use instruments::{Instruments, ProjectObserver};
 pub use options::{PollMode, PollOptions};
 pub use probe::Found;
-pub use project::{Project, Status};
+pub use project::{Budget, Project, Status};
 
 use std::io;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 //! Asks the collector and writes what it says; knows nothing of polls or of the API.
 
 mod deadline;
+mod failures;
 mod listener;
 mod negotiate;
 mod page;

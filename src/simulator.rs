@@ -82,7 +82,7 @@ pub use self::{
     request::Endpoint,
     requests::Requests,
     rows::{RowFault, Spoil},
-    truth::{Oldest, PoolFlow, PoolSums, Sums, Truth, UserFlow, UserSums},
+    truth::{Failure, Oldest, PoolFlow, PoolSums, Sums, Truth, UserFlow, UserSums},
     world::World,
 };
 

@@ -8,6 +8,7 @@
 mod changes;
 mod counters;
 mod draft;
+mod failures;
 mod frame;
 mod index;
 mod journal;
@@ -27,6 +28,7 @@ mod words;
 pub use changes::Changes;
 pub use counters::{Counter, Counters, Observed, Series};
 pub use draft::Draft;
+pub use failures::{FailureDetails, MOST_FAILURES};
 pub use frame::{ApiCounts, FirstSync, PollFacts, ReadPart};
 pub use journal::{CommitError, OpenError, SetAside};
 pub use labels::{Label, Labels};
@@ -41,6 +43,7 @@ pub use words::{Word, Words};
 use std::path::Path;
 
 use draft::Doubts;
+use failures::Failures;
 use frame::Entry;
 use journal::{Journal, Unread};
 use packed::Packed;
@@ -67,6 +70,7 @@ pub struct Store {
     /// How far the first sync is, before there was a complete poll.
     pub first_sync: Option<FirstSync>,
     population: Population,
+    failures: Failures,
     doubts: Doubts,
     journal: Option<Journal>,
     /// Texts that the journal holds: labels and words.
@@ -133,9 +137,7 @@ impl Store {
             self.table = changes.records;
         } else {
             for record in changes.records.iter() {
-                let earlier = self.table.put(record).filter(StoredRecord::is_shown);
-                earlier.inspect(|earlier| self.population.remove(earlier));
-                self.population.add(&record);
+                let earlier = self.put(record);
                 each(earlier.as_ref(), Some(&record));
             }
         }
@@ -144,13 +146,10 @@ impl Store {
                 each(Some(&record), None);
             }
         }
-        let population = &mut self.population;
-        self.table.expire(changes.poll.window_start, |record| {
-            if record.is_shown() {
-                population.remove(record);
-                each(Some(record), None);
-            }
-        });
+        for details in changes.failures {
+            self.take_failure(details);
+        }
+        self.expire(changes.poll.window_start, |record| each(Some(record), None));
         self.counters.extend(changes.counters);
         match changes.part {
             Some(part) => self.first_sync = Some(part),
@@ -233,9 +232,10 @@ impl Store {
         let slots = self.slots.iter().map(|(value, change)| Entry::Slot(value, change));
         let records = self.table.iter().map(Entry::Record);
         let counters = self.counters.iter().flat_map(|(series, c)| Entry::of(*series, c));
+        let failures = self.failures.iter().map(|details| Entry::Failure((**details).clone()));
         let poll = self.last_poll.iter().map(|poll| Entry::Poll(poll.clone()));
         let part = self.first_sync.iter().map(|part| Entry::FirstSync(part.clone()));
-        texts.chain(slots).chain(records).chain(counters).chain(poll).chain(part)
+        texts.chain(slots).chain(records).chain(counters).chain(failures).chain(poll).chain(part)
     }
 
     fn texts_since(&self, (labels, words): (u32, u32)) -> impl Iterator<Item = Entry> {
@@ -275,11 +275,7 @@ impl Store {
                 {
                     return Err("a record has labels without a text".to_owned());
                 }
-                let earlier = self.table.put(record).filter(StoredRecord::is_shown);
-                earlier.inspect(|earlier| self.population.remove(earlier));
-                if record.is_shown() {
-                    self.population.add(&record);
-                }
+                self.put(record);
             }
             Entry::Hidden(key) => {
                 self.hide(key);
@@ -305,15 +301,11 @@ impl Store {
                 observed.native = native;
             }
             Entry::Poll(poll) => {
-                let population = &mut self.population;
-                self.table.expire(poll.window_start, |record| {
-                    if record.is_shown() {
-                        population.remove(record);
-                    }
-                });
+                self.expire(poll.window_start, |_| {});
                 self.complete(poll);
             }
             Entry::FirstSync(part) => self.first_sync = Some(part),
+            Entry::Failure(details) => self.take_failure(details.into()),
         }
         Ok(())
     }
@@ -323,12 +315,38 @@ impl Store {
         self.first_sync = None;
     }
 
+    /// Puts a record in. Returns what it was, if it was shown.
+    fn put(&mut self, record: StoredRecord) -> Option<StoredRecord> {
+        let earlier = self.table.put(record).filter(StoredRecord::is_shown);
+        if let Some(earlier) = &earlier {
+            self.population.remove(earlier);
+            self.failures.follow(earlier, Some(&record).filter(|record| record.is_shown()));
+        }
+        if record.is_shown() {
+            self.population.add(&record);
+        }
+        earlier
+    }
+
+    /// Takes out what starts before `edge`. `each` sees what was shown of it.
+    fn expire(&mut self, edge: Timestamp, mut each: impl FnMut(&StoredRecord)) {
+        let (population, failures) = (&mut self.population, &mut self.failures);
+        self.table.expire(edge, |record| {
+            if record.is_shown() {
+                population.remove(record);
+                failures.follow(record, None);
+                each(record);
+            }
+        });
+    }
+
     /// Hides a record. Returns what it was, if it was shown.
     fn hide(&mut self, key: RecordKey) -> Option<StoredRecord> {
         let position = self.table.position(key)?;
         let record = Some(self.table.at(position)).filter(StoredRecord::is_shown)?;
         self.table.change(position, |record| record.set(Mark::Hidden, true));
         self.population.remove(&record);
+        self.failures.follow(&record, None);
         Some(record)
     }
 

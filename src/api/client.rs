@@ -82,6 +82,11 @@ impl Client {
         self.caller.limits.max_concurrent_requests
     }
 
+    /// Requests that may begin within a second.
+    pub fn max_requests_per_second(&self) -> f64 {
+        self.caller.limits.max_requests_per_second
+    }
+
     /// Asks for one page of records and hands it to `read`, once, when it is complete and valid.
     ///
     /// `query.limit` is lowered to what the server is known to grant; if it refuses that, less is

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::board::Board;
+use super::failed::{FailedRecord, failed_records};
 use crate::aggregate::{Aggregate, Tally};
 use crate::exposition::{CounterView, StoreFigures};
 use crate::record::Timestamp;
@@ -57,6 +58,12 @@ pub(super) struct Face {
     pub(super) counters: Arc<[CounterView]>,
     pub(super) mode: Mode,
     pub(super) store: StoreFigures,
+    /// The newest failed records; none before the first complete poll.
+    pub(super) failed: Arc<[FailedRecord]>,
+    /// When the last complete poll began, of an earlier process maybe.
+    pub(super) polled: Option<Timestamp>,
+    /// When counting began.
+    pub(super) counting_since: Option<Timestamp>,
 }
 
 impl Books {
@@ -156,7 +163,23 @@ impl Books {
 
     /// What is shown whatever polls do, as of a poll that began at `now`.
     pub(super) fn face(&self, now: Timestamp) -> Face {
-        Face { counters: self.board.shown(), mode: self.tactics.mode(now), store: self.figures() }
+        let poll = self.store.last_poll.as_ref();
+        Face {
+            counters: self.board.shown(),
+            mode: self.tactics.mode(now),
+            store: self.figures(),
+            failed: poll.map_or_else(Arc::default, |_| failed_records(&self.store)),
+            polled: poll.map(|poll| poll.begun),
+            counting_since: poll.map(|poll| poll.counting_since),
+        }
+    }
+
+    /// What is shown before the first poll of a process, which will ask for the records of
+    /// `identity`: failures of another project are not this one's.
+    pub(super) fn restored_face(&self, identity: &str) -> Face {
+        let face = self.face(Timestamp::default());
+        let is_same = self.store.last_poll.as_ref().is_some_and(|poll| poll.identity == identity);
+        if is_same { face } else { Face { failed: Arc::default(), polled: None, ..face } }
     }
 
     fn figures(&self) -> StoreFigures {

@@ -242,6 +242,11 @@ impl ProjectObserver {
     pub(super) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
+
+    /// Seconds that requests waited since the start because the API asked for a pause.
+    pub(super) fn throttled_seconds(&self) -> f64 {
+        self.instruments.api_throttled.with_label_values(&[&self.project]).get()
+    }
 }
 
 impl Observer for ProjectObserver {

@@ -1,5 +1,9 @@
 //! One project: its polls, its snapshot, its last failure.
 
+mod status;
+
+pub use status::{Budget, Status};
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use super::asking::{Asking, locked};
 use super::books::{Books, Face};
 use super::error::{PollError, Reason};
-use super::failure::{Failure, Trouble};
+use super::failure::Trouble;
 use super::instruments::{Instruments, ProjectObserver};
 use super::options::{PollMode, PollOptions};
 use super::pool_names::PoolNames;
@@ -75,17 +79,6 @@ impl State {
     }
 }
 
-/// Where a project stands, for people.
-#[derive(Debug, Clone)]
-pub struct Status {
-    /// What it shows.
-    pub view: ProjectView,
-    /// Why the last poll failed, if it did.
-    pub failure: Option<Failure>,
-    /// Whether a poll is under way.
-    pub is_polling: bool,
-}
-
 /// Between two polls that time alone starts, also where `poll.min_interval` is 0.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 
@@ -105,15 +98,17 @@ impl Project {
         let limits = LabelLimits { users: options.max_users, pools: options.max_pools };
         let is_first_sync = store.last_poll.is_none();
         let books = Books::new(store, options.counter_hold, limits, options.reconcile_interval);
+        let client = client(observer.clone());
+        let face = books.restored_face(&client.identity(&options.filter));
         Arc::new(Self {
-            client: client(observer.clone()),
+            client,
             pool_names,
             labels: Arc::new(labels),
             options,
             observer,
             instruments,
             clock,
-            state: Mutex::new(State::new(books.face(Timestamp::default()), is_first_sync)),
+            state: Mutex::new(State::new(face, is_first_sync)),
             books: Arc::new(Mutex::new(books)),
             progress: Mutex::new(Progress::new(!is_first_sync)),
             finished: watch::Sender::new(0),
@@ -188,13 +183,6 @@ impl Project {
     pub async fn try_out(&self) -> Result<Found, PollError> {
         let now = self.now();
         probe(&self.client, self.window_start(now), &self.options.filter).await
-    }
-
-    /// Where it stands, for people.
-    pub fn status(&self) -> Status {
-        let view = self.view();
-        let state = self.state();
-        Status { view, failure: state.trouble.last().cloned(), is_polling: state.running }
     }
 
     /// What it shows at this moment.

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{MatchedPath, Query, Request, State};
+use axum::extract::{MatchedPath, Query, RawQuery, Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use futures_util::stream;
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use super::deadline::scrape_timeout;
 use super::negotiate::wanted;
-use super::page;
+use super::{failures, page};
 use crate::clock::Clock;
 use crate::collector::Collector;
 use crate::exposition::{self, Wanted};
@@ -67,6 +67,8 @@ pub fn router(collector: Arc<Collector>, clock: Arc<dyn Clock>, options: WebOpti
         .route("/probe", get(probe))
         .route("/sd", get(service_discovery))
         .route("/", get(landing))
+        .route("/failures", get(failures_page))
+        .route("/api/v1/failures", get(failures_json))
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
         .fallback(not_found)
@@ -189,14 +191,16 @@ async fn ready(State(app): State<Arc<App>>) -> String {
 async fn landing(State(app): State<Arc<App>>) -> Response {
     let now = Timestamp::from_millis(app.clock.now_millis());
     let statuses: Vec<_> = app.collector.projects().iter().map(|p| p.status()).collect();
-    let html = page::landing(&statuses, &app.options.telemetry_path, now);
-    // The page has one style sheet of its own and nothing else.
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
-    let headers = [
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy)),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    ];
-    (headers, Html(html)).into_response()
+    page::landing(&statuses, &app.options.telemetry_path, now)
+}
+
+async fn failures_page(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    let now = Timestamp::from_millis(app.clock.now_millis());
+    page::failures(app.collector.projects(), query.as_deref().unwrap_or_default(), now)
+}
+
+async fn failures_json(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    failures::json(app.collector.projects(), query.as_deref().unwrap_or_default())
 }
 
 async fn not_found(State(app): State<Arc<App>>) -> Response {

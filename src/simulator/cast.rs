@@ -125,6 +125,11 @@ impl Cast {
         self.pools.get(pool as usize).map_or("", |pool| &pool.id)
     }
 
+    /// The name of a pool, as the list of pools shows it.
+    pub fn pool_name(&self, pool: u32) -> &str {
+        self.pools.get(pool as usize).map_or("", |pool| &pool.name.text)
+    }
+
     /// The name of a user, as rows show it.
     pub fn user_name(&self, user: u32) -> &str {
         self.users.get(user as usize).map_or("", |user| &user.text)

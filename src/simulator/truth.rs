@@ -5,9 +5,15 @@
 
 use std::collections::BTreeMap;
 
+use chrono::DateTime;
 use serde::Serialize;
 
-use super::{dialect::Times, ledger::Flow, record::Record, world::World};
+use super::{
+    dialect::Times,
+    ledger::Flow,
+    record::{Kind, Record, Status, high, mix},
+    world::World,
+};
 
 /// Counts, bytes and seconds of some records; what a record does not have adds 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -97,6 +103,40 @@ pub struct UserFlow {
     pub left: u64,
 }
 
+/// A failed record as the API shows it; absent values are null.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The record's id.
+    pub id: String,
+    /// The status' constant.
+    pub status: &'static str,
+    /// The type's constant, if the row has one.
+    #[serde(rename = "type")]
+    pub kind: Option<&'static str>,
+    /// The pool's id.
+    pub pool: Option<String>,
+    /// The pool's name.
+    pub pool_name: Option<String>,
+    /// The desktop's id.
+    pub desktop_id: String,
+    /// The desktop's name.
+    pub desktop_name: String,
+    /// The user's name.
+    pub user: Option<String>,
+    /// `start_time`, RFC 3339 with milliseconds.
+    pub start_time: String,
+    /// `update_time`, likewise.
+    pub update_time: String,
+    /// `size` in bytes.
+    pub size_bytes: Option<i64>,
+    /// `obs_bucket`.
+    pub bucket: Option<String>,
+    /// `file_directory`.
+    pub file_directory: Option<String>,
+    /// `video_filename`.
+    pub file_name: Option<String>,
+}
+
 /// The world at a moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Truth {
@@ -118,6 +158,8 @@ pub struct Truth {
     pub pool_flows: Vec<PoolFlow>,
     /// Entries by (user, status).
     pub user_flows: Vec<UserFlow>,
+    /// The failed records that started last, at most a thousand, the latest first.
+    pub failures: Vec<Failure>,
 }
 
 /// The truth about the records that started at or after `from`.
@@ -182,6 +224,7 @@ pub(super) fn tell(world: &World, from: i64, times: Times) -> Truth {
             .collect(),
         newest_start: newest.map(|start| times.as_shown(start)),
         pool_flows: pool_flows(world),
+        failures: failures(world, from, times),
         user_flows: flows
             .into_iter()
             .map(|((user, status), flow)| UserFlow {
@@ -191,6 +234,47 @@ pub(super) fn tell(world: &World, from: i64, times: Times) -> Truth {
                 left: flow.left,
             })
             .collect(),
+    }
+}
+
+/// Failures that a truth lists.
+const MOST_FAILURES: usize = 1000;
+
+fn failures(world: &World, from: i64, times: Times) -> Vec<Failure> {
+    let failed = world
+        .records_from(from)
+        .filter(|record| matches!(record.status, Status::RecFailed | Status::UploadFailed));
+    let mut failed: Vec<_> = failed.collect();
+    failed.reverse();
+    failed.truncate(MOST_FAILURES);
+    failed.into_iter().map(|record| failure(world, record, times)).collect()
+}
+
+fn failure(world: &World, record: &Record, times: Times) -> Failure {
+    let cast = world.cast();
+    let desktop = cast.desktop_id(record.desktop);
+    // Of a recording that failed there is no file.
+    let file = (record.status == Status::UploadFailed).then_some(desktop);
+    let shown = |millis| {
+        let moment = DateTime::from_timestamp_millis(times.as_shown(millis)).unwrap_or_default();
+        moment.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    };
+    Failure {
+        id: format!("{:032x}", record.id),
+        status: record.status.code(),
+        kind: (record.kind != Kind::Missing).then(|| record.kind.code()),
+        pool: record.pool.map(|pool| cast.pool_id(pool).to_owned()),
+        pool_name: record.pool.map(|pool| cast.pool_name(pool).to_owned()),
+        desktop_id: desktop.to_owned(),
+        desktop_name: cast.desktop_name(record.desktop).to_owned(),
+        user: record.user.map(|user| cast.user_name(user).to_owned()),
+        start_time: shown(record.start),
+        update_time: shown(record.update),
+        size_bytes: record.size,
+        bucket: file.map(|_| "wks-screen-records".to_owned()),
+        file_directory: file
+            .map(|desktop| format!("records/{}/{desktop}", record.start.div_euclid(86_400_000))),
+        file_name: file.map(|desktop| format!("video_{desktop}_{:016x}.mp4", mix(high(record.id)))),
     }
 }
 

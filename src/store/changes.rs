@@ -1,10 +1,12 @@
 //! What a complete poll means: the difference between what was known and what it read.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::Store;
 use super::counters::{Counters, Counting, Series};
 use super::draft::{Doubts, Draft, MOST_DOUBTS};
+use super::failures::FailureDetails;
 use super::frame::{Entry, FirstSync, PollFacts};
 use super::labels::Label;
 use super::record::{Mark, StoredRecord};
@@ -20,6 +22,8 @@ pub struct Changes {
     /// Records that are new or changed, with their marks.
     pub(super) records: Table,
     pub(super) hidden: Vec<RecordKey>,
+    /// Details of failed records that are new or changed.
+    pub(super) failures: Vec<Arc<FailureDetails>>,
     pub(super) counters: Counters,
     pub(super) poll: PollFacts,
     /// The part of the first sync that this is, if it is no complete poll.
@@ -34,11 +38,12 @@ impl Changes {
         let records = self.records.iter().map(Entry::Record);
         let hidden = self.hidden.iter().map(|key| Entry::Hidden(*key));
         let counters = self.counters.iter().flat_map(|(series, c)| Entry::of(*series, c));
+        let failures = self.failures.iter().map(|details| Entry::Failure((**details).clone()));
         let poll = std::iter::once(match &self.part {
             Some(part) => Entry::FirstSync(part.clone()),
             None => Entry::Poll(self.poll.clone()),
         });
-        slots.chain(records).chain(hidden).chain(counters).chain(poll)
+        slots.chain(records).chain(hidden).chain(counters).chain(failures).chain(poll)
     }
 
     /// What the series that changed stand at.
@@ -156,10 +161,12 @@ impl Store {
                 counting.count(Series::Expired(record.status, slots.pool(record.pool)));
             }
         }
+        let failures = self.new_failures(&draft.failures, (&records, &hidden), poll.window_start);
         Changes {
             slots: slot_changes,
             records,
             hidden,
+            failures,
             counters: counting.changed(),
             poll: PollFacts { counting_since, ..poll },
             part: None,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Store;
+use super::failures::{Failures, is_failed};
 use super::record::{Mark, StoredRecord};
 use super::table::Table;
 use super::words::Word;
@@ -22,6 +23,8 @@ pub struct Draft {
     pub(super) upload_delays: HashMap<RecordKey, u64>,
     /// Readings that are older than what is known.
     pub(super) doubts: Doubts,
+    /// What was read of failed records and is not known.
+    pub(super) failures: Failures,
 }
 
 /// Readings that a lagging replica may have given, by key: believed when they come again.
@@ -62,11 +65,14 @@ impl Draft {
             // It is shown all the same.
             if known != shown {
                 self.staged.put(shown);
+                self.note_failure(store, &shown, record);
             }
             return first;
         }
         // What this poll has read as known is a reading too.
-        if known != stored && (first || known.update <= stored.update) {
+        if known == stored {
+            self.note_failure(store, &stored, record);
+        } else if first || known.update <= stored.update {
             self.stage(store, stored, record);
         }
         first
@@ -105,6 +111,7 @@ impl Draft {
         }
         self.covered.extend(other.covered);
         self.doubts.extend(other.doubts);
+        self.failures.merge(other.failures);
     }
 
     /// Number of records that are new or changed so far.
@@ -135,7 +142,15 @@ impl Draft {
                 None => self.upload_delays.remove(&stored.key),
             };
         }
+        self.note_failure(store, &stored, record);
         self.staged.put(stored);
+    }
+
+    /// Keeps what a row tells of a record that is staged, or known, as failed.
+    fn note_failure(&mut self, store: &Store, stored: &StoredRecord, record: &Record<'_>) {
+        if is_failed(stored) {
+            self.failures.note(&store.failures, stored, record);
+        }
     }
 
     fn mark_seen(&mut self, position: usize) -> bool {

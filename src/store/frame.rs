@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::counters::{Counter, Series};
+use super::failures::FailureDetails;
 use super::native::NativeBuckets;
 use super::record::StoredRecord;
 use super::slots::{SlotChange, Value};
@@ -30,7 +31,9 @@ pub(super) enum Entry {
     Poll(PollFacts),
     /// The first sync has come this far.
     FirstSync(FirstSync),
-    /// What a histogram, whose counter stands before, observed in native buckets.
+    /// What is known of a failed record besides. Since format 2.
+    Failure(FailureDetails),
+    /// What a histogram, whose counter stands before, observed in native buckets. Since format 2.
     Native(Series, NativeBuckets),
 }
 

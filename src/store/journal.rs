@@ -25,7 +25,7 @@ const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
 const FORMAT: &str = "format";
 const NEXT: &str = "next";
 /// The format that this version writes. A newer one is refused, an older one is migrated.
-const THIS_FORMAT: u64 = 1;
+const THIS_FORMAT: u64 = 2;
 /// Pages that the database keeps in memory: a commit writes most of them once, and all is read once.
 const CACHE_BYTES: usize = 1 << 20;
 
@@ -218,7 +218,8 @@ fn read_frames(
         Ok(value.map(|value| value.value()))
     };
     match fact(FORMAT)? {
-        Some(THIS_FORMAT) => {}
+        // Each format holds what the earlier ones do.
+        Some(1..=THIS_FORMAT) => {}
         Some(found) if found > THIS_FORMAT => {
             return Err(Unread::Refused(OpenError::Newer { path: path.to_owned(), found }));
         }
@@ -267,8 +268,23 @@ fn write(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// Lets a file be of another format.
+    pub(in crate::store) fn set_format(path: &Path, format: u64) {
+        let database = open_database(path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        transaction.open_table(FACTS).unwrap().insert(FORMAT, format).unwrap();
+        transaction.commit().unwrap();
+    }
+
+    pub(in crate::store) fn format_of(path: &Path) -> u64 {
+        let database = open_database(path).unwrap();
+        let transaction = database.begin_read().unwrap();
+        let facts = transaction.open_table(FACTS).unwrap();
+        facts.get(FORMAT).unwrap().unwrap().value()
+    }
 
     fn frames_of(path: &Path) -> Result<(Journal, Vec<Vec<u8>>), Unread> {
         let mut frames = Vec::new();

@@ -96,7 +96,8 @@ impl Labels {
     }
 }
 
-fn cut(text: &str) -> std::borrow::Cow<'_, str> {
+/// A text that is not too long, or its beginning.
+pub(super) fn cut(text: &str) -> std::borrow::Cow<'_, str> {
     if text.len() <= LONGEST_LABEL_BYTES {
         return text.into();
     }

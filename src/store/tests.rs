@@ -32,10 +32,11 @@ fn poll(store: &mut Store, minute: i64, records: &[(u32, Status)]) -> Result<(),
 }
 
 /// Everything that outlives a process.
-fn memory(store: &Store) -> (Vec<StoredRecord>, Counters, Slots, Option<PollFacts>) {
+fn memory(store: &Store) -> (Vec<StoredRecord>, Counters, Slots, Option<PollFacts>, Failures) {
     let mut records: Vec<_> = store.table.iter().collect();
     records.sort_by_key(|record| record.key);
-    (records, store.counters.clone(), store.slots.clone(), store.last_poll.clone())
+    let (counters, slots) = (store.counters.clone(), store.slots.clone());
+    (records, counters, slots, store.last_poll.clone(), store.failures.clone())
 }
 
 fn reopened(path: &Path) -> Store {

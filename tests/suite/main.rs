@@ -18,6 +18,7 @@ mod counting;
 mod dialects;
 #[cfg(feature = "end-to-end")]
 mod end_to_end;
+mod failures;
 mod faults;
 mod finds;
 mod first_sync;

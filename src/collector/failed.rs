@@ -1,0 +1,137 @@
+//! The failed records of a project as people see them.
+//!
+//! What may be seen of users, desktops and files is decided in one place:
+//! [`FailedRecord::shown`].
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::exposition::SnapshotView;
+use crate::record::Timestamp;
+use crate::store::{FailureDetails, Label, Mark, Store, StoredRecord, Word};
+
+/// What pages and JSON show of the people who were recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UserLabel {
+    /// Their names, and those of their desktops and files.
+    #[default]
+    Name,
+}
+
+/// The failed records of a project at a moment.
+#[derive(Debug, Clone)]
+pub struct FailedRecords {
+    /// The project's name.
+    pub project: String,
+    /// What may be seen of users.
+    pub users: UserLabel,
+    /// The poll that found them was complete then; after a start, until a poll is complete, when the
+    /// last poll of an earlier process began. `None` before the first complete poll.
+    pub as_of: Option<Timestamp>,
+    /// Whether the gauges of the project are not shown at present: the last complete poll is too long
+    /// ago, or was one of an earlier process.
+    pub is_stale: bool,
+    /// The newest, at most [`crate::store::MOST_FAILURES`], the newest first.
+    pub records: Arc<[FailedRecord]>,
+    /// The snapshot of the same poll.
+    pub snapshot: Option<Arc<SnapshotView>>,
+}
+
+impl FailedRecords {
+    /// The name of a desktop pool.
+    pub fn pool_name(&self, id: &str) -> Option<&str> {
+        let pools = &self.snapshot.as_ref()?.pools;
+        pools.iter().find(|pool| pool.id == id).map(|pool| pool.name.as_str())
+    }
+}
+
+/// A failed record. What of it may be shown says [`Self::shown`].
+#[derive(Debug, Clone)]
+pub struct FailedRecord {
+    record: StoredRecord,
+    status: Arc<str>,
+    record_type: Option<Arc<str>>,
+    pool: Option<Arc<str>>,
+    user: Option<Arc<str>>,
+    details: Arc<FailureDetails>,
+}
+
+/// What is shown of a failed record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownFailure<'a> {
+    /// `REC_FAILED` or `UPLOAD_FAILED`.
+    pub status: &'a str,
+    /// The type, as in metrics.
+    pub record_type: Option<&'a str>,
+    /// The desktop pool's id.
+    pub pool: Option<&'a str>,
+    /// The desktop's id.
+    pub desktop_id: Option<&'a str>,
+    /// The desktop's name.
+    pub desktop_name: Option<&'a str>,
+    /// The user.
+    pub user: Option<Cow<'a, str>>,
+    /// The record's id.
+    pub id: &'a str,
+    /// When the recording began.
+    pub start: Timestamp,
+    /// When the record last changed.
+    pub update: Option<Timestamp>,
+    /// Size of the file in bytes.
+    pub size_bytes: Option<u64>,
+    /// Bucket of the file.
+    pub bucket: Option<&'a str>,
+    /// Folder in the bucket.
+    pub file_directory: Option<&'a str>,
+    /// Name of the file.
+    pub file_name: Option<&'a str>,
+    /// Whether its failure was counted: it happened while it was watched. Otherwise it was there when
+    /// counting began.
+    pub counted: bool,
+}
+
+impl FailedRecord {
+    /// When the recording began.
+    pub fn start(&self) -> Timestamp {
+        self.record.start
+    }
+
+    /// What may be seen of it.
+    pub fn shown(&self, users: UserLabel) -> ShownFailure<'_> {
+        let details = &*self.details;
+        let (user, names) = match users {
+            UserLabel::Name => (self.user.as_deref().map(Cow::Borrowed), Some(details)),
+        };
+        ShownFailure {
+            status: &self.status,
+            record_type: self.record_type.as_deref(),
+            pool: self.pool.as_deref(),
+            desktop_id: details.desktop_id.as_deref(),
+            desktop_name: names.and_then(|names| names.desktop_name.as_deref()),
+            user,
+            id: &details.id,
+            start: self.record.start,
+            update: self.record.update.known(),
+            size_bytes: self.record.size_bytes(),
+            bucket: details.bucket.as_deref(),
+            file_directory: names.and_then(|names| names.file_directory.as_deref()),
+            file_name: names.and_then(|names| names.file_name.as_deref()),
+            counted: self.record.has(Mark::Counted),
+        }
+    }
+}
+
+/// The newest failed records of a store, the newest first.
+pub(super) fn failed_records(store: &Store) -> Arc<[FailedRecord]> {
+    let text = |label| (label != Label::NONE).then(|| store.labels.shared(label));
+    let word = |word| (word != Word::NONE).then(|| store.words.shared(word));
+    let records = store.failed().map(|(record, details)| FailedRecord {
+        status: store.words.shared(record.status),
+        record_type: word(record.record_type),
+        pool: text(record.pool),
+        user: text(record.user),
+        details: details.clone(),
+        record,
+    });
+    records.collect()
+}

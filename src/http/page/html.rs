@@ -1,0 +1,123 @@
+//! What all pages share: the frame, the style, the headers, and the way from text to HTML.
+
+use std::sync::LazyLock;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+use crate::record::Timestamp;
+
+/// Colours keep their contrast in both schemes, and none says what no word says. On a narrow screen
+/// each row of a table becomes a card.
+const STYLE: &str = include_str!("style.css");
+
+/// What a browser may do with a page: show it with the style above, and send its forms here.
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let digest = STANDARD.encode(Sha256::digest(STYLE));
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'self'; \
+         base-uri 'none'; frame-ancestors 'none'"
+    );
+    HeaderValue::from_str(&policy).expect("base64 is visible text")
+});
+
+/// A page with this in its body.
+pub(super) fn page(title: &str, body: &str) -> Response {
+    // An icon of nothing spares the question for one.
+    let html = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <meta name=\"color-scheme\" content=\"light dark\"><link rel=\"icon\" href=\"data:,\">\
+         <title>{title}</title><style>{STYLE}</style></head>\n<body>\n{body}</body></html>\n"
+    );
+    (headers(), Html(html)).into_response()
+}
+
+/// A plain text in the place of a page.
+pub(super) fn refusal(status: StatusCode, text: &str) -> Response {
+    (status, headers(), format!("{text}\n")).into_response()
+}
+
+fn headers() -> [(header::HeaderName, HeaderValue); 4] {
+    [
+        (header::CONTENT_SECURITY_POLICY, POLICY.clone()),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ]
+}
+
+/// Text as HTML, in elements and in quoted attributes. Characters that are not seen, or that turn
+/// others around, become a sign that is.
+pub(super) fn escaped(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => html.push('\u{fffd}'),
+            c if c.is_control() && c != '\n' => html.push('\u{fffd}'),
+            c => html.push(c),
+        }
+    }
+    html
+}
+
+/// A moment, for people: in UTC, without the fraction of its second.
+pub(super) fn moment(moment: Timestamp) -> String {
+    let text = moment.to_rfc3339();
+    format!("<time datetime=\"{text}\">{} UTC</time>", moment.to_query())
+}
+
+/// How long ago a moment is.
+pub(super) fn age(now: Timestamp, then: Timestamp) -> String {
+    let seconds = now.millis().saturating_sub(then.millis()).max(0) / 1000;
+    let seconds = std::time::Duration::from_secs(seconds.unsigned_abs());
+    format!("{} ago", humantime::format_duration(seconds))
+}
+
+/// A size, for people.
+pub(super) fn size(bytes: u64) -> String {
+    let mut size = bytes as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if size < 1024.0 {
+            let digits = usize::from(unit != "B" && size < 10.0);
+            return format!("{size:.digits$} {unit}");
+        }
+        size /= 1024.0;
+    }
+    format!("{size:.1} TiB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_becomes_markup_or_hides() {
+        let text = "<b a='1' c=\"2\">&\u{0}\u{1b}\u{202e}\u{2066}用\n";
+        let html =
+            "&lt;b a=&#39;1&#39; c=&quot;2&quot;&gt;&amp;\u{fffd}\u{fffd}\u{fffd}\u{fffd}用\n";
+        assert_eq!(escaped(text), html);
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        let sizes = [0, 1023, 1024, 10_240, 5 << 20, 3 << 30, u64::MAX];
+        let texts = sizes.map(size);
+        let expected = ["0 B", "1023 B", "1.0 KiB", "10 KiB", "5.0 MiB", "3.0 GiB"];
+        assert_eq!(texts[..6], expected);
+        assert_eq!(texts[6], "16777216.0 TiB");
+    }
+
+    #[test]
+    fn the_style_holds_nothing_that_would_end_it() {
+        assert!(!STYLE.contains('<') && !STYLE.contains("url(") && !STYLE.contains("@import"));
+    }
+}

@@ -1,0 +1,209 @@
+//! The landing page: where every project stands, for the person who was woken.
+
+use std::fmt::Write;
+
+use axum::response::Response;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::html::{age, escaped, moment, page};
+use crate::collector::{Failure, Status};
+use crate::exposition::{ProjectView, SnapshotView};
+use crate::record;
+use crate::record::Timestamp;
+
+/// The page.
+pub(in crate::http) fn landing(statuses: &[Status], metrics: &str, now: Timestamp) -> Response {
+    let mut body = format!(
+        "<header><h1>Screen records exporter</h1><p class=\"quiet\">Version {version}, revision \
+         {revision}</p>\n<nav><ul><li><a href=\"{metrics}\">Metrics</a></li>\
+         <li><a href=\"/failures\">Failures</a></li>\
+         <li><a href=\"/api/v1/failures\">Failures as JSON</a></li>\
+         <li><a href=\"/sd\">Service discovery</a></li><li><a href=\"/-/ready\">Ready</a></li>\
+         <li><a href=\"/-/healthy\">Healthy</a></li></ul></nav></header>\n<main>\n",
+        metrics = escaped(metrics),
+        version = env!("CARGO_PKG_VERSION"),
+        revision = env!("BUILD_REVISION"),
+    );
+    for status in statuses {
+        body.push_str(&project(status, now));
+    }
+    body.push_str("</main>\n");
+    page("Screen records exporter", &body)
+}
+
+fn project(status: &Status, now: Timestamp) -> String {
+    let view = &status.view;
+    let (class, state) = state(status);
+    let polling = if status.is_polling { ", polling" } else { "" };
+    let target = utf8_percent_encode(view.project(), NON_ALPHANUMERIC);
+    let mut html = format!(
+        "<section class=\"project\"><h2>{name}</h2>\n<p><span class=\"{class}\">{state}</span>\
+         {polling}. <a href=\"/failures?project={target}\">Failures</a> · \
+         <a href=\"/probe?target={target}\">Metrics of this project</a></p>\n",
+        name = escaped(view.project()),
+    );
+    if let Some(failure) = &status.failure {
+        html.push_str(&trouble(failure, now));
+    }
+    html.push_str("<dl>");
+    for (name, value) in facts(status, now) {
+        // Writing into a string cannot fail.
+        let _ = write!(html, "<div><dt>{name}</dt><dd>{value}</dd></div>");
+    }
+    html.push_str("</dl></section>\n");
+    html
+}
+
+/// A class and words for where a project stands.
+fn state(status: &Status) -> (&'static str, &'static str) {
+    let view = &status.view;
+    match (&status.failure, &view.snapshot) {
+        (Some(_), Some(_)) if view.is_stale => ("bad", "✕ Failing, nothing shown"),
+        (Some(_), Some(_)) => ("bad", "✕ Failing, last snapshot shown"),
+        (Some(_), None) => ("bad", "✕ Failing, no snapshot yet"),
+        (None, None) => ("quiet", "… First sync"),
+        (None, Some(_)) if view.is_stale => {
+            ("quiet", "… Idle: snapshot too old, waiting for a scrape")
+        }
+        (None, Some(_)) => ("good", "✓ Up"),
+    }
+}
+
+fn trouble(failure: &Failure, now: Timestamp) -> String {
+    let asked = failure.asked.as_deref().map_or_else(String::new, |asked| {
+        let method = if asked.starts_with('/') { "GET " } else { "" };
+        format!("<br>Asked: <code>{method}{}</code>", escaped(asked))
+    });
+    format!(
+        "<p class=\"note\">Failing since {since} ({age}): {what}{asked}<br>To do: {remedy}</p>\n",
+        since = moment(failure.since),
+        age = age(now, failure.since),
+        what = escaped(&failure.what),
+        remedy = escaped(&failure.remedy),
+    )
+}
+
+/// What is known of a project, by name.
+fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
+    let (view, budget) = (&status.view, &status.budget);
+    let snapshot = view.snapshot.as_deref();
+    let none = || "–".to_owned();
+    let sync = match snapshot {
+        None => format!("{}, {:.0} %", view.mode.as_str(), 100.0 * view.first_sync_progress),
+        Some(_) => view.mode.as_str().to_owned(),
+    };
+    let throttled = match budget.throttled_seconds {
+        seconds if seconds > 0.0 => format!(", throttled for {seconds:.0} s so far"),
+        _ => String::new(),
+    };
+    let credentials = match view.sign_in.expires {
+        Some(expires) => format!("{}, until {}", view.sign_in.method, moment(expires)),
+        None => view.sign_in.method.to_owned(),
+    };
+    vec![
+        (
+            "Snapshot",
+            snapshot.map_or_else(none, |s| {
+                format!("{}, {}", age(now, s.completed), moment(s.completed))
+            }),
+        ),
+        ("Records in the window", snapshot.map_or_else(none, |s| s.aggregate.records.to_string())),
+        ("Failed in the window", snapshot.map_or_else(none, |s| failed(view, s))),
+        ("Sync", sync),
+        ("Requests of the last poll", view.poll_api_requests.map_or_else(none, |n| n.to_string())),
+        (
+            "Requests allowed",
+            format!(
+                "{} a second, {} at once{throttled}",
+                budget.requests_per_second, budget.concurrent_requests
+            ),
+        ),
+        ("Credentials", credentials),
+        ("Counting since", status.counting_since.map_or_else(none, moment)),
+    ]
+}
+
+/// Failures that were counted, and all of them.
+fn failed(view: &ProjectView, snapshot: &SnapshotView) -> String {
+    let codes = record::Status::ALL.into_iter().filter(|status| status.is_failed());
+    let codes: Vec<_> = codes.map(record::Status::code).collect();
+    let (mut unresolved, mut all) = (0, 0);
+    for ((status, ..), sums) in &snapshot.aggregate.kinds {
+        if codes.contains(&status.as_ref()) {
+            unresolved += sums.counted;
+            all += sums.records;
+        }
+    }
+    let stale = if view.is_stale { " (too old to be sure)" } else { "" };
+    let class = if unresolved > 0 { "bad" } else { "quiet" };
+    format!("<span class=\"{class}\">{unresolved} unresolved</span>, {all} in all{stale}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::SignIn;
+    use crate::collector::Budget;
+    use crate::exposition::{ProjectLabels, StoreFigures, SyncMode};
+
+    #[test]
+    fn a_failing_project_says_why_and_nothing_of_it_becomes_markup() {
+        let status = Status {
+            view: ProjectView {
+                at: tokio::time::Instant::now(),
+                counters: std::sync::Arc::default(),
+                store: StoreFigures::default(),
+                first_sync_progress: 0.25,
+                labels: std::sync::Arc::new(ProjectLabels {
+                    project: "<b>&\"".to_owned(),
+                    ..ProjectLabels::default()
+                }),
+                generation: 0,
+                up: false,
+                window_seconds: 1.0,
+                snapshot: None,
+                is_stale: false,
+                mode: SyncMode::FirstSync,
+                poll_api_requests: Some(4),
+                sign_in: SignIn {
+                    method: "password",
+                    expires: Some(Timestamp::from_millis(1_700_000_060_000)),
+                },
+            },
+            failure: Some(Failure {
+                asked: Some("/v2/x?a=1&b=2".to_owned()),
+                what: "\"<script>\" & 'x'".to_owned(),
+                remedy: "call\u{7} somebody".to_owned(),
+                since: Timestamp::from_millis(1_700_000_000_000),
+            }),
+            is_polling: true,
+            counting_since: None,
+            budget: Budget {
+                requests_per_second: 0.5,
+                concurrent_requests: 4,
+                throttled_seconds: 12.3,
+            },
+        };
+        let html = project(&status, Timestamp::from_millis(1_700_000_061_000));
+        assert_eq!(
+            html,
+            "<section class=\"project\"><h2>&lt;b&gt;&amp;&quot;</h2>\n\
+             <p><span class=\"bad\">✕ Failing, no snapshot yet</span>, polling. \
+             <a href=\"/failures?project=%3Cb%3E%26%22\">Failures</a> · \
+             <a href=\"/probe?target=%3Cb%3E%26%22\">Metrics of this project</a></p>\n\
+             <p class=\"note\">Failing since <time datetime=\"2023-11-14T22:13:20.000Z\">2023-11-14 \
+             22:13:20 UTC</time> (1m 1s ago): &quot;&lt;script&gt;&quot; &amp; &#39;x&#39;\
+             <br>Asked: <code>GET /v2/x?a=1&amp;b=2</code><br>To do: call\u{fffd} somebody</p>\n\
+             <dl><div><dt>Snapshot</dt><dd>–</dd></div>\
+             <div><dt>Records in the window</dt><dd>–</dd></div>\
+             <div><dt>Failed in the window</dt><dd>–</dd></div>\
+             <div><dt>Sync</dt><dd>first_sync, 25 %</dd></div>\
+             <div><dt>Requests of the last poll</dt><dd>4</dd></div>\
+             <div><dt>Requests allowed</dt><dd>0.5 a second, 4 at once, throttled for 12 s so \
+             far</dd></div>\
+             <div><dt>Credentials</dt><dd>password, until <time \
+             datetime=\"2023-11-14T22:14:20.000Z\">2023-11-14 22:14:20 UTC</time></dd></div>\
+             <div><dt>Counting since</dt><dd>–</dd></div></dl></section>\n"
+        );
+    }
+}

@@ -1,0 +1,262 @@
+//! The failed records as `/failures` and `/api/v1/failures` show them, against what the API has.
+
+use std::time::Duration;
+
+use chrono::DateTime;
+use screen_records_exporter::clock::{Clock, SystemClock};
+use screen_records_exporter::collector::UserLabel;
+use screen_records_exporter::simulator::{Simulator, Status};
+use serde_json::{Value, json};
+
+use crate::setting::{Setting, Wishes};
+use crate::support::{Api, Exporter, TOKEN, client, config, eventually, get, get_json};
+
+const UP: &str = "workspace_screen_records_up{project=\"p\"}";
+
+/// Ids of what a project shows, the newest first.
+fn shown(setting: &Setting) -> Vec<String> {
+    let failed = setting.project.failed();
+    failed.records.iter().map(|record| record.shown(UserLabel::Name).id.to_owned()).collect()
+}
+
+/// Ids of what has failed, the newest first.
+fn failed(simulator: &Simulator) -> Vec<String> {
+    let truth = simulator.truth(i64::MIN);
+    truth.failures.iter().map(|failure| failure.id.clone()).collect()
+}
+
+fn state() -> (tempfile::TempDir, Wishes) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut wishes = Wishes::new(2000);
+    wishes.limits.max_requests_per_second = 1000.0;
+    wishes.state = Some(folder.path().join("p.redb"));
+    (folder, wishes)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_is_shown_until_it_is_solved_and_after_a_restart() {
+    let (_folder, wishes) = state();
+    let setting = wishes.start();
+    assert!(setting.project.failed().as_of.is_none(), "nothing is known yet");
+    assert_eq!(setting.poll().await, Ok(()));
+    let all = failed(setting.simulator());
+    assert!(all.len() > 20, "{}", all.len());
+    assert_eq!(shown(&setting), all);
+    let list = setting.project.failed();
+    assert!(!list.is_stale && list.as_of.is_some());
+    assert!(list.records.iter().all(|record| !record.shown(UserLabel::Name).counted));
+
+    let id = setting.simulator().edit(|world| world.insert_at(world.now(), Status::UploadFailed));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(setting.poll().await, Ok(()));
+    let list = setting.project.failed();
+    let newest = list.records[0].shown(UserLabel::Name);
+    assert_eq!((newest.id, newest.counted), (format!("{id:032x}").as_str(), true));
+    assert_eq!(shown(&setting), failed(setting.simulator()));
+
+    let (before, polled) = (shown(&setting), list.as_of.unwrap());
+    let setting = setting.restart();
+    let list = setting.project.failed();
+    assert_eq!(shown(&setting), before, "they outlive the process");
+    assert!(list.is_stale && list.as_of.unwrap() <= polled, "and say of when they are");
+    assert!(list.records[0].shown(UserLabel::Name).counted);
+
+    setting.simulator().edit(|world| world.set_status(id, Status::UploadCompleted));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(setting.poll().await, Ok(()));
+    eventually("it is read again", async || {
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        assert_eq!(setting.poll().await, Ok(()));
+        (shown(&setting) == failed(setting.simulator())).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_fails_changes_nothing_and_old_failures_say_so() {
+    let (_folder, wishes) = state();
+    let setting = wishes.start();
+    assert_eq!(setting.poll().await, Ok(()));
+    let (before, as_of) = (shown(&setting), setting.project.failed().as_of);
+    setting.simulator().edit(|world| world.insert_at(world.now(), Status::RecFailed));
+    setting.set_faults(&["status=500,after=2"]);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(setting.poll().await.is_err());
+    assert_eq!((shown(&setting), setting.project.failed().as_of), (before.clone(), as_of));
+    assert!(!setting.project.failed().is_stale);
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!((shown(&setting), setting.project.failed().as_of), (before, as_of));
+    assert!(setting.project.failed().is_stale);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_of_another_project_are_not_shown_as_this_ones() {
+    let (_folder, wishes) = state();
+    let setting = wishes.start();
+    assert_eq!(setting.poll().await, Ok(()));
+    let mut setting = setting;
+    setting.wishes.poll.filter.username = Some("nobody".to_owned());
+    let setting = setting.restart();
+    assert!(shown(&setting).is_empty());
+    assert_eq!(setting.project.failed().as_of, None);
+    assert_eq!(setting.poll().await, Ok(()));
+    assert!(shown(&setting).is_empty());
+}
+
+#[tokio::test]
+async fn the_json_is_the_truth_of_the_api() {
+    let api = Api::start(&["--records", "3000", "--hostile-names", "--odd-share", "0.05"]);
+    let exporter = Exporter::start(&config(&api.url, "")).await;
+    exporter.scraped_until(UP, 1.0).await;
+    let truth = api.truth().await;
+    let url = format!("{}/api/v1/failures", exporter.url);
+    let answer = get_json(&url).await;
+    assert_eq!(answer["truncated"], false);
+    let of_project = &answer["projects"][0];
+    assert_eq!((&of_project["name"], &of_project["stale"]), (&json!("p"), &json!(false)));
+    assert_eq!(of_project["kept"], json!(answer["failures"].as_array().unwrap().len()));
+    let expected: Vec<Value> = truth["failures"].as_array().unwrap().clone();
+    assert!(expected.len() > 50);
+    let mut found = answer["failures"].as_array().unwrap().clone();
+    for failure in &mut found {
+        let failure = failure.as_object_mut().unwrap();
+        assert_eq!(failure.remove("project"), Some(json!("p")));
+        assert_eq!(failure.remove("counted"), Some(json!(false)));
+    }
+    assert_eq!(found, expected);
+
+    let first = &expected[0];
+    for (name, value) in [("status", "UPLOAD_FAILED"), ("type", "FULL"), ("pool", "_none")] {
+        let wanted = |failure: &&Value| {
+            let own = failure[name].as_str().unwrap_or("_none");
+            own == value
+        };
+        let wanted: Vec<_> = expected.iter().filter(wanted).collect();
+        assert!(!wanted.is_empty() && wanted.len() < expected.len(), "{name}");
+        let some = get_json(&format!("{url}?{name}={value}")).await;
+        let ids: Vec<_> = some["failures"].as_array().unwrap().iter().map(|f| &f["id"]).collect();
+        assert!(ids.into_iter().eq(wanted.into_iter().map(|f| &f["id"])), "{name}");
+    }
+    let limited = get_json(&format!("{url}?limit=1")).await;
+    assert_eq!(
+        (&limited["truncated"], &limited["failures"][0]["id"]),
+        (&json!(true), &first["id"])
+    );
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("user", first["user"].as_str().unwrap())
+        .append_pair("project", "p")
+        .finish();
+    let of_user = get_json(&format!("{url}?{query}")).await;
+    assert_eq!(of_user["failures"][0]["id"], first["id"]);
+}
+
+#[tokio::test]
+async fn a_question_that_is_not_understood_is_refused_on_both_paths() {
+    let api = Api::start(&["--records", "10"]);
+    let exporter = Exporter::start(&config(&api.url, "")).await;
+    for (query, code, says) in [
+        ("?statuss=REC_FAILED", 400, "accepted are project, status"),
+        ("?status=UPLOADING", 400, "REC_FAILED and UPLOAD_FAILED"),
+        ("?limit=1001", 400, "from 1 to 1000"),
+        ("?project=<b>", 404, "known are p"),
+    ] {
+        let page = client().get(format!("{}/failures{query}", exporter.url)).send().await.unwrap();
+        assert_eq!(page.status(), code, "{query}");
+        assert_eq!(page.headers()["content-type"], "text/plain; charset=utf-8");
+        assert!(page.text().await.unwrap().contains(says), "{query}");
+        let url = format!("{}/api/v1/failures{query}", exporter.url);
+        let answer = client().get(url).send().await.unwrap();
+        assert_eq!(answer.status(), code, "{query}");
+        let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        assert!(answer["error"].as_str().unwrap().contains(says), "{query}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn pages_may_do_nothing_and_are_not_kept() {
+    let api = Api::start(&["--records", "10"]);
+    let exporter = Exporter::start(&config(&api.url, "")).await;
+    for path in ["/", "/failures", "/failures?limit=3", "/api/v1/failures"] {
+        let url = format!("{}{path}", exporter.url);
+        let page = client().get(&url).send().await.unwrap();
+        assert_eq!(page.headers()["cache-control"], "no-store", "{path}");
+        assert_eq!(page.headers()["x-content-type-options"], "nosniff", "{path}");
+        let head = client().head(&url).send().await.unwrap();
+        assert_eq!((head.status().as_u16(), head.headers().len()), (200, page.headers().len()));
+        assert_eq!(head.text().await.unwrap(), "");
+        if path.starts_with("/api") {
+            continue;
+        }
+        let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+        let html = page.text().await.unwrap();
+        for part in ["<script", " style=", "http://", "https://", " src=", "onload"] {
+            assert!(!html.contains(part), "{path} holds {part}");
+        }
+    }
+}
+
+/// Texts that would break a page, a table or a terminal.
+const HOSTILE: [&str; 6] = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>'",
+    "</td></table><!--",
+    "&lt;b&gt; &amp; &#0;",
+    "line\nbreak\r\ttab \u{0}\u{1b}[31m\u{7f}\u{85}",
+    "\u{202e}fdp.exe\u{2066} 用户 👩🏽‍💻",
+];
+
+#[tokio::test]
+async fn hostile_texts_in_every_field_stay_texts_and_short() {
+    let text = |number: usize| match number {
+        6 => "x".repeat(1 << 20),
+        7 => format!("<b>{}", "用\"".repeat(1 << 18)),
+        number => HOSTILE[number].to_owned(),
+    };
+    let start = DateTime::from_timestamp_millis(SystemClock.now_millis() - 60_000).unwrap();
+    let start = start.format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let row = |number| {
+        let text = text(number);
+        json!({
+            "id": format!("{number}{text}"), "desktop_id": text, "desktop_name": text,
+            "desktop_pool_id": text, "username": text, "status": "UPLOAD_FAILED",
+            "type": text, "obs_bucket": text, "file_directory": text, "video_filename": text,
+            "start_time": start, "size": u64::MAX,
+        })
+    };
+    let rows: Vec<_> = (0..8).map(row).collect();
+    let body = json!({"total_count": rows.len(), "screen_records": rows}).to_string();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let answer = move || async move { ([("content-type", "application/json")], body.clone()) };
+    let router = axum::Router::new().fallback(answer);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+
+    let exporter = Exporter::start(&config(&format!("http://{address}"), "")).await;
+    exporter.scraped_until(UP, 1.0).await;
+    let answer = get_json(&format!("{}/api/v1/failures", exporter.url)).await;
+    let failures = answer["failures"].as_array().unwrap();
+    assert_eq!(failures.len(), 8, "{answer}");
+    for failure in failures {
+        let number: usize = failure["id"].as_str().unwrap()[..1].parse().unwrap();
+        for name in ["desktop_id", "desktop_name", "pool", "user", "type", "bucket", "file_name"] {
+            let shown = failure[name].as_str().unwrap();
+            if number < 6 {
+                assert_eq!(shown, HOSTILE[number], "{name}");
+            } else {
+                assert!(shown.len() <= 512 && shown.ends_with("..."), "{name}");
+            }
+        }
+    }
+    let page = get(&format!("{}/failures", exporter.url)).await;
+    assert!(page.len() < 100_000, "{}", page.len());
+    for part in ["<script", "<img", "<b>", "\u{0}", "\u{1b}", "\u{202e}", "\u{2066}", "\r", "<!--"]
+    {
+        assert!(!page.contains(part), "{part:?}");
+    }
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    assert_eq!(page.matches("<tr>").count(), 9);
+    assert_eq!(page.matches("</table>").count(), 1);
+    assert!(!page.contains(TOKEN));
+}
