@@ -12,7 +12,7 @@ use divan::{Bencher, black_box};
 use http_body_util::BodyExt;
 use prometheus::Encoder;
 use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily, MetricType};
-use screen_records_exporter::aggregate::{Aggregate, Tally};
+use screen_records_exporter::aggregate::{Aggregate, Tally, UserNames};
 use screen_records_exporter::api::SignIn;
 use screen_records_exporter::api::wire::Page;
 use screen_records_exporter::clock::SystemClock;
@@ -64,7 +64,7 @@ static STORE: LazyLock<Store> = LazyLock::new(|| {
 });
 
 fn aggregate_of(store: &Store) -> Aggregate {
-    Tally::of(store).aggregate(store)
+    Tally::of(store).aggregate(store, &UserNames::Name)
 }
 
 fn commit(store: &mut Store, mut draft: Draft) {

@@ -4,8 +4,12 @@
 //! follows the changes. An [`Aggregate`] is what a snapshot shows of it: every label value is text
 //! there, so that nothing downstream needs the store.
 
+mod users;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+pub use users::UserNames;
 
 use crate::record::{RecordKey, Status, Timestamp};
 use crate::store::{Label, Mark, Slots, Store, StoredRecord, UpdateTime, Word};
@@ -130,8 +134,8 @@ impl Tally {
         self.records -= 1;
     }
 
-    /// What a snapshot shows: texts, and what holds no slot folded.
-    pub fn aggregate(&self, store: &Store) -> Aggregate {
+    /// What a snapshot shows: texts, users named as `names` says, and what holds no slot folded.
+    pub fn aggregate(&self, store: &Store, names: &UserNames) -> Aggregate {
         let slots = &store.slots;
         let mut kinds: BTreeMap<(Word, Word, Label), Sums> = BTreeMap::new();
         for ((status, kind, pool), sums) in &self.kinds {
@@ -143,7 +147,7 @@ impl Tally {
             users.entry((slots.user(*user), slots.status(*status))).or_default().merge(sums);
         }
         complete(&mut kinds, &mut users);
-        let mut aggregate = named(store, &kinds, &users);
+        let mut aggregate = named(store, names, &kinds, &users);
         self.add_flights(store, slots, &mut aggregate);
         aggregate.newest_start = store.newest_start();
         aggregate.records = self.records;
@@ -211,6 +215,7 @@ fn complete(
 
 fn named(
     store: &Store,
+    names: &UserNames,
     kinds: &BTreeMap<(Word, Word, Label), Sums>,
     users: &BTreeMap<(Label, Word), Sums>,
 ) -> Aggregate {
@@ -219,8 +224,17 @@ fn named(
     let kinds = kinds.iter().map(|((status, record_type, pool), sums)| {
         ((word(status), word(record_type), text(pool)), *sums)
     });
-    let users = users.iter().map(|((user, status), sums)| ((text(user), word(status)), *sums));
-    Aggregate { kinds: kinds.collect(), users: users.collect(), ..Aggregate::default() }
+    let mut aggregate = Aggregate { kinds: kinds.collect(), ..Aggregate::default() };
+    // One name a user: a hash costs a little, and the statuses of a user stand together.
+    let mut shown = None;
+    for ((user, status), sums) in users {
+        if shown.as_ref().is_none_or(|(known, _)| known != user) {
+            shown = Some((*user, names.shown(&text(user))));
+        }
+        let Some((_, Some(name))) = &shown else { continue };
+        aggregate.users.entry((name.clone(), word(status))).or_default().merge(sums);
+    }
+    aggregate
 }
 
 #[cfg(test)]
@@ -244,7 +258,7 @@ mod tests {
 
     fn aggregate_of(records: &[Record<'_>]) -> Aggregate {
         let store = store_of(records);
-        Tally::of(&store).aggregate(&store)
+        Tally::of(&store).aggregate(&store, &UserNames::Name)
     }
 
     fn record(id: &str, status: Status, second: i64) -> Record<'_> {
@@ -314,6 +328,27 @@ mod tests {
         assert_eq!(count("ODD_16"), None);
         assert_eq!(count("_other").unwrap().records, 4);
         assert_eq!(aggregate.kinds.values().map(|sums| sums.records).sum::<u64>(), 20);
+    }
+
+    #[test]
+    fn users_are_hashed_or_dropped_without_loss_elsewhere() {
+        let mut other = record("b", Status::Uploading, 2);
+        other.username = None;
+        let store = store_of(&[record("a", Status::Uploading, 1), other]);
+        let of = |names| Tally::of(&store).aggregate(&store, &names);
+        let named = of(UserNames::Name);
+        let hashed = of(UserNames::Hash("key".to_owned().into()));
+        let users = |aggregate: &Aggregate| -> BTreeSet<String> {
+            aggregate.users.keys().map(|(user, _)| user.to_string()).collect()
+        };
+        assert_eq!(users(&named), BTreeSet::from(["_none".to_owned(), "ann".to_owned()]));
+        let hash = users(&hashed).into_iter().find(|user| user != "_none").unwrap();
+        assert!(hash.len() == 16 && hash != "ann", "{hash}");
+        let sums = |aggregate: &Aggregate| aggregate.users.values().map(|s| s.records).sum::<u64>();
+        assert_eq!((sums(&hashed), hashed.users.len()), (2, 12));
+        let dropped = of(UserNames::Drop);
+        assert!(dropped.users.is_empty());
+        assert!(dropped.kinds == named.kinds && hashed.kinds == named.kinds);
     }
 
     #[test]

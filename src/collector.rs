@@ -22,14 +22,16 @@ mod progress;
 mod project;
 mod published;
 mod schedule;
+mod users;
 
 pub use error::{PollError, Reason};
-pub use failed::{FailedRecord, FailedRecords, ShownFailure, UserLabel};
+pub use failed::{FailedRecord, FailedRecords, ShownFailure};
 pub use failure::Failure;
 pub use instruments::{Instruments, ProjectObserver};
 pub use options::{PollMode, PollOptions};
 pub use probe::Found;
 pub use project::{Budget, Project, Status};
+pub use users::Users;
 
 use std::io;
 use std::sync::Arc;

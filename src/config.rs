@@ -19,7 +19,7 @@ mod value;
 
 pub use keys::{KEYS, Key, Kind};
 pub use problem::{ConfigError, Problem};
-pub use project::{Auth, Filter, Project};
+pub use project::{Auth, Filter, Project, RESERVED_LABELS};
 pub use source::{Flags, Sources, VARIABLE_PREFIX};
 pub use units::Bytes;
 
@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use crate::secret::Source;
 use reader::Reader;
+use secrets::Wanted;
 
 /// Everything that can be configured in this version.
 #[derive(Debug, Clone)]
@@ -114,10 +115,25 @@ pub struct Poll {
 /// What labels show.
 #[derive(Debug, Clone)]
 pub struct Labels {
+    /// How users are named.
+    pub user: UserLabel,
+    /// The key of their hashes.
+    pub user_hash_key: Option<Source>,
     /// Most users of a project that are shown by name.
     pub max_users: usize,
     /// Most pools of a project that are shown by id.
     pub max_pools: usize,
+}
+
+/// How users are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserLabel {
+    /// By their names.
+    Name,
+    /// By a hash with a key.
+    Hash,
+    /// Not at all.
+    Drop,
 }
 
 /// What starts a poll.
@@ -155,6 +171,16 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const MOST_PROJECTS: usize = 1000;
+
+const USER_HASH_KEY: Wanted = Wanted {
+    key: "labels.user_hash_key",
+    path: "labels.user_hash_key",
+    noun: "key",
+    accepts: |text| secrets::is_printable(text) && text.chars().count() >= SHORTEST_HASH_KEY,
+    is_exact: false,
+};
+/// With less, whoever knows a user's name and hash finds the key by trying.
+const SHORTEST_HASH_KEY: usize = 16;
 
 impl Config {
     /// Reads and checks everything.
@@ -241,9 +267,22 @@ impl Poll {
     }
 }
 
+impl UserLabel {
+    /// Every way with its name.
+    pub const NAMES: [(&'static str, Self); 3] =
+        [("name", Self::Name), ("hash", Self::Hash), ("drop", Self::Drop)];
+}
+
 impl Labels {
     fn read(reader: &mut Reader<'_>) -> Self {
+        let user = reader.choice("labels.user", &UserLabel::NAMES);
+        let user_hash_key = match user {
+            UserLabel::Hash => reader.secret_for("labels.user", &USER_HASH_KEY),
+            _ => reader.secret(&USER_HASH_KEY),
+        };
         Self {
+            user,
+            user_hash_key,
             max_users: reader.number("labels.max_users", 1..=100_000),
             max_pools: reader.number("labels.max_pools", 1..=100_000),
         }

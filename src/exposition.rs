@@ -4,6 +4,7 @@
 mod body;
 mod catalog;
 mod counters;
+mod exemplar;
 mod format;
 mod lines;
 mod openmetrics;
@@ -23,5 +24,5 @@ pub use records::{
     ProjectLabels, ProjectView, SnapshotView, StoreFigures, SyncMode, write_projects,
 };
 pub use registry::write_families;
-pub use sink::{ConstantLabels, CounterValue, Exemplar, HistogramValue, Labels, Sink, Value};
+pub use sink::{ConstantLabels, CounterValue, HistogramValue, Labels, Sink, Value};
 pub use text::TextEncoder;

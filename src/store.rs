@@ -26,7 +26,7 @@ mod tests;
 mod words;
 
 pub use changes::Changes;
-pub use counters::{Counter, Counters, Observed, Series};
+pub use counters::{Counter, Counters, Exemplar, Observed, Series};
 pub use draft::Draft;
 pub use failures::{FailureDetails, MOST_FAILURES};
 pub use frame::{ApiCounts, FirstSync, PollFacts, ReadPart};
@@ -299,6 +299,11 @@ impl Store {
                 let observed =
                     observed.ok_or_else(|| format!("{series:?} has other native buckets"))?;
                 observed.native = native;
+            }
+            Entry::Exemplar(series, exemplar) => {
+                let counter = self.counters.get_mut(&series);
+                let counter = counter.ok_or_else(|| format!("{series:?} was not counted"))?;
+                counter.exemplar = Some(exemplar.into());
             }
             Entry::Poll(poll) => {
                 self.expire(poll.window_start, |_| {});

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::aggregate::UserNames;
 use crate::exposition::{CounterView, Held, family_of};
 use crate::store::{Changes, Counter, Counters, Label, Limited, Series, Store, Word};
 
@@ -19,9 +20,9 @@ pub(super) struct Board {
 impl Board {
     /// The board of a process that begins: every series shows its last durable value for `hold`, from
     /// when it is first asked for.
-    pub(super) fn new(store: &Store, hold: Duration, now: Instant) -> Self {
+    pub(super) fn new(store: &Store, names: &UserNames, hold: Duration, now: Instant) -> Self {
         let mut board = Self { hold, shown: Arc::default() };
-        board.update(store, store.counters.clone(), now);
+        board.update(store, names, store.counters.clone(), now);
         board
     }
 
@@ -44,7 +45,13 @@ impl Board {
 
     /// Takes what stands after a commit, and what appears with it, which shows that for a while,
     /// whatever is counted meanwhile.
-    pub(super) fn update(&mut self, store: &Store, appearing: Counters, now: Instant) {
+    pub(super) fn update(
+        &mut self,
+        store: &Store,
+        names: &UserNames,
+        appearing: Counters,
+        now: Instant,
+    ) {
         let held = self.shown.iter().filter_map(|view| Some((view.series, view.held.clone()?)));
         let mut held: BTreeMap<_, _> = held.filter(|(_, held)| !held.is_over(now)).collect();
         if !self.hold.is_zero() {
@@ -54,15 +61,17 @@ impl Board {
             held.extend(appearing.into_iter().map(|(series, shown)| (series, first(shown))));
         }
         let series = store.counters.iter().filter(|(series, _)| is_shown(store, **series));
-        let mut series: Vec<_> =
-            series.map(|(series, value)| (*series, labels_of(store, *series), value)).collect();
+        let series = series.filter_map(|(series, value)| {
+            Some((*series, labels_of(store, names, *series)?, value))
+        });
+        let mut series: Vec<_> = series.collect();
         series.sort_by(|(one, one_labels, _), (other, other_labels, _)| {
             let family = |series: &Series| family_of(*series).name;
             (family(one), one_labels).cmp(&(family(other), other_labels))
         });
         let views = series.into_iter().map(|(series, labels, value)| {
             let (value, held) = (value.clone(), held.remove(&series));
-            CounterView { series, labels, value, held, exemplar: None }
+            CounterView { series, labels, value, held }
         });
         self.shown = views.collect();
     }
@@ -86,16 +95,17 @@ fn value_of(series: Series) -> Option<(Limited, Label)> {
     }
 }
 
-fn labels_of(store: &Store, series: Series) -> Box<[Arc<str>]> {
+/// The labels of a series, unless it is one of a user and there are none such.
+fn labels_of(store: &Store, names: &UserNames, series: Series) -> Option<Box<[Arc<str>]>> {
     let word = |word: Word| store.words.shared(word);
     let text = |label: Label| store.labels.shared(label);
-    match series {
+    Some(match series {
         Series::Seen(kind, pool) => [word(kind), text(pool)].into(),
         Series::Entered(status, kind, pool) => [word(status), word(kind), text(pool)].into(),
-        Series::UserEntered(user, status) => [text(user), word(status)].into(),
+        Series::UserEntered(user, status) => [names.shown(&text(user))?, word(status)].into(),
         Series::Expired(status, pool) => [word(status), text(pool)].into(),
         Series::FileSize(kind) | Series::VideoDuration(kind) | Series::UploadDelay(kind) => {
             [word(kind)].into()
         }
-    }
+    })
 }

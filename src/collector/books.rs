@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 use super::board::Board;
 use super::failed::{FailedRecord, failed_records};
-use crate::aggregate::{Aggregate, Tally};
+use crate::aggregate::{Aggregate, Tally, UserNames};
 use crate::exposition::{CounterView, StoreFigures};
 use crate::record::Timestamp;
 use crate::store::{
-    Changes, CommitError, Draft, FirstSync, LabelLimits, Limited, PollFacts, Store,
+    Changes, CommitError, Counters, Draft, FirstSync, LabelLimits, Limited, PollFacts, Store,
 };
 use crate::sync::{CountTaken, Mode, Oddities, Outset, Plan, ReadSummary, Tactics};
 
@@ -27,6 +27,8 @@ pub(super) struct Books {
     /// What could not be understood of the window.
     odd: Oddities,
     limits: LabelLimits,
+    /// How users are named.
+    names: UserNames,
 }
 
 /// What a complete poll read.
@@ -62,6 +64,8 @@ pub(super) struct Face {
     pub(super) failed: Arc<[FailedRecord]>,
     /// When the last complete poll began, of an earlier process maybe.
     pub(super) polled: Option<Timestamp>,
+    /// How users are named.
+    pub(super) names: UserNames,
     /// When counting began.
     pub(super) counting_since: Option<Timestamp>,
 }
@@ -72,12 +76,13 @@ impl Books {
         hold: Duration,
         limits: LabelLimits,
         reconcile_interval: Duration,
+        names: UserNames,
     ) -> Self {
         let tally = Tally::of(&store);
-        let board = Board::new(&store, hold, Instant::now());
+        let board = Board::new(&store, &names, hold, Instant::now());
         let interval = i64::try_from(reconcile_interval.as_millis()).unwrap_or(i64::MAX);
         let tactics = Tactics::new(interval, store.last_poll.as_ref());
-        Self { store, tally, board, tactics, odd: Oddities::default(), limits }
+        Self { store, tally, board, tactics, odd: Oddities::default(), limits, names }
     }
 
     /// What a poll asks for (see [`Tactics::plan`]).
@@ -152,13 +157,21 @@ impl Books {
         if let Err(error) = self.store.tidy() {
             tracing::warn!(%error, remedy = error.remedy(), "the state was not written anew");
         }
-        self.board.update(&self.store, appearing, Instant::now());
+        self.board.update(&self.store, &self.names, appearing, Instant::now());
         Ok(())
     }
 
     /// What a snapshot shows of the records.
     pub(super) fn aggregate(&self) -> Aggregate {
-        self.tally.aggregate(&self.store)
+        self.tally.aggregate(&self.store, &self.names)
+    }
+
+    /// Names users like this from now on.
+    pub(super) fn name_users(&mut self, names: UserNames) {
+        if !self.names.is_like(&names) {
+            self.names = names;
+            self.board.update(&self.store, &self.names, Counters::new(), Instant::now());
+        }
     }
 
     /// What is shown whatever polls do, as of a poll that began at `now`.
@@ -170,6 +183,7 @@ impl Books {
             store: self.figures(),
             failed: poll.map_or_else(Arc::default, |_| failed_records(&self.store)),
             polled: poll.map(|poll| poll.begun),
+            names: self.names.clone(),
             counting_since: poll.map(|poll| poll.counting_since),
         }
     }

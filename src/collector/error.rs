@@ -34,6 +34,9 @@ pub enum Reason {
     /// What the poll found could not be made durable, so that nothing of it may be shown.
     #[error(transparent)]
     State(CommitError),
+    /// Nobody can tell how users are to be named.
+    #[error("the key of user names cannot be read: {0}")]
+    Users(String),
     /// The poll panicked.
     #[error("the poll broke off")]
     BrokeOff,
@@ -79,6 +82,9 @@ impl Reason {
                  on it"
                     .to_owned()
             }
+            Self::Users(_) => {
+                "check `labels.user_hash_key`, and that its file can be read".to_owned()
+            }
             Self::BrokeOff => "this is a bug: report it with the log to the maintainers".to_owned(),
         }
     }
@@ -98,6 +104,7 @@ impl Reason {
             Self::Sync(error) => format!("{:?}", std::mem::discriminant(error)),
             Self::Clock { .. } => "clock".to_owned(),
             Self::State(_) => "state".to_owned(),
+            Self::Users(error) => error.clone(),
             Self::BrokeOff => "broke off".to_owned(),
         }
     }

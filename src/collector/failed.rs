@@ -3,20 +3,12 @@
 //! What may be seen of users, desktops and files is decided in one place:
 //! [`FailedRecord::shown`].
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::aggregate::UserNames;
 use crate::exposition::SnapshotView;
 use crate::record::Timestamp;
 use crate::store::{FailureDetails, Label, Mark, Store, StoredRecord, Word};
-
-/// What pages and JSON show of the people who were recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum UserLabel {
-    /// Their names, and those of their desktops and files.
-    #[default]
-    Name,
-}
 
 /// The failed records of a project at a moment.
 #[derive(Debug, Clone)]
@@ -24,7 +16,7 @@ pub struct FailedRecords {
     /// The project's name.
     pub project: String,
     /// What may be seen of users.
-    pub users: UserLabel,
+    pub users: UserNames,
     /// The poll that found them was complete then; after a start, until a poll is complete, when the
     /// last poll of an earlier process began. `None` before the first complete poll.
     pub as_of: Option<Timestamp>,
@@ -70,7 +62,7 @@ pub struct ShownFailure<'a> {
     /// The desktop's name.
     pub desktop_name: Option<&'a str>,
     /// The user.
-    pub user: Option<Cow<'a, str>>,
+    pub user: Option<Arc<str>>,
     /// The record's id.
     pub id: &'a str,
     /// When the recording began.
@@ -97,11 +89,11 @@ impl FailedRecord {
     }
 
     /// What may be seen of it.
-    pub fn shown(&self, users: UserLabel) -> ShownFailure<'_> {
+    pub fn shown(&self, users: &UserNames) -> ShownFailure<'_> {
         let details = &*self.details;
-        let (user, names) = match users {
-            UserLabel::Name => (self.user.as_deref().map(Cow::Borrowed), Some(details)),
-        };
+        let user = self.user.as_ref().and_then(|user| users.shown(user));
+        // Names of desktops and files tell whose they are.
+        let names = Some(details).filter(|_| users.are_shown());
         ShownFailure {
             status: &self.status,
             record_type: self.record_type.as_deref(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::users::Users;
 use crate::api::RecordsFilter;
 
 /// What starts a poll.
@@ -34,6 +35,8 @@ pub struct PollOptions {
     pub reconcile_interval: Duration,
     /// How long a series that appears shows its last known value.
     pub counter_hold: Duration,
+    /// How users are named.
+    pub users: Users,
     /// Most values of labels that are shown as themselves.
     pub max_users: usize,
     /// The same for pools.

@@ -97,7 +97,9 @@ impl Project {
         let pool_names = options.pool_names.then(|| PoolNames::new(name, options.pools_timeout));
         let limits = LabelLimits { users: options.max_users, pools: options.max_pools };
         let is_first_sync = store.last_poll.is_none();
-        let books = Books::new(store, options.counter_hold, limits, options.reconcile_interval);
+        let names = options.users.first();
+        let (hold, reconcile) = (options.counter_hold, options.reconcile_interval);
+        let books = Books::new(store, hold, limits, reconcile, names);
         let client = client(observer.clone());
         let face = books.restored_face(&client.identity(&options.filter));
         Arc::new(Self {
@@ -231,6 +233,7 @@ impl Project {
     }
 
     async fn poll(&self) -> Result<(SnapshotView, Face), PollError> {
+        let names = self.options.users.now().await.map_err(Reason::Users)?;
         let now = self.now();
         let window_start = self.window_start(now);
         let (client, books, filter) = (&self.client, &self.books, &self.options.filter);
@@ -255,6 +258,7 @@ impl Project {
         // The disk makes it wait, and a large window computes for a while.
         let taken = spawn_blocking(move || {
             let mut books = locked(&books);
+            books.name_users(names);
             let began = Instant::now();
             let summary = books.take_over(polled, facts, page, ended)?;
             instruments.committed(began.elapsed());

@@ -30,6 +30,8 @@ pub enum Kind {
     Flag,
     /// A list of texts.
     List,
+    /// A table of texts, in the file only.
+    Table,
     /// A URL: credentials may stand in it, so one that is refused is not shown.
     Url,
     /// Must never be shown. It can also be given as `<key>_file`, `<key>_env`.
@@ -121,8 +123,9 @@ pub const KEYS: &[Key] = &[
     )
     .of(Kind::Secret),
     key("state.directory", r#""data""#, "a path, or \"\" to keep the state in memory only"),
-    later(optional("labels.user", "name, hash or drop")),
-    later(secret("labels.user_hash_key")),
+    key("labels.user", r#""name""#, "name, hash or drop"),
+    optional("labels.user_hash_key", "a text: one line of at least 16 printable characters")
+        .of(Kind::Secret),
     key("labels.max_users", "1000", "a whole number from 1 to 100000").of(Kind::Number),
     key("labels.max_pools", "1000", "a whole number from 1 to 100000").of(Kind::Number),
     optional(
@@ -142,7 +145,13 @@ pub const KEYS: &[Key] = &[
     .of(Kind::Url),
     key("projects.insecure_http", "false", "true or false").of(Kind::Flag),
     key("projects.pool_names", "true", "true or false").of(Kind::Flag),
-    later(optional("projects.labels", "a table of labels")),
+    optional(
+        "projects.labels",
+        "a table of at most 16 labels such as { site = \"north\" }: texts of 1 to 200 characters, by \
+         names of letters, digits and _ that neither begin with a digit or __ nor are those of labels \
+         that metrics have",
+    )
+    .of(Kind::Table),
     optional("projects.auth.method", "token, password, aksk, ecs-agency or profile"),
     secret("projects.auth.token"),
     key(

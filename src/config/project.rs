@@ -3,6 +3,7 @@
 mod auth;
 mod endpoint;
 mod filter;
+mod labels;
 mod section;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use url::Url;
 
 pub use auth::Auth;
 pub use filter::Filter;
+pub use labels::RESERVED_LABELS;
 
 use super::keys;
 use super::problem::Problem;
@@ -41,6 +43,8 @@ pub struct Project {
     pub auth: Auth,
     /// Which records.
     pub filter: Filter,
+    /// Constant labels of the project's series: names and values, ordered by name.
+    pub labels: Vec<(String, String)>,
 }
 
 const LONGEST_NAME_CHARS: usize = 100;
@@ -120,6 +124,7 @@ impl Project {
             pool_names: section.flag("pool_names"),
             auth,
             filter: Filter::read(section),
+            labels: labels::read(section),
         }
     }
 }

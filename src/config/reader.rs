@@ -193,6 +193,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A secret that the value at `path` asks for.
+    pub(super) fn secret_for(&mut self, path: &str, wanted: &Wanted) -> Option<Source> {
+        match wanted.read(self) {
+            Found::Here(source) => Some(source),
+            Found::Refused => None,
+            Found::Nothing => {
+                let origin = self.value(path).map(|value| self.origin(&value)).unwrap_or_default();
+                self.note(Problem::of_key(&origin, wanted.path, wanted.is_missing()));
+                None
+            }
+        }
+    }
+
     pub(super) fn choice<T: Copy>(&mut self, path: &'static str, names: &[(&str, T)]) -> T {
         self.read(path, names[0].1, |value| {
             let text = value.as_str()?;

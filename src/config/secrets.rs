@@ -126,13 +126,17 @@ impl Wanted {
 
     /// Notes that it is missing.
     pub(super) fn miss(&self, place: &mut impl Place) {
+        place.problem(self.path, &self.is_missing());
+    }
+
+    /// What is said of it where it is missing.
+    pub(super) fn is_missing(&self) -> String {
         let [itself, file, variable] = self.names();
-        let text = format!(
+        format!(
             "is missing. Give {itself}, {file} (a path) or {variable} (the name of an environment \
              variable){}",
             keys::otherwise(self.key)
-        );
-        place.problem(self.path, &text);
+        )
     }
 
     fn itself(&self, place: &mut impl Place, path: &str) -> Found {

@@ -4,7 +4,7 @@ use toml::{Table, Value};
 use url::Url;
 
 use super::units::show_duration;
-use super::{Auth, Config, Filter, LogFormat, LogLevel, PollMode, Project};
+use super::{Auth, Config, Filter, LogFormat, LogLevel, PollMode, Project, UserLabel};
 use crate::secret::Source;
 
 pub(super) fn to_toml(config: &Config) -> String {
@@ -65,13 +65,13 @@ pub(super) fn to_toml(config: &Config) -> String {
     let directory = directory.map_or_else(String::new, |path| path.display().to_string());
     section("state", vec![("directory", directory.into())]);
     let labels = &config.labels;
-    section(
-        "labels",
-        vec![
-            ("max_users", number(labels.max_users as u64)),
-            ("max_pools", number(labels.max_pools as u64)),
-        ],
-    );
+    let mut entries = vec![
+        ("user", name_of(&UserLabel::NAMES, labels.user)),
+        ("max_users", number(labels.max_users as u64)),
+        ("max_pools", number(labels.max_pools as u64)),
+    ];
+    entries.extend(labels.user_hash_key.as_ref().map(|key| secret(USER_HASH_KEY, key)));
+    section("labels", entries);
     let projects = config.projects.iter().map(|project| Value::Table(project_table(project)));
     root.insert("projects".to_owned(), Value::Array(projects.collect()));
     toml::to_string_pretty(&root).expect("tables with text keys are TOML")
@@ -92,6 +92,11 @@ fn project_table(project: &Project) -> Table {
     if project.filter != Filter::default() {
         entries.push(("filter", Value::Table(filter_table(&project.filter))));
     }
+    if !project.labels.is_empty() {
+        let labels = project.labels.iter();
+        let labels = labels.map(|(name, value)| (name.as_str(), value.clone().into()));
+        entries.push(("labels", Value::Table(table(labels.collect()))));
+    }
     table(entries)
 }
 
@@ -99,6 +104,7 @@ fn project_table(project: &Project) -> Table {
 type Names = [&'static str; 2];
 
 const PROXY: Names = ["proxy_url", "proxy_url_file"];
+const USER_HASH_KEY: Names = ["user_hash_key", "user_hash_key_file"];
 const TOKEN: Names = ["token", "token_file"];
 const PASSWORD: Names = ["password", "password_file"];
 const ACCESS_KEY: Names = ["access_key", "access_key_file"];

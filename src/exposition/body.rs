@@ -119,10 +119,10 @@ mod tests {
             Coding::Identity => body.to_vec(),
             Coding::Gzip => {
                 let mut decoder = GzDecoder::new(body);
-                let mut decoded = Vec::new();
-                decoder.read_to_end(&mut decoded).unwrap();
+                let mut content = Vec::new();
+                decoder.read_to_end(&mut content).unwrap();
                 assert!(decoder.into_inner().is_empty(), "more than one member");
-                decoded
+                content
             }
             Coding::Zstd => zstd::stream::decode_all(body).unwrap(),
         }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::catalog::{Metric, metric};
+use super::exemplar;
 use super::records::ProjectView;
-use super::sink::{CounterValue, Exemplar, HistogramValue, Sink, Value};
+use super::sink::{CounterValue, HistogramValue, Sink, Value};
 use crate::store::{Counter, Observed, Series};
 
 /// A series as it is shown.
@@ -21,8 +22,6 @@ pub struct CounterView {
     pub value: Counter,
     /// What it shows for a while.
     pub held: Option<Held>,
-    /// The record that it counted last, where that is told.
-    pub exemplar: Option<Arc<Exemplar>>,
 }
 
 /// What a series shows for a while: `increase()` cannot see one that is born, or comes back, above
@@ -51,12 +50,9 @@ impl Held {
 }
 
 impl CounterView {
-    /// What it shows to somebody who asks now, with the record that it counted last.
-    fn at(&self, now: Instant) -> (&Counter, Option<&Exemplar>) {
-        match self.held.as_ref().filter(|held| !held.is_over(now)) {
-            Some(held) => (&held.shown, None),
-            None => (&self.value, self.exemplar.as_deref()),
-        }
+    /// What it shows to somebody who asks now.
+    fn at(&self, now: Instant) -> &Counter {
+        self.held.as_ref().filter(|held| !held.is_over(now)).map_or(&self.value, |held| &held.shown)
     }
 }
 
@@ -93,8 +89,9 @@ pub(super) fn write_counters(projects: &[ProjectView], sink: &mut dyn Sink) {
                 let labels = counter.labels.iter().map(|label| &**label);
                 let values: Vec<_> = std::iter::once(&*view.labels.project).chain(labels).collect();
                 let labels = view.labels.with(&values);
-                let (shown, exemplar) = counter.at(view.at);
+                let shown = counter.at(view.at);
                 let (count, created) = (shown.count, shown.created);
+                let exemplar = shown.exemplar.as_deref().and_then(exemplar::shown);
                 match &shown.observed {
                     None => {
                         let value = count.into();

@@ -1,9 +1,11 @@
 //! `OpenMetrics` text, 1.0.0 and 0.0.1, which write the same.
 
 use super::catalog::{Kind, Metric};
+use super::exemplar::LABEL;
 use super::lines::Lines;
-use super::sink::{CounterValue, Exemplar, HistogramValue, Labels, Sink, Value};
+use super::sink::{CounterValue, HistogramValue, Labels, Sink, Value};
 use crate::record::Timestamp;
+use crate::store::Exemplar;
 
 /// Writes `OpenMetrics` text.
 #[derive(Debug)]
@@ -65,7 +67,7 @@ impl OpenMetricsEncoder {
 
     fn exemplar(&mut self, exemplar: &Exemplar) {
         self.lines.text(" # {");
-        self.lines.label(Exemplar::LABEL, &exemplar.record_id);
+        self.lines.label(LABEL, &exemplar.record_id);
         self.lines.text("} 1 ");
         self.lines.number(exemplar.at.as_seconds().into());
     }
@@ -156,11 +158,12 @@ mod tests {
 
     #[test]
     fn counters_have_their_exemplar_and_if_wanted_when_they_began() {
-        let exemplar = Exemplar::new("a\"b", Timestamp::from_millis(1_700_000_000_250));
+        let at = Timestamp::from_millis(1_700_000_000_250);
+        let exemplar = Exemplar { record_id: "a\"b".into(), at };
         let counter = CounterValue {
             value: 3.into(),
             created: Timestamp::from_millis(1_600_000_000_000),
-            exemplar: exemplar.as_ref(),
+            exemplar: Some(&exemplar),
         };
         let constant = [("site".to_owned(), "x".to_owned())];
         let values = ["p", "UPLOAD_FAILED", "FULL", "pool"];

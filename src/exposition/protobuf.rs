@@ -6,7 +6,8 @@
 //! histograms; what it does know is held against it in a test.
 
 use super::catalog::{Kind, Metric};
-use super::sink::{CounterValue, Exemplar, HistogramValue, Labels, Sink, Value};
+use super::exemplar::LABEL;
+use super::sink::{CounterValue, HistogramValue, Labels, Sink, Value};
 use crate::record::Timestamp;
 use crate::store::NativeBuckets;
 
@@ -90,7 +91,7 @@ impl Sink for ProtobufEncoder {
             message.double(1, counter.value.as_f64());
             if let Some(exemplar) = counter.exemplar {
                 let mut inner = Message::default();
-                inner.pair(1, Exemplar::LABEL, &exemplar.record_id);
+                inner.pair(1, LABEL, &exemplar.record_id);
                 inner.double(2, 1.0);
                 inner.time(3, exemplar.at);
                 message.message(2, &inner);
@@ -135,11 +136,14 @@ const LENGTH: u32 = 2;
 
 impl Message {
     fn varint(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.0.push((number & 0x7f) as u8 | 0x80);
+        loop {
+            let low = number.to_le_bytes()[0] & 0x7f;
             number >>= 7;
+            if number == 0 {
+                return self.0.push(low);
+            }
+            self.0.push(low | 0x80);
         }
-        self.0.push(number as u8);
     }
 
     fn key(&mut self, field: u32, wire_type: u32) {

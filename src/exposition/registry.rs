@@ -1,7 +1,7 @@
 //! The families of the `prometheus` crate's registry, written by our encoders: it has neither
 //! `OpenMetrics` nor created timestamps.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use prometheus::proto::{Metric as Proto, MetricFamily};
 
@@ -14,7 +14,7 @@ use crate::record::Timestamp;
 pub fn write_families(
     families: &[MetricFamily],
     created: Timestamp,
-    constant: &HashMap<&str, &ConstantLabels>,
+    constant: &BTreeMap<&str, &ConstantLabels>,
     sink: &mut dyn Sink,
 ) {
     for family in families {
@@ -32,7 +32,7 @@ fn write_sample(
     metric: &'static Metric,
     sample: &Proto,
     created: Timestamp,
-    constant: &HashMap<&str, &ConstantLabels>,
+    constant: &BTreeMap<&str, &ConstantLabels>,
     sink: &mut dyn Sink,
 ) {
     // The crate sorts labels by their names.

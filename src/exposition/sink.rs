@@ -1,10 +1,8 @@
 //! What every encoder can take.
 
-use std::sync::Arc;
-
 use super::catalog::Metric;
 use crate::record::Timestamp;
-use crate::store::NativeBuckets;
+use crate::store::{Exemplar, NativeBuckets};
 
 /// The value of a sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,28 +68,6 @@ impl<'a> Labels<'a> {
     }
 }
 
-/// The record that a counter counted last.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exemplar {
-    /// The record's id as the API gives it.
-    pub record_id: Arc<str>,
-    /// When it was counted.
-    pub at: Timestamp,
-}
-
-impl Exemplar {
-    /// The one label.
-    pub const LABEL: &'static str = "record_id";
-    /// Characters that the labels of an exemplar may have together, their names included.
-    const LONGEST: usize = 128;
-
-    /// An exemplar, unless the id is too long for one: half an id would lead nowhere.
-    pub fn new(record_id: &str, at: Timestamp) -> Option<Self> {
-        let length = Self::LABEL.len() + record_id.chars().count();
-        (length <= Self::LONGEST).then(|| Self { record_id: record_id.into(), at })
-    }
-}
-
 /// A counter at a moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CounterValue<'a> {
@@ -134,17 +110,4 @@ pub trait Sink {
 
     /// Adds a histogram of the current family.
     fn histogram(&mut self, labels: Labels<'_>, histogram: &HistogramValue<'_>);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_exemplar_has_at_most_128_characters() {
-        let at = Timestamp::from_millis(0);
-        let fits = "ä".repeat(119);
-        assert_eq!(Exemplar::new(&fits, at).map(|e| e.record_id.to_string()), Some(fits.clone()));
-        assert_eq!(Exemplar::new(&format!("{fits}x"), at), None);
-    }
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 pub(super) use query::{MOST_ROWS, Query};
 
 use crate::collector::{FailedRecords, Project, ShownFailure};
+use crate::record::Timestamp;
 
 /// What is shown of some projects.
 pub(super) struct Found<'a> {
@@ -33,14 +34,14 @@ pub(super) struct Row<'a> {
 pub(super) fn find<'a>(projects: &'a [FailedRecords], query: &Query) -> Found<'a> {
     let mut rows: Vec<_> = projects
         .iter()
-        .flat_map(|of| of.records.iter().map(move |record| (of, record.shown(of.users))))
+        .flat_map(|of| of.records.iter().map(move |record| (of, record.shown(&of.users))))
         .map(|(of, failure)| {
             let pool_name = failure.pool.and_then(|pool| of.pool_name(pool));
             Row { project: &of.project, pool_name, failure }
         })
         .filter(|row| query.wants(row))
         .collect();
-    rows.sort_by(|one, other| other.failure.start.cmp(&one.failure.start));
+    rows.sort_by_key(|row| std::cmp::Reverse(row.failure.start));
     let truncated = rows.len() > query.limit;
     rows.truncate(query.limit);
     Found { rows, truncated }
@@ -72,7 +73,7 @@ fn body(projects: &[FailedRecords], query: &Query) -> Value {
     let of_projects = projects.iter().map(|of| {
         json!({
             "name": of.project,
-            "as_of": of.as_of.map(|moment| moment.to_rfc3339()),
+            "as_of": of.as_of.map(Timestamp::to_rfc3339),
             "stale": of.is_stale,
             "kept": of.records.len(),
         })
@@ -95,10 +96,10 @@ impl Row<'_> {
             "pool_name": self.pool_name,
             "desktop_id": failure.desktop_id,
             "desktop_name": failure.desktop_name,
-            "user": failure.user,
+            "user": failure.user.as_deref(),
             "id": failure.id,
             "start_time": failure.start.to_rfc3339(),
-            "update_time": failure.update.map(|moment| moment.to_rfc3339()),
+            "update_time": failure.update.map(Timestamp::to_rfc3339),
             "size_bytes": failure.size_bytes,
             "bucket": failure.bucket,
             "file_directory": failure.file_directory,

@@ -96,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    fn of(name: HeaderName, values: &[&str]) -> Wanted {
+    fn of(name: &HeaderName, values: &[&str]) -> Wanted {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(name.clone(), HeaderValue::from_str(value).unwrap());
@@ -159,7 +159,7 @@ mod tests {
             (&["image/png, ;;;, =, application/json"], Text),
         ];
         for (values, format) in cases {
-            assert_eq!(of(ACCEPT, values).format, format, "{values:?}");
+            assert_eq!(of(&ACCEPT, values).format, format, "{values:?}");
         }
     }
 
@@ -184,7 +184,7 @@ mod tests {
             (&[",,;q=,gzip ; Q=0.1"], Gzip),
         ];
         for (values, coding) in cases {
-            assert_eq!(of(ACCEPT_ENCODING, values).coding, coding, "{values:?}");
+            assert_eq!(of(&ACCEPT_ENCODING, values).coding, coding, "{values:?}");
         }
     }
 }

@@ -93,6 +93,7 @@ fn demo_project(api: SocketAddr, token: String) -> Result<Project, Failure> {
         pool_names: true,
         auth: Auth::Token(Source::Value(Secret::from(token))),
         filter: Filter::default(),
+        labels: Vec::new(),
     })
 }
 

@@ -10,8 +10,10 @@ use std::sync::Arc;
 
 use crate::api::{Client, Limits, RecordsFilter, Target};
 use crate::clock::{Clock, SystemClock};
-use crate::collector::{Collector, Instruments, PollMode, PollOptions, Project, ProjectObserver};
-use crate::config::{self, Config};
+use crate::collector::{
+    Collector, Instruments, PollMode, PollOptions, Project, ProjectObserver, Users,
+};
+use crate::config::{self, Config, UserLabel};
 use crate::exposition::ProjectLabels;
 use crate::http::WebOptions;
 use crate::record::{RecordType, Status, Timestamp};
@@ -25,6 +27,7 @@ pub(super) fn collector(config: &Config) -> Result<Collector, Failure> {
     let mut outside = Outside::new(&config.api)?;
     let now = Timestamp::from_millis(SystemClock.now_millis());
     let instruments = Instruments::new(now);
+    let users = users(&config.labels)?;
     let mut projects = Vec::new();
     for project in &config.projects {
         let target = Target {
@@ -38,10 +41,11 @@ pub(super) fn collector(config: &Config) -> Result<Collector, Failure> {
             let (limits, transport) = (limits(&config.api), outside.transport.clone());
             Client::new(target, limits, refusals, transport, clock, observer)
         };
-        let options = poll_options(config, project);
+        let options = poll_options(config, project, users.clone());
         let clock = Arc::new(SystemClock);
         let store = open_store(config.state_directory.as_deref(), &project.name)?;
-        let labels = ProjectLabels { project: project.name.clone(), constant: Vec::new() };
+        let labels =
+            ProjectLabels { project: project.name.clone(), constant: project.labels.clone() };
         projects.push(Project::new(labels, options, clock, instruments.clone(), store, client));
     }
     Ok(Collector::new(projects, instruments, config.web.created_series))
@@ -92,7 +96,7 @@ fn limits(api: &config::Api) -> Limits {
     }
 }
 
-fn poll_options(config: &Config, project: &config::Project) -> PollOptions {
+fn poll_options(config: &Config, project: &config::Project, users: Users) -> PollOptions {
     let poll = &config.poll;
     PollOptions {
         mode: match poll.mode {
@@ -107,8 +111,18 @@ fn poll_options(config: &Config, project: &config::Project) -> PollOptions {
         filter: filter(&project.filter),
         reconcile_interval: poll.reconcile_interval,
         counter_hold: poll.counter_hold,
+        users,
         max_users: config.labels.max_users,
         max_pools: config.labels.max_pools,
+    }
+}
+
+fn users(labels: &config::Labels) -> Result<Users, Failure> {
+    match (labels.user, &labels.user_hash_key) {
+        (UserLabel::Hash, Some(key)) => Users::hashed(key.clone())
+            .map_err(|error| Failure::Usage(format!("labels.user_hash_key: {error}"))),
+        (UserLabel::Drop, _) => Ok(Users::dropped()),
+        _ => Ok(Users::named()),
     }
 }
 

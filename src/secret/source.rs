@@ -26,15 +26,26 @@ impl Source {
     ///
     /// What is wrong with the file, by its path and without its content.
     pub async fn read(&self) -> Result<Secret, String> {
+        if let Self::Value(secret) = self {
+            return Ok(secret.clone());
+        }
+        let this = self.clone();
+        let read = tokio::task::spawn_blocking(move || this.read_blocking()).await;
+        read.map_err(|_| "reading a file was interrupted".to_owned())?
+    }
+
+    /// The same by a thread that may wait for the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn read_blocking(&self) -> Result<Secret, String> {
         let path = match self {
             Self::Value(secret) => return Ok(secret.clone()),
-            Self::File(path) => path.clone(),
+            Self::File(path) => path,
         };
-        let shown = path.display().to_string();
-        let most = (LONGEST_BYTES + LINE_END_BYTES) as u64;
-        let read = tokio::task::spawn_blocking(move || file::read_text(&path, most)).await;
-        let text = read
-            .map_err(|_| format!("reading the file {shown} was interrupted"))?
+        let shown = path.display();
+        let text = file::read_text(path, (LONGEST_BYTES + LINE_END_BYTES) as u64)
             .map_err(|error| format!("the file {shown} is not readable: {error}"))?;
         let secret = text.trim_end_matches(['\r', '\n']);
         if secret.is_empty() {

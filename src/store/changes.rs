@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Store;
-use super::counters::{Counters, Counting, Series};
+use super::counters::{Counters, Counting, Exemplar, Series};
 use super::draft::{Doubts, Draft, MOST_DOUBTS};
-use super::failures::FailureDetails;
+use super::failures::{FailureDetails, Failures, is_failed};
 use super::frame::{Entry, FirstSync, PollFacts};
 use super::labels::Label;
 use super::record::{Mark, StoredRecord};
@@ -129,8 +129,13 @@ impl Store {
                 counting.count(Series::Seen(shown.record_type, shown.pool));
             }
             if !is_baseline && known.is_none_or(|known| known.status != record.status) {
-                counting.count(Series::Entered(shown.status, shown.record_type, shown.pool));
-                counting.count(Series::UserEntered(shown.user, shown.status));
+                let exemplar =
+                    is_failed(record).then(|| self.exemplar(&draft.failures, record, poll.begun));
+                let exemplar = exemplar.flatten();
+                let entered = Series::Entered(shown.status, shown.record_type, shown.pool);
+                counting.count_record(entered, exemplar.as_ref());
+                let entered = Series::UserEntered(shown.user, shown.status);
+                counting.count_record(entered, exemplar.as_ref());
                 record.set(Mark::Counted, true);
             }
             let status = record.status.status();
@@ -172,6 +177,17 @@ impl Store {
             part: None,
             doubts,
         }
+    }
+
+    /// A failed record that is counted, if its id is among those that are kept.
+    fn exemplar(
+        &self,
+        read: &Failures,
+        record: &StoredRecord,
+        at: Timestamp,
+    ) -> Option<Arc<Exemplar>> {
+        let id = read.id_of(record.key).or_else(|| self.failures.id_of(record.key))?;
+        Some(Arc::new(Exemplar { record_id: id.into(), at }))
     }
 
     /// What the API shows no longer: known, shown, and not in what was read where it lies.

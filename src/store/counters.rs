@@ -1,6 +1,7 @@
 //! Counters and histograms: what was counted since counting began.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +81,17 @@ pub struct Counter {
     pub created: Timestamp,
     /// What was observed, if it is a histogram.
     pub observed: Option<Box<Observed>>,
+    /// The record that it counted last, if it counts failures.
+    pub exemplar: Option<Arc<Exemplar>>,
+}
+
+/// A record that was counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exemplar {
+    /// The record's id as the API gives it, or the beginning of a very long one.
+    pub record_id: Box<str>,
+    /// When the poll began that counted it.
+    pub at: Timestamp,
 }
 
 /// What a histogram holds beside the number of its observations.
@@ -95,7 +107,7 @@ pub struct Observed {
 }
 
 /// A counter as it is written: without an observation the sum is 0, and there are no buckets. Native
-/// buckets are an entry of their own.
+/// buckets and exemplars are entries of their own.
 #[derive(Serialize, Deserialize)]
 struct Written {
     count: u64,
@@ -116,12 +128,12 @@ impl From<Written> for Counter {
     fn from(Written { count, sum, buckets, created }: Written) -> Self {
         let native = NativeBuckets::default();
         let observed = (!buckets.is_empty()).then(|| Box::new(Observed { sum, buckets, native }));
-        Self { count, created, observed }
+        Self { count, created, observed, exemplar: None }
     }
 }
 
 impl From<Counter> for Written {
-    fn from(Counter { count, created, observed }: Counter) -> Self {
+    fn from(Counter { count, created, observed, .. }: Counter) -> Self {
         let (sum, buckets) = observed.map(|o| (o.sum, o.buckets)).unwrap_or_default();
         Self { count, sum, buckets, created }
     }
@@ -153,6 +165,15 @@ impl<'a> Counting<'a> {
     /// Counts an event.
     pub(super) fn count(&mut self, series: Series) {
         self.entry(series).count += 1;
+    }
+
+    /// Counts an event of this record.
+    pub(super) fn count_record(&mut self, series: Series, exemplar: Option<&Arc<Exemplar>>) {
+        let counter = self.entry(series);
+        counter.count += 1;
+        if let Some(exemplar) = exemplar {
+            counter.exemplar = Some(exemplar.clone());
+        }
     }
 
     /// Takes an observation into a histogram.

@@ -117,6 +117,11 @@ impl Failures {
         }
     }
 
+    /// The id of a record of which details are kept.
+    pub(super) fn id_of(&self, key: RecordKey) -> Option<&str> {
+        Some(&self.by_key.get(&key)?.id)
+    }
+
     fn insert(&mut self, details: Arc<FailureDetails>) {
         let (start, key) = (details.start, details.key);
         if let Some(earlier) = self.by_key.insert(key, details) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::counters::{Counter, Series};
+use super::counters::{Counter, Exemplar, Series};
 use super::failures::FailureDetails;
 use super::native::NativeBuckets;
 use super::record::StoredRecord;
@@ -35,13 +35,16 @@ pub(super) enum Entry {
     Failure(FailureDetails),
     /// What a histogram, whose counter stands before, observed in native buckets. Since format 2.
     Native(Series, NativeBuckets),
+    /// What a counter, which stands before, counted last. Since format 2.
+    Exemplar(Series, Exemplar),
 }
 
 impl Entry {
     /// The entries of a series.
     pub(super) fn of(series: Series, counter: &Counter) -> impl Iterator<Item = Self> + use<> {
         let native = counter.observed.as_ref().map(|o| Self::Native(series, o.native.clone()));
-        std::iter::once(Self::Counter(series, counter.clone())).chain(native)
+        let exemplar = counter.exemplar.as_deref().map(|e| Self::Exemplar(series, e.clone()));
+        std::iter::once(Self::Counter(series, counter.clone())).chain(native).chain(exemplar)
     }
 }
 

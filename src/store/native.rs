@@ -50,20 +50,20 @@ impl NativeBuckets {
     }
 }
 
-/// The number of the bucket that holds a positive number.
+/// The number of the bucket that holds a positive number, which no observation is too small for to be
+/// a normal one.
 fn number_of(value: f64) -> i16 {
-    let mut exponent = i16::try_from(value.log2().floor() as i32 + 1).unwrap_or(i16::MAX);
-    let mut fraction = value / f64::from(exponent).exp2();
-    // The logarithm is rounded.
-    if fraction >= 1.0 {
-        (fraction, exponent) = (fraction / 2.0, exponent + 1);
-    } else if fraction < 0.5 {
-        (fraction, exponent) = (fraction * 2.0, exponent - 1);
-    }
+    // The number is a fraction from 1/2 to 1 times a power of two: its bits say both.
+    let (bits, half) = (value.to_bits(), 0.5_f64.to_bits());
+    let exponent = i16::try_from(bits >> MANTISSA_BITS).expect("eleven bits, and no sign")
+        - i16::try_from(half >> MANTISSA_BITS).expect("eleven bits, and no sign");
+    let mantissa = bits & ((1 << MANTISSA_BITS) - 1);
+    let fraction = f64::from_bits(half | mantissa);
     let within = FRACTIONS.iter().filter(|bound| **bound < fraction).count();
-    let within = i16::try_from(within).expect("there are eight");
-    within + (exponent - 1) * 8
+    i16::try_from(within).expect("there are eight") + (exponent - 1) * 8
 }
+
+const MANTISSA_BITS: u32 = 52;
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
-use screen_records_exporter::config::KEYS;
+use screen_records_exporter::config::{KEYS, RESERVED_LABELS};
 use screen_records_exporter::exposition::{CATALOG, Kind, Scope};
 
 pub(crate) fn read(name: &str) -> String {
@@ -39,6 +39,16 @@ fn names_follow_the_rules_of_prometheus() {
         assert_eq!(is_records, name.starts_with("workspace_"), "{name}");
         assert_eq!(is_records, metric.labels.first() == Some(&"project") && is_records, "{name}");
     }
+}
+
+#[test]
+fn no_constant_label_can_meet_one_of_a_metric() {
+    let labels = CATALOG.iter().flat_map(|metric| metric.labels).copied();
+    // Labels of the formats, and of build_info alone, which is no project's.
+    let taken: BTreeSet<_> = labels.chain(["le", "quantile"]).collect();
+    let taken: Vec<_> =
+        taken.into_iter().filter(|l| !["version", "revision", "rustversion"].contains(l)).collect();
+    assert_eq!(taken, RESERVED_LABELS);
 }
 
 /// The part of a text between `<!-- name -->` and `<!-- /name -->`.

@@ -134,7 +134,7 @@ fn keys_have_a_default_or_a_reason_to_have_none() {
         .map(|key| key.path)
         .collect();
     // Most networks need neither.
-    assert_eq!(without, ["api.ca_file", "api.proxy_url"]);
+    assert_eq!(without, ["api.ca_file", "api.proxy_url", "labels.user_hash_key"]);
 }
 
 fn value(text: &str) -> toml::Value {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chrono::DateTime;
+use screen_records_exporter::aggregate::UserNames;
 use screen_records_exporter::clock::{Clock, SystemClock};
-use screen_records_exporter::collector::UserLabel;
 use screen_records_exporter::simulator::{Simulator, Status};
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ const UP: &str = "workspace_screen_records_up{project=\"p\"}";
 /// Ids of what a project shows, the newest first.
 fn shown(setting: &Setting) -> Vec<String> {
     let failed = setting.project.failed();
-    failed.records.iter().map(|record| record.shown(UserLabel::Name).id.to_owned()).collect()
+    failed.records.iter().map(|record| record.shown(&UserNames::Name).id.to_owned()).collect()
 }
 
 /// Ids of what has failed, the newest first.
@@ -44,13 +44,13 @@ async fn what_failed_is_shown_until_it_is_solved_and_after_a_restart() {
     assert_eq!(shown(&setting), all);
     let list = setting.project.failed();
     assert!(!list.is_stale && list.as_of.is_some());
-    assert!(list.records.iter().all(|record| !record.shown(UserLabel::Name).counted));
+    assert!(list.records.iter().all(|record| !record.shown(&UserNames::Name).counted));
 
     let id = setting.simulator().edit(|world| world.insert_at(world.now(), Status::UploadFailed));
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(setting.poll().await, Ok(()));
     let list = setting.project.failed();
-    let newest = list.records[0].shown(UserLabel::Name);
+    let newest = list.records[0].shown(&UserNames::Name);
     assert_eq!((newest.id, newest.counted), (format!("{id:032x}").as_str(), true));
     assert_eq!(shown(&setting), failed(setting.simulator()));
 
@@ -59,7 +59,7 @@ async fn what_failed_is_shown_until_it_is_solved_and_after_a_restart() {
     let list = setting.project.failed();
     assert_eq!(shown(&setting), before, "they outlive the process");
     assert!(list.is_stale && list.as_of.unwrap() <= polled, "and say of when they are");
-    assert!(list.records[0].shown(UserLabel::Name).counted);
+    assert!(list.records[0].shown(&UserNames::Name).counted);
 
     setting.simulator().edit(|world| world.set_status(id, Status::UploadCompleted));
     tokio::time::sleep(Duration::from_secs(30)).await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use prometheus::proto::{MetricFamily, MetricType};
 use protobuf::CodedInputStream;
+use screen_records_exporter::clock::Clock;
 use screen_records_exporter::exposition::{Coding, Format, Wanted};
 use screen_records_exporter::simulator::Status;
 
@@ -219,6 +220,40 @@ async fn what_is_shared_changes_when_time_alone_changes_it() {
     tokio::time::sleep(Duration::from_secs(7 * 24 * 3600 + 2)).await;
     assert!(!shown().keys().any(|name| name.starts_with("workspace_screen_records{")), "stale");
     assert_eq!(shown()[counter], 1.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_was_counted_is_named_and_a_restart_names_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut wishes = Wishes::new(200);
+    wishes.poll.counter_hold = Duration::from_secs(120);
+    wishes.state = Some(folder.path().join("p.redb"));
+    let mut setting = wishes.start();
+    assert_eq!(setting.poll().await, Ok(()));
+    setting.simulator().edit(|world| world.insert_at(world.now(), Status::UploadFailed));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let counted = setting.clock.now_millis() as f64 / 1000.0;
+    assert_eq!(setting.poll().await, Ok(()));
+    let named = |setting: &Setting| -> Vec<String> {
+        let body = setting.collector.expose(wanted(Coding::Identity)).unwrap().to_vec();
+        let text = String::from_utf8(body).unwrap();
+        text.lines().filter(|line| line.contains(" # {")).map(str::to_owned).collect()
+    };
+    assert_eq!(named(&setting), [""; 0], "the value that is held does not count it");
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    let lines = named(&setting);
+    assert_eq!(lines.len(), 2, "by pool and by user: {lines:?}");
+    let failed = setting.project.failed();
+    let id = failed.records.iter().find(|r| r.shown(&failed.users).counted).unwrap();
+    let id = id.shown(&failed.users).id;
+    for line in &lines {
+        assert!(line.contains("_transitions_total{") && line.contains("UPLOAD_FAILED"), "{line}");
+        assert!(line.ends_with(&format!(" 1 # {{record_id=\"{id}\"}} 1 {counted}")), "{line}");
+    }
+    setting = setting.restart();
+    assert_eq!(named(&setting), lines, "before any poll");
+    assert_eq!(setting.poll().await, Ok(()));
+    assert_eq!(named(&setting), lines);
 }
 
 #[tokio::test]

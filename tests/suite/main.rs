@@ -25,6 +25,7 @@ mod first_sync;
 mod formats;
 mod fuzz;
 mod hostile;
+mod labels;
 mod polls;
 
 mod seams;

@@ -16,7 +16,7 @@ use screen_records_exporter::api::{
 };
 use screen_records_exporter::clock::{Clock, TokioClock};
 use screen_records_exporter::collector::{
-    Collector, Failure, Instruments, PollMode, PollOptions, Project,
+    Collector, Failure, Instruments, PollMode, PollOptions, Project, Users,
 };
 use screen_records_exporter::exposition::{ProjectLabels, Wanted};
 use screen_records_exporter::record::Timestamp;
@@ -189,6 +189,7 @@ impl Wishes {
                 filter: RecordsFilter::default(),
                 reconcile_interval: Duration::from_secs(3600),
                 counter_hold: Duration::ZERO,
+                users: Users::named(),
                 max_users: 1000,
                 max_pools: 1000,
             },

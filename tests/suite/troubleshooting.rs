@@ -122,6 +122,7 @@ fn examples() -> Vec<Reason> {
         SyncError::TooMany { limit: 12_000_000 }.into(),
         SyncError::Rejected { rejected: 40, rows: 1000, reasons: what("no_start_time: 40") }.into(),
         Reason::State(CommitError::example("data/p.redb", "No space left on device")),
+        Reason::Users(what("the file /run/key is empty")),
         Reason::BrokeOff,
     ]
 }
@@ -131,6 +132,7 @@ fn examples() -> Vec<Reason> {
 fn has_example(reason: &Reason) -> &'static str {
     match reason {
         Reason::Clock { .. } => "clock",
+        Reason::Users(_) => "users",
         Reason::BrokeOff => "broke off",
         Reason::Api(error) => match error {
             ApiError::Refused { cause: Some(cause), .. } => match cause {
@@ -172,7 +174,7 @@ fn has_example(reason: &Reason) -> &'static str {
 #[test]
 fn every_failure_and_its_remedy_stand_in_the_troubleshooting() {
     let kinds: std::collections::BTreeSet<_> = examples().iter().map(has_example).collect();
-    assert_eq!(kinds.len(), 30, "an example of each kind: {kinds:?}");
+    assert_eq!(kinds.len(), 31, "an example of each kind: {kinds:?}");
     let mut table = String::from("| `error` says | what to do (`remedy`) |\n| --- | --- |\n");
     for reason in examples() {
         let cell = |text: String| text.replace('|', "\\|");

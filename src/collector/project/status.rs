@@ -1,7 +1,7 @@
 //! Where a project stands, and what failed in it, for people.
 
 use super::Project;
-use crate::collector::failed::{FailedRecords, UserLabel};
+use crate::collector::failed::FailedRecords;
 use crate::collector::failure::Failure;
 use crate::exposition::ProjectView;
 use crate::record::Timestamp;
@@ -58,7 +58,7 @@ impl Project {
         let is_too_old = |age| published.is_none_or(|snapshot| snapshot.is_older_than(age, now));
         FailedRecords {
             project: self.name().to_owned(),
-            users: UserLabel::default(),
+            users: state.face.names.clone(),
             as_of: published.map(|p| p.view().completed).or(state.face.polled),
             is_stale: is_too_old(self.options.max_staleness),
             records: state.face.failed.clone(),

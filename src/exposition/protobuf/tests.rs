@@ -4,6 +4,7 @@ use protobuf::{CodedInputStream, UnknownValueRef};
 use super::*;
 use crate::exposition::metric;
 use crate::record::Timestamp;
+use crate::store::Exemplar;
 
 fn decode(bytes: &[u8]) -> Vec<MetricFamily> {
     let mut stream = CodedInputStream::from_bytes(bytes);
@@ -67,11 +68,11 @@ fn the_model_of_the_prometheus_crate_reads_what_it_knows() {
 #[test]
 fn an_exemplar_and_a_native_histogram_stand_at_the_numbers_of_the_client_model() {
     let at = Timestamp::from_millis(1_000);
-    let exemplar = Exemplar::new("r", at);
+    let exemplar = Exemplar { record_id: "r".into(), at };
     let mut encoder = ProtobufEncoder::default();
     encoder.family(metric("workspace_screen_record_transitions_total"));
     let value = 1.into();
-    let counter = CounterValue { value, created: at, exemplar: exemplar.as_ref() };
+    let counter = CounterValue { value, created: at, exemplar: Some(&exemplar) };
     encoder.counter(Labels::of(&["p", "UPLOAD_FAILED", "FULL", "a"]), &counter);
     encoder.family(metric("workspace_screen_record_file_size_bytes"));
     let mut native = NativeBuckets { zeros: 2, ..NativeBuckets::default() };

@@ -186,7 +186,7 @@ fn a_token_in_a_variable_is_kept_as_it_is_and_beats_the_files() {
 
 #[test]
 fn a_wrong_variable_is_named() {
-    let cases: [(&[(&str, &str)], &str); 18] = [
+    let cases: [(&[(&str, &str)], &str); 19] = [
         (
             &[("POLL__WINDOW", "soon")],
             "..POLL__WINDOW: poll.window: \"soon\" is not accepted. Accepted is a duration such as \
@@ -224,7 +224,12 @@ fn a_wrong_variable_is_named() {
         ),
         (
             &[("LABELS__USER", "hash")],
-            "..LABELS__USER: labels.user: is not built yet in this version; remove it",
+            "..LABELS__USER: labels.user_hash_key: is missing. Give user_hash_key, user_hash_key_file (a \
+             path) or user_hash_key_env (the name of an environment variable)",
+        ),
+        (
+            &[("PROJECTS__0__LABELS__SITE", "x")],
+            "..PROJECTS__0__LABELS__SITE: projects[0].labels.site: there is no such key",
         ),
         (
             &[("PROJECTS", "a")],
