@@ -7,6 +7,7 @@
 
 mod cases;
 mod disk;
+mod failures;
 mod history;
 mod oracle;
 mod run;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use screen_records_exporter::simulator::{Record, Status, World};
 
+use super::failures::{List, Listed};
+
 /// What the contract says of a history so far.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Oracle {
@@ -21,6 +23,7 @@ pub(super) struct Row {
     pub(super) record: Record,
     pub(super) pool: String,
     pub(super) user: String,
+    pub(super) desktop: String,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +46,8 @@ impl Row {
         let cast = world.cast();
         let pool = record.pool.map_or("_none", |pool| cast.pool_id(pool)).to_owned();
         let user = record.user.map_or("_none", |user| cast.user_name(user)).to_owned();
-        Some(Self { record, pool, user })
+        let desktop = cast.desktop_name(record.desktop).to_owned();
+        Some(Self { record, pool, user, desktop })
     }
 
     fn status(&self) -> &'static str {
@@ -168,6 +172,31 @@ impl Oracle {
             }
         }
         unresolved
+    }
+
+    /// The failed records that have not left the window, as polls could see them last.
+    pub(super) fn failures(&self) -> List {
+        let known = self.known.iter();
+        let failed = known.filter(|(_, known)| {
+            matches!(known.row.record.status, Status::RecFailed | Status::UploadFailed)
+        });
+        let listed = failed.map(|(id, known)| {
+            let (row, record) = (&known.row, &known.row.record);
+            let listed = Listed {
+                status: row.status().to_owned(),
+                kind: row.kind().to_owned(),
+                pool: row.pool.clone(),
+                user: row.user.clone(),
+                desktop: row.desktop.clone(),
+                size: record.size,
+                start: record.start,
+                update: record.update,
+                has_file: record.status == Status::UploadFailed,
+                counted: known.counted,
+            };
+            (*id, listed)
+        });
+        listed.collect()
     }
 
     fn observe(&mut self, name: &str, kind: &str, value: Option<f64>) {

@@ -10,6 +10,7 @@ use screen_records_exporter::record::RecordType;
 use screen_records_exporter::simulator::{Endpoint, Status, World};
 
 use super::disk::Disk;
+use super::failures::{self, listed, same};
 use super::history::{Manner, Step};
 use super::oracle::{Oracle, Row};
 use super::samples::{differ, folded, values};
@@ -207,21 +208,28 @@ impl Run {
         let begun = self.setting().clock.now_millis();
         let now = self.edit(|world| world.now());
         let wanted = self.must_be_read(begun);
+        let before = listed(self.setting());
         match self.setting().poll().await {
             Ok(()) => {
-                let served = self.served.lock().unwrap();
-                if let Some(id) = wanted.iter().find(|id| !served.contains_key(id)) {
+                let served: BTreeSet<_> = self.served.lock().unwrap().keys().copied().collect();
+                if let Some(id) = wanted.difference(&served).next() {
                     return Err(format!(
                         "{id:x} had to be read and was not: it is new or in flight"
                     ));
                 }
-                drop(served);
                 self.oracle = self.after_poll(begun);
+                let (failed, there) = (self.oracle.failures(), self.there());
+                let stays = |id| there.contains(&id) && self.oracle.knows(id);
+                let after = listed(self.setting());
+                failures::check((&before, &after), &failed, &served, stays)?;
                 self.polled = now;
                 self.completed = Some(self.setting().clock.now_millis());
             }
             Err(failure) if must_succeed => return Err(format!("a poll failed: {}", failure.what)),
-            Err(_) => return self.check_failure(),
+            Err(_) => {
+                same("after a failed poll", &before, &listed(self.setting()))?;
+                return self.check_failure();
+            }
         }
         if !self.filtered && self.everything {
             let mut shown = self.setting().shown();
@@ -234,6 +242,9 @@ impl Run {
                 name.starts_with("workspace_screen_records_unresolved{") && *value != 0.0
             });
             differ("unresolved", &unresolved, &shown)?;
+            let mut failed = self.oracle.failures();
+            failed.retain(|id, _| there.contains(id));
+            same("of all that failed", &failed, &listed(self.setting()))?;
         }
         Ok(())
     }
@@ -252,9 +263,11 @@ impl Run {
 
     /// A poll that must fail, and change nothing.
     async fn poll_in_vain(&mut self, why: &str) -> Result<(), String> {
+        let before = listed(self.setting());
         if self.setting().poll().await.is_ok() {
             return Err(format!("a poll succeeded though {why}"));
         }
+        same(&format!("though {why}"), &before, &listed(self.setting()))?;
         self.check_failure()?;
         self.check()
     }
@@ -278,6 +291,12 @@ impl Run {
                 let _ = polls.await;
                 let committed = self.after_poll(begun);
                 self.restart(|_| {});
+                let (before, after) = (self.oracle.failures(), committed.failures());
+                let now = listed(self.setting());
+                let is_one = |id: &u128| before.contains_key(id) || after.contains_key(id);
+                if let Some(id) = now.keys().find(|id| !is_one(id)) {
+                    return Err(format!("{id:x} is listed and has not failed"));
+                }
                 // Durable or not: one or the other, and nothing between.
                 if self.compare(&committed, self.setting().shown()).is_ok() {
                     if self.oracle.counters() == committed.counters() {
@@ -300,7 +319,11 @@ impl Run {
                 self.poll_in_vain("nothing can be written").await?;
                 self.disk.exchange();
             }
-            Step::Restart => self.restart(|_| {}),
+            Step::Restart => {
+                let before = listed(self.setting());
+                self.restart(|_| {});
+                same("after a restart", &before, &listed(self.setting()))?;
+            }
             Step::Wait(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
             Step::Begin(ago, status) => {
                 self.edit(|world| world.insert_at(world.now() / 1000 * 1000 - ago * 1000, status));
