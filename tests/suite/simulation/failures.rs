@@ -25,7 +25,7 @@ pub(super) struct Listed {
 /// What a project lists, the newest first, as is found out here.
 pub(super) fn listed(setting: &Setting) -> List {
     let failed = setting.project.failed();
-    let rows = failed.records.iter().map(|record| record.shown(failed.users));
+    let rows = failed.records.iter().map(|record| record.shown(&failed.users));
     let mut last = i64::MAX;
     let text = |text: Option<&str>| text.unwrap_or("_none").to_owned();
     let listed = rows.map(|row| {
