@@ -57,6 +57,8 @@ pub struct Web {
     pub listen_addresses: Vec<SocketAddr>,
     /// Path of the metrics.
     pub telemetry_path: String,
+    /// TLS, basic auth and headers, in the format of the exporter-toolkit. Whoever serves reads it.
+    pub config_file: Option<PathBuf>,
     /// Requests beyond this many at once are answered 503.
     pub max_concurrent_requests: usize,
     /// Whether `OpenMetrics` text has series of created timestamps.
@@ -215,6 +217,7 @@ impl Web {
         Self {
             listen_addresses: reader.addresses("web.listen_addresses"),
             telemetry_path: reader.telemetry_path("web.telemetry_path"),
+            config_file: reader.file("web.config_file"),
             max_concurrent_requests: reader.number("web.max_concurrent_requests", 1..=10_000),
             created_series: reader.flag("web.created_series"),
         }

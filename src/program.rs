@@ -56,10 +56,6 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<(), Failure> {
-    if cli.web_config_file.is_some() {
-        let text = "--web.config.file is not built yet in this version; leave it out";
-        return Err(Failure::Usage(text.to_owned()));
-    }
     match cli.command.clone().unwrap_or(Command::Serve) {
         Command::Serve => serve::run(load(&cli, true)?, shutdown_signal()?).await,
         Command::Check { online } => check::run(load(&cli, true)?, online).await,

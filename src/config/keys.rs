@@ -14,8 +14,6 @@ pub struct Key {
     pub accepts: &'static str,
     /// What its values are made of.
     pub kind: Kind,
-    /// Whether this version does what it says. One that does not is refused, never ignored.
-    pub is_built: bool,
 }
 
 /// What the values of a key are made of: how a text from the environment is read, and what may
@@ -68,7 +66,7 @@ const fn key(path: &'static str, default: &'static str, accepts: &'static str) -
 }
 
 const fn optional(path: &'static str, accepts: &'static str) -> Key {
-    Key { path, default: None, variable: None, accepts, kind: Kind::Text, is_built: true }
+    Key { path, default: None, variable: None, accepts, kind: Kind::Text }
 }
 
 const fn secret(path: &'static str) -> Key {
@@ -77,10 +75,6 @@ const fn secret(path: &'static str) -> Key {
 
 /// A name or a password.
 const PRINTABLE: &str = "a text: one line of printable characters";
-
-const fn later(key: Key) -> Key {
-    Key { is_built: false, ..key }
-}
 
 /// Every key of the contract.
 pub const KEYS: &[Key] = &[
@@ -96,7 +90,11 @@ pub const KEYS: &[Key] = &[
         "a path such as \"/metrics\": / before each part of letters, digits, - _ . and ~, and no \
          other page's",
     ),
-    later(optional("web.config_file", "a path")),
+    optional(
+        "web.config_file",
+        "the path of a file in the format of the exporter-toolkit's web-config.yml: TLS, basic auth, \
+         headers",
+    ),
     key("web.max_concurrent_requests", "64", "a whole number from 1 to 10000").of(Kind::Number),
     key("web.created_series", "false", "true or false").of(Kind::Flag),
     key("log.level", r#""info""#, "error, warn, info, debug or trace"),

@@ -37,11 +37,8 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Why nothing can stand at a path that is no built key.
-pub(super) fn unusable(path: &str, is_table: bool) -> String {
-    if keys::find(path).is_some() {
-        return "is not built yet in this version; remove it".to_owned();
-    }
+/// Why nothing can stand at a path that is no key.
+pub(super) fn unknown(path: &str, is_table: bool) -> String {
     let what = if is_table { "section" } else { "key" };
     let hint =
         keys::nearest(path).map_or_else(String::new, |near| format!("; did you mean {near}?"));

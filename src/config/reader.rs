@@ -11,7 +11,7 @@ use figment::value::Value;
 
 use super::certificates;
 use super::keys::{self, Key, Kind};
-use super::problem::{ConfigError, Problem, unusable};
+use super::problem::{ConfigError, Problem, unknown};
 use super::secrets::{Found, Place, Wanted};
 use super::source::{Sources, VARIABLE_PREFIX, origin, text_as};
 use super::units::Bytes;
@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
         origin(&self.figment, value.tag())
     }
 
-    /// Refuses keys that do not exist or are not built; those of projects by the projects.
+    /// Refuses keys that do not exist; those of projects by the projects.
     pub(super) fn check_keys(&mut self, sources: &Sources) {
         for problem in sources.misnamed_variables() {
             self.note(problem);
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
         let problem = if name.contains('.') {
             // Found by no path, it would pass for the key that it looks like and be ignored.
             "no key holds a dot; remove the quotes".to_owned()
-        } else if keys::find(&path).is_some_and(|key| key.is_built) {
+        } else if keys::find(&path).is_some() {
             return;
         } else if let (Some(dict), true) = (table(value), keys::is_section(&path)) {
             for (name, value) in dict {
@@ -90,7 +90,7 @@ impl<'a> Reader<'a> {
         } else if keys::is_section(&path) {
             format!("is a section, not a value; write [{path}] above its keys")
         } else {
-            unusable(&path, table(value).is_some())
+            unknown(&path, table(value).is_some())
         };
         self.note(Problem::of_key(&origin, &shown, problem));
     }
@@ -170,12 +170,17 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// A file, if one is named.
+    pub(super) fn file(&mut self, path: &'static str) -> Option<PathBuf> {
+        let is_path = |text: &&str| !text.is_empty() && !text.contains('\0');
+        self.read(path, None, |value| {
+            Some(value.as_str().filter(is_path).map(PathBuf::from)).filter(Option::is_some)
+        })
+    }
+
     /// A file of certificates, if one is named.
     pub(super) fn certificates(&mut self, path: &'static str) -> Option<PathBuf> {
-        let is_path = |text: &&str| !text.is_empty() && !text.contains('\0');
-        let file = self.read(path, None, |value| {
-            Some(value.as_str().filter(is_path).map(PathBuf::from)).filter(Option::is_some)
-        })?;
+        let file = self.file(path)?;
         match certificates::check(Path::new(&file)) {
             Ok(()) => Some(file),
             Err(text) => {

@@ -21,7 +21,12 @@ pub(super) fn to_toml(config: &Config) -> String {
             ("telemetry_path", web.telemetry_path.clone().into()),
             ("max_concurrent_requests", number(web.max_concurrent_requests as u64)),
             ("created_series", web.created_series.into()),
-        ],
+        ]
+        .into_iter()
+        .chain(
+            web.config_file.iter().map(|path| ("config_file", path.display().to_string().into())),
+        )
+        .collect(),
     );
     let log = &config.log;
     section(

@@ -9,7 +9,7 @@ use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
 use super::keys::{self, KEYS, Kind};
-use super::problem::{Problem, unusable};
+use super::problem::{Problem, unknown};
 use super::value::show_message;
 use crate::file;
 
@@ -118,8 +118,8 @@ impl Sources {
             (first != name).then(|| Problem::of_key(name, &path, text))
         });
         let problem = |(name, path, _): (&str, String, &str)| {
-            let is_built = keys::find(&path).is_some_and(|key| key.is_built);
-            if is_built && !path.starts_with("projects.") || project_path(&path).is_some() {
+            let is_key = keys::find(&path).is_some();
+            if is_key && !path.starts_with("projects.") || project_path(&path).is_some() {
                 return None;
             }
             if path.is_empty() {
@@ -133,7 +133,7 @@ impl Sources {
                 _ if keys::is_section(&path) => {
                     "is a section, not a value; set its keys one by one".to_owned()
                 }
-                _ => unusable(&path, false),
+                _ => unknown(&path, false),
             };
             Some(Problem::of_key(name, &path, text))
         };

@@ -21,7 +21,9 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::deadline::scrape_timeout;
+use super::guard::guard;
 use super::negotiate::wanted;
+use super::web_config::WebConfig;
 use super::{failures, page};
 use crate::clock::Clock;
 use crate::collector::Collector;
@@ -45,6 +47,7 @@ struct App {
     collector: Arc<Collector>,
     clock: Arc<dyn Clock>,
     options: WebOptions,
+    web: WebConfig,
     requests: Semaphore,
 }
 
@@ -57,11 +60,16 @@ impl App {
     }
 }
 
-/// The routes.
-pub fn router(collector: Arc<Collector>, clock: Arc<dyn Clock>, options: WebOptions) -> Router {
+/// The routes, all of them behind what the web config asks for.
+pub fn router(
+    collector: Arc<Collector>,
+    clock: Arc<dyn Clock>,
+    options: WebOptions,
+    web: WebConfig,
+) -> Router {
     let requests = Semaphore::new(options.max_concurrent_requests);
     let metrics_path = options.telemetry_path.clone();
-    let app = Arc::new(App { collector, clock, options, requests });
+    let app = Arc::new(App { collector, clock, options, web: web.clone(), requests });
     Router::new()
         .route(&metrics_path, get(metrics))
         .route("/probe", get(probe))
@@ -72,28 +80,36 @@ pub fn router(collector: Arc<Collector>, clock: Arc<dyn Clock>, options: WebOpti
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
         .fallback(not_found)
-        .layer(middleware::from_fn_with_state(app.clone(), count_and_limit))
+        // The last is the first that a request meets.
+        .layer(middleware::from_fn_with_state(app.clone(), limit))
+        .layer(middleware::from_fn_with_state(web, guard))
+        .layer(middleware::from_fn_with_state(app.clone(), count))
         .with_state(app)
 }
 
-/// Counts every answer by its route and refuses what is too much at once.
-async fn count_and_limit(
+/// Counts every answer by its route.
+async fn count(
     State(app): State<Arc<App>>,
     matched: Option<MatchedPath>,
     request: Request,
     next: Next,
 ) -> Response {
     let path = matched.as_ref().map_or("other", MatchedPath::as_str).to_owned();
-    let response = match app.requests.try_acquire() {
+    let response = next.run(request).await;
+    app.collector.instruments().answered(&path, response.status().as_u16());
+    response
+}
+
+/// Refuses what is too much at once.
+async fn limit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    match app.requests.try_acquire() {
         Ok(_permit) => next.run(request).await,
         Err(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
             "too many requests at once (web.max_concurrent_requests)\n",
         )
             .into_response(),
-    };
-    app.collector.instruments().answered(&path, response.status().as_u16());
-    response
+    }
 }
 
 async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
@@ -135,15 +151,18 @@ async fn service_discovery(State(app): State<Arc<App>>, headers: HeaderMap) -> R
     let Some(host) = host.filter(|host| host.as_str().bytes().all(|byte| byte != b'@')) else {
         return (StatusCode::BAD_REQUEST, "The request names no host.\n").into_response();
     };
+    let scheme = app.web.scheme();
     let address = match host.port() {
         Some(_) => host.to_string(),
+        None if scheme == "https" => format!("{host}:443"),
         None => format!("{host}:80"),
     };
     let groups = app.collector.projects().iter().map(|project| {
-        json!({
-            "targets": [address],
-            "labels": {"__metrics_path__": "/probe", "__param_target": project.name()},
-        })
+        let mut labels = json!({"__metrics_path__": "/probe", "__param_target": project.name()});
+        if scheme == "https" {
+            labels["__scheme__"] = scheme.into();
+        }
+        json!({"targets": [address], "labels": labels})
     });
     Json(groups.collect::<Vec<_>>()).into_response()
 }

@@ -7,6 +7,7 @@ use crate::config::Config;
 use super::{Failure, answer, wiring};
 
 pub(super) async fn run(mut config: Config, online: bool) -> Result<(), Failure> {
+    wiring::web_config(&config)?;
     answer(config.to_toml())?;
     if !online {
         return Ok(());

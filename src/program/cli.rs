@@ -32,9 +32,9 @@ pub struct Cli {
     #[arg(long = "web.listen-address", global = true, value_name = "ADDRESS")]
     listen_addresses: Vec<String>,
 
-    /// TLS and basic auth; not built yet in this version.
+    /// TLS and basic auth, in the format of the exporter-toolkit's web-config.yml.
     #[arg(long = "web.config.file", global = true, value_name = "FILE")]
-    pub(super) web_config_file: Option<PathBuf>,
+    pub(super) web_config_file: Option<String>,
 
     /// Path of the metrics.
     #[arg(long = "web.telemetry-path", global = true, value_name = "PATH")]
@@ -83,6 +83,7 @@ impl Cli {
             flags.push(("web.listen_addresses", "--web.listen-address", addresses));
         }
         let single = [
+            ("web.config_file", "--web.config.file", &self.web_config_file),
             ("web.telemetry_path", "--web.telemetry-path", &self.telemetry_path),
             ("log.level", "--log.level", &self.log_level),
             ("log.format", "--log.format", &self.log_format),

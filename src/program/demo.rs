@@ -26,6 +26,7 @@ const DEMO_INTERVAL: Duration = Duration::from_secs(5);
 /// Serves metrics of a living simulated API.
 pub(super) async fn run(cli: &Cli, shutdown: CancellationToken) -> Result<(), Failure> {
     let mut config = load(cli)?;
+    let web = wiring::web_config(&config)?;
     let api = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let api_address = api.local_addr().map_err(Failure::run)?;
     // The standard library's random keys are chance enough for a demo.
@@ -49,15 +50,15 @@ pub(super) async fn run(cli: &Cli, shutdown: CancellationToken) -> Result<(), Fa
     let simulation = tokio::spawn(simulator::run(api, simulator, shutdown.clone()));
     let collector = Arc::new(wiring::collector(&config)?);
     serve::start_polls(&collector, config.poll.mode);
-    let path = &config.web.telemetry_path;
+    let (scheme, path) = (web.scheme(), &config.web.telemetry_path);
     answer(format!(
         "A simulated records API with {DEMO_RECORDS} recordings runs; they begin, upload and fail \
-         as you watch.\n\n  metrics            http://{address}{path}\n  where it stands    \
-         http://{address}/\n  the API's truth    http://{api_address}/simulator/truth\n\n\
+         as you watch.\n\n  metrics            {scheme}://{address}{path}\n  where it stands    \
+         {scheme}://{address}/\n  the API's truth    http://{api_address}/simulator/truth\n\n\
          Stop it with Ctrl-C.\n"
     ))?;
-    let router = http::router(collector, clock, wiring::web_options(&config));
-    http::serve_all(listeners, router, shutdown).await.map_err(Failure::run)?;
+    let router = http::router(collector, clock, wiring::web_options(&config), web.clone());
+    http::serve_all(listeners, router, web, shutdown).await.map_err(Failure::run)?;
     simulation.await.map_err(Failure::run)?.map_err(Failure::run)
 }
 
@@ -67,6 +68,11 @@ pub(super) async fn simulate(
     options: &Options,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
+    if cli.web_config_file.is_some() {
+        let text =
+            "--web.config.file does nothing for simulate, which serves plain HTTP; leave it out";
+        return Err(Failure::Usage(text.to_owned()));
+    }
     load(cli)?;
     let listener = bind(options.listen).await?;
     let address = listener.local_addr().map_err(Failure::run)?;

@@ -14,16 +14,19 @@ use crate::http;
 use super::{Failure, wiring};
 
 pub(super) async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Failure> {
+    let web = wiring::web_config(&config)?;
     let listeners = bind(&config.web.listen_addresses).await?;
     for listener in &listeners {
         let address = listener.local_addr().map_err(Failure::run)?;
         let path = &config.web.telemetry_path;
-        tracing::info!(%address, path, version = env!("CARGO_PKG_VERSION"), "serving");
+        let (scheme, version) = (web.scheme(), env!("CARGO_PKG_VERSION"));
+        tracing::info!(%address, scheme, path, version, "serving");
     }
     let collector = Arc::new(wiring::collector(&config)?);
     start_polls(&collector, config.poll.mode);
-    let router = http::router(collector, Arc::new(SystemClock), wiring::web_options(&config));
-    http::serve_all(listeners, router, shutdown).await.map_err(Failure::run)
+    let options = wiring::web_options(&config);
+    let router = http::router(collector, Arc::new(SystemClock), options, web.clone());
+    http::serve_all(listeners, router, web, shutdown).await.map_err(Failure::run)
 }
 
 /// Starts the first poll of each project, and all of them where time alone starts them.

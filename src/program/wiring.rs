@@ -15,7 +15,7 @@ use crate::collector::{
 };
 use crate::config::{self, Config, UserLabel};
 use crate::exposition::ProjectLabels;
-use crate::http::WebOptions;
+use crate::http::{WebConfig, WebOptions};
 use crate::record::{RecordType, Status, Timestamp};
 use crate::store::{OpenError, SetAside, Store};
 
@@ -83,6 +83,12 @@ pub(super) fn web_options(config: &Config) -> WebOptions {
         timeout_offset: config.poll.timeout_offset,
         default_timeout: config.poll.default_timeout,
     }
+}
+
+/// What the listeners are told by a file of their own, if there is one.
+pub(super) fn web_config(config: &Config) -> Result<WebConfig, Failure> {
+    let Some(path) = &config.web.config_file else { return Ok(WebConfig::none()) };
+    WebConfig::open(path).map_err(|error| Failure::Usage(error.to_string()))
 }
 
 fn limits(api: &config::Api) -> Limits {

@@ -232,7 +232,7 @@ async fn a_scraper_that_hangs_up_does_not_end_the_poll() {
     let scrape = setting.collector.scrape(deadline, Wanted::default());
     assert!(tokio::time::timeout(patience, scrape).await.is_err());
     tokio::time::sleep(Duration::from_secs(60)).await;
-    let polls = "screen_records_exporter_polls_total{outcome=\"success\",project=\"p\"}";
+    let polls = "screen_records_exporter_polls_total{project=\"p\",outcome=\"success\"}";
     assert_eq!(setting.exposed().get(polls), 2.0);
 }
 

@@ -26,7 +26,7 @@ async fn ten_scrapes_at_once_cost_one_poll() {
     let url = format!("{}/metrics", exporter.url);
     let scrapes = (0..10).map(|_| get(&url));
     let bodies = futures_util::future::join_all(scrapes).await;
-    let polls = "screen_records_exporter_polls_total{outcome=\"success\",project=\"p\"}";
+    let polls = "screen_records_exporter_polls_total{project=\"p\",outcome=\"success\"}";
     for body in &bodies {
         let after = Metrics::parse(body).get(polls);
         assert!((after - before.get(polls) - 1.0).abs() < 0.1, "{after}");
@@ -221,15 +221,11 @@ async fn serve_example(body: String) -> String {
 
 #[tokio::test]
 async fn what_is_not_built_yet_is_refused_by_name() {
-    for (arguments, text) in [
-        (vec!["backfill", "--start", "x"], "error: the command backfill is not built yet"),
-        (vec!["--web.config.file", "x"], "error: --web.config.file is not built yet"),
-    ] {
-        let output = run(&arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(output.stdout.is_empty());
-        assert!(String::from_utf8_lossy(&output.stderr).starts_with(text), "{output:?}");
-    }
+    let output = run(&["backfill", "--start", "x"]);
+    let text = "error: the command backfill is not built yet";
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with(text), "{output:?}");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use crate::support::{Api, Exporter, Metrics, TOKEN, config, eventually, get, get_json};
 
 const UP: &str = "workspace_screen_records_up{project=\"p\"}";
-const FAILED: &str = "screen_records_exporter_polls_total{outcome=\"failure\",project=\"p\"}";
+const FAILED: &str = "screen_records_exporter_polls_total{project=\"p\",outcome=\"failure\"}";
 const MOST_MEMORY_KB: u64 = 150_000;
 
 fn fast(more: &str) -> String {

@@ -26,6 +26,7 @@ mod formats;
 mod fuzz;
 mod hostile;
 mod labels;
+mod listener;
 mod polls;
 
 mod seams;

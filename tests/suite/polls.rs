@@ -217,7 +217,7 @@ async fn scrapes_share_a_poll_wait_no_longer_than_they_may_and_never_for_the_fir
     }
     tokio::time::sleep(Duration::from_secs(20)).await;
     let metrics = setting.scrape(Duration::ZERO).await;
-    let polls = "screen_records_exporter_polls_total{outcome=\"success\",project=\"p\"}";
+    let polls = "screen_records_exporter_polls_total{project=\"p\",outcome=\"success\"}";
     assert_eq!(metrics.get(polls), 2.0);
     let figure = "screen_records_exporter_poll_api_requests{project=\"p\"}";
     assert_eq!((setting.asked() - requests) as f64, metrics.get(figure), "one poll for all");
@@ -253,7 +253,7 @@ async fn a_poll_that_breaks_off_is_a_failure_and_the_next_one_runs() {
     setting.wire.breaks.store(true, Ordering::Relaxed);
     tokio::time::sleep(Duration::from_secs(30)).await;
     let metrics = setting.scrape(Duration::from_secs(5)).await;
-    let failed = "screen_records_exporter_polls_total{outcome=\"failure\",project=\"p\"}";
+    let failed = "screen_records_exporter_polls_total{project=\"p\",outcome=\"failure\"}";
     assert_eq!(metrics.get(failed), 1.0);
     assert_eq!(setting.shown(), but_down(whole));
     assert_eq!(setting.project.status().failure.unwrap().what, "the poll broke off");
@@ -271,7 +271,7 @@ async fn in_background_mode_polls_follow_each_other_without_a_scrape() {
     let polling = tokio::spawn(setting.project.clone().poll_in_background());
     tokio::time::sleep(Duration::from_secs(95)).await;
     let metrics = setting.scrape(Duration::ZERO).await;
-    let polls = "screen_records_exporter_polls_total{outcome=\"success\",project=\"p\"}";
+    let polls = "screen_records_exporter_polls_total{project=\"p\",outcome=\"success\"}";
     assert_eq!(metrics.get(polls), 4.0, "at 0, 27, 54 and 81 seconds");
     polling.abort();
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use figment::value::{Dict, Value};
 
 use crate::config::keys;
-use crate::config::problem::{Problem, unusable};
+use crate::config::problem::{Problem, unknown};
 use crate::config::reader::{NOT_SHOWN, Reader, hint, not_accepted};
 use crate::config::secrets::Place;
 use crate::config::source::ProjectVariable;
@@ -21,7 +21,7 @@ pub(super) struct Section<'s, 'r> {
 }
 
 impl<'s, 'r> Section<'s, 'r> {
-    /// Refuses keys that do not exist or are not built.
+    /// Refuses keys that do not exist.
     pub(super) fn check_keys(&mut self) {
         let shown = format!("projects[{}]", self.index);
         for (name, value) in self.dict {
@@ -29,8 +29,8 @@ impl<'s, 'r> Section<'s, 'r> {
         }
         for variable in self.variables.iter().filter(|variable| variable.index == self.index) {
             let path = format!("projects.{}", variable.path);
-            if keys::find(&path).is_none_or(|key| !key.is_built) {
-                let text = unusable(&path, false);
+            if keys::find(&path).is_none() {
+                let text = unknown(&path, false);
                 let problem = Problem::of_key(variable.name, &self.shown(&variable.path), text);
                 self.reader.note(problem);
             }

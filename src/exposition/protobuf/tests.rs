@@ -1,3 +1,5 @@
+//! What the model of the prometheus crate and a reader of fields make of what is written.
+
 use prometheus::proto::{MetricFamily, MetricType};
 use protobuf::{CodedInputStream, UnknownValueRef};
 

@@ -146,9 +146,13 @@ fn a_missing_config_is_refused_by_every_command_that_needs_one() {
 #[test]
 fn what_is_not_built_or_unknown_on_the_command_line_is_refused_by_name() {
     for (arguments, words) in [
-        (&["--web.config.file", "web.yml", "check"][..], "--web.config.file is not built yet"),
-        (&["check", "--web.config.file=web.yml"], "--web.config.file is not built yet"),
-        (&["demo", "--web.config.file=web.yml"], "--web.config.file is not built yet"),
+        (&["--web.config.file", "web.yml", "check"][..], "web.yml: cannot be read: No such file"),
+        (
+            &["check", "--web.config.file="],
+            "--web.config.file: web.config_file: \"\" is not accepted",
+        ),
+        (&["demo", "--web.config.file=web.yml"], "web.yml: cannot be read: No such file"),
+        (&["simulate", "--web.config.file=web.yml"], "--web.config.file does nothing for simulate"),
         (&["backfill"], "the command backfill is not built yet"),
         (
             &["backfill", "--start", "1", "--end", "2", "--output", "f"],

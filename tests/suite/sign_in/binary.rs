@@ -248,7 +248,7 @@ fn assert_shows_no_secret(texts: &[String], where_from: &str) {
 }
 
 async fn failures(exporter: &Exporter) -> f64 {
-    let polls = "screen_records_exporter_polls_total{outcome=\"failure\",project=\"p\"}";
+    let polls = "screen_records_exporter_polls_total{project=\"p\",outcome=\"failure\"}";
     exporter.metrics().await.get(polls)
 }
 

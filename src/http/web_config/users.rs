@@ -1,0 +1,242 @@
+//! Who may ask: names and hashes of passwords as the file gives them, and whether a request proves
+//! to come from one of them.
+//!
+//! A hash costs a tenth of a second of a whole core, on purpose. So one is computed at a time, away
+//! from the tasks that serve, and a password that was found right is remembered, by a fingerprint
+//! that is of no use outside of this process. Wrong ones are not remembered: guesses would drive the
+//! right ones out.
+
+use std::collections::{HashMap, VecDeque};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::http::{HeaderMap, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use rustls::crypto::ring;
+use sha2::Sha256;
+use tokio::sync::Semaphore;
+
+use super::document::Value;
+use super::problem::Problem;
+use super::reading::{Reading, Section};
+use crate::secret::Secret;
+
+/// A cost of 15 takes two seconds; each more doubles it, and 31 would take two days.
+const LARGEST_COST: u32 = 15;
+/// bcrypt looks at no more of a password; two that differ behind it would be the same.
+const LONGEST_PASSWORD_BYTES: usize = 72;
+/// Passwords found right that are remembered: far more than there are scrapers.
+const MOST_REMEMBERED: usize = 100;
+
+const ACCEPTED: &str = "a bcrypt hash beginning with $2a$, $2b$ or $2y$, of a cost from 4 to 15, \
+                        such as `htpasswd -nBC 10 \"\"` prints behind the colon";
+
+/// Salt and hash of nothing that anybody knows.
+const NOBODY: &str = "QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi";
+
+/// The users of a file.
+pub(super) struct Users {
+    hashes: HashMap<String, String>,
+    /// What the password of an unknown user is compared with, so that the time tells nobody which
+    /// users there are.
+    nobody: String,
+}
+
+impl Users {
+    /// Reads the section; `None` where no user stands in it.
+    pub(super) fn read(reading: &mut Reading, section: &Section<'_>) -> Option<Self> {
+        let mut hashes = HashMap::new();
+        let mut largest = 0;
+        for entry in section.entries() {
+            let hash = match &entry.node.value {
+                Value::Text(hash) => cost(hash).map(|cost| (hash, cost)),
+                _ => None,
+            };
+            let Some((hash, cost)) = hash else {
+                // Neither the name is shown nor the hash: one may stand in the other's place.
+                let text = format!("the value (not shown) is not accepted. Accepted is {ACCEPTED}");
+                reading.note(Problem::of_key(entry.line, "basic_auth_users", text));
+                continue;
+            };
+            largest = largest.max(cost);
+            hashes.insert(entry.name.clone(), hash.clone());
+        }
+        let nobody = format!("$2y${largest:02}${NOBODY}");
+        (!hashes.is_empty()).then_some(Self { hashes, nobody })
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.hashes.len()
+    }
+
+    /// Whether a request comes from one of them.
+    pub(super) async fn admit(&self, headers: &HeaderMap, passwords: &Passwords) -> bool {
+        let Some((user, password)) = credentials(headers) else { return false };
+        if let Some(hash) = self.hashes.get(&user) {
+            return passwords.are_right(&user, hash, password).await;
+        }
+        passwords.compare(self.nobody.clone(), password).await;
+        false
+    }
+}
+
+/// The cost of a hash that is accepted.
+fn cost(hash: &str) -> Option<u32> {
+    let is_known = ["$2a$", "$2b$", "$2y$"].iter().any(|version| hash.starts_with(version));
+    let parts = bcrypt::HashParts::from_str(hash).ok().filter(|_| is_known)?;
+    (4..=LARGEST_COST).contains(&parts.get_cost()).then(|| parts.get_cost())
+}
+
+/// User and password of the header, if there are any.
+fn credentials(headers: &HeaderMap) -> Option<(String, Secret)> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some((user.to_owned(), Secret::from(password)))
+}
+
+/// Compares passwords, and remembers which were right, across changes of the file.
+pub(super) struct Passwords {
+    key: [u8; 32],
+    right: Mutex<VecDeque<[u8; 32]>>,
+    one_at_a_time: Arc<Semaphore>,
+}
+
+impl Passwords {
+    pub(super) fn new() -> Self {
+        let mut key = [0; 32];
+        let random = ring::default_provider().secure_random;
+        random.fill(&mut key).expect("a system without random numbers has no TLS either");
+        Self { key, right: Mutex::new(VecDeque::new()), one_at_a_time: Arc::new(Semaphore::new(1)) }
+    }
+
+    async fn are_right(&self, user: &str, hash: &str, password: Secret) -> bool {
+        let fingerprint = self.fingerprint(user, hash, &password);
+        if self.right().contains(&fingerprint) {
+            return true;
+        }
+        let is_right = self.compare(hash.to_owned(), password).await;
+        if is_right {
+            let mut right = self.right();
+            right.truncate(MOST_REMEMBERED - 1);
+            right.push_front(fingerprint);
+        }
+        is_right
+    }
+
+    /// Computes the hash of a password, when it is its turn.
+    async fn compare(&self, hash: String, password: Secret) -> bool {
+        let Ok(turn) = self.one_at_a_time.clone().acquire_owned().await else { return false };
+        let compared = tokio::task::spawn_blocking(move || {
+            // With the computation, not with who waits for it: that one may hang up.
+            let _turn = turn;
+            let password = password.expose();
+            let is_right = bcrypt::verify(password, &hash).unwrap_or(false);
+            is_right && password.len() <= LONGEST_PASSWORD_BYTES
+        });
+        compared.await.unwrap_or(false)
+    }
+
+    fn fingerprint(&self, user: &str, hash: &str, password: &Secret) -> [u8; 32] {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
+        for part in [user, hash, password.expose()] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        mac.finalize().into_bytes().into()
+    }
+
+    fn right(&self) -> std::sync::MutexGuard<'_, VecDeque<[u8; 32]>> {
+        self.right.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+
+    fn users(list: &[(&str, &str, u32)]) -> Users {
+        let hashes = list.iter().map(|(user, password, cost)| {
+            ((*user).to_owned(), bcrypt::hash(password, *cost).unwrap())
+        });
+        let largest = list.iter().map(|(_, _, cost)| cost).max().unwrap();
+        Users { hashes: hashes.collect(), nobody: format!("$2y${largest:02}${NOBODY}") }
+    }
+
+    fn headers(user: &str, password: &str) -> HeaderMap {
+        let value = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
+        HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())])
+    }
+
+    /// Whether it is known without a comparison, of which none can begin meanwhile.
+    async fn is_remembered(users: &Users, passwords: &Passwords, headers: &HeaderMap) -> bool {
+        let _turn = passwords.one_at_a_time.acquire().await.unwrap();
+        let admitted = timeout(Duration::from_millis(50), users.admit(headers, passwords)).await;
+        admitted.is_ok_and(|is_admitted| is_admitted)
+    }
+
+    #[tokio::test]
+    async fn right_passwords_are_remembered_and_guesses_do_not_drive_them_out() {
+        let (users, passwords) = (users(&[("a", "right", 4), ("b", "right", 4)]), Passwords::new());
+        let right = headers("a", "right");
+        assert!(!is_remembered(&users, &passwords, &right).await);
+        assert!(users.admit(&right, &passwords).await);
+        for guess in 0..2 * MOST_REMEMBERED {
+            assert!(!users.admit(&headers("a", &guess.to_string()), &passwords).await);
+        }
+        assert!(is_remembered(&users, &passwords, &right).await);
+        // The same of another user, with another hash, was not seen yet.
+        assert!(!is_remembered(&users, &passwords, &headers("b", "right")).await);
+        assert!(!is_remembered(&users, &passwords, &headers("a", "0")).await);
+        let changed = self::users(&[("a", "right", 4)]);
+        assert!(!is_remembered(&changed, &passwords, &right).await);
+    }
+
+    #[tokio::test]
+    async fn what_is_remembered_has_a_limit_and_the_oldest_goes_first() {
+        let passwords = Passwords::new();
+        let names: Vec<_> = (0..=MOST_REMEMBERED).map(|n| n.to_string()).collect();
+        let list: Vec<_> = names.iter().map(|name| (name.as_str(), name.as_str(), 4)).collect();
+        let users = users(&list);
+        for name in &names {
+            assert!(users.admit(&headers(name, name), &passwords).await);
+        }
+        assert_eq!(passwords.right().len(), MOST_REMEMBERED);
+        assert!(!is_remembered(&users, &passwords, &headers("0", "0")).await);
+        assert!(is_remembered(&users, &passwords, &headers("1", "1")).await);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_user_takes_as_long_as_a_wrong_password() {
+        let (users, passwords) = (users(&[("a", "right", 10)]), Passwords::new());
+        let time = async |user| {
+            let begun = Instant::now();
+            assert!(!users.admit(&headers(user, "wrong"), &passwords).await);
+            begun.elapsed()
+        };
+        let (known, unknown) = (time("a").await, time("b").await);
+        assert!(unknown * 4 > known && known * 4 > unknown, "{known:?} {unknown:?}");
+    }
+
+    #[tokio::test]
+    async fn who_hangs_up_leaves_the_turn_to_his_comparison_until_it_ends() {
+        let (users, passwords) = (users(&[("a", "right", 10)]), Passwords::new());
+        let wrong = headers("a", "wrong");
+        let hung_up = timeout(Duration::from_millis(1), users.admit(&wrong, &passwords)).await;
+        assert!(hung_up.is_err());
+        assert_eq!(passwords.one_at_a_time.available_permits(), 0);
+        assert!(users.admit(&headers("a", "right"), &passwords).await);
+    }
+}

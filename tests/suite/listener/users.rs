@@ -1,0 +1,86 @@
+//! Who may ask by user and password.
+
+use super::{Guarded, PASSWORD, hash};
+
+fn file(users: &[(&str, &str)]) -> String {
+    let lines = users.iter().map(|(user, password)| format!("  {user}: {}\n", hash(password)));
+    format!("basic_auth_users:\n{}", lines.collect::<String>())
+}
+
+#[tokio::test]
+async fn every_page_wants_the_right_password_and_refusals_are_counted() {
+    let guarded = Guarded::start(&file(&[("alice", PASSWORD), ("bob", "other")]), |_| {}).await;
+    let right = format!("alice:{PASSWORD}");
+    for (credentials, status) in [
+        (Some(right.as_str()), 200),
+        // From memory now.
+        (Some(&right), 200),
+        (Some("bob:other"), 200),
+        (Some("alice:other"), 401),
+        (Some("alice:"), 401),
+        (Some("Alice:correct horse: battery"), 401),
+        (Some("carol:other"), 401),
+        (Some(":"), 401),
+        (None, 401),
+    ] {
+        for path in ["/metrics", "/", "/-/healthy", "/-/ready", "/sd", "/probe?target=p", "/x"] {
+            let arguments = credentials.map_or_else(Vec::new, |text| vec!["--user", text]);
+            let answer = guarded.http(path, &arguments);
+            let expected = if status == 200 && path == "/x" { 404 } else { status };
+            assert_eq!(answer.status, expected, "{credentials:?} {path}");
+            let is_challenged = answer.head.contains("\r\nwww-authenticate: basic");
+            assert_eq!(is_challenged, expected == 401, "{answer:?}");
+            assert_eq!(expected == 401, answer.body == "Unauthorized\n", "{answer:?}");
+        }
+    }
+    let metrics = guarded.http("/metrics", &["--user", &right]).body;
+    let requests = "screen_records_exporter_http_requests_total";
+    for sample in [
+        format!("{requests}{{path=\"/-/healthy\",code=\"401\"}} 6\n"),
+        format!("{requests}{{path=\"other\",code=\"401\"}} 6\n"),
+        format!("{requests}{{path=\"/-/healthy\",code=\"200\"}} 3\n"),
+    ] {
+        assert!(metrics.contains(&sample), "{sample} is not in\n{metrics}");
+    }
+    let log = guarded.exporter.process.stderr();
+    assert!(!log.contains(PASSWORD) && !log.contains("$2"), "{log}");
+}
+
+#[tokio::test]
+async fn odd_headers_are_refused_and_the_scheme_may_be_spelt_in_any_way() {
+    let guarded = Guarded::start(&file(&[("a", "b")]), |_| {}).await;
+    for (header, status) in [
+        ("Basic YTpi", 200),
+        ("bAsIC YTpi", 200),
+        ("Basic  YTpi", 200),
+        ("Basic YTpj", 401),
+        ("Basic", 401),
+        ("Basic ", 401),
+        ("Basic !!!!", 401),
+        ("Basic YWI=", 401),
+        ("Basic /////w==", 401),
+        ("Bearer YTpi", 401),
+        ("YTpi", 401),
+    ] {
+        let header_line = format!("Authorization: {header}");
+        assert_eq!(guarded.http("/", &["-H", &header_line]).status, status, "{header}");
+    }
+}
+
+#[tokio::test]
+async fn what_bcrypt_would_not_look_at_is_no_password() {
+    let longest = "x".repeat(72);
+    let guarded = Guarded::start(&file(&[("a", &longest)]), |_| {}).await;
+    assert_eq!(guarded.http("/", &["--user", &format!("a:{longest}")]).status, 200);
+    assert_eq!(guarded.http("/", &["--user", &format!("a:{longest}y")]).status, 401);
+}
+
+#[tokio::test]
+async fn hashes_of_each_kind_are_known() {
+    let of_b = hash("b");
+    for version in ["$2a$", "$2b$", "$2y$"] {
+        let other = of_b.replacen("$2b$", version, 1);
+        let guarded = Guarded::start(&format!("basic_auth_users: {{a: {other}}}\n"), |_| {}).await;
+        assert_eq!(guarded.http("/", &["--user", "a:b"]).status, 200, "{version}");
+    }
+}
