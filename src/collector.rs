@@ -22,6 +22,7 @@ mod progress;
 mod project;
 mod published;
 mod schedule;
+mod setup;
 mod users;
 
 pub use error::{PollError, Reason};
@@ -31,6 +32,7 @@ pub use instruments::{Instruments, ProjectObserver};
 pub use options::{PollMode, PollOptions};
 pub use probe::Found;
 pub use project::{Budget, Project, Status};
+pub use setup::Setup;
 pub use users::Users;
 
 use std::io;

@@ -32,7 +32,7 @@ use reader::Reader;
 use secrets::Wanted;
 
 /// Everything that can be configured in this version.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Section `web`.
     pub web: Web,
@@ -51,7 +51,7 @@ pub struct Config {
 }
 
 /// How metrics are served.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Web {
     /// Where to listen.
     pub listen_addresses: Vec<SocketAddr>,
@@ -66,7 +66,7 @@ pub struct Web {
 }
 
 /// What is logged, and how.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Log {
     /// Least grave level.
     pub level: LogLevel,
@@ -94,7 +94,7 @@ pub enum LogFormat {
 }
 
 /// When and what is polled.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Poll {
     /// What starts a poll.
     pub mode: PollMode,
@@ -115,7 +115,7 @@ pub struct Poll {
 }
 
 /// What labels show.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Labels {
     /// How users are named.
     pub user: UserLabel,
@@ -148,7 +148,7 @@ pub enum PollMode {
 }
 
 /// How the API is asked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Api {
     /// Rows of a page.
     pub page_size: u32,
@@ -204,6 +204,23 @@ impl Config {
         };
         reader.finish()?;
         Ok(config)
+    }
+
+    /// The keys in which another config differs that only a restart changes.
+    pub fn differs_for_good(&self, other: &Self) -> Vec<&'static str> {
+        let (web, others) = (&self.web, &other.web);
+        let differ = [
+            ("web.listen_addresses", web.listen_addresses != others.listen_addresses),
+            ("web.telemetry_path", web.telemetry_path != others.telemetry_path),
+            (
+                "web.max_concurrent_requests",
+                web.max_concurrent_requests != others.max_concurrent_requests,
+            ),
+            ("web.config_file", web.config_file != others.config_file),
+            ("log", self.log != other.log),
+            ("state.directory", self.state_directory != other.state_directory),
+        ];
+        differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }
 
     /// The effective config as TOML, secrets redacted. It can be read again.

@@ -8,7 +8,9 @@ mod cli;
 mod demo;
 mod logging;
 mod once;
+mod reload;
 mod serve;
+mod service_manager;
 mod wiring;
 
 use std::collections::BTreeMap;
@@ -57,7 +59,10 @@ pub fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command.clone().unwrap_or(Command::Serve) {
-        Command::Serve => serve::run(load(&cli, true)?, shutdown_signal()?).await,
+        Command::Serve => {
+            let config = load(&cli, true)?;
+            serve::run(cli, config, shutdown_signal()?).await
+        }
         Command::Check { online } => check::run(load(&cli, true)?, online).await,
         Command::Once => once::run(load(&cli, true)?).await,
         Command::Demo => demo::run(&cli, shutdown_signal()?).await,
@@ -70,15 +75,19 @@ async fn run(cli: Cli) -> Result<(), Failure> {
 
 /// Reads the config and starts the log as it says.
 fn load(cli: &Cli, needs_projects: bool) -> Result<Config, Failure> {
+    let config = load_config(cli, needs_projects)?;
+    logging::start(&config.log);
+    Ok(config)
+}
+
+fn load_config(cli: &Cli, needs_projects: bool) -> Result<Config, Failure> {
     let sources = Sources {
         file: Some(cli.config_file.clone()),
         environment: environment()?,
         flags: cli.overrides(),
         needs_projects,
     };
-    let config = Config::load(&sources).map_err(|error| Failure::Usage(error.to_string()))?;
-    logging::start(&config.log);
-    Ok(config)
+    Config::load(&sources).map_err(|error| Failure::Usage(error.to_string()))
 }
 
 fn environment() -> Result<BTreeMap<String, String>, Failure> {
@@ -114,6 +123,7 @@ fn shutdown_signal() -> Result<CancellationToken, Failure> {
             _ = interrupt.recv() => "SIGINT",
         };
         tracing::info!(signal, "shutting down");
+        service_manager::stopping();
         token.cancel();
     });
     Ok(shutdown)

@@ -38,6 +38,13 @@ impl From<&str> for Secret {
     }
 }
 
+/// Of two that came with the config: nobody from outside can measure how long it takes.
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(REDACTED)

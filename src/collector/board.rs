@@ -26,6 +26,11 @@ impl Board {
         board
     }
 
+    /// How long what appears from now on is held.
+    pub(super) fn hold_for(&mut self, hold: Duration) {
+        self.hold = hold;
+    }
+
     /// What is shown.
     pub(super) fn shown(&self) -> Arc<[CounterView]> {
         self.shown.clone()

@@ -1,12 +1,12 @@
 //! What a project knows: its store, the sums that follow it, and the counters as they are shown.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::board::Board;
 use super::failed::{FailedRecord, failed_records};
+use super::options::PollOptions;
 use crate::aggregate::{Aggregate, Tally, UserNames};
 use crate::exposition::{CounterView, StoreFigures};
 use crate::record::Timestamp;
@@ -70,19 +70,28 @@ pub(super) struct Face {
     pub(super) counting_since: Option<Timestamp>,
 }
 
+impl Face {
+    /// The same where the next poll asks for the records of somebody else: counters go on, but what
+    /// failed is not this one's.
+    pub(super) fn of_another(self) -> Self {
+        Self { failed: Arc::default(), polled: None, ..self }
+    }
+}
+
 impl Books {
-    pub(super) fn new(
-        store: Store,
-        hold: Duration,
-        limits: LabelLimits,
-        reconcile_interval: Duration,
-        names: UserNames,
-    ) -> Self {
+    pub(super) fn new(store: Store, options: &PollOptions) -> Self {
+        let (names, limits) = (options.users.first(), options.label_limits());
         let tally = Tally::of(&store);
-        let board = Board::new(&store, &names, hold, Instant::now());
-        let interval = i64::try_from(reconcile_interval.as_millis()).unwrap_or(i64::MAX);
-        let tactics = Tactics::new(interval, store.last_poll.as_ref());
+        let board = Board::new(&store, &names, options.counter_hold, Instant::now());
+        let tactics = Tactics::new(options.reconcile_millis(), store.last_poll.as_ref());
         Self { store, tally, board, tactics, odd: Oddities::default(), limits, names }
+    }
+
+    /// Goes by these options from now on.
+    pub(super) fn go_by(&mut self, options: &PollOptions) {
+        self.limits = options.label_limits();
+        self.board.hold_for(options.counter_hold);
+        self.tactics.reconcile_within(options.reconcile_millis());
     }
 
     /// What a poll asks for (see [`Tactics::plan`]).
@@ -193,7 +202,7 @@ impl Books {
     pub(super) fn restored_face(&self, identity: &str) -> Face {
         let face = self.face(Timestamp::default());
         let is_same = self.store.last_poll.as_ref().is_some_and(|poll| poll.identity == identity);
-        if is_same { face } else { Face { failed: Arc::default(), polled: None, ..face } }
+        if is_same { face } else { face.of_another() }
     }
 
     fn figures(&self) -> StoreFigures {

@@ -1,10 +1,13 @@
 //! The exporter's own figures, in a registry of the `prometheus` crate. Names and help come from
 //! the one table of metrics.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
+use prometheus::proto::{Metric, MetricFamily};
 use prometheus::{CounterVec, Gauge, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
 use super::complaint::Complaint;
@@ -98,6 +101,15 @@ impl Instruments {
             pauses: Mutex::default(),
             renewals: Mutex::default(),
         })
+    }
+
+    /// A project is watched no more: its series go.
+    pub(super) fn forget(&self, project: &str) {
+        forget(&self.polls, project);
+        forget(&self.poll_duration, project);
+        forget(&self.api_requests, project);
+        forget(&self.api_request_duration, project);
+        forget(&self.api_throttled, project);
     }
 
     /// A poll was finished.
@@ -205,6 +217,19 @@ fn options(name: &str) -> Opts {
     let metric = metric(name);
     debug_assert!(super::own(metric));
     Opts::new(metric.name, metric.help)
+}
+
+/// Removes the series of a project.
+fn forget<B: MetricVecBuilder>(vector: &MetricVec<B>, project: &str) {
+    let families = vector.collect();
+    let series = families.iter().flat_map(MetricFamily::get_metric);
+    for labels in series.map(Metric::get_label) {
+        let labels: HashMap<_, _> = labels.iter().map(|l| (l.name(), l.value())).collect();
+        if labels.get("project") == Some(&project) {
+            // It is there: it was just listed.
+            let _ = vector.remove(&labels);
+        }
+    }
 }
 
 fn gauge(name: &str) -> Gauge {

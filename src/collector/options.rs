@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::users::Users;
 use crate::api::RecordsFilter;
+use crate::store::LabelLimits;
 
 /// What starts a poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,4 +42,14 @@ pub struct PollOptions {
     pub max_users: usize,
     /// The same for pools.
     pub max_pools: usize,
+}
+
+impl PollOptions {
+    pub(super) fn label_limits(&self) -> LabelLimits {
+        LabelLimits { users: self.max_users, pools: self.max_pools }
+    }
+
+    pub(super) fn reconcile_millis(&self) -> i64 {
+        i64::try_from(self.reconcile_interval.as_millis()).unwrap_or(i64::MAX)
+    }
 }

@@ -27,6 +27,11 @@ impl Schedule {
         self.failures_in_a_row = if success { 0 } else { self.failures_in_a_row.saturating_add(1) };
     }
 
+    /// The next poll comes as after a success.
+    pub(super) fn forget_failures(&mut self) {
+        self.failures_in_a_row = 0;
+    }
+
     /// When the next poll is due; `None` before the first.
     pub(super) fn next_start(&self, min_interval: Duration) -> Option<Instant> {
         let regular = min_interval.mul_f64(DUE_AFTER);

@@ -25,7 +25,7 @@ use endpoint::Surroundings;
 use section::Section;
 
 /// A project to watch.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Project {
     /// The label `project`.
     pub name: String,

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -12,16 +11,15 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::stream;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 
-use super::deadline::scrape_timeout;
 use super::guard::guard;
+use super::live::{Live, Reloads};
 use super::negotiate::wanted;
 use super::web_config::WebConfig;
 use super::{failures, page};
@@ -30,46 +28,42 @@ use crate::collector::Collector;
 use crate::exposition::{self, Wanted};
 use crate::record::Timestamp;
 
-/// How it is served. Keys of the config's sections `web` and `poll`.
+/// How it is served. Keys of the config's section `web`.
 #[derive(Debug, Clone)]
 pub struct WebOptions {
     /// Path of the metrics.
     pub telemetry_path: String,
     /// Requests beyond this many at once are answered 503.
     pub max_concurrent_requests: usize,
-    /// Taken off the time that a scrape grants.
-    pub timeout_offset: Duration,
-    /// Time for a scrape that grants none.
-    pub default_timeout: Duration,
 }
 
 struct App {
-    collector: Arc<Collector>,
+    live: Live,
     clock: Arc<dyn Clock>,
     options: WebOptions,
     web: WebConfig,
+    reloads: Option<Reloads>,
     requests: Semaphore,
 }
 
 impl App {
-    /// Until when a scrape may take.
-    fn deadline(&self, headers: &HeaderMap) -> Instant {
-        let options = &self.options;
-        let timeout = scrape_timeout(headers, options.timeout_offset, options.default_timeout);
-        Instant::now() + timeout
+    fn collector(&self) -> Arc<Collector> {
+        self.live.served().collector
     }
 }
 
-/// The routes, all of them behind what the web config asks for.
+/// The routes, all of them behind what the web config asks for. Without `reloads` the config is not
+/// read again.
 pub fn router(
-    collector: Arc<Collector>,
+    live: Live,
     clock: Arc<dyn Clock>,
     options: WebOptions,
     web: WebConfig,
+    reloads: Option<Reloads>,
 ) -> Router {
     let requests = Semaphore::new(options.max_concurrent_requests);
     let metrics_path = options.telemetry_path.clone();
-    let app = Arc::new(App { collector, clock, options, web: web.clone(), requests });
+    let app = Arc::new(App { live, clock, options, web: web.clone(), reloads, requests });
     Router::new()
         .route(&metrics_path, get(metrics))
         .route("/probe", get(probe))
@@ -79,6 +73,7 @@ pub fn router(
         .route("/api/v1/failures", get(failures_json))
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
+        .route("/-/reload", post(reload))
         .fallback(not_found)
         // The last is the first that a request meets.
         .layer(middleware::from_fn_with_state(app.clone(), limit))
@@ -96,7 +91,7 @@ async fn count(
 ) -> Response {
     let path = matched.as_ref().map_or("other", MatchedPath::as_str).to_owned();
     let response = next.run(request).await;
-    app.collector.instruments().answered(&path, response.status().as_u16());
+    app.collector().instruments().answered(&path, response.status().as_u16());
     response
 }
 
@@ -113,8 +108,8 @@ async fn limit(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
 }
 
 async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let wanted = wanted(&headers);
-    exposition(wanted, app.collector.scrape(app.deadline(&headers), wanted).await)
+    let (wanted, served) = (wanted(&headers), app.live.served());
+    exposition(wanted, served.collector.scrape(served.deadline(&headers), wanted).await)
 }
 
 /// What stands behind the `?` of a probe.
@@ -133,12 +128,13 @@ async fn probe(
         let text = "No target. Name a project: /probe?target=NAME\n";
         return (StatusCode::BAD_REQUEST, text).into_response();
     };
-    let wanted = wanted(&headers);
-    let body = app.collector.probe(&target, app.deadline(&headers), wanted).await;
+    let (wanted, served) = (wanted(&headers), app.live.served());
+    let body = served.collector.probe(&target, served.deadline(&headers), wanted).await;
     if let Some(body) = body.transpose() {
         return exposition(wanted, body);
     }
-    let names: Vec<_> = app.collector.projects().iter().map(|project| project.name()).collect();
+    let projects = served.collector.projects();
+    let names: Vec<_> = projects.iter().map(|project| project.name()).collect();
     let text = format!("No such project. Known are:\n{}\n", names.join("\n"));
     (StatusCode::NOT_FOUND, text).into_response()
 }
@@ -157,7 +153,8 @@ async fn service_discovery(State(app): State<Arc<App>>, headers: HeaderMap) -> R
         None if scheme == "https" => format!("{host}:443"),
         None => format!("{host}:80"),
     };
-    let groups = app.collector.projects().iter().map(|project| {
+    let collector = app.collector();
+    let groups = collector.projects().iter().map(|project| {
         let mut labels = json!({"__metrics_path__": "/probe", "__param_target": project.name()});
         if scheme == "https" {
             labels["__scheme__"] = scheme.into();
@@ -196,9 +193,23 @@ async fn healthy() -> &'static str {
     "The exporter serves.\n"
 }
 
+async fn reload(State(app): State<Arc<App>>) -> Response {
+    let Some(reloads) = &app.reloads else {
+        let text = "There is no config file to be read again.\n";
+        return (StatusCode::NOT_FOUND, text).into_response();
+    };
+    match reloads.ask().await {
+        Ok(()) => "The config was read again.\n".into_response(),
+        Err(why) => {
+            let text = format!("The config stays as it was:\n{why}\n");
+            (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+        }
+    }
+}
+
 async fn ready(State(app): State<Arc<App>>) -> String {
     let mut text = "The exporter is ready.\n".to_owned();
-    for project in app.collector.projects() {
+    for project in app.collector().projects() {
         if project.view().snapshot.is_none() {
             text.push_str(project.name());
             text.push_str(": no snapshot yet\n");
@@ -209,17 +220,17 @@ async fn ready(State(app): State<Arc<App>>) -> String {
 
 async fn landing(State(app): State<Arc<App>>) -> Response {
     let now = Timestamp::from_millis(app.clock.now_millis());
-    let statuses: Vec<_> = app.collector.projects().iter().map(|p| p.status()).collect();
+    let statuses: Vec<_> = app.collector().projects().iter().map(|p| p.status()).collect();
     page::landing(&statuses, &app.options.telemetry_path, now)
 }
 
 async fn failures_page(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
     let now = Timestamp::from_millis(app.clock.now_millis());
-    page::failures(app.collector.projects(), query.as_deref().unwrap_or_default(), now)
+    page::failures(app.collector().projects(), query.as_deref().unwrap_or_default(), now)
 }
 
 async fn failures_json(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
-    failures::json(app.collector.projects(), query.as_deref().unwrap_or_default())
+    failures::json(app.collector().projects(), query.as_deref().unwrap_or_default())
 }
 
 async fn not_found(State(app): State<Arc<App>>) -> Response {

@@ -14,9 +14,9 @@ pub(super) async fn run(mut config: Config, online: bool) -> Result<(), Failure>
     }
     // What is tried out is not kept, and the state may be in use.
     config.state_directory = None;
-    let collector = wiring::collector(&config)?;
+    let parts = wiring::Parts::new(config)?;
     let mut failed = Vec::new();
-    for project in collector.projects() {
+    for project in parts.collector().projects() {
         match project.try_out().await {
             Ok(found) => {
                 let mut text = format!("\n# {}: signed in", project.name());

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Auth, Config, Filter, Project, Sources};
-use crate::http;
+use crate::http::{self, Live};
 use crate::secret::{Secret, Source};
 use crate::simulator::{self, Options, Simulator};
 
@@ -48,16 +48,17 @@ pub(super) async fn run(cli: &Cli, shutdown: CancellationToken) -> Result<(), Fa
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let simulator = Simulator::new(&options, clock.clone());
     let simulation = tokio::spawn(simulator::run(api, simulator, shutdown.clone()));
-    let collector = Arc::new(wiring::collector(&config)?);
-    serve::start_polls(&collector, config.poll.mode);
-    let (scheme, path) = (web.scheme(), &config.web.telemetry_path);
+    let (scheme, path) = (web.scheme(), config.web.telemetry_path.clone());
+    let options = wiring::web_options(&config);
+    let parts = wiring::Parts::new(config)?;
+    parts.begin();
     answer(format!(
         "A simulated records API with {DEMO_RECORDS} recordings runs; they begin, upload and fail \
          as you watch.\n\n  metrics            {scheme}://{address}{path}\n  where it stands    \
          {scheme}://{address}/\n  the API's truth    http://{api_address}/simulator/truth\n\n\
          Stop it with Ctrl-C.\n"
     ))?;
-    let router = http::router(collector, clock, wiring::web_options(&config), web.clone());
+    let router = http::router(Live::new(parts.served()), clock, options, web.clone(), None);
     http::serve_all(listeners, router, web, shutdown).await.map_err(Failure::run)?;
     simulation.await.map_err(Failure::run)?.map_err(Failure::run)
 }

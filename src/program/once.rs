@@ -8,7 +8,8 @@ use crate::exposition::Wanted;
 use super::{Failure, answer, wiring};
 
 pub(super) async fn run(config: Config) -> Result<(), Failure> {
-    let collector = wiring::collector(&config)?;
+    let parts = wiring::Parts::new(config)?;
+    let collector = parts.collector();
     let polls = collector.projects().iter().map(|project| project.poll_once());
     let statuses = join_all(polls).await;
     let body = collector.expose(Wanted::default()).map_err(Failure::run)?;

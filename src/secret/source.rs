@@ -6,7 +6,7 @@ use super::Secret;
 use crate::file;
 
 /// Where a secret stands.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Source {
     /// It came with the config or the environment.
     Value(Secret),

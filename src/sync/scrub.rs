@@ -6,7 +6,7 @@ use crate::store::{PollFacts, ReadPart, Store};
 /// Which part of the window was read when.
 #[derive(Debug, Clone)]
 pub(super) struct Scrub {
-    interval_millis: i64,
+    pub(super) interval_millis: i64,
     /// Parts of time, in order and without gaps.
     parts: Vec<ReadPart>,
     /// Up to when what was due has been read.

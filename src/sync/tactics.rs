@@ -104,6 +104,11 @@ impl Tactics {
         }
     }
 
+    /// Reads each record again within this interval from now on.
+    pub fn reconcile_within(&mut self, interval_millis: i64) {
+        self.scrub.interval_millis = interval_millis;
+    }
+
     /// What to ask for in a poll.
     pub fn plan(&mut self, store: &Store, poll: &Outset<'_>) -> Plan {
         let Outset { window_start, now, page, filters_status, identity } = *poll;

@@ -210,14 +210,13 @@ async fn a_bug_in_a_poll_does_not_end_polling_in_the_background() {
     let mut wishes = Wishes::default();
     wishes.poll.mode = PollMode::Background;
     let setting = wishes.start_at(wire);
-    let polls = tokio::spawn(setting.project.clone().poll_in_background());
+    setting.project.begin();
     tokio::time::sleep(Duration::from_secs(20)).await;
     assert_eq!(setting.exposed().get(UP), 1.0);
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(setting.exposed().get(UP), 0.0, "the second poll broke off");
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(setting.exposed().get(UP), 1.0);
-    polls.abort();
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,8 +28,10 @@ mod hostile;
 mod labels;
 mod listener;
 mod polls;
+mod reload;
 
 mod seams;
+mod service_manager;
 mod setting;
 mod sign_in;
 mod simulation;

@@ -268,12 +268,11 @@ async fn in_background_mode_polls_follow_each_other_without_a_scrape() {
     let mut wishes = Wishes::new(300);
     wishes.poll.mode = PollMode::Background;
     let setting = wishes.start();
-    let polling = tokio::spawn(setting.project.clone().poll_in_background());
+    setting.project.begin();
     tokio::time::sleep(Duration::from_secs(95)).await;
     let metrics = setting.scrape(Duration::ZERO).await;
     let polls = "screen_records_exporter_polls_total{project=\"p\",outcome=\"success\"}";
     assert_eq!(metrics.get(polls), 4.0, "at 0, 27, 54 and 81 seconds");
-    polling.abort();
 }
 
 /// A clock that somebody sets anew while the process runs.

@@ -130,6 +130,15 @@ impl Api {
         request.send().await.unwrap().error_for_status().unwrap();
     }
 
+    /// Takes its faults away.
+    pub(crate) async fn mend(&self) {
+        let request = client()
+            .post(format!("{}/simulator/faults", self.url))
+            .header("Content-Type", "application/json")
+            .body("[]");
+        request.send().await.unwrap().error_for_status().unwrap();
+    }
+
     pub(crate) async fn truth(&self) -> Value {
         get_json(&format!("{}/simulator/truth", self.url)).await
     }
@@ -150,8 +159,13 @@ impl Api {
 
 /// A config for one project `p` at this API; `more` stands before the project.
 pub(crate) fn config(api: &str, more: &str) -> String {
+    format!("{more}\n{}", project("p", api))
+}
+
+/// A project at this API. More keys of it may follow.
+pub(crate) fn project(name: &str, api: &str) -> String {
     format!(
-        "{more}\n[[projects]]\nname = \"p\"\nproject_id = \"0123abcd\"\nendpoint = \"{api}\"\n\
+        "[[projects]]\nname = \"{name}\"\nproject_id = \"0123abcd\"\nendpoint = \"{api}\"\n\
          auth = {{ method = \"token\", token = \"{TOKEN}\" }}\n"
     )
 }

@@ -35,7 +35,7 @@ pub struct Budget {
 impl Project {
     /// Where it stands, for people.
     pub fn status(&self) -> Status {
-        let view = self.view();
+        let (view, setup) = (self.view(), self.setup());
         let state = self.state();
         Status {
             view,
@@ -43,8 +43,8 @@ impl Project {
             is_polling: state.running,
             counting_since: state.face.counting_since,
             budget: Budget {
-                requests_per_second: self.client.max_requests_per_second(),
-                concurrent_requests: self.client.max_concurrent_requests(),
+                requests_per_second: setup.client.max_requests_per_second(),
+                concurrent_requests: setup.client.max_concurrent_requests(),
                 throttled_seconds: self.observer.throttled_seconds(),
             },
         }
@@ -52,7 +52,7 @@ impl Project {
 
     /// The newest failed records, as of the last complete poll.
     pub fn failed(&self) -> FailedRecords {
-        let now = self.now();
+        let (now, setup) = (self.now(), self.setup());
         let state = self.state();
         let published = state.snapshot.as_ref();
         let is_too_old = |age| published.is_none_or(|snapshot| snapshot.is_older_than(age, now));
@@ -60,7 +60,7 @@ impl Project {
             project: self.name().to_owned(),
             users: state.face.names.clone(),
             as_of: published.map(|p| p.view().completed).or(state.face.polled),
-            is_stale: is_too_old(self.options.max_staleness),
+            is_stale: is_too_old(setup.options.max_staleness),
             records: state.face.failed.clone(),
             snapshot: published.map(super::Published::view),
         }

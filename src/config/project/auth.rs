@@ -17,7 +17,7 @@ use crate::profile::Profile;
 use crate::secret::{Secret, Source};
 
 /// How to sign in.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Auth {
     /// With a token made elsewhere.
     Token(Source),

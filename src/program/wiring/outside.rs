@@ -10,6 +10,7 @@ use crate::config;
 use crate::program::Failure;
 
 /// What all projects share towards the outside.
+#[derive(Clone)]
 pub(super) struct Outside {
     /// The way to the API and to IAM.
     pub(super) transport: Arc<dyn Transport>,
@@ -36,6 +37,11 @@ impl Outside {
         };
         let (refusals, agencies) = (Arc::default(), BTreeMap::new());
         Ok(Self { transport, direct, refusals, agencies })
+    }
+
+    /// The same reached in another way. What is known of credentials stays.
+    pub(super) fn anew(&self, api: &config::Api) -> Result<Self, Failure> {
+        Ok(Self { refusals: self.refusals.clone(), ..Self::new(api)? })
     }
 
     /// How a project signs in.

@@ -1,0 +1,75 @@
+//! The config read again while the process serves: by SIGHUP, and by `/-/reload`.
+//!
+//! All of it counts, or nothing. Snapshots, counters and connections stay.
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::Receiver;
+use tokio_util::sync::CancellationToken;
+
+use super::wiring::Parts;
+use super::{Cli, Failure, load_config, service_manager};
+use crate::http::{Asked, Live};
+
+/// Who is asked to read the config again.
+pub(super) struct Reloader {
+    pub(super) cli: Cli,
+    pub(super) parts: Parts,
+    pub(super) live: Live,
+    pub(super) asked: Receiver<Asked>,
+    hangup: Signal,
+}
+
+impl Reloader {
+    /// Listens from now on.
+    pub(super) fn new(
+        cli: Cli,
+        parts: Parts,
+        live: Live,
+        asked: Receiver<Asked>,
+    ) -> Result<Self, Failure> {
+        let hangup = signal(SignalKind::hangup()).map_err(Failure::run)?;
+        Ok(Self { cli, parts, live, asked, hangup })
+    }
+
+    /// Reads the config again whenever somebody asks, one at a time, until `shutdown`.
+    pub(super) async fn run(mut self, shutdown: CancellationToken) {
+        loop {
+            let waits = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                asked = self.asked.recv() => match asked {
+                    Some(asked) => Some(asked),
+                    None => return,
+                },
+                _ = self.hangup.recv() => None,
+            };
+            let result = self.reload();
+            if let Some(waits) = waits {
+                // Whoever hung up does not want to know.
+                let _ = waits.send(result);
+            }
+        }
+    }
+
+    fn reload(&mut self) -> Result<(), String> {
+        service_manager::reloading();
+        let read = load_config(&self.cli, true);
+        // The files of certificates and states are read, and large ones block the thread.
+        let result = tokio::task::block_in_place(|| self.parts.reload(read?));
+        service_manager::ready();
+        match result {
+            Ok(()) => {
+                self.live.put(self.parts.served());
+                let projects = self.parts.served().collector.projects().len();
+                tracing::info!(projects, "the config was read again");
+                Ok(())
+            }
+            Err(Failure::Usage(why) | Failure::Run(why)) => {
+                self.parts.note_failed_reload();
+                let remedy = "mend the config and reload again; the old one stays in force";
+                tracing::error!(error = why, remedy, "the config was not read again");
+                Err(why)
+            }
+        }
+    }
+}

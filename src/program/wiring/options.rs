@@ -1,0 +1,77 @@
+//! Sections of the config as the options of the parts that they are for.
+
+use crate::api::{Limits, RecordsFilter};
+use crate::collector::{PollMode, PollOptions, Users};
+use crate::config::{self, Config, UserLabel};
+use crate::http::{WebConfig, WebOptions};
+use crate::program::Failure;
+use crate::record::{RecordType, Status};
+
+/// How it is served.
+pub(in crate::program) fn web_options(config: &Config) -> WebOptions {
+    WebOptions {
+        telemetry_path: config.web.telemetry_path.clone(),
+        max_concurrent_requests: config.web.max_concurrent_requests,
+    }
+}
+
+/// What the listeners are told by a file of their own, if there is one.
+pub(in crate::program) fn web_config(config: &Config) -> Result<WebConfig, Failure> {
+    let Some(path) = &config.web.config_file else { return Ok(WebConfig::none()) };
+    WebConfig::open(path).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+pub(super) fn limits(api: &config::Api) -> Limits {
+    Limits {
+        page_size: api.page_size,
+        max_concurrent_requests: api.max_concurrent_requests,
+        max_requests_per_second: api.max_requests_per_second,
+        request_timeout: api.request_timeout,
+        max_retries: api.max_retries,
+        max_response_bytes: usize::try_from(api.max_response_bytes.count()).unwrap_or(usize::MAX),
+    }
+}
+
+pub(super) fn poll_options(
+    config: &Config,
+    project: &config::Project,
+    users: Users,
+) -> PollOptions {
+    let poll = &config.poll;
+    PollOptions {
+        mode: match poll.mode {
+            config::PollMode::Scrape => PollMode::Scrape,
+            config::PollMode::Background => PollMode::Background,
+        },
+        min_interval: poll.min_interval,
+        window: poll.window,
+        max_staleness: poll.max_staleness,
+        pools_timeout: config.api.request_timeout,
+        pool_names: project.pool_names,
+        filter: filter(&project.filter),
+        reconcile_interval: poll.reconcile_interval,
+        counter_hold: poll.counter_hold,
+        users,
+        max_users: config.labels.max_users,
+        max_pools: config.labels.max_pools,
+    }
+}
+
+pub(super) fn users(labels: &config::Labels) -> Result<Users, Failure> {
+    match (labels.user, &labels.user_hash_key) {
+        (UserLabel::Hash, Some(key)) => Users::hashed(key.clone())
+            .map_err(|error| Failure::Usage(format!("labels.user_hash_key: {error}"))),
+        (UserLabel::Drop, _) => Ok(Users::dropped()),
+        _ => Ok(Users::named()),
+    }
+}
+
+fn filter(filter: &config::Filter) -> RecordsFilter {
+    RecordsFilter {
+        desktop_id: filter.desktop_id.clone(),
+        desktop_names: filter.desktop_names.clone(),
+        username: filter.username.clone(),
+        status: filter.status.as_deref().and_then(Status::parse),
+        record_type: filter.record_type.as_deref().and_then(RecordType::parse),
+    }
+}

@@ -1,0 +1,186 @@
+//! The parts that a config is made into, and made into anew when it is read again.
+
+use std::sync::Arc;
+
+use super::options;
+use super::outside::Outside;
+use super::state::open_store;
+use crate::api::{Client, Target};
+use crate::clock::{Clock, SystemClock};
+use crate::collector::{Collector, Instruments, Project, ProjectObserver, Setup, Users};
+use crate::config::{self, Config};
+use crate::exposition::ProjectLabels;
+use crate::http::Served;
+use crate::program::Failure;
+use crate::record::Timestamp;
+
+/// What works, and the config that it was made of.
+pub(in crate::program) struct Parts {
+    config: Config,
+    outside: Outside,
+    instruments: Arc<Instruments>,
+    collector: Arc<Collector>,
+}
+
+impl Parts {
+    /// The parts of a process that begins. Nothing polls yet.
+    pub(in crate::program) fn new(config: Config) -> Result<Self, Failure> {
+        let mut outside = Outside::new(&config.api)?;
+        let instruments = Instruments::new(now());
+        let users = options::users(&config.labels)?;
+        let mut projects = Vec::new();
+        for project in &config.projects {
+            projects.push(new_project(&config, project, &users, &mut outside, &instruments)?);
+        }
+        let collector = collector(projects, &instruments, &config);
+        Ok(Self { config, outside, instruments, collector })
+    }
+
+    /// The projects and the exporter's own figures.
+    pub(in crate::program) fn collector(&self) -> &Arc<Collector> {
+        &self.collector
+    }
+
+    /// What is served of it.
+    pub(in crate::program) fn served(&self) -> Served {
+        Served {
+            collector: self.collector.clone(),
+            timeout_offset: self.config.poll.timeout_offset,
+            default_timeout: self.config.poll.default_timeout,
+        }
+    }
+
+    /// Starts the polls.
+    pub(in crate::program) fn begin(&self) {
+        self.collector.projects().iter().for_each(Project::begin);
+    }
+
+    /// Goes by another config. Projects that are the same in it stay as they are; others go by it from
+    /// their next poll on; what is new begins, and what is gone ends.
+    ///
+    /// If it fails nothing has changed.
+    pub(in crate::program) fn reload(&mut self, config: Config) -> Result<(), Failure> {
+        let fixed = self.config.differs_for_good(&config);
+        if !fixed.is_empty() {
+            let text = format!("{} changes only with a restart", fixed.join(", "));
+            return Err(Failure::Usage(text));
+        }
+        let mut outside = if self.config.api == config.api {
+            self.outside.clone()
+        } else {
+            self.outside.anew(&config.api)?
+        };
+        let users = options::users(&config.labels)?;
+        let (mut projects, mut changed, mut begun) = (Vec::new(), Vec::new(), Vec::new());
+        for project in &config.projects {
+            let known = self.collector.projects().iter().find(|p| p.name() == project.name);
+            let Some(known) = known else {
+                let new = new_project(&config, project, &users, &mut outside, &self.instruments)?;
+                begun.push(new.clone());
+                projects.push(new);
+                continue;
+            };
+            if !self.is_as_before(&config, project) {
+                let client = self.client(known, &config, project, &mut outside);
+                let options = options::poll_options(&config, project, users.clone());
+                changed.push((known.clone(), Setup::new(labels(project), options, client)));
+            }
+            projects.push(known.clone());
+        }
+        // From here on nothing fails.
+        for (project, setup) in changed {
+            project.go_by(setup);
+        }
+        let is_gone = |known: &&Arc<Project>| !projects.iter().any(|p| p.name() == known.name());
+        self.collector.projects().iter().filter(is_gone).for_each(|project| project.retire());
+        begun.iter().for_each(Project::begin);
+        self.collector = collector(projects, &self.instruments, &config);
+        (self.config, self.outside) = (config, outside);
+        self.instruments.reloaded(Some(now()));
+        Ok(())
+    }
+
+    /// Notes that a config could not be read.
+    pub(in crate::program) fn note_failed_reload(&self) {
+        self.instruments.reloaded(None);
+    }
+
+    /// Whether a project is the same in another config, with all that it goes by.
+    fn is_as_before(&self, config: &Config, project: &config::Project) -> bool {
+        self.earlier(project) == Some(project)
+            && self.config.poll == config.poll
+            && self.config.api == config.api
+            && self.config.labels == config.labels
+    }
+
+    fn earlier(&self, project: &config::Project) -> Option<&config::Project> {
+        self.config.projects.iter().find(|earlier| earlier.name == project.name)
+    }
+
+    /// The client of a known project: the one that it has, with what that has learned, if it would ask
+    /// the same.
+    fn client(
+        &self,
+        known: &Project,
+        config: &Config,
+        project: &config::Project,
+        outside: &mut Outside,
+    ) -> Arc<Client> {
+        let asks_the_same = self.config.api == config.api
+            && self.earlier(project).is_some_and(|earlier| {
+                earlier.endpoint == project.endpoint
+                    && earlier.project_id == project.project_id
+                    && earlier.auth == project.auth
+            });
+        if asks_the_same {
+            return known.setup().client.clone();
+        }
+        Arc::new(client(config, project, outside, known.observer()))
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_millis(SystemClock.now_millis())
+}
+
+fn collector(
+    projects: Vec<Arc<Project>>,
+    instruments: &Arc<Instruments>,
+    config: &Config,
+) -> Arc<Collector> {
+    Arc::new(Collector::new(projects, instruments.clone(), config.web.created_series))
+}
+
+fn new_project(
+    config: &Config,
+    project: &config::Project,
+    users: &Users,
+    outside: &mut Outside,
+    instruments: &Arc<Instruments>,
+) -> Result<Arc<Project>, Failure> {
+    let store = open_store(config.state_directory.as_deref(), &project.name)?;
+    let options = options::poll_options(config, project, users.clone());
+    let client = |observer| client(config, project, outside, observer);
+    let clock = Arc::new(SystemClock);
+    Ok(Project::new(labels(project), options, clock, instruments.clone(), store, client))
+}
+
+fn labels(project: &config::Project) -> ProjectLabels {
+    ProjectLabels { project: project.name.clone(), constant: project.labels.clone() }
+}
+
+fn client(
+    config: &Config,
+    project: &config::Project,
+    outside: &mut Outside,
+    observer: Arc<ProjectObserver>,
+) -> Client {
+    let target = Target {
+        endpoint: project.endpoint.clone(),
+        project_id: project.project_id.clone(),
+        auth: outside.auth(&project.auth),
+    };
+    let (limits, clock) = (options::limits(&config.api), Arc::new(SystemClock));
+    let (refusals, transport) = (outside.refusals.clone(), outside.transport.clone());
+    Client::new(target, limits, refusals, transport, clock, observer)
+}

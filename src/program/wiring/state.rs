@@ -1,0 +1,36 @@
+//! The file that holds what a project knows, opened.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use crate::clock::{Clock, SystemClock};
+use crate::program::Failure;
+use crate::record::Timestamp;
+use crate::store::{OpenError, SetAside, Store};
+
+/// Opens the state of a project.
+pub(super) fn open_store(directory: Option<&Path>, project: &str) -> Result<Store, Failure> {
+    let Some(directory) = directory else { return Ok(Store::default()) };
+    let unusable = |error: io::Error| {
+        let error = OpenError::Unusable { path: directory.to_owned(), error };
+        Failure::run(format!("{error}; {}", error.remedy()))
+    };
+    if !directory.exists() {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(unusable)?;
+    }
+    let path = directory.join(format!("{project}.redb"));
+    let now = Timestamp::from_millis(SystemClock.now_millis());
+    let (store, aside) = Store::open(&path, now)
+        .map_err(|error| Failure::run(format!("{error}; {}", error.remedy())))?;
+    if let Some(SetAside { path: aside, why }) = aside {
+        let (path, aside) = (path.display(), aside.display());
+        tracing::error!(
+            project, %path, %aside, why,
+            "the state is damaged and was set aside: counting begins anew, what failed before is \
+             not counted, and counters start at 0"
+        );
+    }
+    Ok(store)
+}
