@@ -3,6 +3,7 @@
 
 mod query;
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use axum::Json;
@@ -41,7 +42,7 @@ pub(super) fn find<'a>(projects: &'a [FailedRecords], query: &Query) -> Found<'a
         })
         .filter(|row| query.wants(row))
         .collect();
-    rows.sort_by_key(|row| std::cmp::Reverse(row.failure.start));
+    rows.sort_by_key(|row| Reverse(row.failure.start));
     let truncated = rows.len() > query.limit;
     rows.truncate(query.limit);
     Found { rows, truncated }

@@ -1,5 +1,6 @@
 //! The whole way: simulated API, exporter, a real Prometheus; promtool; the official SDK.
 
+mod pages;
 mod sdk;
 
 use std::collections::BTreeMap;

@@ -125,6 +125,14 @@ async fn the_json_is_the_truth_of_the_api() {
     }
     assert_eq!(found, expected);
 
+    let page = std::fs::read_to_string("docs/failures.md").unwrap();
+    let documented = page.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
+    let documented: Value = serde_json::from_str(documented).unwrap();
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&documented), keys(&answer));
+    assert_eq!(keys(&documented["projects"][0]), keys(&answer["projects"][0]));
+    assert_eq!(keys(&documented["failures"][0]), keys(&answer["failures"][0]));
+
     let first = &expected[0];
     for (name, value) in [("status", "UPLOAD_FAILED"), ("type", "FULL"), ("pool", "_none")] {
         let wanted = |failure: &&Value| {

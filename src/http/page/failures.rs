@@ -125,7 +125,10 @@ fn table(rows: &[Row<'_>]) -> String {
     for row in rows {
         html.push_str("<tr>");
         for (name, cell) in cells(row) {
-            let _ = write!(html, "<td data-label=\"{name}\">{cell}</td>");
+            // Words of a known length are not broken.
+            let is_short = matches!(name, "Status" | "Size") || name == "Type" && cell.len() < 12;
+            let class = if is_short { " class=\"short\"" } else { "" };
+            let _ = write!(html, "<td data-label=\"{name}\"{class}>{cell}</td>");
         }
         html.push_str("</tr>\n");
     }
@@ -136,7 +139,7 @@ fn table(rows: &[Row<'_>]) -> String {
 fn cells(row: &Row<'_>) -> [(&'static str, String); 10] {
     let failure = &row.failure;
     let text = |text: Option<&str>| text.map_or_else(|| "–".to_owned(), escaped);
-    let counted = if failure.counted { "counted" } else { "there before counting began" };
+    let counted = if failure.counted { "counted" } else { "there before counting" };
     let changed = failure
         .update
         .map_or_else(String::new, |update| format!("<small>changed {}</small>", moment(update)));

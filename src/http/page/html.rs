@@ -97,6 +97,8 @@ pub(super) fn size(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -114,6 +116,54 @@ mod tests {
         let expected = ["0 B", "1023 B", "1.0 KiB", "10 KiB", "5.0 MiB", "3.0 GiB"];
         assert_eq!(texts[..6], expected);
         assert_eq!(texts[6], "16777216.0 TiB");
+    }
+
+    /// The colours of a scheme by their names, as parts of 1 of red, green and blue.
+    fn colours(scheme: &str) -> BTreeMap<&str, [f64; 3]> {
+        let part = |digits: &str| f64::from(u8::from_str_radix(digits, 16).unwrap()) / 255.0;
+        let pairs =
+            scheme.split(';').filter_map(|pair| pair.trim_start_matches("--").split_once(":#"));
+        let colour = |digits: &str| match digits.len() {
+            3 => [0, 1, 2].map(|at| part(&digits[at..=at].repeat(2))),
+            _ => [0, 2, 4].map(|at| part(&digits[at..at + 2])),
+        };
+        pairs.map(|(name, digits)| (name, colour(digits))).collect()
+    }
+
+    /// Of two colours, by the rules for accessible pages (WCAG 2).
+    fn contrast(one: [f64; 3], other: [f64; 3]) -> f64 {
+        let linear = |part: f64| match part {
+            dark if dark <= 0.040_45 => dark / 12.92,
+            part => ((part + 0.055) / 1.055).powf(2.4),
+        };
+        let bright = |[red, green, blue]: [f64; 3]| {
+            0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue) + 0.05
+        };
+        let (one, other) = (bright(one), bright(other));
+        one.max(other) / one.min(other)
+    }
+
+    #[test]
+    fn every_text_can_be_read_in_light_and_dark() {
+        let schemes: Vec<_> = STYLE.split(":root{").skip(1).collect();
+        assert_eq!(schemes.len(), 2);
+        for scheme in schemes {
+            let colours = colours(scheme.split('}').next().unwrap());
+            assert_eq!(colours.len(), 9, "{colours:?}");
+            for (text, behind) in [
+                ("text", "page"),
+                ("text", "bad-soft"),
+                ("quiet", "page"),
+                ("quiet", "soft"),
+                ("link", "page"),
+                ("link", "bad-soft"),
+                ("bad", "page"),
+                ("good", "page"),
+            ] {
+                let contrast = contrast(colours[text], colours[behind]);
+                assert!(contrast >= 4.5, "{text} on {behind}: {contrast:.1}");
+            }
+        }
     }
 
     #[test]

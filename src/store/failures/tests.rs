@@ -232,6 +232,9 @@ proptest! {
                 3 => {
                     store.journal.as_mut().unwrap().forget_whole();
                     store.tidy().unwrap();
+                    drop(store);
+                    store = opened(&path);
+                    prop_assert_eq!(kept(&store), model.clone());
                 }
                 _ => {}
             }
