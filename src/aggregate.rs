@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub use users::UserNames;
 
-use crate::record::{RecordKey, Status, Timestamp};
+use crate::record::{RecordKey, RecordType, Status, Timestamp};
 use crate::store::{Label, Mark, Slots, Store, StoredRecord, UpdateTime, Word};
 
 /// Records added up.
@@ -87,6 +87,34 @@ impl Sums {
         self.size_bytes += other.size_bytes;
         self.duration_seconds += other.duration_seconds;
         self.counted += other.counted;
+    }
+}
+
+impl Aggregate {
+    /// Adds the pools that are known to exist but have no record, as zeros of the types that there
+    /// are, so that nothing recorded can be told from nothing known. No more than `most` pools are
+    /// shown.
+    pub fn seed<'p>(&mut self, pools: impl Iterator<Item = &'p str>, most: usize) {
+        let mut shown: BTreeSet<Arc<str>> =
+            self.kinds.keys().map(|(_, _, pool)| pool.clone()).collect();
+        let mut types: BTreeSet<Arc<str>> =
+            self.kinds.keys().map(|(_, kind, _)| kind.clone()).collect();
+        if types.is_empty() {
+            types.insert(RecordType::Full.code().into());
+        }
+        for pool in pools {
+            if shown.len() >= most || shown.contains(pool) {
+                continue;
+            }
+            let pool: Arc<str> = pool.into();
+            for record_type in &types {
+                for status in Status::ALL {
+                    let key = (status.code().into(), record_type.clone(), pool.clone());
+                    self.kinds.insert(key, Sums::default());
+                }
+            }
+            shown.insert(pool);
+        }
     }
 }
 
@@ -349,6 +377,21 @@ mod tests {
         let dropped = of(UserNames::Drop);
         assert!(dropped.users.is_empty());
         assert!(dropped.kinds == named.kinds && hashed.kinds == named.kinds);
+    }
+
+    #[test]
+    fn known_pools_without_a_record_are_there_with_zeros_up_to_the_limit() {
+        let mut pooled = record("a", Status::Uploading, 1);
+        pooled.desktop_pool_id = Some("p".into());
+        let mut aggregate = aggregate_of(&[pooled]);
+        let before = aggregate.kinds.clone();
+        aggregate.seed(["p", "q", "r", "q"].into_iter(), 2);
+        assert_eq!(aggregate.kinds.len(), before.len() + 6);
+        assert_eq!(aggregate.kinds[&kind("UPLOAD_FAILED", "FULL", "q")], Sums::default());
+        assert!(before.iter().all(|(key, sums)| aggregate.kinds[key] == *sums));
+        let mut nothing = Aggregate::default();
+        nothing.seed(["q"].into_iter(), 2);
+        assert_eq!(nothing.kinds.len(), 6);
     }
 
     #[test]

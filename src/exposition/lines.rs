@@ -7,9 +7,24 @@ use super::sink::{Labels, Value};
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     pub(super) body: Vec<u8>,
+    /// Of the current family.
+    name: &'static str,
+    /// What stands before the value of each label: `{project="`, `",status="`.
+    before: Vec<String>,
 }
 
 impl Lines {
+    /// Begins a family, whose samples have this name.
+    pub(super) fn begin(&mut self, metric: &'static Metric, name: &'static str) {
+        self.name = name;
+        let before = metric.labels.iter().enumerate().map(|(at, label)| {
+            let opening = if at == 0 { "{" } else { "\"," };
+            format!("{opening}{label}=\"")
+        });
+        self.before.clear();
+        self.before.extend(before);
+    }
+
     /// Writes `# WORD name text`, as it is.
     pub(super) fn comment(&mut self, word: &str, name: &str, text: &str) {
         for part in ["# ", word, " ", name, " ", text, "\n"] {
@@ -19,38 +34,32 @@ impl Lines {
 
     /// Writes the name and the labels of a sample, up to where its value stands. `bound` is the text
     /// of the label `le`.
-    pub(super) fn series(
-        &mut self,
-        metric: &'static Metric,
-        name: &str,
-        suffix: &str,
-        labels: Labels<'_>,
-        bound: Option<&str>,
-    ) {
-        self.text(name);
+    pub(super) fn series(&mut self, suffix: &str, labels: Labels<'_>, bound: Option<&str>) {
+        debug_assert_eq!(self.before.len(), labels.values.len(), "{}", self.name);
+        self.text(self.name);
         self.text(suffix);
-        let mut separator = b'{';
-        for (name, value) in labels.pairs(metric) {
-            self.body.push(separator);
-            separator = b',';
+        // Most of the time of an encoding goes into these few lines.
+        for (before, value) in self.before.iter().zip(labels.values) {
+            self.body.extend_from_slice(before.as_bytes());
+            escape(&mut self.body, value);
+        }
+        let mut is_open = !self.before.is_empty();
+        if is_open {
+            self.body.push(b'"');
+        }
+        let constant = labels.constant.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in constant.chain(bound.map(|bound| ("le", bound))) {
+            self.body.push(if std::mem::replace(&mut is_open, true) { b',' } else { b'{' });
             self.label(name, value);
         }
-        if let Some(bound) = bound {
-            self.body.push(separator);
-            separator = b',';
-            self.label("le", bound);
-        }
-        if separator == b',' {
-            self.body.push(b'}');
-        }
-        self.body.push(b' ');
+        self.text(if is_open { "} " } else { " " });
     }
 
     /// Writes `name="value"`.
     pub(super) fn label(&mut self, name: &str, value: &str) {
         self.text(name);
         self.text("=\"");
-        self.escaped(value);
+        escape(&mut self.body, value);
         self.body.push(b'"');
     }
 
@@ -74,19 +83,19 @@ impl Lines {
             Value::Float(number) => self.text(if number > 0.0 { "+Inf" } else { "-Inf" }),
         }
     }
+}
 
-    /// Writes a text that stands between quotes.
-    pub(super) fn escaped(&mut self, text: &str) {
-        let mut rest = text.as_bytes();
-        while let Some(at) = rest.iter().position(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
-            self.body.extend_from_slice(&rest[..at]);
-            self.body.extend_from_slice(match rest[at] {
-                b'\\' => b"\\\\",
-                b'"' => b"\\\"",
-                _ => b"\\n",
-            });
-            rest = &rest[at + 1..];
-        }
-        self.body.extend_from_slice(rest);
+/// Writes a text that stands between quotes.
+fn escape(body: &mut Vec<u8>, text: &str) {
+    let mut rest = text.as_bytes();
+    while let Some(at) = memchr::memchr3(b'\\', b'"', b'\n', rest) {
+        body.extend_from_slice(&rest[..at]);
+        body.extend_from_slice(match rest[at] {
+            b'\\' => b"\\\\",
+            b'"' => b"\\\"",
+            _ => b"\\n",
+        });
+        rest = &rest[at + 1..];
     }
+    body.extend_from_slice(rest);
 }

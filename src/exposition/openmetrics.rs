@@ -1,6 +1,6 @@
 //! `OpenMetrics` text, 1.0.0 and 0.0.1, which write the same.
 
-use super::catalog::{Kind, Metric};
+use super::catalog::Metric;
 use super::exemplar::LABEL;
 use super::lines::Lines;
 use super::sink::{CounterValue, HistogramValue, Labels, Sink, Value};
@@ -11,7 +11,8 @@ use crate::store::Exemplar;
 #[derive(Debug)]
 pub struct OpenMetricsEncoder {
     lines: Lines,
-    current: Option<&'static Metric>,
+    /// The current family.
+    metric: Option<&'static Metric>,
     /// Whether the current family has its head already.
     has_head: bool,
     /// Whether created timestamps are written, as series of their own.
@@ -24,7 +25,7 @@ impl OpenMetricsEncoder {
 
     /// An encoder, which writes `_created` lines if `created_series`.
     pub fn new(created_series: bool) -> Self {
-        Self { lines: Lines::default(), current: None, has_head: false, created_series }
+        Self { lines: Lines::default(), metric: None, has_head: false, created_series }
     }
 
     /// The text, without its [end](Self::END): another part of the body may follow.
@@ -32,36 +33,30 @@ impl OpenMetricsEncoder {
         self.lines.body
     }
 
-    /// The current family, whose head is written by now.
-    fn begin(&mut self) -> Option<&'static Metric> {
-        let metric = self.current?;
-        if !std::mem::replace(&mut self.has_head, true) {
+    /// Begins a sample: the family's head if it is the first.
+    fn begin(&mut self) {
+        if let Some(metric) = self.metric
+            && !std::mem::replace(&mut self.has_head, true)
+        {
             let family = metric.family_name();
+            self.lines.begin(metric, family);
             self.lines.comment("HELP", family, metric.help);
             self.lines.comment("TYPE", family, metric.kind.as_str());
             if let Some(unit) = metric.unit() {
                 self.lines.comment("UNIT", family, unit);
             }
         }
-        Some(metric)
     }
 
-    fn line(
-        &mut self,
-        metric: &'static Metric,
-        suffix: &str,
-        labels: Labels<'_>,
-        bound: Option<&str>,
-        value: Value,
-    ) {
-        self.lines.series(metric, metric.family_name(), suffix, labels, bound);
+    fn line(&mut self, suffix: &str, labels: Labels<'_>, bound: Option<&str>, value: Value) {
+        self.lines.series(suffix, labels, bound);
         self.lines.number(value);
         self.lines.body.push(b'\n');
     }
 
-    fn created(&mut self, metric: &'static Metric, labels: Labels<'_>, created: Timestamp) {
+    fn created(&mut self, labels: Labels<'_>, created: Timestamp) {
         if self.created_series {
-            self.line(metric, "_created", labels, None, created.as_seconds().into());
+            self.line("_created", labels, None, created.as_seconds().into());
         }
     }
 
@@ -75,39 +70,37 @@ impl OpenMetricsEncoder {
 
 impl Sink for OpenMetricsEncoder {
     fn family(&mut self, metric: &'static Metric) {
-        self.current = Some(metric);
+        self.metric = Some(metric);
         self.has_head = false;
     }
 
     fn gauge(&mut self, labels: Labels<'_>, value: Value) {
-        if let Some(metric) = self.begin() {
-            self.line(metric, "", labels, None, value);
-        }
+        self.begin();
+        self.line("", labels, None, value);
     }
 
     fn counter(&mut self, labels: Labels<'_>, counter: &CounterValue<'_>) {
-        let Some(metric) = self.begin() else { return };
-        debug_assert_eq!(metric.kind, Kind::Counter, "{}", metric.name);
-        self.lines.series(metric, metric.name, "", labels, None);
+        self.begin();
+        self.lines.series("_total", labels, None);
         self.lines.number(counter.value);
         if let Some(exemplar) = counter.exemplar {
             self.exemplar(exemplar);
         }
         self.lines.body.push(b'\n');
-        self.created(metric, labels, counter.created);
+        self.created(labels, counter.created);
     }
 
     fn histogram(&mut self, labels: Labels<'_>, histogram: &HistogramValue<'_>) {
-        let Some(metric) = self.begin() else { return };
+        self.begin();
         let mut below = 0;
         for (bound, count) in histogram.bounds.iter().zip(&histogram.buckets) {
             below += count;
-            self.line(metric, "_bucket", labels, Some(&bound_text(*bound)), below.into());
+            self.line("_bucket", labels, Some(&bound_text(*bound)), below.into());
         }
-        self.line(metric, "_bucket", labels, Some("+Inf"), histogram.count.into());
-        self.line(metric, "_count", labels, None, histogram.count.into());
-        self.line(metric, "_sum", labels, None, histogram.sum);
-        self.created(metric, labels, histogram.created);
+        self.line("_bucket", labels, Some("+Inf"), histogram.count.into());
+        self.line("_count", labels, None, histogram.count.into());
+        self.line("_sum", labels, None, histogram.sum);
+        self.created(labels, histogram.created);
     }
 }
 

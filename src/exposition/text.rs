@@ -8,7 +8,8 @@ use super::sink::{CounterValue, HistogramValue, Labels, Sink, Value};
 #[derive(Debug, Default)]
 pub struct TextEncoder {
     lines: Lines,
-    current: Option<&'static Metric>,
+    /// The current family.
+    metric: Option<&'static Metric>,
     /// Whether the current family has its `# HELP` and `# TYPE` already.
     has_head: bool,
 }
@@ -19,26 +20,20 @@ impl TextEncoder {
         self.lines.body
     }
 
-    /// The current family, whose head is written by now.
-    fn begin(&mut self) -> Option<&'static Metric> {
-        let metric = self.current?;
-        if !std::mem::replace(&mut self.has_head, true) {
+    /// Begins a sample: the family's head if it is the first.
+    fn begin(&mut self) {
+        if let Some(metric) = self.metric
+            && !std::mem::replace(&mut self.has_head, true)
+        {
+            self.lines.begin(metric, metric.name);
             // No help holds what would have to be escaped; a test of the table says so.
             self.lines.comment("HELP", metric.name, metric.help);
             self.lines.comment("TYPE", metric.name, metric.kind.as_str());
         }
-        Some(metric)
     }
 
-    fn line(
-        &mut self,
-        metric: &'static Metric,
-        suffix: &str,
-        labels: Labels<'_>,
-        bound: Option<&str>,
-        value: Value,
-    ) {
-        self.lines.series(metric, metric.name, suffix, labels, bound);
+    fn line(&mut self, suffix: &str, labels: Labels<'_>, bound: Option<&str>, value: Value) {
+        self.lines.series(suffix, labels, bound);
         self.lines.number(value);
         self.lines.body.push(b'\n');
     }
@@ -46,14 +41,13 @@ impl TextEncoder {
 
 impl Sink for TextEncoder {
     fn family(&mut self, metric: &'static Metric) {
-        self.current = Some(metric);
+        self.metric = Some(metric);
         self.has_head = false;
     }
 
     fn gauge(&mut self, labels: Labels<'_>, value: Value) {
-        if let Some(metric) = self.begin() {
-            self.line(metric, "", labels, None, value);
-        }
+        self.begin();
+        self.line("", labels, None, value);
     }
 
     fn counter(&mut self, labels: Labels<'_>, counter: &CounterValue<'_>) {
@@ -61,16 +55,16 @@ impl Sink for TextEncoder {
     }
 
     fn histogram(&mut self, labels: Labels<'_>, histogram: &HistogramValue<'_>) {
-        let Some(metric) = self.begin() else { return };
+        self.begin();
         let mut below = 0;
         for (bound, count) in histogram.bounds.iter().zip(&histogram.buckets) {
             below += count;
             let bound = bound.to_string();
-            self.line(metric, "_bucket", labels, Some(&bound), below.into());
+            self.line("_bucket", labels, Some(&bound), below.into());
         }
-        self.line(metric, "_bucket", labels, Some("+Inf"), histogram.count.into());
-        self.line(metric, "_sum", labels, None, histogram.sum);
-        self.line(metric, "_count", labels, None, histogram.count.into());
+        self.line("_bucket", labels, Some("+Inf"), histogram.count.into());
+        self.line("_sum", labels, None, histogram.sum);
+        self.line("_count", labels, None, histogram.count.into());
     }
 }
 

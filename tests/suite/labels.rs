@@ -119,3 +119,18 @@ async fn constant_labels_stand_on_every_series_of_the_project() {
     }
     assert!(with > 200 && own > 20, "{with} {own}");
 }
+
+#[tokio::test]
+async fn pools_that_the_api_names_show_zeros_before_their_first_record() {
+    let api = Api::start(&["--records", "0"]);
+    let exporter = exporter(&api, "").await;
+    let text = get(&format!("{}/metrics", exporter.url)).await;
+    let of_family = |name: &str| -> BTreeSet<String> {
+        let lines = text.lines().filter(|line| line.starts_with(&format!("{name}{{")));
+        values(&lines.collect::<Vec<_>>().join("\n"), "pool")
+    };
+    let named = of_family("workspace_desktop_pool_info");
+    assert!(!named.is_empty());
+    assert_eq!(of_family("workspace_screen_records"), named);
+    assert_eq!(of_family("workspace_screen_records_unresolved"), named);
+}

@@ -215,7 +215,8 @@ async fn scrapes_share_a_poll_wait_no_longer_than_they_may_and_never_for_the_fir
         assert_eq!(metrics.get(UP), 1.0);
         assert!(!metrics.of("workspace_screen_records{").is_empty());
     }
-    tokio::time::sleep(Duration::from_secs(20)).await;
+    // Less than would let this scrape start another one.
+    tokio::time::sleep(Duration::from_secs(15)).await;
     let metrics = setting.scrape(Duration::ZERO).await;
     let polls = "screen_records_exporter_polls_total{project=\"p\",outcome=\"success\"}";
     assert_eq!(metrics.get(polls), 2.0);

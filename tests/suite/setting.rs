@@ -1,7 +1,7 @@
 //! A project in one process, with time that stands still until somebody waits: its API is the
 //! simulator, or a function that a test writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -439,6 +439,19 @@ pub(crate) fn figures(mut shown: Samples) -> Samples {
     // Of what was counted the API's present truth knows nothing.
     let unresolved = "workspace_screen_records_unresolved";
     shown.retain(|name, _| !is_counter(name) && !name.starts_with(unresolved));
+    without_seeds(shown)
+}
+
+/// Without the zeros of pools that have no record: a truth knows only those that have.
+fn without_seeds(mut shown: Samples) -> Samples {
+    let pair = |name: &str| name.split_once(",type=").map(|(_, pair)| pair.to_owned());
+    let is_count = |name: &str| name.starts_with("workspace_screen_records{");
+    let with_records: BTreeSet<_> = shown
+        .iter()
+        .filter(|(name, count)| is_count(name) && **count > 0.0)
+        .filter_map(|(name, _)| pair(name))
+        .collect();
+    shown.retain(|name, _| pair(name).is_none_or(|pair| with_records.contains(&pair)));
     shown
 }
 

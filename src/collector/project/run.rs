@@ -72,6 +72,9 @@ impl Project {
             Some(names) => names.refresh(client, &aggregate).await,
             None => Vec::new(),
         };
+        let mut aggregate = aggregate;
+        let known = pools.iter().map(|pool| pool.id.as_str());
+        aggregate.seed(known, options.max_pools);
         let completed = self.now();
         Ok((SnapshotView { aggregate, summary, read_from, completed, pools }, face))
     }
