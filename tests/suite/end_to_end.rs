@@ -1,7 +1,13 @@
 //! The whole way: simulated API, exporter, a real Prometheus; promtool; the official SDK.
 
+mod exemplars;
 mod pages;
+mod prometheus;
+mod scraped;
 mod sdk;
+mod stage;
+mod strict;
+mod tap;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,69 +18,10 @@ use std::time::Duration;
 use screen_records_exporter::simulator::Status;
 use serde_json::Value;
 
+use self::prometheus::{Prometheus, free_port};
 use crate::setting::{Setting, Wishes};
 use crate::state::{Scene, number};
-use crate::support::{
-    Api, Exporter, Process, client, config, eventually, folder, get, get_json, write,
-};
-
-/// A real Prometheus that scrapes one target.
-struct Prometheus {
-    url: String,
-    _process: Process,
-    _folder: tempfile::TempDir,
-}
-
-impl Prometheus {
-    async fn start(target: &str, interval: &str) -> Self {
-        let folder = folder();
-        let target = target.strip_prefix("http://").unwrap();
-        let text = format!(
-            "global:\n  scrape_interval: {interval}\n  scrape_timeout: {interval}\n\
-             scrape_configs:\n- job_name: records\n  static_configs:\n  - targets: ['{target}']\n"
-        );
-        let file = write(folder.path(), "prometheus.yml", &text);
-        let port = free_port();
-        let mut command = Command::new("prometheus");
-        command
-            .arg(format!("--config.file={}", file.display()))
-            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"));
-        let process = Process::start(&mut command);
-        let url = format!("http://127.0.0.1:{port}");
-        let prometheus = Self { url, _process: process, _folder: folder };
-        eventually("Prometheus is ready", async || {
-            let ready = client().get(format!("{}/-/ready", prometheus.url)).send().await.ok()?;
-            ready.status().is_success().then_some(())
-        })
-        .await;
-        prometheus
-    }
-
-    /// The answer to a query: value by label values, in the order of `labels`.
-    async fn query(&self, query: &str, labels: &[&str]) -> BTreeMap<Vec<String>, f64> {
-        let answer = self.answer(query).await;
-        let series = answer.as_array().unwrap();
-        let of = |one: &Value| {
-            let values =
-                labels.iter().map(|label| one["metric"][label].as_str().unwrap_or("").to_owned());
-            (values.collect(), one["value"][1].as_str().unwrap().parse().unwrap())
-        };
-        series.iter().map(of).collect()
-    }
-
-    async fn answer(&self, query: &str) -> Value {
-        let encoded =
-            percent_encoding::utf8_percent_encode(query, percent_encoding::NON_ALPHANUMERIC);
-        let mut answer = get_json(&format!("{}/api/v1/query?query={encoded}", self.url)).await;
-        answer["data"]["result"].take()
-    }
-}
-
-/// A port that is free now, for a program that cannot choose one itself.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+use crate::support::{Api, Exporter, config, eventually, folder, get, write};
 
 /// What the truth says, by these members, as PromQL answers it.
 fn sums(rows: &Value, members: &[&str], figure: &str) -> BTreeMap<Vec<String>, f64> {

@@ -36,14 +36,16 @@ const CODINGS: [(Coding, &str); 3] =
     [(Coding::Identity, "identity"), (Coding::Gzip, "gzip"), (Coding::Zstd, "zstd")];
 
 fn decoded(coding: Coding, body: &[u8]) -> Vec<u8> {
-    let mut decoded = Vec::new();
     match coding {
-        Coding::Identity => decoded = body.to_vec(),
-        Coding::Gzip => {
-            flate2::bufread::GzDecoder::new(body).read_to_end(&mut decoded).unwrap();
-        }
-        Coding::Zstd => decoded = zstd::stream::decode_all(body).unwrap(),
+        Coding::Identity => body.to_vec(),
+        Coding::Gzip => unzipped(body),
+        Coding::Zstd => zstd::stream::decode_all(body).unwrap(),
     }
+}
+
+pub(crate) fn unzipped(body: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::new();
+    flate2::bufread::GzDecoder::new(body).read_to_end(&mut decoded).unwrap();
     decoded
 }
 
