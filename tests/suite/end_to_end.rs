@@ -1,10 +1,15 @@
 //! The whole way: simulated API, exporter, a real Prometheus; promtool; the official SDK.
 
+mod examples;
 mod exemplars;
+mod operator;
 mod pages;
+mod pairs;
 mod prometheus;
 mod scraped;
 mod sdk;
+mod sent_on;
+mod sharding;
 mod stage;
 mod strict;
 mod tap;
