@@ -27,6 +27,7 @@ mod fuzz;
 mod hostile;
 mod labels;
 mod listener;
+mod many;
 mod polls;
 mod reload;
 
