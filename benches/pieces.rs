@@ -17,8 +17,8 @@ use screen_records_exporter::api::SignIn;
 use screen_records_exporter::api::wire::Page;
 use screen_records_exporter::clock::SystemClock;
 use screen_records_exporter::exposition::{
-    CounterValue, HistogramValue, Labels, ProjectLabels, ProjectView, Sink, SnapshotView,
-    StoreFigures, SyncMode, TextEncoder, Value, write_projects,
+    CounterValue, Format, HistogramValue, Labels, ProjectLabels, ProjectView, Sink, SnapshotView,
+    StoreFigures, SyncMode, Value, write_projects,
 };
 use screen_records_exporter::record::{RecordKey, Timestamp};
 use screen_records_exporter::simulator::{Options, Simulator};
@@ -117,12 +117,14 @@ static VIEW: LazyLock<[ProjectView; 1]> = LazyLock::new(|| {
 });
 
 /// The same families for the `prometheus` crate's encoder.
-static FAMILIES: LazyLock<Vec<MetricFamily>> = LazyLock::new(|| {
+static FAMILIES: LazyLock<Vec<MetricFamily>> = LazyLock::new(families);
+
+fn families() -> Vec<MetricFamily> {
     let mut families = Families::default();
     write_projects(&*VIEW, &mut families);
     families.0.retain(|family| !family.get_metric().is_empty());
     families.0
-});
+}
 
 #[derive(Default)]
 struct Families(Vec<MetricFamily>, Vec<&'static str>);
@@ -160,15 +162,21 @@ impl Sink for Families {
     }
 }
 
+fn encoded(format: Format) -> Vec<u8> {
+    format.encode(false, |sink| write_projects(&*VIEW, sink))
+}
+
 fn text() -> Vec<u8> {
-    let mut encoder = TextEncoder::default();
-    write_projects(&*VIEW, &mut encoder);
-    encoder.finish()
+    encoded(Format::Text)
 }
 
 fn text_by_the_prometheus_crate() -> Vec<u8> {
+    by_the_prometheus_crate(&FAMILIES)
+}
+
+fn by_the_prometheus_crate(families: &[MetricFamily]) -> Vec<u8> {
     let mut text = Vec::new();
-    prometheus::TextEncoder::new().encode(&FAMILIES, &mut text).expect("valid families");
+    prometheus::TextEncoder::new().encode(families, &mut text).expect("valid families");
     text
 }
 
@@ -273,7 +281,10 @@ fn fold(bencher: Bencher<'_, '_>) {
 
 /// 10,000 series into text.
 mod exposition {
-    use super::{Bencher, ItemsCount, series, text, text_by_the_prometheus_crate};
+    use super::{
+        Bencher, Format, ItemsCount, by_the_prometheus_crate, encoded, families, series, text,
+        text_by_the_prometheus_crate,
+    };
 
     #[divan::bench]
     fn exporter(bencher: Bencher<'_, '_>) {
@@ -281,7 +292,24 @@ mod exposition {
     }
 
     #[divan::bench]
+    fn exporter_openmetrics(bencher: Bencher<'_, '_>) {
+        bencher.counter(ItemsCount::new(series())).bench(|| encoded(Format::OpenMetrics100));
+    }
+
+    #[divan::bench]
+    fn exporter_protobuf(bencher: Bencher<'_, '_>) {
+        bencher.counter(ItemsCount::new(series())).bench(|| encoded(Format::Protobuf));
+    }
+
+    /// Families that are at hand, as they would be of a snapshot that was encoded before.
+    #[divan::bench]
     fn prometheus_crate(bencher: Bencher<'_, '_>) {
         bencher.counter(ItemsCount::new(series())).bench(text_by_the_prometheus_crate);
+    }
+
+    /// From a new snapshot on, as the exporter's own.
+    #[divan::bench]
+    fn prometheus_crate_of_a_snapshot(bencher: Bencher<'_, '_>) {
+        bencher.counter(ItemsCount::new(series())).bench(|| by_the_prometheus_crate(&families()));
     }
 }
