@@ -191,6 +191,11 @@ impl Store {
         self.journal.as_ref().map_or(0, Journal::file_bytes)
     }
 
+    /// Lets go of the file: what comes after stays in memory.
+    pub fn close(&mut self) {
+        self.journal = None;
+    }
+
     fn write(&mut self, changes: &Changes) -> Result<(), CommitError> {
         let Some(mut journal) = self.journal.take() else { return Ok(()) };
         // After a failure the file may hold what was never taken over: it is written anew.

@@ -9,7 +9,7 @@ pub use status::{Budget, Status};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +44,8 @@ pub struct Project {
     state: Mutex<State>,
     /// Number of polls finished; who waits for a poll watches it.
     finished: watch::Sender<u64>,
+    /// Tells that it goes by another setup.
+    other_setup: Notify,
     /// It is watched no more.
     gone: CancellationToken,
 }
@@ -114,6 +116,7 @@ impl Project {
             books: Arc::new(Mutex::new(books)),
             progress: Mutex::new(Progress::new(!is_first_sync)),
             finished: watch::Sender::new(0),
+            other_setup: Notify::new(),
             gone: CancellationToken::new(),
         })
     }
@@ -145,8 +148,9 @@ impl Project {
             state.running && state.snapshot.is_some()
         };
         if waits {
-            // Either way what is known by then is shown.
-            let _ = timeout_at(deadline, finished.changed()).await;
+            // Either way what is known by then is shown; one that is gone holds nobody.
+            let finished = timeout_at(deadline, finished.changed());
+            let _ = self.gone.run_until_cancelled(finished).await;
         }
     }
 
@@ -192,7 +196,9 @@ impl Project {
             }
             let next = self.state().schedule.next_start(options.min_interval);
             let soonest = Instant::now() + SHORTEST_PAUSE;
-            tokio::time::sleep_until(next.map_or(soonest, |next| next.max(soonest))).await;
+            // Another setup may want the next poll sooner: then it is looked at again.
+            let next = next.map_or(soonest, |next| next.max(soonest));
+            let _ = timeout_at(next, self.other_setup.notified()).await;
         }
     }
 

@@ -22,6 +22,13 @@ impl Published {
         Self { snapshot: Arc::new(snapshot), at: Instant::now() }
     }
 
+    /// The same without its figures by user: what it named them by is not to be shown any more.
+    pub(super) fn without_users(self) -> Self {
+        let mut snapshot = Arc::unwrap_or_clone(self.snapshot);
+        snapshot.aggregate.users.clear();
+        Self { snapshot: Arc::new(snapshot), ..self }
+    }
+
     /// What it shows.
     pub(super) fn view(&self) -> Arc<SnapshotView> {
         self.snapshot.clone()

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::options::PollOptions;
 use super::pool_names::PoolNames;
 use crate::api::Client;
@@ -18,6 +20,8 @@ pub struct Setup {
     /// Whom it asks.
     pub client: Arc<Client>,
     pub(super) pool_names: Option<PoolNames>,
+    /// Nobody is asked by this client any more.
+    pub(super) replaced: CancellationToken,
 }
 
 impl Setup {
@@ -25,7 +29,8 @@ impl Setup {
     pub fn new(labels: ProjectLabels, options: PollOptions, client: Arc<Client>) -> Self {
         let (name, patience) = (labels.project.clone(), options.pools_timeout);
         let pool_names = options.pool_names.then(|| PoolNames::new(name, patience));
-        Self { labels: Arc::new(labels), options, client, pool_names }
+        let replaced = CancellationToken::new();
+        Self { labels: Arc::new(labels), options, client, pool_names, replaced }
     }
 
     /// Whose records it asks for: those of another are not the same project's, whatever its name.

@@ -102,7 +102,9 @@ async fn serve_with(
         .timer(TokioTimer::new())
         .header_read_timeout(patience.headers)
         .max_headers(MOST_HEADERS)
-        .max_buf_size(LARGEST_HEAD_BYTES);
+        .max_buf_size(LARGEST_HEAD_BYTES)
+        // Who says that no more requests come still wants the answer.
+        .half_close(true);
     let terms = Terms { patience, server, router, web, shutdown: shutdown.clone() };
     loop {
         let permit = connections.clone().acquire_owned();

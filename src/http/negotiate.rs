@@ -61,12 +61,20 @@ fn coding(headers: &HeaderMap) -> Coding {
         let (key, value) = parameters.split_once('=')?;
         let weight = weight(value).filter(|_| key.trim().eq_ignore_ascii_case("q"))?;
         let coding = match name.trim().to_ascii_lowercase().as_str() {
-            "gzip" | "x-gzip" | "*" => Coding::Gzip,
-            "zstd" => Coding::Zstd,
-            "identity" => Coding::Identity,
+            "gzip" | "x-gzip" => Some(Coding::Gzip),
+            "zstd" => Some(Coding::Zstd),
+            "identity" => Some(Coding::Identity),
+            "*" => None,
             _ => return None,
         };
         Some((weight, coding))
+    });
+    let ranges: Vec<(f32, Option<Coding>)> = codings.collect();
+    let is_named = |coding| ranges.iter().any(|(_, named)| *named == Some(coding));
+    let codings = ranges.iter().filter_map(|(weight, coding)| {
+        // The rest is whatever was not named.
+        let rest = || [Coding::Gzip, Coding::Zstd].into_iter().find(|coding| !is_named(*coding));
+        Some((*weight, coding.or_else(rest)?))
     });
     // Whoever takes any of several gets the one that is most likely at hand.
     let mut codings: Vec<_> = codings.collect();
@@ -166,7 +174,7 @@ mod tests {
     #[test]
     fn each_client_gets_the_coding_that_it_wants_most() {
         use Coding::{Gzip, Identity, Zstd};
-        let cases: [(&[&str], Coding); 15] = [
+        let cases: [(&[&str], Coding); 16] = [
             (&[], Identity),
             (&["gzip"], Gzip),
             (&["GZip"], Gzip),
@@ -176,7 +184,8 @@ mod tests {
             (&["zstd;q=1.0, gzip;q=0.5"], Zstd),
             (&["identity;q=1, gzip;q=0.5"], Identity),
             (&["gzip;q=0"], Identity),
-            (&["gzip; q=0, *"], Gzip),
+            (&["gzip; q=0, *"], Zstd),
+            (&["gzip;q=0, zstd;q=0, *"], Identity),
             (&["*"], Gzip),
             (&["deflate, br"], Identity),
             (&["gzip;level=9"], Identity),

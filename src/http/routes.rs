@@ -96,7 +96,13 @@ async fn count(
 }
 
 /// Refuses what is too much at once.
+///
+/// Whoever asks whether the process lives, or wants its config mended, is let in: to be refused would
+/// look like its end.
 async fn limit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    if request.uri().path().starts_with("/-/") {
+        return next.run(request).await;
+    }
     match app.requests.try_acquire() {
         Ok(_permit) => next.run(request).await,
         Err(_) => (
@@ -149,6 +155,9 @@ async fn service_discovery(State(app): State<Arc<App>>, headers: HeaderMap) -> R
     };
     let scheme = app.web.scheme();
     let address = match host.port() {
+        Some(_) if host.port_u16().is_none() => {
+            return (StatusCode::BAD_REQUEST, "The host has no such port.\n").into_response();
+        }
         Some(_) => host.to_string(),
         None if scheme == "https" => format!("{host}:443"),
         None => format!("{host}:80"),

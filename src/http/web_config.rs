@@ -75,7 +75,7 @@ impl WebConfig {
     /// [`WebConfigError`] with all problems that were found; no secret stands in it.
     pub fn open(path: &Path) -> Result<Self, WebConfigError> {
         let mut seen = Stamp::default();
-        let in_force = read(path, &mut seen, true)?;
+        let in_force = read(path, &mut seen, &InForce::default())?;
         Ok(Self::new(Some(path.to_owned()), in_force, seen))
     }
 
@@ -133,8 +133,7 @@ impl WebConfig {
             return;
         }
         *seen = Stamp::default();
-        // A file that is being written is empty for a moment: that does not open the door.
-        match read(path, &mut seen, self.in_force().is_open()) {
+        match read(path, &mut seen, &self.in_force()) {
             Ok(new) => {
                 let (tls, users) = (new.tls.is_some(), new.users.as_ref().map_or(0, Users::count));
                 tracing::info!(file = %path.display(), tls, users, "the web config was read again");
@@ -151,7 +150,7 @@ impl WebConfig {
 }
 
 /// Reads the file and what it names, and notes in `seen` how they looked before.
-fn read(path: &Path, seen: &mut Stamp, may_be_empty: bool) -> Result<InForce, WebConfigError> {
+fn read(path: &Path, seen: &mut Stamp, before: &InForce) -> Result<InForce, WebConfigError> {
     let failed = |problems| WebConfigError::new(path, problems);
     seen.add(path);
     let text = text(path).map_err(|problem| failed(vec![problem]))?;
@@ -161,8 +160,13 @@ fn read(path: &Path, seen: &mut Stamp, may_be_empty: bool) -> Result<InForce, We
     for path in settings.files() {
         seen.add(path);
     }
-    if settings.is_empty() && !may_be_empty {
-        let text = "asks for nothing any more; to serve everybody without TLS, restart without it";
+    // What asks less of clients than before may be half of a file that is being written.
+    let loses = [
+        (before.tls.is_some() && settings.tls.is_none()).then_some("tls_server_config"),
+        (before.users.is_some() && settings.users.is_none()).then_some("basic_auth_users"),
+    ];
+    if let Some(lost) = loses.into_iter().flatten().next() {
+        let text = format!("has no {lost} any more; to serve without, restart");
         return Err(failed(vec![Problem::of_file(text)]));
     }
     let tls = settings.tls.as_ref().map(tls::server_config).transpose().map_err(failed)?;
@@ -191,10 +195,5 @@ impl InForce {
     /// Whether the rate allows one more answer.
     pub(super) fn has_room(&self) -> bool {
         self.bucket.as_ref().is_none_or(Bucket::take)
-    }
-
-    /// Whether nothing is asked of anybody.
-    fn is_open(&self) -> bool {
-        self.tls.is_none() && self.users.is_none()
     }
 }

@@ -44,8 +44,10 @@ fn names_follow_the_rules_of_prometheus() {
 #[test]
 fn no_constant_label_can_meet_one_of_a_metric() {
     let labels = CATALOG.iter().flat_map(|metric| metric.labels).copied();
-    // Labels of the formats, and of build_info alone, which is no project's.
-    let taken: BTreeSet<_> = labels.chain(["le", "quantile"]).collect();
+    // Those of the formats, of exemplars and of Prometheus; not those of build_info, which is no
+    // project's.
+    let taken: BTreeSet<_> =
+        labels.chain(["le", "quantile", "record_id", "job", "instance"]).collect();
     let taken: Vec<_> =
         taken.into_iter().filter(|l| !["version", "revision", "rustversion"].contains(l)).collect();
     assert_eq!(taken, RESERVED_LABELS);

@@ -2,26 +2,48 @@
 
 use std::sync::Arc;
 
-use super::Project;
+use super::{Project, locked};
 use crate::collector::instruments::ProjectObserver;
+use crate::collector::published::Published;
+use crate::collector::schedule::Schedule;
 use crate::collector::setup::Setup;
 
 impl Project {
-    /// Goes by another setup from the next poll on. A poll under way ends as it began. The snapshot
-    /// stays, unless the setup asks for the records of somebody else.
+    /// Goes by another setup from the next poll on; users are named as it says at once. A poll under
+    /// way ends as it began, unless another client is to ask: then it ends without a result. The
+    /// snapshot stays, unless the setup asks for the records of somebody else. Waits for a commit
+    /// that is under way.
     pub fn go_by(self: &Arc<Self>, setup: Setup) {
-        let is_same = self.setup().identity() == setup.identity();
-        *super::locked(&self.setup) = Arc::new(setup);
+        let earlier = self.setup();
+        let is_same = earlier.identity() == setup.identity();
+        let has_other_client = !Arc::ptr_eq(&earlier.client, &setup.client);
+        let names = setup.options.users.first();
+        *locked(&self.setup) = Arc::new(setup);
+        let face = {
+            let mut books = locked(&self.books);
+            books.name_users(names);
+            books.face(self.now())
+        };
         let mut state = self.state();
         state.generation += 1;
+        if !state.face.names.is_like(&face.names) {
+            (state.face.counters, state.face.names) = (face.counters, face.names);
+            state.snapshot = state.snapshot.take().map(Published::without_users);
+        }
         if !is_same {
             state.snapshot = None;
-            let face = state.face.clone();
-            state.face = face.of_another();
+            state.face = state.face.clone().of_another();
         }
         // What made polls rare may be mended.
         state.schedule.forget_failures();
+        if has_other_client && state.running {
+            state.schedule = Schedule::default();
+        }
         drop(state);
+        if has_other_client {
+            earlier.replaced.cancel();
+        }
+        self.other_setup.notify_one();
         self.poll_in_background();
     }
 
@@ -30,9 +52,11 @@ impl Project {
         self.observer.clone()
     }
 
-    /// Watches it no more: a poll under way ends without a result, and its figures go.
+    /// Watches it no more: a poll under way ends without a result, its figures go, and its state is
+    /// free for whoever opens it next. Waits for a commit that is under way.
     pub fn retire(&self) {
         self.gone.cancel();
         self.instruments.forget(&self.name);
+        locked(&self.books).store.close();
     }
 }

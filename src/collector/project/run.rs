@@ -24,7 +24,8 @@ impl Project {
         let requests_before = self.observer.requests();
         // On the heap: it is large, and stands in several others.
         let poll = Box::pin(self.poll(&setup));
-        let Some(result) = self.gone.run_until_cancelled(poll).await else { return };
+        let poll = self.gone.run_until_cancelled(poll);
+        let Some(Some(result)) = setup.replaced.run_until_cancelled(poll).await else { return };
         let requests = self.observer.requests() - requests_before;
         self.instruments.polled(self.name(), result.is_ok(), begun.elapsed());
         self.conclude(&setup, result, begun, requests);

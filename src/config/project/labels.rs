@@ -9,10 +9,27 @@ const LONGEST_NAME_CHARS: usize = 64;
 const LONGEST_VALUE_CHARS: usize = 200;
 
 /// Labels that metrics have themselves, which no constant label may be; `le` and `quantile` are those
-/// of the formats. A test holds them against the table of metrics, which is not known here.
-pub const RESERVED_LABELS: [&str; 16] = [
-    "code", "endpoint", "field", "label", "le", "mode", "name", "outcome", "path", "pool",
-    "project", "quantile", "reason", "status", "type", "user",
+/// of the formats, `record_id` that of exemplars, `job` and `instance` those of Prometheus. A test holds them against the table of metrics, which is not known here.
+pub const RESERVED_LABELS: [&str; 19] = [
+    "code",
+    "endpoint",
+    "field",
+    "instance",
+    "job",
+    "label",
+    "le",
+    "mode",
+    "name",
+    "outcome",
+    "path",
+    "pool",
+    "project",
+    "quantile",
+    "reason",
+    "record_id",
+    "status",
+    "type",
+    "user",
 ];
 
 /// Names and values, ordered by name.

@@ -71,11 +71,6 @@ impl Settings {
             Content::Inline(_) => None,
         })
     }
-
-    /// Whether nothing is asked for at all.
-    pub(super) fn is_empty(&self) -> bool {
-        self.tls.is_none() && self.headers.is_empty() && self.rate.is_none() && self.users.is_none()
-    }
 }
 
 fn headers(reading: &mut Reading, section: &Section<'_>) -> Vec<(HeaderName, HeaderValue)> {

@@ -75,7 +75,10 @@ impl Parts {
         for project in &config.projects {
             let known = self.collector.projects().iter().find(|p| p.name() == project.name);
             let Some(known) = known else {
-                let new = new_project(&config, project, &users, &mut outside, &self.instruments)?;
+                let instruments = &self.instruments;
+                let new = new_project(&config, project, &users, &mut outside, instruments);
+                let new =
+                    new.inspect_err(|_| begun.iter().for_each(|p: &Arc<Project>| p.retire()))?;
                 begun.push(new.clone());
                 projects.push(new);
                 continue;

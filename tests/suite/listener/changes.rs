@@ -72,7 +72,11 @@ async fn users_come_and_go_and_an_empty_file_does_not_open_the_door() {
 
     // Emptied in place, as it is for a moment when it is written anew.
     std::fs::write(guarded.folder.path().join("web-config.yml"), "").unwrap();
-    guarded.says("asks for nothing any more").await;
+    guarded.says("has no basic_auth_users any more").await;
+    assert_eq!((status("alice"), status("bob")), (401, 200));
+    // Half of it.
+    guarded.write("web-config.yml", "rate_limit: {burst: 100, interval: 10ms}\n");
+    guarded.says("has no basic_auth_users any more").await;
     assert_eq!((status("alice"), status("bob")), (401, 200));
     std::fs::remove_file(guarded.folder.path().join("web-config.yml")).unwrap();
     guarded.says("cannot be read").await;
