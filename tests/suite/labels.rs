@@ -1,9 +1,12 @@
 //! What labels show of people, and constant labels.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use screen_records_exporter::collector::{PollOptions, Setup, Users};
 use serde_json::Value;
 
+use crate::setting::Wishes;
 use crate::support::{Api, Exporter, client, config, eventually, folder, get, get_json, write};
 
 const UP: &str = "workspace_screen_records_up{project=\"p\"}";
@@ -75,6 +78,26 @@ async fn names_are_hashed_or_dropped_everywhere() {
             );
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_under_way_does_not_bring_names_back() {
+    let mut wishes = Wishes::new(50);
+    wishes.options.latency = Duration::from_secs(2);
+    let setting = wishes.start();
+    assert_eq!(setting.poll().await, Ok(()));
+    let has_users = || setting.shown().keys().any(|name| name.starts_with("workspace_user_"));
+    assert!(has_users());
+    let project = setting.project.clone();
+    let poll = tokio::spawn(async move { project.poll_once().await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let earlier = setting.project.setup();
+    let options = PollOptions { users: Users::dropped(), ..earlier.options.clone() };
+    let labels = (*earlier.labels).clone();
+    setting.project.go_by(Setup::new(labels, options, earlier.client.clone()));
+    assert!(!has_users());
+    assert_eq!(poll.await.unwrap().failure, None);
+    assert!(!has_users());
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A poll of a project, from when it was claimed to what came of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
@@ -32,13 +33,20 @@ impl Project {
         guard.is_concluded = true;
     }
 
-    async fn poll(&self, setup: &Setup) -> Result<(SnapshotView, Face), PollError> {
+    async fn poll(&self, setup: &Arc<Setup>) -> Result<(SnapshotView, Face), PollError> {
         let options = &setup.options;
         let names = options.users.now().await.map_err(Reason::Users)?;
         let now = self.now();
         let window_start = setup.window_start(now);
         let (client, books, filter) = (&*setup.client, &self.books, &options.filter);
-        locked(books).go_by(options);
+        {
+            let mut books = locked(books);
+            books.go_by(options);
+            // Whoever puts another setup in its place names users by that one, under this lock.
+            if Arc::ptr_eq(setup, &self.setup()) {
+                books.name_users(names);
+            }
+        }
         let (project, progress) = (self.name(), &self.progress);
         let clock: &dyn Clock = &*self.clock;
         let asking = Asking { project, progress, client, books, filter, window_start, now, clock };
@@ -60,7 +68,6 @@ impl Project {
         // The disk makes it wait, and a large window computes for a while.
         let taken = spawn_blocking(move || {
             let mut books = locked(&books);
-            books.name_users(names);
             let began = Instant::now();
             let summary = books.take_over(polled, facts, page, ended)?;
             instruments.committed(began.elapsed());
