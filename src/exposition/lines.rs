@@ -55,6 +55,19 @@ impl Lines {
         self.text(if is_open { "} " } else { " " });
     }
 
+    /// Writes a whole line.
+    pub(super) fn line(
+        &mut self,
+        suffix: &str,
+        labels: Labels<'_>,
+        bound: Option<&str>,
+        value: Value,
+    ) {
+        self.series(suffix, labels, bound);
+        self.number(value);
+        self.body.push(b'\n');
+    }
+
     /// Writes `name="value"`.
     pub(super) fn label(&mut self, name: &str, value: &str) {
         self.text(name);

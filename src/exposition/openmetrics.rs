@@ -48,15 +48,9 @@ impl OpenMetricsEncoder {
         }
     }
 
-    fn line(&mut self, suffix: &str, labels: Labels<'_>, bound: Option<&str>, value: Value) {
-        self.lines.series(suffix, labels, bound);
-        self.lines.number(value);
-        self.lines.body.push(b'\n');
-    }
-
     fn created(&mut self, labels: Labels<'_>, created: Timestamp) {
         if self.created_series {
-            self.line("_created", labels, None, created.as_seconds().into());
+            self.lines.line("_created", labels, None, created.as_seconds().into());
         }
     }
 
@@ -76,7 +70,7 @@ impl Sink for OpenMetricsEncoder {
 
     fn gauge(&mut self, labels: Labels<'_>, value: Value) {
         self.begin();
-        self.line("", labels, None, value);
+        self.lines.line("", labels, None, value);
     }
 
     fn counter(&mut self, labels: Labels<'_>, counter: &CounterValue<'_>) {
@@ -95,11 +89,11 @@ impl Sink for OpenMetricsEncoder {
         let mut below = 0;
         for (bound, count) in histogram.bounds.iter().zip(&histogram.buckets) {
             below += count;
-            self.line("_bucket", labels, Some(&bound_text(*bound)), below.into());
+            self.lines.line("_bucket", labels, Some(&bound_text(*bound)), below.into());
         }
-        self.line("_bucket", labels, Some("+Inf"), histogram.count.into());
-        self.line("_count", labels, None, histogram.count.into());
-        self.line("_sum", labels, None, histogram.sum);
+        self.lines.line("_bucket", labels, Some("+Inf"), histogram.count.into());
+        self.lines.line("_count", labels, None, histogram.count.into());
+        self.lines.line("_sum", labels, None, histogram.sum);
         self.created(labels, histogram.created);
     }
 }

@@ -31,12 +31,6 @@ impl TextEncoder {
             self.lines.comment("TYPE", metric.name, metric.kind.as_str());
         }
     }
-
-    fn line(&mut self, suffix: &str, labels: Labels<'_>, bound: Option<&str>, value: Value) {
-        self.lines.series(suffix, labels, bound);
-        self.lines.number(value);
-        self.lines.body.push(b'\n');
-    }
 }
 
 impl Sink for TextEncoder {
@@ -47,7 +41,7 @@ impl Sink for TextEncoder {
 
     fn gauge(&mut self, labels: Labels<'_>, value: Value) {
         self.begin();
-        self.line("", labels, None, value);
+        self.lines.line("", labels, None, value);
     }
 
     fn counter(&mut self, labels: Labels<'_>, counter: &CounterValue<'_>) {
@@ -60,11 +54,11 @@ impl Sink for TextEncoder {
         for (bound, count) in histogram.bounds.iter().zip(&histogram.buckets) {
             below += count;
             let bound = bound.to_string();
-            self.line("_bucket", labels, Some(&bound), below.into());
+            self.lines.line("_bucket", labels, Some(&bound), below.into());
         }
-        self.line("_bucket", labels, Some("+Inf"), histogram.count.into());
-        self.line("_sum", labels, None, histogram.sum);
-        self.line("_count", labels, None, histogram.count.into());
+        self.lines.line("_bucket", labels, Some("+Inf"), histogram.count.into());
+        self.lines.line("_sum", labels, None, histogram.sum);
+        self.lines.line("_count", labels, None, histogram.count.into());
     }
 }
 
