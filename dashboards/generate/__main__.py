@@ -1,0 +1,60 @@
+"""Writes the dashboards beside this folder; `--check` only says whether they are as written here.
+
+pip install -r dashboards/generate/requirements.txt
+python dashboards/generate
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+
+import schema
+from exporter import exporter
+from screen_records import screen_records
+
+FOLDER = Path(__file__).resolve().parent.parent
+DASHBOARDS = {
+    "screen-records.json": screen_records,
+    "screen-records-exporter.json": exporter,
+}
+
+
+def text(dashboard: Dashboard) -> str:
+    """The dashboard as its file has it.
+
+    Raises ValueError if it is not of Grafana's schema.
+    """
+    built = dashboard.build()
+    mistakes = schema.fields(built, built.title)
+    if mistakes:
+        raise ValueError("\n".join(mistakes))
+    return json.dumps(built, cls=JSONEncoder, indent=1, sort_keys=True) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Does what the command line asks for. Returns the exit code."""
+    if arguments not in ([], ["--check"]):
+        print("usage: python dashboards/generate [--check]", file=sys.stderr)
+        return 2
+    differing = [
+        name
+        for name, build in DASHBOARDS.items()
+        if not (FOLDER / name).exists() or (FOLDER / name).read_text("utf-8") != text(build())
+    ]
+    if arguments:
+        for name in differing:
+            print(
+                f"dashboards/{name} is not as written: python dashboards/generate", file=sys.stderr
+            )
+        return 1 if differing else 0
+    for name in differing:
+        (FOLDER / name).write_text(text(DASHBOARDS[name]()), "utf-8")
+        print(f"dashboards/{name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,29 @@
+"""The dashboard of the exporter itself: does it read all, and what does that cost?"""
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+from layout import dashboard, fill
+from polls import api, polls, state
+from process import process
+from variables import exporters
+from wellbeing import wellbeing
+
+
+def exporter() -> Dashboard:
+    """All of it."""
+    empty = dashboard(
+        "screen-records-exporter",
+        "Screen recordings: the exporter",
+        "Whether the exporter reads all recordings, what it asks of the API, and what it needs.",
+        exporters(),
+    )
+    return fill(
+        empty,
+        {
+            "Is it well?": wellbeing(),
+            "Polls": polls(),
+            "Requests to the API": api(),
+            "What it knows": state(),
+            "The process": process(),
+        },
+    )

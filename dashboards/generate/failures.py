@@ -1,0 +1,92 @@
+"""Rows of the recordings' dashboard: what failed, and where to look."""
+
+import colors
+from metrics import BY_GROUP, BY_USER, RECORDS, TRANSITIONS, UNRESOLVED, USER_TRANSITIONS
+from panels import bars, column, columns, curves, largest_first, link, links, query, rows
+from queries import (
+    FAILED,
+    POOL_AND_TYPE,
+    USER,
+    increase,
+    named,
+    once,
+    selector,
+    summed,
+    with_exporter,
+)
+
+FAILURES_PAGE = (
+    "http://${__data.fields.instance}/failures?project=${__data.fields.Project:percentencode}"
+)
+
+
+def failures() -> list:
+    """What failed, and where to look."""
+    entered = increase(selector(TRANSITIONS, POOL_AND_TYPE, FAILED), "1h")
+    by_pool = named(summed(("project", "status", "pool"), BY_GROUP, entered))
+    an_hour = curves(
+        "Failures an hour, by pool",
+        "Recordings and uploads that failed within the hour before, each once, also if they were"
+        " tried again since.",
+        "short",
+    )
+    an_hour = an_hour.with_target(query("A", by_pool, "{{name}} {{status}}"))
+    an_hour = an_hour.override_by_regexp(".*UPLOAD_FAILED", [colors.fixed(colors.VERMILION)])
+    an_hour = an_hour.override_by_regexp(".*REC_FAILED", [colors.fixed(colors.PURPLE)])
+
+    of_user = increase(selector(USER_TRANSITIONS, USER, FAILED), "$__range")
+    by_user = with_exporter(summed(("project", "user"), BY_USER, of_user))
+    users = bars(
+        "Failures in the time range, by user",
+        'Recordings and uploads that failed, each once. Empty with labels.user = "drop".',
+        by_user,
+        "{{user}}",
+        "short",
+    ).decimals(0)
+    user_page = (
+        "http://${__field.labels.instance}/failures"
+        "?project=${__field.labels.project:percentencode}&user=${__field.labels.user:percentencode}"
+    )
+    users = users.color_scheme(colors.one(colors.VERMILION))
+    users = users.override_by_regexp(".*", [links("The failures of this user", user_page)])
+
+    left = once(BY_GROUP, selector(UNRESOLVED, POOL_AND_TYPE, FAILED))
+    largest = f"topk(100, {left})"
+    in_window = once(BY_GROUP, selector(RECORDS, POOL_AND_TYPE, FAILED))
+    panel = rows(
+        "Failures by pool and type",
+        "The hundred groups with the most failures to see to. A click on a number leads to the page"
+        " of the exporter that names desktop, user and file.",
+        {
+            "A": with_exporter(named(largest)),
+            "B": with_exporter(named(f"{in_window} and {largest}")),
+        },
+    )
+    panel = columns(
+        panel.unit("locale"),
+        {
+            "project": "Project",
+            "name": "Pool",
+            "type": "Type",
+            "status": "Status",
+            "Value #A": "To see to",
+            "Value #B": "In the window",
+        },
+    )
+    page = (
+        FAILURES_PAGE + "&status=${__data.fields.Status}&type=${__data.fields.Type:percentencode}"
+        "&pool=${__data.fields.pool:percentencode}"
+    )
+    which = [link("Which ones", page)]
+    seen_to = [{"color": "transparent", "value": None}, {"color": colors.BAD, "value": 1}]
+    panel = column(
+        panel,
+        "To see to",
+        links=which,
+        thresholds={"mode": "absolute", "steps": seen_to},
+        custom__cellOptions={"type": "color-background", "mode": "basic"},
+    )
+    panel = column(panel, "In the window", links=which)
+    for hidden in ["pool", "instance"]:
+        panel = column(panel, hidden, custom__hidden=True)
+    return [an_hour, users, largest_first(panel, "To see to")]

@@ -1,0 +1,20 @@
+"""The names of metrics that stand in more than one panel, and the labels that they have."""
+
+RECORDS = "workspace_screen_records"
+UNRESOLVED = "workspace_screen_records_unresolved"
+TRANSITIONS = "workspace_screen_record_transitions_total"
+USER_TRANSITIONS = "workspace_user_screen_record_transitions_total"
+SEEN = "workspace_screen_records_seen_total"
+UP = "workspace_screen_records_up"
+SNAPSHOT = "workspace_screen_records_snapshot_timestamp_seconds"
+REPORTED = "workspace_screen_records_reported"
+OLDEST_READ = "workspace_screen_records_oldest_read_timestamp_seconds"
+OLDEST_START = "workspace_screen_records_oldest_start_timestamp_seconds"
+
+BY_PROJECT = ("project",)
+BY_GROUP = ("project", "status", "type", "pool")
+"""Labels of what is counted by pool and type."""
+BY_USER = ("project", "user", "status")
+"""Labels of what is counted by user."""
+BY_POOL = ("project", "status", "pool")
+"""Labels of moments, and of what left the window."""

@@ -1,0 +1,156 @@
+"""Rows of the recordings' dashboard: is everything recorded and uploaded?"""
+
+import colors
+from metrics import (
+    BY_GROUP,
+    BY_POOL,
+    BY_PROJECT,
+    OLDEST_READ,
+    OLDEST_START,
+    RECORDS,
+    REPORTED,
+    SNAPSHOT,
+    UNRESOLVED,
+    UP,
+)
+from panels import (
+    answers,
+    colored,
+    column,
+    columns,
+    curves,
+    link,
+    number,
+    query,
+    rows,
+    stacked,
+    with_limits,
+)
+from queries import IN_FLIGHT, POOL, POOL_AND_TYPE, PROJECT, SETTLED, age, once, selector, summed
+
+HOUR = 3600
+DAY = 24 * HOUR
+
+
+def now() -> list:
+    """Everything at a glance."""
+    unresolved = summed((), BY_GROUP, selector(UNRESOLVED, POOL_AND_TYPE))
+    settled = summed((), BY_GROUP, selector(RECORDS, POOL_AND_TYPE, SETTLED))
+    uploaded = selector(RECORDS, POOL_AND_TYPE, 'status="UPLOAD_COMPLETED"')
+    in_flight = summed((), BY_GROUP, selector(RECORDS, POOL_AND_TYPE, IN_FLIGHT))
+    oldest = selector(OLDEST_START, POOL)
+    snapshot = selector(SNAPSHOT, PROJECT)
+    up = once(BY_PROJECT, selector(UP, PROJECT))
+    return [
+        number(
+            "Failures to see to",
+            "Recordings or uploads that failed while they were watched and have not been uploaded"
+            " since. What had failed before counting began is not in it. The table below says where"
+            " they are, the exporter's page /failures which.",
+            unresolved,
+            "short",
+        ).thresholds(colors.thresholds(colors.GOOD, (1, colors.BAD))),
+        number(
+            "All projects read",
+            "Whether the last poll of every project succeeded. If not, all figures are those of the"
+            " last good poll, and go away when it is older than poll.max_staleness.",
+            f"min({up})",
+            "short",
+        )
+        .mappings(answers(zero=("no", colors.BAD), one=("yes", colors.GOOD)))
+        .thresholds(colors.thresholds(colors.BAD, (1, colors.GOOD))),
+        number(
+            "Age of the figures",
+            "Time since the oldest snapshot shown here was complete.",
+            f"max({age(once(('project',), snapshot))})",
+            "s",
+        ).thresholds(colors.thresholds(colors.GOOD, (300, colors.DOUBTFUL), (600, colors.BAD))),
+        number(
+            "Uploaded of what has ended",
+            "Share of the recordings in the window that are uploaded, of all that are uploaded or"
+            " failed. What failed before counting began is in it.",
+            f"{summed((), BY_GROUP, uploaded)} / {settled}",
+            "percentunit",
+        )
+        .decimals(2)
+        .thresholds(colors.thresholds(colors.BAD, (0.95, colors.DOUBTFUL), (0.99, colors.GOOD))),
+        number(
+            "On their way",
+            "Recordings that go on, wait for their upload, or are being uploaded.",
+            in_flight,
+            "short",
+        ),
+        number(
+            "Oldest on its way",
+            "Time since the start of the oldest recording that is not uploaded yet and has not"
+            " failed. Empty while nothing is on its way.",
+            f"max({age(once(BY_POOL, oldest))})",
+            "s",
+        )
+        .no_value("none")
+        .thresholds(colors.thresholds(colors.GOOD, (6 * HOUR, colors.DOUBTFUL), (DAY, colors.BAD))),
+    ]
+
+
+def over_time() -> list:
+    """The same, as it came to be."""
+    by_status = summed(("status",), BY_GROUP, selector(RECORDS, POOL_AND_TYPE))
+    unresolved = summed(("project", "status"), BY_GROUP, selector(UNRESOLVED, POOL_AND_TYPE))
+    status = curves(
+        "Recordings in the window",
+        "All recordings that began within poll.window, by where they stand.",
+        "short",
+    ).with_target(query("A", by_status, "{{status}}"))
+    failures = curves(
+        "Failures to see to",
+        "Recordings in a failed status whose failure was counted. It falls when an upload is tried"
+        " again, or the recording leaves the window.",
+        "short",
+    ).with_target(query("A", unresolved, "{{project}} {{status}}"))
+    failures = failures.override_by_regexp(".*UPLOAD_FAILED", [colors.fixed(colors.VERMILION)])
+    failures = failures.override_by_regexp(".*REC_FAILED", [colors.fixed(colors.PURPLE)])
+    return [colored(stacked(status), colors.STATUSES), with_limits(failures, (1, colors.BAD))]
+
+
+def projects() -> list:
+    """What is known of each project."""
+    figures = {
+        "A": selector(UP, PROJECT),
+        "B": age(selector(SNAPSHOT, PROJECT)),
+        "C": selector("workspace_screen_records_window_seconds", PROJECT),
+        "D": f"sum by (project, instance) ({selector(RECORDS, PROJECT)})",
+        "E": selector(REPORTED, PROJECT),
+        "F": age(selector("workspace_screen_records_newest_start_timestamp_seconds", PROJECT)),
+        "G": age(selector(OLDEST_READ, PROJECT)),
+    }
+    by_project = {ref: once(("project", "instance"), each) for ref, each in figures.items()}
+    panel = rows(
+        "Projects",
+        "One row for each project and exporter. Where records and what the API counts differ for"
+        " long, the API counts otherwise than it lists. A late change of a recording that has ended"
+        " shows when it is read again.",
+        by_project,
+        height=6,
+    )
+    panel = columns(
+        panel.unit("s"),
+        {
+            "project": "Project",
+            "instance": "Exporter",
+            "Value #A": "Read",
+            "Value #B": "Age of the figures",
+            "Value #C": "Window",
+            "Value #D": "Records",
+            "Value #E": "Counted by the API",
+            "Value #F": "Newest began before",
+            "Value #G": "Oldest read before",
+        },
+    )
+    words = answers(zero=("no", colors.BAD), one=("yes", colors.GOOD))
+    page = link("Where it stands", "http://${__data.fields.Exporter}/")
+    panel = column(
+        panel, "Read", unit="short", mappings=words, custom__cellOptions={"type": "color-text"}
+    )
+    panel = column(panel, "Records", unit="locale")
+    panel = column(panel, "Counted by the API", unit="locale")
+    return [column(panel, "Exporter", links=[page])]

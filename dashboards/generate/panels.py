@@ -1,0 +1,225 @@
+"""The kinds of panels that the dashboards are made of, all in one style."""
+
+from grafana_foundation_sdk.builders import bargauge, heatmap, stat, table, timeseries
+from grafana_foundation_sdk.builders.common import (
+    GraphThresholdsStyleConfig,
+    ReduceDataOptions,
+    ScaleDistributionConfig,
+    StackingConfig,
+    TableSortByFieldState,
+    VizLegendOptions,
+    VizTooltipOptions,
+)
+from grafana_foundation_sdk.builders.heatmap import (
+    HeatmapColorOptions,
+    HeatmapTooltip,
+    RowsHeatmapOptions,
+    YAxisConfig,
+)
+from grafana_foundation_sdk.builders.prometheus import Dataquery
+from grafana_foundation_sdk.models.common import (
+    BarGaugeDisplayMode,
+    BigValueColorMode,
+    BigValueGraphMode,
+    GraphThresholdsStyleMode,
+    HeatmapCellLayout,
+    LegendDisplayMode,
+    LegendPlacement,
+    ScaleDistribution,
+    SortOrder,
+    StackingMode,
+    TooltipDisplayMode,
+    VizOrientation,
+)
+from grafana_foundation_sdk.models.dashboard import (
+    DataTransformerConfig,
+    DynamicConfigValue,
+    MatcherConfig,
+    ValueMap,
+    ValueMappingResult,
+)
+from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+import colors
+from variables import DATASOURCE
+
+INTERVAL = "1m"
+"""How often the exporter is scraped, as the README has it; Grafana takes rates over four of them."""
+
+
+def query(ref: str, expression: str, legend: str = "") -> Dataquery:
+    """A query over the time range."""
+    return (
+        Dataquery()
+        .ref_id(ref)
+        .datasource(DATASOURCE)
+        .expr(expression)
+        .legend_format(legend)
+        .range()
+    )
+
+
+def instant(ref: str, expression: str, legend: str = "") -> Dataquery:
+    """A query of the last moment of the time range."""
+    found = Dataquery().ref_id(ref).datasource(DATASOURCE).expr(expression).legend_format(legend)
+    return found.instant()
+
+
+def framed(panel, title: str, description: str, width: int, height: int):
+    """What every panel has."""
+    framing = panel.title(title).description(description).datasource(DATASOURCE)
+    return framing.interval(INTERVAL).span(width).height(height)
+
+
+def tooltip() -> VizTooltipOptions:
+    """All series at the moment pointed at, the largest first."""
+    return VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING)
+
+
+def legend(*calculated: str) -> VizLegendOptions:
+    """Names below the graph, or in a table with these figures of each."""
+    mode = LegendDisplayMode.TABLE if calculated else LegendDisplayMode.LIST
+    placed = VizLegendOptions().show_legend(True).display_mode(mode)
+    return placed.placement(LegendPlacement.BOTTOM).calcs(list(calculated))
+
+
+def number(title: str, description: str, expression: str, unit: str, width: int = 4) -> stat.Panel:
+    """One figure, large, in the colour of the threshold that it has reached."""
+    panel = framed(stat.Panel(), title, description, width, 4).unit(unit)
+    reduced = ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
+    return (
+        panel.with_target(instant("A", expression))
+        .reduce_options(reduced)
+        .graph_mode(BigValueGraphMode.NONE)
+        .color_mode(BigValueColorMode.BACKGROUND_SOLID)
+        .color_scheme(colors.by_threshold())
+        .thresholds(colors.thresholds(colors.BLUE))
+    )
+
+
+def curves(
+    title: str, description: str, unit: str, width: int = 12, height: int = 8
+) -> timeseries.Panel:
+    """Lines over time."""
+    panel = framed(timeseries.Panel(), title, description, width, height).unit(unit)
+    panel = panel.line_width(1).fill_opacity(8).tooltip(tooltip()).legend(legend())
+    return panel.axis_soft_min(0).color_scheme(colors.shades())
+
+
+def stacked(panel: timeseries.Panel) -> timeseries.Panel:
+    """The same, one on the other."""
+    return panel.stacking(StackingConfig().mode(StackingMode.NORMAL).group("A")).fill_opacity(60)
+
+
+def with_limits(panel: timeseries.Panel, *steps: tuple[float, str]) -> timeseries.Panel:
+    """The same with lines at values from which on something is wrong."""
+    style = GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
+    return panel.thresholds(colors.thresholds("transparent", *steps)).thresholds_style(style)
+
+
+def colored(panel, by_name: dict[str, str]):
+    """The same with a colour for each of these series."""
+    for name, color in by_name.items():
+        panel = panel.override_by_name(name, [colors.fixed(color)])
+    return panel
+
+
+def colored_by_query(panel, by_ref: dict[str, str]):
+    """The same with shades of a colour for the series of each query."""
+    for ref, color in by_ref.items():
+        value = {"mode": "shades", "fixedColor": color}
+        shades = [DynamicConfigValue(id_val="color", value=value)]
+        panel = panel.override_by_query(ref, shades)
+    return panel
+
+
+def bars(
+    title: str, description: str, expression: str, legend_format: str, unit: str
+) -> bargauge.Panel:
+    """The largest ones, as bars."""
+    panel = framed(bargauge.Panel(), title, description, 12, 8).unit(unit).min(0)
+    reduced = ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
+    return (
+        panel.with_target(instant("A", f"topk(10, {expression})", legend_format))
+        .reduce_options(reduced)
+        .orientation(VizOrientation.HORIZONTAL)
+        .display_mode(BarGaugeDisplayMode.BASIC)
+        .show_unfilled(False)
+        .thresholds(colors.thresholds(colors.BLUE))
+        .color_scheme(colors.one())
+    )
+
+
+def density(title: str, description: str, cells: str, unit: str) -> heatmap.Panel:
+    """How observations spread over their values, over time: the darker, the more."""
+    panel = framed(heatmap.Panel(), title, description, 12, 8)
+    target = query("A", cells, "{{le}}").format(PromQueryFormat.HEATMAP)
+    color = HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Cividis").steps(64)
+    return (
+        panel.with_target(target)
+        .calculate(False)
+        .color(color.exponent(0.5).fill("dark-blue").reverse(False))
+        .rows_frame(RowsHeatmapOptions().layout(HeatmapCellLayout.AUTO))
+        .y_axis(YAxisConfig().unit(unit))
+        .unit(unit)
+        .cell_gap(1)
+        .show_legend()
+        .tooltip(HeatmapTooltip().mode(TooltipDisplayMode.SINGLE).y_histogram(False))
+        .scale_distribution(ScaleDistributionConfig().type(ScaleDistribution.LINEAR))
+    )
+
+
+def rows(title: str, description: str, queries: dict[str, str], width: int = 24, height: int = 9):
+    """A table with a column for each label and for each query."""
+    panel = framed(table.Panel(), title, description, width, height).filterable(True)
+    for ref, expression in queries.items():
+        panel = panel.with_target(instant(ref, expression).format(PromQueryFormat.TABLE))
+    return panel.with_transformation(DataTransformerConfig(id_val="merge", options={}))
+
+
+def columns(
+    panel: table.Panel, names: dict[str, str], left_out: tuple[str, ...] = ()
+) -> table.Panel:
+    """The same with these columns in this order, under these names."""
+    options = {
+        "excludeByName": {name: True for name in ["Time", *left_out]},
+        "indexByName": {name: index for index, name in enumerate(names)},
+        "renameByName": {name: shown for name, shown in names.items() if name != shown},
+    }
+    return panel.with_transformation(DataTransformerConfig(id_val="organize", options=options))
+
+
+def column(panel: table.Panel, name: str, **properties) -> table.Panel:
+    """The same with these properties of a column: unit, links, mappings and so on."""
+    set_to = [
+        DynamicConfigValue(id_val=key.replace("__", "."), value=value)
+        for key, value in properties.items()
+    ]
+    matcher = MatcherConfig(id_val="byName", options=name)
+    return panel.with_override(matcher, set_to)
+
+
+def largest_first(panel: table.Panel, name: str) -> table.Panel:
+    """The same, sorted."""
+    return panel.sort_by([TableSortByFieldState().display_name(name).desc(True)])
+
+
+def answers(**words: tuple[str, str]) -> list[ValueMap]:
+    """Words and colours for the values 0 and 1, in place of the numbers: `zero`, `one`."""
+    values = {"zero": "0", "one": "1"}
+    options = {
+        values[value]: ValueMappingResult(text=text, color=color, index=index)
+        for index, (value, (text, color)) in enumerate(words.items())
+    }
+    return [ValueMap(options=options)]
+
+
+def links(title: str, url: str) -> DynamicConfigValue:
+    """The property of an override by which a value leads somewhere, in a new tab."""
+    return DynamicConfigValue(id_val="links", value=[link(title, url)])
+
+
+def link(title: str, url: str) -> dict[str, object]:
+    """A link from a value."""
+    return {"title": title, "url": url, "targetBlank": True}

@@ -1,0 +1,33 @@
+"""The dashboard of the recordings: are they all there, and where are they?"""
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+from backlog import backlog
+from distributions import distributions
+from failures import failures
+from layout import dashboard, fill
+from now import now, over_time, projects
+from variables import exporters, records
+from volume import new, storage
+
+
+def screen_records() -> Dashboard:
+    """All of it."""
+    empty = dashboard(
+        "screen-records",
+        "Screen recordings",
+        "Whether everything that the cloud desktops of Huawei Cloud Workspace record reaches its"
+        " bucket, what failed, and what waits.",
+        [*exporters(), *records()],
+    )
+    return fill(
+        empty,
+        {
+            "Is everything recorded and uploaded?": [*now(), *over_time(), *projects()],
+            "Failures": failures(),
+            "Backlog": backlog(),
+            "New recordings": new(),
+            "Storage and hours": storage(),
+            "Upload delay, sizes and lengths": distributions(),
+        },
+    )

@@ -1,0 +1,119 @@
+"""Rows of the recordings' dashboard: storage, hours, and what is new."""
+
+import colors
+from metrics import BY_GROUP, BY_USER, SEEN, TRANSITIONS
+from panels import bars, colored, column, columns, curves, largest_first, query, rows, stacked
+from queries import (
+    POOL_AND_TYPE,
+    USER,
+    increase,
+    named,
+    selector,
+    summed,
+)
+
+SIZE = "workspace_screen_records_size_bytes"
+DURATION = "workspace_screen_records_duration_seconds"
+USER_RECORDS = "workspace_user_screen_records"
+USER_SIZE = "workspace_user_screen_records_size_bytes"
+USER_DURATION = "workspace_user_screen_records_duration_seconds"
+
+BY_PROJECT_AND_POOL = ("project", "pool")
+
+
+def storage() -> list:
+    """What the recordings of the window take, and how long they are."""
+    size = named(summed(BY_PROJECT_AND_POOL, BY_GROUP, selector(SIZE, POOL_AND_TYPE)))
+    length = named(summed(BY_PROJECT_AND_POOL, BY_GROUP, selector(DURATION, POOL_AND_TYPE)))
+    over_time = curves(
+        "Storage by type",
+        "Sizes of all recordings in the window. It levels off once the window is full.",
+        "bytes",
+        width=24,
+        height=7,
+    )
+    by_type = summed(("type",), BY_GROUP, selector(SIZE, POOL_AND_TYPE))
+    types = {
+        "FULL": colors.BLUE,
+        "INTERVAL": colors.SKY,
+        "OPERATION": colors.ORANGE,
+        "SESSION": colors.GREEN,
+    }
+    return [
+        bars("Storage by pool", "The ten largest, in the window.", size, "{{name}}", "bytes"),
+        bars(
+            "Hours of video by pool",
+            "The ten largest, in the window.",
+            f"{length} / 3600",
+            "{{name}}",
+            "locale",
+        ).decimals(0),
+        colored(stacked(over_time.with_target(query("A", by_type, "{{type}}"))), types),
+        users(),
+    ]
+
+
+def users():
+    """The same by user."""
+    by_user = ("project", "user")
+    figures = [selector(each, USER) for each in (USER_RECORDS, USER_SIZE, USER_DURATION)]
+    count, size, length = (summed(by_user, BY_USER, figure) for figure in figures)
+    largest = f"topk(100, {size})"
+    panel = rows(
+        "Storage and hours by user",
+        "The hundred users whose recordings in the window are largest. Empty with"
+        ' labels.user = "drop".',
+        {
+            "A": largest,
+            "B": f"({length} / 3600) and on (project, user) {largest}",
+            "C": f"{count} and on (project, user) {largest}",
+        },
+    )
+    panel = columns(
+        panel.unit("locale").decimals(0),
+        {
+            "project": "Project",
+            "user": "User",
+            "Value #A": "Storage",
+            "Value #B": "Hours of video",
+            "Value #C": "Recordings",
+        },
+    )
+    panel = column(panel, "Storage", unit="bytes", decimals=1)
+    return largest_first(panel, "Storage")
+
+
+def new() -> list:
+    """What began, and what became of it."""
+    gained = increase(selector(SEEN, POOL_AND_TYPE), "1h")
+    a_week_ago = f"increase({selector(SEEN, POOL_AND_TYPE)}[1h] offset 1w)"
+    by_type = ("project", "type", "pool")
+    compared = curves(
+        "New recordings an hour, and a week ago",
+        "Recordings first seen within the hour before, beside those of the same hour a week earlier."
+        " Empty during the first week: the line of a week ago.",
+        "short",
+    )
+    compared = compared.with_target(query("A", summed((), by_type, gained), "now"))
+    compared = compared.with_target(query("B", summed((), by_type, a_week_ago), "a week ago"))
+    pools = curves(
+        "New recordings an hour, by pool",
+        "Recordings first seen within the hour before.",
+        "short",
+    )
+    by_pool = named(summed(BY_PROJECT_AND_POOL, by_type, gained))
+    entered = increase(selector(TRANSITIONS, POOL_AND_TYPE), "1h")
+    statuses = curves(
+        "Entries into a status, an hour",
+        "How many recordings were seen to begin, end, be uploaded and fail within the hour before.",
+        "short",
+        width=24,
+    )
+    statuses = statuses.with_target(
+        query("A", summed(("status",), BY_GROUP, entered), "{{status}}")
+    )
+    return [
+        colored(compared, {"now": colors.BLUE, "a week ago": colors.GREY}),
+        stacked(pools.with_target(query("A", by_pool, "{{name}}"))),
+        colored(statuses, colors.STATUSES),
+    ]
