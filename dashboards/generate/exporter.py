@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from layout import dashboard, fill
-from polls import api, polls, state
+from polls import api, odd, polls, state
 from process import process
 from variables import exporters
 from wellbeing import wellbeing
@@ -23,6 +23,7 @@ def exporter() -> Dashboard:
             "Is it well?": wellbeing(),
             "Polls": polls(),
             "Requests to the API": api(),
+            "What came back": odd(),
             "What it knows": state(),
             "The process": process(),
         },

@@ -97,12 +97,12 @@ def over_time() -> list:
     by_status = summed(("status",), BY_GROUP, selector(RECORDS, POOL_AND_TYPE))
     unresolved = summed(("project", "status"), BY_GROUP, selector(UNRESOLVED, POOL_AND_TYPE))
     status = curves(
-        "Recordings in the window",
+        "Recordings in the window, by status",
         "All recordings that began within poll.window, by where they stand.",
         "short",
     ).with_target(query("A", by_status, "{{status}}"))
     failures = curves(
-        "Failures to see to",
+        "Failures to see to, over time",
         "Recordings in a failed status whose failure was counted. It falls when an upload is tried"
         " again, or the recording leaves the window.",
         "short",

@@ -164,6 +164,7 @@ def density(title: str, description: str, cells: str, unit: str) -> heatmap.Pane
         .y_axis(YAxisConfig().unit(unit))
         .unit(unit)
         .cell_gap(1)
+        .exemplars_color(colors.VERMILION)
         .show_legend()
         .tooltip(HeatmapTooltip().mode(TooltipDisplayMode.SINGLE).y_histogram(False))
         .scale_distribution(ScaleDistributionConfig().type(ScaleDistribution.LINEAR))

@@ -1,5 +1,7 @@
 """Rows of the exporter's dashboard: polls, requests, and what they left behind."""
 
+from grafana_foundation_sdk.builders import timeseries
+
 import colors
 from metrics import OLDEST_READ, RECORDS, REPORTED
 from panels import colored, colored_by_query, curves, query, stacked, with_limits
@@ -22,9 +24,16 @@ SHARES = {"half": 0.5, "99%": 0.99}
 COLORS = {"half": colors.BLUE, "99%": colors.VERMILION}
 
 
-def durations(title: str, description: str, histogram: str, labels: tuple[str, ...], matchers: str):
+def durations(
+    title: str,
+    description: str,
+    histogram: str,
+    labels: tuple[str, ...],
+    matchers: str,
+    width: int = 8,
+) -> timeseries.Panel:
     """Quantiles of what took time, over the window that Grafana finds right."""
-    panel = curves(f"{title}: up to", f"{description} Estimated from buckets.", "s", width=8)
+    panel = curves(f"{title}: up to", f"{description} Estimated from buckets.", "s", width)
     for index, (share, value) in enumerate(SHARES.items()):
         expression = quantile(value, histogram, labels, matchers, "$__rate_interval")
         panel = panel.with_target(query("AB"[index], expression, share))
@@ -64,7 +73,6 @@ def api() -> list:
         "Requests a second, by answer",
         "The HTTP status, or timeout, connect or invalid where there was none that is any good.",
         "reqps",
-        width=8,
     ).with_target(query("A", summed(("code",), labels, requests), "{{code}}"))
     by_code = by_code.override_by_regexp("2..", [colors.fixed(colors.GREEN)])
     by_code = by_code.override_by_regexp("3..|429", [colors.fixed(colors.YELLOW)])
@@ -74,13 +82,11 @@ def api() -> list:
         "Requests a second, by endpoint",
         "What was asked for: records, names of pools, credentials.",
         "reqps",
-        width=8,
     ).with_target(query("A", summed(("endpoint",), labels, requests), "{{endpoint}}"))
     paused = curves(
         "Share of the time that requests were held back",
         "Because the API asked for a pause. The line is where the alert is.",
         "percentunit",
-        width=8,
     ).with_target(query("A", throttled, "{{project}}"))
     return [
         stacked(by_code),
@@ -91,9 +97,9 @@ def api() -> list:
             REQUEST_DURATION,
             ("project", "endpoint"),
             PROJECT,
+            width=12,
         ),
         with_limits(paused, (0.1, colors.BAD)),
-        *odd(),
     ]
 
 
@@ -107,7 +113,7 @@ def odd() -> list:
     understood = curves(
         "Not understood",
         "Rows without an id or a start, and records with a value that is no known one, in the last"
-        " successful poll. They should be 0.",
+        " successful poll. They should be 0. Empty while all are known: the lines of values.",
         "short",
         width=8,
     )

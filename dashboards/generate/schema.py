@@ -22,7 +22,9 @@ def mistakes(value: object, declared: object, path: str) -> list[str]:
     if origin is list:
         if not isinstance(value, list):
             return [f"{path}: {value!r} is no list"]
-        return [m for i, one in enumerate(value) for m in mistakes(one, arguments[0], f"{path}[{i}]")]
+        return [
+            m for i, one in enumerate(value) for m in mistakes(one, arguments[0], f"{path}[{i}]")
+        ]
     if origin is dict:
         if not isinstance(value, dict):
             return [f"{path}: {value!r} is no map"]

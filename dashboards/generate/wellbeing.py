@@ -91,7 +91,9 @@ def what_runs(mode: str, version: str) -> list:
         height=8,
     )
     modes = columns(panel.unit("short"), {"project": "Project", "mode": "Mode"}, ("Value",))
-    panel = rows("Versions", "What runs.", {"A": version}, width=6, height=8)
+    panel = rows(
+        "Versions", "What runs, and what it was built from.", {"A": version}, width=6, height=8
+    )
     versions = columns(
         panel.unit("short"), {"version": "Version", "revision": "Revision"}, ("Value",)
     )

@@ -7,7 +7,6 @@
 )]
 
 mod answers;
-
 mod architecture;
 mod binary;
 mod catalog;
@@ -15,6 +14,7 @@ mod changes;
 mod config;
 mod costs;
 mod counting;
+mod dashboards;
 mod dialects;
 #[cfg(feature = "end-to-end")]
 mod end_to_end;
@@ -30,7 +30,6 @@ mod listener;
 mod many;
 mod polls;
 mod reload;
-
 mod seams;
 mod service_manager;
 mod setting;

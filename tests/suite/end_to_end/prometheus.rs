@@ -52,10 +52,27 @@ impl Prometheus {
 
     /// One with these flags and this config, once it is ready.
     pub(super) async fn launch(program: &Path, flags: &[&str], config: &str) -> Self {
+        Self::launch_after("", program, flags, config).await
+    }
+
+    /// One that finds this history in its storage: OpenMetrics with timestamps.
+    pub(super) async fn launch_after(
+        history: &str,
+        program: &Path,
+        flags: &[&str],
+        config: &str,
+    ) -> Self {
         let folder = folder();
         let file = write(folder.path(), "prometheus.yml", config);
         let port = free_port();
         let data = folder.path().join("data");
+        if !history.is_empty() {
+            let history = write(folder.path(), "history.txt", history);
+            let mut promtool = Command::new("promtool");
+            promtool.args(["tsdb", "create-blocks-from", "openmetrics"]).arg(history).arg(&data);
+            let output = promtool.output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+        }
         let is_agent = flags.iter().any(|flag| flag.ends_with("agent"));
         let storage = if is_agent { "storage.agent.path" } else { "storage.tsdb.path" };
         let mut command = Command::new(program);

@@ -1,0 +1,108 @@
+//! The committed dashboards, as far as tests look at them.
+
+use serde_json::Value;
+
+use crate::catalog::read;
+
+/// The files under `dashboards`.
+pub(crate) const FILES: [&str; 2] = ["screen-records.json", "screen-records-exporter.json"];
+
+/// A dashboard.
+pub(crate) struct Board {
+    pub(crate) file: &'static str,
+    pub(crate) json: Value,
+}
+
+/// A panel with queries.
+pub(crate) struct Panel {
+    pub(crate) file: &'static str,
+    pub(crate) title: String,
+    pub(crate) json: Value,
+}
+
+/// A query of a panel.
+pub(crate) struct Target {
+    /// File, panel and reference, for messages.
+    pub(crate) place: String,
+    /// The kind of panel.
+    pub(crate) kind: String,
+    pub(crate) expression: String,
+    pub(crate) legend: String,
+    pub(crate) is_instant: bool,
+    pub(crate) json: Value,
+}
+
+impl Board {
+    pub(crate) fn all() -> Vec<Self> {
+        let read = |file| serde_json::from_str(&read(&format!("dashboards/{file}"))).unwrap();
+        FILES.map(|file| Self { file, json: read(file) }).into()
+    }
+
+    /// The panels but for the titles of rows.
+    pub(crate) fn panels(&self) -> Vec<Panel> {
+        let panels = self.json["panels"].as_array().unwrap().iter();
+        let with_queries = panels.filter(|panel| panel["type"] != "row");
+        with_queries
+            .map(|json| Panel {
+                file: self.file,
+                title: json["title"].as_str().unwrap_or_default().to_owned(),
+                json: json.clone(),
+            })
+            .collect()
+    }
+
+    pub(crate) fn variables(&self) -> &Vec<Value> {
+        self.json["templating"]["list"].as_array().unwrap()
+    }
+
+    /// What the variables ask for: `label_values(series, label)`.
+    pub(crate) fn label_values(&self) -> Vec<(String, String)> {
+        let queries = self.variables().iter().filter(|variable| variable["type"] == "query");
+        queries
+            .map(|variable| {
+                let query = variable["query"]["query"].as_str().unwrap();
+                let inner = query.strip_prefix("label_values(").unwrap().strip_suffix(')').unwrap();
+                let (series, label) = inner.rsplit_once(", ").unwrap();
+                (series.to_owned(), label.to_owned())
+            })
+            .collect()
+    }
+}
+
+impl Panel {
+    pub(crate) fn place(&self) -> String {
+        format!("{}: {}", self.file, self.title)
+    }
+
+    pub(crate) fn description(&self) -> &str {
+        self.json["description"].as_str().unwrap_or_default()
+    }
+
+    /// Whether it says that it may have nothing to show.
+    pub(crate) fn may_be_empty(&self) -> bool {
+        self.description().contains("Empty ")
+    }
+
+    pub(crate) fn targets(&self) -> Vec<Target> {
+        let targets = self.json["targets"].as_array().into_iter().flatten();
+        let text = |json: &Value, name: &str| json[name].as_str().unwrap_or_default().to_owned();
+        targets
+            .map(|json| Target {
+                place: format!("{} {}", self.place(), text(json, "refId")),
+                kind: text(&self.json, "type"),
+                expression: text(json, "expr"),
+                legend: text(json, "legendFormat"),
+                is_instant: json["instant"] == true,
+                json: json.clone(),
+            })
+            .collect()
+    }
+}
+
+/// Every query of every panel.
+pub(crate) fn targets() -> Vec<Target> {
+    let panels = Board::all().into_iter().flat_map(|board| board.panels());
+    let targets: Vec<_> = panels.flat_map(|panel| panel.targets()).collect();
+    assert!(targets.len() > 60, "{}", targets.len());
+    targets
+}

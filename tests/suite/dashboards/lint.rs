@@ -1,0 +1,191 @@
+//! The rules that Grafana's dashboard linter checks, named as it names them.
+//!
+//! One is wider here: buckets may stand in a heatmap, not only in `histogram_quantile`.
+
+use screen_records_exporter::exposition::{CATALOG, Kind};
+use serde_json::{Value, json};
+
+use super::board::{Board, Panel, targets};
+use super::promql::{Query, Selector};
+
+fn variable<'b>(board: &'b Board, name: &str) -> &'b Value {
+    let mut variables = board.variables().iter();
+    variables.find(|variable| variable["name"] == name).unwrap_or_else(|| {
+        panic!("{} has no variable {name}", board.file);
+    })
+}
+
+fn panels() -> Vec<Panel> {
+    Board::all().into_iter().flat_map(|board| board.panels()).collect()
+}
+
+/// Every metric of every query of the panels.
+fn selectors() -> Vec<(String, String, Selector)> {
+    let mut found = Vec::new();
+    for target in targets() {
+        let query = Query::of(&target.expression);
+        found.extend(
+            query
+                .selectors
+                .into_iter()
+                .map(|selector| (target.place.clone(), target.kind.clone(), selector)),
+        );
+    }
+    found
+}
+
+#[test]
+fn template_datasource_rule() {
+    for board in Board::all() {
+        let datasource = variable(&board, "datasource");
+        assert_eq!(datasource["type"], "datasource");
+        assert_eq!(datasource["query"], "prometheus");
+        assert_eq!(datasource["label"], "Data source");
+    }
+}
+
+#[test]
+fn template_job_instance_and_on_time_change_reload_rules() {
+    for board in Board::all() {
+        for (name, label) in [("job", "Job"), ("instance", "Instance"), ("project", "Project")] {
+            assert_eq!(variable(&board, name)["label"], label);
+        }
+        let queries = board.variables().iter().filter(|variable| variable["type"] == "query");
+        for variable in queries {
+            let name = &variable["name"];
+            assert_eq!(variable["datasource"]["uid"], "${datasource}", "{name}");
+            assert_eq!(variable["multi"], true, "{name}");
+            assert_eq!(variable["includeAll"], true, "{name}");
+            assert_eq!(variable["allValue"], ".+", "{name}");
+            assert_eq!(variable["current"]["value"], json!(["$__all"]), "{name}");
+            assert_eq!(variable["refresh"], 2, "{name} is read again with the time range");
+        }
+    }
+    let names = Board::all()[0].variables().iter().map(|v| v["name"].clone()).collect::<Vec<_>>();
+    let expected = ["datasource", "job", "instance", "project", "pool", "type", "user"];
+    assert_eq!(json!(names), json!(expected));
+}
+
+#[test]
+fn uneditable_dashboard_rule() {
+    for board in Board::all() {
+        assert_eq!(board.json["editable"], false);
+        assert!(board.json["description"].as_str().unwrap().len() > 20);
+        assert_eq!(board.json["uid"].as_str().unwrap(), board.file.strip_suffix(".json").unwrap());
+    }
+}
+
+#[test]
+fn panel_datasource_title_description_and_no_targets_rules() {
+    for panel in panels() {
+        let place = panel.place();
+        assert_eq!(panel.json["datasource"]["uid"], "${datasource}", "{place}");
+        assert!(!panel.title.is_empty(), "{}: {}", panel.file, panel.json);
+        assert!(panel.description().len() > 10, "{place}");
+        assert!(panel.description().ends_with('.'), "{place}");
+        let targets = panel.targets();
+        assert!(!targets.is_empty(), "{place}");
+        for target in targets {
+            assert_eq!(target.json["datasource"]["uid"], "${datasource}", "{}", target.place);
+        }
+    }
+}
+
+#[test]
+fn panel_units_rule() {
+    // Of Grafana's units, those that are used here.
+    let units = ["short", "locale", "s", "bytes", "percentunit", "reqps"];
+    for panel in panels() {
+        let unit = panel.json["fieldConfig"]["defaults"]["unit"].as_str().unwrap_or_default();
+        assert!(units.contains(&unit), "{}: {unit:?}", panel.place());
+    }
+}
+
+#[test]
+fn target_job_and_instance_rules() {
+    for (place, _, selector) in selectors() {
+        for (label, value) in [("job", "$job"), ("instance", "$instance")] {
+            let matcher = selector.matchers.iter().find(|matcher| matcher.label == label);
+            let matcher =
+                matcher.unwrap_or_else(|| panic!("{place}: {} any {label}", selector.name));
+            assert_eq!((&*matcher.operator, &*matcher.value), ("=~", value), "{place}");
+        }
+    }
+}
+
+/// What the variables above the dashboard say holds for every series that has such a label.
+#[test]
+fn variables_are_heeded() {
+    let mut heeded = 0;
+    for (place, _, selector) in selectors() {
+        let name = selector.name.trim_end_matches("_bucket");
+        let metric = CATALOG.iter().find(|metric| metric.name == name).unwrap();
+        let has = |label: &str| selector.matchers.iter().any(|matcher| matcher.label == label);
+        assert_eq!(has("project"), metric.labels.contains(&"project"), "{place}: {name}");
+        // What the API counts has no pools and types, so neither has what it is compared with.
+        let is_apart = place.contains("exporter.json") || place.contains("Projects");
+        for label in ["pool", "type", "user"].iter().filter(|_| !is_apart) {
+            // The names of pools are the same for all types.
+            let is_name = *label == "type" && selector.calls.last().is_some_and(|c| c == "group");
+            let expected = metric.labels.contains(label) && !is_name;
+            assert_eq!(has(label), expected, "{place}: {name} and {label}");
+            heeded += usize::from(expected);
+        }
+    }
+    assert!(heeded > 50, "{heeded}");
+}
+
+#[test]
+fn target_rate_interval_rule() {
+    let mut rates = 0;
+    for (place, _, selector) in selectors() {
+        let Some(call) = selector.calls.last().filter(|_| selector.range.is_some()) else {
+            continue;
+        };
+        if call == "rate" || call == "irate" {
+            assert_eq!(selector.range.as_deref(), Some("$__rate_interval"), "{place}");
+            rates += 1;
+        }
+    }
+    assert!(rates > 5, "{rates}");
+}
+
+#[test]
+fn target_counter_agg_rule() {
+    let mut counters = 0;
+    for (place, _, selector) in selectors() {
+        let name = selector.name.as_str();
+        if CATALOG.iter().any(|metric| metric.name == name && metric.kind == Kind::Counter) {
+            let call = selector.calls.last().map_or("", String::as_str);
+            assert!(["rate", "increase"].contains(&call), "{place}: {name} in {call:?}");
+            assert!(selector.range.is_some(), "{place}");
+            counters += 1;
+        }
+    }
+    assert!(counters > 10, "{counters}");
+}
+
+#[test]
+fn target_histogram_rule() {
+    for (place, kind, selector) in selectors() {
+        if selector.name.ends_with("_bucket") {
+            let is_quantile = selector.calls.iter().any(|call| call == "histogram_quantile");
+            assert!(is_quantile || kind == "heatmap", "{place}");
+        }
+    }
+}
+
+#[test]
+fn a_pair_of_exporters_is_counted_once() {
+    // Of what is the exporter's own there is one for each; native histograms have no maximum.
+    for target in targets() {
+        let query = Query::of(&target.expression);
+        for selector in query.selectors.iter().filter(|s| s.name.starts_with("workspace_")) {
+            let name = selector.name.as_str();
+            let kind = CATALOG.iter().find(|metric| metric.name == name).map(|metric| metric.kind);
+            let picks =
+                ["max", "group"].iter().any(|call| selector.calls.iter().any(|c| c == call));
+            assert!(picks || kind == Some(Kind::Histogram), "{}: {name}", target.place);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! How the dashboards look: nothing covers another, colours that all can tell apart, links that lead
+//! somewhere.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::board::Board;
+use super::promql::Query;
+
+/// Every text in a part of a dashboard whose member has this name.
+fn members(json: &Value, name: &str, found: &mut Vec<Value>) {
+    match json {
+        Value::Object(object) => {
+            for (key, value) in object {
+                if key == name {
+                    found.push(value.clone());
+                }
+                members(value, name, found);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| members(value, name, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn panels_lie_beside_each_other() {
+    for board in Board::all() {
+        let mut taken = BTreeSet::new();
+        let mut ids = BTreeSet::new();
+        for panel in board.json["panels"].as_array().unwrap() {
+            let title = &panel["title"];
+            let at = |name: &str| panel["gridPos"][name].as_u64().unwrap_or(0);
+            assert!(at("w") > 0 && at("h") > 0 && at("x") + at("w") <= 24, "{title}");
+            for x in at("x")..at("x") + at("w") {
+                for y in at("y")..at("y") + at("h") {
+                    assert!(taken.insert((x, y)), "{}: {title} covers another", board.file);
+                }
+            }
+            assert!(ids.insert(panel["id"].as_u64().unwrap()), "{title}");
+        }
+        let height = taken.iter().map(|(_, y)| y + 1).max().unwrap();
+        assert_eq!(taken.len() as u64, 24 * height, "{} has holes", board.file);
+    }
+}
+
+/// Of the palette of Okabe and Ito, which people with any colour vision can tell apart.
+#[test]
+fn colours_are_told_apart_by_everybody() {
+    const COLORS: [&str; 9] = [
+        "#0072B2",
+        "#56B4E9",
+        "#009E73",
+        "#F0E442",
+        "#E69F00",
+        "#D55E00",
+        "#CC79A7",
+        "#999999",
+        "transparent",
+    ];
+    for board in Board::all() {
+        let panels = &board.json["panels"];
+        for name in ["fixedColor", "color"] {
+            let mut found = Vec::new();
+            members(panels, name, &mut found);
+            let colors = found.iter().filter_map(Value::as_str);
+            assert!(colors.clone().count() > 3, "{}: {found:?}", board.file);
+            for color in colors {
+                assert!(COLORS.contains(&color), "{}: {color}", board.file);
+            }
+        }
+        // Grafana's own palettes have green beside red.
+        assert!(!panels.to_string().contains("palette-"), "{}", board.file);
+        let mut schemes = Vec::new();
+        members(panels, "scheme", &mut schemes);
+        assert!(schemes.iter().all(|scheme| scheme == "Cividis"), "{schemes:?}");
+    }
+}
+
+/// What stands between `${` and `}` in the links of a panel.
+fn variables(links: &[Value]) -> Vec<String> {
+    let mut found = Vec::new();
+    for link in links {
+        let url = link["url"].as_str().unwrap();
+        assert!(url.starts_with("http://${"), "{url}");
+        let inner = url.split("${").skip(1).map(|rest| rest.split('}').next().unwrap());
+        found.extend(inner.map(|name| name.split(':').next().unwrap().to_owned()));
+    }
+    found
+}
+
+#[test]
+fn links_name_columns_and_labels_that_are_there() {
+    let mut checked = 0;
+    for panel in Board::all().iter().flat_map(Board::panels) {
+        let mut links = Vec::new();
+        members(&panel.json["fieldConfig"], "links", &mut links);
+        // The override of a property has it as its value.
+        let overrides = panel.json["fieldConfig"]["overrides"].as_array().into_iter().flatten();
+        for property in overrides.flat_map(|one| one["properties"].as_array().unwrap()) {
+            if property["id"] == "links" {
+                links.push(property["value"].clone());
+            }
+        }
+        let links: Vec<_> = links.iter().flat_map(|l| l.as_array().unwrap().clone()).collect();
+        let labels: BTreeSet<_> = panel
+            .targets()
+            .iter()
+            .flat_map(|target| Query::of(&target.expression).grouping)
+            .collect();
+        let mut renamed = Vec::new();
+        members(&panel.json["transformations"], "renameByName", &mut renamed);
+        let names = renamed.iter().flat_map(|map| map.as_object().unwrap());
+        let (old, mut columns): (BTreeSet<_>, BTreeSet<_>) =
+            names.map(|(old, new)| (old.clone(), new.as_str().unwrap().to_owned())).unzip();
+        columns.extend(labels.difference(&old).cloned());
+        for variable in variables(&links) {
+            let is_there = variable.strip_prefix("__data.fields.").map_or_else(
+                || labels.contains(variable.strip_prefix("__field.labels.").unwrap()),
+                |column| columns.contains(column),
+            );
+            assert!(is_there, "{}: {variable} of {columns:?} {labels:?}", panel.place());
+            checked += 1;
+        }
+    }
+    assert!(checked > 10, "{checked}");
+}

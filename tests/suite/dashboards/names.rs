@@ -1,0 +1,167 @@
+//! Every metric, label and status that a query names exists, and every metric is looked at.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use screen_records_exporter::exposition::{CATALOG, Kind, Metric, Scope};
+use screen_records_exporter::record::{RecordType, Status};
+use serde_json::Value;
+
+use super::board::{Board, targets};
+use super::promql::{Query, Selector};
+use crate::catalog::read;
+
+/// Labels that Prometheus itself adds.
+const TARGET_LABELS: [&str; 2] = ["job", "instance"];
+
+/// The metric of a series, and the suffix that the series has besides.
+fn metric(name: &str) -> Option<(&'static Metric, &str)> {
+    let of = |name: &str| CATALOG.iter().find(|metric| metric.name == name);
+    let suffixed = ["_bucket", "_sum", "_count"].into_iter().find_map(|suffix| {
+        let metric = of(name.strip_suffix(suffix)?)?;
+        (metric.kind == Kind::Histogram).then_some((metric, suffix))
+    });
+    suffixed.or_else(|| of(name).map(|metric| (metric, "")))
+}
+
+/// The files of one kind below a folder.
+fn files(folder: &str, extension: &str) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            found.extend(files(&name, extension));
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(name);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The rules of a file: what it records or alerts on, and how.
+fn rules(file: &str) -> Vec<Value> {
+    let parsed: Value = serde_saphyr::from_str(&read(file)).unwrap();
+    let groups = parsed["groups"].as_array().into_iter().flatten();
+    groups.flat_map(|group| group["rules"].as_array().unwrap().clone()).collect()
+}
+
+/// The files with rules.
+fn rule_files() -> Vec<String> {
+    let all = files("dashboards", "yml").into_iter().chain(files("examples", "yml"));
+    // Those of several documents, which are no rules.
+    let all = all.filter(|file| !file.contains("operator"));
+    all.filter(|file| !rules(file).is_empty()).collect()
+}
+
+/// Every query of a rule, and where it stands.
+pub(crate) fn queries_of_rules() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for file in rule_files() {
+        for rule in rules(&file) {
+            let name = rule.get("alert").or(rule.get("record")).unwrap().as_str().unwrap();
+            found.push((format!("{file}: {name}"), rule["expr"].as_str().unwrap().to_owned()));
+        }
+    }
+    found
+}
+
+/// Every query of dashboards, rules and documents, and where it stands.
+fn queries() -> Vec<(String, String)> {
+    let mut found: Vec<_> =
+        targets().into_iter().map(|target| (target.place, target.expression)).collect();
+    for board in Board::all() {
+        found.extend(board.label_values().into_iter().map(|(series, label)| {
+            (format!("{}: {label}", board.file), format!("group by ({label}) ({series})"))
+        }));
+    }
+    found.extend(queries_of_rules());
+    let documents = files("docs", "md").into_iter().chain(files("dashboards", "md"));
+    for file in documents.chain(["README.md".to_owned()]) {
+        let text = read(&file);
+        let blocks = text.split("```promql\n").skip(1);
+        for block in blocks.map(|rest| rest.split("```").next().unwrap()) {
+            // A block is one query, or one a line.
+            let whole = block.matches('\n').count() > 1 && block.contains("\n  ");
+            let each = if whole { vec![block] } else { block.lines().collect() };
+            let each = each.into_iter().filter(|query| !query.trim().is_empty());
+            found.extend(each.map(|query| (file.clone(), query.to_owned())));
+        }
+    }
+    found
+}
+
+/// What rules record.
+pub(crate) fn recorded() -> BTreeSet<String> {
+    let all = rule_files().into_iter().flat_map(|file| rules(&file));
+    all.filter_map(|rule| Some(rule["record"].as_str()?.to_owned())).collect()
+}
+
+/// Values of a label that may stand in a matcher, where they are known.
+fn values(label: &str) -> Option<Vec<&'static str>> {
+    match label {
+        "status" => Some(Status::ALL.map(Status::code).into()),
+        "type" => Some(RecordType::ALL.map(RecordType::code).into()),
+        _ => None,
+    }
+}
+
+fn assert_matchers(place: &str, selector: &Selector, labels: &BTreeSet<&str>) {
+    for matcher in &selector.matchers {
+        let label = matcher.label.as_str();
+        assert!(labels.contains(label), "{place}: {} has no label {label}", selector.name);
+        let Some(values) = values(label).filter(|_| !matcher.value.starts_with('$')) else {
+            continue;
+        };
+        for value in matcher.value.split('|') {
+            assert!(values.contains(&value), "{place}: there is no {label} {value}");
+        }
+    }
+}
+
+#[test]
+fn every_metric_label_and_status_of_every_query_exists() {
+    let recorded = recorded();
+    let queries = queries();
+    assert!(queries.len() > 90, "{}", queries.len());
+    for (place, text) in &queries {
+        let query = Query::of(text);
+        assert!(!query.selectors.is_empty(), "{place}: {text}");
+        let mut all: BTreeSet<_> = TARGET_LABELS.into();
+        all.extend(query.texts.iter().map(String::as_str));
+        let mut is_known = true;
+        for selector in &query.selectors {
+            let name = selector.name.as_str();
+            // Labels of what is recorded are those of the rule, which is looked at itself; `up` and
+            // `ALERTS` are Prometheus' own.
+            if recorded.contains(name) || ["up", "ALERTS"].contains(&name) {
+                is_known = false;
+                continue;
+            }
+            let (metric, suffix) = metric(name)
+                .unwrap_or_else(|| panic!("{place}: there is no metric {name}: {text}"));
+            let mut labels: BTreeSet<_> = TARGET_LABELS.into();
+            labels.extend(metric.labels);
+            labels.extend((suffix == "_bucket").then_some("le"));
+            assert_matchers(place, selector, &labels);
+            all.extend(labels);
+        }
+        for label in query.grouping.iter().filter(|_| is_known) {
+            assert!(all.contains(label.as_str()), "{place}: no metric has a label {label}: {text}");
+        }
+    }
+}
+
+#[test]
+fn every_metric_is_shown_by_a_panel() {
+    let mut shown = BTreeSet::new();
+    for target in targets() {
+        let query = Query::of(&target.expression);
+        shown.extend(query.selectors.iter().filter_map(|s| Some(metric(&s.name)?.0.name)));
+    }
+    let missing: Vec<_> = CATALOG.iter().map(|m| m.name).filter(|n| !shown.contains(n)).collect();
+    assert_eq!(missing, [""; 0]);
+    assert!(CATALOG.iter().filter(|metric| metric.scope == Scope::Records).count() > 20);
+}

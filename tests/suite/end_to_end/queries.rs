@@ -1,0 +1,224 @@
+//! Every query of the dashboards is asked of a real Prometheus that scraped a living API for a while.
+//!
+//! `cargo test --features end-to-end --test suite end_to_end::queries -- --nocapture` lists them with
+//! the number of their rows.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use screen_records_exporter::clock::{Clock, SystemClock};
+use serde_json::Value;
+
+use super::prometheus::{Prometheus, newer, scrapes};
+use crate::dashboards::board::{Board, Panel, Target};
+use crate::dashboards::names::{queries_of_rules, recorded};
+use crate::dashboards::promql::{Query, Selector};
+use crate::support::{Api, Exporter, Metrics, config, eventually};
+
+/// Short lives, so that within seconds something has gone each way that a recording may go.
+const LIVING: [&str; 10] = [
+    "--records",
+    "2000",
+    "--live",
+    "80",
+    "--recording-length",
+    "4s",
+    "--upload-time",
+    "2s",
+    "--failure-share",
+    "0.2",
+];
+const POLLING: &str = "[poll]\nmin_interval = \"1s\"\ncounter_hold = \"2s\"\n\
+                       [api]\nmax_requests_per_second = 1000\n";
+
+/// A query as Grafana sends it, with all of everything chosen.
+pub(super) fn interpolated(query: &str) -> String {
+    let mut query = query.to_owned();
+    for (variable, value) in [("$__rate_interval", "20s"), ("$__range", "1m")] {
+        query = query.replace(variable, value);
+    }
+    for variable in ["$job", "$instance", "$project", "$pool", "$type", "$user"] {
+        query = query.replace(variable, ".+");
+    }
+    assert!(!query.contains('$') || query.contains("\"$1\""), "{query}");
+    query
+}
+
+fn now() -> i64 {
+    SystemClock.now_millis() / 1000
+}
+
+/// What Prometheus answers to a target, series by series.
+async fn answer(prometheus: &Prometheus, target: &Target) -> Vec<Value> {
+    let query = interpolated(&target.expression);
+    let (end, start) = (now().to_string(), (now() - 10).to_string());
+    let answer = if target.is_instant {
+        prometheus.get("query", &[("query", &query)]).await
+    } else {
+        let range = [("query", query.as_str()), ("start", &start), ("end", &end), ("step", "1")];
+        prometheus.get("query_range", &range).await
+    };
+    assert_eq!(answer["status"], "success", "{}: {query}: {answer}", target.place);
+    answer["data"]["result"].as_array().unwrap().clone()
+}
+
+/// Whether a series has something that can be drawn.
+fn is_drawn(series: &Value) -> bool {
+    let is_number = |sample: &Value| sample[1] != "NaN";
+    let has = |name: &str| series[name].as_array().is_some_and(|samples| !samples.is_empty());
+    let values = series["values"].as_array().into_iter().flatten();
+    let one = series.get("value").into_iter();
+    has("histograms") || values.chain(one).any(is_number)
+}
+
+/// Each label of the legend is one of the series.
+fn assert_legend(target: &Target, series: &[Value]) {
+    for part in target.legend.split("{{").skip(1) {
+        let label = part.split("}}").next().unwrap();
+        let is_native = |one: &&Value| one.get("histograms").is_some();
+        for one in series.iter().filter(|one| !is_native(one)) {
+            assert!(one["metric"].get(label).is_some(), "{}: no {label}: {one}", target.place);
+        }
+    }
+}
+
+/// Each column that is given a name is there.
+fn assert_columns(panel: &Panel, answers: &[(Target, Vec<Value>)]) {
+    let transformations = panel.json["transformations"].as_array().into_iter().flatten();
+    for organized in transformations.filter(|one| one["id"] == "organize") {
+        for column in organized["options"]["indexByName"].as_object().unwrap().keys() {
+            let is_there = answers.iter().any(|(target, series)| {
+                let is_value = column.strip_prefix("Value #") == target.json["refId"].as_str();
+                is_value || series.iter().all(|one| one["metric"].get(column).is_some())
+            });
+            assert!(is_there, "{}: there is no column {column}", panel.place());
+        }
+    }
+}
+
+/// Every query of every panel and variable; which of them may have no rows is asked of `may_be_empty`.
+async fn assert_answers(prometheus: &Prometheus, may_be_empty: impl Fn(&Panel) -> bool) -> String {
+    let mut list = String::new();
+    for board in Board::all() {
+        for panel in board.panels() {
+            let mut answers = Vec::new();
+            for target in panel.targets() {
+                let series = answer(prometheus, &target).await;
+                let drawn = series.iter().filter(|one| is_drawn(one)).count();
+                let _ = writeln!(list, "{drawn:5} {}", target.place);
+                assert!(drawn > 0 || may_be_empty(&panel), "{} is empty", target.place);
+                assert_legend(&target, &series);
+                answers.push((target, series));
+            }
+            assert_columns(&panel, &answers);
+        }
+        for (series, label) in board.label_values() {
+            let matched = interpolated(&series);
+            let path = format!("label/{label}/values");
+            let values = prometheus.get(&path, &[("match[]", &matched)]).await;
+            let count = values["data"].as_array().unwrap().len();
+            let _ = writeln!(list, "{count:5} {}: variable {label}", board.file);
+            assert!(count > 0, "{}: {label}", board.file);
+        }
+    }
+    list
+}
+
+/// Each series that a rule asks for is there, so that a rule that never fires is not one that asks for
+/// something that there is not.
+async fn assert_rules_ask_for_what_there_is(prometheus: &Prometheus) {
+    let recorded = recorded();
+    let mut asked = 0;
+    for (place, query) in queries_of_rules() {
+        for selector in Query::of(&query).selectors {
+            if recorded.contains(&selector.name) || selector.name == "up" {
+                continue;
+            }
+            let series = prometheus.answer(&written(&selector)).await;
+            assert!(!series.as_array().unwrap().is_empty(), "{place}: no {}", written(&selector));
+            asked += 1;
+        }
+    }
+    assert!(asked > 15, "{asked}");
+}
+
+fn written(selector: &Selector) -> String {
+    let matchers = selector.matchers.iter();
+    let matchers = matchers.map(|m| format!("{}{}\"{}\"", m.label, m.operator, m.value));
+    format!("{}{{{}}}", selector.name, matchers.collect::<Vec<_>>().join(","))
+}
+
+/// Long enough that something of each kind has been counted, and is shown after the hold.
+async fn has_lived(prometheus: &Prometheus) {
+    for query in [
+        "min(count_over_time(workspace_screen_records_up[5m])) > 12",
+        "min(sum by (status) (increase(workspace_screen_record_transitions_total[1m]))) > 0",
+    ] {
+        eventually(query, async || (prometheus.value(query).await?.is_normal()).then_some(()))
+            .await;
+    }
+}
+
+/// What the exporter serves of new recordings, as it was a week ago.
+fn last_week(metrics: &Metrics, instance: &str) -> String {
+    let mut text = String::from("# TYPE workspace_screen_records_seen counter\n");
+    let begin = now() - 7 * 24 * 3600 - 2 * 3600;
+    for name in metrics.of("workspace_screen_records_seen_total").keys() {
+        let labels = name.strip_suffix('}').unwrap();
+        for minute in 0..180 {
+            let at = begin + minute * 60;
+            let target = format!("job=\"records\",instance=\"{instance}\"");
+            let _ = writeln!(text, "{labels},{target}}} {minute} {at}");
+        }
+    }
+    text + "# EOF\n"
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_healthy_system_leaves_no_panel_empty_but_those_that_say_so() {
+    let api = Api::start(&LIVING);
+    let exporter = Exporter::start(&config(&api.url, POLLING)).await;
+    exporter.scraped_until("workspace_screen_records_up{project=\"p\"}", 1.0).await;
+    let prometheus = Prometheus::start(&exporter.url, "1s").await;
+    has_lived(&prometheus).await;
+    let list = assert_answers(&prometheus, Panel::may_be_empty).await;
+    println!("healthy, Prometheus of Debian:\n{list}");
+}
+
+/// With values that are not understood, credentials that end, and a week of history.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_query_answers_where_there_is_something_to_answer() {
+    let signs_in = ["--iam-domain", "acme", "--iam-user", "robot", "--iam-password", "secret"];
+    let api = Api::start(&[&LIVING[..], &["--odd-share", "0.02"], &signs_in].concat());
+    let exporter = Exporter::start(&format!(
+        "{POLLING}[[projects]]\nname = \"main\"\nproject_id = \"0\"\nendpoint = \"{0}\"\nauth = {{ \
+         method = \"password\", iam_endpoint = \"{0}\", domain = \"acme\", username = \"robot\", \
+         password = \"secret\" }}\n",
+        api.url
+    ))
+    .await;
+    let metrics =
+        exporter.scraped_until("workspace_screen_records_up{project=\"main\"}", 1.0).await;
+    let instance = exporter.url.trim_start_matches("http://");
+    let history = last_week(&metrics, instance);
+    let both = "  scrape_classic_histograms: true\n";
+    let native = "--enable-feature=native-histograms";
+    let newer = newer("prometheus");
+    let cases = [
+        (Path::new("prometheus"), vec![], ""),
+        (newer.as_path(), vec![native], ""),
+        (newer.as_path(), vec![native], both),
+    ];
+    let all = cases.map(|(program, flags, more)| {
+        let config = scrapes(&exporter.url, "1s", more);
+        let history = history.clone();
+        async move { Prometheus::launch_after(&history, program, &flags, &config).await }
+    });
+    for prometheus in futures_util::future::join_all(all).await {
+        has_lived(&prometheus).await;
+        let list = assert_answers(&prometheus, |_| false).await;
+        println!("everything, {}:\n{list}", prometheus.url);
+        assert_rules_ask_for_what_there_is(&prometheus).await;
+        assert_eq!(prometheus.complaints(), [""; 0]);
+    }
+}

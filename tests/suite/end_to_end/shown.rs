@@ -1,0 +1,84 @@
+//! What the panels show is right: before a pair of exporters each recording counts once, and where the
+//! names of pools are not to be had, their ids stand in their place.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::prometheus::Prometheus;
+use super::queries::interpolated;
+use crate::dashboards::board::{Target, targets};
+use crate::support::{Api, Exporter, config, eventually};
+
+/// The values by their labels, but for the exporter's address.
+type Shown = BTreeMap<String, f64>;
+
+fn shown(series: &Value) -> Shown {
+    let series = series.as_array().unwrap().iter();
+    let of = |one: &Value| {
+        let mut labels = one["metric"].clone();
+        labels.as_object_mut().unwrap().remove("instance");
+        (labels.to_string(), one["value"][1].as_str().unwrap().parse().unwrap())
+    };
+    series.map(of).collect()
+}
+
+/// Those whose figures stay as they are while the records do.
+fn of_records() -> Vec<Target> {
+    let is_moving =
+        |query: &str| ["time()", "rate(", "increase("].iter().any(|m| query.contains(m));
+    let targets =
+        targets().into_iter().filter(|target| target.place.starts_with("screen-records.json"));
+    let targets = targets.filter(|target| !is_moving(&target.expression));
+    // One row for each exporter is what it is there for.
+    targets.filter(|target| !target.place.contains(": Projects ")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pair_is_counted_once_and_pools_without_names_have_their_ids() {
+    let api = Api::start(&["--records", "3000", "--forbid-pools"]);
+    let mut exporters = Vec::new();
+    for _ in 0..2 {
+        let exporter = Exporter::start(&config(&api.url, "")).await;
+        exporter.scraped_until("workspace_screen_records_up{project=\"p\"}", 1.0).await;
+        exporters.push(exporter);
+    }
+    let addresses: Vec<_> =
+        exporters.iter().map(|exporter| exporter.url.trim_start_matches("http://")).collect();
+    let both = addresses.join("', '");
+    let prometheus = Prometheus::start(&both, "1s").await;
+    eventually("both are scraped", async || {
+        (prometheus.value("count(workspace_screen_records_up == 1)").await? == 2.0).then_some(())
+    })
+    .await;
+
+    let truth = api.truth().await;
+    let rows = truth["by_pool"].as_array().unwrap();
+    let total = |figure: &str| rows.iter().map(|row| row[figure].as_f64().unwrap()).sum::<f64>();
+    let totals = BTreeMap::from([
+        ("Recordings in the window, by status A", total("count")),
+        ("Storage by pool A", total("size")),
+        ("Storage by type A", total("size")),
+        ("Hours of video by pool A", total("duration") / 3600.0),
+    ]);
+    let mut checked = 0;
+    for target in of_records() {
+        let query = interpolated(&target.expression);
+        let of_one = query.replace("instance=~\".+\"", &format!("instance=\"{}\"", addresses[0]));
+        assert_ne!(query, of_one, "{}", target.place);
+        let of_both = shown(&prometheus.answer(&query).await);
+        assert_eq!(of_both, shown(&prometheus.answer(&of_one).await), "{}", target.place);
+        assert!(!of_both.is_empty(), "{}", target.place);
+        let panel = target.place.split_once(": ").unwrap().1;
+        if let Some(total) = totals.get(panel) {
+            let sum: f64 = of_both.values().sum();
+            assert!((sum - total).abs() < total * 1e-9, "{panel}: {sum} is not {total}");
+            checked += 1;
+        }
+        for labels in of_both.keys().filter(|labels| labels.contains("\"name\"")) {
+            let labels: Value = serde_json::from_str(labels).unwrap();
+            assert_eq!(labels["name"], labels["pool"], "{}", target.place);
+        }
+    }
+    assert_eq!(checked, totals.len());
+}
