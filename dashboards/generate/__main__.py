@@ -13,11 +13,11 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 import schema
 from exporter import exporter
-from screen_records import screen_records
+from recordings import recordings
 
 FOLDER = Path(__file__).resolve().parent.parent
 DASHBOARDS = {
-    "screen-records.json": screen_records,
+    "screen-records.json": recordings,
     "screen-records-exporter.json": exporter,
 }
 

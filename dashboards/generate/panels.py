@@ -48,6 +48,10 @@ INTERVAL = "1m"
 """How often the exporter is scraped, as the README has it; Grafana takes rates over four of them."""
 
 
+POOL_NAME = "{{project}}: {{name}}"
+"""Legend of what is by pool."""
+
+
 def query(ref: str, expression: str, legend: str = "") -> Dataquery:
     """A query over the time range."""
     return (
@@ -104,6 +108,9 @@ def curves(
     """Lines over time."""
     panel = framed(timeseries.Panel(), title, description, width, height).unit(unit)
     panel = panel.line_width(1).fill_opacity(8).tooltip(tooltip()).legend(legend())
+    if unit == "short":
+        # Where all are 0, the line lies at the bottom and not in the middle.
+        panel = panel.axis_soft_max(1)
     return panel.axis_soft_min(0).color_scheme(colors.shades())
 
 

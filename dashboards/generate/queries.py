@@ -54,6 +54,11 @@ def named(expression: str) -> str:
     return f"({expression}) * on (project, pool) group_left (name) ({names})"
 
 
+def largest_named(expression: str) -> str:
+    """The ten largest at each moment, with their pools' names: there may be a thousand."""
+    return named(f"topk(10, {expression})")
+
+
 def with_exporter(expression: str) -> str:
     """The same with the label `instance` of an exporter that serves the project, for links to it."""
     serving = f"group by (project, instance) ({selector('workspace_screen_records_up', PROJECT)})"

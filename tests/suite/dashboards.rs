@@ -7,3 +7,4 @@ mod lint;
 mod look;
 pub(crate) mod names;
 pub(crate) mod promql;
+mod rules;

@@ -7,6 +7,7 @@ mod pages;
 mod pairs;
 mod prometheus;
 mod queries;
+mod rules;
 mod scraped;
 mod sdk;
 mod sent_on;

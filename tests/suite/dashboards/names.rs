@@ -25,7 +25,7 @@ fn metric(name: &str) -> Option<(&'static Metric, &str)> {
 }
 
 /// The files of one kind below a folder.
-fn files(folder: &str, extension: &str) -> Vec<String> {
+pub(crate) fn files(folder: &str, extension: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     for entry in std::fs::read_dir(root.join(folder)).unwrap() {
@@ -42,7 +42,7 @@ fn files(folder: &str, extension: &str) -> Vec<String> {
 }
 
 /// The rules of a file: what it records or alerts on, and how.
-fn rules(file: &str) -> Vec<Value> {
+pub(crate) fn rules(file: &str) -> Vec<Value> {
     let parsed: Value = serde_saphyr::from_str(&read(file)).unwrap();
     let groups = parsed["groups"].as_array().into_iter().flatten();
     groups.flat_map(|group| group["rules"].as_array().unwrap().clone()).collect()

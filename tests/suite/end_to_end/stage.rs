@@ -27,8 +27,13 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// An API with a baseline that changes only by what a test does.
+    /// An API with a baseline that changes only by what a test does, polled as fast as may be.
     pub(super) async fn begin() -> Self {
+        Self::polled("min_interval = \"100ms\"\ncounter_hold = \"1s\"\nmode = \"background\"").await
+    }
+
+    /// The same, polled otherwise.
+    pub(super) async fn polled(polling: &str) -> Self {
         let options = Options { records: BASELINE, users: USERS, ..Options::default() };
         let simulator = Simulator::new(&options, Arc::new(SystemClock));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -41,7 +46,7 @@ impl Stage {
         let more = format!(
             "[web]\nlisten_addresses = [\"{address}\"]\n\
              [state]\ndirectory = \"{}\"\n\
-             [poll]\nmin_interval = \"100ms\"\ncounter_hold = \"1s\"\nmode = \"background\"\n\
+             [poll]\n{polling}\n\
              [api]\nmax_requests_per_second = 1000\n",
             folder.path().join("state").display()
         );

@@ -66,7 +66,7 @@ def now() -> list:
             "s",
         ).thresholds(colors.thresholds(colors.GOOD, (300, colors.DOUBTFUL), (600, colors.BAD))),
         number(
-            "Uploaded of what has ended",
+            "Share uploaded",
             "Share of the recordings in the window that are uploaded, of all that are uploaded or"
             " failed. What failed before counting began is in it.",
             f"{summed((), BY_GROUP, uploaded)} / {settled}",
@@ -126,9 +126,10 @@ def projects() -> list:
     by_project = {ref: once(("project", "instance"), each) for ref, each in figures.items()}
     panel = rows(
         "Projects",
-        "One row for each project and exporter. Where records and what the API counts differ for"
-        " long, the API counts otherwise than it lists. A late change of a recording that has ended"
-        " shows when it is read again.",
+        "One row for each project and exporter: time since the figures were complete, length of the"
+        " window, recordings read and counted by the API, time since the newest recording began,"
+        " and since the one was read that was read longest ago. Where records and what the API"
+        " counts differ for long, the API counts otherwise than it lists.",
         by_project,
         height=6,
     )
@@ -138,12 +139,12 @@ def projects() -> list:
             "project": "Project",
             "instance": "Exporter",
             "Value #A": "Read",
-            "Value #B": "Age of the figures",
+            "Value #B": "Age",
             "Value #C": "Window",
             "Value #D": "Records",
-            "Value #E": "Counted by the API",
-            "Value #F": "Newest began before",
-            "Value #G": "Oldest read before",
+            "Value #E": "By the API",
+            "Value #F": "Newest",
+            "Value #G": "Oldest read",
         },
     )
     words = answers(zero=("no", colors.BAD), one=("yes", colors.GOOD))
@@ -152,5 +153,5 @@ def projects() -> list:
         panel, "Read", unit="short", mappings=words, custom__cellOptions={"type": "color-text"}
     )
     panel = column(panel, "Records", unit="locale")
-    panel = column(panel, "Counted by the API", unit="locale")
+    panel = column(panel, "By the API", unit="locale")
     return [column(panel, "Exporter", links=[page])]

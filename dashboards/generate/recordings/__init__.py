@@ -2,16 +2,16 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from backlog import backlog
-from distributions import distributions
-from failures import failures
 from layout import dashboard, fill
-from now import now, over_time, projects
+from recordings.backlog import backlog
+from recordings.distributions import distributions
+from recordings.failures import failures
+from recordings.now import now, over_time, projects
+from recordings.volume import new, storage
 from variables import exporters, records
-from volume import new, storage
 
 
-def screen_records() -> Dashboard:
+def recordings() -> Dashboard:
     """All of it."""
     empty = dashboard(
         "screen-records",

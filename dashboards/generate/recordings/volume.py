@@ -2,11 +2,23 @@
 
 import colors
 from metrics import BY_GROUP, BY_USER, SEEN, TRANSITIONS
-from panels import bars, colored, column, columns, curves, largest_first, query, rows, stacked
+from panels import (
+    POOL_NAME,
+    bars,
+    colored,
+    column,
+    columns,
+    curves,
+    largest_first,
+    query,
+    rows,
+    stacked,
+)
 from queries import (
     POOL_AND_TYPE,
     USER,
     increase,
+    largest_named,
     named,
     selector,
     summed,
@@ -40,12 +52,12 @@ def storage() -> list:
         "SESSION": colors.GREEN,
     }
     return [
-        bars("Storage by pool", "The ten largest, in the window.", size, "{{name}}", "bytes"),
+        bars("Storage by pool", "The ten largest, in the window.", size, POOL_NAME, "bytes"),
         bars(
             "Hours of video by pool",
             "The ten largest, in the window.",
             f"{length} / 3600",
-            "{{name}}",
+            POOL_NAME,
             "locale",
         ).decimals(0),
         colored(stacked(over_time.with_target(query("A", by_type, "{{type}}"))), types),
@@ -98,10 +110,10 @@ def new() -> list:
     compared = compared.with_target(query("B", summed((), by_type, a_week_ago), "a week ago"))
     pools = curves(
         "New recordings an hour, by pool",
-        "Recordings first seen within the hour before.",
+        "Recordings first seen within the hour before, of the ten pools that have most.",
         "short",
     )
-    by_pool = named(summed(BY_PROJECT_AND_POOL, by_type, gained))
+    by_pool = largest_named(summed(BY_PROJECT_AND_POOL, by_type, gained))
     entered = increase(selector(TRANSITIONS, POOL_AND_TYPE), "1h")
     statuses = curves(
         "Entries into a status, an hour",
@@ -114,6 +126,6 @@ def new() -> list:
     )
     return [
         colored(compared, {"now": colors.BLUE, "a week ago": colors.GREY}),
-        stacked(pools.with_target(query("A", by_pool, "{{name}}"))),
+        stacked(pools.with_target(query("A", by_pool, POOL_NAME))),
         colored(statuses, colors.STATUSES),
     ]

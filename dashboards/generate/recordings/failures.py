@@ -2,12 +2,13 @@
 
 import colors
 from metrics import BY_GROUP, BY_USER, RECORDS, TRANSITIONS, UNRESOLVED, USER_TRANSITIONS
-from panels import bars, column, columns, curves, largest_first, link, links, query, rows
+from panels import POOL_NAME, bars, column, columns, curves, largest_first, link, links, query, rows
 from queries import (
     FAILED,
     POOL_AND_TYPE,
     USER,
     increase,
+    largest_named,
     named,
     once,
     selector,
@@ -23,14 +24,14 @@ FAILURES_PAGE = (
 def failures() -> list:
     """What failed, and where to look."""
     entered = increase(selector(TRANSITIONS, POOL_AND_TYPE, FAILED), "1h")
-    by_pool = named(summed(("project", "status", "pool"), BY_GROUP, entered))
+    by_pool = largest_named(summed(("project", "status", "pool"), BY_GROUP, entered))
     an_hour = curves(
         "Failures an hour, by pool",
         "Recordings and uploads that failed within the hour before, each once, also if they were"
-        " tried again since.",
+        " tried again since, of the ten pools and statuses with most.",
         "short",
     )
-    an_hour = an_hour.with_target(query("A", by_pool, "{{name}} {{status}}"))
+    an_hour = an_hour.with_target(query("A", by_pool, f"{POOL_NAME} {{{{status}}}}"))
     an_hour = an_hour.override_by_regexp(".*UPLOAD_FAILED", [colors.fixed(colors.VERMILION)])
     an_hour = an_hour.override_by_regexp(".*REC_FAILED", [colors.fixed(colors.PURPLE)])
 

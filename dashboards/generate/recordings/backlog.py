@@ -2,14 +2,14 @@
 
 import colors
 from metrics import BY_GROUP, BY_POOL, OLDEST_START, RECORDS
-from panels import curves, query, stacked, with_limits
+from panels import POOL_NAME, curves, query, stacked, with_limits
 from queries import (
     IN_FLIGHT,
     POOL,
     POOL_AND_TYPE,
     age,
     increase,
-    named,
+    largest_named,
     once,
     selector,
     summed,
@@ -24,32 +24,37 @@ def backlog() -> list:
     """How much of it there is, how old it is, and what was lost sight of."""
     in_flight = selector(RECORDS, POOL_AND_TYPE, IN_FLIGHT)
     waiting = 'status=~"REC_COMPLETED|UPLOADING"'
-    oldest = age(once(BY_POOL, selector(OLDEST_START, POOL, waiting)))
-    unchanged = age(once(BY_POOL, selector(OLDEST_UPDATE, POOL, IN_FLIGHT)))
+    oldest = once(BY_POOL, selector(OLDEST_START, POOL, waiting))
+    unchanged = once(BY_POOL, selector(OLDEST_UPDATE, POOL, IN_FLIGHT))
     expired = increase(selector(EXPIRED, POOL), "1h")
     by_pool = ("project", "pool")
+    since_oldest = age(f"min by (project, pool) ({oldest})")
+    since_change = age(f"min by (project, pool) ({unchanged})")
     amount = curves(
         "On their way, by pool",
-        "Recordings that go on, wait for their upload, or are being uploaded.",
+        "Recordings that go on, wait for their upload, or are being uploaded, of the ten pools that"
+        " have most.",
         "short",
-    ).with_target(query("A", named(summed(by_pool, BY_GROUP, in_flight)), "{{name}}"))
+    ).with_target(query("A", largest_named(summed(by_pool, BY_GROUP, in_flight)), POOL_NAME))
     age_of_oldest = curves(
         "Oldest that is not uploaded, by pool",
-        "Time since the start of the oldest recording that has ended and is not uploaded. Empty"
-        " while everything is. The line is where the alert is.",
+        "Time since the start of the oldest recording that has ended and is not uploaded, of the ten"
+        " pools where it is longest. Empty while everything is uploaded. The line is where the alert"
+        " is.",
         "s",
-    ).with_target(query("A", named(oldest), "{{name}} {{status}}"))
+    ).with_target(query("A", largest_named(since_oldest), POOL_NAME))
     standstill = curves(
         "Longest without a change, by pool",
-        "Time since the API last changed a recording that is on its way. Empty while nothing is.",
+        "Time since the API last changed a recording that is on its way, of the ten pools where it is"
+        " longest. Empty while nothing is on its way.",
         "s",
-    ).with_target(query("A", named(unchanged), "{{name}} {{status}}"))
+    ).with_target(query("A", largest_named(since_change), POOL_NAME))
     lost = curves(
         "Left the window on their way, an hour",
         "Recordings that were neither uploaded nor failed when they became older than poll.window:"
         " nobody watches them any more. It should be 0.",
         "short",
-    ).with_target(query("A", named(summed(by_pool, BY_POOL, expired)), "{{name}}"))
+    ).with_target(query("A", largest_named(summed(by_pool, BY_POOL, expired)), POOL_NAME))
     return [
         stacked(amount),
         with_limits(age_of_oldest, (6 * HOUR, colors.BAD)),

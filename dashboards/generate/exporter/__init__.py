@@ -2,11 +2,11 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
+from exporter.polls import api, odd, polls, state
+from exporter.process import process
+from exporter.wellbeing import wellbeing
 from layout import dashboard, fill
-from polls import api, odd, polls, state
-from process import process
 from variables import exporters
-from wellbeing import wellbeing
 
 
 def exporter() -> Dashboard:

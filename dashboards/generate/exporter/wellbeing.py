@@ -10,6 +10,9 @@ PROGRESS = "screen_records_exporter_first_sync_progress_ratio"
 EXPIRY = "screen_records_exporter_credential_expiry_timestamp_seconds"
 RELOADED = "screen_records_exporter_config_last_reload_successful"
 RELOADED_AT = "screen_records_exporter_config_last_reload_success_timestamp_seconds"
+# Nothing has been expired for longer.
+LONG = 100 * 365 * 24 * 3600
+
 BUILD = "screen_records_exporter_build_info"
 
 
@@ -24,7 +27,7 @@ def wellbeing() -> list:
     mode = f"max by (project, mode) ({selector(SYNC_MODE, PROJECT)}) == 1"
     return [
         number(
-            "Projects whose poll failed",
+            "Polls failing",
             "Projects whose last poll failed, or that have none yet: the exporter's page / says why"
             " and what to do.",
             f"count({up}) - sum({up})",
@@ -51,7 +54,7 @@ def wellbeing() -> list:
             "s",
         )
         .no_value("unknown")
-        .thresholds(colors.thresholds(colors.BAD, (600, colors.GOOD))),
+        .thresholds(colors.thresholds(colors.GREY, (-LONG, colors.BAD), (600, colors.GOOD))),
         number(
             "Config as in its file",
             "Whether the config could be read when that was last tried. If not, the one before is"

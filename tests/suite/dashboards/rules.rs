@@ -1,0 +1,75 @@
+//! What whoever is woken by an alert is told.
+
+use serde_json::Value;
+
+use super::names::rules;
+use crate::catalog::read;
+
+const SEVERITIES: [&str; 3] = ["critical", "warning", "info"];
+
+fn alerts() -> Vec<Value> {
+    let alerts: Vec<_> = rules("dashboards/alerts.yml")
+        .into_iter()
+        .filter(|rule| rule["alert"].is_string())
+        .collect();
+    assert!(alerts.len() > 12, "{}", alerts.len());
+    alerts
+}
+
+#[test]
+fn every_alert_says_what_where_and_what_to_do() {
+    let runbook = read("docs/runbook.md");
+    let mut bases = Vec::new();
+    for alert in alerts() {
+        let name = alert["alert"].as_str().unwrap();
+        let severity = alert["labels"]["severity"].as_str().unwrap_or_default();
+        assert!(SEVERITIES.contains(&severity), "{name}: {severity}");
+        let text = |key: &str| alert["annotations"][key].as_str().unwrap_or_default().to_owned();
+        assert!(!text("summary").is_empty(), "{name}");
+        let is_of_process = name == "ScreenRecordsConfigReloadFailed";
+        assert!(text("description").contains("$labels.project") || is_of_process, "{name}");
+        let (base, anchor) =
+            text("runbook_url").split_once('#').map(|(b, a)| (b.to_owned(), a.to_owned())).unwrap();
+        assert_eq!(anchor, name.to_lowercase());
+        assert!(runbook.contains(&format!("\n## {name}\n")), "the runbook has no {name}");
+        bases.push(base);
+        // Whoever has a status and a pool is led to the list of them.
+        let (failures, exporter) = (text("failures_url"), text("exporter_url"));
+        assert!(failures.is_empty() != exporter.is_empty(), "{name}");
+        let expression = alert["expr"].as_str().unwrap();
+        if expression.contains("_unresolved{") {
+            for label in ["project", "status", "pool"] {
+                assert!(failures.contains(&format!("{label}={{{{ urlquery $labels.{label} }}}}")));
+                assert!(text("description").contains("$labels.type"), "{name}");
+            }
+        }
+    }
+    bases.dedup();
+    assert_eq!(bases.len(), 1, "one place to change: {bases:?}");
+}
+
+#[test]
+fn the_runbook_has_nothing_of_alerts_that_are_gone() {
+    let names: Vec<_> =
+        alerts().iter().map(|alert| alert["alert"].as_str().unwrap().to_owned()).collect();
+    let runbook = read("docs/runbook.md");
+    let headings = runbook.lines().filter_map(|line| line.strip_prefix("## ScreenRecord"));
+    for heading in headings {
+        assert!(names.contains(&format!("ScreenRecord{heading}")), "{heading}");
+    }
+}
+
+/// Of two exporters that read the same project, one counts.
+#[test]
+fn no_rule_counts_a_pair_twice() {
+    for file in ["dashboards/alerts.yml", "dashboards/recording-rules.yml"] {
+        for rule in rules(file) {
+            let query = rule["expr"].as_str().unwrap();
+            let name = rule.get("alert").or(rule.get("record")).unwrap();
+            let picks = query.contains(" without (instance, job");
+            let is_of_recorded =
+                !query.contains("workspace_screen") || query.contains(":workspace");
+            assert!(picks || is_of_recorded, "{file}: {name}");
+        }
+    }
+}
