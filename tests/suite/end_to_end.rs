@@ -2,6 +2,7 @@
 
 mod examples;
 mod exemplars;
+mod notified;
 mod operator;
 mod pages;
 mod pairs;

@@ -1,9 +1,12 @@
 //! What whoever is woken by an alert is told.
 
+use std::process::Command;
+
 use serde_json::Value;
 
 use super::names::rules;
 use crate::catalog::read;
+use crate::support::{folder, write};
 
 const SEVERITIES: [&str; 3] = ["critical", "warning", "info"];
 
@@ -70,6 +73,31 @@ fn no_rule_counts_a_pair_twice() {
             let is_of_recorded =
                 !query.contains("workspace_screen") || query.contains(":workspace");
             assert!(picks || is_of_recorded, "{file}: {name}");
+        }
+    }
+}
+
+/// Each `sed` of the README changes what it says it changes.
+#[test]
+fn what_the_readme_changes_by_sed_is_there() {
+    let folder = folder();
+    let files = ["alerts.yml", "recording-rules.yml"];
+    let text = |file: &str| read(&format!("dashboards/{file}"));
+    let readme = read("dashboards/README.md");
+    let commands: Vec<_> =
+        readme.lines().filter_map(|line| line.strip_prefix("$ sed -i ")).collect();
+    assert!(commands.len() > 3, "{commands:?}");
+    for command in commands {
+        for file in files {
+            write(folder.path(), file, &text(file));
+        }
+        let shell = ["-c", &format!("sed -i {command}")];
+        let status = Command::new("sh").args(shell).current_dir(folder.path()).status().unwrap();
+        assert!(status.success(), "{command}");
+        for file in files.iter().filter(|file| command.contains(*file)) {
+            let changed = std::fs::read_to_string(folder.path().join(file)).unwrap();
+            assert_ne!(changed, text(file), "{command} changes nothing of {file}");
+            let _: Value = serde_saphyr::from_str(&changed).unwrap();
         }
     }
 }
