@@ -1,0 +1,96 @@
+/** Draws the dashboard that the page's address names, and leaves a report in `window.report`. */
+
+import {
+  createTheme,
+  locationUtil,
+  rangeUtil,
+  standardTransformers,
+  standardTransformersRegistry,
+} from '@grafana/data';
+import type { GrafanaConfig, TransformerRegistryItem } from '@grafana/data';
+import { GlobalStyles, PortalContainer, ThemeContext } from '@grafana/ui';
+import { createRoot } from 'react-dom/client';
+
+import { DashboardView, MARGIN } from './dashboard';
+import { box, place } from './layout';
+import type { Loaded, Setting } from './load';
+import { load } from './load';
+import type { Dashboard, Panel } from './model';
+import { isRow, titleOf } from './model';
+import { panelTypes } from './panels';
+import { Prometheus } from './prometheus';
+import type { Report } from './report';
+import { fails, message, report } from './report';
+import { settings } from './settings';
+import { resolve } from './variables';
+
+/** How long the components may take to measure themselves and draw, in milliseconds. */
+const SETTLING = 1500;
+
+window.report = draw();
+
+async function draw(): Promise<Report> {
+  const { dashboard: source, prometheus: address, scrapeInterval, from, to, theme } = settings(location.href);
+  prepareGrafana();
+  const dashboard = (await (await fetch(source)).json()) as Dashboard;
+  const prometheus = new Prometheus(address);
+  const range = rangeUtil.convertRawToRange({ from, to });
+  const setting: Setting = {
+    prometheus,
+    scrapeInterval,
+    range,
+    variables: await resolve(dashboard, prometheus, range),
+    theme: createTheme({ colors: { mode: theme } }),
+  };
+  const placed = place(dashboard.panels ?? []);
+  const width = document.documentElement.clientWidth - 2 * MARGIN;
+  const panels = placed.flatMap(({ panel, grid }) =>
+    isRow(panel) ? [] : [{ panel, width: box(grid, width).width }]
+  );
+  const loaded = new Map<number | undefined, Loaded>();
+  await Promise.all(panels.map((one) => loadInto(loaded, one.panel, one.width, setting)));
+
+  document.body.style.background = setting.theme.colors.background.canvas;
+  createRoot(document.getElementById('dashboard')!).render(
+    <ThemeContext.Provider value={setting.theme}>
+      <GlobalStyles />
+      <DashboardView dashboard={dashboard} placed={placed} loaded={loaded} setting={setting} width={width} />
+      <PortalContainer />
+    </ThemeContext.Provider>
+  );
+  await new Promise((done) => setTimeout(done, SETTLING));
+  await document.fonts.ready;
+  return report(dashboard.title ?? source, panels.length);
+}
+
+async function loadInto(
+  loaded: Map<number | undefined, Loaded>,
+  panel: Panel,
+  width: number,
+  setting: Setting
+): Promise<void> {
+  const type = panelTypes[panel.type];
+  try {
+    if (type) {
+      loaded.set(panel.id, await load(panel, type, width, setting));
+    }
+  } catch (error) {
+    fails(titleOf(panel), message(error));
+  }
+}
+
+/** What Grafana's own application sets before anything is drawn. */
+function prepareGrafana(): void {
+  standardTransformersRegistry.setInit(() =>
+    // Some stand there under two names.
+    [...new Map(Object.values(standardTransformers).map((one) => [one.id, one])).values()].map(
+      (transformation) =>
+        ({ ...transformation, transformation: async () => transformation }) as unknown as TransformerRegistryItem
+    )
+  );
+  locationUtil.initialize({
+    config: { appSubUrl: '', appUrl: `${location.origin}/` } as GrafanaConfig,
+    getTimeRangeForUrl: () => ({ from: 'now-1h', to: 'now' }),
+    getVariablesUrlParams: () => ({}),
+  });
+}

@@ -1,0 +1,33 @@
+/** What the page was asked to draw: its address says so. */
+
+export interface Settings {
+  /** The dashboard's JSON. */
+  dashboard: string;
+  /** The address of a Prometheus. */
+  prometheus: string;
+  /** The data source's "Scrape interval", which an administrator sets to that of Prometheus. */
+  scrapeInterval: string;
+  /** The time range as in an address of Grafana: `now-1h`. */
+  from: string;
+  to: string;
+  theme: 'dark' | 'light';
+}
+
+export function settings(address: string): Settings {
+  const query = new URL(address).searchParams;
+  const needed = (name: string): string => {
+    const value = query.get(name);
+    if (value === null) {
+      throw new Error(`the address lacks ${name}`);
+    }
+    return value;
+  };
+  return {
+    dashboard: needed('dashboard'),
+    prometheus: needed('prometheus'),
+    scrapeInterval: needed('scrape'),
+    from: needed('from'),
+    to: query.get('to') ?? 'now',
+    theme: query.get('theme') === 'light' ? 'light' : 'dark',
+  };
+}
