@@ -1,0 +1,72 @@
+/**
+ * Takes a picture of each dashboard that is drawn from a Prometheus, and fails if anything is wrong with
+ * one. It runs where `node_modules` is:
+ *
+ *   pictures PAGE DASHBOARDS PROMETHEUS SCRAPE FROM THEME FILE=DASHBOARD.json...
+ */
+
+import { writeFileSync } from 'node:fs';
+
+import type { Report } from '../page/report';
+import type { Page } from './browser';
+import { Browser } from './browser';
+import type { Server } from './server';
+import { serve } from './server';
+
+const WIDTH = 1440;
+
+const [page, dashboards, prometheus, scrape, from, theme, ...wanted] = process.argv.slice(2);
+if (!page || !dashboards || !prometheus || !scrape || !from || !theme || wanted.length === 0) {
+  throw new Error('usage: pictures PAGE DASHBOARDS PROMETHEUS SCRAPE FROM THEME FILE=DASHBOARD.json...');
+}
+const server = await serve({
+  '/': page,
+  '/dashboards/': dashboards,
+  '/build/img/icons/': 'node_modules/@grafana/ui/dist/public/img/icons',
+  '/fonts/inter/': 'node_modules/inter-ui/web',
+});
+const browser = new Browser('chromium');
+const failures: string[] = [];
+try {
+  for (const one of wanted) {
+    const [file, dashboard] = one.split('=') as [string, string];
+    const began = Date.now();
+    const drawn = await browser.page(WIDTH);
+    const found = await picture(drawn, server, file, dashboard);
+    failures.push(...found.map((failure) => `${dashboard}: ${failure}`));
+    console.log(`${dashboard}: drawn in ${((Date.now() - began) / 1000).toFixed(1)} s`);
+  }
+} finally {
+  await browser.close();
+  server.close();
+}
+for (const failure of failures) {
+  console.error(failure);
+}
+process.exitCode = failures.length > 0 ? 1 : 0;
+
+async function picture(drawn: Page, from_: Server, file: string, dashboard: string): Promise<string[]> {
+  const query = new URLSearchParams({
+    dashboard: `/dashboards/${dashboard}`,
+    prometheus: prometheus!,
+    scrape: scrape!,
+    from: from!,
+    theme: theme!,
+  });
+  await drawn.open(`${from_.address}/?${query}`);
+  await drawn.value('new Promise((done) => document.readyState === "complete" ? done() : (onload = () => done()))');
+  const report = await drawn.value<Report>('window.report');
+  await drawn.resize(report.height);
+  await new Promise((done) => setTimeout(done, 500));
+  writeFileSync(file, await drawn.png());
+  for (const note of report.notes) {
+    console.log(`${dashboard}: ${note}`);
+  }
+  const elsewhere = [...drawn.asked].filter((origin) => ![from_.address, prometheus].includes(origin));
+  return [
+    ...report.failures,
+    ...drawn.complaints.map((complaint) => `the page complains: ${complaint.slice(0, 500)}`),
+    ...elsewhere.map((origin) => `the page asked ${origin}`),
+    ...from_.missing.splice(0).map((path) => `the page asked for ${path}, which is not there`),
+  ];
+}

@@ -1,0 +1,106 @@
+# What the dashboards are drawn from, to be sourced: two simulated records APIs, the exporter, and a
+# Prometheus of each kind. Everything listens on loopback, on ports that were free, and ends with the
+# shell that began it.
+#
+#   world_begin PROGRAM FOLDER    then ${prometheis[@]}: "NAME URL" each
+
+processes=()
+prometheis=()
+declare -A simulator
+
+world_end() {
+    [ ${#processes[@]} = 0 ] || kill "${processes[@]}" 2>/dev/null || true
+    wait
+    processes=()
+}
+
+# Prints what the process that was started last has said on a line that matches, once it has.
+said() {
+    local tries=0
+    until sed -n "s/$1/\\1/p" "$2" 2>/dev/null | head -1 | grep .; do
+        kill -0 "${processes[-1]}" 2>/dev/null || fail "ended at once: $(tail -3 "$2")"
+        [ $((tries += 1)) -lt 300 ] || fail "said nothing of '$1': $(tail -3 "$2")"
+        sleep 0.1
+    done
+}
+
+free_port() {
+    node -e 'const s = require("net").createServer(); s.listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close() })'
+}
+
+# begin_simulator NAME OPTION...: an API that knows one project.
+begin_simulator() {
+    local name=$1
+    shift
+    "$program" simulate --listen 127.0.0.1:0 --token pictures \
+        --recording-length 5m --upload-time 3m "$@" >"$world/api-$name" 2>&1 &
+    processes+=($!)
+    simulator[$name]=$(said '^\(http:.*\)' "$world/api-$name")
+}
+
+# begin_prometheus NAME PROGRAM CONFIG FLAG...
+begin_prometheus() {
+    local name=$1 prometheus=$2 config=$3 port
+    shift 3
+    port=$(free_port)
+    printf '%s' "$config" >"$world/$name.yml"
+    "$prometheus" --config.file="$world/$name.yml" --storage.tsdb.path="$world/$name" \
+        --web.listen-address="127.0.0.1:$port" "$@" >"$world/$name.log" 2>&1 &
+    processes+=($!)
+    said '.*\(Server is ready\).*' "$world/$name.log" >/dev/null
+    prometheis+=("$name http://127.0.0.1:$port")
+}
+
+world_begin() {
+    program=$1 world=$2
+    local newer=$3 name config address scrape
+    begin_simulator frankfurt --records 20000 --live 5 --failure-share 0.02
+    begin_simulator singapore --records 6000 --live 1.5 --seed 2 --pools 4 --users 60 --desktops 80
+
+    config=$(printf 'state.directory = "%s/state"\npoll.min_interval = "5s"\n' "$world")
+    for name in frankfurt singapore; do
+        config+=$(printf '\n[[projects]]\nname = "%s"\nproject_id = "%s"\nendpoint = "%s"\nauth = { method = "token", token = "pictures" }\n' \
+            "$name" "$name" "${simulator[$name]}")
+    done
+    printf '%s\n' "$config" >"$world/config.toml"
+    "$program" --config.file "$world/config.toml" --web.listen-address 127.0.0.1:0 2>"$world/exporter.log" &
+    processes+=($!)
+    address=$(said '.* address=\([^ ]*\).*' "$world/exporter.log")
+
+    scrape="scrape_configs:
+- job_name: screen-records
+  scrape_interval: ${scrape_seconds}s
+  scrape_timeout: ${scrape_seconds}s
+  static_configs:
+  - targets: ['$address']
+"
+    begin_prometheus classic prometheus "$scrape"
+    [ -z "$newer" ] || begin_prometheus native "$newer" "$scrape  scrape_classic_histograms: true
+" --enable-feature=native-histograms
+}
+
+# A sleep that a signal ends.
+pause() {
+    sleep "$1" &
+    processes+=($!)
+    wait $!
+    unset 'processes[-1]'
+}
+
+# One API fails for a tenth of the time, then asks for pauses, so that there is something to see.
+# live_for SECONDS
+live_for() {
+    local tenth=$(($1 / 10))
+    pause $((tenth * 4))
+    faults '["status=503"]'
+    pause "$tenth"
+    faults '["status=429,retry-after=2,rate=0.5"]'
+    pause $((tenth * 2))
+    faults '[]'
+    pause $(($1 - tenth * 7))
+}
+
+faults() {
+    curl --silent --show-error --fail --header 'content-type: application/json' \
+        --data "$1" "${simulator[singapore]}/simulator/faults" >/dev/null
+}
