@@ -87,15 +87,17 @@ pause() {
     unset 'processes[-1]'
 }
 
-# One API fails for a tenth of the time, then asks for pauses, so that there is something to see.
+# One API asks for pauses for a while, and later fails, so that there is something to see.
 # live_for SECONDS
 live_for() {
     local tenth=$(($1 / 10))
-    pause $((tenth * 4))
-    faults '["status=503"]'
-    pause "$tenth"
+    pause $((tenth * 3))
     faults '["status=429,retry-after=2,rate=0.5"]'
     pause $((tenth * 2))
+    faults '[]'
+    pause "$tenth"
+    faults '["status=503"]'
+    pause "$tenth"
     faults '[]'
     pause $(($1 - tenth * 7))
 }

@@ -1,15 +1,22 @@
 /**
- * What stands above the panels: the title, the variables with what is chosen, the time range. Made of
+ * What stands above the panels: the title, the variables with what is chosen, links, the time range. Made of
  * Grafana's controls; their arrangement is this page's.
  */
 
 import { rangeUtil } from '@grafana/data';
 import { InlineField, MultiSelect, Select, Text, ToolbarButton } from '@grafana/ui';
 
+import { Links } from './links';
 import type { Setting } from './load';
 import type { Dashboard } from './model';
 
-export function Controls({ dashboard, setting }: { dashboard: Dashboard; setting: Setting }) {
+interface Props {
+  dashboard: Dashboard;
+  others: Dashboard[];
+  setting: Setting;
+}
+
+export function Controls({ dashboard, others, setting }: Props) {
   const row = { display: 'flex', flexWrap: 'wrap', alignItems: 'center', gap: 8 } as const;
   const chosen = (text: string) => ({ label: text, value: text });
   const nothing = () => undefined;
@@ -20,6 +27,7 @@ export function Controls({ dashboard, setting }: { dashboard: Dashboard; setting
           {dashboard.title ?? ''}
         </Text>
         <div style={row}>
+          <Links dashboard={dashboard} others={others} />
           <ToolbarButton icon="clock-nine" variant="canvas">
             {rangeUtil.describeTimeRange(setting.range.raw)}
           </ToolbarButton>

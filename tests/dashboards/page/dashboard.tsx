@@ -16,18 +16,20 @@ export const MARGIN = 16;
 
 interface Props {
   dashboard: Dashboard;
+  /** All dashboards, for links between them. */
+  others: Dashboard[];
   placed: Placed[];
   loaded: Map<number | undefined, Loaded>;
   setting: Setting;
   width: number;
 }
 
-export function DashboardView({ dashboard, placed, loaded, setting, width }: Props) {
+export function DashboardView({ dashboard, others, placed, loaded, setting, width }: Props) {
   const boxes = placed.map(({ grid }) => box(grid, width));
   const height = Math.max(...boxes.map((one) => one.top + one.height));
   return (
     <main style={{ padding: MARGIN }}>
-      <Controls dashboard={dashboard} setting={setting} />
+      <Controls dashboard={dashboard} others={others} setting={setting} />
       <div style={{ position: 'relative', height }}>
         {placed.map(({ panel }, index) => {
           const { left, top, ...size } = boxes[index]!;

@@ -6,6 +6,7 @@
 import type { FieldConfigPropertyItem } from '@grafana/data';
 import {
   FieldConfigOptionsRegistry,
+  FieldType,
   booleanOverrideProcessor,
   dataLinksOverrideProcessor,
   displayNameOverrideProcessor,
@@ -34,6 +35,8 @@ const STANDARD: Record<string, Process> = {
   filterable: booleanOverrideProcessor,
 };
 
+const OF_NUMBERS = ['decimals', 'min', 'max', 'fieldMinMax', 'thresholds'];
+
 /** Of a panel type that registers these options of its own. */
 export function registry(custom: readonly string[]): FieldConfigOptionsRegistry {
   const item = (id: string, path: string, process: Process, isCustom: boolean): FieldConfigPropertyItem => ({
@@ -42,8 +45,7 @@ export function registry(custom: readonly string[]): FieldConfigOptionsRegistry 
     name: id,
     process,
     isCustom,
-    // Grafana gives actions and links to every field, and the rest too.
-    shouldApply: () => true,
+    shouldApply: (field) => field.type === FieldType.number || !OF_NUMBERS.includes(id),
     editor: () => null,
     override: () => null,
   });

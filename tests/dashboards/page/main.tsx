@@ -22,6 +22,7 @@ import { Prometheus } from './prometheus';
 import type { Report } from './report';
 import { fails, message, report } from './report';
 import { settings } from './settings';
+import { reportUndrawn } from './undrawn';
 import { resolve } from './variables';
 
 /** How long the components may take to measure themselves and draw, in milliseconds. */
@@ -30,9 +31,11 @@ const SETTLING = 1500;
 window.report = draw();
 
 async function draw(): Promise<Report> {
-  const { dashboard: source, prometheus: address, scrapeInterval, from, to, theme } = settings(location.href);
+  const { dashboards, prometheus: address, scrapeInterval, from, to, theme } = settings(location.href);
   prepareGrafana();
-  const dashboard = (await (await fetch(source)).json()) as Dashboard;
+  const all = await Promise.all(dashboards.map(async (path) => (await (await fetch(path)).json()) as Dashboard));
+  const dashboard = all[0]!;
+  reportUndrawn(dashboard);
   const prometheus = new Prometheus(address);
   const range = rangeUtil.convertRawToRange({ from, to });
   const setting: Setting = {
@@ -54,13 +57,20 @@ async function draw(): Promise<Report> {
   createRoot(document.getElementById('dashboard')!).render(
     <ThemeContext.Provider value={setting.theme}>
       <GlobalStyles />
-      <DashboardView dashboard={dashboard} placed={placed} loaded={loaded} setting={setting} width={width} />
+      <DashboardView
+        dashboard={dashboard}
+        others={all}
+        placed={placed}
+        loaded={loaded}
+        setting={setting}
+        width={width}
+      />
       <PortalContainer />
     </ThemeContext.Provider>
   );
   await new Promise((done) => setTimeout(done, SETTLING));
   await document.fonts.ready;
-  return report(dashboard.title ?? source, panels.length);
+  return report(dashboard.title ?? '', panels.length);
 }
 
 async function loadInto(

@@ -1,8 +1,8 @@
 /** What the page was asked to draw: its address says so. */
 
 export interface Settings {
-  /** The dashboard's JSON. */
-  dashboard: string;
+  /** The paths of all dashboards' JSON, the one to draw first. */
+  dashboards: string[];
   /** The address of a Prometheus. */
   prometheus: string;
   /** The data source's "Scrape interval", which an administrator sets to that of Prometheus. */
@@ -23,7 +23,7 @@ export function settings(address: string): Settings {
     return value;
   };
   return {
-    dashboard: needed('dashboard'),
+    dashboards: needed('dashboards').split(','),
     prometheus: needed('prometheus'),
     scrapeInterval: needed('scrape'),
     from: needed('from'),
