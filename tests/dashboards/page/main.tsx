@@ -22,13 +22,12 @@ import { Prometheus } from './prometheus';
 import type { Report } from './report';
 import { fails, message, report } from './report';
 import { settings } from './settings';
+import { settled } from './settled';
 import { reportUndrawn } from './undrawn';
 import { resolve } from './variables';
 
-/** How long the components may take to measure themselves and draw, in milliseconds. */
-const SETTLING = 1500;
-
 window.report = draw();
+window.settled = settled;
 
 async function draw(): Promise<Report> {
   const { dashboards, prometheus: address, scrapeInterval, from, to, theme } = settings(location.href);
@@ -68,8 +67,7 @@ async function draw(): Promise<Report> {
       <PortalContainer />
     </ThemeContext.Provider>
   );
-  await new Promise((done) => setTimeout(done, SETTLING));
-  await document.fonts.ready;
+  await settled();
   return report(dashboard.title ?? '', panels.length);
 }
 

@@ -59,7 +59,7 @@ async function picture(drawn: Page, from_: Server, file: string, names: string[]
   await drawn.value('new Promise((done) => document.readyState === "complete" ? done() : (onload = () => done()))');
   const report = await drawn.value<Report>('window.report');
   await drawn.resize(report.height);
-  await new Promise((done) => setTimeout(done, 500));
+  await drawn.value('window.settled()');
   writeFileSync(file, await drawn.png());
   for (const note of report.notes) {
     console.log(`${names[0]}: ${note}`);
