@@ -2,7 +2,9 @@
 # Prometheus of each kind. Everything listens on loopback, on ports that were free, and ends with the
 # shell that began it.
 #
-#   world_begin PROGRAM FOLDER    then ${prometheis[@]}: "NAME URL" each
+#   world_begin PROGRAM FOLDER [NEWER]    then ${prometheis[@]}: "NAME URL SCRAPE_INTERVAL" each
+#
+# NEWER is a Prometheus that takes native histograms.
 
 processes=()
 prometheis=()
@@ -38,22 +40,30 @@ begin_simulator() {
     simulator[$name]=$(said '^\(http:.*\)' "$world/api-$name")
 }
 
-# begin_prometheus NAME PROGRAM CONFIG FLAG...
+# begin_prometheus NAME PROGRAM SCRAPE_INTERVAL MORE_OF_THE_JOB FLAG...
 begin_prometheus() {
-    local name=$1 prometheus=$2 config=$3 port
-    shift 3
+    local name=$1 prometheus=$2 interval=$3 more=$4 port
+    shift 4
     port=$(free_port)
-    printf '%s' "$config" >"$world/$name.yml"
+    cat >"$world/$name.yml" <<END
+scrape_configs:
+- job_name: screen-records
+  scrape_interval: $interval
+  scrape_timeout: 10s
+  static_configs:
+  - targets: ['$exporter']
+$more
+END
     "$prometheus" --config.file="$world/$name.yml" --storage.tsdb.path="$world/$name" \
         --web.listen-address="127.0.0.1:$port" "$@" >"$world/$name.log" 2>&1 &
     processes+=($!)
     said '.*\(Server is ready\).*' "$world/$name.log" >/dev/null
-    prometheis+=("$name http://127.0.0.1:$port")
+    prometheis+=("$name http://127.0.0.1:$port $interval")
 }
 
 world_begin() {
     program=$1 world=$2
-    local newer=$3 name config address scrape
+    local newer=${3:-} name config
     begin_simulator frankfurt --records 20000 --live 5 --failure-share 0.02
     begin_simulator singapore --records 6000 --live 1.5 --seed 2 --pools 4 --users 60 --desktops 80
 
@@ -65,18 +75,12 @@ world_begin() {
     printf '%s\n' "$config" >"$world/config.toml"
     "$program" --config.file "$world/config.toml" --web.listen-address 127.0.0.1:0 2>"$world/exporter.log" &
     processes+=($!)
-    address=$(said '.* address=\([^ ]*\).*' "$world/exporter.log")
+    exporter=$(said '.* address=\([^ ]*\).*' "$world/exporter.log")
 
-    scrape="scrape_configs:
-- job_name: screen-records
-  scrape_interval: ${scrape_seconds}s
-  scrape_timeout: ${scrape_seconds}s
-  static_configs:
-  - targets: ['$address']
-"
-    begin_prometheus classic prometheus "$scrape"
-    [ -z "$newer" ] || begin_prometheus native "$newer" "$scrape  scrape_classic_histograms: true
-" --enable-feature=native-histograms
+    # Every minute, as the README has it, and as often as Grafana expects when nobody told it.
+    begin_prometheus classic prometheus 60s ''
+    [ -z "$newer" ] || begin_prometheus native "$newer" 15s '  scrape_classic_histograms: true' \
+        --enable-feature=native-histograms
 }
 
 # A sleep that a signal ends.
