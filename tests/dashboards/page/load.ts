@@ -122,7 +122,8 @@ async function askOne(target: Target, panel: Panel, width: number, setting: Sett
   const { step, macros } = timing(range, points, panel.interval, target, scrapeInterval);
   const where = titleOf(panel);
   const expr = interpolator(variables, macros, where, forPromQL)(target.expr ?? '');
-  const named = { ...target, expr, legendFormat: interpolator(variables, macros, where)(target.legendFormat ?? '') };
+  const legendFormat = interpolator(variables, macros, where)(target.legendFormat ?? '');
+  const named = { ...target, expr, legendFormat };
   const [from, to] = [range.from.valueOf() / 1000, range.to.valueOf() / 1000];
   const frames: DataFrame[] = [];
   if (target.instant) {

@@ -20,10 +20,15 @@ const FLAGS = [
   '--remote-debugging-pipe',
 ];
 
+/** How long a page may take to do what it is told, in milliseconds. */
+const LONGEST = 120_000;
+
 type Parameters = Record<string, unknown>;
 
 interface Message {
   id?: number;
+  /** The page that it is from. */
+  sessionId?: string;
   method?: string;
   params?: Parameters;
   // What a method returns is known where it is called.
@@ -35,7 +40,7 @@ export class Browser {
   private readonly process: ChildProcess;
   private readonly folder = mkdtempSync(join(tmpdir(), 'chromium-'));
   private readonly waiting = new Map<number, (message: Message) => void>();
-  private readonly listeners: Array<(method: string, params: Parameters) => void> = [];
+  private readonly pages = new Map<string, Page>();
   private last = 0;
 
   constructor(program: string) {
@@ -61,10 +66,8 @@ export class Browser {
     const { targetId } = await this.send<{ targetId: string }>('Target.createTarget', { url: 'about:blank' });
     const attach = { targetId, flatten: true };
     const { sessionId } = await this.send<{ sessionId: string }>('Target.attachToTarget', attach);
-    const page = new Page(
-      (method, params) => this.send(method, params, sessionId),
-      (listener) => this.listeners.push(listener)
-    );
+    const page = new Page((method, params) => this.send(method, params, sessionId));
+    this.pages.set(sessionId, page);
     await page.begin(width);
     return page;
   }
@@ -82,9 +85,11 @@ export class Browser {
     this.last += 1;
     const id = this.last;
     return new Promise<T>((done, failed) => {
-      this.waiting.set(id, ({ result, error }) =>
-        error ? failed(new Error(`${method}: ${error.message}`)) : done(result as T)
-      );
+      const timer = setTimeout(() => failed(new Error(`${method}: no answer`)), LONGEST);
+      this.waiting.set(id, ({ result, error }) => {
+        clearTimeout(timer);
+        error ? failed(new Error(`${method}: ${error.message}`)) : done(result as T);
+      });
       (this.process.stdio[3] as Writable).write(`${JSON.stringify({ id, method, params, sessionId })}\0`);
     });
   }
@@ -93,8 +98,8 @@ export class Browser {
     if (message.id !== undefined) {
       this.waiting.get(message.id)?.(message);
       this.waiting.delete(message.id);
-    } else if (message.method) {
-      this.listeners.forEach((listener) => listener(message.method!, message.params ?? {}));
+    } else if (message.method && message.sessionId) {
+      this.pages.get(message.sessionId)?.hear(message.method, message.params ?? {});
     }
   }
 }
@@ -108,12 +113,7 @@ export class Page {
   readonly asked = new Set<string>();
   private width = 0;
 
-  constructor(
-    private readonly send: Send,
-    listen: (listener: (method: string, params: Parameters) => void) => void
-  ) {
-    listen((method, params) => this.hear(method, params));
-  }
+  constructor(private readonly send: Send) {}
 
   async begin(width: number): Promise<void> {
     this.width = width;
@@ -147,7 +147,7 @@ export class Page {
     return Buffer.from(data, 'base64');
   }
 
-  private hear(method: string, params: Parameters): void {
+  hear(method: string, params: Parameters): void {
     if (method === 'Network.requestWillBeSent') {
       this.asked.add(new URL((params['request'] as { url: string }).url).origin);
     } else if (method === 'Runtime.exceptionThrown') {

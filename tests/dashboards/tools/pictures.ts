@@ -14,6 +14,7 @@ import type { Server } from './server';
 import { serve } from './server';
 
 const WIDTH = 1440;
+const LOADED = 'new Promise((done) => document.readyState === "complete" ? done() : (onload = () => done()))';
 
 const [page, dashboards, prometheus, scrape, from, theme, ...wanted] = process.argv.slice(2);
 if (!page || !dashboards || !prometheus || !scrape || !from || !theme || wanted.length === 0) {
@@ -47,7 +48,7 @@ for (const failure of failures) {
 process.exitCode = failures.length > 0 ? 1 : 0;
 
 /** Of the first of the dashboards; gives what is wrong. */
-async function picture(drawn: Page, from_: Server, file: string, names: string[]): Promise<string[]> {
+async function picture(drawn: Page, site: Server, file: string, names: string[]): Promise<string[]> {
   const query = new URLSearchParams({
     dashboards: names.map((name) => `/dashboards/${name}`).join(','),
     prometheus: prometheus!,
@@ -55,8 +56,8 @@ async function picture(drawn: Page, from_: Server, file: string, names: string[]
     from: from!,
     theme: theme!,
   });
-  await drawn.open(`${from_.address}/?${query}`);
-  await drawn.value('new Promise((done) => document.readyState === "complete" ? done() : (onload = () => done()))');
+  await drawn.open(`${site.address}/?${query}`);
+  await drawn.value(LOADED);
   const report = await drawn.value<Report>('window.report');
   await drawn.resize(report.height);
   await drawn.value('window.settled()');
@@ -64,11 +65,11 @@ async function picture(drawn: Page, from_: Server, file: string, names: string[]
   for (const note of report.notes) {
     console.log(`${names[0]}: ${note}`);
   }
-  const elsewhere = [...drawn.asked].filter((origin) => ![from_.address, prometheus].includes(origin));
+  const elsewhere = [...drawn.asked].filter((origin) => ![site.address, prometheus].includes(origin));
   return [
     ...report.failures,
     ...drawn.complaints.map((complaint) => `the page complains: ${complaint.slice(0, 500)}`),
     ...elsewhere.map((origin) => `the page asked ${origin}`),
-    ...from_.missing.splice(0).map((path) => `the page asked for ${path}, which is not there`),
+    ...site.missing.splice(0).map((path) => `the page asked for ${path}, which is not there`),
   ];
 }

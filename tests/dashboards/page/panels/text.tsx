@@ -11,9 +11,9 @@ function Text({ where, options, replaceVariables }: PanelProps<Options>) {
   if (options.mode === TextMode.Code) {
     return <NotDrawn where={where} what="a text panel of code" />;
   }
-  const content = replaceVariables(options.content, {}, options.mode === TextMode.Markdown ? 'glob' : 'html');
-  const html =
-    options.mode === TextMode.Markdown ? renderTextPanelMarkdown(content) : textUtil.sanitizeTextPanelContent(content);
+  const isMarkdown = options.mode === TextMode.Markdown;
+  const content = replaceVariables(options.content, {}, isMarkdown ? 'glob' : 'html');
+  const html = isMarkdown ? renderTextPanelMarkdown(content) : textUtil.sanitizeTextPanelContent(content);
   return <div className="markdown-html" dangerouslySetInnerHTML={{ __html: html }} />;
 }
 
