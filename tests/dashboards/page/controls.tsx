@@ -4,8 +4,9 @@
  */
 
 import { rangeUtil } from '@grafana/data';
-import { InlineField, MultiSelect, Select, Text, ToolbarButton } from '@grafana/ui';
+import { InlineField, Input, MultiSelect, Select, Text, ToolbarButton } from '@grafana/ui';
 
+import type { Variable } from './interpolate';
 import { Links } from './links';
 import type { Setting } from './load';
 import type { Dashboard } from './model';
@@ -18,8 +19,6 @@ interface Props {
 
 export function Controls({ dashboard, others, setting }: Props) {
   const row = { display: 'flex', flexWrap: 'wrap', alignItems: 'center', gap: 8 } as const;
-  const chosen = (text: string) => ({ label: text, value: text });
-  const nothing = () => undefined;
   return (
     <header style={{ display: 'flex', flexDirection: 'column', gap: 12, marginBottom: 16 }}>
       <div style={{ ...row, justifyContent: 'space-between' }}>
@@ -39,16 +38,25 @@ export function Controls({ dashboard, others, setting }: Props) {
       <div style={row}>
         {setting.variables
           .filter((variable) => !variable.hidden)
-          .map(({ name, label, text, isMulti }) => (
-            <InlineField key={name} label={label} style={{ margin: 0 }}>
-              {isMulti ? (
-                <MultiSelect value={[chosen(text)]} options={[]} onChange={nothing} width="auto" />
-              ) : (
-                <Select value={chosen(text)} options={[]} onChange={nothing} width="auto" />
-              )}
+          .map((variable) => (
+            <InlineField key={variable.name} label={variable.label} style={{ margin: 0 }}>
+              <Control {...variable} />
             </InlineField>
           ))}
       </div>
     </header>
   );
+}
+
+function Control({ control, text }: Variable) {
+  const chosen = { label: text, value: text };
+  const nothing = () => undefined;
+  switch (control) {
+    case 'text':
+      return <Input value={text} onChange={nothing} />;
+    case 'several':
+      return <MultiSelect value={[chosen]} options={[]} onChange={nothing} width="auto" />;
+    case 'one':
+      return <Select value={chosen} options={[]} onChange={nothing} width="auto" />;
+  }
 }

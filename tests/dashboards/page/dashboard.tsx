@@ -3,11 +3,12 @@
 import { Icon, Text } from '@grafana/ui';
 
 import { Controls } from './controls';
+import { interpolator } from './interpolate';
 import type { Placed } from './layout';
 import { box } from './layout';
 import type { Loaded, Setting } from './load';
 import type { Dashboard } from './model';
-import { isRow } from './model';
+import { isRow, titleOf } from './model';
 import { PanelView } from './panel';
 import { panelTypes } from './panels';
 
@@ -36,7 +37,7 @@ export function DashboardView({ dashboard, others, placed, loaded, setting, widt
           return (
             <div key={index} style={{ position: 'absolute', left, top, ...size }}>
               {isRow(panel) ? (
-                <Row title={panel.title ?? ''} />
+                <Row title={interpolator(setting.variables, {}, titleOf(panel))(panel.title ?? '', {}, 'text')} />
               ) : (
                 <PanelView
                   panel={panel}

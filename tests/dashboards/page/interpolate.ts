@@ -12,7 +12,8 @@ export interface Variable {
   hidden: boolean;
   /** Whether several may be chosen, or all: then its value is a part of a regular expression. */
   isPattern: boolean;
-  isMulti: boolean;
+  /** How it is chosen. */
+  control: 'one' | 'several' | 'text';
   text: string;
   /** What is chosen, or the pattern that stands for all. */
   value: string | string[];

@@ -59,7 +59,7 @@ export async function load(panel: Panel, type: PanelType, width: number, setting
   });
   // Grafana's panels do so before they look for a name.
   cacheFieldDisplayNames(frames);
-  if (!frames.some(hasValues)) {
+  if (targets(panel).length > 0 && !frames.some(hasValues)) {
     isEmpty(where, panel.description);
   }
   return { frames, fieldConfig, replaceVariables };

@@ -88,12 +88,12 @@ function sorted(values: string[], sort: number, where: string): string[] {
 
 function chosen(model: VariableModel, options: string[] | undefined, where: string): Variable {
   const saved = [model.current?.value ?? []].flat();
-  const base = {
+  const base: Omit<Variable, 'text' | 'value'> = {
     name: model.name,
     label: model.label || model.name,
     hidden: model.hide === 2,
     isPattern: Boolean(model.multi || model.includeAll),
-    isMulti: Boolean(model.multi),
+    control: options === undefined ? 'text' : model.multi ? 'several' : 'one',
     isRaw: false,
   };
   if (options === undefined) {

@@ -25,6 +25,7 @@ const server = await serve({
   '/dashboards/': dashboards,
   '/build/img/icons/': 'node_modules/@grafana/ui/dist/public/img/icons',
   '/fonts/inter/': 'node_modules/inter-ui/web',
+  '/fonts/roboto/': 'node_modules/@fontsource/roboto-mono/files/roboto-mono-latin-400-normal.woff2',
 });
 const browser = new Browser('chromium');
 const failures: string[] = [];

@@ -23,7 +23,10 @@ export interface Server {
   close(): void;
 }
 
-/** `folders` by the path that they are served under; the longest that fits is taken. */
+/**
+ * `folders` by the path that they are served under; the longest that fits is taken. A file in place of a
+ * folder is the answer to all under its path.
+ */
 export async function serve(folders: Record<string, string>): Promise<Server> {
   const missing: string[] = [];
   const prefixes = Object.keys(folders).sort((a, b) => b.length - a.length);
@@ -31,7 +34,8 @@ export async function serve(folders: Record<string, string>): Promise<Server> {
     const asked = normalize(new URL(request.url ?? '/', 'http://localhost').pathname);
     const path = asked === '/' ? '/index.html' : asked;
     const prefix = prefixes.find((one) => path.startsWith(one));
-    const file = prefix && join(folders[prefix]!, path.slice(prefix.length));
+    const folder = prefix && folders[prefix]!;
+    const file = folder && (extname(folder) ? folder : join(folder, path.slice(prefix.length)));
     if (!file || !existsSync(file)) {
       missing.push(path);
       response.writeHead(404).end();
