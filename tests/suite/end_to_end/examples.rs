@@ -1,4 +1,4 @@
-//! The files under `examples/scaling`, as a test runs them: with addresses of this machine, and quick.
+//! The files under `examples`, those of `scaling` first of all, as a test runs them: with addresses of this machine, and quick.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -24,7 +24,11 @@ pub(super) fn parsed(name: &str) -> Value {
 
 /// A file with these texts in place of those that it has.
 pub(super) fn replaced(name: &str, texts: &[(&str, &str)]) -> String {
-    let mut text = text(name);
+    exchanged(name, text(name), texts)
+}
+
+/// The same for a text that was read.
+pub(super) fn exchanged(name: &str, mut text: String, texts: &[(&str, &str)]) -> String {
     for (from, to) in texts {
         assert!(text.contains(from), "{name} has no {from}");
         text = text.replace(from, to);

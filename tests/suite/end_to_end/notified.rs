@@ -12,7 +12,7 @@ use screen_records_exporter::simulator::{Kind, Record, Status};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::examples::address;
+use super::examples::{address, exchanged};
 use super::prometheus::{Prometheus, free_port};
 use super::stage::Stage;
 use crate::catalog::read;
@@ -39,14 +39,9 @@ async fn receiver() -> (String, Told) {
     (url, told)
 }
 
-/// A text of the examples with other texts in place of some that it has.
+/// A file of the example with other texts in place of some that it has.
 fn replaced(file: &str, texts: &[(&str, &str)]) -> String {
-    let mut text = read(&format!("examples/monitoring/{file}"));
-    for (from, to) in texts {
-        assert!(text.contains(from), "{file} has no {from}");
-        text = text.replace(from, to);
-    }
-    text
+    exchanged(file, read(&format!("examples/monitoring/{file}")), texts)
 }
 
 struct Alertmanager {
