@@ -1,13 +1,14 @@
 """Colours that people with any kind of colour vision can tell apart (Okabe and Ito, 2008).
 
-Never green against red. Where a panel has as many series as there are pools, they are shades of one
-colour, which differ in lightness.
+Never green against red. Where a panel has as many series as there are pools, each has a colour by its
+value, from yellow (little) to blue (much).
 """
 
 from grafana_foundation_sdk.builders.dashboard import FieldColor, ThresholdsConfig
 from grafana_foundation_sdk.models.dashboard import (
     DynamicConfigValue,
     FieldColorModeId,
+    FieldColorSeriesByMode,
     Threshold,
     ThresholdsMode,
 )
@@ -39,9 +40,10 @@ def fixed(color: str) -> DynamicConfigValue:
     return DynamicConfigValue(id_val="color", value=value)
 
 
-def shades(color: str = BLUE) -> FieldColor:
-    """As many series as there are."""
-    return FieldColor().mode(FieldColorModeId.SHADES).fixed_color(color)
+def by_value() -> FieldColor:
+    """As many series as there are: by the largest value of each."""
+    color = FieldColor().mode(FieldColorModeId.CONTINUOUS_YL_BL)
+    return color.series_by(FieldColorSeriesByMode.MAX)
 
 
 def one(color: str = BLUE) -> FieldColor:

@@ -12,6 +12,7 @@ OLDEST_READ = "workspace_screen_records_oldest_read_timestamp_seconds"
 OLDEST_START = "workspace_screen_records_oldest_start_timestamp_seconds"
 
 BY_PROJECT = ("project",)
+BY_PROJECT_AND_POOL = ("project", "pool")
 BY_GROUP = ("project", "status", "type", "pool")
 """Labels of what is counted by pool and type."""
 BY_USER = ("project", "user", "status")

@@ -45,7 +45,7 @@ import colors
 from variables import DATASOURCE
 
 INTERVAL = "1m"
-"""How often the exporter is scraped, as the README has it; Grafana takes rates over four of them."""
+"""How often the exporter is scraped, as the README has it."""
 
 
 POOL_NAME = "{{project}}: {{name}}"
@@ -60,6 +60,9 @@ def query(ref: str, expression: str, legend: str = "") -> Dataquery:
         .datasource(DATASOURCE)
         .expr(expression)
         .legend_format(legend)
+        # Grafana takes rates over four times this, but over less where the data source says that
+        # everything is scraped more often.
+        .interval(INTERVAL)
         .range()
     )
 
@@ -81,11 +84,10 @@ def tooltip() -> VizTooltipOptions:
     return VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING)
 
 
-def legend(*calculated: str) -> VizLegendOptions:
-    """Names below the graph, or in a table with these figures of each."""
-    mode = LegendDisplayMode.TABLE if calculated else LegendDisplayMode.LIST
-    placed = VizLegendOptions().show_legend(True).display_mode(mode)
-    return placed.placement(LegendPlacement.BOTTOM).calcs(list(calculated))
+def legend() -> VizLegendOptions:
+    """Names below the graph."""
+    placed = VizLegendOptions().show_legend(True).display_mode(LegendDisplayMode.LIST)
+    return placed.placement(LegendPlacement.BOTTOM)
 
 
 def number(title: str, description: str, expression: str, unit: str, width: int = 4) -> stat.Panel:
@@ -111,7 +113,17 @@ def curves(
     if unit == "short":
         # Where all are 0, the line lies at the bottom and not in the middle.
         panel = panel.axis_soft_max(1)
-    return panel.axis_soft_min(0).color_scheme(colors.shades())
+    return panel.axis_soft_min(0).color_scheme(colors.by_value())
+
+
+def by_pool(
+    title: str, description: str, unit: str, largest: str, legend_format: str = POOL_NAME
+) -> timeseries.Panel:
+    """Lines of the ten largest pools, named beside the graph."""
+    panel = curves(title, description, unit, height=9).with_target(
+        query("A", largest, legend_format)
+    )
+    return panel.legend(legend().placement(LegendPlacement.RIGHT))
 
 
 def stacked(panel: timeseries.Panel) -> timeseries.Panel:
@@ -145,7 +157,7 @@ def bars(
     title: str, description: str, expression: str, legend_format: str, unit: str
 ) -> bargauge.Panel:
     """The largest ones, as bars."""
-    panel = framed(bargauge.Panel(), title, description, 12, 8).unit(unit).min(0)
+    panel = framed(bargauge.Panel(), title, description, 12, 9).unit(unit).min(0)
     reduced = ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
     return (
         panel.with_target(instant("A", f"topk(10, {expression})", legend_format))

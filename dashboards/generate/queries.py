@@ -67,8 +67,8 @@ def with_exporter(expression: str) -> str:
 
 
 def age(timestamp: str) -> str:
-    """Seconds since a moment."""
-    return f"time() - {timestamp}"
+    """Seconds since a moment; clocks that differ a little make no age below 0."""
+    return f"clamp_min(time() - {timestamp}, 0)"
 
 
 def buckets(histogram: str, labels: tuple[str, ...], matchers: str, window: str) -> str:

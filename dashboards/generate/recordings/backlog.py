@@ -1,8 +1,8 @@
 """Rows of the recordings' dashboard: what is on its way, and for how long."""
 
 import colors
-from metrics import BY_GROUP, BY_POOL, OLDEST_START, RECORDS
-from panels import POOL_NAME, curves, query, stacked, with_limits
+from metrics import BY_GROUP, BY_POOL, BY_PROJECT_AND_POOL, OLDEST_START, RECORDS
+from panels import by_pool, stacked, with_limits
 from queries import (
     IN_FLIGHT,
     POOL,
@@ -27,34 +27,37 @@ def backlog() -> list:
     oldest = once(BY_POOL, selector(OLDEST_START, POOL, waiting))
     unchanged = once(BY_POOL, selector(OLDEST_UPDATE, POOL, IN_FLIGHT))
     expired = increase(selector(EXPIRED, POOL), "1h")
-    by_pool = ("project", "pool")
     since_oldest = age(f"min by (project, pool) ({oldest})")
     since_change = age(f"min by (project, pool) ({unchanged})")
-    amount = curves(
+    amount = by_pool(
         "On their way, by pool",
         "Recordings that go on, wait for their upload, or are being uploaded, of the ten pools that"
         " have most.",
         "short",
-    ).with_target(query("A", largest_named(summed(by_pool, BY_GROUP, in_flight)), POOL_NAME))
-    age_of_oldest = curves(
+        largest_named(summed(BY_PROJECT_AND_POOL, BY_GROUP, in_flight)),
+    )
+    age_of_oldest = by_pool(
         "Oldest that is not uploaded, by pool",
         "Time since the start of the oldest recording that has ended and is not uploaded, of the ten"
         " pools where it is longest. Empty while everything is uploaded. The line is where the alert"
         " is.",
         "s",
-    ).with_target(query("A", largest_named(since_oldest), POOL_NAME))
-    standstill = curves(
+        largest_named(since_oldest),
+    )
+    standstill = by_pool(
         "Longest without a change, by pool",
         "Time since the API last changed a recording that is on its way, of the ten pools where it is"
         " longest. Empty while nothing is on its way.",
         "s",
-    ).with_target(query("A", largest_named(since_change), POOL_NAME))
-    lost = curves(
+        largest_named(since_change),
+    )
+    lost = by_pool(
         "Left the window on their way, an hour",
         "Recordings that were neither uploaded nor failed when they became older than poll.window:"
         " nobody watches them any more. It should be 0.",
         "short",
-    ).with_target(query("A", largest_named(summed(by_pool, BY_POOL, expired)), POOL_NAME))
+        largest_named(summed(BY_PROJECT_AND_POOL, BY_POOL, expired)),
+    )
     return [
         stacked(amount),
         with_limits(age_of_oldest, (6 * HOUR, colors.BAD)),

@@ -40,6 +40,10 @@ def distributions() -> list:
     """Delay, size and length."""
     return [
         *pair("Upload delay", "Time from the end of a recording to its upload.", DELAY),
-        *pair("Size of files", "Sizes of the recordings that ended.", SIZE),
+        *pair(
+            "Size of files",
+            "Sizes of the recordings that ended. The heatmap has no place for empty files.",
+            SIZE,
+        ),
         *pair("Length of videos", "Lengths of the recordings that ended.", DURATION),
     ]

@@ -2,7 +2,7 @@
 
 import colors
 from metrics import BY_GROUP, BY_USER, RECORDS, TRANSITIONS, UNRESOLVED, USER_TRANSITIONS
-from panels import POOL_NAME, bars, column, columns, curves, largest_first, link, links, query, rows
+from panels import POOL_NAME, bars, by_pool, column, columns, largest_first, link, links, rows
 from queries import (
     FAILED,
     POOL_AND_TYPE,
@@ -24,17 +24,14 @@ FAILURES_PAGE = (
 def failures() -> list:
     """What failed, and where to look."""
     entered = increase(selector(TRANSITIONS, POOL_AND_TYPE, FAILED), "1h")
-    by_pool = largest_named(summed(("project", "status", "pool"), BY_GROUP, entered))
-    an_hour = curves(
+    an_hour = by_pool(
         "Failures an hour, by pool",
         "Recordings and uploads that failed within the hour before, each once, also if they were"
         " tried again since, of the ten pools and statuses with most.",
         "short",
+        largest_named(summed(("project", "status", "pool"), BY_GROUP, entered)),
+        f"{POOL_NAME} {{{{status}}}}",
     )
-    an_hour = an_hour.with_target(query("A", by_pool, f"{POOL_NAME} {{{{status}}}}"))
-    an_hour = an_hour.override_by_regexp(".*UPLOAD_FAILED", [colors.fixed(colors.VERMILION)])
-    an_hour = an_hour.override_by_regexp(".*REC_FAILED", [colors.fixed(colors.PURPLE)])
-
     of_user = increase(selector(USER_TRANSITIONS, USER, FAILED), "$__range")
     by_user = with_exporter(summed(("project", "user"), BY_USER, of_user))
     users = bars(

@@ -1,10 +1,11 @@
 """Rows of the recordings' dashboard: storage, hours, and what is new."""
 
 import colors
-from metrics import BY_GROUP, BY_USER, SEEN, TRANSITIONS
+from metrics import BY_GROUP, BY_PROJECT_AND_POOL, BY_USER, SEEN, TRANSITIONS
 from panels import (
     POOL_NAME,
     bars,
+    by_pool,
     colored,
     column,
     columns,
@@ -29,8 +30,6 @@ DURATION = "workspace_screen_records_duration_seconds"
 USER_RECORDS = "workspace_user_screen_records"
 USER_SIZE = "workspace_user_screen_records_size_bytes"
 USER_DURATION = "workspace_user_screen_records_duration_seconds"
-
-BY_PROJECT_AND_POOL = ("project", "pool")
 
 
 def storage() -> list:
@@ -105,15 +104,16 @@ def new() -> list:
         "Recordings first seen within the hour before, beside those of the same hour a week earlier."
         " Empty during the first week: the line of a week ago.",
         "short",
+        height=9,
     )
     compared = compared.with_target(query("A", summed((), by_type, gained), "now"))
     compared = compared.with_target(query("B", summed((), by_type, a_week_ago), "a week ago"))
-    pools = curves(
+    pools = by_pool(
         "New recordings an hour, by pool",
         "Recordings first seen within the hour before, of the ten pools that have most.",
         "short",
+        largest_named(summed(BY_PROJECT_AND_POOL, by_type, gained)),
     )
-    by_pool = largest_named(summed(BY_PROJECT_AND_POOL, by_type, gained))
     entered = increase(selector(TRANSITIONS, POOL_AND_TYPE), "1h")
     statuses = curves(
         "Entries into a status, an hour",
@@ -126,6 +126,6 @@ def new() -> list:
     )
     return [
         colored(compared, {"now": colors.BLUE, "a week ago": colors.GREY}),
-        stacked(pools.with_target(query("A", by_pool, POOL_NAME))),
+        stacked(pools),
         colored(statuses, colors.STATUSES),
     ]
