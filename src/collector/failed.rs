@@ -45,6 +45,8 @@ pub struct FailedRecord {
     record_type: Option<Arc<str>>,
     pool: Option<Arc<str>>,
     user: Option<Arc<str>>,
+    is_pool_folded: bool,
+    is_user_folded: bool,
     details: Arc<FailureDetails>,
 }
 
@@ -63,6 +65,10 @@ pub struct ShownFailure<'a> {
     pub desktop_name: Option<&'a str>,
     /// The user.
     pub user: Option<Arc<str>>,
+    /// Whether metrics have the record under the pool `_other`.
+    pub is_pool_folded: bool,
+    /// Whether they have it under the user `_other`.
+    pub is_user_folded: bool,
     /// The record's id.
     pub id: &'a str,
     /// When the recording began.
@@ -100,6 +106,8 @@ impl FailedRecord {
             pool: self.pool.as_deref(),
             desktop_id: details.desktop_id.as_deref(),
             desktop_name: names.and_then(|names| names.desktop_name.as_deref()),
+            is_pool_folded: self.is_pool_folded,
+            is_user_folded: self.is_user_folded && user.is_some(),
             user,
             id: &details.id,
             start: self.record.start,
@@ -122,6 +130,8 @@ pub(super) fn failed_records(store: &Store) -> Arc<[FailedRecord]> {
         record_type: word(record.record_type),
         pool: text(record.pool),
         user: text(record.user),
+        is_pool_folded: store.slots.pool(record.pool) == Label::OTHER,
+        is_user_folded: store.slots.user(record.user) == Label::OTHER,
         details: details.clone(),
         record,
     });

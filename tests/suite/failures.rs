@@ -159,6 +159,30 @@ async fn the_json_is_the_truth_of_the_api() {
 }
 
 #[tokio::test]
+async fn what_metrics_fold_is_found_under_other() {
+    let api = Api::start(&["--records", "3000", "--pools", "20", "--failure-share", "0.1"]);
+    let limits = "labels.max_pools = 3\nlabels.max_users = 5\n";
+    let exporter = Exporter::start(&config(&api.url, limits)).await;
+    let metrics = exporter.scraped_until(UP, 1.0).await;
+    let url = format!("{}/api/v1/failures", exporter.url);
+    let found = async |query: &str| {
+        let answer = get_json(&format!("{url}?{query}")).await;
+        answer["failures"].as_array().unwrap().len() as f64
+    };
+    let counted = |family: &str, label: &str| {
+        let all = metrics.of(family).into_iter();
+        let of_label = all.filter(|(name, _)| {
+            name.contains("_FAILED\"") && name.contains(&format!("{label}=\"_other\""))
+        });
+        of_label.map(|(_, value)| value).sum::<f64>()
+    };
+    let pools = counted("workspace_screen_records{", "pool");
+    assert!(pools > 20.0 && pools < found("").await, "{pools}");
+    assert_eq!(found("pool=_other").await, pools);
+    assert_eq!(found("user=_other").await, counted("workspace_user_screen_records{", "user"));
+}
+
+#[tokio::test]
 async fn a_question_that_is_not_understood_is_refused_on_both_paths() {
     let api = Api::start(&["--records", "10"]);
     let exporter = Exporter::start(&config(&api.url, "")).await;

@@ -11,6 +11,8 @@ pub(in crate::http) const MOST_ROWS: usize = crate::store::MOST_FAILURES;
 
 /// Stands for a value that a record does not have.
 const NONE: &str = "_none";
+/// As metrics name what is beyond `labels.max_pools` and `labels.max_users`.
+const OTHER: &str = "_other";
 
 /// Which failures are asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -113,8 +115,10 @@ impl Query {
         self.status.is_none_or(|status| status.code() == failure.status)
             && is(&self.record_type, failure.record_type)
             && (is(&self.pool, failure.pool)
-                || row.pool_name.is_some() && is(&self.pool, row.pool_name))
-            && is(&self.user, failure.user.as_deref())
+                || row.pool_name.is_some() && is(&self.pool, row.pool_name)
+                || failure.is_pool_folded && is(&self.pool, Some(OTHER)))
+            && (is(&self.user, failure.user.as_deref())
+                || failure.is_user_folded && is(&self.user, Some(OTHER)))
     }
 }
 
