@@ -5,7 +5,7 @@ from grafana_foundation_sdk.builders import timeseries
 import colors
 from metrics import OLDEST_READ, RECORDS, REPORTED
 from panels import colored, colored_by_query, curves, query, stacked, with_limits
-from queries import EXPORTER, PROJECT, age, once, quantile, rate, selector, summed
+from queries import EXPORTER, PROJECT, age, of_all_exporters, once, quantile, rate, selector, summed
 
 POLLS = "screen_records_exporter_polls_total"
 POLL_DURATION = "screen_records_exporter_poll_duration_seconds"
@@ -28,22 +28,20 @@ def durations(
     title: str,
     description: str,
     histogram: str,
-    labels: tuple[str, ...],
     matchers: str,
     width: int = 8,
 ) -> timeseries.Panel:
     """Quantiles of what took time, over the window that Grafana finds right."""
     panel = curves(f"{title}: up to", f"{description} Estimated from buckets.", "s", width)
     for index, (share, value) in enumerate(SHARES.items()):
-        expression = quantile(value, histogram, labels, matchers, "$__rate_interval")
+        expression = quantile(value, histogram, matchers, "$__rate_interval")
         panel = panel.with_target(query("AB"[index], expression, share))
     return colored(panel, COLORS)
 
 
 def polls() -> list:
     """How often, how long, how much."""
-    outcomes = ("project", "outcome")
-    finished = summed(("outcome",), outcomes, rate(selector(POLLS, PROJECT)))
+    finished = of_all_exporters(("outcome",), rate(selector(POLLS, PROJECT)))
     requests = once(("project",), selector(POLL_REQUESTS, PROJECT))
     finished = curves(
         "Polls a minute, by outcome", "Polls that were finished.", "short", width=8
@@ -57,23 +55,20 @@ def polls() -> list:
     ).with_target(query("A", requests, "{{project}}"))
     return [
         colored(stacked(finished), {"success": colors.GREEN, "failure": colors.VERMILION}),
-        durations(
-            "Duration of polls", "How long polls took.", POLL_DURATION, ("project",), PROJECT
-        ),
+        durations("Duration of polls", "How long polls took.", POLL_DURATION, PROJECT),
         asked,
     ]
 
 
 def api() -> list:
     """What is asked of the API, and how it answers."""
-    labels = ("project", "endpoint", "code")
     requests = rate(selector(REQUESTS, PROJECT))
-    throttled = summed(("project",), ("project",), rate(selector(THROTTLED, PROJECT)))
+    throttled = of_all_exporters(("project",), rate(selector(THROTTLED, PROJECT)))
     by_code = curves(
         "Requests a second, by answer",
         "The HTTP status, or timeout, connect or invalid where there was none that is any good.",
         "reqps",
-    ).with_target(query("A", summed(("code",), labels, requests), "{{code}}"))
+    ).with_target(query("A", of_all_exporters(("code",), requests), "{{code}}"))
     by_code = by_code.override_by_regexp("2..", [colors.fixed(colors.GREEN)])
     by_code = by_code.override_by_regexp("3..|429", [colors.fixed(colors.YELLOW)])
     by_code = by_code.override_by_regexp("4[^2].|42[^9]", [colors.fixed(colors.ORANGE)])
@@ -82,7 +77,7 @@ def api() -> list:
         "Requests a second, by endpoint",
         "What was asked for: records, names of pools, credentials.",
         "reqps",
-    ).with_target(query("A", summed(("endpoint",), labels, requests), "{{endpoint}}"))
+    ).with_target(query("A", of_all_exporters(("endpoint",), requests), "{{endpoint}}"))
     paused = curves(
         "Share of the time that requests were held back",
         "Because the API asked for a pause. The line is where the alert is.",
@@ -95,7 +90,6 @@ def api() -> list:
             "Duration of requests",
             "How long requests to the API took.",
             REQUEST_DURATION,
-            ("project", "endpoint"),
             PROJECT,
             width=12,
         ),
@@ -108,8 +102,8 @@ def odd() -> list:
     rejected = once(("project", "reason"), selector(REJECTED, PROJECT))
     unknown = once(("project", "field"), selector(UNKNOWN, PROJECT))
     folded = once(("project", "label"), selector(FOLDED, PROJECT))
-    read = once(("project",), f"sum by (project, instance) ({selector(RECORDS, PROJECT)})")
-    reported = once(("project",), selector(REPORTED, PROJECT))
+    reported = summed(("project",), selector(REPORTED, PROJECT))
+    read = summed(("project",), selector(RECORDS, PROJECT))
     understood = curves(
         "Not understood",
         "Rows without an id or a start, and records with a value that is no known one, in the last"
@@ -161,7 +155,6 @@ def state() -> list:
             "Making a poll durable",
             "How long commits to the state took.",
             COMMIT_DURATION,
-            (),
             EXPORTER,
         ),
         with_limits(

@@ -1,9 +1,9 @@
 """Rows of the exporter's dashboard: does it read, with what, and what did it find odd?"""
 
 import colors
-from metrics import BY_PROJECT, SNAPSHOT, UP
+from metrics import BY_PROJECT, SNAPSHOT
 from panels import answers, columns, curves, number, query, rows, with_limits
-from queries import EXPORTER, PROJECT, age, once, selector
+from queries import EXPORTER, PROJECT, age, once, read_or_gone, selector
 
 SYNC_MODE = "screen_records_exporter_sync_mode"
 PROGRESS = "screen_records_exporter_first_sync_progress_ratio"
@@ -18,7 +18,7 @@ BUILD = "screen_records_exporter_build_info"
 
 def wellbeing() -> list:
     """What is wrong shows here first."""
-    up = once(BY_PROJECT, selector(UP, PROJECT))
+    up = read_or_gone()
     snapshot = once(BY_PROJECT, selector(SNAPSHOT, PROJECT))
     first = selector(PROGRESS, PROJECT)
     expiry = selector(EXPIRY, PROJECT)
@@ -28,8 +28,8 @@ def wellbeing() -> list:
     return [
         number(
             "Polls failing",
-            "Projects whose last poll failed, or that have none yet: the exporter's page / says why"
-            " and what to do.",
+            "Projects whose last poll failed, or that have none yet, or of which nothing comes any"
+            " more: the exporter's page / says why and what to do.",
             f"count({up}) - sum({up})",
             "short",
         ).thresholds(colors.thresholds(colors.GOOD, (1, colors.BAD))),

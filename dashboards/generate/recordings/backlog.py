@@ -1,7 +1,7 @@
 """Rows of the recordings' dashboard: what is on its way, and for how long."""
 
 import colors
-from metrics import BY_GROUP, BY_POOL, BY_PROJECT_AND_POOL, OLDEST_START, RECORDS
+from metrics import BY_POOL, BY_PROJECT_AND_POOL, OLDEST_START, RECORDS
 from panels import by_pool, stacked, with_limits
 from queries import (
     IN_FLIGHT,
@@ -34,7 +34,7 @@ def backlog() -> list:
         "Recordings that go on, wait for their upload, or are being uploaded, of the ten pools that"
         " have most.",
         "short",
-        largest_named(summed(BY_PROJECT_AND_POOL, BY_GROUP, in_flight)),
+        largest_named(summed(BY_PROJECT_AND_POOL, in_flight)),
     )
     age_of_oldest = by_pool(
         "Oldest that is not uploaded, by pool",
@@ -56,7 +56,7 @@ def backlog() -> list:
         "Recordings that were neither uploaded nor failed when they became older than poll.window:"
         " nobody watches them any more. It should be 0.",
         "short",
-        largest_named(summed(BY_PROJECT_AND_POOL, BY_POOL, expired)),
+        largest_named(summed(BY_PROJECT_AND_POOL, expired)),
     )
     return [
         stacked(amount),

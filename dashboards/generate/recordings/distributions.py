@@ -4,8 +4,6 @@ import colors
 from panels import colored, curves, density, query
 from queries import TYPE, cells, quantile
 
-LABELS = ("project", "type")
-
 DELAY = ("workspace_screen_record_upload_delay_seconds", "s")
 SIZE = ("workspace_screen_record_file_size_bytes", "bytes")
 DURATION = ("workspace_screen_record_video_duration_seconds", "s")
@@ -19,9 +17,8 @@ def pair(title: str, what: str, histogram: tuple[str, str]) -> list:
     name, unit = histogram
     spread = density(
         title,
-        f"{what} Fine where Prometheus takes native histograms, else in the classic buckets; of a"
-        " pair of exporters both count.",
-        cells(name, LABELS, TYPE),
+        f"{what} Fine where Prometheus takes native histograms, else in the classic buckets.",
+        cells(name, TYPE),
         unit,
     )
     upto = curves(
@@ -31,7 +28,7 @@ def pair(title: str, what: str, histogram: tuple[str, str]) -> list:
         unit,
     )
     for index, (share, value) in enumerate(SHARES.items()):
-        expression = quantile(value, name, LABELS, TYPE, "1h")
+        expression = quantile(value, name, TYPE, "1h")
         upto = upto.with_target(query("ABC"[index], expression, share))
     return [spread, colored(upto, COLORS)]
 

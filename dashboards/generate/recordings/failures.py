@@ -1,7 +1,7 @@
 """Rows of the recordings' dashboard: what failed, and where to look."""
 
 import colors
-from metrics import BY_GROUP, BY_USER, RECORDS, TRANSITIONS, UNRESOLVED, USER_TRANSITIONS
+from metrics import BY_GROUP, RECORDS, TRANSITIONS, UNRESOLVED, USER_TRANSITIONS
 from panels import POOL_NAME, bars, by_pool, column, columns, largest_first, link, links, rows
 from queries import (
     FAILED,
@@ -29,11 +29,11 @@ def failures() -> list:
         "Recordings and uploads that failed within the hour before, each once, also if they were"
         " tried again since, of the ten pools and statuses with most.",
         "short",
-        largest_named(summed(("project", "status", "pool"), BY_GROUP, entered)),
+        largest_named(summed(("project", "status", "pool"), entered)),
         f"{POOL_NAME} {{{{status}}}}",
     )
     of_user = increase(selector(USER_TRANSITIONS, USER, FAILED), "$__range")
-    by_user = with_exporter(summed(("project", "user"), BY_USER, of_user))
+    by_user = with_exporter(summed(("project", "user"), of_user))
     users = bars(
         "Failures in the time range, by user",
         'Recordings and uploads that failed, each once. Empty with labels.user = "drop".',

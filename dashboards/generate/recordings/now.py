@@ -6,7 +6,6 @@ import colors
 from metrics import (
     BY_GROUP,
     BY_POOL,
-    BY_PROJECT,
     OLDEST_READ,
     OLDEST_START,
     RECORDS,
@@ -28,7 +27,18 @@ from panels import (
     stacked,
     with_limits,
 )
-from queries import IN_FLIGHT, POOL, POOL_AND_TYPE, PROJECT, SETTLED, age, once, selector, summed
+from queries import (
+    IN_FLIGHT,
+    POOL,
+    POOL_AND_TYPE,
+    PROJECT,
+    SETTLED,
+    age,
+    once,
+    read_or_gone,
+    selector,
+    summed,
+)
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -36,13 +46,13 @@ DAY = 24 * HOUR
 
 def now() -> list:
     """Everything at a glance."""
-    unresolved = summed((), BY_GROUP, selector(UNRESOLVED, POOL_AND_TYPE))
-    settled = summed((), BY_GROUP, selector(RECORDS, POOL_AND_TYPE, SETTLED))
+    unresolved = f"sum({once(BY_GROUP, selector(UNRESOLVED, POOL_AND_TYPE))})"
+    settled = summed((), selector(RECORDS, POOL_AND_TYPE, SETTLED))
     uploaded = selector(RECORDS, POOL_AND_TYPE, 'status="UPLOAD_COMPLETED"')
-    in_flight = summed((), BY_GROUP, selector(RECORDS, POOL_AND_TYPE, IN_FLIGHT))
+    in_flight = summed((), selector(RECORDS, POOL_AND_TYPE, IN_FLIGHT))
     oldest = selector(OLDEST_START, POOL)
     snapshot = selector(SNAPSHOT, PROJECT)
-    up = once(BY_PROJECT, selector(UP, PROJECT))
+    up = read_or_gone()
     return [
         number(
             "Failures to see to",
@@ -54,8 +64,9 @@ def now() -> list:
         ).thresholds(colors.thresholds(colors.GOOD, (1, colors.BAD))),
         number(
             "All projects read",
-            "Whether the last poll of every project succeeded. If not, all figures are those of the"
-            " last good poll, and go away when it is older than poll.max_staleness.",
+            "Whether the last poll of every project succeeded. If not, figures are those of the last"
+            " good poll, and go away when it is older than poll.max_staleness. A project that was"
+            " there within the last day and of which nothing comes any more is not read either.",
             f"min({up})",
             "short",
         )
@@ -71,7 +82,7 @@ def now() -> list:
             "Share uploaded",
             "Share of the recordings in the window that are uploaded, of all that are uploaded or"
             " failed. What failed before counting began is in it.",
-            f"{summed((), BY_GROUP, uploaded)} / {settled}",
+            f"{summed((), uploaded)} / {settled}",
             "percentunit",
         )
         .decimals(2)
@@ -89,15 +100,17 @@ def now() -> list:
             f"max({age(once(BY_POOL, oldest))})",
             "s",
         )
-        .no_value("none")
+        .no_value("none known")
         .thresholds(colors.thresholds(colors.GOOD, (6 * HOUR, colors.DOUBTFUL), (DAY, colors.BAD))),
     ]
 
 
 def over_time() -> list:
     """The same, as it came to be."""
-    by_status = summed(("status",), BY_GROUP, selector(RECORDS, POOL_AND_TYPE))
-    unresolved = summed(("status",), BY_GROUP, selector(UNRESOLVED, POOL_AND_TYPE))
+    by_status = summed(("status",), selector(RECORDS, POOL_AND_TYPE))
+    # As the alerts have it: what either of a pair has counted.
+    left = once(BY_GROUP, selector(UNRESOLVED, POOL_AND_TYPE))
+    unresolved = f"sum by (status) ({left})"
     status = curves(
         "Recordings in the window, by status",
         "All recordings that began within poll.window, by where they stand. Those that are uploaded"

@@ -1,7 +1,7 @@
 """Rows of the recordings' dashboard: storage, hours, and what is new."""
 
 import colors
-from metrics import BY_GROUP, BY_PROJECT_AND_POOL, BY_USER, SEEN, TRANSITIONS
+from metrics import BY_PROJECT_AND_POOL, SEEN, TRANSITIONS
 from panels import (
     POOL_NAME,
     bars,
@@ -34,8 +34,8 @@ USER_DURATION = "workspace_user_screen_records_duration_seconds"
 
 def storage() -> list:
     """What the recordings of the window take, and how long they are."""
-    size = named(summed(BY_PROJECT_AND_POOL, BY_GROUP, selector(SIZE, POOL_AND_TYPE)))
-    length = named(summed(BY_PROJECT_AND_POOL, BY_GROUP, selector(DURATION, POOL_AND_TYPE)))
+    size = named(summed(BY_PROJECT_AND_POOL, selector(SIZE, POOL_AND_TYPE)))
+    length = named(summed(BY_PROJECT_AND_POOL, selector(DURATION, POOL_AND_TYPE)))
     over_time = curves(
         "Storage by type",
         "Sizes of all recordings in the window. It levels off once the window is full.",
@@ -43,7 +43,7 @@ def storage() -> list:
         width=24,
         height=7,
     )
-    by_type = summed(("type",), BY_GROUP, selector(SIZE, POOL_AND_TYPE))
+    by_type = summed(("type",), selector(SIZE, POOL_AND_TYPE))
     types = {
         "FULL": colors.BLUE,
         "INTERVAL": colors.SKY,
@@ -68,7 +68,7 @@ def users():
     """The same by user."""
     by_user = ("project", "user")
     figures = [selector(each, USER) for each in (USER_RECORDS, USER_SIZE, USER_DURATION)]
-    count, size, length = (summed(by_user, BY_USER, figure) for figure in figures)
+    count, size, length = (summed(by_user, figure) for figure in figures)
     largest = f"topk(100, {size})"
     panel = rows(
         "Storage and hours by user",
@@ -98,7 +98,6 @@ def new() -> list:
     """What began, and what became of it."""
     gained = increase(selector(SEEN, POOL_AND_TYPE), "1h")
     a_week_ago = f"increase({selector(SEEN, POOL_AND_TYPE)}[1h] offset 1w)"
-    by_type = ("project", "type", "pool")
     compared = curves(
         "New recordings an hour, and a week ago",
         "Recordings first seen within the hour before, beside those of the same hour a week earlier."
@@ -106,13 +105,13 @@ def new() -> list:
         "short",
         height=9,
     )
-    compared = compared.with_target(query("A", summed((), by_type, gained), "now"))
-    compared = compared.with_target(query("B", summed((), by_type, a_week_ago), "a week ago"))
+    compared = compared.with_target(query("A", summed((), gained), "now"))
+    compared = compared.with_target(query("B", summed((), a_week_ago), "a week ago"))
     pools = by_pool(
         "New recordings an hour, by pool",
         "Recordings first seen within the hour before, of the ten pools that have most.",
         "short",
-        largest_named(summed(BY_PROJECT_AND_POOL, by_type, gained)),
+        largest_named(summed(BY_PROJECT_AND_POOL, gained)),
     )
     entered = increase(selector(TRANSITIONS, POOL_AND_TYPE), "1h")
     statuses = curves(
@@ -121,9 +120,7 @@ def new() -> list:
         "short",
         width=24,
     )
-    statuses = statuses.with_target(
-        query("A", summed(("status",), BY_GROUP, entered), "{{status}}")
-    )
+    statuses = statuses.with_target(query("A", summed(("status",), entered), "{{status}}"))
     return [
         colored(compared, {"now": colors.BLUE, "a week ago": colors.GREY}),
         stacked(pools),

@@ -31,6 +31,10 @@ const LIVING: [&str; 10] = [
 const POLLING: &str = "[poll]\nmin_interval = \"1s\"\ncounter_hold = \"2s\"\n\
                        [api]\nmax_requests_per_second = 1000\n";
 
+/// What a healthy system that has just begun does not have.
+const NOT_YET: [&str; 3] =
+    [": New recordings an hour, and a week ago B", ": Credentials end in A", ": Not understood B"];
+
 /// A query as Grafana sends it, with all of everything chosen.
 pub(super) fn interpolated(query: &str) -> String {
     let mut query = query.to_owned();
@@ -96,8 +100,9 @@ fn assert_columns(panel: &Panel, answers: &[(Target, Vec<Value>)]) {
     }
 }
 
-/// Every query of every panel and variable; which of them may have no rows is asked of `may_be_empty`.
-async fn assert_answers(prometheus: &Prometheus, may_be_empty: impl Fn(&Panel) -> bool) -> String {
+/// Every query of every panel and variable; those of `may_be_empty` may have no rows, if their panel says
+/// so.
+async fn assert_answers(prometheus: &Prometheus, may_be_empty: &[&str]) -> String {
     let mut list = String::new();
     for board in Board::all() {
         for panel in board.panels() {
@@ -106,7 +111,9 @@ async fn assert_answers(prometheus: &Prometheus, may_be_empty: impl Fn(&Panel) -
                 let series = answer(prometheus, &target).await;
                 let drawn = series.iter().filter(|one| is_drawn(one)).count();
                 let _ = writeln!(list, "{drawn:5} {}", target.place);
-                assert!(drawn > 0 || may_be_empty(&panel), "{} is empty", target.place);
+                let is_excused = panel.may_be_empty()
+                    && may_be_empty.iter().any(|place| target.place.ends_with(place));
+                assert!(drawn > 0 || is_excused, "{} is empty", target.place);
                 assert_legend(&target, &series);
                 answers.push((target, series));
             }
@@ -181,7 +188,7 @@ async fn a_healthy_system_leaves_no_panel_empty_but_those_that_say_so() {
     exporter.scraped_until("workspace_screen_records_up{project=\"p\"}", 1.0).await;
     let prometheus = Prometheus::start(&exporter.url, "1s").await;
     has_lived(&prometheus).await;
-    let list = assert_answers(&prometheus, Panel::may_be_empty).await;
+    let list = assert_answers(&prometheus, &NOT_YET).await;
     println!("healthy, Prometheus of Debian:\n{list}");
 }
 
@@ -216,7 +223,7 @@ async fn every_query_answers_where_there_is_something_to_answer() {
     });
     for prometheus in futures_util::future::join_all(all).await {
         has_lived(&prometheus).await;
-        let list = assert_answers(&prometheus, |_| false).await;
+        let list = assert_answers(&prometheus, &[]).await;
         println!("everything, {}:\n{list}", prometheus.url);
         assert_rules_ask_for_what_there_is(&prometheus).await;
         assert_eq!(prometheus.complaints(), [""; 0]);

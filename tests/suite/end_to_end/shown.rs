@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use screen_records_exporter::simulator::{Options, Status};
 use serde_json::Value;
 
 use super::prometheus::Prometheus;
 use super::queries::interpolated;
+use super::stage::served;
 use crate::dashboards::board::{Target, targets};
-use crate::support::{Api, Exporter, config, eventually};
+use crate::support::{Exporter, config, eventually};
 
 /// The values by their labels, but for the exporter's address.
 type Shown = BTreeMap<String, f64>;
@@ -34,14 +36,27 @@ fn of_records() -> Vec<Target> {
     targets.filter(|target| !target.place.contains(": Projects ")).collect()
 }
 
+/// Two exporters that have polled once: before many uploads were done, and after.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pair_is_counted_once_and_pools_without_names_have_their_ids() {
-    let api = Api::start(&["--records", "3000", "--forbid-pools"]);
+    let mut options = Options { records: 1000, ..Options::default() };
+    options.forbid_pools = true;
+    let (simulator, api) = served(&options).await;
+    let ids: Vec<_> = simulator.edit(|world| {
+        let uploading = (0..200).map(|_| world.insert_at(world.now() - 1000, Status::Uploading));
+        uploading.collect()
+    });
     let mut exporters = Vec::new();
     for _ in 0..2 {
-        let exporter = Exporter::start(&config(&api.url, "")).await;
+        let exporter = Exporter::start(&config(&api, "poll.min_interval = \"1h\"\n")).await;
         exporter.scraped_until("workspace_screen_records_up{project=\"p\"}", 1.0).await;
         exporters.push(exporter);
+        simulator.edit(|world| {
+            for id in &ids {
+                world.set_status(*id, Status::UploadCompleted);
+            }
+            world.insert_at(world.now(), Status::Recording);
+        });
     }
     let addresses: Vec<_> =
         exporters.iter().map(|exporter| exporter.url.trim_start_matches("http://")).collect();
@@ -52,22 +67,24 @@ async fn a_pair_is_counted_once_and_pools_without_names_have_their_ids() {
     })
     .await;
 
-    let truth = api.truth().await;
-    let rows = truth["by_pool"].as_array().unwrap();
-    let total = |figure: &str| rows.iter().map(|row| row[figure].as_f64().unwrap()).sum::<f64>();
+    let of_all = |metric: &str| format!("sum by (instance) ({metric})");
+    let counts = prometheus.query(&of_all("workspace_screen_records"), &["instance"]).await;
+    let of = |address: &str| counts[&vec![address.to_owned()]];
+    assert!(of(addresses[0]) < of(addresses[1]), "{counts:?}");
+    let size = of_all("workspace_screen_records_size_bytes");
+    let size = prometheus.query(&size, &["instance"]).await[&vec![addresses[1].to_owned()]];
     let totals = BTreeMap::from([
-        ("Recordings in the window, by status A", total("count")),
-        ("Storage by pool A", total("size")),
-        ("Storage by type A", total("size")),
-        ("Hours of video by pool A", total("duration") / 3600.0),
+        ("Recordings in the window, by status A", of(addresses[1])),
+        ("Storage by pool A", size),
+        ("Storage by type A", size),
     ]);
     let mut checked = 0;
     for target in of_records() {
         let query = interpolated(&target.expression);
-        let of_one = query.replace("instance=~\".+\"", &format!("instance=\"{}\"", addresses[0]));
-        assert_ne!(query, of_one, "{}", target.place);
+        let newer = query.replace("instance=~\".+\"", &format!("instance=\"{}\"", addresses[1]));
+        assert_ne!(query, newer, "{}", target.place);
         let of_both = shown(&prometheus.answer(&query).await);
-        assert_eq!(of_both, shown(&prometheus.answer(&of_one).await), "{}", target.place);
+        assert_eq!(of_both, shown(&prometheus.answer(&newer).await), "{}", target.place);
         assert!(!of_both.is_empty(), "{}", target.place);
         let panel = target.place.split_once(": ").unwrap().1;
         if let Some(total) = totals.get(panel) {

@@ -26,6 +26,16 @@ pub(super) struct Stage {
     _folder: tempfile::TempDir,
 }
 
+/// A simulated API of this process, and where it is.
+pub(super) async fn served(options: &Options) -> (Simulator, String) {
+    let simulator = Simulator::new(options, Arc::new(SystemClock));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let api = format!("http://{}", listener.local_addr().unwrap());
+    let router = simulator.router();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (simulator, api)
+}
+
 impl Stage {
     /// An API with a baseline that changes only by what a test does, polled as fast as may be.
     pub(super) async fn begin() -> Self {
@@ -35,11 +45,7 @@ impl Stage {
     /// The same, polled otherwise.
     pub(super) async fn polled(polling: &str) -> Self {
         let options = Options { records: BASELINE, users: USERS, ..Options::default() };
-        let simulator = Simulator::new(&options, Arc::new(SystemClock));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let api = format!("http://{}", listener.local_addr().unwrap());
-        let router = simulator.router();
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let (simulator, api) = served(&options).await;
 
         let folder = folder();
         let address = format!("127.0.0.1:{}", free_port());
