@@ -73,16 +73,22 @@ def named(expression: str) -> str:
     return f"({expression}) * on (project, pool) group_left (name) ({names})"
 
 
-def at_the_end(expression: str) -> str:
-    """The same as it is at the end of the time range."""
-    return re.sub(r"\}(\[[^]]*\])?", lambda selector: f"{selector.group()} @ end()", expression)
+def over_the_range(expression: str) -> str:
+    """The same over the whole time range: what counters gained in it, and the last of what gauges said."""
+
+    def whole(found: re.Match) -> str:
+        series, window = found.groups()
+        ranged = f"{series}[$__range] @ end()"
+        return ranged if window else f"last_over_time({ranged})"
+
+    return re.sub(r"([a-z_]+\{[^}]*\})(\[[^]]*\])?", whole, expression)
 
 
 def largest_named(expression: str) -> str:
-    """The ten that are the largest at the end of the time range, with their pools' names: there may be a
-    thousand, and ten others at each moment cannot be followed.
+    """The ten that are the largest over the time range, with their pools' names: there may be a thousand,
+    and ten others at each moment cannot be followed.
     """
-    return named(f"{expression} and topk(10, {at_the_end(expression)})")
+    return named(f"{expression} and topk(10, {over_the_range(expression)})")
 
 
 def with_exporter(expression: str) -> str:

@@ -10,7 +10,7 @@ use screen_records_exporter::clock::{Clock, SystemClock};
 use serde_json::Value;
 
 use super::prometheus::{Prometheus, newer, scrapes};
-use crate::dashboards::board::{Board, Panel, Target};
+use crate::dashboards::board::{Board, Panel, Target, targets};
 use crate::dashboards::names::{queries_of_rules, recorded};
 use crate::dashboards::promql::{Query, Selector};
 use crate::support::{Api, Exporter, Metrics, config, eventually};
@@ -55,7 +55,7 @@ fn now() -> i64 {
 /// What Prometheus answers to a target, series by series.
 async fn answer(prometheus: &Prometheus, target: &Target) -> Vec<Value> {
     let query = interpolated(&target.expression);
-    let (end, start) = (now().to_string(), (now() - 10).to_string());
+    let (end, start) = (now().to_string(), (now() - 20).to_string());
     let answer = if target.is_instant {
         prometheus.get("query", &[("query", &query)]).await
     } else {
@@ -190,6 +190,20 @@ async fn a_healthy_system_leaves_no_panel_empty_but_those_that_say_so() {
     has_lived(&prometheus).await;
     let list = assert_answers(&prometheus, &NOT_YET).await;
     println!("healthy, Prometheus of Debian:\n{list}");
+
+    // What was drawn stays when the exporter is gone, and that it is gone is said.
+    drop(exporter);
+    eventually("nothing has been scraped for some seconds", async || {
+        (prometheus.value("max_over_time(up[4s])").await? == 0.0).then_some(())
+    })
+    .await;
+    for target in targets().iter().filter(|target| !target.is_instant) {
+        let is_there = answer(&prometheus, target).await.iter().any(is_drawn);
+        let is_excused = NOT_YET.iter().any(|place| target.place.ends_with(place));
+        assert!(is_there || is_excused, "{} is empty", target.place);
+    }
+    let all_read = targets().into_iter().find(|target| target.place.contains("All projects read"));
+    assert_eq!(answer(&prometheus, &all_read.unwrap()).await[0]["value"][1], "0");
 }
 
 /// With values that are not understood, credentials that end, and a week of history.
