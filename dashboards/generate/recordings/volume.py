@@ -21,6 +21,7 @@ from queries import (
     increase,
     largest_named,
     named,
+    rate,
     selector,
     summed,
 )
@@ -113,14 +114,17 @@ def new() -> list:
         "short",
         largest_named(summed(BY_PROJECT_AND_POOL, gained)),
     )
-    entered = increase(selector(TRANSITIONS, POOL_AND_TYPE), "1h")
+    # Of all pools, types and statuses: over the short window, which is read quickly.
+    entered = rate(selector(TRANSITIONS, POOL_AND_TYPE))
     statuses = curves(
         "Entries into a status, an hour",
-        "How many recordings were seen to begin, end, be uploaded and fail within the hour before.",
+        "At what pace recordings were seen to begin, end, be uploaded and fail.",
         "short",
         width=24,
     )
-    statuses = statuses.with_target(query("A", summed(("status",), entered), "{{status}}"))
+    statuses = statuses.with_target(
+        query("A", f"3600 * {summed(('status',), entered)}", "{{status}}")
+    )
     return [
         colored(compared, {"now": colors.BLUE, "a week ago": colors.GREY}),
         stacked(pools),
