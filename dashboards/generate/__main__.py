@@ -39,20 +39,19 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["--check"]):
         print("usage: python dashboards/generate [--check]", file=sys.stderr)
         return 2
+    texts = {FOLDER / name: text(build()) for name, build in DASHBOARDS.items()}
     differing = [
-        name
-        for name, build in DASHBOARDS.items()
-        if not (FOLDER / name).exists() or (FOLDER / name).read_text("utf-8") != text(build())
+        file
+        for file, written in texts.items()
+        if not file.exists() or file.read_text("utf-8") != written
     ]
     if arguments:
-        for name in differing:
-            print(
-                f"dashboards/{name} is not as written: python dashboards/generate", file=sys.stderr
-            )
+        for file in differing:
+            print(f"{file} is not as written: python dashboards/generate", file=sys.stderr)
         return 1 if differing else 0
-    for name in differing:
-        (FOLDER / name).write_text(text(DASHBOARDS[name]()), "utf-8")
-        print(f"dashboards/{name}")
+    for file in differing:
+        file.write_text(texts[file], "utf-8")
+        print(file)
     return 0
 
 

@@ -15,7 +15,5 @@ BY_PROJECT = ("project",)
 BY_PROJECT_AND_POOL = ("project", "pool")
 BY_GROUP = ("project", "status", "type", "pool")
 """Labels of what is counted by pool and type."""
-BY_USER = ("project", "user", "status")
-"""Labels of what is counted by user."""
 BY_POOL = ("project", "status", "pool")
 """Labels of moments, and of what left the window."""

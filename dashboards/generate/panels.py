@@ -47,7 +47,6 @@ from variables import DATASOURCE
 INTERVAL = "1m"
 """How often the exporter is scraped, as the README has it."""
 
-
 POOL_NAME = "{{project}}: {{name}}"
 """Legend of what is by pool."""
 
@@ -90,13 +89,17 @@ def legend() -> VizLegendOptions:
     return placed.placement(LegendPlacement.BOTTOM)
 
 
+def last_value() -> ReduceDataOptions:
+    """Of each series the last value that there is."""
+    return ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
+
+
 def number(title: str, description: str, expression: str, unit: str, width: int = 4) -> stat.Panel:
     """One figure, large, in the colour of the threshold that it has reached."""
     panel = framed(stat.Panel(), title, description, width, 4).unit(unit)
-    reduced = ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
     return (
         panel.with_target(instant("A", expression))
-        .reduce_options(reduced)
+        .reduce_options(last_value())
         .graph_mode(BigValueGraphMode.NONE)
         .color_mode(BigValueColorMode.BACKGROUND_SOLID)
         .color_scheme(colors.by_threshold())
@@ -158,10 +161,9 @@ def bars(
 ) -> bargauge.Panel:
     """The largest ones, as bars."""
     panel = framed(bargauge.Panel(), title, description, 12, 9).unit(unit).min(0)
-    reduced = ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
     return (
         panel.with_target(instant("A", f"topk(10, {expression})", legend_format))
-        .reduce_options(reduced)
+        .reduce_options(last_value())
         .orientation(VizOrientation.HORIZONTAL)
         .display_mode(BarGaugeDisplayMode.BASIC)
         .show_unfilled(False)
@@ -171,7 +173,7 @@ def bars(
 
 
 def density(title: str, description: str, cells: str, unit: str) -> heatmap.Panel:
-    """How observations spread over their values, over time: the darker, the more."""
+    """How observations spread over their values, over time: the brighter, the more."""
     panel = framed(heatmap.Panel(), title, description, 12, 8)
     target = query("A", cells, "{{le}}").format(PromQueryFormat.HEATMAP)
     color = HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Cividis").steps(64)

@@ -7,6 +7,8 @@ to another between their polls in both.
 
 import re
 
+from metrics import SEEN, SNAPSHOT, UP
+
 IN_FLIGHT = 'status=~"RECORDING|REC_COMPLETED|UPLOADING"'
 SETTLED = 'status=~"REC_FAILED|UPLOAD_COMPLETED|UPLOAD_FAILED"'
 FAILED = 'status=~"REC_FAILED|UPLOAD_FAILED"'
@@ -26,8 +28,8 @@ def selector(metric: str, *matchers: str) -> str:
 
 def of_one_exporter(expression: str) -> str:
     """Of each project what one exporter says: the one with the newest snapshot, or any that has none."""
-    snapshot = selector("workspace_screen_records_snapshot_timestamp_seconds", PROJECT)
-    served = selector("workspace_screen_records_up", PROJECT)
+    snapshot = selector(SNAPSHOT, PROJECT)
+    served = selector(UP, PROJECT)
     newest = f"topk by (project) (1, {snapshot} or {served})"
     return f"{expression} and on (project, job, instance) {newest}"
 
@@ -65,7 +67,7 @@ def named(expression: str) -> str:
     Both outlast the gauges of a project, which are gone while polls fail.
     """
     info = f"last_over_time({selector('workspace_desktop_pool_info', POOL)}[1h])"
-    pools = f"group by (project, pool) ({selector('workspace_screen_records_seen_total', POOL)})"
+    pools = f"group by (project, pool) ({selector(SEEN, POOL)})"
     names = (
         f"topk by (project, pool) (1, {once(('project', 'pool', 'name'), info)})"
         f' or on (project, pool) label_replace({pools}, "name", "$1", "pool", "(.*)")'
@@ -93,14 +95,14 @@ def largest_named(expression: str) -> str:
 
 def with_exporter(expression: str) -> str:
     """The same with the label `instance` of an exporter that serves the project, for links to it."""
-    serving = f"group by (project, instance) ({selector('workspace_screen_records_up', PROJECT)})"
+    serving = f"group by (project, instance) ({selector(UP, PROJECT)})"
     one_each = f"topk by (project) (1, {serving})"
     return f"({expression}) * on (project) group_left (instance) {one_each}"
 
 
 def read_or_gone() -> str:
     """1 for each project that is read, 0 for one whose poll failed or whose exporter is gone."""
-    up = selector("workspace_screen_records_up", PROJECT)
+    up = selector(UP, PROJECT)
     known = once(("project",), f"last_over_time({up}[1d])")
     return f"{once(('project',), up)} or on (project) 0 * {known}"
 

@@ -9,7 +9,8 @@ const LONGEST_NAME_CHARS: usize = 64;
 const LONGEST_VALUE_CHARS: usize = 200;
 
 /// Labels that metrics have themselves, which no constant label may be; `le` and `quantile` are those
-/// of the formats, `record_id` that of exemplars, `job` and `instance` those of Prometheus. A test holds them against the table of metrics, which is not known here.
+/// of the formats, `record_id` that of exemplars, `job` and `instance` those of Prometheus. A test holds
+/// them against the table of metrics, which is not known here.
 pub const RESERVED_LABELS: [&str; 19] = [
     "code",
     "endpoint",

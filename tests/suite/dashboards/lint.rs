@@ -198,13 +198,13 @@ fn a_pair_of_exporters_is_counted_once() {
             // Of a pair both may have counted a failure that the other did not see.
             let is_left = selector.name == "workspace_screen_records_unresolved" && has("max");
             // One for each project before they are added up.
-            let is_left = is_left || selector.name == "workspace_screen_records_up" && has("max");
+            let is_by_project = selector.name == "workspace_screen_records_up" && has("max");
             let is_apart = ["max", "group", "topk"].iter().any(|call| has(call)) && !has("sum");
             let is_of_one = has("sum") && target.expression.contains(one);
             let is_by_exporter = target.place.contains(": Projects ");
             let place = &target.place;
             assert!(
-                is_left || is_apart || is_of_one || is_by_exporter,
+                is_left || is_by_project || is_apart || is_of_one || is_by_exporter,
                 "{place}: {}",
                 selector.name
             );

@@ -45,7 +45,8 @@ fn panels_lie_beside_each_other() {
     }
 }
 
-/// Of the palette of Okabe and Ito, or from yellow to blue, which people with any colour vision can tell apart.
+/// Of the palette of Okabe and Ito, or from yellow to blue, which people with any colour vision can tell
+/// apart.
 #[test]
 fn colours_are_told_apart_by_everybody() {
     const COLORS: [&str; 9] = [
