@@ -12,15 +12,15 @@ use divan::{Bencher, black_box};
 use http_body_util::BodyExt;
 use prometheus::Encoder;
 use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily, MetricType};
+use records_api::SignIn;
+use records_api::clock::SystemClock;
+use records_api::record::{RecordKey, Timestamp};
+use records_api::wire::Page;
 use screen_records_exporter::aggregate::{Aggregate, Tally, UserNames};
-use screen_records_exporter::api::SignIn;
-use screen_records_exporter::api::wire::Page;
-use screen_records_exporter::clock::SystemClock;
 use screen_records_exporter::exposition::{
     CounterValue, Format, HistogramValue, Labels, ProjectLabels, ProjectView, Sink, SnapshotView,
     StoreFigures, SyncMode, Value, write_projects,
 };
-use screen_records_exporter::record::{RecordKey, Timestamp};
 use screen_records_exporter::simulator::{Options, Simulator};
 use screen_records_exporter::store::{Draft, LabelLimits, PollFacts, Store};
 use screen_records_exporter::sync::ReadSummary;

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 pub use users::UserNames;
 
-use crate::record::{RecordKey, RecordType, Status, Timestamp};
 use crate::store::{Label, Mark, Slots, Store, StoredRecord, UpdateTime, Word};
+use records_api::record::{RecordKey, RecordType, Status, Timestamp};
 
 /// Records added up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

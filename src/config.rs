@@ -27,8 +27,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::secret::Source;
 use reader::Reader;
+use records_api::secret::Source;
 use secrets::Wanted;
 
 /// Everything that can be configured in this version.

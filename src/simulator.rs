@@ -60,7 +60,7 @@ use self::{
     record::mix,
     requests::Log,
 };
-use crate::clock::Clock;
+use records_api::clock::Clock;
 
 pub use self::{
     access::{Access, AccessOptions, Asked, Credential, Imds, Lock},

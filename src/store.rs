@@ -50,7 +50,7 @@ use packed::Packed;
 use population::Population;
 use slots::Value;
 
-use crate::record::{Record, RecordKey, Timestamp};
+use records_api::record::{Record, RecordKey, Timestamp};
 
 /// The records of the window as of the last complete poll, and what was counted.
 #[derive(Debug, Default)]

@@ -1,8 +1,8 @@
 //! Sums of small stores.
 
 use super::*;
-use crate::record::{Record, RecordType, Term};
 use crate::store::{Draft, LabelLimits, PollFacts};
+use records_api::record::{Record, RecordType, Term};
 
 const LIMITS: LabelLimits = LabelLimits { users: 2, pools: 2 };
 

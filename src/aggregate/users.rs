@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::secret::Secret;
+use records_api::secret::Secret;
 
 /// How users are named. The state keeps their names in any case.
 #[derive(Debug, Clone, Default)]

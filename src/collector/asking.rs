@@ -11,12 +11,12 @@ use tokio::time::Instant;
 use super::books::Books;
 use super::error::{PollError, Reason};
 use super::progress::Progress;
-use crate::api::wire::Page;
-use crate::api::{ApiError, Client, RecordsFilter, RecordsQuery};
-use crate::clock::Clock;
-use crate::record::{Status, Term, Timestamp};
 use crate::store::{ApiCounts, Counted, Draft};
 use crate::sync::{Extent, Next, PageRequest, ReadSummary, SyncError, WindowRead};
+use records_api::clock::Clock;
+use records_api::record::{Status, Term, Timestamp};
+use records_api::wire::Page;
+use records_api::{ApiError, Client, RecordsFilter, RecordsQuery};
 
 /// Beyond this difference of clocks a window means something else to each side.
 const LARGEST_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;

@@ -9,11 +9,11 @@ use super::failed::{FailedRecord, failed_records};
 use super::options::PollOptions;
 use crate::aggregate::{Aggregate, Tally, UserNames};
 use crate::exposition::{CounterView, StoreFigures};
-use crate::record::Timestamp;
 use crate::store::{
     Changes, CommitError, Counters, Draft, FirstSync, LabelLimits, Limited, PollFacts, Store,
 };
 use crate::sync::{CountTaken, Mode, Oddities, Outset, Plan, ReadSummary, Tactics};
+use records_api::record::Timestamp;
 
 /// The books of a project.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::api::ApiError;
 use crate::store::CommitError;
 use crate::sync::SyncError;
+use records_api::ApiError;
 
 /// Why a poll failed, and at which question. Nothing of it was published.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::aggregate::UserNames;
 use crate::exposition::SnapshotView;
-use crate::record::Timestamp;
 use crate::store::{FailureDetails, Label, Mark, Store, StoredRecord, Word};
+use records_api::record::Timestamp;
 
 /// The failed records of a project at a moment.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use super::complaint::Complaint;
 use super::error::PollError;
-use crate::record::Timestamp;
+use records_api::record::Timestamp;
 
 /// Why the last poll failed.
 #[derive(Debug, Clone, PartialEq, Eq)]

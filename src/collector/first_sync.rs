@@ -6,9 +6,9 @@ use tokio::task::spawn_blocking;
 use super::asking::{Asking, TooMany, locked};
 use super::books::Polled;
 use super::error::{PollError, Reason};
-use crate::record::Timestamp;
 use crate::store::{ApiCounts, Counted, Draft, FirstSync, PollFacts};
 use crate::sync::{Extent, Oddities, ReadSummary, SyncError, Tactics};
+use records_api::record::Timestamp;
 
 /// Pages of a part. At ten requests a second it takes ten seconds.
 const PART_PAGES: u64 = 100;

@@ -12,9 +12,9 @@ use prometheus::{CounterVec, Gauge, HistogramOpts, HistogramVec, IntCounterVec, 
 
 use super::complaint::Complaint;
 use super::process::ProcessCollector;
-use crate::api::{ApiError, Endpoint, Observer};
 use crate::exposition::{Labels, ProjectView, Sink, SyncMode, metric, write_families};
-use crate::record::{RejectionReason, Timestamp};
+use records_api::record::{RejectionReason, Timestamp};
+use records_api::{ApiError, Endpoint, Observer};
 
 /// The exporter's own figures.
 #[derive(Debug)]

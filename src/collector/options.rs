@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::users::Users;
-use crate::api::RecordsFilter;
 use crate::store::LabelLimits;
+use records_api::RecordsFilter;
 
 /// What starts a poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,10 +5,10 @@ use futures_util::future::{join, try_join_all};
 use super::asking::{Asking, locked};
 use super::books::Polled;
 use super::error::PollError;
-use crate::api::RecordsQuery;
-use crate::record::{Status, Timestamp};
 use crate::store::{ApiCounts, Counted, Draft};
 use crate::sync::{CountTaken, Extent, Outset, Plan, ReadSummary, Search, flights_left};
+use records_api::RecordsQuery;
+use records_api::record::{Status, Timestamp};
 
 impl Asking<'_> {
     /// Polls. Nothing is committed but parts of a first sync.

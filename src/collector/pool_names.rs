@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 
 use super::complaint::Complaint;
 use crate::aggregate::Aggregate;
-use crate::api::{Client, DesktopPool};
+use records_api::{Client, DesktopPool};
 
 /// What is known of the pools.
 #[derive(Debug)]

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::asking::check_clock;
 use super::error::{PollError, Reason};
-use crate::api::wire::Page;
-use crate::api::{Client, RecordsFilter, RecordsQuery};
-use crate::record::{Term, Timestamp};
+use records_api::record::{Term, Timestamp};
+use records_api::wire::Page;
+use records_api::{Client, RecordsFilter, RecordsQuery};
 
 /// What one request found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -24,11 +24,11 @@ use super::progress::Progress;
 use super::published::Published;
 use super::schedule::Schedule;
 use super::setup::Setup;
-use crate::api::Client;
-use crate::clock::Clock;
 use crate::exposition::{ProjectLabels, ProjectView, SyncMode};
-use crate::record::Timestamp;
 use crate::store::Store;
+use records_api::Client;
+use records_api::clock::Clock;
+use records_api::record::Timestamp;
 
 /// A project under watch.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::exposition::SnapshotView;
-use crate::record::Timestamp;
+use records_api::record::Timestamp;
 
 /// A snapshot that was published.
 #[derive(Debug)]

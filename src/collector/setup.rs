@@ -6,9 +6,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::options::PollOptions;
 use super::pool_names::PoolNames;
-use crate::api::Client;
 use crate::exposition::ProjectLabels;
-use crate::record::Timestamp;
+use records_api::Client;
+use records_api::record::Timestamp;
 
 /// What a project goes by.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! How users are named, as of each poll: a key that lies in a file may change.
 
 use crate::aggregate::UserNames;
-use crate::secret::Source;
+use records_api::secret::Source;
 
 /// How users are named.
 #[derive(Debug, Clone, Default)]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::file;
+use records_api::file;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;

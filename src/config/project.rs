@@ -20,8 +20,8 @@ use super::problem::Problem;
 use super::reader::{NOT_SHOWN, Reader, not_accepted};
 use super::source::Sources;
 use super::value::table;
-use crate::profile::Profile;
 use endpoint::Surroundings;
+use records_api::profile::Profile;
 use section::Section;
 
 /// A project to watch.

@@ -16,7 +16,7 @@ use super::secrets::{Found, Place, Wanted};
 use super::source::{Sources, VARIABLE_PREFIX, origin, text_as};
 use super::units::Bytes;
 use super::value::{show, show_name, table};
-use crate::secret::Source;
+use records_api::secret::Source;
 
 /// A value that is wrong is noted, and a stand-in goes on in its place until the end.
 pub(super) struct Reader<'a> {

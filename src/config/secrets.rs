@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use figment::value::Value;
 
 use super::keys;
-use crate::file;
-use crate::secret::{Secret, Source};
+use records_api::file;
+use records_api::secret::{Secret, Source};
 
 /// Where the keys of a secret are looked for.
 pub(super) trait Place {

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::units::show_duration;
 use super::{Auth, Config, Filter, LogFormat, LogLevel, PollMode, Project, UserLabel};
-use crate::secret::Source;
+use records_api::secret::Source;
 
 pub(super) fn to_toml(config: &Config) -> String {
     let mut root = Table::new();

@@ -11,7 +11,7 @@ use figment::{Figment, Metadata, Profile, Provider};
 use super::keys::{self, KEYS, Kind};
 use super::problem::{Problem, unknown};
 use super::value::show_message;
-use crate::file;
+use records_api::file;
 
 /// What a config is read from. Nothing else is looked at: the environment comes in here.
 #[derive(Clone, Default)]

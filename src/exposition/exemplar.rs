@@ -16,7 +16,7 @@ pub(super) fn shown(exemplar: &Exemplar) -> Option<&Exemplar> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Timestamp;
+    use records_api::record::Timestamp;
 
     #[test]
     fn an_exemplar_has_at_most_128_characters() {

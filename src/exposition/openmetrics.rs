@@ -4,8 +4,8 @@ use super::catalog::Metric;
 use super::exemplar::LABEL;
 use super::lines::Lines;
 use super::sink::{CounterValue, HistogramValue, Labels, Sink, Value};
-use crate::record::Timestamp;
 use crate::store::Exemplar;
+use records_api::record::Timestamp;
 
 /// Writes `OpenMetrics` text.
 #[derive(Debug)]

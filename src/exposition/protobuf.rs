@@ -8,8 +8,8 @@
 use super::catalog::{Kind, Metric};
 use super::exemplar::LABEL;
 use super::sink::{CounterValue, HistogramValue, Labels, Sink, Value};
-use crate::record::Timestamp;
 use crate::store::NativeBuckets;
+use records_api::record::Timestamp;
 
 /// Writes delimited protobuf.
 #[derive(Debug, Default)]

@@ -8,9 +8,9 @@ use super::catalog::metric;
 use super::counters::{CounterView, write_counters};
 use super::sink::{Labels, Sink, Value};
 use crate::aggregate::{Aggregate, Sums};
-use crate::api::{DesktopPool, SignIn};
-use crate::record::{Status, Timestamp};
 use crate::sync::{Mode, ReadSummary};
+use records_api::record::{Status, Timestamp};
+use records_api::{DesktopPool, SignIn};
 
 /// What one project shows.
 #[derive(Debug, Clone)]

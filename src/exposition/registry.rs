@@ -7,7 +7,7 @@ use prometheus::proto::{Metric as Proto, MetricFamily};
 
 use super::catalog::{CATALOG, Kind, Metric};
 use super::sink::{ConstantLabels, CounterValue, HistogramValue, Labels, Sink, Value};
-use crate::record::Timestamp;
+use records_api::record::Timestamp;
 
 /// Writes families whose series all began at `created`. Series of a project bear its constant labels.
 /// A family that is not in the table of metrics is left out.

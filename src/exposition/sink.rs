@@ -1,8 +1,8 @@
 //! What every encoder can take.
 
 use super::catalog::Metric;
-use crate::record::Timestamp;
 use crate::store::{Exemplar, NativeBuckets};
+use records_api::record::Timestamp;
 
 /// The value of a sample.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 pub(super) use query::{MOST_ROWS, Query};
 
 use crate::collector::{FailedRecords, Project, ShownFailure};
-use crate::record::Timestamp;
+use records_api::record::Timestamp;
 
 /// What is shown of some projects.
 pub(super) struct Found<'a> {

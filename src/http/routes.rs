@@ -23,10 +23,10 @@ use super::live::{Live, Reloads};
 use super::negotiate::wanted;
 use super::web_config::WebConfig;
 use super::{failures, page};
-use crate::clock::Clock;
 use crate::collector::Collector;
 use crate::exposition::{self, Wanted};
-use crate::record::Timestamp;
+use records_api::clock::Clock;
+use records_api::record::Timestamp;
 
 /// How it is served. Keys of the config's section `web`.
 #[derive(Debug, Clone)]

@@ -28,9 +28,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use problem::WebConfigError;
 
-use crate::file;
 use problem::Problem;
 use rate::Bucket;
+use records_api::file;
 use settings::Settings;
 use stamp::Stamp;
 use users::{Passwords, Users};

@@ -9,11 +9,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::clock::{Clock, SystemClock};
 use crate::config::{Auth, Config, Filter, Project, Sources};
 use crate::http::{self, Live};
-use crate::secret::{Secret, Source};
 use crate::simulator::{self, Options, Simulator};
+use records_api::clock::{Clock, SystemClock};
+use records_api::secret::{Secret, Source};
 
 use super::{Cli, Failure, answer, logging, serve, wiring};
 

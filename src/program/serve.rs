@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use super::reload::Reloader;
 use super::wiring::{self, Parts};
 use super::{Cli, Failure};
-use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::http::{self, Live, Reloads};
+use records_api::clock::SystemClock;
 
 pub(super) async fn run(
     cli: Cli,

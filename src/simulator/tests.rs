@@ -18,7 +18,7 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::clock::TokioClock;
+use records_api::clock::TokioClock;
 
 /// A Wednesday, 14:00 UTC.
 const NOW: i64 = 1_726_063_200_000;

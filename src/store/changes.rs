@@ -13,7 +13,7 @@ use super::record::{Mark, StoredRecord};
 use super::slots::{LabelLimits, Limited, SlotChange, Slots, Value};
 use super::table::Table;
 use super::words::Word;
-use crate::record::{RecordKey, Status, Timestamp};
+use records_api::record::{RecordKey, Status, Timestamp};
 
 /// Everything that one commit writes.
 #[derive(Debug)]

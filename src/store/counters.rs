@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::labels::Label;
 use super::native::NativeBuckets;
 use super::words::Word;
-use crate::record::Timestamp;
+use records_api::record::Timestamp;
 
 /// A series of a counter or a histogram, by the labels that it is shown under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use super::failures::{Failures, is_failed};
 use super::record::{Mark, StoredRecord};
 use super::table::Table;
 use super::words::Word;
-use crate::record::{Record, RecordKey, Status, Timestamp};
+use records_api::record::{Record, RecordKey, Status, Timestamp};
 
 /// The rows of a poll that is not complete yet. Costs memory for what is new or changed, and a
 /// bit for each record that is as known.

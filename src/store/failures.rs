@@ -16,7 +16,7 @@ use super::Store;
 use super::labels::cut;
 use super::record::{StoredRecord, UpdateTime};
 use super::table::Table;
-use crate::record::{Record, RecordKey, Status, Text, Timestamp};
+use records_api::record::{Record, RecordKey, Status, Text, Timestamp};
 
 /// Failed records of a project of which details are kept.
 pub const MOST_FAILURES: usize = 1000;

@@ -10,7 +10,7 @@ use super::failures::FailureDetails;
 use super::native::NativeBuckets;
 use super::record::StoredRecord;
 use super::slots::{SlotChange, Value};
-use crate::record::{RecordKey, RejectionReason, Timestamp};
+use records_api::record::{RecordKey, RejectionReason, Timestamp};
 
 /// One thing that changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

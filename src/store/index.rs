@@ -2,7 +2,7 @@
 
 use hashbrown::HashTable;
 
-use crate::record::RecordKey;
+use records_api::record::RecordKey;
 
 /// Parts of the index.
 const SHARDS: usize = 1 << SHARD_BITS;

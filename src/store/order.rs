@@ -4,7 +4,7 @@ use super::Store;
 use super::record::StoredRecord;
 use super::table::{span_begin, span_end, span_of, span_start};
 use super::words::Word;
-use crate::record::{RecordKey, Status, Timestamp};
+use records_api::record::{RecordKey, Status, Timestamp};
 
 /// What a number of records is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

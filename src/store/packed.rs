@@ -3,7 +3,7 @@
 use super::labels::Label;
 use super::record::StoredRecord;
 use super::words::Word;
-use crate::record::{RecordKey, Timestamp};
+use records_api::record::{RecordKey, Timestamp};
 
 /// A place in a table: 56 bytes.
 #[derive(Debug, Clone, Copy)]

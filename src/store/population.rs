@@ -7,7 +7,7 @@ use super::order::Counted;
 use super::record::StoredRecord;
 use super::slots::{Limited, Value};
 use super::table::span_of;
-use crate::record::{RecordKey, Status, Timestamp};
+use records_api::record::{RecordKey, Status, Timestamp};
 
 /// What is shown.
 #[derive(Debug, Default)]

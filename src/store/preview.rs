@@ -4,7 +4,7 @@ use super::Store;
 use super::draft::Draft;
 use super::order::Counted;
 use super::record::StoredRecord;
-use crate::record::Timestamp;
+use records_api::record::Timestamp;
 
 /// By how much the numbers will change, and where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

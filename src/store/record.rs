@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::labels::Label;
 use super::words::Word;
-use crate::record::{RecordKey, Timestamp};
+use records_api::record::{RecordKey, Timestamp};
 
 /// What the figures need to know of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

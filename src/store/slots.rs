@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::labels::Label;
 use super::words::Word;
-use crate::record::Timestamp;
+use records_api::record::Timestamp;
 
 /// A label whose values are limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

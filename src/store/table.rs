@@ -6,7 +6,7 @@ use std::iter;
 use super::index::Index;
 use super::packed::Packed;
 use super::record::StoredRecord;
-use crate::record::{RecordKey, Timestamp};
+use records_api::record::{RecordKey, Timestamp};
 
 /// A set of records, found by key or by start. Grows in chunks, so that no growth ever copies, and
 /// holds twice, a million records. A record keeps its position while it stays.

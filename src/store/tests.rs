@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::record::{Status, Term};
+use records_api::record::{Status, Term};
 
 const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9 };
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::labels::{Label, Labels};
-use crate::record::{RecordType, Status, Term};
+use records_api::record::{RecordType, Status, Term};
 
 /// Stands for a status or a type in [`Words`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

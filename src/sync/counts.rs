@@ -2,8 +2,8 @@
 
 use super::expected::{Bounds, Expected, MANY, signed};
 use super::search::Search;
-use crate::record::Timestamp;
 use crate::store::{Counted, Draft, Preview, Store};
+use records_api::record::Timestamp;
 
 /// What was refused or misled is tried again after an hour.
 pub(super) const RETRY_MILLIS: i64 = 3_600_000;

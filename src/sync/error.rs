@@ -1,6 +1,6 @@
 //! Why a walk cannot be completed, although every request was answered.
 
-use crate::record::Timestamp;
+use records_api::record::Timestamp;
 
 /// The answers contradict each other or what was asked. A poll that meets one fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

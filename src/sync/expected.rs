@@ -1,7 +1,7 @@
 //! What the API should count, by what is known.
 
-use crate::record::Timestamp;
 use crate::store::{Counted, Preview, Store};
+use records_api::record::Timestamp;
 
 /// A number that is known to lie between two others, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::SyncError;
 use super::oddities::Oddities;
-use crate::record::{RejectionReason, Status, Timestamp};
+use records_api::record::{RejectionReason, Status, Timestamp};
 
 /// What is to be read: the records that start in a stretch of time, all or those of one status.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::error::SyncError;
-use crate::record::{RecordKey, Timestamp};
+use records_api::record::{RecordKey, Timestamp};
 
 /// A row as the walk sees it: identity, start, end. `None` for a rejected row.
 pub(super) type RowRef = Option<(RecordKey, Timestamp, Option<Timestamp>)>;

@@ -15,7 +15,7 @@
 use super::clamp::ClampWatch;
 use super::error::SyncError;
 use super::group::{Group, GroupMemory, KeySet, RowRef, check_order, last_group};
-use crate::record::Timestamp;
+use records_api::record::Timestamp;
 
 /// The state of one listing.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::{RejectionReason, Timestamp};
+use records_api::record::{RejectionReason, Timestamp};
 
 /// Something that could not be understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Reading the window again slice by slice, so that each record is read within an interval.
 
-use crate::record::Timestamp;
 use crate::store::{PollFacts, ReadPart, Store};
+use records_api::record::Timestamp;
 
 /// Which part of the window was read when.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@
 use super::error::SyncError;
 use super::segment::{Segment, State};
 use super::walk::Walk;
-use crate::record::Timestamp;
+use records_api::record::Timestamp;
 
 impl Walk {
     /// Called when each segment has read its own: sets one to work again if it does not reach the

@@ -7,8 +7,8 @@
 
 use super::expected::{Bounds, Expected, signed};
 use super::extent::Extent;
-use crate::record::Timestamp;
 use crate::store::{Counted, Preview, Store};
+use records_api::record::Timestamp;
 
 /// Counts that a search asks for at most.
 const MOST_QUESTIONS: usize = 64;
@@ -220,8 +220,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::record::{Record, RecordKey};
     use crate::store::{LabelLimits, PollFacts};
+    use records_api::record::{Record, RecordKey};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_millis(1_700_000_000_000 + second * 1000)

@@ -4,7 +4,7 @@ use super::error::SyncError;
 use super::group::{Group, GroupMemory, RowRef};
 use super::listing::Listing;
 use super::split::Stretch;
-use crate::record::Timestamp;
+use records_api::record::Timestamp;
 
 /// A stretch of the window and its cursor.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Where a walk is divided, so that several cursors share the work.
 
-use crate::record::Timestamp;
+use records_api::record::Timestamp;
 
 /// What a cursor has still to read.
 #[derive(Debug, Clone, Copy)]

@@ -9,8 +9,8 @@ use super::counts::{Count, CountTaken, RETRY_MILLIS};
 use super::extent::{Extent, ReadSummary};
 use super::scrub::Scrub;
 use super::search::Search;
-use crate::record::{Status, Timestamp};
 use crate::store::{ApiCounts, Counted, Draft, PollFacts, Store};
+use records_api::record::{Status, Timestamp};
 
 /// What began so long before the last poll is read again with what is new.
 const LATELY_MILLIS: i64 = 120_000;

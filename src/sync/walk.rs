@@ -12,7 +12,7 @@ use super::group::RowRef;
 use super::listing::Step;
 use super::segment::{BOUND_MARGIN_MILLIS, Fate, Segment, State};
 use super::split::Stretch;
-use crate::record::Timestamp;
+use records_api::record::Timestamp;
 
 /// A page to ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,10 +8,10 @@ use super::group::{KeySet, RowRef};
 use super::oddities::{Oddities, Oddity};
 use super::segment::Fate;
 use super::walk::{Next, PageRequest, Walk};
-use crate::api::RecordsFilter;
-use crate::api::wire::Page;
-use crate::record::{Record, RecordKey, RejectionReason, Row, Term, Timestamp};
 use crate::store::{ApiCounts, Draft, Store};
+use records_api::RecordsFilter;
+use records_api::record::{Record, RecordKey, RejectionReason, Row, Term, Timestamp};
+use records_api::wire::Page;
 
 /// A reading under way: the pages of one extent, until they are all there.
 #[derive(Debug)]

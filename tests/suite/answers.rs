@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use records_api::record::Timestamp;
 use screen_records_exporter::collector::{Failure, PollMode};
 use screen_records_exporter::exposition::Wanted;
-use screen_records_exporter::record::Timestamp;
 use tokio::time::Instant;
 
 use crate::setting::{DAY, NOW, UP, Wire, Wishes, bytes_script, script};

@@ -4,13 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A module may know those of a lower rank, and itself.
-const RANKS: [(&str, u32); 14] = [
-    ("clock", 0),
-    ("file", 0),
-    ("record", 1),
-    ("secret", 1),
-    ("profile", 2),
-    ("api", 3),
+const RANKS: [(&str, u32); 8] = [
     ("store", 3),
     ("sync", 4),
     ("aggregate", 5),
@@ -21,8 +15,7 @@ const RANKS: [(&str, u32); 14] = [
     ("main", 10),
 ];
 /// Known to the program alone, and what they may know.
-const APART: [(&str, &[&str]); 2] =
-    [("config", &["file", "profile", "secret"]), ("simulator", &["clock"])];
+const APART: [(&str, &[&str]); 2] = [("config", &[]), ("simulator", &[])];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

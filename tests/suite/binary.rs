@@ -203,8 +203,8 @@ async fn the_documented_example_becomes_the_right_metrics() {
 
 /// The day, as the API writes it, this many days before today.
 fn days_ago(days: i64) -> String {
-    use screen_records_exporter::clock::{Clock, SystemClock};
-    use screen_records_exporter::record::Timestamp;
+    use records_api::clock::{Clock, SystemClock};
+    use records_api::record::Timestamp;
     let moment = Timestamp::from_millis(SystemClock.now_millis() - days * 86_400_000);
     moment.to_query()[..10].to_owned()
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use screen_records_exporter::clock::Clock;
+use records_api::clock::Clock;
 use screen_records_exporter::simulator::{Endpoint, OverLimit, Status, World};
 
 use crate::setting::{DAY, Setting, Wishes, but_down};

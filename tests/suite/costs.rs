@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use screen_records_exporter::clock::Clock;
+use records_api::clock::Clock;
 use screen_records_exporter::simulator::{
     DefaultOrder, Endpoint, Status, StatusFilter, TotalCount,
 };

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use screen_records_exporter::clock::{Clock, TokioClock};
+use records_api::clock::{Clock, TokioClock};
 use screen_records_exporter::simulator::Status;
 
 use crate::setting::{Setting, UP, Wishes};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
-use screen_records_exporter::record::Status;
+use records_api::record::Status;
 use screen_records_exporter::simulator::{
     DefaultOrder, Dialect, Nothing, Obeyed, OverLimit, StartBound, StatusFilter, Ties, Times,
     TotalCount, Vocabulary,

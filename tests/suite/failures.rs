@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chrono::DateTime;
+use records_api::clock::{Clock, SystemClock};
 use screen_records_exporter::aggregate::UserNames;
-use screen_records_exporter::clock::{Clock, SystemClock};
 use screen_records_exporter::simulator::{Simulator, Status};
 use serde_json::{Value, json};
 

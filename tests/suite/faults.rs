@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use screen_records_exporter::clock::Clock;
+use records_api::clock::Clock;
 
 use crate::setting::{Setting, UP, Wishes, but_down};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use screen_records_exporter::record::RecordType;
+use records_api::record::RecordType;
 use screen_records_exporter::simulator::{StartBound, Status, TotalCount};
 
 use crate::setting::{DAY, Setting, UP, Wishes};

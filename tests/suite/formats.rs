@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use prometheus::proto::{MetricFamily, MetricType};
 use protobuf::CodedInputStream;
-use screen_records_exporter::clock::Clock;
+use records_api::clock::Clock;
 use screen_records_exporter::exposition::{Coding, Format, Wanted};
 use screen_records_exporter::simulator::Status;
 

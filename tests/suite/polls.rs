@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use screen_records_exporter::clock::{Clock, TokioClock};
+use records_api::clock::{Clock, TokioClock};
 use screen_records_exporter::collector::PollMode;
 use screen_records_exporter::simulator::TotalCount;
 use tokio::time::Instant;

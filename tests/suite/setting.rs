@@ -11,16 +11,16 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use screen_records_exporter::api::{
+use records_api::clock::{Clock, TokioClock};
+use records_api::record::Timestamp;
+use records_api::secret::{Secret, Source};
+use records_api::{
     Answer, Auth, Client, Limits, RecordsFilter, Refusals, Target, Transport, TransportError,
 };
-use screen_records_exporter::clock::{Clock, TokioClock};
 use screen_records_exporter::collector::{
     Collector, Failure, Instruments, PollMode, PollOptions, Project, Users,
 };
 use screen_records_exporter::exposition::{ProjectLabels, Wanted};
-use screen_records_exporter::record::Timestamp;
-use screen_records_exporter::secret::{Secret, Source};
 use screen_records_exporter::simulator::{Fault, Options, Simulator, Status};
 use screen_records_exporter::store::Store;
 use tokio::time::Instant;

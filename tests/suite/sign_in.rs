@@ -6,9 +6,9 @@ mod binary;
 use std::sync::Arc;
 use std::time::Duration;
 
-use screen_records_exporter::api::{Agency, Auth, IamUser, Transport};
+use records_api::secret::Source;
+use records_api::{Agency, Auth, IamUser, Transport};
 use screen_records_exporter::collector::Failure;
-use screen_records_exporter::secret::Source;
 use screen_records_exporter::simulator::{Access, Credential, Endpoint, Imds};
 use tokio::time::{Instant, sleep};
 

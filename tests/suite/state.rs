@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
-use screen_records_exporter::clock::SystemClock;
+use records_api::clock::SystemClock;
 use screen_records_exporter::simulator::{Options, OverLimit, Simulator, Status};
 
 use crate::support::{Api, Exporter, Metrics, Process, binary, config, eventually, folder, write};

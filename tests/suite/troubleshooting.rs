@@ -4,10 +4,10 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use http::StatusCode;
-use screen_records_exporter::api::wire::Fault;
-use screen_records_exporter::api::{ApiError, Cause, Endpoint};
+use records_api::record::Timestamp;
+use records_api::wire::Fault;
+use records_api::{ApiError, Cause, Endpoint};
 use screen_records_exporter::collector::Reason;
-use screen_records_exporter::record::Timestamp;
 use screen_records_exporter::store::CommitError;
 use screen_records_exporter::sync::SyncError;
 

@@ -7,11 +7,9 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use screen_records_exporter::api::RecordsFilter;
-use screen_records_exporter::api::wire::Page;
-use screen_records_exporter::record::{
-    Record, RecordKey, Rejection, RejectionReason, Row, Timestamp,
-};
+use records_api::RecordsFilter;
+use records_api::record::{Record, RecordKey, Rejection, RejectionReason, Row, Timestamp};
+use records_api::wire::Page;
 use screen_records_exporter::store::{ApiCounts, LabelLimits, PollFacts, Store};
 use screen_records_exporter::sync::{Extent, Next, PageRequest, SyncError, WindowRead};
 

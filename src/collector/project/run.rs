@@ -7,7 +7,6 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::Project;
-use crate::clock::Clock;
 use crate::collector::asking::{Asking, locked};
 use crate::collector::books::Face;
 use crate::collector::error::{PollError, Reason};
@@ -15,6 +14,7 @@ use crate::collector::published::Published;
 use crate::collector::setup::Setup;
 use crate::exposition::{SnapshotView, SyncMode};
 use crate::store::{CommitError, PollFacts};
+use records_api::clock::Clock;
 
 impl Project {
     /// Polls; the right to was claimed.

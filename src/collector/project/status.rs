@@ -4,7 +4,7 @@ use super::Project;
 use crate::collector::failed::FailedRecords;
 use crate::collector::failure::Failure;
 use crate::exposition::ProjectView;
-use crate::record::Timestamp;
+use records_api::record::Timestamp;
 
 /// Where a project stands, for people.
 #[derive(Debug, Clone)]

@@ -13,8 +13,8 @@ use super::section::Section;
 use crate::config::keys::{self, edit_distance};
 use crate::config::reader::NOT_SHOWN;
 use crate::config::secrets::{Wanted, is_printable, is_visible};
-use crate::profile::Profile;
-use crate::secret::{Secret, Source};
+use records_api::profile::Profile;
+use records_api::secret::{Secret, Source};
 
 /// How to sign in.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,8 +5,8 @@ use protobuf::{CodedInputStream, UnknownValueRef};
 
 use super::*;
 use crate::exposition::metric;
-use crate::record::Timestamp;
 use crate::store::Exemplar;
+use records_api::record::Timestamp;
 
 fn decode(bytes: &[u8]) -> Vec<MetricFamily> {
     let mut stream = CodedInputStream::from_bytes(bytes);

@@ -4,7 +4,7 @@
 use url::form_urlencoded;
 
 use super::Row;
-use crate::record::{RecordType, Status};
+use records_api::record::{RecordType, Status};
 
 /// Most rows of an answer.
 pub(in crate::http) const MOST_ROWS: usize = crate::store::MOST_FAILURES;

@@ -8,7 +8,7 @@ use axum::response::Response;
 use super::html::{age, escaped, moment, page, refusal, size};
 use crate::collector::{FailedRecords, Project};
 use crate::http::failures::{Found, MOST_ROWS, Query, Row, asked, find};
-use crate::record::{RecordType, Status, Timestamp};
+use records_api::record::{RecordType, Status, Timestamp};
 
 /// Rows of a page that names no limit.
 const ROWS: usize = 100;

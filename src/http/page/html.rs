@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use crate::record::Timestamp;
+use records_api::record::Timestamp;
 
 /// Colours keep their contrast in both schemes, and none says what no word says. On a narrow screen
 /// each row of a table becomes a card.

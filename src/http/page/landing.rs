@@ -8,8 +8,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::html::{age, escaped, moment, page};
 use crate::collector::{Failure, Status};
 use crate::exposition::{ProjectView, SnapshotView};
-use crate::record;
-use crate::record::Timestamp;
+use records_api::record;
+use records_api::record::Timestamp;
 
 /// The page.
 pub(in crate::http) fn landing(statuses: &[Status], metrics: &str, now: Timestamp) -> Response {
@@ -142,9 +142,9 @@ fn failed(view: &ProjectView, snapshot: &SnapshotView) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::SignIn;
     use crate::collector::Budget;
     use crate::exposition::{ProjectLabels, StoreFigures, SyncMode};
+    use records_api::SignIn;
 
     #[test]
     fn a_failing_project_says_why_and_nothing_of_it_becomes_markup() {

@@ -13,7 +13,7 @@ use rustls::{RootCertStore, ServerConfig};
 use super::client_auth;
 use super::problem::Problem;
 use super::tls_settings::{Content, Place, TlsSettings};
-use crate::file;
+use records_api::file;
 
 /// A chain has a few certificates; all the world's authorities need a quarter of this.
 const LARGEST_FILE_BYTES: u64 = 1 << 20;

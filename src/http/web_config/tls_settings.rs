@@ -12,7 +12,7 @@ use super::client_auth::{AllowedSan, ClientAuth};
 use super::problem::Problem;
 use super::reading::{Reading, Section, any_of};
 use super::words::{self, Version};
-use crate::secret::Secret;
+use records_api::secret::Secret;
 
 /// Section `tls_server_config`.
 pub(super) struct TlsSettings {

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use super::document::Value;
 use super::problem::Problem;
 use super::reading::{Reading, Section};
-use crate::secret::Secret;
+use records_api::secret::Secret;
 
 /// A cost of 15 takes two seconds; each more doubles it, and 31 would take two days.
 const LARGEST_COST: u32 = 15;

@@ -1,11 +1,11 @@
 //! Sections of the config as the options of the parts that they are for.
 
-use crate::api::{Limits, RecordsFilter};
 use crate::collector::{PollMode, PollOptions, Users};
 use crate::config::{self, Config, UserLabel};
 use crate::http::{WebConfig, WebOptions};
 use crate::program::Failure;
-use crate::record::{RecordType, Status};
+use records_api::record::{RecordType, Status};
+use records_api::{Limits, RecordsFilter};
 
 /// How it is served.
 pub(in crate::program) fn web_options(config: &Config) -> WebOptions {

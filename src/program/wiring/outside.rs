@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use url::Url;
 
-use crate::api::{Agency, Auth, HttpTransport, IamUser, Refusals, Transport};
 use crate::config;
 use crate::program::Failure;
+use records_api::{Agency, Auth, HttpTransport, IamUser, Refusals, Transport};
 
 /// What all projects share towards the outside.
 #[derive(Clone)]

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use super::options;
 use super::outside::Outside;
 use super::state::open_store;
-use crate::api::{Client, Target};
-use crate::clock::{Clock, SystemClock};
 use crate::collector::{Collector, Instruments, Project, ProjectObserver, Setup, Users};
 use crate::config::{self, Config};
 use crate::exposition::ProjectLabels;
 use crate::http::Served;
 use crate::program::Failure;
-use crate::record::Timestamp;
+use records_api::clock::{Clock, SystemClock};
+use records_api::record::Timestamp;
+use records_api::{Client, Target};
 
 /// What works, and the config that it was made of.
 pub(in crate::program) struct Parts {

@@ -5,10 +5,10 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use crate::clock::{Clock, SystemClock};
 use crate::program::Failure;
-use crate::record::Timestamp;
 use crate::store::{OpenError, SetAside, Store};
+use records_api::clock::{Clock, SystemClock};
+use records_api::record::Timestamp;
 
 /// Opens the state of a project.
 pub(super) fn open_store(directory: Option<&Path>, project: &str) -> Result<Store, Failure> {

@@ -6,8 +6,8 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::Term;
 use crate::store::{Draft, FirstSync, LabelLimits, PollFacts};
+use records_api::record::Term;
 
 const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9 };
 

@@ -1,7 +1,7 @@
 //! The ways to sign in: what each reads, from where, and what beats what.
 
+use records_api::secret::Source;
 use screen_records_exporter::config::{Auth, Config};
-use screen_records_exporter::secret::Source;
 
 use super::{File, root};
 

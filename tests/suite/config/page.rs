@@ -1,7 +1,7 @@
 //! `docs/authentication.md`: what it shows can be used as it stands there.
 
+use records_api::profile::Profile;
 use screen_records_exporter::config::Auth;
-use screen_records_exporter::profile::Profile;
 
 use super::{File, root};
 

@@ -173,8 +173,8 @@ fn the_state_has_a_directory_unless_its_name_is_empty() {
 
 #[test]
 fn a_token_in_a_variable_is_kept_as_it_is_and_beats_the_files() {
+    use records_api::secret::Source;
     use screen_records_exporter::config::Auth;
-    use screen_records_exporter::secret::Source;
     for token in ["0123", "[abc]", "true", "{a=1}", "\"x\"", "1e5", "a,b"] {
         let config = loaded(PROJECT, &[("PROJECTS__0__AUTH__TOKEN", token)]);
         let Auth::Token(Source::Value(kept)) = &config.projects[0].auth else {

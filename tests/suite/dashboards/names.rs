@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use records_api::record::{RecordType, Status};
 use screen_records_exporter::exposition::{CATALOG, Kind, Metric, Scope};
-use screen_records_exporter::record::{RecordType, Status};
 use serde_json::Value;
 
 use super::board::{Board, targets};

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use screen_records_exporter::clock::{Clock, SystemClock};
+use records_api::clock::{Clock, SystemClock};
 use serde_json::Value;
 
 use super::prometheus::{Prometheus, newer, scrapes};

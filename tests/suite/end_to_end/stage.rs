@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
-use screen_records_exporter::clock::SystemClock;
+use records_api::clock::SystemClock;
 use screen_records_exporter::simulator::{Kind, Options, Record, Simulator, Status};
 
 use super::prometheus::free_port;

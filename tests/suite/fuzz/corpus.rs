@@ -10,7 +10,7 @@ use axum::body::Body;
 
 use http::Request;
 use http_body_util::BodyExt as _;
-use screen_records_exporter::clock::TokioClock;
+use records_api::clock::TokioClock;
 use screen_records_exporter::simulator::{
     Nothing, Options, Simulator, Times, TotalCount, Vocabulary,
 };

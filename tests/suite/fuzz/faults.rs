@@ -1,6 +1,6 @@
 //! Target `faults`: an error body, whatever it is, gives texts that are fit for a log line.
 
-use screen_records_exporter::api::wire::Fault;
+use records_api::wire::Fault;
 
 use super::corpus;
 use super::engine::{Target, run};

@@ -1,8 +1,8 @@
 //! What a page should be read as: a model of the decoder, written from what is known of the API,
 //! over a JSON reader of its own.
 
-use screen_records_exporter::api::wire::{Page, PageError};
-use screen_records_exporter::record::{RecordType, Row, Status, Term, Timestamp};
+use records_api::record::{RecordType, Row, Status, Term, Timestamp};
+use records_api::wire::{Page, PageError};
 
 use super::json::{Json, Unread, parse};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
-use screen_records_exporter::api::wire::PageError;
+use records_api::wire::PageError;
 
 use super::engine::{Target, recipe, run};
 use super::json::parse;

@@ -1,7 +1,7 @@
 //! Target `times`: a moment is read as chrono reads it, and what is read can be written.
 
 use chrono::DateTime;
-use screen_records_exporter::record::Timestamp;
+use records_api::record::Timestamp;
 
 use super::corpus;
 use super::engine::{Target, run};

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use screen_records_exporter::clock::{Clock, TokioClock};
+use records_api::clock::{Clock, TokioClock};
+use records_api::record::RecordType;
 use screen_records_exporter::collector::PollOptions;
-use screen_records_exporter::record::RecordType;
 use screen_records_exporter::simulator::{Endpoint, Status, World};
 
 use super::disk::Disk;

@@ -8,9 +8,9 @@ use crate::config::keys;
 use crate::config::project::endpoint::Surroundings;
 use crate::config::project::section::Section;
 use crate::config::secrets::show_path;
-use crate::file;
-use crate::profile::{LARGEST_BYTES, Profile};
-use crate::secret::Secret;
+use records_api::file;
+use records_api::profile::{LARGEST_BYTES, Profile};
+use records_api::secret::Secret;
 
 const PATH: &str = "auth.profile_file";
 const KEY: &str = "projects.auth.profile_file";

@@ -6,7 +6,7 @@ use crate::config::project::endpoint::Surroundings;
 use crate::config::project::section::Section;
 use crate::config::reader::{NOT_SHOWN, not_accepted};
 use crate::config::secrets::{Found, Wanted, is_visible};
-use crate::secret::{Secret, Source};
+use records_api::secret::{Secret, Source};
 
 const ACCESS_KEY: Wanted = Wanted {
     key: "projects.auth.access_key",

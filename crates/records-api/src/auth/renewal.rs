@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::api::credentials::{Credentials, Fingerprint};
-use crate::api::endpoint::Endpoint;
-use crate::api::error::ApiError;
-use crate::api::throttle::asked_pause;
+use crate::credentials::{Credentials, Fingerprint};
+use crate::endpoint::Endpoint;
+use crate::error::ApiError;
 use crate::record::Timestamp;
+use crate::throttle::asked_pause;
 
 /// Credentials for a while.
 #[derive(Debug, Clone)]

@@ -53,7 +53,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::api::{Endpoint, wire::Fault};
+    use crate::{Endpoint, wire::Fault};
 
     /// What may stand in a header: moments, numbers, anything.
     fn header() -> impl Strategy<Value = String> {

@@ -188,8 +188,10 @@ mod tests {
 
     use super::*;
 
-    const VECTORS: &str =
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/signing_vectors.json"));
+    const VECTORS: &str = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/fixtures/signing_vectors.json"
+    ));
 
     fn text<'v>(value: &'v Value, name: &str) -> &'v str {
         value[name].as_str().unwrap_or_else(|| panic!("{name} in {value}"))

@@ -64,7 +64,7 @@ fn first_text(value: &Value, names: &[&str], longest: usize) -> Option<String> {
 }
 
 /// The text on one line of printable characters, cut to `longest` of them.
-pub(in crate::api) fn one_line(text: &str, longest: usize) -> String {
+pub(crate) fn one_line(text: &str, longest: usize) -> String {
     let mut line: String =
         text.trim().chars().take(longest).map(|c| if is_printable(c) { c } else { ' ' }).collect();
     if text.trim().chars().nth(longest).is_some() {

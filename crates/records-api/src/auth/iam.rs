@@ -8,13 +8,13 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::renewal::{Lease, life};
-use crate::api::caller::{Caller, Question};
-use crate::api::credentials::Credentials;
-use crate::api::endpoint::Endpoint;
-use crate::api::error::ApiError;
-use crate::api::transport::Answer;
+use crate::caller::{Caller, Question};
+use crate::credentials::Credentials;
+use crate::endpoint::Endpoint;
+use crate::error::ApiError;
 use crate::record::Timestamp;
 use crate::secret::{Secret, Source};
+use crate::transport::Answer;
 
 /// An IAM user who signs in with a password.
 #[derive(Debug)]

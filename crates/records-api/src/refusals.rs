@@ -175,7 +175,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::credentials::Credentials;
+    use crate::credentials::Credentials;
 
     #[test]
     fn a_refusal_holds_where_it_says_something() {

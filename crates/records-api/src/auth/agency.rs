@@ -14,15 +14,15 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::renewal::{Lease, Renewal, life};
-use crate::api::caller::{Caller, Question};
-use crate::api::cause::Cause;
-use crate::api::credentials::Credentials;
-use crate::api::endpoint::Endpoint;
-use crate::api::error::ApiError;
-use crate::api::signature::AccessKey;
-use crate::api::transport::Transport;
+use crate::caller::{Caller, Question};
+use crate::cause::Cause;
+use crate::credentials::Credentials;
+use crate::endpoint::Endpoint;
+use crate::error::ApiError;
 use crate::record::Timestamp;
 use crate::secret::Secret;
+use crate::signature::AccessKey;
+use crate::transport::Transport;
 
 /// The agency of this machine. All projects that sign in by it share one.
 #[derive(Debug)]

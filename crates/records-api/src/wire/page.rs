@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn the_documented_example_is_read_as_printed() {
-        let body = include_bytes!("../../../tests/fixtures/documented-example.json");
+        let body = include_bytes!("../../../../tests/fixtures/documented-example.json");
         let page = Page::decode(body, 0).unwrap();
         assert_eq!(page.total_count, Some(2));
         let first = page.rows[0].as_ref().unwrap();
