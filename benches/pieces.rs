@@ -13,15 +13,15 @@ use http_body_util::BodyExt;
 use prometheus::Encoder;
 use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use records_api::SignIn;
-use records_api::clock::SystemClock;
+use records_api::clock::{Clock, SystemClock};
 use records_api::record::{RecordKey, Timestamp};
 use records_api::wire::Page;
+use records_api_simulator::{Options, Simulator};
 use screen_records_exporter::aggregate::{Aggregate, Tally, UserNames};
 use screen_records_exporter::exposition::{
     CounterValue, Format, HistogramValue, Labels, ProjectLabels, ProjectView, Sink, SnapshotView,
     StoreFigures, SyncMode, Value, write_projects,
 };
-use screen_records_exporter::simulator::{Options, Simulator};
 use screen_records_exporter::store::{Draft, LabelLimits, PollFacts, Store};
 use screen_records_exporter::sync::ReadSummary;
 use tokio::time::Instant;
@@ -40,7 +40,7 @@ fn main() {
 /// 100 full pages of the simulated API, as bytes.
 static PAGES: LazyLock<Vec<Bytes>> = LazyLock::new(|| {
     let options = Options { records: RECORDS, users: USERS, ..Options::default() };
-    let simulator = Simulator::new(&options, Arc::new(SystemClock));
+    let simulator = Simulator::new(&options, || SystemClock.now_millis());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime needs nothing that could be missing");
     let page = async |offset: usize| {

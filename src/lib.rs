@@ -4,8 +4,8 @@
 //!
 //! [`store`] < [`sync`] < [`aggregate`] < [`exposition`] < [`collector`] < [`http`] < the binary. Below
 //! all of them is the crate [`records_api`], the client of the API; [`config`] is read at the top and
-//! handed down as plain values. The [`simulator`] of the records API stands apart: it is written from
-//! the API's documents and shares nothing with the client but the clock.
+//! handed down as plain values. The crate `records_api_simulator`, which the feature `simulator` brings in
+//! for `demo` and `simulate`, is written from the API's documents and shares nothing with the client.
 
 pub mod aggregate;
 pub mod collector;
@@ -13,6 +13,5 @@ pub mod config;
 pub mod exposition;
 pub mod http;
 pub mod program;
-pub mod simulator;
 pub mod store;
 pub mod sync;

@@ -5,6 +5,7 @@
 
 mod check;
 mod cli;
+#[cfg(feature = "simulator")]
 mod demo;
 mod logging;
 mod once;
@@ -65,8 +66,16 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Check { online } => check::run(load(&cli, true)?, online).await,
         Command::Once => once::run(load(&cli, true)?).await,
+        #[cfg(feature = "simulator")]
         Command::Demo => demo::run(&cli, shutdown_signal()?).await,
+        #[cfg(feature = "simulator")]
         Command::Simulate(options) => demo::simulate(&cli, &options, shutdown_signal()?).await,
+        #[cfg(not(feature = "simulator"))]
+        Command::Demo(_) | Command::Simulate(_) => {
+            let text =
+                "this build leaves out demo and simulate; build it with --features simulator";
+            Err(Failure::Usage(text.to_owned()))
+        }
         Command::Backfill { .. } => {
             Err(Failure::Usage("the command backfill is not built yet in this version".to_owned()))
         }

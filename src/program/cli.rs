@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::config::Flags;
-use crate::simulator;
 
 const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
@@ -55,9 +54,19 @@ pub(super) enum Command {
     /// Serve metrics for the projects in the config file.
     Serve,
     /// Serve metrics of a simulated records API: no account, no config file.
+    #[cfg(feature = "simulator")]
     Demo,
     /// Run only the simulated records API, for tests.
-    Simulate(Box<simulator::Options>),
+    #[cfg(feature = "simulator")]
+    Simulate(Box<records_api_simulator::Options>),
+    /// Left out of this build.
+    #[cfg(not(feature = "simulator"))]
+    #[command(hide = true)]
+    Demo(LeftOut),
+    /// Left out of this build.
+    #[cfg(not(feature = "simulator"))]
+    #[command(hide = true)]
+    Simulate(LeftOut),
     /// Read and check the config, and print it with secrets redacted.
     Check {
         /// Also sign in and make one records request per project.
@@ -72,6 +81,14 @@ pub(super) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
         arguments: Vec<String>,
     },
+}
+
+/// Whatever follows a command that this build does not have.
+#[cfg(not(feature = "simulator"))]
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct LeftOut {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    arguments: Vec<String>,
 }
 
 impl Cli {

@@ -11,9 +11,9 @@ use url::Url;
 
 use crate::config::{Auth, Config, Filter, Project, Sources};
 use crate::http::{self, Live};
-use crate::simulator::{self, Options, Simulator};
 use records_api::clock::{Clock, SystemClock};
 use records_api::secret::{Secret, Source};
+use records_api_simulator::{self as simulator, Options, Simulator};
 
 use super::{Cli, Failure, answer, logging, serve, wiring};
 
@@ -46,7 +46,7 @@ pub(super) async fn run(cli: &Cli, shutdown: CancellationToken) -> Result<(), Fa
     let address = listeners[0].local_addr().map_err(Failure::run)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let simulator = Simulator::new(&options, clock.clone());
+    let simulator = Simulator::new(&options, || SystemClock.now_millis());
     let simulation = tokio::spawn(simulator::run(api, simulator, shutdown.clone()));
     let (scheme, path) = (web.scheme(), config.web.telemetry_path.clone());
     let options = wiring::web_options(&config);
@@ -77,7 +77,7 @@ pub(super) async fn simulate(
     load(cli)?;
     let listener = bind(options.listen).await?;
     let address = listener.local_addr().map_err(Failure::run)?;
-    let simulator = Simulator::new(options, Arc::new(SystemClock));
+    let simulator = Simulator::new(options, || SystemClock.now_millis());
     answer(format!("http://{address}\n"))?;
     simulator::run(listener, simulator, shutdown).await.map_err(Failure::run)
 }

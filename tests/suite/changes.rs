@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use records_api::clock::Clock;
-use screen_records_exporter::simulator::{Endpoint, OverLimit, Status, World};
+use records_api_simulator::{Endpoint, OverLimit, Status, World};
 
 use crate::setting::{DAY, Setting, Wishes, but_down};
 

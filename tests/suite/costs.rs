@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use records_api::clock::Clock;
-use screen_records_exporter::simulator::{
-    DefaultOrder, Endpoint, Status, StatusFilter, TotalCount,
-};
+use records_api_simulator::{DefaultOrder, Endpoint, Status, StatusFilter, TotalCount};
 
 use crate::setting::{DAY, Wishes};
 

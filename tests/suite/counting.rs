@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use records_api::clock::{Clock, TokioClock};
-use screen_records_exporter::simulator::Status;
+use records_api_simulator::Status;
 
 use crate::setting::{Setting, UP, Wishes};
 

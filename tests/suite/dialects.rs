@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use records_api::record::Status;
-use screen_records_exporter::simulator::{
+use records_api_simulator::{
     DefaultOrder, Dialect, Nothing, Obeyed, OverLimit, StartBound, StatusFilter, Ties, Times,
     TotalCount, Vocabulary,
 };

@@ -24,7 +24,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use screen_records_exporter::simulator::Status;
+use records_api_simulator::Status;
 use serde_json::Value;
 
 use self::prometheus::{Prometheus, free_port};

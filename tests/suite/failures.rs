@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use records_api::clock::{Clock, SystemClock};
+use records_api_simulator::{Simulator, Status};
 use screen_records_exporter::aggregate::UserNames;
-use screen_records_exporter::simulator::{Simulator, Status};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, Wishes};

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use screen_records_exporter::simulator::{
-    Fault, OverLimit, Record, Status, StatusFilter, TotalCount,
-};
+use records_api_simulator::{Fault, OverLimit, Record, Status, StatusFilter, TotalCount};
 
 use crate::setting::Wishes;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use records_api::record::RecordType;
-use screen_records_exporter::simulator::{StartBound, Status, TotalCount};
+use records_api_simulator::{StartBound, Status, TotalCount};
 
 use crate::setting::{DAY, Setting, UP, Wishes};
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use prometheus::proto::{MetricFamily, MetricType};
 use protobuf::CodedInputStream;
 use records_api::clock::Clock;
+use records_api_simulator::Status;
 use screen_records_exporter::exposition::{Coding, Format, Wanted};
-use screen_records_exporter::simulator::Status;
 
 use crate::setting::{Setting, Wishes};
 use crate::support::{Api, Exporter, Metrics, client, config, eventually, plain_client};

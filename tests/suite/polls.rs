@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use records_api::clock::{Clock, TokioClock};
+use records_api_simulator::TotalCount;
 use screen_records_exporter::collector::PollMode;
-use screen_records_exporter::simulator::TotalCount;
 use tokio::time::Instant;
 
 use crate::answers::row;

@@ -17,11 +17,11 @@ use records_api::secret::{Secret, Source};
 use records_api::{
     Answer, Auth, Client, Limits, RecordsFilter, Refusals, Target, Transport, TransportError,
 };
+use records_api_simulator::{Fault, Options, Simulator, Status};
 use screen_records_exporter::collector::{
     Collector, Failure, Instruments, PollMode, PollOptions, Project, Users,
 };
 use screen_records_exporter::exposition::{ProjectLabels, Wanted};
-use screen_records_exporter::simulator::{Fault, Options, Simulator, Status};
 use screen_records_exporter::store::Store;
 use tokio::time::Instant;
 use tower::ServiceExt;
@@ -225,8 +225,8 @@ impl Wishes {
     /// A project at a simulated API.
     pub(crate) fn start(self) -> Setting {
         let ahead = i64::try_from(self.ahead.as_millis()).unwrap();
-        let clock = Arc::new(TokioClock::starting_at(NOW + ahead));
-        let simulator = Simulator::new(&self.options, clock);
+        let clock = TokioClock::starting_at(NOW + ahead);
+        let simulator = Simulator::new(&self.options, move || clock.now_millis());
         let wire = simulated(&simulator);
         Setting { simulator: Some(simulator), ..self.start_at(wire) }
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use records_api::secret::Source;
 use records_api::{Agency, Auth, IamUser, Transport};
+use records_api_simulator::{Access, Credential, Endpoint, Imds};
 use screen_records_exporter::collector::Failure;
-use screen_records_exporter::simulator::{Access, Credential, Endpoint, Imds};
 use tokio::time::{Instant, sleep};
 
 use crate::setting::{Setting, SignIn, UP, Wishes, script};
@@ -200,9 +200,8 @@ async fn a_wrong_key_is_tried_once_in_five_minutes_and_never_while_it_is_locked(
     assert!(requests.total <= 13, "{}", requests.total);
     assert!(!requests.locks.is_empty(), "it was locked: {:?}", requests.asked);
     for asked in &requests.asked {
-        let locked = |lock: &&screen_records_exporter::simulator::Lock| {
-            (lock.from + 1..lock.until).contains(&asked.at)
-        };
+        let locked =
+            |lock: &&records_api_simulator::Lock| (lock.from + 1..lock.until).contains(&asked.at);
         assert_eq!(requests.locks.iter().find(locked), None, "{asked:?}");
     }
     let remedy = &failures[0].remedy;

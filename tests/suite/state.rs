@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
-use records_api::clock::SystemClock;
-use screen_records_exporter::simulator::{Options, OverLimit, Simulator, Status};
+use records_api::clock::{Clock, SystemClock};
+use records_api_simulator::{Options, OverLimit, Simulator, Status};
 
 use crate::support::{Api, Exporter, Metrics, Process, binary, config, eventually, folder, write};
 
@@ -92,7 +92,7 @@ impl Scene {
         options.window = Duration::from_secs(12 * 3600);
         options.dialect.limit_max = 50;
         options.dialect.limit_over = OverLimit::Clamp;
-        let simulator = Simulator::new(&options, Arc::new(SystemClock));
+        let simulator = Simulator::new(&options, || SystemClock.now_millis());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = format!("http://{}", listener.local_addr().unwrap());
         let router = simulator.router();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use screen_records_exporter::simulator::{Sums, Truth};
+use records_api_simulator::{Sums, Truth};
 
 const STATUSES: [&str; 6] =
     ["RECORDING", "REC_COMPLETED", "REC_FAILED", "UPLOADING", "UPLOAD_COMPLETED", "UPLOAD_FAILED"];

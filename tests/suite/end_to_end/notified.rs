@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::routing::post;
-use screen_records_exporter::simulator::{Kind, Record, Status};
+use records_api_simulator::{Kind, Record, Status};
 use serde_json::Value;
 use tokio::time::Instant;
 

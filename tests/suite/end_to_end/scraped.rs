@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use prometheus::proto::{MetricFamily, MetricType};
 use protobuf::CodedInputStream;
+use records_api_simulator::{Kind, Record};
 use screen_records_exporter::exposition::Format;
-use screen_records_exporter::simulator::{Kind, Record};
 
 use super::prometheus::{Prometheus, major_version, newer, scrapes};
 use super::stage::Stage;

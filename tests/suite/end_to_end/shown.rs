@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use screen_records_exporter::simulator::{Options, Status};
+use records_api_simulator::{Options, Status};
 use serde_json::Value;
 
 use super::prometheus::Prometheus;

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 
-use records_api::clock::SystemClock;
-use screen_records_exporter::simulator::{Kind, Options, Record, Simulator, Status};
+use records_api::clock::{Clock, SystemClock};
+use records_api_simulator::{Kind, Options, Record, Simulator, Status};
 
 use super::prometheus::free_port;
 use crate::support::{Exporter, Process, binary, config, folder, write};
@@ -28,7 +27,7 @@ pub(super) struct Stage {
 
 /// A simulated API of this process, and where it is.
 pub(super) async fn served(options: &Options) -> (Simulator, String) {
-    let simulator = Simulator::new(options, Arc::new(SystemClock));
+    let simulator = Simulator::new(options, || SystemClock.now_millis());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let api = format!("http://{}", listener.local_addr().unwrap());
     let router = simulator.router();

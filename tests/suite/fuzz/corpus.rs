@@ -4,16 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use axum::body::Body;
 
 use http::Request;
 use http_body_util::BodyExt as _;
-use records_api::clock::TokioClock;
-use screen_records_exporter::simulator::{
-    Nothing, Options, Simulator, Times, TotalCount, Vocabulary,
-};
+use records_api::clock::{Clock, TokioClock};
+use records_api_simulator::{Nothing, Options, Simulator, Times, TotalCount, Vocabulary};
 use tower::ServiceExt as _;
 
 use super::model::{Outcome, found};
@@ -133,7 +130,8 @@ async fn answered(changes: Vec<(String, Change)>) -> BTreeMap<String, Vec<u8>> {
     for (name, change) in changes {
         let mut options = Options { records: 40, ..Options::default() };
         change(&mut options);
-        let simulator = Simulator::new(&options, Arc::new(TokioClock::starting_at(NOW)));
+        let clock = TokioClock::starting_at(NOW);
+        let simulator = Simulator::new(&options, move || clock.now_millis());
         let request = Request::get(format!("{LIST}?limit=3&sort_field=start_time&sort_type=desc"));
         let request = request.header("x-sdk-date", "20261122T120000Z").body(Body::empty()).unwrap();
         let answer = simulator.router().oneshot(request).await.unwrap();

@@ -1,12 +1,10 @@
 //! Histories that found bugs, as short as they could be made, and what each of them found.
 
-use screen_records_exporter::simulator::OverLimit::{Clamp, Refuse};
-use screen_records_exporter::simulator::StartBound::{End, Start};
-use screen_records_exporter::simulator::Status::{
-    RecFailed, Recording, UploadCompleted, Uploading,
-};
-use screen_records_exporter::simulator::StatusFilter::{Documented, Ignored};
-use screen_records_exporter::simulator::TotalCount::{Missing, Off, Right};
+use records_api_simulator::OverLimit::{Clamp, Refuse};
+use records_api_simulator::StartBound::{End, Start};
+use records_api_simulator::Status::{RecFailed, Recording, UploadCompleted, Uploading};
+use records_api_simulator::StatusFilter::{Documented, Ignored};
+use records_api_simulator::TotalCount::{Missing, Off, Right};
 
 use super::history::Step::{Begin, Crash, Delete, Enter, Poll, Restart, Wait, Window};
 use super::history::{ALL_LABELS, Manner, Step};

@@ -2,7 +2,7 @@
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
-use screen_records_exporter::simulator::{OverLimit, StartBound, Status, StatusFilter, TotalCount};
+use records_api_simulator::{OverLimit, StartBound, Status, StatusFilter, TotalCount};
 
 /// Something that happens. Numbers that pick a record count on from the end when there are fewer,
 /// so that a history can be shortened.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use screen_records_exporter::simulator::{Record, Status, World};
+use records_api_simulator::{Record, Status, World};
 
 use super::failures::{List, Listed};
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use records_api::clock::{Clock, TokioClock};
 use records_api::record::RecordType;
+use records_api_simulator::{Endpoint, Status, World};
 use screen_records_exporter::collector::PollOptions;
-use screen_records_exporter::simulator::{Endpoint, Status, World};
 
 use super::disk::Disk;
 use super::failures::{self, listed, same};

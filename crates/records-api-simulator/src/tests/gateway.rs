@@ -143,7 +143,7 @@ async fn a_stale_answer_shows_the_world_when_the_fault_was_set() {
 async fn it_serves_a_socket_until_it_is_told_to_stop() {
     let simulator = Simulator::new(
         &Options { records: 5, faults: vec!["kind=hang".parse().unwrap()], ..Options::default() },
-        Arc::new(TokioClock::starting_at(NOW)),
+        clock(),
     );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -10,7 +10,7 @@ use super::{
     lockout::{Lock, Lockout},
     options::AccessOptions,
 };
-use crate::simulator::{
+use crate::{
     refusal::{Refusal, Shape},
     times,
 };
@@ -44,9 +44,9 @@ struct Token {
 }
 
 /// A token and the answer that it comes with.
-pub(in crate::simulator) struct SignedIn {
-    pub(in crate::simulator) token: String,
-    pub(in crate::simulator) body: Vec<u8>,
+pub(crate) struct SignedIn {
+    pub(crate) token: String,
+    pub(crate) body: Vec<u8>,
 }
 
 /// Who may sign in, and the tokens that were given out.

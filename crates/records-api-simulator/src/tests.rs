@@ -18,16 +18,21 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 use super::*;
-use records_api::clock::TokioClock;
 
 /// A Wednesday, 14:00 UTC.
 const NOW: i64 = 1_726_063_200_000;
 const LIST: &str = "/v2/p/screen-records";
 
+/// A clock that begins at [`NOW`] and follows tokio's, which a test may pause.
+fn clock() -> impl Fn() -> i64 + Send + Sync + 'static {
+    let started = tokio::time::Instant::now();
+    move || NOW + times::millis(started.elapsed())
+}
+
 fn simulator(change: impl FnOnce(&mut Options)) -> Simulator {
     let mut options = Options { records: 2000, ..Options::default() };
     change(&mut options);
-    Simulator::new(&options, Arc::new(TokioClock::starting_at(NOW)))
+    Simulator::new(&options, clock())
 }
 
 async fn send(simulator: &Simulator, uri: &str) -> http::Response<Body> {

@@ -5,7 +5,7 @@ use std::{ops::Range, str::FromStr};
 use http::HeaderValue;
 
 use super::{Fault, FaultKind, Place, StatusFault, Window};
-use crate::simulator::{
+use crate::{
     echo::Form,
     encoding::Encoding,
     flood::Filling,
@@ -16,7 +16,7 @@ use crate::simulator::{
 };
 
 /// Every kind, for the message about a wrong one.
-pub(in crate::simulator) const KINDS: [&str; 20] = [
+pub(crate) const KINDS: [&str; 20] = [
     "echo",
     "error-body",
     "html",
@@ -247,7 +247,7 @@ fn row_fault(keys: &mut Keys<'_>, what: RowChange) -> Result<FaultKind, String> 
 }
 
 /// A number from 0 to 1.
-pub(in crate::simulator) fn share(text: &str) -> Result<f64, String> {
+pub(crate) fn share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
         _ => Err("expected a number from 0 to 1".to_owned()),

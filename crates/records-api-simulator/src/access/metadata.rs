@@ -12,7 +12,7 @@ use super::{
     keys::Keys,
     options::AccessOptions,
 };
-use crate::simulator::{
+use crate::{
     refusal::{Refusal, Shape},
     times,
 };

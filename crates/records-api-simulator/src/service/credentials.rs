@@ -4,7 +4,7 @@ use axum::{extract::State, response::Response};
 use http::HeaderValue;
 
 use super::{Served, Shown};
-use crate::simulator::{
+use crate::{
     Simulator,
     access::SignedIn,
     answer::Answer,

@@ -212,7 +212,7 @@ async fn rows_that_were_not_asked_for_are_true_and_in_their_place() {
 #[tokio::test]
 async fn floods_and_bombs_reach_a_real_client() {
     let options = Options { records: 5, ..Options::default() };
-    let simulator = Simulator::new(&options, Arc::new(TokioClock::starting_at(NOW)));
+    let simulator = Simulator::new(&options, clock());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}{LIST}", listener.local_addr().unwrap());
     let shutdown = CancellationToken::new();

@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use sha2::{Digest as _, Sha256};
 
-use crate::simulator::request::Request;
+use crate::request::Request;
 
 /// The one algorithm that is understood; the others of the documents are for other deployments.
 pub(super) const ALGORITHM: &str = "SDK-HMAC-SHA256";
@@ -154,7 +154,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Signs a request with these of its headers, for tests of what happens to signed requests.
 #[cfg(test)]
-pub(in crate::simulator) fn authorization(
+pub(crate) fn authorization(
     (access_key, secret_key): (&str, &str),
     headers: &[&str],
     request: &Request<'_>,
@@ -172,7 +172,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::simulator::request::Endpoint;
+    use crate::request::Endpoint;
 
     /// A request as a vector describes it.
     struct Sent {
@@ -241,7 +241,7 @@ mod tests {
 
     /// Every vector with its secret key.
     fn vectors() -> Vec<(Value, String)> {
-        let text = include_str!("../../../tests/fixtures/signing_vectors.json");
+        let text = include_str!("../../../../tests/fixtures/signing_vectors.json");
         let all: Value = serde_json::from_str(text).unwrap();
         let of = |part: &Value| {
             let secret = part["secret_key"].as_str().unwrap().to_owned();

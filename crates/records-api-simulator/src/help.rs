@@ -88,7 +88,7 @@ Transport:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulator::{
+    use crate::{
         Encoding, Endpoint, Fault, Filling, Form, Place, Shape, Spoil, Why, faults::KINDS,
     };
 

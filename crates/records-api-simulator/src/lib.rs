@@ -60,7 +60,6 @@ use self::{
     record::mix,
     requests::Log,
 };
-use records_api::clock::Clock;
 
 pub use self::{
     access::{Access, AccessOptions, Asked, Credential, Imds, Lock},
@@ -95,23 +94,20 @@ pub struct Simulator {
     shared: Arc<Shared>,
 }
 
+/// Tells the present moment in milliseconds since the Unix epoch, UTC.
+type Clock = Box<dyn Fn() -> i64 + Send + Sync>;
+
 struct Shared {
-    clock: Arc<dyn Clock>,
+    /// The clock of the service, which may be wrong on purpose.
+    clock: Clock,
     options: Arc<Options>,
     number: AtomicU64,
     inner: Mutex<Inner>,
 }
 
-/// A clock that is not right.
-struct Skewed {
-    clock: Arc<dyn Clock>,
-    /// Milliseconds that it is ahead.
-    by: i64,
-}
-
-impl Clock for Skewed {
+impl Shared {
     fn now_millis(&self) -> i64 {
-        self.clock.now_millis().saturating_add(self.by)
+        (self.clock)()
     }
 }
 
@@ -132,13 +128,15 @@ struct Inner {
 }
 
 impl Simulator {
-    /// A simulator whose world begins now.
-    pub fn new(options: &Options, clock: Arc<dyn Clock>) -> Self {
+    /// A simulator whose world begins now. `now_millis` tells the present moment in milliseconds
+    /// since the Unix epoch.
+    pub fn new(options: &Options, now_millis: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         let options = Arc::new(options.clone());
-        let clock: Arc<dyn Clock> = Arc::new(Skewed { clock, by: options.skew() });
+        let ahead_millis = options.skew();
+        let clock: Clock = Box::new(move || now_millis().saturating_add(ahead_millis));
         let mut inner = Inner {
             dialect: options.dialect.clone(),
-            world: World::new(&options, clock.now_millis()),
+            world: World::new(&options, clock()),
             faults: Faults::default(),
             hooks: Hooks::default(),
             past: None,
@@ -161,14 +159,14 @@ impl Simulator {
     /// What is true now of the records that started at or after `from_millis`.
     pub fn truth(&self, from_millis: i64) -> Truth {
         let mut inner = self.lock();
-        inner.world.advance(self.shared.clock.now_millis());
+        inner.world.advance(self.shared.now_millis());
         truth::tell(&inner.world, from_millis, inner.dialect.times)
     }
 
     /// Looks at or changes the world as it is now.
     pub fn edit<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         let mut inner = self.lock();
-        inner.world.advance(self.shared.clock.now_millis());
+        inner.world.advance(self.shared.now_millis());
         change(&mut inner.world)
     }
 
@@ -206,7 +204,7 @@ impl Simulator {
     /// Replaces the faults; their counts begin anew.
     pub fn set_faults(&self, faults: Vec<Fault>) {
         let mut inner = self.lock();
-        inner.world.advance(self.shared.clock.now_millis());
+        inner.world.advance(self.shared.now_millis());
         inner.set_faults(faults);
     }
 

@@ -4,7 +4,7 @@
 //! is dropped when an edit has taken it out of the status that it was planned for.
 
 use super::{World, hash};
-use crate::simulator::record::{Record, Status, mixed_id};
+use crate::record::{Record, Status, mixed_id};
 
 impl World {
     /// Adds a record, visible at once, that stays as it is. False if the id exists.

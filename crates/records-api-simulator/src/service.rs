@@ -227,7 +227,7 @@ impl Simulator {
         if answer.transport == Transport::Hang {
             std::future::pending::<()>().await;
         }
-        answer.into_response(&id, self.shared.clock.now_millis())
+        answer.into_response(&id, self.shared.now_millis())
     }
 
     /// The moment at which the request is understood.
@@ -240,7 +240,7 @@ impl Simulator {
     ) -> Answer {
         let mut inner = self.lock();
         let inner = &mut *inner;
-        let now = self.shared.clock.now_millis();
+        let now = self.shared.now_millis();
         inner.world.advance(now);
         inner.hooks.run(When::Before, request, (&[], false), &mut inner.world);
         let mishap = inner.faults.strike(request.endpoint, &mut inner.chance);
