@@ -10,7 +10,7 @@ use screen_records_exporter::collector::{Failure, PollMode};
 use screen_records_exporter::exposition::Wanted;
 use tokio::time::Instant;
 
-use crate::setting::{DAY, NOW, UP, Wire, Wishes, bytes_script, script};
+use crate::harness::{DAY, FakeTransport, HarnessOptions, NOW, UP, bytes_script, script};
 
 fn time(millis_ago: i64) -> String {
     let moment = Timestamp::from_millis(NOW - millis_ago);
@@ -18,7 +18,7 @@ fn time(millis_ago: i64) -> String {
 }
 
 /// A server that honours bound, limit and offset over these rows: start in millis ago, and JSON.
-fn honest(rows: Vec<(i64, String)>) -> Arc<Wire> {
+fn honest(rows: Vec<(i64, String)>) -> Arc<FakeTransport> {
     let mut rows = rows;
     rows.sort_by_key(|(ago, _)| std::cmp::Reverse(*ago));
     script(move |_, request| (200, page_of(&rows, request)))
@@ -48,10 +48,10 @@ async fn ten_rejected_rows_are_borne_with_and_eleven_only_within_one_in_a_hundre
     {
         let mut rows: Vec<_> = (0..good).map(|n| row(&n.to_string(), 1000 * n, "")).collect();
         rows.extend((0..bad).map(|n| (7000 * n, "null".to_owned())));
-        let setting = Wishes::default().start_at(honest(rows));
-        let result = setting.poll().await;
+        let harness = HarnessOptions::default().start_at(honest(rows));
+        let result = harness.poll().await;
         assert_eq!(result.is_ok(), succeeds, "{good} {bad}: {result:?}");
-        assert_eq!(setting.counted(), if succeeds { good as f64 } else { 0.0 });
+        assert_eq!(harness.counted(), if succeeds { good as f64 } else { 0.0 });
     }
 }
 
@@ -59,17 +59,17 @@ async fn ten_rejected_rows_are_borne_with_and_eleven_only_within_one_in_a_hundre
 async fn rejected_rows_that_all_come_first_are_no_more_than_if_they_came_apart() {
     let mut rows: Vec<_> = (0..2100).map(|n| (2_000_000 + n, "null".to_owned())).collect();
     rows.extend((0..215_000).map(|n| row(&n.to_string(), n, "")));
-    let setting = Wishes::default().start_at(honest(rows));
-    assert_eq!(setting.poll().await, Ok(()));
-    assert_eq!(setting.counted(), 215_000.0);
+    let harness = HarnessOptions::default().start_at(honest(rows));
+    assert_eq!(harness.poll().await, Ok(()));
+    assert_eq!(harness.counted(), 215_000.0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn statuses_that_nobody_knows_show_as_themselves_up_to_sixteen() {
     let rows = (0..40).map(|n| row(&n.to_string(), n, &format!(",\"status\":\"ODD_{n:02}\"")));
-    let setting = Wishes::default().start_at(honest(rows.collect()));
-    assert_eq!(setting.poll().await, Ok(()));
-    let shown = setting.exposed().of("workspace_screen_records{");
+    let harness = HarnessOptions::default().start_at(honest(rows.collect()));
+    assert_eq!(harness.poll().await, Ok(()));
+    let shown = harness.exposed().of("workspace_screen_records{");
     let of = |status: &str| {
         let name = format!(
             "workspace_screen_records{{project=\"p\",status=\"{status}\",type=\"_none\",\
@@ -90,7 +90,7 @@ async fn a_rejected_row_of_a_record_that_has_left_the_window_does_not_hold_it() 
     let broken = Arc::new(AtomicBool::new(false));
     let is_broken = broken.clone();
     // An API that compares the end: the record stays in the answers when its start has left.
-    let wire = script(move |_, _| {
+    let transport = script(move |_, _| {
         let rows = if is_broken.load(Ordering::Relaxed) {
             "{\"id\":\"old\",\"start_time\":\"?\"}".to_owned()
         } else {
@@ -99,17 +99,17 @@ async fn a_rejected_row_of_a_record_that_has_left_the_window_does_not_hold_it() 
         let young = row("young", 1000, "").1;
         (200, format!("{{\"screen_records\":[{rows},{young}],\"total_count\":2}}"))
     });
-    let mut wishes = Wishes::default();
-    wishes.poll.window = DAY;
-    let setting = wishes.start_at(wire);
-    assert_eq!(setting.poll().await, Ok(()));
-    assert_eq!(setting.counted(), 2.0);
+    let mut setup = HarnessOptions::default();
+    setup.poll.window = DAY;
+    let harness = setup.start_at(transport);
+    assert_eq!(harness.poll().await, Ok(()));
+    assert_eq!(harness.counted(), 2.0);
     broken.store(true, Ordering::Relaxed);
-    assert_eq!(setting.poll().await, Ok(()));
-    assert_eq!(setting.counted(), 2.0, "it keeps its last state");
+    assert_eq!(harness.poll().await, Ok(()));
+    assert_eq!(harness.counted(), 2.0, "it keeps its last state");
     tokio::time::sleep(Duration::from_secs(120)).await;
-    assert_eq!(setting.poll().await, Ok(()));
-    assert_eq!(setting.counted(), 1.0, "its start has left the window");
+    assert_eq!(harness.poll().await, Ok(()));
+    assert_eq!(harness.counted(), 1.0, "its start has left the window");
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,16 +117,17 @@ async fn a_refusal_is_remembered_while_other_credentials_are_tried() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let tokens = Arc::new(Mutex::new(Vec::new()));
     let seen = tokens.clone();
-    let wire = script(move |_, request| {
+    let transport = script(move |_, request| {
         let token = request.headers()["x-auth-token"].to_str().unwrap().to_owned();
         seen.lock().unwrap().push(token);
         (401, "{\"error_code\":\"APIGW.0301\",\"error_msg\":\"token: secret\"}".to_owned())
     });
-    let wishes = Wishes { token_file: Some(file.path().to_owned()), ..Wishes::default() };
-    let setting = wishes.start_at(wire);
+    let setup =
+        HarnessOptions { token_file: Some(file.path().to_owned()), ..HarnessOptions::default() };
+    let harness = setup.start_at(transport);
     for token in ["one", "two", "one", "two", "three", "one"] {
         std::fs::write(file.path(), token).unwrap();
-        let Failure { what, remedy, .. } = setting.poll().await.unwrap_err();
+        let Failure { what, remedy, .. } = harness.poll().await.unwrap_err();
         assert!(what.contains("APIGW.0301") && !what.contains("secret"), "{what}");
         assert!(remedy.contains("projects.auth"), "{remedy}");
         tokio::time::sleep(Duration::from_secs(30)).await;
@@ -136,40 +137,40 @@ async fn a_refusal_is_remembered_while_other_credentials_are_tried() {
 
 #[tokio::test(start_paused = true)]
 async fn a_forbidden_endpoint_is_left_alone_for_five_minutes_and_the_other_is_not() {
-    let wire = script(|_, request| {
+    let transport = script(|_, request| {
         if request.uri().path().ends_with("desktop-pools") {
             return (403, "{\"error_code\":\"PAP5.0001\"}".to_owned());
         }
         (200, page_of(&[row("a", 1000, ",\"desktop_pool_id\":\"x\"")], request))
     });
-    let mut wishes = Wishes::default();
-    wishes.poll.pool_names = true;
-    let setting = wishes.start_at(wire);
-    assert_eq!(setting.poll().await, Ok(()));
-    let first = setting.asked();
+    let mut setup = HarnessOptions::default();
+    setup.poll.pool_names = true;
+    let harness = setup.start_at(transport);
+    assert_eq!(harness.poll().await, Ok(()));
+    let first = harness.asked();
     for _ in 0..9 {
         tokio::time::sleep(Duration::from_secs(30)).await;
-        let before = setting.asked();
-        assert_eq!(setting.poll().await, Ok(()));
-        assert_eq!(setting.asked() - before, first - 1);
+        let before = harness.asked();
+        assert_eq!(harness.poll().await, Ok(()));
+        assert_eq!(harness.asked() - before, first - 1);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_remedy_fits_what_happened() {
     let busy = script(|_, _| (200, "{\"error_code\":\"WKS.0407\",\"error_msg\":\"Busy\"}".into()));
-    let setting = Wishes::default().start_at(busy);
-    let Failure { what, remedy, .. } = setting.poll().await.unwrap_err();
+    let harness = HarnessOptions::default().start_at(busy);
+    let Failure { what, remedy, .. } = harness.poll().await.unwrap_err();
     assert!(what.contains("WKS.0407: Busy"), "{what}");
     assert!(!remedy.contains("projects.endpoint"), "{what}: {remedy}");
 
-    let mut wishes = Wishes::new(500);
-    wishes.limits.max_response_bytes = 10_000;
-    let setting = wishes.start();
-    let Failure { what, remedy, .. } = setting.poll().await.unwrap_err();
+    let mut setup = HarnessOptions::new(500);
+    setup.limits.max_response_bytes = 10_000;
+    let harness = setup.start();
+    let Failure { what, remedy, .. } = harness.poll().await.unwrap_err();
     assert!(what.contains("larger than 10000 bytes"), "{what}");
     assert!(remedy.contains("api.page_size"), "{what}: {remedy}");
-    assert_eq!(setting.asked(), 1, "the same answer is not fetched again");
+    assert_eq!(harness.asked(), 1, "the same answer is not fetched again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -183,9 +184,10 @@ async fn a_broken_text_counts_as_absent_and_does_not_fail_the_page() {
         .into_bytes();
         body.extend_from_slice(broken);
         body.extend_from_slice(b"\"}],\"total_count\":2}");
-        let setting = Wishes::default().start_at(bytes_script(move |_, _| (200, body.clone())));
-        assert_eq!(setting.poll().await, Ok(()), "{broken:?}");
-        assert_eq!(setting.counted(), 2.0);
+        let harness =
+            HarnessOptions::default().start_at(bytes_script(move |_, _| (200, body.clone())));
+        assert_eq!(harness.poll().await, Ok(()), "{broken:?}");
+        assert_eq!(harness.counted(), 2.0);
     }
 }
 
@@ -193,9 +195,9 @@ async fn a_broken_text_counts_as_absent_and_does_not_fail_the_page() {
 async fn an_api_whose_rows_nobody_understands_is_given_up_soon() {
     let page = vec!["{\"id\":\"x\"}"; 100].join(",");
     let body = format!("{{\"screen_records\":[{page}]}}");
-    let setting = Wishes::default().start_at(script(move |_, _| (200, body.clone())));
+    let harness = HarnessOptions::default().start_at(script(move |_, _| (200, body.clone())));
     let begun = Instant::now();
-    let what = setting.poll().await.unwrap_err().what;
+    let what = harness.poll().await.unwrap_err().what;
     assert!(what.contains("could not be understood (no_start_time"), "{what}");
     assert!(begun.elapsed() < Duration::from_secs(300), "{:?}", begun.elapsed());
 }
@@ -203,36 +205,36 @@ async fn an_api_whose_rows_nobody_understands_is_given_up_soon() {
 #[tokio::test(start_paused = true)]
 async fn a_bug_in_a_poll_does_not_end_polling_in_the_background() {
     let rows = [row("a", 1000, "")];
-    let wire = script(move |number, request| {
+    let transport = script(move |number, request| {
         assert!(number != 2, "a bug of ours");
         (200, page_of(&rows, request))
     });
-    let mut wishes = Wishes::default();
-    wishes.poll.mode = PollMode::Background;
-    let setting = wishes.start_at(wire);
-    setting.project.begin();
+    let mut setup = HarnessOptions::default();
+    setup.poll.mode = PollMode::Background;
+    let harness = setup.start_at(transport);
+    harness.project.begin();
     tokio::time::sleep(Duration::from_secs(20)).await;
-    assert_eq!(setting.exposed().get(UP), 1.0);
+    assert_eq!(harness.exposed().get(UP), 1.0);
     tokio::time::sleep(Duration::from_secs(30)).await;
-    assert_eq!(setting.exposed().get(UP), 0.0, "the second poll broke off");
+    assert_eq!(harness.exposed().get(UP), 0.0, "the second poll broke off");
     tokio::time::sleep(Duration::from_secs(60)).await;
-    assert_eq!(setting.exposed().get(UP), 1.0);
+    assert_eq!(harness.exposed().get(UP), 1.0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_scraper_that_hangs_up_does_not_end_the_poll() {
-    let mut wishes = Wishes::new(3000);
-    wishes.options.latency = Duration::from_secs(2);
-    let setting = wishes.start();
-    assert_eq!(setting.poll().await, Ok(()));
+    let mut setup = HarnessOptions::new(3000);
+    setup.options.latency = Duration::from_secs(2);
+    let harness = setup.start();
+    assert_eq!(harness.poll().await, Ok(()));
     tokio::time::sleep(Duration::from_secs(60)).await;
     let patience = Duration::from_millis(500);
     let deadline = Instant::now() + Duration::from_secs(60);
-    let scrape = setting.collector.scrape(deadline, Wanted::default());
+    let scrape = harness.collector.scrape(deadline, Wanted::default());
     assert!(tokio::time::timeout(patience, scrape).await.is_err());
     tokio::time::sleep(Duration::from_secs(60)).await;
     let polls = "screen_records_exporter_polls_total{project=\"p\",outcome=\"success\"}";
-    assert_eq!(setting.exposed().get(polls), 2.0);
+    assert_eq!(harness.exposed().get(polls), 2.0);
 }
 
 /// Time runs: a thread that waits for a file holds the paused clock.
@@ -241,10 +243,10 @@ async fn a_token_file_that_does_not_answer_fails_the_poll() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("token");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let mut wishes = Wishes { token_file: Some(pipe.clone()), ..Wishes::default() };
-    wishes.limits.request_timeout = Duration::from_millis(100);
-    let setting = wishes.start_at(script(|_, _| (500, String::new())));
-    let polled = tokio::time::timeout(Duration::from_secs(20), setting.poll()).await;
+    let mut setup = HarnessOptions { token_file: Some(pipe.clone()), ..HarnessOptions::default() };
+    setup.limits.request_timeout = Duration::from_millis(100);
+    let harness = setup.start_at(script(|_, _| (500, String::new())));
+    let polled = tokio::time::timeout(Duration::from_secs(20), harness.poll()).await;
     // Lets the thread that reads it go.
     std::fs::write(&pipe, "late").unwrap();
     let what = polled.expect("the poll ends").unwrap_err().what;
@@ -261,16 +263,19 @@ async fn an_answer_that_repeats_the_token_is_not_shown() {
         (200, "{\"error_code\":\"A.1\",\"error_msg\":\"hush-hush-secret-token\"}"),
         (200, "hush-hush-secret-token"),
     ] {
-        let wire = script(move |_, _| (status, body.to_owned()));
-        let wishes = Wishes { token_file: Some(file.path().to_owned()), ..Wishes::default() };
-        let Failure { what, remedy, .. } = wishes.start_at(wire).poll().await.unwrap_err();
+        let transport = script(move |_, _| (status, body.to_owned()));
+        let setup = HarnessOptions {
+            token_file: Some(file.path().to_owned()),
+            ..HarnessOptions::default()
+        };
+        let Failure { what, remedy, .. } = setup.start_at(transport).poll().await.unwrap_err();
         assert!(!what.contains("hush") && !remedy.contains("hush"), "{what}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn pages_of_one_row_that_are_not_sorted_fail_the_poll() {
-    let wire = script(|_, request| {
+    let transport = script(|_, request| {
         let query = request.uri().query().unwrap_or_default();
         let offset = query.split('&').find_map(|pair| pair.strip_prefix("offset=")).unwrap();
         let offset: i64 = offset.parse().unwrap();
@@ -278,9 +283,9 @@ async fn pages_of_one_row_that_are_not_sorted_fail_the_poll() {
         let page: Vec<_> = rows.skip(usize::try_from(offset).unwrap()).take(1).collect();
         (200, format!("{{\"screen_records\":[{}],\"total_count\":30}}", page.join(",")))
     });
-    let setting = Wishes::default().start_at(wire);
-    assert!(setting.poll().await.is_err());
-    assert_eq!(setting.exposed().get(UP), 0.0);
+    let harness = HarnessOptions::default().start_at(transport);
+    assert!(harness.poll().await.is_err());
+    assert_eq!(harness.exposed().get(UP), 0.0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -290,25 +295,25 @@ async fn a_listing_that_is_suddenly_empty_fails_the_poll_until_it_is_believable(
     let page = move |number, request: &http::Request<Bytes>| {
         (200, if number == 0 { page_of(&rows, request) } else { empty.to_owned() })
     };
-    let setting = Wishes::default().start_at(script(page));
-    let what = setting.poll().await.unwrap_err().what;
+    let harness = HarnessOptions::default().start_at(script(page));
+    let what = harness.poll().await.unwrap_err().what;
     assert!(what.contains("change faster than they can be read"), "{what}");
-    assert_eq!(setting.counted(), 0.0);
-    assert_eq!(setting.poll().await, Ok(()), "nothing contradicts that all is gone");
-    assert_eq!(setting.counted(), 0.0);
+    assert_eq!(harness.counted(), 0.0);
+    assert_eq!(harness.poll().await, Ok(()), "nothing contradicts that all is gone");
+    assert_eq!(harness.counted(), 0.0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_api_that_ends_in_broken_rows_for_ever_is_given_up() {
     let rows: Vec<_> = (0..50).map(|n| row(&n.to_string(), 1_000_000 - n, "")).collect();
-    let wire = script(move |_, request| {
+    let transport = script(move |_, request| {
         let page = page_of(&rows, request);
         (200, page.replace("[]", "[{}]").replace("}],\"total", "},{}],\"total"))
     });
-    let setting = Wishes::default().start_at(wire);
-    let what = setting.poll().await.unwrap_err().what;
+    let harness = HarnessOptions::default().start_at(transport);
+    let what = harness.poll().await.unwrap_err().what;
     assert!(what.contains("could not be understood (no_id"), "{what}");
-    assert!(setting.asked() < 300, "{}", setting.asked());
+    assert!(harness.asked() < 300, "{}", harness.asked());
 }
 
 #[tokio::test(start_paused = true)]
@@ -317,18 +322,18 @@ async fn pages_that_become_small_for_no_reason_are_read_to_the_end() {
     for small in [90, 21, 20, 19, 7, 2, 1] {
         for (odd, cursors) in [(1, 1), (7, 1), (1, 4)] {
             let rows = rows.clone();
-            let wire = script(move |number, request| {
+            let transport = script(move |number, request| {
                 let query = request.uri().query().unwrap_or_default();
                 let limit = if number < 2 { 1000 } else { small + number % odd };
                 let uri = format!("/x?{}", query.replace("limit=1000", &format!("limit={limit}")));
                 let request = http::Request::get(uri).body(Bytes::new()).unwrap();
                 (200, page_of(&rows, &request).replace("total_count", "count"))
             });
-            let mut wishes = Wishes::default();
-            wishes.limits.max_concurrent_requests = cursors;
-            let setting = wishes.start_at(wire);
-            assert_eq!(setting.poll().await, Ok(()), "{small} {odd} {cursors}");
-            assert_eq!(setting.counted(), 2600.0, "{small} {odd} {cursors}");
+            let mut setup = HarnessOptions::default();
+            setup.limits.max_concurrent_requests = cursors;
+            let harness = setup.start_at(transport);
+            assert_eq!(harness.poll().await, Ok(()), "{small} {odd} {cursors}");
+            assert_eq!(harness.counted(), 2600.0, "{small} {odd} {cursors}");
         }
     }
 }
@@ -343,17 +348,17 @@ fn many() -> Vec<(i64, String)> {
 async fn an_empty_answer_at_the_edge_of_a_segment_loses_nothing() {
     for empty in 1..8 {
         let rows = many();
-        let wire = script(move |number, request| {
+        let transport = script(move |number, request| {
             let page = page_of(&rows, request);
             let count = page.rsplit_once("],").unwrap().1;
             let is_empty = number == empty;
             (200, if is_empty { format!("{{\"screen_records\":[],{count}") } else { page })
         });
-        let setting = Wishes::default().start_at(wire);
-        if setting.poll().await.is_ok() {
-            assert_eq!(setting.counted(), 9000.0, "request {empty}");
+        let harness = HarnessOptions::default().start_at(transport);
+        if harness.poll().await.is_ok() {
+            assert_eq!(harness.counted(), 9000.0, "request {empty}");
         } else {
-            assert_eq!(setting.counted(), 0.0);
+            assert_eq!(harness.counted(), 0.0);
         }
     }
 }
@@ -362,8 +367,8 @@ async fn an_empty_answer_at_the_edge_of_a_segment_loses_nothing() {
 async fn a_page_of_millions_of_tiny_rows_is_refused_before_it_fills_memory() {
     for row in ["0", "{}", "null"] {
         let body = format!("{{\"screen_records\":[{}]}}", vec![row; 1 << 20].join(","));
-        let setting = Wishes::default().start_at(script(move |_, _| (200, body.clone())));
-        let what = setting.poll().await.unwrap_err().what;
+        let harness = HarnessOptions::default().start_at(script(move |_, _| (200, body.clone())));
+        let what = harness.poll().await.unwrap_err().what;
         assert!(what.contains("more than 20000 rows in one page"), "{what}");
     }
 }
@@ -377,7 +382,7 @@ async fn ids_that_are_numbers_count_as_written_or_not_at_all() {
         let id = format!("1844674407370955161{n}");
         rows.push((n, format!("{{\"id\":{id}77,\"start_time\":\"{}\"}}", time(n))));
     }
-    let setting = Wishes::default().start_at(honest(rows));
-    assert_eq!(setting.poll().await, Ok(()));
-    assert_eq!(setting.counted(), 1000.0);
+    let harness = HarnessOptions::default().start_at(honest(rows));
+    assert_eq!(harness.poll().await, Ok(()));
+    assert_eq!(harness.counted(), 1000.0);
 }

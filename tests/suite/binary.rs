@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::setting::is_counter;
+use crate::harness::is_counter;
 use crate::support::{
     Api, Exporter, Metrics, PATIENCE, Process, TOKEN, binary, client, config, eventually, folder,
     get, rest_of_stdout, run, write,

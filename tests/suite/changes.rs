@@ -6,7 +6,7 @@ use std::time::Duration;
 use records_api::clock::Clock;
 use records_api_simulator::{Endpoint, OverLimit, Status, World};
 
-use crate::setting::{DAY, Setting, Wishes, but_down};
+use crate::harness::{DAY, Harness, HarnessOptions, but_down};
 
 const RECORDS: usize = 900;
 
@@ -64,26 +64,26 @@ fn start_of(world: &World, id: Option<&u128>) -> i64 {
     id.and_then(|id| world.record(*id)).map_or(world.now(), |record| record.start)
 }
 
-fn wishes(limit_max: usize, burst: u32, seed: u64) -> Wishes {
-    let mut wishes = Wishes::new(RECORDS).reading_everything();
-    wishes.options.seed = seed;
-    wishes.options.burst = burst;
-    wishes.options.window = 13 * DAY;
-    wishes.options.dialect.limit_max = limit_max;
-    wishes.options.dialect.limit_over = OverLimit::Clamp;
-    wishes
+fn setup(limit_max: usize, burst: u32, seed: u64) -> HarnessOptions {
+    let mut setup = HarnessOptions::new(RECORDS).reading_everything();
+    setup.options.seed = seed;
+    setup.options.burst = burst;
+    setup.options.window = 13 * DAY;
+    setup.options.dialect.limit_max = limit_max;
+    setup.options.dialect.limit_over = OverLimit::Clamp;
+    setup
 }
 
 /// Ids and fate of the records that the world has now, by id.
-fn stock(setting: &Setting) -> std::collections::BTreeMap<u128, Status> {
-    setting.simulator().edit(|world| {
+fn stock(harness: &Harness) -> std::collections::BTreeMap<u128, Status> {
+    harness.simulator().edit(|world| {
         world.records_from(i64::MIN).map(|record| (record.id, record.status)).collect()
     })
 }
 
-fn shown_of(setting: &Setting, status: Status) -> f64 {
+fn shown_of(harness: &Harness, status: Status) -> f64 {
     let label = format!("status=\"{}\"", status.code());
-    let records = setting
+    let records = harness
         .shown()
         .into_iter()
         .filter(|(name, _)| name.starts_with("workspace_screen_records{") && name.contains(&label));
@@ -96,24 +96,24 @@ async fn what_stays_is_counted_once_whatever_happens_around_it() {
         for (limit_max, burst) in [(100, 0), (100, 130), (30, 0), (1000, 0)] {
             for page in [1, 2, 4] {
                 let what = format!("{name}, after page {page} of {limit_max}, burst {burst}");
-                let setting = wishes(limit_max, burst, page).start();
-                setting.assert_polls_right(&what).await;
-                let (before, shown) = (stock(&setting), setting.shown());
-                setting.simulator().after_request(Endpoint::Records, move |turn, world| {
+                let harness = setup(limit_max, burst, page).start();
+                harness.assert_polls_right(&what).await;
+                let (before, shown) = (stock(&harness), harness.shown());
+                harness.simulator().after_request(Endpoint::Records, move |turn, world| {
                     if turn.number == page {
                         change(world, turn.rows);
                     }
                 });
-                let result = setting.poll().await;
-                setting.simulator().clear_hooks();
-                let after = stock(&setting);
+                let result = harness.poll().await;
+                harness.simulator().clear_hooks();
+                let after = stock(&harness);
                 if result.is_ok() {
-                    assert_between(&setting, &before, &after, &what);
+                    assert_between(&harness, &before, &after, &what);
                 } else {
-                    assert_eq!(setting.shown(), but_down(shown), "{what}");
+                    assert_eq!(harness.shown(), but_down(shown), "{what}");
                 }
                 tokio::time::sleep(Duration::from_secs(30)).await;
-                setting.assert_polls_right(&what).await;
+                harness.assert_polls_right(&what).await;
             }
         }
     }
@@ -122,7 +122,7 @@ async fn what_stays_is_counted_once_whatever_happens_around_it() {
 /// Each status has at least the records that are in it before and after, and at most those that
 /// are in it before or after.
 fn assert_between(
-    setting: &Setting,
+    harness: &Harness,
     before: &std::collections::BTreeMap<u128, Status>,
     after: &std::collections::BTreeMap<u128, Status>,
     what: &str,
@@ -142,7 +142,7 @@ fn assert_between(
         };
         let least = ids.iter().filter(|id| is(before, id) && is(after, id)).count() as f64;
         let most = ids.iter().filter(|id| is(before, id) || is(after, id)).count() as f64;
-        let shown = shown_of(setting, status);
+        let shown = shown_of(harness, status);
         assert!((least..=most).contains(&shown), "{what}: {status:?} {least} {shown} {most}");
     }
     for id in &ids {
@@ -150,46 +150,46 @@ fn assert_between(
         total_least += f64::from(u8::from(stays));
         total_most += 1.0;
     }
-    let shown = setting.counted();
+    let shown = harness.counted();
     assert!((total_least..=total_most).contains(&shown), "{what}: {total_least} {shown}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_api_that_lives_while_it_is_read_is_right_when_it_rests() {
     for seed in 0..6 {
-        let mut wishes = wishes(100, 0, seed);
-        wishes.options.live = 40.0;
-        wishes.options.latency = Duration::from_millis(400);
-        wishes.limits.max_requests_per_second = 10.0;
-        let setting = wishes.start();
+        let mut setup = setup(100, 0, seed);
+        setup.options.live = 40.0;
+        setup.options.latency = Duration::from_millis(400);
+        setup.limits.max_requests_per_second = 10.0;
+        let harness = setup.start();
         for _ in 0..10 {
-            assert_eq!(setting.poll().await, Ok(()), "seed {seed}");
+            assert_eq!(harness.poll().await, Ok(()), "seed {seed}");
             tokio::time::sleep(Duration::from_secs(45)).await;
         }
-        assert!(setting.counted() > RECORDS as f64, "it lives");
-        assert!(setting.clock.now_millis() > 0);
+        assert!(harness.counted() > RECORDS as f64, "it lives");
+        assert!(harness.clock.now_millis() > 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_replica_that_lags_behind_shows_an_earlier_truth_and_never_a_mixture_of_ids() {
-    let setting = wishes(1000, 0, 1).start();
-    setting.assert_polls_right("before").await;
-    setting.set_faults(&["kind=stale,rate=0.5"]);
-    let before = stock(&setting);
-    setting.simulator().edit(|world| {
+    let harness = setup(1000, 0, 1).start();
+    harness.assert_polls_right("before").await;
+    harness.set_faults(&["kind=stale,rate=0.5"]);
+    let before = stock(&harness);
+    harness.simulator().edit(|world| {
         let ids: Vec<u128> = world.records_from(i64::MIN).map(|record| record.id).collect();
         for id in ids.iter().step_by(7) {
             world.set_status(*id, Status::UploadFailed);
         }
     });
-    let after = stock(&setting);
+    let after = stock(&harness);
     for _ in 0..5 {
         tokio::time::sleep(Duration::from_secs(30)).await;
-        if setting.poll().await.is_ok() {
-            assert_between(&setting, &before, &after, "lagging");
+        if harness.poll().await.is_ok() {
+            assert_between(&harness, &before, &after, "lagging");
         }
     }
-    setting.set_faults(&[]);
-    setting.assert_polls_right("after").await;
+    harness.set_faults(&[]);
+    harness.assert_polls_right("after").await;
 }

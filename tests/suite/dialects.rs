@@ -16,7 +16,7 @@ use records_api_simulator::{
     TotalCount, Vocabulary,
 };
 
-use crate::setting::{DAY, NOW, Setting, UP, Wishes};
+use crate::harness::{DAY, Harness, HarnessOptions, NOW, UP};
 
 fn one_of<T: Copy>(rng: &mut Xoshiro256PlusPlus, all: &[T]) -> T {
     all[rng.random_range(0..all.len())]
@@ -64,12 +64,12 @@ fn is_within_the_premise(dialect: &Dialect) -> bool {
     counts || dialect.ties == Ties::Stable
 }
 
-async fn assert_right(setting: &Setting, dialect: &Dialect, what: &str) {
-    match setting.poll().await {
-        Ok(()) => assert_eq!(setting.figures(), setting.truth(NOW), "{what}: {dialect:?}"),
+async fn assert_right(harness: &Harness, dialect: &Dialect, what: &str) {
+    match harness.poll().await {
+        Ok(()) => assert_eq!(harness.figures(), harness.truth(NOW), "{what}: {dialect:?}"),
         Err(failure) => {
             assert!(!is_within_the_premise(dialect), "{what}: {dialect:?}: {}", failure.what);
-            assert_eq!(setting.counted(), 0.0);
+            assert_eq!(harness.counted(), 0.0);
         }
     }
 }
@@ -85,11 +85,11 @@ async fn every_dialect_of_pages_gives_the_truth_of_the_api() {
                         let order = (*bound, *order, *ties);
                         let dialect = dialect(&mut rng, limit, order, *total);
                         let few = limit.0 < 10;
-                        let mut wishes = Wishes::new(if few { 90 } else { 350 });
-                        wishes.options.seed = rng.random();
-                        wishes.options.burst = if few { 20 } else { 120 };
-                        wishes.options.dialect = dialect.clone();
-                        assert_right(&wishes.start(), &dialect, "").await;
+                        let mut setup = HarnessOptions::new(if few { 90 } else { 350 });
+                        setup.options.seed = rng.random();
+                        setup.options.burst = if few { 20 } else { 120 };
+                        setup.options.dialect = dialect.clone();
+                        assert_right(&setup.start(), &dialect, "").await;
                     }
                 }
             }
@@ -106,25 +106,26 @@ async fn any_mixture_of_dialects_and_histories_is_shown_whole_and_exact() {
         let order = (any(&mut rng), any(&mut rng), any(&mut rng));
         let total = any(&mut rng);
         let dialect = dialect(&mut rng, limit, order, total);
-        let mut wishes = Wishes::new(rng.random_range(0..if limit.0 < 100 { 500 } else { 3000 }));
-        wishes.options.seed = seed;
-        wishes.options.window = rng.random_range(1..18) * DAY;
-        wishes.options.burst = one_of(&mut rng, &[0, 3, 120]);
-        wishes.options.odd_share = one_of(&mut rng, &[0.0, 0.1]);
-        wishes.options.hostile_names = rng.random_bool(0.5);
-        wishes.options.failure_share = 0.1;
-        wishes.options.latency = Duration::from_millis(rng.random_range(0..50));
-        wishes.options.latency_jitter = Duration::from_millis(30);
-        wishes.options.dialect = dialect.clone();
-        wishes.poll.window = rng.random_range(1..16) * DAY;
-        wishes.limits.page_size = one_of(&mut rng, &[7, 100, 1000]);
-        wishes.limits.max_requests_per_second = 100.0;
-        let setting = wishes.start();
-        assert_right(&setting, &dialect, &format!("seed {seed}")).await;
-        if dialect.total_count == TotalCount::Right && setting.shown()[UP] == 1.0 {
+        let mut setup =
+            HarnessOptions::new(rng.random_range(0..if limit.0 < 100 { 500 } else { 3000 }));
+        setup.options.seed = seed;
+        setup.options.window = rng.random_range(1..18) * DAY;
+        setup.options.burst = one_of(&mut rng, &[0, 3, 120]);
+        setup.options.odd_share = one_of(&mut rng, &[0.0, 0.1]);
+        setup.options.hostile_names = rng.random_bool(0.5);
+        setup.options.failure_share = 0.1;
+        setup.options.latency = Duration::from_millis(rng.random_range(0..50));
+        setup.options.latency_jitter = Duration::from_millis(30);
+        setup.options.dialect = dialect.clone();
+        setup.poll.window = rng.random_range(1..16) * DAY;
+        setup.limits.page_size = one_of(&mut rng, &[7, 100, 1000]);
+        setup.limits.max_requests_per_second = 100.0;
+        let harness = setup.start();
+        assert_right(&harness, &dialect, &format!("seed {seed}")).await;
+        if dialect.total_count == TotalCount::Right && harness.shown()[UP] == 1.0 {
             let reported =
-                setting.exposed().get("workspace_screen_records_reported{project=\"p\"}");
-            assert_eq!(reported, setting.counted(), "seed {seed}: {dialect:?}");
+                harness.exposed().get("workspace_screen_records_reported{project=\"p\"}");
+            assert_eq!(reported, harness.counted(), "seed {seed}: {dialect:?}");
         }
     }
 }
@@ -133,14 +134,14 @@ async fn any_mixture_of_dialects_and_histories_is_shown_whole_and_exact() {
 async fn five_thousand_desktops_that_begin_at_nine_are_all_counted() {
     for ties in Ties::value_variants() {
         for limit in [(1000, OverLimit::Refuse), (100, OverLimit::Clamp)] {
-            let mut wishes = Wishes::new(6000);
-            wishes.options.burst = 5000;
-            (wishes.options.dialect.limit_max, wishes.options.dialect.limit_over) = limit;
-            wishes.options.dialect.ties = *ties;
-            wishes.options.latency = Duration::from_millis(1);
-            wishes.limits.max_requests_per_second = 1000.0;
-            let setting = wishes.start();
-            setting.assert_polls_right(&format!("{ties:?} {limit:?}")).await;
+            let mut setup = HarnessOptions::new(6000);
+            setup.options.burst = 5000;
+            (setup.options.dialect.limit_max, setup.options.dialect.limit_over) = limit;
+            setup.options.dialect.ties = *ties;
+            setup.options.latency = Duration::from_millis(1);
+            setup.limits.max_requests_per_second = 1000.0;
+            let harness = setup.start();
+            harness.assert_polls_right(&format!("{ties:?} {limit:?}")).await;
         }
     }
 }
@@ -149,23 +150,23 @@ async fn five_thousand_desktops_that_begin_at_nine_are_all_counted() {
 async fn an_api_that_does_not_sort_is_right_by_its_default_order_or_fails_and_says_so() {
     for order in DefaultOrder::value_variants() {
         for limit in LIMITS {
-            let mut wishes = Wishes::new(2500);
-            let dialect = &mut wishes.options.dialect;
+            let mut setup = HarnessOptions::new(2500);
+            let dialect = &mut setup.options.dialect;
             (dialect.limit_max, dialect.limit_over) = limit;
             dialect.default_order = *order;
             dialect.sort = Obeyed::Ignored;
-            let setting = wishes.start();
+            let harness = setup.start();
             if *order == DefaultOrder::Asc {
-                setting.assert_polls_right(&format!("{limit:?}")).await;
+                harness.assert_polls_right(&format!("{limit:?}")).await;
                 continue;
             }
-            let failure = setting.poll().await.unwrap_err();
+            let failure = harness.poll().await.unwrap_err();
             // What goes back by single rows looks like rows that move.
             let says_so = ["does not sort by start_time", "change faster than they can be read"];
             let says_so = says_so.iter().any(|text| failure.what.contains(text));
             assert!(says_so, "{order:?} {limit:?}: {}", failure.what);
-            assert_eq!(setting.shown()[UP], 0.0);
-            assert_eq!(setting.counted(), 0.0);
+            assert_eq!(harness.shown()[UP], 0.0);
+            assert_eq!(harness.counted(), 0.0);
         }
     }
 }
@@ -174,34 +175,34 @@ async fn an_api_that_does_not_sort_is_right_by_its_default_order_or_fails_and_sa
 async fn a_status_filter_is_honoured_checked_or_refused_with_a_remedy() {
     for filter in StatusFilter::value_variants() {
         for status in [Status::Uploading, Status::UploadFailed] {
-            let mut wishes = Wishes::new(2500);
-            wishes.options.failure_share = 0.1;
-            wishes.options.dialect.status_filter = *filter;
-            wishes.poll.filter.status = Some(status);
-            let setting = wishes.start();
+            let mut setup = HarnessOptions::new(2500);
+            setup.options.failure_share = 0.1;
+            setup.options.dialect.status_filter = *filter;
+            setup.poll.filter.status = Some(status);
+            let harness = setup.start();
             let is_refused = match filter {
                 StatusFilter::Documented => status == Status::UploadFailed,
                 StatusFilter::All | StatusFilter::Ignored => false,
                 StatusFilter::Refused => true,
             };
-            let result = setting.poll().await;
+            let result = harness.poll().await;
             if is_refused {
                 let failure = result.unwrap_err();
                 assert!(failure.what.contains("answered 400"), "{}", failure.what);
                 assert!(failure.remedy.contains("projects.filter"), "{}", failure.remedy);
-                assert_eq!(setting.counted(), 0.0);
+                assert_eq!(harness.counted(), 0.0);
                 continue;
             }
             assert_eq!(result, Ok(()), "{filter:?}");
             let of_status = format!("status=\"{}\"", status.code());
-            let records = |samples: crate::setting::Samples| -> Vec<(String, f64)> {
+            let records = |samples: crate::harness::Samples| -> Vec<(String, f64)> {
                 let records = samples.into_iter().filter(|(name, value)| {
                     name.starts_with("workspace_screen_records") && *value > 0.0
                 });
                 records.filter(|(name, _)| name.contains(&of_status)).collect()
             };
-            let (shown, truth) = (setting.figures(), setting.truth(NOW));
-            let elsewhere = setting.counted();
+            let (shown, truth) = (harness.figures(), harness.truth(NOW));
+            let elsewhere = harness.counted();
             assert_eq!(records(shown.clone()), records(truth), "{filter:?}");
             let own: f64 = records(shown)
                 .iter()
@@ -210,7 +211,7 @@ async fn a_status_filter_is_honoured_checked_or_refused_with_a_remedy() {
                 .sum();
             assert_eq!(own, elsewhere, "nothing of another status is shown");
             let reported = "workspace_screen_records_reported{project=\"p\"}";
-            let is_known = setting.shown().contains_key(reported);
+            let is_known = harness.shown().contains_key(reported);
             assert_eq!(is_known, *filter != StatusFilter::Ignored, "a count of other records");
         }
     }
@@ -219,13 +220,13 @@ async fn a_status_filter_is_honoured_checked_or_refused_with_a_remedy() {
 #[tokio::test(start_paused = true)]
 async fn a_living_api_does_not_talk_the_page_size_down() {
     for (records, live, latency) in [(2, 2.0, 500), (3, 40.0, 100), (3000, 8.0, 200)] {
-        let mut wishes = Wishes::new(records);
-        wishes.options.live = live;
-        wishes.options.latency = Duration::from_millis(latency);
-        let setting = wishes.start();
+        let mut setup = HarnessOptions::new(records);
+        setup.options.live = live;
+        setup.options.latency = Duration::from_millis(latency);
+        let harness = setup.start();
         for _ in 0..20 {
-            assert_eq!(setting.poll().await, Ok(()));
-            assert_eq!(setting.project.page_size(), 1000);
+            assert_eq!(harness.poll().await, Ok(()));
+            assert_eq!(harness.project.page_size(), 1000);
             tokio::time::sleep(Duration::from_secs(30)).await;
         }
     }

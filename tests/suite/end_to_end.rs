@@ -28,7 +28,7 @@ use records_api_simulator::Status;
 use serde_json::Value;
 
 use self::prometheus::{Prometheus, free_port};
-use crate::setting::{Setting, Wishes};
+use crate::harness::{Harness, HarnessOptions};
 use crate::state::{Scene, number};
 use crate::support::{Api, Exporter, config, eventually, folder, get, write};
 
@@ -148,10 +148,10 @@ struct Scraped {
 const STEP: Duration = Duration::from_secs(30);
 
 impl Scraped {
-    async fn scrape(&mut self, setting: &Setting, minutes: usize) {
+    async fn scrape(&mut self, harness: &Harness, minutes: usize) {
         for _ in 0..minutes * 2 {
             tokio::time::sleep(STEP).await;
-            let metrics = setting.scrape(Duration::from_secs(10)).await;
+            let metrics = harness.scrape(Duration::from_secs(10)).await;
             for (name, value) in metrics.of("workspace_screen_record_transitions_total{") {
                 if name.contains("FAILED") {
                     let samples = self.series.entry(name).or_default();
@@ -206,46 +206,46 @@ async fn an_alert_on_increase_fires_for_every_failure_and_for_no_restart() {
     let rule = "groups:\n- name: records\n  rules:\n  - alert: ScreenRecordFailed\n    expr: \
                 increase(workspace_screen_record_transitions_total{status=~\"REC_FAILED|UPLOAD_FAILED\"}[15m]) > 0\n";
     write(folder.path(), "rules.yml", rule);
-    let mut wishes = Wishes::new(400);
-    wishes.poll.counter_hold = Duration::from_secs(120);
-    wishes.state = Some(folder.path().join("p.redb"));
-    let fail = |setting: &Setting| {
-        setting.simulator().edit(|world| world.insert_at(world.now(), Status::UploadFailed));
+    let mut setup = HarnessOptions::new(400);
+    setup.poll.counter_hold = Duration::from_secs(120);
+    setup.state = Some(folder.path().join("p.redb"));
+    let fail = |harness: &Harness| {
+        harness.simulator().edit(|world| world.insert_at(world.now(), Status::UploadFailed));
     };
     let (mut scraped, mut expected) = (Scraped::default(), Vec::new());
 
-    let setting = wishes.clone().start();
-    scraped.scrape(&setting, 20).await;
-    fail(&setting);
+    let harness = setup.clone().start();
+    scraped.scrape(&harness, 20).await;
+    fail(&harness);
     expected.push((scraped.seconds(), false));
-    scraped.scrape(&setting, 2).await;
+    scraped.scrape(&harness, 2).await;
     expected.push((scraped.seconds(), true));
-    scraped.scrape(&setting, 20).await;
+    scraped.scrape(&harness, 20).await;
     expected.push((scraped.seconds(), false));
-    let setting = setting.restart();
+    let harness = harness.restart();
     for _ in 0..20 {
-        scraped.scrape(&setting, 1).await;
+        scraped.scrape(&harness, 1).await;
         expected.push((scraped.seconds(), false));
     }
-    fail(&setting);
-    let setting = setting.restart();
+    fail(&harness);
+    let harness = harness.restart();
     scraped.miss(8 * 60).await;
-    scraped.scrape(&setting, 5).await;
+    scraped.scrape(&harness, 5).await;
     expected.push((scraped.seconds(), true));
-    scraped.scrape(&setting, 20).await;
+    scraped.scrape(&harness, 20).await;
     expected.push((scraped.seconds(), false));
     let test = write(folder.path(), "restarts.yml", &scraped.rule_test(&expected));
 
     // The first failure of the first pool: the baseline was empty.
     let (mut scraped, mut expected) = (Scraped::default(), Vec::new());
-    wishes.options.records = 0;
-    wishes.state = Some(folder.path().join("q.redb"));
-    let setting = wishes.start();
-    scraped.scrape(&setting, 20).await;
-    fail(&setting);
-    scraped.scrape(&setting, 5).await;
+    setup.options.records = 0;
+    setup.state = Some(folder.path().join("q.redb"));
+    let harness = setup.start();
+    scraped.scrape(&harness, 20).await;
+    fail(&harness);
+    scraped.scrape(&harness, 5).await;
     expected.push((scraped.seconds(), true));
-    scraped.scrape(&setting, 20).await;
+    scraped.scrape(&harness, 20).await;
     expected.push((scraped.seconds(), false));
     let first = write(folder.path(), "first.yml", &scraped.rule_test(&expected));
 

@@ -8,14 +8,14 @@ use records_api_simulator::{Simulator, Status};
 use screen_records_exporter::aggregate::UserNames;
 use serde_json::{Value, json};
 
-use crate::setting::{Setting, Wishes};
+use crate::harness::{Harness, HarnessOptions};
 use crate::support::{Api, Exporter, TOKEN, client, config, eventually, get, get_json};
 
 const UP: &str = "workspace_screen_records_up{project=\"p\"}";
 
 /// Ids of what a project shows, the newest first.
-fn shown(setting: &Setting) -> Vec<String> {
-    let failed = setting.project.failed();
+fn shown(harness: &Harness) -> Vec<String> {
+    let failed = harness.project.failed();
     failed.records.iter().map(|record| record.shown(&UserNames::Name).id.to_owned()).collect()
 }
 
@@ -25,82 +25,82 @@ fn failed(simulator: &Simulator) -> Vec<String> {
     truth.failures.iter().map(|failure| failure.id.clone()).collect()
 }
 
-fn state() -> (tempfile::TempDir, Wishes) {
+fn state() -> (tempfile::TempDir, HarnessOptions) {
     let folder = tempfile::tempdir().unwrap();
-    let mut wishes = Wishes::new(2000);
-    wishes.limits.max_requests_per_second = 1000.0;
-    wishes.state = Some(folder.path().join("p.redb"));
-    (folder, wishes)
+    let mut setup = HarnessOptions::new(2000);
+    setup.limits.max_requests_per_second = 1000.0;
+    setup.state = Some(folder.path().join("p.redb"));
+    (folder, setup)
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_failed_is_shown_until_it_is_solved_and_after_a_restart() {
-    let (_folder, wishes) = state();
-    let setting = wishes.start();
-    assert!(setting.project.failed().as_of.is_none(), "nothing is known yet");
-    assert_eq!(setting.poll().await, Ok(()));
-    let all = failed(setting.simulator());
+    let (_folder, setup) = state();
+    let harness = setup.start();
+    assert!(harness.project.failed().as_of.is_none(), "nothing is known yet");
+    assert_eq!(harness.poll().await, Ok(()));
+    let all = failed(harness.simulator());
     assert!(all.len() > 20, "{}", all.len());
-    assert_eq!(shown(&setting), all);
-    let list = setting.project.failed();
+    assert_eq!(shown(&harness), all);
+    let list = harness.project.failed();
     assert!(!list.is_stale && list.as_of.is_some());
     assert!(list.records.iter().all(|record| !record.shown(&UserNames::Name).counted));
 
-    let id = setting.simulator().edit(|world| world.insert_at(world.now(), Status::UploadFailed));
+    let id = harness.simulator().edit(|world| world.insert_at(world.now(), Status::UploadFailed));
     tokio::time::sleep(Duration::from_secs(30)).await;
-    assert_eq!(setting.poll().await, Ok(()));
-    let list = setting.project.failed();
+    assert_eq!(harness.poll().await, Ok(()));
+    let list = harness.project.failed();
     let newest = list.records[0].shown(&UserNames::Name);
     assert_eq!((newest.id, newest.counted), (format!("{id:032x}").as_str(), true));
-    assert_eq!(shown(&setting), failed(setting.simulator()));
+    assert_eq!(shown(&harness), failed(harness.simulator()));
 
-    let (before, polled) = (shown(&setting), list.as_of.unwrap());
-    let setting = setting.restart();
-    let list = setting.project.failed();
-    assert_eq!(shown(&setting), before, "they outlive the process");
+    let (before, polled) = (shown(&harness), list.as_of.unwrap());
+    let harness = harness.restart();
+    let list = harness.project.failed();
+    assert_eq!(shown(&harness), before, "they outlive the process");
     assert!(list.is_stale && list.as_of.unwrap() <= polled, "and say of when they are");
     assert!(list.records[0].shown(&UserNames::Name).counted);
 
-    setting.simulator().edit(|world| world.set_status(id, Status::UploadCompleted));
+    harness.simulator().edit(|world| world.set_status(id, Status::UploadCompleted));
     tokio::time::sleep(Duration::from_secs(30)).await;
-    assert_eq!(setting.poll().await, Ok(()));
+    assert_eq!(harness.poll().await, Ok(()));
     eventually("it is read again", async || {
         tokio::time::sleep(Duration::from_secs(300)).await;
-        assert_eq!(setting.poll().await, Ok(()));
-        (shown(&setting) == failed(setting.simulator())).then_some(())
+        assert_eq!(harness.poll().await, Ok(()));
+        (shown(&harness) == failed(harness.simulator())).then_some(())
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_that_fails_changes_nothing_and_old_failures_say_so() {
-    let (_folder, wishes) = state();
-    let setting = wishes.start();
-    assert_eq!(setting.poll().await, Ok(()));
-    let (before, as_of) = (shown(&setting), setting.project.failed().as_of);
-    setting.simulator().edit(|world| world.insert_at(world.now(), Status::RecFailed));
-    setting.set_faults(&["status=500,after=2"]);
+    let (_folder, setup) = state();
+    let harness = setup.start();
+    assert_eq!(harness.poll().await, Ok(()));
+    let (before, as_of) = (shown(&harness), harness.project.failed().as_of);
+    harness.simulator().edit(|world| world.insert_at(world.now(), Status::RecFailed));
+    harness.set_faults(&["status=500,after=2"]);
     tokio::time::sleep(Duration::from_secs(60)).await;
-    assert!(setting.poll().await.is_err());
-    assert_eq!((shown(&setting), setting.project.failed().as_of), (before.clone(), as_of));
-    assert!(!setting.project.failed().is_stale);
+    assert!(harness.poll().await.is_err());
+    assert_eq!((shown(&harness), harness.project.failed().as_of), (before.clone(), as_of));
+    assert!(!harness.project.failed().is_stale);
     tokio::time::sleep(Duration::from_secs(600)).await;
-    assert_eq!((shown(&setting), setting.project.failed().as_of), (before, as_of));
-    assert!(setting.project.failed().is_stale);
+    assert_eq!((shown(&harness), harness.project.failed().as_of), (before, as_of));
+    assert!(harness.project.failed().is_stale);
 }
 
 #[tokio::test(start_paused = true)]
 async fn failures_of_another_project_are_not_shown_as_this_ones() {
-    let (_folder, wishes) = state();
-    let setting = wishes.start();
-    assert_eq!(setting.poll().await, Ok(()));
-    let mut setting = setting;
-    setting.wishes.poll.filter.username = Some("nobody".to_owned());
-    let setting = setting.restart();
-    assert!(shown(&setting).is_empty());
-    assert_eq!(setting.project.failed().as_of, None);
-    assert_eq!(setting.poll().await, Ok(()));
-    assert!(shown(&setting).is_empty());
+    let (_folder, setup) = state();
+    let harness = setup.start();
+    assert_eq!(harness.poll().await, Ok(()));
+    let mut harness = harness;
+    harness.setup.poll.filter.username = Some("nobody".to_owned());
+    let harness = harness.restart();
+    assert!(shown(&harness).is_empty());
+    assert_eq!(harness.project.failed().as_of, None);
+    assert_eq!(harness.poll().await, Ok(()));
+    assert!(shown(&harness).is_empty());
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use records_api::clock::Clock;
 
-use crate::setting::{Setting, UP, Wishes, but_down};
+use crate::harness::{Harness, HarnessOptions, UP, but_down};
 
 /// What a fault that strikes once does to the poll. One that lasts fails it, but for the last.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,12 +73,12 @@ const FAULTS: &[(&str, Once)] = &[
 ];
 
 /// A poll takes a handful of pages.
-fn setting() -> Setting {
-    let mut wishes = Wishes::new(4000).reading_everything();
+fn harness() -> Harness {
+    let mut setup = HarnessOptions::new(4000).reading_everything();
     // Some records began before the window, for the rows that were not asked for.
-    wishes.options.window = Duration::from_secs(20 * 24 * 3600);
-    wishes.limits.max_response_bytes = 2 << 20;
-    wishes.start()
+    setup.options.window = Duration::from_secs(20 * 24 * 3600);
+    setup.limits.max_response_bytes = 2 << 20;
+    setup.start()
 }
 
 /// The place of the fault: requests that are left alone before it.
@@ -86,25 +86,25 @@ fn places(requests: usize) -> [usize; 3] {
     [0, requests / 2, requests - 1]
 }
 
-async fn assert_recovers(setting: &Setting, what: &str) {
-    setting.set_faults(&[]);
+async fn assert_recovers(harness: &Harness, what: &str) {
+    harness.set_faults(&[]);
     // The refusals of a 401 or 403 have been forgotten by then.
     tokio::time::sleep(Duration::from_secs(301)).await;
-    setting.assert_polls_right(what).await;
-    assert_eq!(setting.shown()[UP], 1.0);
+    harness.assert_polls_right(what).await;
+    assert_eq!(harness.shown()[UP], 1.0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_fault_that_strikes_once_costs_an_attempt_or_the_poll_and_never_a_record() {
     for (fault, once) in FAULTS {
-        let setting = setting();
-        setting.assert_polls_right(fault).await;
-        for place in places(setting.asked()) {
+        let harness = harness();
+        harness.assert_polls_right(fault).await;
+        for place in places(harness.asked()) {
             let what = format!("{fault} at request {place}");
-            let before = setting.shown();
-            setting.set_faults(&[&format!("{fault},after={place},times=1,endpoint=records")]);
-            let begun = setting.clock.now_millis();
-            let result = setting.poll().await;
+            let before = harness.shown();
+            harness.set_faults(&[&format!("{fault},after={place},times=1,endpoint=records")]);
+            let begun = harness.clock.now_millis();
+            let result = harness.poll().await;
             let succeeds = match once {
                 CostsAnAttempt | IsHarmless => true,
                 FailsThePoll => false,
@@ -112,11 +112,11 @@ async fn a_fault_that_strikes_once_costs_an_attempt_or_the_poll_and_never_a_reco
             };
             assert_eq!(result.is_ok(), succeeds, "{what}: {result:?}");
             if succeeds {
-                assert_eq!(setting.figures(), setting.truth(begun), "{what}");
+                assert_eq!(harness.figures(), harness.truth(begun), "{what}");
             } else {
-                assert_eq!(setting.shown(), but_down(before), "{what}");
+                assert_eq!(harness.shown(), but_down(before), "{what}");
             }
-            assert_recovers(&setting, &what).await;
+            assert_recovers(&harness, &what).await;
         }
     }
 }
@@ -124,30 +124,30 @@ async fn a_fault_that_strikes_once_costs_an_attempt_or_the_poll_and_never_a_reco
 #[tokio::test(start_paused = true)]
 async fn a_fault_that_lasts_shows_the_last_snapshot_whole_then_nothing_and_then_recovers() {
     for (fault, once) in FAULTS {
-        let setting = setting();
-        setting.assert_polls_right(fault).await;
-        for place in places(setting.asked()) {
+        let harness = harness();
+        harness.assert_polls_right(fault).await;
+        for place in places(harness.asked()) {
             let what = format!("{fault} from request {place}");
-            let before = setting.shown();
-            setting.set_faults(&[&format!("{fault},after={place},endpoint=records")]);
-            let begun = setting.clock.now_millis();
-            let result = setting.poll().await;
+            let before = harness.shown();
+            harness.set_faults(&[&format!("{fault},after={place},endpoint=records")]);
+            let begun = harness.clock.now_millis();
+            let result = harness.poll().await;
             if *once == IsHarmless || *once == Depends && result.is_ok() {
                 assert_eq!(result, Ok(()), "{what}");
-                assert_eq!(setting.figures(), setting.truth(begun), "{what}");
+                assert_eq!(harness.figures(), harness.truth(begun), "{what}");
                 continue;
             }
             let failure = result.expect_err(&what);
             assert!(!failure.remedy.is_empty(), "{what}");
             let asked = failure.asked.as_deref().unwrap_or_default();
             assert!(asked.starts_with("/v2/0123abcd/screen-records?limit="), "{what}: {asked}");
-            assert_eq!(setting.shown(), but_down(before), "{what}");
+            assert_eq!(harness.shown(), but_down(before), "{what}");
             tokio::time::sleep(Duration::from_secs(601)).await;
             let names = ["snapshot_timestamp_seconds", "up", "window_seconds"];
             let names = names.map(|n| format!("workspace_screen_records_{n}{{project=\"p\"}}"));
-            assert_eq!(setting.gauges(), names, "{what}");
-            assert_eq!(setting.shown()[UP], 0.0, "{what}");
-            assert_recovers(&setting, &what).await;
+            assert_eq!(harness.gauges(), names, "{what}");
+            assert_eq!(harness.shown()[UP], 0.0, "{what}");
+            assert_recovers(&harness, &what).await;
         }
     }
 }
@@ -156,13 +156,13 @@ async fn a_fault_that_lasts_shows_the_last_snapshot_whole_then_nothing_and_then_
 async fn a_fault_at_the_first_poll_shows_no_figure_at_all() {
     for (fault, once) in FAULTS.iter().filter(|(_, once)| !matches!(once, IsHarmless | Depends)) {
         for place in [0, 3] {
-            let setting = setting();
-            setting.set_faults(&[&format!("{fault},after={place},endpoint=records")]);
-            assert!(setting.poll().await.is_err(), "{fault} {once:?}");
+            let harness = harness();
+            harness.set_faults(&[&format!("{fault},after={place},endpoint=records")]);
+            assert!(harness.poll().await.is_err(), "{fault} {once:?}");
             let names = ["up", "window_seconds"];
             let names = names.map(|n| format!("workspace_screen_records_{n}{{project=\"p\"}}"));
-            assert_eq!(setting.gauges(), names, "{fault}");
-            assert_recovers(&setting, fault).await;
+            assert_eq!(harness.gauges(), names, "{fault}");
+            assert_recovers(&harness, fault).await;
         }
     }
 }

@@ -5,47 +5,47 @@ use std::time::Duration;
 use records_api::record::RecordType;
 use records_api_simulator::{StartBound, Status, TotalCount};
 
-use crate::setting::{DAY, Setting, UP, Wishes};
+use crate::harness::{DAY, Harness, HarnessOptions, UP};
 
 /// 20 parts of 100 pages of 10 records.
-fn large(change: impl FnOnce(&mut Wishes)) -> (Setting, tempfile::TempDir) {
+fn large(change: impl FnOnce(&mut HarnessOptions)) -> (Harness, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let mut wishes = Wishes::new(20_000);
-    wishes.options.dialect.limit_max = 10;
-    wishes.limits.page_size = 10;
-    wishes.limits.max_requests_per_second = 100.0;
-    wishes.state = Some(folder.path().join("p.redb"));
-    change(&mut wishes);
-    (wishes.start(), folder)
+    let mut setup = HarnessOptions::new(20_000);
+    setup.options.dialect.limit_max = 10;
+    setup.limits.page_size = 10;
+    setup.limits.max_requests_per_second = 100.0;
+    setup.state = Some(folder.path().join("p.redb"));
+    change(&mut setup);
+    (setup.start(), folder)
 }
 
-fn progress(setting: &Setting) -> f64 {
-    setting.exposed().get("screen_records_exporter_first_sync_progress_ratio{project=\"p\"}")
+fn progress(harness: &Harness) -> f64 {
+    harness.exposed().get("screen_records_exporter_first_sync_progress_ratio{project=\"p\"}")
 }
 
 /// Polls, but the API fails after so many seconds.
-async fn poll_in_vain(setting: &Setting, seconds: u64) {
+async fn poll_in_vain(harness: &Harness, seconds: u64) {
     let failing = async {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
-        setting.set_faults(&["status=404"]);
+        harness.set_faults(&["status=404"]);
     };
-    let (polled, ()) = tokio::join!(setting.poll(), failing);
+    let (polled, ()) = tokio::join!(harness.poll(), failing);
     assert!(polled.is_err());
-    setting.set_faults(&[]);
-    assert_eq!(setting.exposed().get(UP), 0.0);
-    assert!(setting.exposed().of("workspace_screen_records{").is_empty());
+    harness.set_faults(&[]);
+    assert_eq!(harness.exposed().get(UP), 0.0);
+    assert!(harness.exposed().of("workspace_screen_records{").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_goes_on_where_it_was_after_failures_and_restarts_and_counts_nothing() {
-    let (mut setting, _folder) = large(|_| {});
+    let (mut harness, _folder) = large(|_| {});
     let mut reached = 0.0;
     for turn in 0..4 {
-        poll_in_vain(&setting, 5).await;
-        assert!(progress(&setting) > reached, "turn {turn}: {reached} {}", progress(&setting));
-        reached = progress(&setting);
+        poll_in_vain(&harness, 5).await;
+        assert!(progress(&harness) > reached, "turn {turn}: {reached} {}", progress(&harness));
+        reached = progress(&harness);
         // What was read is not what is there in the end.
-        setting.simulator().edit(|world| {
+        harness.simulator().edit(|world| {
             let mut flights = world.records_from(i64::MIN).filter(|r| r.status.in_flight());
             let flight = flights.next().map(|record| record.id);
             drop(flights);
@@ -55,18 +55,18 @@ async fn it_goes_on_where_it_was_after_failures_and_restarts_and_counts_nothing(
             world.insert_at(world.now(), Status::Recording);
         });
         if turn % 2 == 1 {
-            setting = setting.restart();
+            harness = harness.restart();
         }
     }
-    setting.assert_polls_right("in the end").await;
-    assert_eq!(progress(&setting), 1.0);
+    harness.assert_polls_right("in the end").await;
+    assert_eq!(progress(&harness), 1.0);
     // 2,000 pages, the parts that were broken off, and a page to see where each part begins.
-    assert!(setting.asked() < 2800, "{}", setting.asked());
-    assert_eq!(setting.transitions(), 0.0);
-    setting.simulator().edit(|world| world.insert_at(world.now(), Status::UploadFailed));
+    assert!(harness.asked() < 2800, "{}", harness.asked());
+    assert_eq!(harness.transitions(), 0.0);
+    harness.simulator().edit(|world| world.insert_at(world.now(), Status::UploadFailed));
     tokio::time::sleep(Duration::from_secs(30)).await;
-    setting.assert_polls_right("and goes on").await;
-    assert_eq!(setting.transitions(), 1.0);
+    harness.assert_polls_right("and goes on").await;
+    assert_eq!(harness.transitions(), 1.0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,93 +78,93 @@ async fn it_is_exact_in_every_dialect() {
         (StartBound::Interval, TotalCount::Right),
         (StartBound::End, TotalCount::Right),
     ] {
-        let (setting, _folder) = large(|wishes| {
-            wishes.options.records = 5000;
-            wishes.options.dialect.start_bound = bound;
-            wishes.options.dialect.total_count = count;
+        let (harness, _folder) = large(|setup| {
+            setup.options.records = 5000;
+            setup.options.dialect.start_bound = bound;
+            setup.options.dialect.total_count = count;
         });
-        setting.assert_polls_right(&format!("{bound:?} {count:?}")).await;
+        harness.assert_polls_right(&format!("{bound:?} {count:?}")).await;
         tokio::time::sleep(Duration::from_secs(30)).await;
-        setting.assert_polls_right(&format!("{bound:?} {count:?} again")).await;
+        harness.assert_polls_right(&format!("{bound:?} {count:?} again")).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_process_that_begins_again_asks_for_what_changed_meanwhile() {
-    let (setting, _folder) = large(|wishes| {
-        wishes.options.records = 5000;
-        wishes.options.odd_share = 0.0;
+    let (harness, _folder) = large(|setup| {
+        setup.options.records = 5000;
+        setup.options.odd_share = 0.0;
     });
-    setting.assert_polls_right("at first").await;
-    setting.simulator().edit(|world| {
+    harness.assert_polls_right("at first").await;
+    harness.simulator().edit(|world| {
         let ids: Vec<_> = world.records_from(i64::MIN).map(|record| record.id).collect();
         world.delete(ids[1000]);
         world.insert_at(world.now() - 60_000, Status::UploadFailed);
     });
-    let setting = setting.restart();
-    let before = setting.asked();
-    assert_eq!(setting.poll().await, Ok(()));
-    let asked = setting.asked() - before;
+    let harness = harness.restart();
+    let before = harness.asked();
+    assert_eq!(harness.poll().await, Ok(()));
+    let asked = harness.asked() - before;
     assert!(asked < 60, "{asked} requests");
-    assert_eq!(setting.transitions(), 1.0);
+    assert_eq!(harness.transitions(), 1.0);
     tokio::time::sleep(Duration::from_secs(30)).await;
-    setting.assert_polls_right("a deletion that the counts of two polls give away").await;
+    harness.assert_polls_right("a deletion that the counts of two polls give away").await;
     // After hours without a poll everything may have changed.
-    let setting = setting.restart();
+    let harness = harness.restart();
     tokio::time::sleep(Duration::from_secs(8 * 3600)).await;
-    let before = setting.asked();
-    setting.assert_polls_right("after hours").await;
-    assert!(setting.asked() - before > 500);
+    let before = harness.asked();
+    harness.assert_polls_right("after hours").await;
+    assert!(harness.asked() - before > 500);
 }
 
 #[tokio::test(start_paused = true)]
 async fn parts_with_many_rejected_rows_are_not_gone_on_from() {
     for restarts in [true, false] {
-        let (mut setting, _folder) = large(|wishes| wishes.options.odd_share = 0.0);
-        setting.set_faults(&["kind=rows,as=bad-start,share=0.3"]);
-        poll_in_vain(&setting, 5).await;
+        let (mut harness, _folder) = large(|setup| setup.options.odd_share = 0.0);
+        harness.set_faults(&["kind=rows,as=bad-start,share=0.3"]);
+        poll_in_vain(&harness, 5).await;
         if restarts {
-            setting = setting.restart();
+            harness = harness.restart();
         }
         // From now on every row is fine, but those of the parts were not.
-        let error = setting.poll().await.unwrap_err().what;
+        let error = harness.poll().await.unwrap_err().what;
         assert!(error.contains("rows could not be understood"), "{error}");
-        setting.assert_polls_right(&format!("the next time, restarts {restarts}")).await;
-        setting.polls(130, 30).await;
-        assert_eq!(setting.transitions(), 0.0, "restarts {restarts}");
+        harness.assert_polls_right(&format!("the next time, restarts {restarts}")).await;
+        harness.polls(130, 30).await;
+        assert_eq!(harness.transitions(), 0.0, "restarts {restarts}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_keeps_nothing_of_another_filter_or_window_in_the_middle() {
     for turn in 0..4 {
-        let (mut setting, _folder) = large(|wishes| {
-            wishes.options.odd_share = 0.0;
+        let (mut harness, _folder) = large(|setup| {
+            setup.options.odd_share = 0.0;
             if turn == 3 {
-                wishes.poll.window = 10 * DAY;
+                setup.poll.window = 10 * DAY;
             }
         });
-        poll_in_vain(&setting, 5).await;
+        poll_in_vain(&harness, 5).await;
         match turn {
             0 => {
-                setting.wishes.poll.filter.record_type = Some(RecordType::Full);
+                harness.setup.poll.filter.record_type = Some(RecordType::Full);
             }
-            1 => setting.wishes.poll.window = 5 * DAY,
-            2 => setting.wishes.poll.window = 13 * DAY,
-            _ => setting.wishes.poll.window = 14 * DAY,
+            1 => harness.setup.poll.window = 5 * DAY,
+            2 => harness.setup.poll.window = 13 * DAY,
+            _ => harness.setup.poll.window = 14 * DAY,
         }
-        let setting = setting.restart();
+        let harness = harness.restart();
         if turn == 0 {
-            assert_eq!(setting.poll().await, Ok(()));
-            let all = setting.simulator().edit(|world| {
+            assert_eq!(harness.poll().await, Ok(()));
+            let all = harness.simulator().edit(|world| {
                 world.records_from(i64::MIN).filter(|r| r.kind.code() == "FULL").count()
             });
-            assert_eq!(setting.counted(), all as f64);
+            assert_eq!(harness.counted(), all as f64);
         } else {
-            setting.assert_polls_right(&format!("turn {turn}")).await;
+            harness.assert_polls_right(&format!("turn {turn}")).await;
         }
-        setting.polls(3, 30).await;
-        assert_eq!(setting.transitions(), 0.0, "turn {turn}");
-        assert_eq!(setting.exposed().get(UP), 1.0);
+        harness.polls(3, 30).await;
+        assert_eq!(harness.transitions(), 0.0, "turn {turn}");
+        assert_eq!(harness.exposed().get(UP), 1.0);
     }
 }

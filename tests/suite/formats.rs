@@ -10,7 +10,7 @@ use records_api::clock::Clock;
 use records_api_simulator::Status;
 use screen_records_exporter::exposition::{Coding, Format, Wanted};
 
-use crate::setting::{Setting, Wishes};
+use crate::harness::{Harness, HarnessOptions};
 use crate::support::{Api, Exporter, Metrics, client, config, eventually, plain_client};
 
 const FORMATS: [(Format, &str, &str); 4] = [
@@ -175,42 +175,42 @@ fn wanted(coding: Coding) -> Wanted {
     Wanted { format: Format::OpenMetrics100, coding }
 }
 
-/// A setting that has counted a failure, with counters held back for so long.
-async fn failed(hold: Duration) -> Setting {
-    let mut wishes = Wishes::new(200);
-    wishes.options.odd_share = 0.0;
-    wishes.poll.counter_hold = hold;
-    let setting = wishes.start();
-    assert_eq!(setting.poll().await, Ok(()));
-    setting.simulator().edit(|world| world.insert_at(world.now(), Status::UploadFailed));
+/// A harness that has counted a failure, with counters held back for so long.
+async fn failed(hold: Duration) -> Harness {
+    let mut setup = HarnessOptions::new(200);
+    setup.options.odd_share = 0.0;
+    setup.poll.counter_hold = hold;
+    let harness = setup.start();
+    assert_eq!(harness.poll().await, Ok(()));
+    harness.simulator().edit(|world| world.insert_at(world.now(), Status::UploadFailed));
     tokio::time::sleep(Duration::from_secs(30)).await;
-    assert_eq!(setting.poll().await, Ok(()));
-    setting
+    assert_eq!(harness.poll().await, Ok(()));
+    harness
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_records_are_encoded_once_for_each_state_and_shared() {
-    let setting = failed(Duration::ZERO).await;
+    let harness = failed(Duration::ZERO).await;
     let piece = |coding| {
-        let body = setting.collector.expose(wanted(coding)).unwrap();
+        let body = harness.collector.expose(wanted(coding)).unwrap();
         body.into_chunks().into_iter().max_by_key(bytes::Bytes::len).unwrap()
     };
     for coding in [Coding::Identity, Coding::Gzip, Coding::Zstd] {
         let first = piece(coding);
         assert_eq!(piece(coding).as_ptr(), first.as_ptr(), "{coding:?} was encoded twice");
         tokio::time::sleep(Duration::from_secs(30)).await;
-        assert_eq!(setting.poll().await, Ok(()));
+        assert_eq!(harness.poll().await, Ok(()));
         assert_ne!(piece(coding).as_ptr(), first.as_ptr(), "{coding:?} is of another poll");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_shared_changes_when_time_alone_changes_it() {
-    let setting = failed(Duration::from_secs(120)).await;
+    let harness = failed(Duration::from_secs(120)).await;
     let counter = "workspace_screen_record_transitions_total{project=\"p\",\
                    status=\"UPLOAD_FAILED\",type=\"FULL\",pool=\"_none\"}";
     let shown = || {
-        let body = setting.collector.expose(wanted(Coding::Gzip)).unwrap().to_vec();
+        let body = harness.collector.expose(wanted(Coding::Gzip)).unwrap().to_vec();
         samples(Format::OpenMetrics100, &decoded(Coding::Gzip, &body))
     };
     assert_eq!(shown()[counter], 0.0);
@@ -227,35 +227,35 @@ async fn what_is_shared_changes_when_time_alone_changes_it() {
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_was_counted_is_named_and_a_restart_names_it_again() {
     let folder = tempfile::tempdir().unwrap();
-    let mut wishes = Wishes::new(200);
-    wishes.poll.counter_hold = Duration::from_secs(120);
-    wishes.state = Some(folder.path().join("p.redb"));
-    let mut setting = wishes.start();
-    assert_eq!(setting.poll().await, Ok(()));
-    setting.simulator().edit(|world| world.insert_at(world.now(), Status::UploadFailed));
+    let mut setup = HarnessOptions::new(200);
+    setup.poll.counter_hold = Duration::from_secs(120);
+    setup.state = Some(folder.path().join("p.redb"));
+    let mut harness = setup.start();
+    assert_eq!(harness.poll().await, Ok(()));
+    harness.simulator().edit(|world| world.insert_at(world.now(), Status::UploadFailed));
     tokio::time::sleep(Duration::from_secs(30)).await;
-    let counted = setting.clock.now_millis() as f64 / 1000.0;
-    assert_eq!(setting.poll().await, Ok(()));
-    let named = |setting: &Setting| -> Vec<String> {
-        let body = setting.collector.expose(wanted(Coding::Identity)).unwrap().to_vec();
+    let counted = harness.clock.now_millis() as f64 / 1000.0;
+    assert_eq!(harness.poll().await, Ok(()));
+    let named = |harness: &Harness| -> Vec<String> {
+        let body = harness.collector.expose(wanted(Coding::Identity)).unwrap().to_vec();
         let text = String::from_utf8(body).unwrap();
         text.lines().filter(|line| line.contains(" # {")).map(str::to_owned).collect()
     };
-    assert_eq!(named(&setting), [""; 0], "the value that is held does not count it");
+    assert_eq!(named(&harness), [""; 0], "the value that is held does not count it");
     tokio::time::sleep(Duration::from_secs(120)).await;
-    let lines = named(&setting);
+    let lines = named(&harness);
     assert_eq!(lines.len(), 2, "by pool and by user: {lines:?}");
-    let failed = setting.project.failed();
+    let failed = harness.project.failed();
     let id = failed.records.iter().find(|r| r.shown(&failed.users).counted).unwrap();
     let id = id.shown(&failed.users).id;
     for line in &lines {
         assert!(line.contains("_transitions_total{") && line.contains("UPLOAD_FAILED"), "{line}");
         assert!(line.ends_with(&format!(" 1 # {{record_id=\"{id}\"}} 1 {counted}")), "{line}");
     }
-    setting = setting.restart();
-    assert_eq!(named(&setting), lines, "before any poll");
-    assert_eq!(setting.poll().await, Ok(()));
-    assert_eq!(named(&setting), lines);
+    harness = harness.restart();
+    assert_eq!(named(&harness), lines, "before any poll");
+    assert_eq!(harness.poll().await, Ok(()));
+    assert_eq!(named(&harness), lines);
 }
 
 #[tokio::test]

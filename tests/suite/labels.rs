@@ -6,7 +6,7 @@ use std::time::Duration;
 use screen_records_exporter::collector::{PollOptions, Setup, Users};
 use serde_json::Value;
 
-use crate::setting::Wishes;
+use crate::harness::HarnessOptions;
 use crate::support::{Api, Exporter, client, config, eventually, folder, get, get_json, write};
 
 const UP: &str = "workspace_screen_records_up{project=\"p\"}";
@@ -82,19 +82,19 @@ async fn names_are_hashed_or_dropped_everywhere() {
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_under_way_does_not_bring_names_back() {
-    let mut wishes = Wishes::new(50);
-    wishes.options.latency = Duration::from_secs(2);
-    let setting = wishes.start();
-    assert_eq!(setting.poll().await, Ok(()));
-    let has_users = || setting.shown().keys().any(|name| name.starts_with("workspace_user_"));
+    let mut setup = HarnessOptions::new(50);
+    setup.options.latency = Duration::from_secs(2);
+    let harness = setup.start();
+    assert_eq!(harness.poll().await, Ok(()));
+    let has_users = || harness.shown().keys().any(|name| name.starts_with("workspace_user_"));
     assert!(has_users());
-    let project = setting.project.clone();
+    let project = harness.project.clone();
     let poll = tokio::spawn(async move { project.poll_once().await });
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let earlier = setting.project.setup();
+    let earlier = harness.project.setup();
     let options = PollOptions { users: Users::dropped(), ..earlier.options.clone() };
     let labels = (*earlier.labels).clone();
-    setting.project.go_by(Setup::new(labels, options, earlier.client.clone()));
+    harness.project.go_by(Setup::new(labels, options, earlier.client.clone()));
     assert!(!has_users());
     assert_eq!(poll.await.unwrap().failure, None);
     assert!(!has_users());

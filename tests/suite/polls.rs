@@ -10,53 +10,53 @@ use screen_records_exporter::collector::PollMode;
 use tokio::time::Instant;
 
 use crate::answers::row;
-use crate::setting::{NOW, Samples, TOKEN, UP, Wishes, but_down, script};
+use crate::harness::{HarnessOptions, NOW, Samples, TOKEN, UP, but_down, script};
 
 #[tokio::test(start_paused = true)]
 async fn refused_credentials_are_left_alone_for_five_minutes_unless_they_change() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "wrong").unwrap();
-    let mut wishes = Wishes::new(100);
-    wishes.options.token = Some(TOKEN.to_owned());
-    wishes.token_file = Some(file.path().to_owned());
-    let setting = wishes.start();
-    assert!(setting.poll().await.unwrap_err().what.contains("answered 401"));
-    let asked = || setting.asked();
+    let mut setup = HarnessOptions::new(100);
+    setup.options.token = Some(TOKEN.to_owned());
+    setup.token_file = Some(file.path().to_owned());
+    let harness = setup.start();
+    assert!(harness.poll().await.unwrap_err().what.contains("answered 401"));
+    let asked = || harness.asked();
     assert_eq!(asked(), 1);
     for _ in 0..9 {
         tokio::time::sleep(Duration::from_secs(30)).await;
-        let error = setting.poll().await.unwrap_err().what;
+        let error = harness.poll().await.unwrap_err().what;
         assert!(error.contains("not asked again for"), "{error}");
     }
     assert_eq!(asked(), 1);
     tokio::time::sleep(Duration::from_secs(31)).await;
-    assert!(setting.poll().await.is_err());
+    assert!(harness.poll().await.is_err());
     assert_eq!(asked(), 2);
     std::fs::write(file.path(), TOKEN).unwrap();
-    assert_eq!(setting.poll().await, Ok(()));
+    assert_eq!(harness.poll().await, Ok(()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_hour_of_a_wrong_token_costs_at_most_thirteen_requests() {
-    let mut wishes = Wishes::new(100);
-    wishes.options.token = Some("another".to_owned());
-    let setting = wishes.start();
+    let mut setup = HarnessOptions::new(100);
+    setup.options.token = Some("another".to_owned());
+    let harness = setup.start();
     for _ in 0..240 {
-        setting.scrape(Duration::from_secs(9)).await;
+        harness.scrape(Duration::from_secs(9)).await;
         tokio::time::sleep(Duration::from_secs(15)).await;
     }
-    let asked = setting.asked();
+    let asked = harness.asked();
     assert!((2..=13).contains(&asked), "{asked} requests");
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_second_sees_more_requests_than_configured() {
-    let mut wishes = Wishes::new(5000);
-    wishes.limits.page_size = 50;
-    wishes.limits.max_requests_per_second = 10.0;
-    let setting = wishes.start();
-    assert_eq!(setting.poll().await, Ok(()));
-    let begun = setting.wire.begun();
+    let mut setup = HarnessOptions::new(5000);
+    setup.limits.page_size = 50;
+    setup.limits.max_requests_per_second = 10.0;
+    let harness = setup.start();
+    assert_eq!(harness.poll().await, Ok(()));
+    let begun = harness.transport.begun();
     assert!(begun.len() > 100);
     for (index, begin) in begun.iter().enumerate().skip(10) {
         let span = begin.duration_since(begun[index - 10]);
@@ -67,38 +67,38 @@ async fn no_second_sees_more_requests_than_configured() {
 #[tokio::test(start_paused = true)]
 async fn as_many_requests_are_under_way_at_once_as_configured_and_no_more() {
     for most in [1, 2, 4, 7] {
-        let mut wishes = Wishes::new(5000);
-        wishes.limits.page_size = 50;
-        wishes.limits.max_concurrent_requests = most;
-        let setting = wishes.start();
-        assert_eq!(setting.poll().await, Ok(()));
-        assert_eq!(setting.wire.most_at_once(), most);
+        let mut setup = HarnessOptions::new(5000);
+        setup.limits.page_size = 50;
+        setup.limits.max_concurrent_requests = most;
+        let harness = setup.start();
+        assert_eq!(harness.poll().await, Ok(()));
+        assert_eq!(harness.transport.most_at_once(), most);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_more_goes_out_once_the_api_has_refused_or_asked_for_a_pause() {
     for fault in ["status=401", "status=403", "status=429,retry-after=40"] {
-        let mut wishes = Wishes::new(5000);
-        wishes.limits.page_size = 50;
-        wishes.options.latency_jitter = Duration::from_millis(15);
-        let setting = wishes.start();
-        setting.set_faults(&[&format!("{fault},after=20")]);
-        let polled = tokio::time::timeout(Duration::from_secs(30), setting.poll()).await;
+        let mut setup = HarnessOptions::new(5000);
+        setup.limits.page_size = 50;
+        setup.options.latency_jitter = Duration::from_millis(15);
+        let harness = setup.start();
+        harness.set_faults(&[&format!("{fault},after=20")]);
+        let polled = tokio::time::timeout(Duration::from_secs(30), harness.poll()).await;
         assert!(polled.is_err() || polled.is_ok_and(|polled| polled.is_err()));
         // The first that is refused, and those that were under way beside it.
-        assert!(setting.asked() <= 20 + 4, "{fault}: {}", setting.asked());
+        assert!(harness.asked() <= 20 + 4, "{fault}: {}", harness.asked());
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_that_the_api_asks_for_is_kept() {
-    let setting = Wishes::new(2500).start();
-    setting.set_faults(&["status=429,retry-after=40,after=1,times=1"]);
+    let harness = HarnessOptions::new(2500).start();
+    harness.set_faults(&["status=429,retry-after=40,after=1,times=1"]);
     let begun = Instant::now();
-    assert_eq!(setting.poll().await, Ok(()));
+    assert_eq!(harness.poll().await, Ok(()));
     assert!(begun.elapsed() >= Duration::from_secs(40));
-    let metrics = setting.scrape(Duration::ZERO).await;
+    let metrics = harness.scrape(Duration::ZERO).await;
     let waited = metrics.get("screen_records_exporter_api_throttled_seconds_total{project=\"p\"}");
     assert!(waited >= 39.0, "{waited}");
 }
@@ -106,9 +106,9 @@ async fn a_pause_that_the_api_asks_for_is_kept() {
 #[tokio::test(start_paused = true)]
 async fn clocks_that_differ_by_more_than_five_minutes_fail_the_poll() {
     for (ahead, expected) in [(200, Ok(())), (400, Err(()))] {
-        let mut wishes = Wishes::new(100);
-        wishes.ahead = Duration::from_secs(ahead);
-        let result = wishes.start().poll().await;
+        let mut setup = HarnessOptions::new(100);
+        setup.ahead = Duration::from_secs(ahead);
+        let result = setup.start().poll().await;
         assert_eq!(result.clone().map_err(|_| ()), expected, "{result:?}");
         if let Err(error) = result {
             assert!(error.what.starts_with("this machine's clock is 6m "), "{error:?}");
@@ -119,24 +119,24 @@ async fn clocks_that_differ_by_more_than_five_minutes_fail_the_poll() {
 #[tokio::test(start_paused = true)]
 async fn many_malformed_rows_fail_the_poll_and_few_are_counted_and_keep_their_last_state() {
     for kind in ["null", "text", "no-id", "no-start", "bad-start"] {
-        let setting = Wishes::new(2000).start();
-        assert_eq!(setting.poll().await, Ok(()));
-        let whole = setting.shown();
+        let harness = HarnessOptions::new(2000).start();
+        assert_eq!(harness.poll().await, Ok(()));
+        let whole = harness.shown();
         let fault = format!("kind=rows,as={kind},share=0.2");
-        setting.set_faults(&[&fault]);
-        let error = setting.poll().await.unwrap_err().what;
+        harness.set_faults(&[&fault]);
+        let error = harness.poll().await.unwrap_err().what;
         assert!(error.contains("rows could not be understood"), "{error}");
         let fault = format!("kind=rows,as={kind},share=0.003");
-        setting.set_faults(&[&fault]);
-        assert_eq!(setting.poll().await, Ok(()), "{kind}");
-        let metrics = setting.scrape(Duration::ZERO).await;
+        harness.set_faults(&[&fault]);
+        assert_eq!(harness.poll().await, Ok(()), "{kind}");
+        let metrics = harness.scrape(Duration::ZERO).await;
         let rejected: f64 = metrics.of("screen_records_exporter_rejected_records").values().sum();
         assert!((1.0..=20.0).contains(&rejected), "{kind}: {rejected}");
         let total = |shown: &Samples| -> f64 {
             let records = shown.iter().filter(|(n, _)| n.starts_with("workspace_screen_records{"));
             records.map(|(_, value)| value).sum()
         };
-        let lost = total(&whole) - total(&setting.shown());
+        let lost = total(&whole) - total(&harness.shown());
         // With an id a rejected row keeps its place; without one nobody knows whose it is.
         let expected = if kind.ends_with("start") { 0.0 } else { rejected };
         assert_eq!(lost, expected, "{kind}");
@@ -145,24 +145,24 @@ async fn many_malformed_rows_fail_the_poll_and_few_are_counted_and_keep_their_la
 
 #[tokio::test(start_paused = true)]
 async fn what_is_odd_is_told_of_until_it_is_read_again_and_no_longer() {
-    let mut wishes = Wishes::new(5000);
-    wishes.options.odd_share = 0.0;
-    wishes.options.dialect.limit_max = 100;
+    let mut setup = HarnessOptions::new(5000);
+    setup.options.odd_share = 0.0;
+    setup.options.dialect.limit_max = 100;
     // A count would give away what is missing.
-    wishes.options.dialect.total_count = TotalCount::Missing;
-    let setting = wishes.start();
+    setup.options.dialect.total_count = TotalCount::Missing;
+    let harness = setup.start();
     let rejected = || {
-        let rejected = setting.exposed().of("screen_records_exporter_rejected_records");
+        let rejected = harness.exposed().of("screen_records_exporter_rejected_records");
         rejected.values().sum::<f64>()
     };
-    setting.set_faults(&["kind=rows,as=text,share=0.003"]);
-    assert_eq!(setting.poll().await, Ok(()));
+    harness.set_faults(&["kind=rows,as=text,share=0.003"]);
+    assert_eq!(harness.poll().await, Ok(()));
     assert!(rejected() > 4.0);
-    setting.set_faults(&[]);
+    harness.set_faults(&[]);
     let mut shown = Vec::new();
     for _ in 0..125 {
         tokio::time::sleep(Duration::from_secs(30)).await;
-        assert_eq!(setting.poll().await, Ok(()));
+        assert_eq!(harness.poll().await, Ok(()));
         shown.push(rejected());
     }
     assert!(shown.is_sorted_by(|earlier, later| earlier >= later), "{shown:?}");
@@ -172,43 +172,43 @@ async fn what_is_odd_is_told_of_until_it_is_read_again_and_no_longer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_beyond_the_limit_fails_the_poll() {
-    let mut wishes = Wishes::new(2000);
-    wishes.limits.max_response_bytes = 100_000;
-    let error = wishes.start().poll().await.unwrap_err().what;
+    let mut setup = HarnessOptions::new(2000);
+    setup.limits.max_response_bytes = 100_000;
+    let error = setup.start().poll().await.unwrap_err().what;
     assert!(error.contains("larger than 100000 bytes (`api.max_response_bytes`)"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn pools_that_may_not_be_read_cost_their_names_only() {
     for forbid in [false, true] {
-        let mut wishes = Wishes::new(500);
-        wishes.options.forbid_pools = forbid;
-        wishes.poll.pool_names = true;
-        let setting = wishes.start();
-        assert_eq!(setting.poll().await, Ok(()));
+        let mut setup = HarnessOptions::new(500);
+        setup.options.forbid_pools = forbid;
+        setup.poll.pool_names = true;
+        let harness = setup.start();
+        assert_eq!(harness.poll().await, Ok(()));
         let names =
-            setting.shown().keys().filter(|n| n.starts_with("workspace_desktop_pool_info")).count();
+            harness.shown().keys().filter(|n| n.starts_with("workspace_desktop_pool_info")).count();
         assert_eq!(names == 0, forbid);
-        assert_eq!(setting.shown()[UP], 1.0);
+        assert_eq!(harness.shown()[UP], 1.0);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn scrapes_share_a_poll_wait_no_longer_than_they_may_and_never_for_the_first() {
-    let mut wishes = Wishes::new(3000);
-    wishes.options.latency = Duration::from_secs(3);
-    wishes.limits.max_requests_per_second = 100.0;
-    let setting = wishes.start();
+    let mut setup = HarnessOptions::new(3000);
+    setup.options.latency = Duration::from_secs(3);
+    setup.limits.max_requests_per_second = 100.0;
+    let harness = setup.start();
     let begun = Instant::now();
-    let first = setting.scrape(Duration::from_secs(9)).await;
+    let first = harness.scrape(Duration::from_secs(9)).await;
     assert_eq!(begun.elapsed(), Duration::ZERO, "nobody waits for the first sync");
     assert_eq!(first.get(UP), 0.0);
     assert!(first.of("workspace_screen_records{").is_empty());
     tokio::time::sleep(Duration::from_secs(60)).await;
 
-    let requests = setting.asked();
+    let requests = harness.asked();
     let begun = Instant::now();
-    let scrapes = (0..10).map(|n| setting.scrape(Duration::from_secs(1 + n)));
+    let scrapes = (0..10).map(|n| harness.scrape(Duration::from_secs(1 + n)));
     let all = futures_util::future::join_all(scrapes).await;
     assert!(begun.elapsed() <= Duration::from_secs(10));
     for metrics in &all {
@@ -217,25 +217,25 @@ async fn scrapes_share_a_poll_wait_no_longer_than_they_may_and_never_for_the_fir
     }
     // Less than would let this scrape start another one.
     tokio::time::sleep(Duration::from_secs(15)).await;
-    let metrics = setting.scrape(Duration::ZERO).await;
+    let metrics = harness.scrape(Duration::ZERO).await;
     let polls = "screen_records_exporter_polls_total{project=\"p\",outcome=\"success\"}";
     assert_eq!(metrics.get(polls), 2.0);
     let figure = "screen_records_exporter_poll_api_requests{project=\"p\"}";
-    assert_eq!((setting.asked() - requests) as f64, metrics.get(figure), "one poll for all");
-    assert!(setting.clock.now_millis() > NOW);
+    assert_eq!((harness.asked() - requests) as f64, metrics.get(figure), "one poll for all");
+    assert!(harness.clock.now_millis() > NOW);
 }
 
 #[tokio::test(start_paused = true)]
 async fn failures_in_a_row_make_polls_rarer_up_to_five_minutes() {
-    let setting = Wishes::new(50).start();
-    setting.set_faults(&["status=404"]);
+    let harness = HarnessOptions::new(50).start();
+    harness.set_faults(&["status=404"]);
     let mut gaps = Vec::new();
     let mut last = Instant::now();
     let mut asked = 0;
     while gaps.len() < 9 {
-        setting.scrape(Duration::ZERO).await;
+        harness.scrape(Duration::ZERO).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let now = setting.asked();
+        let now = harness.asked();
         if now > asked {
             gaps.push(last.elapsed().as_secs());
             (last, asked) = (Instant::now(), now);
@@ -248,30 +248,30 @@ async fn failures_in_a_row_make_polls_rarer_up_to_five_minutes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_that_breaks_off_is_a_failure_and_the_next_one_runs() {
-    let setting = Wishes::new(300).start();
-    assert_eq!(setting.poll().await, Ok(()));
-    let whole = setting.shown();
-    setting.wire.breaks.store(true, Ordering::Relaxed);
+    let harness = HarnessOptions::new(300).start();
+    assert_eq!(harness.poll().await, Ok(()));
+    let whole = harness.shown();
+    harness.transport.breaks.store(true, Ordering::Relaxed);
     tokio::time::sleep(Duration::from_secs(30)).await;
-    let metrics = setting.scrape(Duration::from_secs(5)).await;
+    let metrics = harness.scrape(Duration::from_secs(5)).await;
     let failed = "screen_records_exporter_polls_total{project=\"p\",outcome=\"failure\"}";
     assert_eq!(metrics.get(failed), 1.0);
-    assert_eq!(setting.shown(), but_down(whole));
-    assert_eq!(setting.project.status().failure.unwrap().what, "the poll broke off");
-    setting.wire.breaks.store(false, Ordering::Relaxed);
+    assert_eq!(harness.shown(), but_down(whole));
+    assert_eq!(harness.project.status().failure.unwrap().what, "the poll broke off");
+    harness.transport.breaks.store(false, Ordering::Relaxed);
     tokio::time::sleep(Duration::from_secs(30)).await;
-    setting.scrape(Duration::from_secs(5)).await;
-    assert_eq!(setting.shown()[UP], 1.0);
+    harness.scrape(Duration::from_secs(5)).await;
+    assert_eq!(harness.shown()[UP], 1.0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn in_background_mode_polls_follow_each_other_without_a_scrape() {
-    let mut wishes = Wishes::new(300);
-    wishes.poll.mode = PollMode::Background;
-    let setting = wishes.start();
-    setting.project.begin();
+    let mut setup = HarnessOptions::new(300);
+    setup.poll.mode = PollMode::Background;
+    let harness = setup.start();
+    harness.project.begin();
     tokio::time::sleep(Duration::from_secs(95)).await;
-    let metrics = setting.scrape(Duration::ZERO).await;
+    let metrics = harness.scrape(Duration::ZERO).await;
     let polls = "screen_records_exporter_polls_total{project=\"p\",outcome=\"success\"}";
     assert_eq!(metrics.get(polls), 4.0, "at 0, 27, 54 and 81 seconds");
 }
@@ -291,10 +291,10 @@ impl Clock for Reset {
 
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_grows_old_though_the_clock_is_set_back() {
-    let setting = Wishes::new(300).start();
+    let harness = HarnessOptions::new(300).start();
     let clock = Reset { clock: TokioClock::starting_at(NOW), by_millis: AtomicI64::new(0) };
     let clock = Arc::new(clock);
-    let collector = setting.wishes.run(&setting.wire, &clock);
+    let collector = harness.setup.run(&harness.transport, &clock);
     let project = &collector.projects()[0];
     assert_eq!(project.poll_once().await.failure, None);
     clock.by_millis.store(-3_600_000, Ordering::Relaxed);
@@ -308,16 +308,16 @@ async fn a_snapshot_grows_old_though_the_clock_is_set_back() {
 #[tokio::test(start_paused = true)]
 async fn a_process_that_finds_a_complete_state_is_in_no_first_sync() {
     let folder = tempfile::tempdir().unwrap();
-    let mut wishes = Wishes::new(3000);
-    wishes.state = Some(folder.path().join("p.redb"));
-    let setting = wishes.start();
-    assert_eq!(setting.mode(), "first_sync");
-    assert_eq!(setting.poll().await, Ok(()));
-    let mode = setting.mode();
-    let setting = setting.restart();
-    assert_eq!(setting.mode(), mode);
+    let mut setup = HarnessOptions::new(3000);
+    setup.state = Some(folder.path().join("p.redb"));
+    let harness = setup.start();
+    assert_eq!(harness.mode(), "first_sync");
+    assert_eq!(harness.poll().await, Ok(()));
+    let mode = harness.mode();
+    let harness = harness.restart();
+    assert_eq!(harness.mode(), mode);
     let progress = "screen_records_exporter_first_sync_progress_ratio{project=\"p\"}";
-    assert_eq!(setting.exposed().get(progress), 1.0);
+    assert_eq!(harness.exposed().get(progress), 1.0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -326,18 +326,18 @@ async fn names_that_the_api_does_not_have_are_asked_for_once_an_hour() {
     let counted = asked.clone();
     let rows = ["gone", "folded"]
         .map(|pool| row(pool, 60_000, &format!(",\"desktop_pool_id\":\"{pool}\"")).1);
-    let wire = script(move |_, request| {
+    let transport = script(move |_, request| {
         if request.uri().path().ends_with("desktop-pools") {
             counted.fetch_add(1, Ordering::Relaxed);
             return (200, "{\"desktop_pools\":[]}".to_owned());
         }
         (200, format!("{{\"screen_records\":[{}],\"total_count\":2}}", rows.join(",")))
     });
-    let mut wishes = Wishes::default();
-    (wishes.poll.pool_names, wishes.poll.max_pools) = (true, 1);
-    let setting = wishes.start_at(wire);
-    setting.polls(110, 30).await;
+    let mut setup = HarnessOptions::default();
+    (setup.poll.pool_names, setup.poll.max_pools) = (true, 1);
+    let harness = setup.start_at(transport);
+    harness.polls(110, 30).await;
     assert_eq!(asked.load(Ordering::Relaxed), 1);
-    setting.polls(20, 30).await;
+    harness.polls(20, 30).await;
     assert_eq!(asked.load(Ordering::Relaxed), 2);
 }

@@ -12,7 +12,7 @@ use records_api_simulator::{Access, Credential, Endpoint, Imds};
 use screen_records_exporter::collector::Failure;
 use tokio::time::{Instant, sleep};
 
-use crate::setting::{Setting, SignIn, UP, Wishes, script};
+use crate::harness::{Harness, HarnessOptions, SignIn, UP, script};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -45,40 +45,40 @@ fn password(password: Source) -> SignIn {
 }
 
 fn agency() -> SignIn {
-    Arc::new(|wire| {
+    Arc::new(|transport| {
         let endpoint = "http://metadata.invalid".parse().unwrap();
-        Auth::EcsAgency(Arc::new(Agency::new(endpoint, wire.clone())))
+        Auth::EcsAgency(Arc::new(Agency::new(endpoint, transport.clone())))
     })
 }
 
-fn wishes(auth: SignIn) -> Wishes {
-    let mut wishes = Wishes::new(300);
-    let access = &mut wishes.options.access;
+fn setup(auth: SignIn) -> HarnessOptions {
+    let mut setup = HarnessOptions::new(300);
+    let access = &mut setup.options.access;
     (access.access_key, access.secret_key) = (Some("AK".to_owned()), Some(SECRET.to_owned()));
     access.iam_domain = Some("acme".to_owned());
     access.iam_user = Some("robot".to_owned());
     access.iam_password = Some(PASSWORD.to_owned());
     access.agency = true;
-    wishes.auth = Some(auth);
-    wishes
+    setup.auth = Some(auth);
+    setup
 }
 
 /// Polls for so long, one poll in so long; the failures.
-async fn polls(setting: &Setting, time: Duration, pause: Duration) -> Vec<Failure> {
+async fn polls(harness: &Harness, time: Duration, pause: Duration) -> Vec<Failure> {
     let mut failures = Vec::new();
     for _ in 0..time.as_secs() / pause.as_secs() {
-        failures.extend(setting.poll().await.err());
+        failures.extend(harness.poll().await.err());
         sleep(pause).await;
     }
     failures
 }
 
-fn asked(setting: &Setting, endpoint: Endpoint) -> u64 {
-    setting.simulator().requests().of(endpoint)
+fn asked(harness: &Harness, endpoint: Endpoint) -> u64 {
+    harness.simulator().requests().of(endpoint)
 }
 
 /// A token of IAM.
-async fn token(setting: &Setting) -> String {
+async fn token(harness: &Harness) -> String {
     let body = serde_json::json!({"auth": {
         "identity": {"methods": ["password"], "password": {"user": {
             "domain": {"name": "acme"}, "name": "robot", "password": PASSWORD,
@@ -88,115 +88,114 @@ async fn token(setting: &Setting) -> String {
     let request = http::Request::post("http://iam.invalid/v3/auth/tokens?nocatalog=true")
         .header("content-type", "application/json")
         .body(body.to_string().into());
-    let answer = setting.wire.send(request.unwrap(), 1 << 20).await.unwrap();
+    let answer = harness.transport.send(request.unwrap(), 1 << 20).await.unwrap();
     answer.headers["x-subject-token"].to_str().unwrap().to_owned()
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_method_signs_in_and_shows_the_truth() {
-    let mut temporary = wishes(access_key("AK", SECRET, Some("the-security-token")));
+    let mut temporary = setup(access_key("AK", SECRET, Some("the-security-token")));
     temporary.options.access.security_token = Some("the-security-token".to_owned());
-    let mut old = wishes(agency());
+    let mut old = setup(agency());
     old.options.access.imds = Imds::V1;
-    let mut large = wishes(password(value(PASSWORD)));
+    let mut large = setup(password(value(PASSWORD)));
     large.options.access.token_bytes = 40_000;
-    for wishes in [wishes(access_key("AK", SECRET, None)), temporary, large, wishes(agency()), old]
-    {
-        let setting = wishes.start();
-        setting.assert_polls_right("signed in").await;
-        setting.assert_polls_right("and again").await;
+    for setup in [setup(access_key("AK", SECRET, None)), temporary, large, setup(agency()), old] {
+        let harness = setup.start();
+        harness.assert_polls_right("signed in").await;
+        harness.assert_polls_right("and again").await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_day_with_ten_minute_tokens_has_no_failed_poll_and_one_call_a_renewal() {
-    let mut wishes = wishes(password(value(PASSWORD)));
-    wishes.options.access.token_lifetime = 10 * MINUTE;
-    wishes.options.records = 10;
-    let setting = wishes.start();
-    assert_eq!(polls(&setting, 24 * HOUR, MINUTE / 2).await, []);
-    let tokens = asked(&setting, Endpoint::Tokens);
+    let mut setup = setup(password(value(PASSWORD)));
+    setup.options.access.token_lifetime = 10 * MINUTE;
+    setup.options.records = 10;
+    let harness = setup.start();
+    assert_eq!(polls(&harness, 24 * HOUR, MINUTE / 2).await, []);
+    let tokens = asked(&harness, Endpoint::Tokens);
     // Each is used for 7.5 to 9 minutes, and until the next poll.
     assert!((24 * 60 / 10..=24 * 60 / 7).contains(&tokens), "{tokens}");
-    let requests = setting.simulator().requests();
+    let requests = harness.simulator().requests();
     let used = (1..=tokens)
         .filter(|number| requests.with(Endpoint::Records, &Credential::Token(*number)) > 0);
     assert_eq!(used.count() as u64, tokens, "each token was used");
-    let left = setting.exposed().get(EXPIRY) - setting.clock_seconds();
+    let left = harness.exposed().get(EXPIRY) - harness.clock_seconds();
     assert!((0.0..=600.0).contains(&left), "{left}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn many_requests_share_one_token() {
-    let mut wishes = wishes(password(value(PASSWORD)));
-    wishes.options.records = 20_000;
-    wishes.limits.page_size = 100;
-    let setting = wishes.start();
-    setting.assert_polls_right("200 pages").await;
-    assert_eq!(asked(&setting, Endpoint::Tokens), 1);
+    let mut setup = setup(password(value(PASSWORD)));
+    setup.options.records = 20_000;
+    setup.limits.page_size = 100;
+    let harness = setup.start();
+    harness.assert_polls_right("200 pages").await;
+    assert_eq!(asked(&harness, Endpoint::Tokens), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_revoked_token_is_replaced_at_once_and_once() {
-    let mut wishes = wishes(password(value(PASSWORD)));
-    wishes.options.records = 20_000;
-    wishes.limits.page_size = 100;
-    let setting = wishes.start();
-    setting.assert_polls_right("at first").await;
+    let mut setup = setup(password(value(PASSWORD)));
+    setup.options.records = 20_000;
+    setup.limits.page_size = 100;
+    let harness = setup.start();
+    harness.assert_polls_right("at first").await;
     sleep(MINUTE).await;
-    setting.simulator().edit_access(Access::revoke_tokens);
-    setting.assert_polls_right("with a new token").await;
-    assert_eq!(asked(&setting, Endpoint::Tokens), 2);
+    harness.simulator().edit_access(Access::revoke_tokens);
+    harness.assert_polls_right("with a new token").await;
+    assert_eq!(asked(&harness, Endpoint::Tokens), 2);
     // A gateway that takes no token at all is not asked for one again and again.
-    setting.set_faults(&["status=401,endpoint=records"]);
-    let failures = polls(&setting, HOUR, MINUTE / 2).await;
+    harness.set_faults(&["status=401,endpoint=records"]);
+    let failures = polls(&harness, HOUR, MINUTE / 2).await;
     assert_eq!(failures.len(), 120);
-    assert!(asked(&setting, Endpoint::Tokens) <= 2 + 13, "{}", asked(&setting, Endpoint::Tokens));
+    assert!(asked(&harness, Endpoint::Tokens) <= 2 + 13, "{}", asked(&harness, Endpoint::Tokens));
 }
 
 #[tokio::test(start_paused = true)]
 async fn iam_may_be_away_while_the_token_is_good() {
-    let mut wishes = wishes(password(value(PASSWORD)));
-    wishes.options.access.token_lifetime = HOUR;
-    let setting = wishes.start();
-    assert_eq!(polls(&setting, 44 * MINUTE, MINUTE).await, []);
-    setting.set_faults(&["status=503,endpoint=tokens"]);
-    let failures = polls(&setting, HOUR, MINUTE).await;
+    let mut setup = setup(password(value(PASSWORD)));
+    setup.options.access.token_lifetime = HOUR;
+    let harness = setup.start();
+    assert_eq!(polls(&harness, 44 * MINUTE, MINUTE).await, []);
+    harness.set_faults(&["status=503,endpoint=tokens"]);
+    let failures = polls(&harness, HOUR, MINUTE).await;
     // The token ends after an hour: what fails then is IAM, and is said so.
     assert!((40..=46).contains(&failures.len()), "{}", failures.len());
     let Failure { asked, what, remedy, .. } = failures.last().unwrap();
     assert_eq!(asked.as_deref(), Some("POST /v3/auth/tokens?nocatalog=true"));
     assert!(what.starts_with("iam-tokens answered 503"), "{what}: {remedy}");
-    setting.set_faults(&[]);
+    harness.set_faults(&[]);
     sleep(MINUTE).await;
-    setting.assert_polls_right("IAM is back").await;
+    harness.assert_polls_right("IAM is back").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn iam_may_hang_while_the_token_is_good() {
-    let mut wishes = wishes(password(value(PASSWORD))).reading_everything();
-    wishes.options.access.token_lifetime = HOUR;
-    wishes.options.records = 2000;
-    wishes.limits.page_size = 100;
-    let setting = wishes.start();
-    assert_eq!(polls(&setting, 44 * MINUTE, MINUTE).await, []);
-    setting.set_faults(&["kind=hang,endpoint=tokens"]);
+    let mut setup = setup(password(value(PASSWORD))).reading_everything();
+    setup.options.access.token_lifetime = HOUR;
+    setup.options.records = 2000;
+    setup.limits.page_size = 100;
+    let harness = setup.start();
+    assert_eq!(polls(&harness, 44 * MINUTE, MINUTE).await, []);
+    harness.set_faults(&["kind=hang,endpoint=tokens"]);
     sleep(11 * MINUTE).await;
     let begun = Instant::now();
-    setting.assert_polls_right("while IAM hangs").await;
+    harness.assert_polls_right("while IAM hangs").await;
     // One request of the poll waits for IAM and its retries, the others do not.
     assert!(begun.elapsed() < MINUTE, "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wrong_key_is_tried_once_in_five_minutes_and_never_while_it_is_locked() {
-    let mut wishes = wishes(access_key("AK", "another-secret", None));
-    wishes.options.records = 5000;
-    wishes.limits.page_size = 100;
-    let setting = wishes.start();
-    let failures = polls(&setting, HOUR, MINUTE / 4).await;
+    let mut setup = setup(access_key("AK", "another-secret", None));
+    setup.options.records = 5000;
+    setup.limits.page_size = 100;
+    let harness = setup.start();
+    let failures = polls(&harness, HOUR, MINUTE / 4).await;
     assert_eq!(failures.len(), 240);
-    let requests = setting.simulator().requests();
+    let requests = harness.simulator().requests();
     assert!(requests.total <= 13, "{}", requests.total);
     assert!(!requests.locks.is_empty(), "it was locked: {:?}", requests.asked);
     for asked in &requests.asked {
@@ -206,22 +205,22 @@ async fn a_wrong_key_is_tried_once_in_five_minutes_and_never_while_it_is_locked(
     }
     let remedy = &failures[0].remedy;
     assert!(remedy.contains("access key is wrong") && remedy.contains("secret_key"), "{remedy}");
-    assert_eq!(setting.exposed().get(UP), 0.0);
+    assert_eq!(harness.exposed().get(UP), 0.0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wrong_password_is_tried_once_in_five_minutes_and_a_right_one_at_once() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "wrong\n").unwrap();
-    let setting = wishes(password(Source::File(file.path().to_owned()))).start();
-    let failures = polls(&setting, 14 * MINUTE, MINUTE / 2).await;
+    let harness = setup(password(Source::File(file.path().to_owned()))).start();
+    let failures = polls(&harness, 14 * MINUTE, MINUTE / 2).await;
     assert_eq!(failures.len(), 28);
-    assert_eq!(asked(&setting, Endpoint::Tokens), 3);
+    assert_eq!(asked(&harness, Endpoint::Tokens), 3);
     assert!(failures[0].remedy.contains("the password is wrong"), "{}", failures[0].remedy);
     assert!(failures[0].what.contains("IAM.0062"), "{}", failures[0].what);
     std::fs::write(file.path(), format!("{PASSWORD}\n")).unwrap();
     sleep(MINUTE / 2).await;
-    setting.assert_polls_right("the file was changed").await;
+    harness.assert_polls_right("the file was changed").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -231,18 +230,18 @@ async fn a_key_that_is_replaced_in_its_files_counts_at_once() {
     std::fs::write(&id, "AK\n").unwrap();
     std::fs::write(&secret, SECRET).unwrap();
     let files = (id.clone(), secret.clone());
-    let setting = wishes(Arc::new(move |_| Auth::AccessKey {
+    let harness = setup(Arc::new(move |_| Auth::AccessKey {
         access_key: Source::File(files.0.clone()),
         secret_key: Source::File(files.1.clone()),
         security_token: None,
     }));
-    let setting = setting.start();
-    setting.assert_polls_right("at first").await;
-    setting.simulator().edit_access(|access| access.set_key("AK2", "the second secret", None));
-    assert!(setting.poll().await.unwrap_err().remedy.contains("access key is wrong"));
+    let harness = harness.start();
+    harness.assert_polls_right("at first").await;
+    harness.simulator().edit_access(|access| access.set_key("AK2", "the second secret", None));
+    assert!(harness.poll().await.unwrap_err().remedy.contains("access key is wrong"));
     std::fs::write(&id, "AK2").unwrap();
     std::fs::write(&secret, "the second secret").unwrap();
-    setting.assert_polls_right("the files were changed").await;
+    harness.assert_polls_right("the files were changed").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,29 +252,29 @@ async fn a_profile_that_is_written_anew_counts_at_once() {
     };
     write("AK", SECRET);
     let path = file.path().to_owned();
-    let setting = wishes(Arc::new(move |_| Auth::Profile(path.clone()))).start();
-    setting.assert_polls_right("at first").await;
-    setting.simulator().edit_access(|access| access.set_key("AK2", "the-second-secret", None));
-    assert!(setting.poll().await.unwrap_err().remedy.contains("access key is wrong"));
+    let harness = setup(Arc::new(move |_| Auth::Profile(path.clone()))).start();
+    harness.assert_polls_right("at first").await;
+    harness.simulator().edit_access(|access| access.set_key("AK2", "the-second-secret", None));
+    assert!(harness.poll().await.unwrap_err().remedy.contains("access key is wrong"));
     write("AK2", "the-second-secret");
-    setting.assert_polls_right("the profile was changed").await;
+    harness.assert_polls_right("the profile was changed").await;
     std::fs::write(file.path(), "[basic]\nak = AK2\n").unwrap();
-    let what = setting.poll().await.unwrap_err().what;
+    let what = harness.poll().await.unwrap_err().what;
     assert!(what.contains("holds no sk in its section [basic]"), "{what}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn keys_of_an_agency_are_renewed_ahead_and_fetched_once_a_minute_at_most() {
-    let mut wishes = wishes(agency());
-    wishes.options.access.key_lifetime = HOUR;
-    wishes.options.records = 10;
-    let setting = wishes.start();
-    assert_eq!(polls(&setting, 24 * HOUR, MINUTE / 2).await, []);
-    let fetches = asked(&setting, Endpoint::SecurityKey);
+    let mut setup = setup(agency());
+    setup.options.access.key_lifetime = HOUR;
+    setup.options.records = 10;
+    let harness = setup.start();
+    assert_eq!(polls(&harness, 24 * HOUR, MINUTE / 2).await, []);
+    let fetches = asked(&harness, Endpoint::SecurityKey);
     assert!((24..=32).contains(&fetches), "{fetches}");
     // Tokens of the metadata service live for six hours.
-    assert!(asked(&setting, Endpoint::MetadataToken) <= 5);
-    let left = setting.exposed().get(EXPIRY) - setting.clock_seconds();
+    assert!(asked(&harness, Endpoint::MetadataToken) <= 5);
+    let left = harness.exposed().get(EXPIRY) - harness.clock_seconds();
     assert!((0.0..=3600.0).contains(&left), "{left}");
 }
 
@@ -287,28 +286,28 @@ async fn a_metadata_service_is_asked_once_a_minute_whatever_it_answers() {
         ("kind=hang,endpoint=metadata_token", "metadata-token gave no complete answer within 3s"),
         ("status=401,endpoint=security_key", "metadata-securitykey answered 401"),
     ] {
-        let setting = wishes(agency()).start();
-        setting.set_faults(&[fault]);
-        let failures = polls(&setting, 10 * MINUTE, Duration::from_secs(10)).await;
+        let harness = setup(agency()).start();
+        harness.set_faults(&[fault]);
+        let failures = polls(&harness, 10 * MINUTE, Duration::from_secs(10)).await;
         assert!(failures.iter().all(|failure| failure.what.starts_with(what)), "{failures:?}");
-        let requests = setting.simulator().requests();
+        let requests = harness.simulator().requests();
         let most = if fault.starts_with("status=401") { 21 } else { 11 };
         let [keys, tokens] =
             [Endpoint::SecurityKey, Endpoint::MetadataToken].map(|e| requests.of(e));
         assert!(keys <= most && tokens <= most, "{fault}: {keys} {tokens}");
-        setting.set_faults(&[]);
+        harness.set_faults(&[]);
         sleep(MINUTE).await;
-        setting.assert_polls_right(fault).await;
+        harness.assert_polls_right(fault).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn keys_that_end_within_seconds_are_fetched_once_a_minute_too() {
-    let mut wishes = wishes(agency());
-    wishes.options.access.key_lifetime = Duration::from_secs(5);
-    let setting = wishes.start();
-    let failures = polls(&setting, 10 * MINUTE, Duration::from_secs(10)).await;
-    let fetches = asked(&setting, Endpoint::SecurityKey);
+    let mut setup = setup(agency());
+    setup.options.access.key_lifetime = Duration::from_secs(5);
+    let harness = setup.start();
+    let failures = polls(&harness, 10 * MINUTE, Duration::from_secs(10)).await;
+    let fetches = asked(&harness, Endpoint::SecurityKey);
     assert!(fetches <= 11, "{fetches}");
     let what = &failures.last().unwrap().what;
     assert!(what.contains("metadata-securitykey") && what.contains("ends within"), "{what}");
@@ -316,73 +315,74 @@ async fn keys_that_end_within_seconds_are_fetched_once_a_minute_too() {
 
 #[tokio::test(start_paused = true)]
 async fn tokens_that_end_within_a_second_are_asked_for_once_in_five() {
-    let mut wishes = wishes(password(value(PASSWORD)));
-    wishes.options.access.token_lifetime = Duration::from_secs(1);
-    let setting = wishes.start();
-    polls(&setting, MINUTE, Duration::from_secs(1)).await;
-    let tokens = asked(&setting, Endpoint::Tokens);
+    let mut setup = setup(password(value(PASSWORD)));
+    setup.options.access.token_lifetime = Duration::from_secs(1);
+    let harness = setup.start();
+    polls(&harness, MINUTE, Duration::from_secs(1)).await;
+    let tokens = asked(&harness, Endpoint::Tokens);
     assert!(tokens <= 13, "{tokens}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_metadata_service_that_repeats_its_token_gives_nothing_away() {
-    let wire = script(|_, request| {
+    let transport = script(|_, request| {
         if request.method() == http::Method::PUT {
             return (200, "the-token-of-the-metadata-service".to_owned());
         }
         let token = request.headers()["x-metadata-token"].to_str().unwrap();
         (500, format!(r#"{{"error_code": "M.1", "error_msg": "no use for {token}"}}"#))
     });
-    let setting = wishes(agency()).start_at(wire);
-    let failure = setting.poll().await.unwrap_err();
+    let harness = setup(agency()).start_at(transport);
+    let failure = harness.poll().await.unwrap_err();
     assert!(failure.what.starts_with("metadata-securitykey answered 500"), "{failure:?}");
     assert!(!format!("{failure:?}").contains("the-token"), "{failure:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_proxy_says_of_its_password_is_not_repeated() {
-    let wire = script(|_, _| (407, r#"{"error_msg": "wrong: Basic dXNlcjpodXNo"}"#.to_owned()));
-    let setting = wishes(access_key("AK", SECRET, None)).start_at(wire);
-    let failure = setting.poll().await.unwrap_err();
+    let transport =
+        script(|_, _| (407, r#"{"error_msg": "wrong: Basic dXNlcjpodXNo"}"#.to_owned()));
+    let harness = setup(access_key("AK", SECRET, None)).start_at(transport);
+    let failure = harness.poll().await.unwrap_err();
     assert_eq!(failure.what, "screen-records answered 407 Proxy Authentication Required");
     assert!(failure.remedy.contains("`api.proxy_url`"), "{}", failure.remedy);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_machine_without_an_agency_is_told_so_in_plain_words() {
-    let mut wishes = wishes(agency());
-    wishes.options.access.agency = false;
-    let setting = wishes.start();
-    let failures = polls(&setting, 10 * MINUTE, MINUTE / 4).await;
+    let mut setup = setup(agency());
+    setup.options.access.agency = false;
+    let harness = setup.start();
+    let failures = polls(&harness, 10 * MINUTE, MINUTE / 4).await;
     let Failure { remedy, .. } = failures.last().unwrap();
     assert!(remedy.starts_with("this machine has no agency"), "{remedy}");
-    assert!(asked(&setting, Endpoint::SecurityKey) <= 11);
-    assert!(asked(&setting, Endpoint::MetadataToken) <= 1, "the token is not the trouble");
-    setting.simulator().edit_access(|access| access.set_agency(true));
+    assert!(asked(&harness, Endpoint::SecurityKey) <= 11);
+    assert!(asked(&harness, Endpoint::MetadataToken) <= 1, "the token is not the trouble");
+    harness.simulator().edit_access(|access| access.set_agency(true));
     sleep(MINUTE).await;
-    setting.assert_polls_right("an agency was configured").await;
+    harness.assert_polls_right("an agency was configured").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_refusal_is_told_from_the_others() {
-    let refused = async |wishes: Wishes, prepare: &dyn Fn(&Setting)| {
-        let setting = wishes.start();
-        prepare(&setting);
-        let Failure { what, remedy, .. } = setting.poll().await.unwrap_err();
+    let refused = async |setup: HarnessOptions, prepare: &dyn Fn(&Harness)| {
+        let harness = setup.start();
+        prepare(&harness);
+        let Failure { what, remedy, .. } = harness.poll().await.unwrap_err();
         format!("{what}: {remedy}")
     };
-    let right = || wishes(access_key("AK", SECRET, None));
-    let no = |_: &Setting| {};
-    let told = refused(wishes(access_key("NOBODY", SECRET, None)), &no).await;
+    let right = || setup(access_key("AK", SECRET, None));
+    let no = |_: &Harness| {};
+    let told = refused(setup(access_key("NOBODY", SECRET, None)), &no).await;
     assert!(told.contains("the access key is wrong, deleted or disabled"), "{told}");
-    let forbid = |setting: &Setting| setting.simulator().edit_access(|a| a.set_permission(false));
+    let forbid = |harness: &Harness| harness.simulator().edit_access(|a| a.set_permission(false));
     let told = refused(right(), &forbid).await;
     assert!(told.contains("IAM action `workspace:screenRecord:list`"), "{told}");
     let mut other = right();
     other.options.project_id = Some("another".to_owned());
     let told = refused(other, &no).await;
     assert!(told.contains("do not belong to this project"), "{told}");
-    let mut other = wishes(password(value(PASSWORD)));
+    let mut other = setup(password(value(PASSWORD)));
     other.options.project_id = Some("another".to_owned());
     let told = refused(other, &no).await;
     assert!(told.contains("do not belong to this project"), "{told}");
@@ -396,55 +396,55 @@ async fn each_refusal_is_told_from_the_others() {
         (agency(), "security_key", "`projects.auth.metadata_endpoint`"),
     ] {
         let fault = format!("status=403,endpoint={endpoint}");
-        let told = refused(wishes(auth), &|setting| setting.set_faults(&[&fault])).await;
+        let told = refused(setup(auth), &|harness| harness.set_faults(&[&fault])).await;
         assert!(told.contains(key) && !told.contains("IAM action"), "{told}");
     }
-    let hang = |setting: &Setting| setting.set_faults(&["kind=hang,endpoint=metadata_token"]);
-    let told = refused(wishes(agency()), &hang).await;
+    let hang = |harness: &Harness| harness.set_faults(&["kind=hang,endpoint=metadata_token"]);
+    let told = refused(setup(agency()), &hang).await;
     assert!(!told.contains("request_timeout"), "no key changes it: {told}");
     // Somebody else locks the key: a wrong secret, without patience.
-    let setting = right().start();
-    setting.assert_polls_right("at first").await;
+    let harness = right().start();
+    harness.assert_polls_right("at first").await;
     for _ in 0..6 {
-        let other = setting.many(1, access_key("AK", "wrong", None));
+        let other = harness.many(1, access_key("AK", "wrong", None));
         assert!(other.projects()[0].poll_once().await.failure.is_some());
     }
-    let Failure { remedy, .. } = setting.poll().await.unwrap_err();
+    let Failure { remedy, .. } = harness.poll().await.unwrap_err();
     assert!(remedy.contains("is locked for five minutes"), "{remedy}");
     // A token that was made elsewhere, and has expired.
-    let mut short = wishes(password(value(PASSWORD)));
+    let mut short = setup(password(value(PASSWORD)));
     short.options.access.token_lifetime = HOUR;
-    let setting = short.start();
-    let token = token(&setting).await;
+    let harness = short.start();
+    let token = token(&harness).await;
     sleep(2 * HOUR).await;
-    let other = setting.many(1, Arc::new(move |_| Auth::Token(value(&token))));
+    let other = harness.many(1, Arc::new(move |_| Auth::Token(value(&token))));
     let remedy = other.projects()[0].poll_once().await.failure.unwrap().remedy;
     assert!(remedy.contains("the token has expired or was revoked"), "{remedy}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn projects_that_share_a_wrong_key_try_it_once_together() {
-    let setting = wishes(access_key("AK", "wrong", None)).start();
-    let collector = setting.many(200, access_key("AK", "wrong", None));
+    let harness = setup(access_key("AK", "wrong", None)).start();
+    let collector = harness.many(200, access_key("AK", "wrong", None));
     for _ in 0..10 {
         let polls = collector.projects().iter().map(|project| project.poll_once());
         let polls = futures_util::future::join_all(polls).await;
         assert!(polls.iter().all(|status| status.failure.is_some()));
         sleep(MINUTE).await;
     }
-    let requests = setting.simulator().requests();
+    let requests = harness.simulator().requests();
     assert!(requests.total <= 2, "{:?}", requests.counts);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_gateway_that_is_busy_at_first_vouches_for_no_key() {
     for busy in ["status=503", "status=429"] {
-        let setting = wishes(access_key("AK", "wrong", None)).start();
-        setting.set_faults(&[&format!("{busy},times=1,endpoint=records")]);
-        let collector = setting.many(200, access_key("AK", "wrong", None));
+        let harness = setup(access_key("AK", "wrong", None)).start();
+        harness.set_faults(&[&format!("{busy},times=1,endpoint=records")]);
+        let collector = harness.many(200, access_key("AK", "wrong", None));
         let polls = collector.projects().iter().map(|project| project.poll_once());
         let polls = futures_util::future::join_all(polls).await;
         assert!(polls.iter().all(|status| status.failure.is_some()));
-        assert_eq!(setting.asked(), 2, "{busy}, then one refusal for all");
+        assert_eq!(harness.asked(), 2, "{busy}, then one refusal for all");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::setting::Setting;
+use crate::harness::Harness;
 
 /// Failed records by their id.
 pub(super) type List = BTreeMap<u128, Listed>;
@@ -23,8 +23,8 @@ pub(super) struct Listed {
 }
 
 /// What a project lists, the newest first, as is found out here.
-pub(super) fn listed(setting: &Setting) -> List {
-    let failed = setting.project.failed();
+pub(super) fn listed(harness: &Harness) -> List {
+    let failed = harness.project.failed();
     let rows = failed.records.iter().map(|record| record.shown(&failed.users));
     let mut last = i64::MAX;
     let text = |text: Option<&str>| text.unwrap_or("_none").to_owned();

@@ -14,13 +14,13 @@ use super::failures::{self, listed, same};
 use super::history::{Manner, Step};
 use super::oracle::{Oracle, Row};
 use super::samples::{differ, folded, values};
-use crate::setting::{Samples, Setting, UP, Wishes, figures, is_counter};
+use crate::harness::{Harness, HarnessOptions, Samples, UP, figures, is_counter};
 
 type Served = Arc<Mutex<BTreeMap<u128, Row>>>;
 
 /// A history under way.
 pub(super) struct Run {
-    setting: Option<Setting>,
+    harness: Option<Harness>,
     served: Served,
     /// The rows of the replica that lags behind.
     past: Served,
@@ -45,27 +45,27 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn new(seed: u64, manner: Manner) -> Self {
         let disk = Disk::new();
-        let mut wishes = Wishes::new(manner.records);
-        wishes.options.seed = seed;
-        wishes.options.window = Duration::from_secs(20 * 3600);
-        wishes.options.odd_share = 0.05;
-        wishes.options.dialect.limit_max = manner.limit_max;
-        wishes.options.dialect.limit_over = manner.limit_over;
-        wishes.options.dialect.start_bound = manner.bound;
-        wishes.options.dialect.status_filter = manner.filter;
-        wishes.options.dialect.total_count = manner.counts;
-        wishes.poll.window = Duration::from_secs(24 * 3600);
-        wishes.limits.max_retries = 1;
-        wishes.limits.page_size = manner.page_size;
+        let mut setup = HarnessOptions::new(manner.records);
+        setup.options.seed = seed;
+        setup.options.window = Duration::from_secs(20 * 3600);
+        setup.options.odd_share = 0.05;
+        setup.options.dialect.limit_max = manner.limit_max;
+        setup.options.dialect.limit_over = manner.limit_over;
+        setup.options.dialect.start_bound = manner.bound;
+        setup.options.dialect.status_filter = manner.filter;
+        setup.options.dialect.total_count = manner.counts;
+        setup.poll.window = Duration::from_secs(24 * 3600);
+        setup.limits.max_retries = 1;
+        setup.limits.page_size = manner.page_size;
         if manner.everything {
-            wishes = wishes.reading_everything();
+            setup = setup.reading_everything();
         }
-        wishes.state = Some(disk.path());
-        (wishes.poll.max_users, wishes.poll.max_pools) = manner.labels;
-        let setting = wishes.start();
+        setup.state = Some(disk.path());
+        (setup.poll.max_users, setup.poll.max_pools) = manner.labels;
+        let harness = setup.start();
         let (served, past) = (Served::default(), Served::default());
         let (keep, earlier) = (served.clone(), past.clone());
-        setting.simulator().after_request(Endpoint::Records, move |turn, world| {
+        harness.simulator().after_request(Endpoint::Records, move |turn, world| {
             // A count is no reading.
             if turn.query.contains("limit=1&") {
                 return;
@@ -82,7 +82,7 @@ impl Run {
             }
         });
         Self {
-            setting: Some(setting),
+            harness: Some(harness),
             served,
             past,
             ahead: 0,
@@ -99,23 +99,23 @@ impl Run {
         }
     }
 
-    fn setting(&self) -> &Setting {
-        self.setting.as_ref().expect("it is only gone while it restarts")
+    fn harness(&self) -> &Harness {
+        self.harness.as_ref().expect("it is only gone while it restarts")
     }
 
     fn edit<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
-        self.setting().simulator().edit(change)
+        self.harness().simulator().edit(change)
     }
 
-    fn restart(&mut self, change: impl FnOnce(&mut Wishes)) {
-        let mut setting = self.setting.take().expect("it runs");
-        change(&mut setting.wishes);
-        self.setting = Some(setting.restart());
+    fn restart(&mut self, change: impl FnOnce(&mut HarnessOptions)) {
+        let mut harness = self.harness.take().expect("it runs");
+        change(&mut harness.setup);
+        self.harness = Some(harness.restart());
         self.completed = None;
     }
 
     fn window_start(&self, begun: i64) -> i64 {
-        let window = i64::try_from(self.setting().wishes.poll.window.as_millis()).unwrap();
+        let window = i64::try_from(self.harness().setup.poll.window.as_millis()).unwrap();
         begun / 1000 * 1000 - window
     }
 
@@ -165,7 +165,7 @@ impl Run {
             ids.into_iter().filter_map(|id| Some((id, Row::of(world, id)?))).collect()
         });
         *self.past.lock().unwrap() = rows;
-        self.setting().set_faults(&["kind=stale,rate=0.4"]);
+        self.harness().set_faults(&["kind=stale,rate=0.4"]);
         self.counts_right = false;
         tokio::time::sleep(Duration::from_secs(1)).await;
         self.with_record(pick, |world, id| world.set_status(id, status));
@@ -173,23 +173,23 @@ impl Run {
         // The second may be told less than the first.
         for _ in 0..2 {
             self.served.lock().unwrap().clear();
-            let begun = self.setting().clock.now_millis();
-            if self.setting().poll().await.is_ok() {
+            let begun = self.harness().clock.now_millis();
+            if self.harness().poll().await.is_ok() {
                 self.oracle = self.after_poll(begun);
-                self.completed = Some(self.setting().clock.now_millis());
+                self.completed = Some(self.harness().clock.now_millis());
             }
             self.check()?;
         }
-        self.setting().set_faults(&[]);
+        self.harness().set_faults(&[]);
         self.poll(true).await
     }
 
     /// Starts again with a clock that is so many seconds ahead of the API's.
     fn set_clock(&mut self, ahead: i64) {
-        let setting = self.setting.take().expect("it runs");
-        let now = setting.clock.now_millis() + (ahead - self.ahead) * 1000;
+        let harness = self.harness.take().expect("it runs");
+        let now = harness.clock.now_millis() + (ahead - self.ahead) * 1000;
         self.ahead = ahead;
-        self.setting = Some(setting.restart_at(Arc::new(TokioClock::starting_at(now))));
+        self.harness = Some(harness.restart_at(Arc::new(TokioClock::starting_at(now))));
         self.completed = None;
     }
 
@@ -197,19 +197,19 @@ impl Run {
         if self.filtered {
             return Ok(());
         }
-        let begun = self.setting().clock.now_millis();
-        let seen = self.setting().seen_by_another().await;
+        let begun = self.harness().clock.now_millis();
+        let seen = self.harness().seen_by_another().await;
         let seen = seen.map_err(|failure| format!("the other one failed: {}", failure.what))?;
-        differ("what another one sees", &self.folded(&seen, self.setting().truth(begun)), &seen)
+        differ("what another one sees", &self.folded(&seen, self.harness().truth(begun)), &seen)
     }
 
     async fn poll(&mut self, must_succeed: bool) -> Result<(), String> {
         self.served.lock().unwrap().clear();
-        let begun = self.setting().clock.now_millis();
+        let begun = self.harness().clock.now_millis();
         let now = self.edit(|world| world.now());
         let wanted = self.must_be_read(begun);
-        let before = listed(self.setting());
-        match self.setting().poll().await {
+        let before = listed(self.harness());
+        match self.harness().poll().await {
             Ok(()) => {
                 let served: BTreeSet<_> = self.served.lock().unwrap().keys().copied().collect();
                 if let Some(id) = wanted.difference(&served).next() {
@@ -220,20 +220,20 @@ impl Run {
                 self.oracle = self.after_poll(begun);
                 let (failed, there) = (self.oracle.failures(), self.there());
                 let stays = |id| there.contains(&id) && self.oracle.knows(id);
-                let after = listed(self.setting());
+                let after = listed(self.harness());
                 failures::check((&before, &after), &failed, &served, stays)?;
                 self.polled = now;
-                self.completed = Some(self.setting().clock.now_millis());
+                self.completed = Some(self.harness().clock.now_millis());
             }
             Err(failure) if must_succeed => return Err(format!("a poll failed: {}", failure.what)),
             Err(_) => {
-                same("after a failed poll", &before, &listed(self.setting()))?;
+                same("after a failed poll", &before, &listed(self.harness()))?;
                 return self.check_failure();
             }
         }
         if !self.filtered && self.everything {
-            let mut shown = self.setting().shown();
-            let truth = self.folded(&shown, self.setting().truth(begun));
+            let mut shown = self.harness().shown();
+            let truth = self.folded(&shown, self.harness().truth(begun));
             let there = self.there();
             let unresolved = self.oracle.unresolved(|id| there.contains(&id));
             let unresolved = self.folded(&shown, unresolved);
@@ -244,30 +244,30 @@ impl Run {
             differ("unresolved", &unresolved, &shown)?;
             let mut failed = self.oracle.failures();
             failed.retain(|id, _| there.contains(id));
-            same("of all that failed", &failed, &listed(self.setting()))?;
+            same("of all that failed", &failed, &listed(self.harness()))?;
         }
         Ok(())
     }
 
     /// What a poll leaves that failed: the last snapshot as long as it is fresh.
     fn check_failure(&self) -> Result<(), String> {
-        let now = self.setting().clock.now_millis();
-        let most = i64::try_from(self.setting().wishes.poll.max_staleness.as_millis()).unwrap();
-        let window = self.setting().wishes.poll.window.as_secs_f64();
+        let now = self.harness().clock.now_millis();
+        let most = i64::try_from(self.harness().setup.poll.max_staleness.as_millis()).unwrap();
+        let window = self.harness().setup.poll.window.as_secs_f64();
         let is_fresh = self.completed.is_some_and(|completed| now - completed <= most);
         let mut expected = if is_fresh { figures(self.shown.clone()) } else { Samples::new() };
         let name = "workspace_screen_records_window_seconds{project=\"p\"}";
         expected.extend([(name.to_owned(), window), (UP.to_owned(), 0.0)]);
-        differ("figures after a failed poll", &expected, &self.setting().figures())
+        differ("figures after a failed poll", &expected, &self.harness().figures())
     }
 
     /// A poll that must fail, and change nothing.
     async fn poll_in_vain(&mut self, why: &str) -> Result<(), String> {
-        let before = listed(self.setting());
-        if self.setting().poll().await.is_ok() {
+        let before = listed(self.harness());
+        if self.harness().poll().await.is_ok() {
             return Err(format!("a poll succeeded though {why}"));
         }
-        same(&format!("though {why}"), &before, &listed(self.setting()))?;
+        same(&format!("though {why}"), &before, &listed(self.harness()))?;
         self.check_failure()?;
         self.check()
     }
@@ -276,14 +276,14 @@ impl Run {
         match step {
             Step::Poll => self.poll(true).await?,
             Step::PollAmid(fault) => {
-                self.setting().set_faults(&[fault]);
+                self.harness().set_faults(&[fault]);
                 self.poll(false).await?;
-                self.setting().set_faults(&[]);
+                self.harness().set_faults(&[]);
             }
             Step::Crash(millis) => {
                 self.served.lock().unwrap().clear();
-                let begun = self.setting().clock.now_millis();
-                let project = self.setting().project.clone();
+                let begun = self.harness().clock.now_millis();
+                let project = self.harness().project.clone();
                 let polls = tokio::spawn(async move { project.poll_once().await });
                 tokio::time::sleep(Duration::from_millis(millis)).await;
                 self.disk.exchange();
@@ -292,13 +292,13 @@ impl Run {
                 let committed = self.after_poll(begun);
                 self.restart(|_| {});
                 let (before, after) = (self.oracle.failures(), committed.failures());
-                let now = listed(self.setting());
+                let now = listed(self.harness());
                 let is_one = |id: &u128| before.contains_key(id) || after.contains_key(id);
                 if let Some(id) = now.keys().find(|id| !is_one(id)) {
                     return Err(format!("{id:x} is listed and has not failed"));
                 }
                 // Durable or not: one or the other, and nothing between.
-                if self.compare(&committed, self.setting().shown()).is_ok() {
+                if self.compare(&committed, self.harness().shown()).is_ok() {
                     if self.oracle.counters() == committed.counters() {
                         return self.settle_doubt(committed).await;
                     }
@@ -320,9 +320,9 @@ impl Run {
                 self.disk.exchange();
             }
             Step::Restart => {
-                let before = listed(self.setting());
+                let before = listed(self.harness());
                 self.restart(|_| {});
-                same("after a restart", &before, &listed(self.setting()))?;
+                same("after a restart", &before, &listed(self.harness()))?;
             }
             Step::Wait(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
             Step::Begin(ago, status) => {
@@ -345,13 +345,13 @@ impl Run {
                 }
             }
             Step::Window(hours) => {
-                self.restart(|wishes| wishes.poll.window = Duration::from_secs(hours * 3600));
+                self.restart(|setup| setup.poll.window = Duration::from_secs(hours * 3600));
             }
             Step::Filter(filtered) => {
                 if filtered != self.filtered {
                     self.filtered = filtered;
                     let kind = filtered.then_some(RecordType::Full);
-                    self.restart(|wishes| wishes.poll.filter.record_type = kind);
+                    self.restart(|setup| setup.poll.filter.record_type = kind);
                 }
             }
         }
@@ -365,7 +365,7 @@ impl Run {
         if self.poll(true).await.is_ok() && self.check().is_ok() {
             return Ok(());
         }
-        let begun = self.setting().clock.now_millis();
+        let begun = self.harness().clock.now_millis();
         self.oracle = committed;
         self.oracle = self.after_poll(begun);
         let result = self.check();
@@ -432,12 +432,12 @@ impl Run {
         if !self.counts_right {
             return Ok(());
         }
-        let from = self.window_start(self.setting().clock.now_millis());
+        let from = self.window_start(self.harness().clock.now_millis());
         let there = self.there();
         let number = self.edit(|world| {
             world.records_from(from).filter(|record| there.contains(&record.id)).count()
         });
-        let shown = self.setting().counted();
+        let shown = self.harness().counted();
         if shown == number as f64 {
             return Ok(());
         }
@@ -446,9 +446,9 @@ impl Run {
 
     /// What holds after every step.
     pub(super) fn check(&mut self) -> Result<(), String> {
-        let shown = self.setting().shown();
+        let shown = self.harness().shown();
         self.compare(&self.oracle, shown.clone())?;
-        let PollOptions { max_users, max_pools, .. } = self.setting().wishes.poll;
+        let PollOptions { max_users, max_pools, .. } = self.harness().setup.poll;
         for (label, most) in [("user", max_users), ("pool", max_pools)] {
             let mut own = values(&shown, label);
             own.retain(|value| !value.starts_with('_'));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use crate::setting::Samples;
+use crate::harness::Samples;
 
 /// Delays are added up in milliseconds by one and in seconds by the other.
 fn is_same(one: Option<&f64>, other: Option<&f64>) -> bool {

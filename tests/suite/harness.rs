@@ -39,7 +39,7 @@ type Answered = BoxFuture<'static, Result<Answer, TransportError>>;
 type Answering = dyn Fn(u64, http::Request<Bytes>, usize) -> Answered + Send + Sync;
 
 /// A server in the place of the network. Remembers when each request began.
-pub(crate) struct Wire {
+pub(crate) struct FakeTransport {
     answer: Box<Answering>,
     begun: Mutex<Vec<Instant>>,
     /// Requests under way, and the most of them at once.
@@ -48,7 +48,7 @@ pub(crate) struct Wire {
     pub(crate) breaks: AtomicBool,
 }
 
-impl Wire {
+impl FakeTransport {
     fn new(
         answer: impl Fn(u64, http::Request<Bytes>, usize) -> Answered + Send + Sync + 'static,
     ) -> Arc<Self> {
@@ -68,13 +68,13 @@ impl Wire {
     }
 }
 
-impl std::fmt::Debug for Wire {
+impl std::fmt::Debug for FakeTransport {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Wire")
+        formatter.write_str("FakeTransport")
     }
 }
 
-impl Transport for Wire {
+impl Transport for FakeTransport {
     fn send(&self, request: http::Request<Bytes>, limit: usize) -> Answered {
         assert!(!self.breaks.load(Ordering::Relaxed), "a bug of ours");
         let number = {
@@ -97,7 +97,7 @@ impl Transport for Wire {
 /// A server that answers at once with a status and a body, by the number of the request, from 0.
 pub(crate) fn script(
     answer: impl Fn(u64, &http::Request<Bytes>) -> (u16, String) + Send + Sync + 'static,
-) -> Arc<Wire> {
+) -> Arc<FakeTransport> {
     bytes_script(move |number, request| {
         let (status, body) = answer(number, request);
         (status, body.into_bytes())
@@ -107,8 +107,8 @@ pub(crate) fn script(
 /// The same with a body that is no text.
 pub(crate) fn bytes_script(
     answer: impl Fn(u64, &http::Request<Bytes>) -> (u16, Vec<u8>) + Send + Sync + 'static,
-) -> Arc<Wire> {
-    Wire::new(move |number, request, _| {
+) -> Arc<FakeTransport> {
+    FakeTransport::new(move |number, request, _| {
         let (status, body) = answer(number, &request);
         let status = StatusCode::from_u16(status).unwrap();
         let answer = Answer { status, headers: HeaderMap::new(), body: body.into() };
@@ -116,9 +116,9 @@ pub(crate) fn bytes_script(
     })
 }
 
-fn simulated(simulator: &Simulator) -> Arc<Wire> {
+fn simulated(simulator: &Simulator) -> Arc<FakeTransport> {
     let router = simulator.router();
-    Wire::new(move |_, request, limit| {
+    FakeTransport::new(move |_, request, limit| {
         let router = router.clone();
         Box::pin(async move {
             let response = router.oneshot(request.map(axum::body::Body::from)).await;
@@ -135,11 +135,11 @@ fn simulated(simulator: &Simulator) -> Arc<Wire> {
 }
 
 /// How a project signs in, at this server.
-pub(crate) type SignIn = Arc<dyn Fn(&Arc<Wire>) -> Auth + Send + Sync>;
+pub(crate) type SignIn = Arc<dyn Fn(&Arc<FakeTransport>) -> Auth + Send + Sync>;
 
 /// What a test may want otherwise.
 #[derive(Clone)]
-pub(crate) struct Wishes {
+pub(crate) struct HarnessOptions {
     /// Of the simulated API, if it is one.
     pub(crate) options: Options,
     pub(crate) limits: Limits,
@@ -154,13 +154,13 @@ pub(crate) struct Wishes {
     pub(crate) ahead: Duration,
 }
 
-impl Default for Wishes {
+impl Default for HarnessOptions {
     fn default() -> Self {
         Self::new(0)
     }
 }
 
-impl Wishes {
+impl HarnessOptions {
     /// An API of so many records, a little odd, and a project with the config's defaults.
     pub(crate) fn new(records: usize) -> Self {
         Self {
@@ -207,52 +207,52 @@ impl Wishes {
     }
 
     /// A project at an API of which nothing is odd, in flight or slow to be asked.
-    pub(crate) fn settled(records: usize, change: impl FnOnce(&mut Self)) -> Setting {
-        let mut wishes = Self::new(records);
-        wishes.options.odd_share = 0.0;
-        wishes.limits.max_requests_per_second = 1000.0;
-        change(&mut wishes);
-        let setting = wishes.start();
-        setting.simulator().edit(|world| {
+    pub(crate) fn settled(records: usize, change: impl FnOnce(&mut Self)) -> Harness {
+        let mut setup = Self::new(records);
+        setup.options.odd_share = 0.0;
+        setup.limits.max_requests_per_second = 1000.0;
+        change(&mut setup);
+        let harness = setup.start();
+        harness.simulator().edit(|world| {
             let flights = world.records_from(i64::MIN).filter(|record| record.status.in_flight());
             for id in flights.map(|record| record.id).collect::<Vec<_>>() {
                 world.set_status(id, Status::UploadCompleted);
             }
         });
-        setting
+        harness
     }
 
     /// A project at a simulated API.
-    pub(crate) fn start(self) -> Setting {
+    pub(crate) fn start(self) -> Harness {
         let ahead = i64::try_from(self.ahead.as_millis()).unwrap();
         let clock = TokioClock::starting_at(NOW + ahead);
         let simulator = Simulator::new(&self.options, move || clock.now_millis());
-        let wire = simulated(&simulator);
-        Setting { simulator: Some(simulator), ..self.start_at(wire) }
+        let transport = simulated(&simulator);
+        Harness { simulator: Some(simulator), ..self.start_at(transport) }
     }
 
     /// A project at a scripted API.
-    pub(crate) fn start_at(self, wire: Arc<Wire>) -> Setting {
+    pub(crate) fn start_at(self, transport: Arc<FakeTransport>) -> Harness {
         let clock = Arc::new(TokioClock::starting_at(NOW));
-        let collector = self.run(&wire, &clock);
+        let collector = self.run(&transport, &clock);
         let project = collector.projects()[0].clone();
-        Setting { simulator: None, wire, clock, project, collector, wishes: self }
+        Harness { simulator: None, transport, clock, project, collector, setup: self }
     }
 
     /// A process that begins.
     pub(crate) fn run<C: Clock + std::fmt::Debug>(
         &self,
-        wire: &Arc<Wire>,
+        transport: &Arc<FakeTransport>,
         clock: &Arc<C>,
     ) -> Arc<Collector> {
-        self.run_many(1, wire, clock)
+        self.run_many(1, transport, clock)
     }
 
     /// A process with so many projects. Only the first one has a state.
     fn run_many<C: Clock + std::fmt::Debug>(
         &self,
         count: usize,
-        wire: &Arc<Wire>,
+        transport: &Arc<FakeTransport>,
         clock: &Arc<C>,
     ) -> Arc<Collector> {
         let now = Timestamp::from_millis(clock.now_millis());
@@ -262,10 +262,11 @@ impl Wishes {
             Some(path) => Source::File(path.clone()),
         };
         let project = |number: usize| {
-            let auth = self.auth.as_ref().map_or_else(|| Auth::Token(token()), |auth| auth(wire));
+            let auth =
+                self.auth.as_ref().map_or_else(|| Auth::Token(token()), |auth| auth(transport));
             let endpoint = "http://api.invalid".parse().unwrap();
             let target = Target { endpoint, project_id: "0123abcd".to_owned(), auth };
-            let (time, transport) = (clock.clone(), wire.clone());
+            let (time, transport) = (clock.clone(), transport.clone());
             let now = Timestamp::from_millis(clock.now_millis());
             let store = match &self.state {
                 Some(path) if number == 0 => Store::open(path, now).unwrap().0,
@@ -285,19 +286,19 @@ impl Wishes {
 }
 
 /// A project, its API, and what it shows.
-pub(crate) struct Setting {
+pub(crate) struct Harness {
     simulator: Option<Simulator>,
-    pub(crate) wire: Arc<Wire>,
+    pub(crate) transport: Arc<FakeTransport>,
     pub(crate) clock: Arc<TokioClock>,
     pub(crate) project: Arc<Project>,
     pub(crate) collector: Arc<Collector>,
-    pub(crate) wishes: Wishes,
+    pub(crate) setup: HarnessOptions,
 }
 
 /// Samples by name and labels.
 pub(crate) type Samples = BTreeMap<String, f64>;
 
-impl Setting {
+impl Harness {
     pub(crate) fn simulator(&self) -> &Simulator {
         self.simulator.as_ref().expect("its API is simulated")
     }
@@ -310,17 +311,17 @@ impl Setting {
 
     /// Another process over the same state that goes by another clock. That of the API stays.
     pub(crate) fn restart_at(self, clock: Arc<TokioClock>) -> Self {
-        let Self { simulator, wire, project, collector, wishes, .. } = self;
+        let Self { simulator, transport, project, collector, setup, .. } = self;
         drop((project, collector));
-        let collector = wishes.run(&wire, &clock);
+        let collector = setup.run(&transport, &clock);
         let project = collector.projects()[0].clone();
-        Self { simulator, wire, clock, project, collector, wishes }
+        Self { simulator, transport, clock, project, collector, setup }
     }
 
     /// Another exporter at the same API, without a state: what it shows after a poll.
     pub(crate) async fn seen_by_another(&self) -> Result<Samples, Failure> {
-        let wishes = Wishes { state: None, ..self.wishes.clone() };
-        let other = wishes.run(&self.wire, &self.clock);
+        let setup = HarnessOptions { state: None, ..self.setup.clone() };
+        let other = setup.run(&self.transport, &self.clock);
         let failure = other.projects()[0].poll_once().await.failure;
         let body = other.expose(Wanted::default()).unwrap().to_vec();
         let shown = Metrics::parse(&String::from_utf8(body).unwrap()).of("workspace_");
@@ -329,8 +330,8 @@ impl Setting {
 
     /// Another process with so many projects at the same API, which sign in like this.
     pub(crate) fn many(&self, projects: usize, auth: SignIn) -> Arc<Collector> {
-        let wishes = Wishes { state: None, auth: Some(auth), ..self.wishes.clone() };
-        wishes.run_many(projects, &self.wire, &self.clock)
+        let setup = HarnessOptions { state: None, auth: Some(auth), ..self.setup.clone() };
+        setup.run_many(projects, &self.transport, &self.clock)
     }
 
     pub(crate) fn set_faults(&self, faults: &[&str]) {
@@ -340,7 +341,7 @@ impl Setting {
 
     /// Number of requests so far.
     pub(crate) fn asked(&self) -> usize {
-        self.wire.begun().len()
+        self.transport.begun().len()
     }
 
     /// Polls, and says why it failed if it did.
@@ -391,8 +392,8 @@ impl Setting {
     /// in milliseconds.
     pub(crate) fn truth(&self, moment: i64) -> Samples {
         let from =
-            moment / 1000 * 1000 - i64::try_from(self.wishes.poll.window.as_millis()).unwrap();
-        expected(&self.simulator().truth(from), self.wishes.poll.window)
+            moment / 1000 * 1000 - i64::try_from(self.setup.poll.window.as_millis()).unwrap();
+        expected(&self.simulator().truth(from), self.setup.poll.window)
     }
 
     /// Polls and asserts that everything shown about records is true, and nothing is missing.
