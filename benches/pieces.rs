@@ -19,10 +19,10 @@ use records_api::wire::Page;
 use records_api_simulator::{Options, Simulator};
 use screen_records_exporter::aggregate::{Aggregate, Tally, UserNames};
 use screen_records_exporter::exposition::{
-    CounterValue, Format, HistogramValue, Labels, ProjectLabels, ProjectView, Sink, SnapshotView,
-    StoreFigures, SyncMode, Value, write_projects,
+    CounterValue, Format, HistogramValue, Labels, LedgerFigures, ProjectLabels, ProjectView, Sink,
+    SnapshotView, SyncMode, Value, write_projects,
 };
-use screen_records_exporter::store::{Draft, LabelLimits, PollFacts, Store};
+use screen_records_exporter::ledger::{Draft, LabelLimits, Ledger, PollFacts};
 use screen_records_exporter::sync::ReadSummary;
 use tokio::time::Instant;
 use tower::ServiceExt;
@@ -56,36 +56,36 @@ static PAGES: LazyLock<Vec<Bytes>> = LazyLock::new(|| {
     (0..RECORDS).step_by(PAGE).map(|offset| runtime.block_on(page(offset))).collect()
 });
 
-static STORE: LazyLock<Store> = LazyLock::new(|| {
-    let mut store = Store::default();
-    let draft = read_all(&mut store);
-    commit(&mut store, draft);
-    store
+static STORE: LazyLock<Ledger> = LazyLock::new(|| {
+    let mut ledger = Ledger::default();
+    let draft = read_all(&mut ledger);
+    commit(&mut ledger, draft);
+    ledger
 });
 
-fn aggregate_of(store: &Store) -> Aggregate {
-    Tally::of(store).aggregate(store, &UserNames::Name)
+fn aggregate_of(ledger: &Ledger) -> Aggregate {
+    Tally::of(ledger).aggregate(ledger, &UserNames::Name)
 }
 
-fn commit(store: &mut Store, mut draft: Draft) {
+fn commit(ledger: &mut Ledger, mut draft: Draft) {
     draft.cover(Timestamp::from_millis(0), None);
     let limits = LabelLimits { users: 10_000, pools: 10_000 };
-    let changes = store.judge(draft, PollFacts::default(), limits);
-    store.commit(changes, |_, _| {}).expect("memory takes everything");
+    let changes = ledger.judge(draft, PollFacts::default(), limits);
+    ledger.commit(changes, |_, _| {}).expect("memory takes everything");
 }
 
-fn read_all(store: &mut Store) -> Draft {
+fn read_all(ledger: &mut Ledger) -> Draft {
     let mut draft = Draft::default();
     for body in PAGES.iter() {
-        read_page(&mut draft, store, &Page::decode(body, 0).expect("a page"));
+        read_page(&mut draft, ledger, &Page::decode(body, 0).expect("a page"));
     }
     draft
 }
 
-fn read_page(draft: &mut Draft, store: &mut Store, page: &Page<'_>) {
+fn read_page(draft: &mut Draft, ledger: &mut Ledger, page: &Page<'_>) {
     for row in &page.rows {
         let record = row.as_ref().expect("no row of the simulator is rejected");
-        draft.read(store, RecordKey::of(&record.id), record);
+        draft.read(ledger, RecordKey::of(&record.id), record);
     }
 }
 
@@ -105,7 +105,7 @@ static VIEW: LazyLock<[ProjectView; 1]> = LazyLock::new(|| {
         up: true,
         at: Instant::now(),
         counters: Arc::default(),
-        store: StoreFigures::default(),
+        ledger: LedgerFigures::default(),
         first_sync_progress: 1.0,
         window_seconds: 15.0 * 86_400.0,
         snapshot: Some(Arc::new(snapshot)),
@@ -236,47 +236,49 @@ mod decode {
     }
 }
 
-/// 100,000 decoded records into the store, when all are new and when all are known.
-mod store {
+/// 100,000 decoded records into the ledger, when all are new and when all are known.
+mod ledger {
     use super::{
-        Bencher, Draft, ItemsCount, PAGES, Page, RECORDS, Store, commit, read_all, read_page,
+        Bencher, Draft, ItemsCount, Ledger, PAGES, Page, RECORDS, commit, read_all, read_page,
     };
 
     #[divan::bench]
     fn first_reading(bencher: Bencher<'_, '_>) {
         let pages: Vec<_> =
             PAGES.iter().map(|body| Page::decode(body, 0).expect("a page")).collect();
-        bencher.counter(ItemsCount::new(RECORDS)).with_inputs(Store::default).bench_refs(|store| {
-            let mut draft = Draft::default();
-            for page in &pages {
-                read_page(&mut draft, store, page);
-            }
-            commit(store, draft);
-        });
+        bencher.counter(ItemsCount::new(RECORDS)).with_inputs(Ledger::default).bench_refs(
+            |ledger| {
+                let mut draft = Draft::default();
+                for page in &pages {
+                    read_page(&mut draft, ledger, page);
+                }
+                commit(ledger, draft);
+            },
+        );
     }
 
     #[divan::bench]
     fn later_reading(bencher: Bencher<'_, '_>) {
         let pages: Vec<_> =
             PAGES.iter().map(|body| Page::decode(body, 0).expect("a page")).collect();
-        let mut store = Store::default();
-        let draft = read_all(&mut store);
-        commit(&mut store, draft);
+        let mut ledger = Ledger::default();
+        let draft = read_all(&mut ledger);
+        commit(&mut ledger, draft);
         bencher.counter(ItemsCount::new(RECORDS)).bench_local(|| {
             let mut draft = Draft::default();
             for page in &pages {
-                read_page(&mut draft, &mut store, page);
+                read_page(&mut draft, &mut ledger, page);
             }
-            commit(&mut store, draft);
+            commit(&mut ledger, draft);
         });
     }
 }
 
-/// 100,000 records of the store into sums by label set.
+/// 100,000 records of the ledger into sums by label set.
 #[divan::bench]
 fn fold(bencher: Bencher<'_, '_>) {
-    let store = &*STORE;
-    bencher.counter(ItemsCount::new(RECORDS)).bench(|| aggregate_of(black_box(store)));
+    let ledger = &*STORE;
+    bencher.counter(ItemsCount::new(RECORDS)).bench(|| aggregate_of(black_box(ledger)));
 }
 
 /// 10,000 series into text.

@@ -2,7 +2,7 @@
 //!
 //! A [`Tally`] follows the records: what a poll changed is taken off and added, so that its cost
 //! follows the changes. An [`Aggregate`] is what a snapshot shows of it: every label value is text
-//! there, so that nothing downstream needs the store.
+//! there, so that nothing downstream needs the ledger.
 
 #[cfg(test)]
 mod tests;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 pub use users::UserNames;
 
-use crate::store::{Label, Mark, Slots, Store, StoredRecord, UpdateTime, Word};
+use crate::ledger::{Label, Ledger, Mark, Slots, StoredRecord, UpdateTime, Word};
 use records_api::record::{RecordKey, RecordType, Status, Timestamp};
 
 /// Records added up.
@@ -36,7 +36,7 @@ pub type UserLabels = (Arc<str>, Arc<str>);
 /// Status and pool of records in flight.
 pub type FlightLabels = (Arc<str>, Arc<str>);
 
-/// The records of a window by their labels, ordered, so that equal stores give equal texts.
+/// The records of a window by their labels, ordered, so that equal ledgers give equal texts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Aggregate {
     /// By status, type and pool: for each type and pool in the window all six statuses.
@@ -121,10 +121,10 @@ impl Aggregate {
 }
 
 impl Tally {
-    /// Folds all records that a store shows.
-    pub fn of(store: &Store) -> Self {
+    /// Folds all records that a ledger shows.
+    pub fn of(ledger: &Ledger) -> Self {
         let mut tally = Self::default();
-        store.shown().for_each(|record| tally.change(None, Some(&record)));
+        ledger.shown().for_each(|record| tally.change(None, Some(&record)));
         tally
     }
 
@@ -165,8 +165,8 @@ impl Tally {
     }
 
     /// What a snapshot shows: texts, users named as `names` says, and what holds no slot folded.
-    pub fn aggregate(&self, store: &Store, names: &UserNames) -> Aggregate {
-        let slots = &store.slots;
+    pub fn aggregate(&self, ledger: &Ledger, names: &UserNames) -> Aggregate {
+        let slots = &ledger.slots;
         let mut kinds: BTreeMap<(Word, Word, Label), Sums> = BTreeMap::new();
         for ((status, kind, pool), sums) in &self.kinds {
             let shown = (slots.status(*status), slots.record_type(*kind), slots.pool(*pool));
@@ -177,17 +177,17 @@ impl Tally {
             users.entry((slots.user(*user), slots.status(*status))).or_default().merge(sums);
         }
         complete(&mut kinds, &mut users);
-        let mut aggregate = named(store, names, &kinds, &users);
-        self.add_flights(store, slots, &mut aggregate);
-        aggregate.newest_start = store.newest_start();
+        let mut aggregate = named(ledger, names, &kinds, &users);
+        self.add_flights(ledger, slots, &mut aggregate);
+        aggregate.newest_start = ledger.newest_start();
         aggregate.records = self.records;
         aggregate
     }
 
-    fn add_flights(&self, store: &Store, slots: &Slots, aggregate: &mut Aggregate) {
+    fn add_flights(&self, ledger: &Ledger, slots: &Slots, aggregate: &mut Aggregate) {
         for ((status, pool), flight) in &self.in_flight {
-            let pool = store.labels.shared(slots.pool(*pool));
-            let labels = (store.words.shared(*status), pool);
+            let pool = ledger.labels.shared(slots.pool(*pool));
+            let labels = (ledger.words.shared(*status), pool);
             let known = |(update, _): &(UpdateTime, _)| update.known();
             let update = flight.updates.iter().find_map(known);
             let start = flight.starts.first().map(|(start, _)| *start);
@@ -244,13 +244,13 @@ fn complete(
 }
 
 fn named(
-    store: &Store,
+    ledger: &Ledger,
     names: &UserNames,
     kinds: &BTreeMap<(Word, Word, Label), Sums>,
     users: &BTreeMap<(Label, Word), Sums>,
 ) -> Aggregate {
-    let text = |label: &Label| store.labels.shared(*label);
-    let word = |word: &Word| store.words.shared(*word);
+    let text = |label: &Label| ledger.labels.shared(*label);
+    let word = |word: &Word| ledger.words.shared(*word);
     let kinds = kinds.iter().map(|((status, record_type, pool), sums)| {
         ((word(status), word(record_type), text(pool)), *sums)
     });

@@ -21,7 +21,7 @@ pub use format::{Coding, Format, Wanted};
 pub use openmetrics::OpenMetricsEncoder;
 pub use protobuf::ProtobufEncoder;
 pub use records::{
-    ProjectLabels, ProjectView, SnapshotView, StoreFigures, SyncMode, write_projects,
+    LedgerFigures, ProjectLabels, ProjectView, SnapshotView, SyncMode, write_projects,
 };
 pub use registry::write_families;
 pub use sink::{ConstantLabels, CounterValue, HistogramValue, Labels, Sink, Value};

@@ -1,25 +1,25 @@
-//! Sums of small stores.
+//! Sums of small ledgers.
 
 use super::*;
-use crate::store::{Draft, LabelLimits, PollFacts};
+use crate::ledger::{Draft, LabelLimits, PollFacts};
 use records_api::record::{Record, RecordType, Term};
 
 const LIMITS: LabelLimits = LabelLimits { users: 2, pools: 2 };
 
-fn store_of(records: &[Record<'_>]) -> Store {
-    let mut store = Store::default();
+fn store_of(records: &[Record<'_>]) -> Ledger {
+    let mut ledger = Ledger::default();
     let mut draft = Draft::default();
     for record in records {
-        draft.read(&mut store, RecordKey::of(&record.id), record);
+        draft.read(&mut ledger, RecordKey::of(&record.id), record);
     }
-    let changes = store.judge(draft, PollFacts::default(), LIMITS);
-    store.commit(changes, |_, _| {}).unwrap();
-    store
+    let changes = ledger.judge(draft, PollFacts::default(), LIMITS);
+    ledger.commit(changes, |_, _| {}).unwrap();
+    ledger
 }
 
 fn aggregate_of(records: &[Record<'_>]) -> Aggregate {
-    let store = store_of(records);
-    Tally::of(&store).aggregate(&store, &UserNames::Name)
+    let ledger = store_of(records);
+    Tally::of(&ledger).aggregate(&ledger, &UserNames::Name)
 }
 
 fn record(id: &str, status: Status, second: i64) -> Record<'_> {
@@ -95,8 +95,8 @@ fn sixteen_unknown_values_are_shown_and_the_rest_is_folded_without_loss() {
 fn users_are_hashed_or_dropped_without_loss_elsewhere() {
     let mut other = record("b", Status::Uploading, 2);
     other.username = None;
-    let store = store_of(&[record("a", Status::Uploading, 1), other]);
-    let of = |names| Tally::of(&store).aggregate(&store, &names);
+    let ledger = store_of(&[record("a", Status::Uploading, 1), other]);
+    let of = |names| Tally::of(&ledger).aggregate(&ledger, &names);
     let named = of(UserNames::Name);
     let hashed = of(UserNames::Hash("key".to_owned().into()));
     let users = |aggregate: &Aggregate| -> BTreeSet<String> {

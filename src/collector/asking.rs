@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::books::Books;
 use super::error::{PollError, Reason};
 use super::progress::Progress;
-use crate::store::{ApiCounts, Counted, Draft};
+use crate::ledger::{ApiCounts, Counted, Draft};
 use crate::sync::{Extent, Next, PageRequest, ReadSummary, SyncError, WindowRead};
 use records_api::clock::Clock;
 use records_api::record::{Status, Term, Timestamp};
@@ -166,7 +166,7 @@ impl Asking<'_> {
         let listed = self
             .client
             .list_records(&query, shrinks, |page| -> Result<(), SyncError> {
-                locked(read).take(&request, &page, &mut locked(self.books).store)
+                locked(read).take(&request, &page, &mut locked(self.books).ledger)
             })
             .await
             .map_err(|error| failed(error.into()))?;

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::aggregate::UserNames;
 use crate::exposition::{CounterView, Held, family_of};
-use crate::store::{Changes, Counter, Counters, Label, Limited, Series, Store, Word};
+use crate::ledger::{Changes, Counter, Counters, Label, Ledger, Limited, Series, Word};
 
 /// What every series of a project shows.
 #[derive(Debug)]
@@ -20,9 +20,9 @@ pub(super) struct Board {
 impl Board {
     /// The board of a process that begins: every series shows its last durable value for `hold`, from
     /// when it is first asked for.
-    pub(super) fn new(store: &Store, names: &UserNames, hold: Duration, now: Instant) -> Self {
+    pub(super) fn new(ledger: &Ledger, names: &UserNames, hold: Duration, now: Instant) -> Self {
         let mut board = Self { hold, shown: Arc::default() };
-        board.update(store, names, store.counters.clone(), now);
+        board.update(ledger, names, ledger.counters.clone(), now);
         board
     }
 
@@ -38,12 +38,12 @@ impl Board {
 
     /// The series that a commit lets appear, with what they show at first: nothing, or what they
     /// stood at when their label value lost its slot.
-    pub(super) fn appearing(store: &Store, changes: &Changes) -> Counters {
-        let is_new = |series: &&Series| !store.counters.contains_key(series);
+    pub(super) fn appearing(ledger: &Ledger, changes: &Changes) -> Counters {
+        let is_new = |series: &&Series| !ledger.counters.contains_key(series);
         let born = changes.counters().keys().filter(is_new);
         let born = born.map(|series| (*series, Counter::new(*series, changes.poll().begun)));
-        let back = store.counters.iter().filter(|(series, _)| {
-            !is_shown(store, **series) && value_of(**series).is_some_and(|v| changes.gives_slot(v))
+        let back = ledger.counters.iter().filter(|(series, _)| {
+            !is_shown(ledger, **series) && value_of(**series).is_some_and(|v| changes.gives_slot(v))
         });
         born.chain(back.map(|(series, counter)| (*series, counter.clone()))).collect()
     }
@@ -52,7 +52,7 @@ impl Board {
     /// whatever is counted meanwhile.
     pub(super) fn update(
         &mut self,
-        store: &Store,
+        ledger: &Ledger,
         names: &UserNames,
         appearing: Counters,
         now: Instant,
@@ -65,9 +65,9 @@ impl Board {
             let first = |shown| Held { shown, hold: self.hold, seen: Arc::clone(&seen) };
             held.extend(appearing.into_iter().map(|(series, shown)| (series, first(shown))));
         }
-        let series = store.counters.iter().filter(|(series, _)| is_shown(store, **series));
+        let series = ledger.counters.iter().filter(|(series, _)| is_shown(ledger, **series));
         let series = series.filter_map(|(series, value)| {
-            Some((*series, labels_of(store, names, *series)?, value))
+            Some((*series, labels_of(ledger, names, *series)?, value))
         });
         let mut series: Vec<_> = series.collect();
         series.sort_by(|(one, one_labels, _), (other, other_labels, _)| {
@@ -82,10 +82,10 @@ impl Board {
     }
 }
 
-fn is_shown(store: &Store, series: Series) -> bool {
+fn is_shown(ledger: &Ledger, series: Series) -> bool {
     value_of(series).is_none_or(|(limited, label)| match limited {
-        Limited::User => store.slots.user(label) == label,
-        _ => store.slots.pool(label) == label,
+        Limited::User => ledger.slots.user(label) == label,
+        _ => ledger.slots.pool(label) == label,
     })
 }
 
@@ -101,9 +101,9 @@ fn value_of(series: Series) -> Option<(Limited, Label)> {
 }
 
 /// The labels of a series, unless it is one of a user and there are none such.
-fn labels_of(store: &Store, names: &UserNames, series: Series) -> Option<Box<[Arc<str>]>> {
-    let word = |word: Word| store.words.shared(word);
-    let text = |label: Label| store.labels.shared(label);
+fn labels_of(ledger: &Ledger, names: &UserNames, series: Series) -> Option<Box<[Arc<str>]>> {
+    let word = |word: Word| ledger.words.shared(word);
+    let text = |label: Label| ledger.labels.shared(label);
     Some(match series {
         Series::Seen(kind, pool) => [word(kind), text(pool)].into(),
         Series::Entered(status, kind, pool) => [word(status), word(kind), text(pool)].into(),

@@ -1,4 +1,4 @@
-//! What a project knows: its store, the sums that follow it, and the counters as they are shown.
+//! What a project knows: its ledger, the sums that follow it, and the counters as they are shown.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use super::board::Board;
 use super::failed::{FailedRecord, failed_records};
 use super::options::PollOptions;
 use crate::aggregate::{Aggregate, Tally, UserNames};
-use crate::exposition::{CounterView, StoreFigures};
-use crate::store::{
-    Changes, CommitError, Counters, Draft, FirstSync, LabelLimits, Limited, PollFacts, Store,
+use crate::exposition::{CounterView, LedgerFigures};
+use crate::ledger::{
+    Changes, CommitError, Counters, Draft, FirstSync, LabelLimits, Ledger, Limited, PollFacts,
 };
 use crate::sync::{CountTaken, Mode, Oddities, Outset, Plan, ReadSummary, Tactics};
 use records_api::record::Timestamp;
@@ -19,7 +19,7 @@ use records_api::record::Timestamp;
 #[derive(Debug)]
 pub(super) struct Books {
     /// The records and what was counted.
-    pub(super) store: Store,
+    pub(super) ledger: Ledger,
     tally: Tally,
     board: Board,
     /// What a poll asks for.
@@ -59,7 +59,7 @@ impl Polled {
 pub(super) struct Face {
     pub(super) counters: Arc<[CounterView]>,
     pub(super) mode: Mode,
-    pub(super) store: StoreFigures,
+    pub(super) ledger: LedgerFigures,
     /// The newest failed records; none before the first complete poll.
     pub(super) failed: Arc<[FailedRecord]>,
     /// When the last complete poll began, of an earlier process maybe.
@@ -79,12 +79,12 @@ impl Face {
 }
 
 impl Books {
-    pub(super) fn new(store: Store, options: &PollOptions) -> Self {
+    pub(super) fn new(ledger: Ledger, options: &PollOptions) -> Self {
         let (names, limits) = (options.users.first(), options.label_limits());
-        let tally = Tally::of(&store);
-        let board = Board::new(&store, &names, options.counter_hold, Instant::now());
-        let tactics = Tactics::new(options.reconcile_millis(), store.last_poll.as_ref());
-        Self { store, tally, board, tactics, odd: Oddities::default(), limits, names }
+        let tally = Tally::of(&ledger);
+        let board = Board::new(&ledger, &names, options.counter_hold, Instant::now());
+        let tactics = Tactics::new(options.reconcile_millis(), ledger.last_poll.as_ref());
+        Self { ledger, tally, board, tactics, odd: Oddities::default(), limits, names }
     }
 
     /// Goes by these options from now on.
@@ -96,7 +96,7 @@ impl Books {
 
     /// What a poll asks for (see [`Tactics::plan`]).
     pub(super) fn plan(&mut self, poll: &Outset<'_>) -> Plan {
-        self.tactics.plan(&self.store, poll)
+        self.tactics.plan(&self.ledger, poll)
     }
 
     /// Takes over a part of the first sync. None of it is shown.
@@ -109,7 +109,7 @@ impl Books {
         (draft, odd): (Draft, Oddities),
         part: FirstSync,
     ) -> Result<(), CommitError> {
-        let changes = self.store.judge_part(draft, part, self.limits);
+        let changes = self.ledger.judge_part(draft, part, self.limits);
         self.write(changes)?;
         self.odd.merge(odd);
         Ok(())
@@ -145,10 +145,10 @@ impl Books {
         if polled.filter_fails {
             tactics.note_no_filter(begun);
         }
-        let changes = self.store.judge(polled.draft, tactics.remember(facts), self.limits);
+        let changes = self.ledger.judge(polled.draft, tactics.remember(facts), self.limits);
         self.write(changes)?;
         for taken in &polled.counts {
-            tactics.note_count(&self.store, taken, window_start, begun);
+            tactics.note_count(&self.ledger, taken, window_start, begun);
         }
         self.tactics = tactics;
         // What was not read again is as odd as it was.
@@ -160,37 +160,37 @@ impl Books {
     }
 
     fn write(&mut self, changes: Changes) -> Result<(), CommitError> {
-        let appearing = Board::appearing(&self.store, &changes);
+        let appearing = Board::appearing(&self.ledger, &changes);
         let tally = &mut self.tally;
-        self.store.commit(changes, |was, is| tally.change(was, is))?;
-        if let Err(error) = self.store.tidy() {
+        self.ledger.commit(changes, |was, is| tally.change(was, is))?;
+        if let Err(error) = self.ledger.tidy() {
             tracing::warn!(%error, remedy = error.remedy(), "the state was not written anew");
         }
-        self.board.update(&self.store, &self.names, appearing, Instant::now());
+        self.board.update(&self.ledger, &self.names, appearing, Instant::now());
         Ok(())
     }
 
     /// What a snapshot shows of the records.
     pub(super) fn aggregate(&self) -> Aggregate {
-        self.tally.aggregate(&self.store, &self.names)
+        self.tally.aggregate(&self.ledger, &self.names)
     }
 
     /// Names users like this from now on.
     pub(super) fn name_users(&mut self, names: UserNames) {
         if !self.names.is_like(&names) {
             self.names = names;
-            self.board.update(&self.store, &self.names, Counters::new(), Instant::now());
+            self.board.update(&self.ledger, &self.names, Counters::new(), Instant::now());
         }
     }
 
     /// What is shown whatever polls do, as of a poll that began at `now`.
     pub(super) fn face(&self, now: Timestamp) -> Face {
-        let poll = self.store.last_poll.as_ref();
+        let poll = self.ledger.last_poll.as_ref();
         Face {
             counters: self.board.shown(),
             mode: self.tactics.mode(now),
-            store: self.figures(),
-            failed: poll.map_or_else(Arc::default, |_| failed_records(&self.store)),
+            ledger: self.figures(),
+            failed: poll.map_or_else(Arc::default, |_| failed_records(&self.ledger)),
             polled: poll.map(|poll| poll.begun),
             names: self.names.clone(),
             counting_since: poll.map(|poll| poll.counting_since),
@@ -201,16 +201,16 @@ impl Books {
     /// `identity`: failures of another project are not this one's.
     pub(super) fn restored_face(&self, identity: &str) -> Face {
         let face = self.face(Timestamp::default());
-        let is_same = self.store.last_poll.as_ref().is_some_and(|poll| poll.identity == identity);
+        let is_same = self.ledger.last_poll.as_ref().is_some_and(|poll| poll.identity == identity);
         if is_same { face } else { face.of_another() }
     }
 
-    fn figures(&self) -> StoreFigures {
-        StoreFigures {
-            records: self.store.table.len() as u64,
-            bytes: self.store.file_bytes(),
-            folded_users: self.store.folded(Limited::User),
-            folded_pools: self.store.folded(Limited::Pool),
+    fn figures(&self) -> LedgerFigures {
+        LedgerFigures {
+            records: self.ledger.table.len() as u64,
+            bytes: self.ledger.file_bytes(),
+            folded_users: self.ledger.folded(Limited::User),
+            folded_pools: self.ledger.folded(Limited::Pool),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::store::CommitError;
+use crate::ledger::CommitError;
 use crate::sync::SyncError;
 use records_api::ApiError;
 

@@ -6,7 +6,7 @@ use tokio::task::spawn_blocking;
 use super::asking::{Asking, TooMany, locked};
 use super::books::Polled;
 use super::error::{PollError, Reason};
-use crate::store::{ApiCounts, Counted, Draft, FirstSync, PollFacts};
+use crate::ledger::{ApiCounts, Counted, Draft, FirstSync, PollFacts};
 use crate::sync::{Extent, Oddities, ReadSummary, SyncError, Tactics};
 use records_api::record::Timestamp;
 
@@ -78,7 +78,7 @@ impl Asking<'_> {
 
     /// How far earlier polls or an earlier process came, if that is good to go on from.
     fn earlier_parts(&self, identity: &str) -> Option<FirstSync> {
-        let part = locked(self.books).store.first_sync.clone()?;
+        let part = locked(self.books).ledger.first_sync.clone()?;
         let pause = self.now.millis().saturating_sub(part.ended.millis());
         let goes_on = part.facts.identity == identity
             && part.facts.window_start <= self.window_start
@@ -89,7 +89,7 @@ impl Asking<'_> {
 
     /// Number of records that the parts have read.
     fn known(&self) -> u64 {
-        locked(self.books).store.shown_since(self.window_start)
+        locked(self.books).ledger.shown_since(self.window_start)
     }
 
     /// The last part is read: what was in flight in the others is read again.
@@ -108,8 +108,8 @@ impl Asking<'_> {
         summary.window_start = self.window_start;
         let known = {
             let books = locked(self.books);
-            let known = books.store.shown_since(self.window_start);
-            let more = books.store.preview(&draft).since(Counted::All, self.window_start);
+            let known = books.ledger.shown_since(self.window_start);
+            let more = books.ledger.preview(&draft).since(Counted::All, self.window_start);
             known.checked_add_signed(more)
         };
         summary.counts_right = summary.reported == known;
@@ -118,7 +118,7 @@ impl Asking<'_> {
 
     /// Reads everything anew, in one go, where there is something.
     async fn whole_window(&self, counted: u64) -> Result<Polled, PollError> {
-        locked(self.books).store.first_sync = None;
+        locked(self.books).ledger.first_sync = None;
         locked(self.progress).go_on(0);
         let (draft, summary) =
             self.read(Extent::since(self.window_start), ApiCounts::default()).await?;

@@ -183,18 +183,19 @@ fn write_views(views: &[ProjectView], sink: &mut dyn Sink) {
     }
     sink.family(metric("screen_records_exporter_folded_label_values"));
     for view in views {
-        for (label, count) in [("user", view.store.folded_users), ("pool", view.store.folded_pools)]
+        for (label, count) in
+            [("user", view.ledger.folded_users), ("pool", view.ledger.folded_pools)]
         {
             sink.gauge(view.labels.with(&[view.project(), label]), count.into());
         }
     }
     sink.family(metric("screen_records_exporter_store_records"));
     for view in views {
-        sink.gauge(view.labels.with(&[view.project()]), view.store.records.into());
+        sink.gauge(view.labels.with(&[view.project()]), view.ledger.records.into());
     }
     sink.family(metric("screen_records_exporter_store_bytes"));
     for view in views {
-        sink.gauge(view.labels.with(&[view.project()]), view.store.bytes.into());
+        sink.gauge(view.labels.with(&[view.project()]), view.ledger.bytes.into());
     }
     sink.family(metric("screen_records_exporter_rejected_records"));
     for view in views {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::users::Users;
-use crate::store::LabelLimits;
+use crate::ledger::LabelLimits;
 use records_api::RecordsFilter;
 
 /// What starts a poll.

@@ -5,7 +5,7 @@ use futures_util::future::{join, try_join_all};
 use super::asking::{Asking, locked};
 use super::books::Polled;
 use super::error::PollError;
-use crate::store::{ApiCounts, Counted, Draft};
+use crate::ledger::{ApiCounts, Counted, Draft};
 use crate::sync::{CountTaken, Extent, Outset, Plan, ReadSummary, Search, flights_left};
 use records_api::RecordsQuery;
 use records_api::record::{Status, Timestamp};
@@ -23,7 +23,7 @@ impl Asking<'_> {
                 filters_status: self.filter.status.is_some(),
                 identity: &identity,
             });
-            (plan, books.store.last_poll.is_none())
+            (plan, books.ledger.last_poll.is_none())
         };
         let polled = match plan.clone() {
             Plan::Everything if is_first => self.first_sync(&identity).await?,
@@ -40,7 +40,7 @@ impl Asking<'_> {
         };
         let checked = self.check_rejections(&polled);
         // What its parts have committed is no better.
-        checked.inspect_err(|_| locked(self.books).store.first_sync = None)?;
+        checked.inspect_err(|_| locked(self.books).ledger.first_sync = None)?;
         Ok(polled)
     }
 
@@ -48,7 +48,7 @@ impl Asking<'_> {
     fn check_rejections(&self, polled: &Polled) -> Result<(), PollError> {
         let known = match polled.plan {
             Plan::Everything => 0,
-            Plan::Changes { .. } => locked(self.books).store.shown_since(self.window_start),
+            Plan::Changes { .. } => locked(self.books).ledger.shown_since(self.window_start),
         };
         let (page, filter) = (self.client.page_size(), self.filter.clone());
         let everything = RecordsQuery::ascending(self.window_start, 0, page, filter);
@@ -87,7 +87,7 @@ impl Asking<'_> {
                 search = self.search((counted, total), news, &draft).await?;
             }
             if let Some(search) = &mut search {
-                let extents = search.extents(&locked(self.books).store);
+                let extents = search.extents(&locked(self.books).ledger);
                 for (rows, other) in self.read_all(extents, known).await? {
                     draft.merge(rows);
                     summary.merge(other);
@@ -119,7 +119,7 @@ impl Asking<'_> {
         // What left the lists, or was never in them, is read where it lies.
         let left = {
             let books = locked(self.books);
-            flights_left(&books.store, draft, self.window_start, self.client.page_size())
+            flights_left(&books.ledger, draft, self.window_start, self.client.page_size())
         };
         for (rows, other) in self.read_all(left, known).await? {
             draft.merge(rows);
@@ -138,11 +138,11 @@ impl Asking<'_> {
         let search = {
             let books = locked(self.books);
             let (edges, page) = ((self.window_start, news), self.client.page_size());
-            books.tactics.search((&books.store, draft), count, edges, page)
+            books.tactics.search((&books.ledger, draft), count, edges, page)
         };
         let Some(mut search) = search else { return Ok(None) };
         loop {
-            let moments = search.questions(&locked(self.books).store);
+            let moments = search.questions(&locked(self.books).ledger);
             if moments.is_empty() {
                 return Ok(Some(search));
             }

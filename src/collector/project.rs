@@ -25,7 +25,7 @@ use super::published::Published;
 use super::schedule::Schedule;
 use super::setup::Setup;
 use crate::exposition::{ProjectLabels, ProjectView, SyncMode};
-use crate::store::Store;
+use crate::ledger::Ledger;
 use records_api::Client;
 use records_api::clock::Clock;
 use records_api::record::Timestamp;
@@ -96,15 +96,15 @@ impl Project {
         options: PollOptions,
         clock: Arc<C>,
         instruments: Arc<Instruments>,
-        store: Store,
+        ledger: Ledger,
         client: impl FnOnce(Arc<ProjectObserver>) -> Client,
     ) -> Arc<Self> {
         let name = labels.project.clone();
         let observer = instruments.observer(&name);
         let client = Arc::new(client(observer.clone()));
         let setup = Setup::new(labels, options, client);
-        let is_first_sync = store.last_poll.is_none();
-        let books = Books::new(store, &setup.options);
+        let is_first_sync = ledger.last_poll.is_none();
+        let books = Books::new(ledger, &setup.options);
         let face = books.restored_face(&setup.identity());
         Arc::new(Self {
             name,
@@ -238,7 +238,7 @@ impl Project {
             mode: if state.is_first_sync { SyncMode::FirstSync } else { state.face.mode.into() },
             at: Instant::now(),
             counters: state.face.counters.clone(),
-            store: state.face.store,
+            ledger: state.face.ledger,
             first_sync_progress,
             snapshot: state.snapshot.as_ref().map(Published::view),
             poll_api_requests: state.poll_api_requests,

@@ -22,13 +22,17 @@ pub(super) fn check(path: &Path) -> Result<(), String> {
     }
     let bytes = file::read(path, LARGEST_FILE_BYTES)
         .map_err(|error| format!("{shown} cannot be read: {error}. Name another"))?;
-    let mut store = RootCertStore::empty();
+    let mut ledger = RootCertStore::empty();
     for (number, certificate) in (1..).zip(CertificateDer::pem_slice_iter(&bytes)) {
         // The library's error may repeat a line, and a key may stand beside the certificates.
-        let is_usable = certificate.is_ok_and(|certificate| store.add(certificate).is_ok());
+        let is_usable = certificate.is_ok_and(|certificate| ledger.add(certificate).is_ok());
         if !is_usable {
             return Err(format!("{shown} is damaged at its certificate {number}. {ACCEPTED}"));
         }
     }
-    if store.is_empty() { Err(format!("{shown} holds no certificate. {ACCEPTED}")) } else { Ok(()) }
+    if ledger.is_empty() {
+        Err(format!("{shown} holds no certificate. {ACCEPTED}"))
+    } else {
+        Ok(())
+    }
 }

@@ -9,7 +9,7 @@ use super::catalog::{Metric, metric};
 use super::exemplar;
 use super::records::ProjectView;
 use super::sink::{CounterValue, HistogramValue, Sink, Value};
-use crate::store::{Counter, Observed, Series};
+use crate::ledger::{Counter, Observed, Series};
 
 /// A series as it is shown.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,6 @@
 //! The record that a counter counted last, as a format shows it.
 
-use crate::store::Exemplar;
+use crate::ledger::Exemplar;
 
 /// The one label of an exemplar.
 pub(super) const LABEL: &str = "record_id";

@@ -4,7 +4,7 @@ use super::catalog::Metric;
 use super::exemplar::LABEL;
 use super::lines::Lines;
 use super::sink::{CounterValue, HistogramValue, Labels, Sink, Value};
-use crate::store::Exemplar;
+use crate::ledger::Exemplar;
 use records_api::record::Timestamp;
 
 /// Writes `OpenMetrics` text.
@@ -115,7 +115,7 @@ fn bound_text(bound: f64) -> String {
 mod tests {
     use super::*;
     use crate::exposition::metric;
-    use crate::store::Series;
+    use crate::ledger::Series;
 
     #[test]
     fn bounds_are_written_as_go_writes_them() {
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_histogram_has_its_unit_and_canonical_bounds() {
-        let bounds = Series::VideoDuration(crate::store::Word::NONE).bounds();
+        let bounds = Series::VideoDuration(crate::ledger::Word::NONE).bounds();
         let histogram = HistogramValue {
             bounds: bounds[..2].iter().map(|bound| *bound as f64).collect(),
             buckets: vec![1, 2],

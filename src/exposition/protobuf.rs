@@ -8,7 +8,7 @@
 use super::catalog::{Kind, Metric};
 use super::exemplar::LABEL;
 use super::sink::{CounterValue, HistogramValue, Labels, Sink, Value};
-use crate::store::NativeBuckets;
+use crate::ledger::NativeBuckets;
 use records_api::record::Timestamp;
 
 /// Writes delimited protobuf.

@@ -28,8 +28,8 @@ pub struct ProjectView {
     pub at: Instant,
     /// What was counted, ordered by labels.
     pub counters: Arc<[CounterView]>,
-    /// Figures of the store.
-    pub store: StoreFigures,
+    /// Figures of the ledger.
+    pub ledger: LedgerFigures,
     /// The part of the first sync that is done, from 0 to 1.
     pub first_sync_progress: f64,
     /// The last complete poll, however old.
@@ -53,9 +53,9 @@ pub struct ProjectLabels {
     pub constant: Vec<(String, String)>,
 }
 
-/// What is shown of a store besides the records.
+/// What is shown of a ledger besides the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct StoreFigures {
+pub struct LedgerFigures {
     /// Records known.
     pub records: u64,
     /// Bytes on disk.

@@ -1,7 +1,7 @@
 //! What every encoder can take.
 
 use super::catalog::Metric;
-use crate::store::{Exemplar, NativeBuckets};
+use crate::ledger::{Exemplar, NativeBuckets};
 use records_api::record::Timestamp;
 
 /// The value of a sample.

@@ -2,7 +2,7 @@
 
 use super::expected::{Bounds, Expected, MANY, signed};
 use super::search::Search;
-use crate::store::{Counted, Draft, Preview, Store};
+use crate::ledger::{Counted, Draft, Ledger, Preview};
 use records_api::record::Timestamp;
 
 /// What was refused or misled is tried again after an hour.
@@ -68,7 +68,7 @@ impl Count {
     /// in a row show is no chance.
     pub(super) fn search(
         &self,
-        (store, draft): (&Store, &Draft),
+        (ledger, draft): (&Ledger, &Draft),
         (window_start, total): (Timestamp, u64),
         news: Timestamp,
         page: u32,
@@ -76,8 +76,8 @@ impl Count {
         if !self.differs {
             return None;
         }
-        let preview = store.preview(draft);
-        let expected = self.expected(store, &preview);
+        let preview = ledger.preview(draft);
+        let expected = self.expected(ledger, &preview);
         let begins = differs(expected, window_start, total);
         begins.then(|| Search::new(expected, (window_start, total), news, page))
     }
@@ -85,7 +85,7 @@ impl Count {
     /// Takes over what a poll found that has been committed.
     pub(super) fn note(
         &mut self,
-        store: &Store,
+        ledger: &Ledger,
         taken: &CountTaken,
         window_start: Timestamp,
         now: Timestamp,
@@ -96,22 +96,22 @@ impl Count {
         };
         self.surplus.retain(|(at, _)| *at >= window_start);
         if let Some(search) = &taken.search {
-            self.learn(store, search, now);
+            self.learn(ledger, search, now);
         }
-        self.differs = differs(self.expected(store, &Preview::default()), window_start, total);
+        self.differs = differs(self.expected(ledger, &Preview::default()), window_start, total);
         if !self.differs {
             self.fruitless = 0;
         }
     }
 
-    fn expected<'a>(&'a self, store: &'a Store, preview: &'a Preview) -> Expected<'a> {
-        Expected { counted: self.counted, store, preview, surplus: &self.surplus }
+    fn expected<'a>(&'a self, ledger: &'a Ledger, preview: &'a Preview) -> Expected<'a> {
+        Expected { counted: self.counted, ledger, preview, surplus: &self.surplus }
     }
 
     /// What lies where the count differed has been read: what is left of the difference is what it
     /// counts beside what is listed.
-    fn learn(&mut self, store: &Store, search: &Search, now: Timestamp) {
-        let outcome = search.outcome(store);
+    fn learn(&mut self, ledger: &Ledger, search: &Search, now: Timestamp) {
+        let outcome = search.outcome(ledger);
         self.surplus.extend(outcome.left);
         if outcome.has_read {
             self.fruitless = if outcome.is_fruitless { self.fruitless + 1 } else { 0 };

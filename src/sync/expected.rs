@@ -1,6 +1,6 @@
 //! What the API should count, by what is known.
 
-use crate::store::{Counted, Preview, Store};
+use crate::ledger::{Counted, Ledger, Preview};
 use records_api::record::Timestamp;
 
 /// A number that is known to lie between two others, both included.
@@ -38,7 +38,7 @@ pub(super) fn signed(count: u64) -> i64 {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Expected<'a> {
     pub(super) counted: Counted,
-    pub(super) store: &'a Store,
+    pub(super) ledger: &'a Ledger,
     /// What the poll under way has found.
     pub(super) preview: &'a Preview,
     /// Records that are counted but not listed, by where they seem to start.
@@ -50,7 +50,7 @@ impl Expected<'_> {
     /// seconds, so what starts in the second of it may be left out.
     pub(super) fn since(&self, from: Timestamp) -> Bounds {
         let number = |from: Timestamp| {
-            let known = self.store.number_since(self.counted, from);
+            let known = self.ledger.number_since(self.counted, from);
             let surplus = self.surplus.iter().filter(|(at, _)| *at >= from).map(|(_, by)| by);
             signed(known) + self.preview.since(self.counted, from) + surplus.sum::<i64>()
         };
@@ -63,7 +63,7 @@ impl Expected<'_> {
     pub(super) fn between(&self, from: Timestamp, until: Timestamp) -> Bounds {
         let mut bounds = self.since(from).less(self.since(until));
         if self.counted == Counted::Uploaded {
-            let flights = self.store.flights_between(from, until.plus_millis(1000));
+            let flights = self.ledger.flights_between(from, until.plus_millis(1000));
             bounds.high += signed(flights);
         }
         bounds

@@ -1,6 +1,6 @@
 //! Reading the window again slice by slice, so that each record is read within an interval.
 
-use crate::store::{PollFacts, ReadPart, Store};
+use crate::ledger::{Ledger, PollFacts, ReadPart};
 use records_api::record::Timestamp;
 
 /// Which part of the window was read when.
@@ -43,13 +43,13 @@ impl Scrub {
     /// starts later is read by every poll.
     pub(super) fn slices(
         &mut self,
-        store: &Store,
+        ledger: &Ledger,
         (begin, end): (Timestamp, Timestamp),
         now: Timestamp,
         page: u64,
     ) -> Vec<(Timestamp, Timestamp)> {
         self.parts.retain(|part| part.until > begin);
-        let records = store.count_between(begin, end);
+        let records = ledger.count_between(begin, end);
         let interval = self.interval_millis as f64;
         let since =
             |earlier: Timestamp| now.millis().saturating_sub(earlier.millis()).max(0) as f64;
@@ -70,13 +70,13 @@ impl Scrub {
         #[expect(clippy::cast_possible_truncation, reason = "at most an interval")]
         let unpaid = ((due - rows as f64).max(0.0) / rate) as i64;
         self.paid_by_slices = now.plus_millis(-unpaid);
-        self.oldest(store, (begin, end), rows)
+        self.oldest(ledger, (begin, end), rows)
     }
 
     /// So many rows of what was read longest ago.
     fn oldest(
         &self,
-        store: &Store,
+        ledger: &Ledger,
         (begin, end): (Timestamp, Timestamp),
         rows: u64,
     ) -> Vec<(Timestamp, Timestamp)> {
@@ -86,12 +86,12 @@ impl Scrub {
         let mut left = rows;
         for part in parts {
             let (from, until) = (part.from.max(begin), part.until.min(end));
-            let held = store.count_between(from, until);
+            let held = ledger.count_between(from, until);
             let until = if held <= left {
                 until
             } else {
                 // A bound counts in whole seconds.
-                let bound = store.start_at(left, from).map_or(until, Timestamp::floor_to_second);
+                let bound = ledger.start_at(left, from).map_or(until, Timestamp::floor_to_second);
                 if bound > from { bound } else { bound.plus_millis(1000) }.min(until)
             };
             slices.push((from, until));

@@ -7,7 +7,7 @@
 
 use super::expected::{Bounds, Expected, signed};
 use super::extent::Extent;
-use crate::store::{Counted, Preview, Store};
+use crate::ledger::{Counted, Ledger, Preview};
 use records_api::record::Timestamp;
 
 /// Counts that a search asks for at most.
@@ -97,15 +97,15 @@ impl Search {
     }
 
     /// Moments to count from next. None: the search is over.
-    pub fn questions(&self, store: &Store) -> Vec<Timestamp> {
+    pub fn questions(&self, ledger: &Ledger) -> Vec<Timestamp> {
         let begin = self.points[0].at;
         if self.points.len() == 1 {
-            let end = store.quietest_second(self.news, QUIET_SECONDS);
+            let end = ledger.quietest_second(self.news, QUIET_SECONDS);
             return if end > begin { vec![end, begin] } else { Vec::new() };
         }
-        let asks = self.differing(store);
+        let asks = self.differing(ledger);
         let mut asks: Vec<_> =
-            asks.iter().filter_map(|stretch| self.divide(store, stretch)).collect();
+            asks.iter().filter_map(|stretch| self.divide(ledger, stretch)).collect();
         if self.asked + asks.len() > MOST_QUESTIONS {
             asks.clear();
         }
@@ -136,8 +136,8 @@ impl Search {
     }
 
     /// Ends the search: what is to be read again.
-    pub fn extents(&mut self, store: &Store) -> Vec<Extent> {
-        self.found = self.differing(store);
+    pub fn extents(&mut self, ledger: &Ledger) -> Vec<Extent> {
+        self.found = self.differing(ledger);
         let mut extents: Vec<Extent> = Vec::new();
         for Stretch { from, until, .. } in &self.found {
             let (from, until) = (from.at, Some(until.at.plus_millis(1000)));
@@ -150,9 +150,9 @@ impl Search {
     }
 
     /// What came of it, once what was read has been committed.
-    pub(super) fn outcome(&self, store: &Store) -> Outcome {
+    pub(super) fn outcome(&self, ledger: &Ledger) -> Outcome {
         let none = Preview::default();
-        let expected = Expected { preview: &none, ..self.expected(store) };
+        let expected = Expected { preview: &none, ..self.expected(ledger) };
         let now_apart = |stretch: &Stretch| {
             let counted = self.counted_between(stretch.from, stretch.until);
             counted.apart(expected.between(stretch.from.at, stretch.until.at))
@@ -161,7 +161,7 @@ impl Search {
         let left = left.map(|stretch| (stretch.from.at, now_apart(stretch)));
         let last = self.points[1..].last().filter(|_| self.drift.is_exact());
         let beyond = last.map(|last| self.counted_since(*last).apart(expected.since(last.at)));
-        let rows = |from, until| store.count_between(from, until);
+        let rows = |from, until| ledger.count_between(from, until);
         let read: u64 = self.found.iter().map(|found| rows(found.from.at, found.until.at)).sum();
         Outcome {
             left: left.filter(|(_, by)| *by != 0).collect(),
@@ -169,14 +169,14 @@ impl Search {
             has_read: !self.found.is_empty(),
             is_fruitless: !self.found.is_empty()
                 && self.found.iter().all(|stretch| now_apart(stretch) == stretch.by),
-            is_costly: read * COSTLY_SHARE > store.shown_since(self.points[0].at)
+            is_costly: read * COSTLY_SHARE > ledger.shown_since(self.points[0].at)
                 && read > CHEAP_PAGES * self.page,
         }
     }
 
     /// Neighbouring points between which the count is not as expected.
-    fn differing(&self, store: &Store) -> Vec<Stretch> {
-        let expected = self.expected(store);
+    fn differing(&self, ledger: &Ledger) -> Vec<Stretch> {
+        let expected = self.expected(ledger);
         let pairs = self.points.windows(2).map(|pair| {
             let counted = self.counted_between(pair[0], pair[1]);
             let by = counted.apart(expected.between(pair[0].at, pair[1].at));
@@ -186,13 +186,13 @@ impl Search {
     }
 
     /// The middle of a stretch, unless some pages hold all of it.
-    fn divide(&self, store: &Store, stretch: &Stretch) -> Option<Timestamp> {
+    fn divide(&self, ledger: &Ledger, stretch: &Stretch) -> Option<Timestamp> {
         let (from, until) = (stretch.from.at, stretch.until.at);
-        let rows = store.count_between(from, until);
+        let rows = ledger.count_between(from, until);
         if rows <= self.page * FEW_PAGES {
             return None;
         }
-        let middle = store.quietest_second(store.start_at(rows / 2, from)?, QUIET_SECONDS);
+        let middle = ledger.quietest_second(ledger.start_at(rows / 2, from)?, QUIET_SECONDS);
         (middle > from && middle < until).then_some(middle)
     }
 
@@ -208,8 +208,8 @@ impl Search {
         self.counted_since(from).less(self.counted_since(until))
     }
 
-    fn expected<'a>(&'a self, store: &'a Store) -> Expected<'a> {
-        Expected { counted: self.counted, store, preview: &self.preview, surplus: &self.surplus }
+    fn expected<'a>(&'a self, ledger: &'a Ledger) -> Expected<'a> {
+        Expected { counted: self.counted, ledger, preview: &self.preview, surplus: &self.surplus }
     }
 }
 
@@ -220,45 +220,45 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::store::{LabelLimits, PollFacts};
+    use crate::ledger::{LabelLimits, PollFacts};
     use records_api::record::{Record, RecordKey};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_millis(1_700_000_000_000 + second * 1000)
     }
 
-    /// A store that knows records that start at these seconds.
-    fn knowing(starts: impl Iterator<Item = i64>) -> Store {
-        let mut store = Store::default();
-        let mut draft = crate::store::Draft::default();
+    /// A ledger that knows records that start at these seconds.
+    fn knowing(starts: impl Iterator<Item = i64>) -> Ledger {
+        let mut ledger = Ledger::default();
+        let mut draft = crate::ledger::Draft::default();
         for (id, start) in starts.enumerate() {
             let record = Record::new(id.to_string(), at(start));
-            draft.read(&mut store, RecordKey::of(&record.id), &record);
+            draft.read(&mut ledger, RecordKey::of(&record.id), &record);
         }
         draft.cover(at(0), None);
         let facts = PollFacts { window_start: at(0), ..PollFacts::default() };
-        let changes = store.judge(draft, facts, LabelLimits { users: 9, pools: 9 });
-        store.commit(changes, |_, _| {}).unwrap();
-        store
+        let changes = ledger.judge(draft, facts, LabelLimits { users: 9, pools: 9 });
+        ledger.commit(changes, |_, _| {}).unwrap();
+        ledger
     }
 
     /// Searches where the API has records at `starts`, of which one begins with each question if
     /// it moves. Returns what is to be read again, and the number of counts.
     fn search(
-        store: &Store,
+        ledger: &Ledger,
         starts: &mut Vec<i64>,
         includes_bound: bool,
         moves: bool,
     ) -> (Vec<Extent>, usize) {
         let preview = Preview::default();
-        let expected = Expected { counted: Counted::All, store, preview: &preview, surplus: &[] };
+        let expected = Expected { counted: Counted::All, ledger, preview: &preview, surplus: &[] };
         let total = starts.len() as u64;
         let mut search = Search::new(expected, (at(0), total), at(100_000), 10);
         let mut asked = 0;
         loop {
-            let questions = search.questions(store);
+            let questions = search.questions(ledger);
             if questions.is_empty() {
-                return (search.extents(store), asked);
+                return (search.extents(ledger), asked);
             }
             asked += questions.len();
             let mut answers = Vec::new();
@@ -286,13 +286,13 @@ mod tests {
             loses in any::<bool>(),
             includes_bound in any::<bool>(),
         ) {
-            let store = knowing(starts.iter().copied());
+            let ledger = knowing(starts.iter().copied());
             // Both at once may make up for each other.
             let gone = if loses { gone } else { BTreeSet::new() };
             let late = if loses { Vec::new() } else { late };
             let kept = starts.iter().enumerate().filter(|(index, _)| !gone.contains(index));
             let mut there: Vec<_> = kept.map(|(_, start)| *start).chain(late.clone()).collect();
-            let (extents, asked) = search(&store, &mut there, includes_bound, false);
+            let (extents, asked) = search(&ledger, &mut there, includes_bound, false);
             let changed = gone.iter().filter_map(|index| starts.get(*index)).chain(&late);
             for start in changed {
                 let is_read = extents.iter().any(|extent| {
@@ -313,7 +313,7 @@ mod tests {
             totals in prop::collection::vec(prop_oneof![any::<u64>(), 0..3000_u64], 200),
             surplus in prop::collection::vec((0..100_000_i64, any::<i64>()), 0..4),
         ) {
-            let store = knowing((1..100_000).step_by(40));
+            let ledger = knowing((1..100_000).step_by(40));
             let mut totals = totals.into_iter();
             let mut count = || totals.next().unwrap();
             let most = signed(u64::MAX);
@@ -321,35 +321,36 @@ mod tests {
             let surplus: Vec<_> = surplus.iter().map(|(start, by)| (at(*start), bounded(*by))).collect();
             let preview = Preview::default();
             let counted = Counted::Uploaded;
-            let expected = Expected { counted, store: &store, preview: &preview, surplus: &surplus };
+            let expected = Expected { counted, ledger: &ledger, preview: &preview, surplus: &surplus };
             let mut search = Search::new(expected, (at(0), count()), at(100_000), 10);
             loop {
-                let questions = search.questions(&store);
+                let questions = search.questions(&ledger);
                 if questions.is_empty() {
                     break;
                 }
                 search.take(questions.into_iter().map(|question| (question, count())));
             }
-            search.extents(&store);
-            search.outcome(&store);
+            search.extents(&ledger);
+            search.outcome(&ledger);
             prop_assert!(search.asked <= MOST_QUESTIONS + 1, "{}", search.asked);
         }
     }
 
     #[test]
     fn one_difference_among_many_records_costs_the_logarithm() {
-        let store = knowing(1..100_000);
+        let ledger = knowing(1..100_000);
         let mut there: Vec<_> = (1..100_000).filter(|start| *start != 31_415).collect();
-        let (extents, asked) = search(&store, &mut there, true, false);
-        let rows: u64 = extents.iter().map(|e| store.count_between(e.from, e.until.unwrap())).sum();
+        let (extents, asked) = search(&ledger, &mut there, true, false);
+        let rows: u64 =
+            extents.iter().map(|e| ledger.count_between(e.from, e.until.unwrap())).sum();
         assert!(asked <= 17 && rows <= 22, "{asked} {extents:?}");
     }
 
     #[test]
     fn what_begins_meanwhile_is_not_searched_for() {
-        let store = knowing((1..100_000).step_by(10));
+        let ledger = knowing((1..100_000).step_by(10));
         let mut there: Vec<_> = (1..100_000).step_by(10).collect();
-        let (extents, asked) = search(&store, &mut there, true, true);
+        let (extents, asked) = search(&ledger, &mut there, true, true);
         assert!(extents.is_empty() && asked <= 3, "{asked} {extents:?}");
     }
 }

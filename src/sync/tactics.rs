@@ -9,7 +9,7 @@ use super::counts::{Count, CountTaken, RETRY_MILLIS};
 use super::extent::{Extent, ReadSummary};
 use super::scrub::Scrub;
 use super::search::Search;
-use crate::store::{ApiCounts, Counted, Draft, PollFacts, Store};
+use crate::ledger::{ApiCounts, Counted, Draft, Ledger, PollFacts};
 use records_api::record::{Status, Timestamp};
 
 /// What began so long before the last poll is read again with what is new.
@@ -110,11 +110,11 @@ impl Tactics {
     }
 
     /// What to ask for in a poll.
-    pub fn plan(&mut self, store: &Store, poll: &Outset<'_>) -> Plan {
+    pub fn plan(&mut self, ledger: &Ledger, poll: &Outset<'_>) -> Plan {
         let Outset { window_start, now, page, filters_status, identity } = *poll;
-        let known = store.shown_since(window_start);
+        let known = ledger.shown_since(window_start);
         let page = u64::from(page);
-        let is_other = store
+        let is_other = ledger
             .last_poll
             .as_ref()
             .is_none_or(|last| window_start < last.window_start || identity != last.identity);
@@ -128,9 +128,9 @@ impl Tactics {
             return Plan::Everything;
         }
         let overlap = (page / 2).clamp(1, MOST_OVERLAP);
-        let news = store.start_at(known.saturating_sub(overlap), window_start);
+        let news = ledger.start_at(known.saturating_sub(overlap), window_start);
         // What began since the last poll is new, also where others begin in the future, or at once.
-        let begun = store.last_poll.as_ref().map_or(window_start, |last| last.begun);
+        let begun = ledger.last_poll.as_ref().map_or(window_start, |last| last.begun);
         let lately = begun.plus_millis(-LATELY_MILLIS).max(window_start);
         let news = news.unwrap_or(window_start).min(lately).floor_to_second();
         let filter_works = self.no_filter_until.is_none_or(|until| now >= until);
@@ -141,7 +141,7 @@ impl Tactics {
             news,
             lists: Self::lists(!lists),
             counts: counts.filter(|counted| lists || *counted == Counted::All).collect(),
-            slices: self.scrub.slices(store, (window_start, news), now, page),
+            slices: self.scrub.slices(ledger, (window_start, news), now, page),
         }
     }
 
@@ -202,7 +202,7 @@ impl Tactics {
     /// far, and all from `news` on.
     pub fn search(
         &self,
-        known: (&Store, &Draft),
+        known: (&Ledger, &Draft),
         (counted, total): (Counted, u64),
         (window_start, news): (Timestamp, Timestamp),
         page: u32,
@@ -213,13 +213,13 @@ impl Tactics {
     /// Takes over what was counted by a poll that began at `now` and has been committed.
     pub fn note_count(
         &mut self,
-        store: &Store,
+        ledger: &Ledger,
         taken: &CountTaken,
         window_start: Timestamp,
         now: Timestamp,
     ) {
-        self.counts[taken.counted as usize].note(store, taken, window_start, now);
-        let shown = store.shown_since(window_start);
+        self.counts[taken.counted as usize].note(ledger, taken, window_start, now);
+        let shown = ledger.shown_since(window_start);
         if taken.counted == Counted::All && taken.total == Some(shown) && shown > MANY {
             self.known.trusts_counts = true;
         }
@@ -252,7 +252,7 @@ impl Tactics {
 /// What is in flight, or was read older than it is known, and was not read by `draft`: it is read
 /// again where it lies, neighbours in one extent.
 pub fn flights_left(
-    store: &Store,
+    ledger: &Ledger,
     draft: &Draft,
     window_start: Timestamp,
     page: u32,
@@ -260,19 +260,19 @@ pub fn flights_left(
     let most = u64::from(page).saturating_sub(1).max(1);
     let mut extents: Vec<Extent> = Vec::new();
     let mut rows = 0;
-    for start in store.unsettled(window_start, |key| draft.has_read(store, key)) {
+    for start in ledger.unsettled(window_start, |key| draft.has_read(ledger, key)) {
         let from = start.floor_to_second();
         let until = from.plus_millis(1000);
         if let Some(last) = extents.last_mut() {
             let begun = last.until.unwrap_or(from);
-            let more = store.count_between(begun, until.max(begun));
+            let more = ledger.count_between(begun, until.max(begun));
             if rows + more <= most {
                 rows += more;
                 last.until = Some(until.max(begun));
                 continue;
             }
         }
-        rows = store.count_between(from, until);
+        rows = ledger.count_between(from, until);
         extents.push(Extent { from, until: Some(until), status: None });
     }
     extents

@@ -8,7 +8,7 @@ use super::group::{KeySet, RowRef};
 use super::oddities::{Oddities, Oddity};
 use super::segment::Fate;
 use super::walk::{Next, PageRequest, Walk};
-use crate::store::{ApiCounts, Draft, Store};
+use crate::ledger::{ApiCounts, Draft, Ledger};
 use records_api::RecordsFilter;
 use records_api::record::{Record, RecordKey, RejectionReason, Row, Term, Timestamp};
 use records_api::wire::Page;
@@ -110,7 +110,7 @@ impl WindowRead {
         self.walk.limit_pages(rows);
     }
 
-    /// Takes the answer to a request. The store is only looked at; what is new goes into a draft.
+    /// Takes the answer to a request. The ledger is only looked at; what is new goes into a draft.
     ///
     /// # Errors
     ///
@@ -119,16 +119,16 @@ impl WindowRead {
         &mut self,
         request: &PageRequest,
         page: &Page<'_>,
-        store: &mut Store,
+        ledger: &mut Ledger,
     ) -> Result<(), SyncError> {
         if self.is_abandoned {
             // What was asked for before is read all the same.
             for (key, record) in page.rows.iter().flatten().map(|r| (RecordKey::of(&r.id), r)) {
-                self.take_record(request, key, record, store);
+                self.take_record(request, key, record, ledger);
             }
             return Ok(());
         }
-        if self.insists_on_known(request, page, store)? {
+        if self.insists_on_known(request, page, ledger)? {
             return Ok(());
         }
         let refs: Vec<RowRef> = page.rows.iter().map(row_ref).collect();
@@ -136,7 +136,7 @@ impl WindowRead {
         if !self.asked_total {
             self.asked_total = true;
             self.total_count = page.total_count;
-            self.check_for_vanished(page, store)?;
+            self.check_for_vanished(page, ledger)?;
         }
         let mut last_start = fresh.after;
         for (index, (row, row_ref)) in page.rows.iter().zip(&refs).enumerate() {
@@ -144,11 +144,11 @@ impl WindowRead {
                 Ok(record) => {
                     last_start = Some(record.start_time);
                     let key = row_ref.map_or_else(|| RecordKey::of(&record.id), |(key, ..)| key);
-                    self.take_record(request, key, record, store);
+                    self.take_record(request, key, record, ledger);
                 }
                 Err(rejection) => {
                     if let Some(id) = &rejection.id {
-                        self.draft.keep(store, id, self.summary.window_start);
+                        self.draft.keep(ledger, id, self.summary.window_start);
                     }
                     // Neighbouring segments see each other's rows; a rejection counts where the
                     // row before it belongs.
@@ -218,10 +218,10 @@ impl WindowRead {
         &mut self,
         request: &PageRequest,
         page: &Page<'_>,
-        store: &Store,
+        ledger: &Ledger,
     ) -> Result<bool, SyncError> {
         let is_doubtful = page.rows.is_empty() && request.offset == 0 && request.segment == 0;
-        if !is_doubtful || self.extent.status.is_some() || !store.shows_since(self.extent.from) {
+        if !is_doubtful || self.extent.status.is_some() || !ledger.shows_since(self.extent.from) {
             return Ok(false);
         }
         if self.walk.insists() {
@@ -238,12 +238,12 @@ impl WindowRead {
     }
 
     /// An empty window is believed, whatever its count, unless it was not empty before.
-    fn check_for_vanished(&self, page: &Page<'_>, store: &Store) -> Result<(), SyncError> {
+    fn check_for_vanished(&self, page: &Page<'_>, ledger: &Ledger) -> Result<(), SyncError> {
         let total = page.total_count.unwrap_or(0);
         if page.rows.is_empty()
             && total > self.known.surplus
             && self.extent.status.is_none()
-            && store.shows_since(self.summary.window_start)
+            && ledger.shows_since(self.summary.window_start)
         {
             return Err(SyncError::Vanished { total });
         }
@@ -290,7 +290,7 @@ impl WindowRead {
         request: &PageRequest,
         key: RecordKey,
         record: &Record<'_>,
-        store: &mut Store,
+        ledger: &mut Ledger,
     ) {
         if !matches(&self.filter, record) {
             self.summary.unfiltered += 1;
@@ -308,11 +308,11 @@ impl WindowRead {
                 self.before_window.insert(key);
             }
             if record.start_time >= self.keeps_from {
-                self.draft.read(store, key, record);
+                self.draft.read(ledger, key, record);
             }
             return;
         }
-        if !self.draft.read(store, key, record) {
+        if !self.draft.read(ledger, key, record) {
             return;
         }
         self.summary.rows += 1;

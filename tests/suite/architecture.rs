@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// A module may know those of a lower rank, and itself.
 const RANKS: [(&str, u32); 8] = [
-    ("store", 3),
+    ("ledger", 3),
     ("sync", 4),
     ("aggregate", 5),
     ("exposition", 6),

@@ -22,7 +22,7 @@ use screen_records_exporter::collector::{
     Collector, Failure, Instruments, PollMode, PollOptions, Project, Users,
 };
 use screen_records_exporter::exposition::{ProjectLabels, Wanted};
-use screen_records_exporter::store::Store;
+use screen_records_exporter::ledger::Ledger;
 use tokio::time::Instant;
 use tower::ServiceExt;
 
@@ -268,15 +268,15 @@ impl HarnessOptions {
             let target = Target { endpoint, project_id: "0123abcd".to_owned(), auth };
             let (time, transport) = (clock.clone(), transport.clone());
             let now = Timestamp::from_millis(clock.now_millis());
-            let store = match &self.state {
-                Some(path) if number == 0 => Store::open(path, now).unwrap().0,
-                _ => Store::default(),
+            let ledger = match &self.state {
+                Some(path) if number == 0 => Ledger::open(path, now).unwrap().0,
+                _ => Ledger::default(),
             };
             let project = if number == 0 { "p".to_owned() } else { format!("p{number}") };
             let labels = ProjectLabels { project, constant: Vec::new() };
             let (poll, own_clock) = (self.poll.clone(), clock.clone());
             let (limits, refusals) = (self.limits.clone(), refusals.clone());
-            Project::new(labels, poll, own_clock, instruments.clone(), store, |observer| {
+            Project::new(labels, poll, own_clock, instruments.clone(), ledger, |observer| {
                 Client::new(target, limits, refusals, transport, time, observer)
             })
         };

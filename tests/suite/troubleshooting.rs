@@ -8,7 +8,7 @@ use records_api::record::Timestamp;
 use records_api::wire::Fault;
 use records_api::{ApiError, Cause, Endpoint};
 use screen_records_exporter::collector::Reason;
-use screen_records_exporter::store::CommitError;
+use screen_records_exporter::ledger::CommitError;
 use screen_records_exporter::sync::SyncError;
 
 use crate::catalog::{part, read};

@@ -13,7 +13,7 @@ use crate::collector::error::{PollError, Reason};
 use crate::collector::published::Published;
 use crate::collector::setup::Setup;
 use crate::exposition::{SnapshotView, SyncMode};
-use crate::store::{CommitError, PollFacts};
+use crate::ledger::{CommitError, PollFacts};
 use records_api::clock::Clock;
 
 impl Project {

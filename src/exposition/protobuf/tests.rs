@@ -5,7 +5,7 @@ use protobuf::{CodedInputStream, UnknownValueRef};
 
 use super::*;
 use crate::exposition::metric;
-use crate::store::Exemplar;
+use crate::ledger::Exemplar;
 use records_api::record::Timestamp;
 
 fn decode(bytes: &[u8]) -> Vec<MetricFamily> {

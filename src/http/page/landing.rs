@@ -143,7 +143,7 @@ fn failed(view: &ProjectView, snapshot: &SnapshotView) -> String {
 mod tests {
     use super::*;
     use crate::collector::Budget;
-    use crate::exposition::{ProjectLabels, StoreFigures, SyncMode};
+    use crate::exposition::{LedgerFigures, ProjectLabels, SyncMode};
     use records_api::SignIn;
 
     #[test]
@@ -152,7 +152,7 @@ mod tests {
             view: ProjectView {
                 at: tokio::time::Instant::now(),
                 counters: std::sync::Arc::default(),
-                store: StoreFigures::default(),
+                ledger: LedgerFigures::default(),
                 first_sync_progress: 0.25,
                 labels: std::sync::Arc::new(ProjectLabels {
                     project: "<b>&\"".to_owned(),

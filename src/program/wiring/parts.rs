@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::options;
 use super::outside::Outside;
-use super::state::open_store;
+use super::state::open_ledger;
 use crate::collector::{Collector, Instruments, Project, ProjectObserver, Setup, Users};
 use crate::config::{self, Config};
 use crate::exposition::ProjectLabels;
@@ -161,11 +161,11 @@ fn new_project(
     outside: &mut Outside,
     instruments: &Arc<Instruments>,
 ) -> Result<Arc<Project>, Failure> {
-    let store = open_store(config.state_directory.as_deref(), &project.name)?;
+    let ledger = open_ledger(config.state_directory.as_deref(), &project.name)?;
     let options = options::poll_options(config, project, users.clone());
     let client = |observer| client(config, project, outside, observer);
     let clock = Arc::new(SystemClock);
-    Ok(Project::new(labels(project), options, clock, instruments.clone(), store, client))
+    Ok(Project::new(labels(project), options, clock, instruments.clone(), ledger, client))
 }
 
 fn labels(project: &config::Project) -> ProjectLabels {

@@ -5,14 +5,14 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use crate::ledger::{Ledger, OpenError, SetAside};
 use crate::program::Failure;
-use crate::store::{OpenError, SetAside, Store};
 use records_api::clock::{Clock, SystemClock};
 use records_api::record::Timestamp;
 
 /// Opens the state of a project.
-pub(super) fn open_store(directory: Option<&Path>, project: &str) -> Result<Store, Failure> {
-    let Some(directory) = directory else { return Ok(Store::default()) };
+pub(super) fn open_ledger(directory: Option<&Path>, project: &str) -> Result<Ledger, Failure> {
+    let Some(directory) = directory else { return Ok(Ledger::default()) };
     let unusable = |error: io::Error| {
         let error = OpenError::Unusable { path: directory.to_owned(), error };
         Failure::run(format!("{error}; {}", error.remedy()))
@@ -22,7 +22,7 @@ pub(super) fn open_store(directory: Option<&Path>, project: &str) -> Result<Stor
     }
     let path = directory.join(format!("{project}.redb"));
     let now = Timestamp::from_millis(SystemClock.now_millis());
-    let (store, aside) = Store::open(&path, now)
+    let (ledger, aside) = Ledger::open(&path, now)
         .map_err(|error| Failure::run(format!("{error}; {}", error.remedy())))?;
     if let Some(SetAside { path: aside, why }) = aside {
         let (path, aside) = (path.display(), aside.display());
@@ -32,5 +32,5 @@ pub(super) fn open_store(directory: Option<&Path>, project: &str) -> Result<Stor
              not counted, and counters start at 0"
         );
     }
-    Ok(store)
+    Ok(ledger)
 }

@@ -1,8 +1,8 @@
-//! What a poll under way has read so far, beside the store.
+//! What a poll under way has read so far, beside the ledger.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::Store;
+use super::Ledger;
 use super::failures::{Failures, is_failed};
 use super::record::{Mark, StoredRecord};
 use super::table::Table;
@@ -14,7 +14,7 @@ use records_api::record::{Record, RecordKey, Status, Timestamp};
 #[derive(Debug, Default)]
 pub struct Draft {
     pub(super) staged: Table,
-    /// A bit for each position of the store's table: read in this poll, as known or staged.
+    /// A bit for each position of the ledger's table: read in this poll, as known or staged.
     seen: Vec<u64>,
     /// Stretches of the window that were read whole: from, inclusive, and until, exclusive.
     pub(super) covered: Vec<(Timestamp, Option<Timestamp>)>,
@@ -40,49 +40,49 @@ impl Draft {
     /// A record may be read twice in a poll, from pages that overlap, and may have changed in
     /// between: the later `update_time` stays, and of equal ones the later reading. A reading that
     /// is older than what is known comes from a lagging replica, unless a later poll repeats it.
-    pub fn read(&mut self, store: &mut Store, key: RecordKey, record: &Record<'_>) -> bool {
-        let stored = store.compact(key, record);
+    pub fn read(&mut self, ledger: &mut Ledger, key: RecordKey, record: &Record<'_>) -> bool {
+        let stored = ledger.compact(key, record);
         if let Some(staged) = self.staged.get(key) {
             if staged.update <= stored.update {
                 let stored = stored.with_marks_of(&staged);
-                self.stage(store, stored, record);
+                self.stage(ledger, stored, record);
             }
             return false;
         }
-        let Some(position) = store.table.position(key) else {
-            self.stage(store, stored, record);
+        let Some(position) = ledger.table.position(key) else {
+            self.stage(ledger, stored, record);
             return true;
         };
         let first = self.mark_seen(position);
-        let known = store.table.at(position);
+        let known = ledger.table.at(position);
         let mut shown = known;
         shown.set(Mark::Hidden, false);
         let stored = stored.with_marks_of(&shown);
-        if known.update > stored.update && store.doubts.get(&key) != Some(&stored) {
+        if known.update > stored.update && ledger.doubts.get(&key) != Some(&stored) {
             if first && self.doubts.len() < MOST_DOUBTS {
                 self.doubts.insert(key, stored);
             }
             // It is shown all the same.
             if known != shown {
                 self.staged.put(shown);
-                self.note_failure(store, &shown, record);
+                self.note_failure(ledger, &shown, record);
             }
             return first;
         }
         // What this poll has read as known is a reading too.
         if known == stored {
-            self.note_failure(store, &stored, record);
+            self.note_failure(ledger, &stored, record);
         } else if first || known.update <= stored.update {
-            self.stage(store, stored, record);
+            self.stage(ledger, stored, record);
         }
         first
     }
 
     /// Takes a row that could not be understood but for its id: a known record stays as it is, as
     /// long as it starts in the window.
-    pub fn keep(&mut self, store: &Store, id: &str, window_start: Timestamp) {
-        let known = store.table.position(RecordKey::of(id));
-        if let Some(known) = known.filter(|known| store.table.at(*known).start >= window_start) {
+    pub fn keep(&mut self, ledger: &Ledger, id: &str, window_start: Timestamp) {
+        let known = ledger.table.position(RecordKey::of(id));
+        if let Some(known) = known.filter(|known| ledger.table.at(*known).start >= window_start) {
             self.mark_seen(known);
         }
     }
@@ -120,8 +120,8 @@ impl Draft {
     }
 
     /// Whether this poll has read the record of this key.
-    pub fn has_read(&self, store: &Store, key: RecordKey) -> bool {
-        let known = || store.table.position(key).is_some_and(|known| self.is_seen(known));
+    pub fn has_read(&self, ledger: &Ledger, key: RecordKey) -> bool {
+        let known = || ledger.table.position(key).is_some_and(|known| self.is_seen(known));
         self.staged.position(key).is_some() || known()
     }
 
@@ -129,9 +129,9 @@ impl Draft {
         self.seen.get(position / 64).is_some_and(|word| word & (1 << (position % 64)) != 0)
     }
 
-    fn stage(&mut self, store: &Store, stored: StoredRecord, record: &Record<'_>) {
+    fn stage(&mut self, ledger: &Ledger, stored: StoredRecord, record: &Record<'_>) {
         // At a baseline nothing is observed, and it may hold millions.
-        if store.last_poll.is_some()
+        if ledger.last_poll.is_some()
             && stored.status == Word::from(Status::UploadCompleted)
             && !stored.has(Mark::Uploaded)
         {
@@ -142,14 +142,14 @@ impl Draft {
                 None => self.upload_delays.remove(&stored.key),
             };
         }
-        self.note_failure(store, &stored, record);
+        self.note_failure(ledger, &stored, record);
         self.staged.put(stored);
     }
 
     /// Keeps what a row tells of a record that is staged, or known, as failed.
-    fn note_failure(&mut self, store: &Store, stored: &StoredRecord, record: &Record<'_>) {
+    fn note_failure(&mut self, ledger: &Ledger, stored: &StoredRecord, record: &Record<'_>) {
         if is_failed(stored) {
-            self.failures.note(&store.failures, stored, record);
+            self.failures.note(&ledger.failures, stored, record);
         }
     }
 
@@ -178,95 +178,95 @@ mod tests {
         record
     }
 
-    fn read(draft: &mut Draft, store: &mut Store, record: &Record<'_>) -> bool {
-        draft.read(store, RecordKey::of(&record.id), record)
+    fn read(draft: &mut Draft, ledger: &mut Ledger, record: &Record<'_>) -> bool {
+        draft.read(ledger, RecordKey::of(&record.id), record)
     }
 
-    fn sizes(store: &Store) -> Vec<u64> {
-        let mut sizes: Vec<_> = store.shown().map(|record| record.size_bytes().unwrap()).collect();
+    fn sizes(ledger: &Ledger) -> Vec<u64> {
+        let mut sizes: Vec<_> = ledger.shown().map(|record| record.size_bytes().unwrap()).collect();
         sizes.sort_unstable();
         sizes
     }
 
-    fn commit(store: &mut Store, mut draft: Draft) {
+    fn commit(ledger: &mut Ledger, mut draft: Draft) {
         draft.cover(Timestamp::from_millis(0), None);
-        let changes = store.judge(draft, PollFacts::default(), LIMITS);
-        store.commit(changes, |_, _| {}).unwrap();
+        let changes = ledger.judge(draft, PollFacts::default(), LIMITS);
+        ledger.commit(changes, |_, _| {}).unwrap();
     }
 
-    fn poll(store: &mut Store, records: &[Record<'static>]) {
+    fn poll(ledger: &mut Ledger, records: &[Record<'static>]) {
         let mut draft = Draft::default();
         for record in records {
-            read(&mut draft, store, record);
+            read(&mut draft, ledger, record);
         }
-        commit(store, draft);
+        commit(ledger, draft);
     }
 
     #[test]
     fn a_committed_poll_replaces_what_was_known() {
-        let mut store = Store::default();
-        poll(&mut store, &[record("a", 1, 0), record("b", 2, 0)]);
-        assert_eq!(sizes(&store), [1, 2]);
-        poll(&mut store, &[record("b", 3, 1), record("c", 4, 0)]);
-        assert_eq!(sizes(&store), [3, 4]);
-        poll(&mut store, &[record("c", 4, 0)]);
-        assert_eq!(sizes(&store), [4]);
-        poll(&mut store, &[]);
-        assert!(sizes(&store).is_empty());
+        let mut ledger = Ledger::default();
+        poll(&mut ledger, &[record("a", 1, 0), record("b", 2, 0)]);
+        assert_eq!(sizes(&ledger), [1, 2]);
+        poll(&mut ledger, &[record("b", 3, 1), record("c", 4, 0)]);
+        assert_eq!(sizes(&ledger), [3, 4]);
+        poll(&mut ledger, &[record("c", 4, 0)]);
+        assert_eq!(sizes(&ledger), [4]);
+        poll(&mut ledger, &[]);
+        assert!(sizes(&ledger).is_empty());
     }
 
     #[test]
     fn a_dropped_poll_leaves_no_trace() {
-        let mut store = Store::default();
-        poll(&mut store, &[record("a", 1, 0)]);
+        let mut ledger = Ledger::default();
+        poll(&mut ledger, &[record("a", 1, 0)]);
         let mut draft = Draft::default();
-        read(&mut draft, &mut store, &record("a", 9, 9));
-        read(&mut draft, &mut store, &record("b", 9, 9));
+        read(&mut draft, &mut ledger, &record("a", 9, 9));
+        read(&mut draft, &mut ledger, &record("b", 9, 9));
         drop(draft);
-        assert_eq!(sizes(&store), [1]);
+        assert_eq!(sizes(&ledger), [1]);
     }
 
     #[test]
     fn of_two_readings_in_a_poll_the_later_update_stays() {
-        let mut store = Store::default();
-        poll(&mut store, &[record("a", 1, 5), record("a", 2, 4)]);
-        assert_eq!(sizes(&store), [1]);
-        poll(&mut store, &[record("a", 1, 5), record("a", 3, 6), record("a", 4, 6)]);
-        assert_eq!(sizes(&store), [4]);
-        poll(&mut store, &[record("a", 4, 6), record("a", 5, 5)]);
-        assert_eq!(sizes(&store), [4], "a lagging page comes after one that says what is known");
+        let mut ledger = Ledger::default();
+        poll(&mut ledger, &[record("a", 1, 5), record("a", 2, 4)]);
+        assert_eq!(sizes(&ledger), [1]);
+        poll(&mut ledger, &[record("a", 1, 5), record("a", 3, 6), record("a", 4, 6)]);
+        assert_eq!(sizes(&ledger), [4]);
+        poll(&mut ledger, &[record("a", 4, 6), record("a", 5, 5)]);
+        assert_eq!(sizes(&ledger), [4], "a lagging page comes after one that says what is known");
     }
 
     #[test]
     fn a_record_counts_as_read_once_a_poll() {
-        let mut store = Store::default();
-        poll(&mut store, &[record("a", 1, 0)]);
+        let mut ledger = Ledger::default();
+        poll(&mut ledger, &[record("a", 1, 0)]);
         let mut draft = Draft::default();
         let readings = [record("a", 1, 0), record("a", 2, 1), record("b", 1, 0), record("b", 1, 0)];
-        let first: Vec<_> = readings.iter().map(|r| read(&mut draft, &mut store, r)).collect();
+        let first: Vec<_> = readings.iter().map(|r| read(&mut draft, &mut ledger, r)).collect();
         assert_eq!(first, [true, false, true, false]);
     }
 
     #[test]
     fn a_known_record_whose_row_is_rejected_stays_as_it_was() {
-        let mut store = Store::default();
-        poll(&mut store, &[record("a", 1, 0), record("b", 2, 0)]);
+        let mut ledger = Ledger::default();
+        poll(&mut ledger, &[record("a", 1, 0), record("b", 2, 0)]);
         let mut draft = Draft::default();
-        draft.keep(&store, "a", Timestamp::from_millis(0));
-        draft.keep(&store, "unknown", Timestamp::from_millis(0));
-        commit(&mut store, draft);
-        assert_eq!(sizes(&store), [1]);
+        draft.keep(&ledger, "a", Timestamp::from_millis(0));
+        draft.keep(&ledger, "unknown", Timestamp::from_millis(0));
+        commit(&mut ledger, draft);
+        assert_eq!(sizes(&ledger), [1]);
     }
 
     #[test]
     fn an_older_reading_is_believed_when_a_later_poll_repeats_it() {
-        let mut store = Store::default();
-        poll(&mut store, &[record("a", 1, 5)]);
-        poll(&mut store, &[record("a", 2, 4)]);
-        assert_eq!(sizes(&store), [1]);
-        poll(&mut store, &[record("a", 3, 3)]);
-        assert_eq!(sizes(&store), [1], "that is another one");
-        poll(&mut store, &[record("a", 3, 3)]);
-        assert_eq!(sizes(&store), [3]);
+        let mut ledger = Ledger::default();
+        poll(&mut ledger, &[record("a", 1, 5)]);
+        poll(&mut ledger, &[record("a", 2, 4)]);
+        assert_eq!(sizes(&ledger), [1]);
+        poll(&mut ledger, &[record("a", 3, 3)]);
+        assert_eq!(sizes(&ledger), [1], "that is another one");
+        poll(&mut ledger, &[record("a", 3, 3)]);
+        assert_eq!(sizes(&ledger), [3]);
     }
 }

@@ -1,7 +1,7 @@
 //! What is known of each record of the window, in compact form, with the counters; in memory, and
 //! in a file that outlives the process.
 //!
-//! A poll writes into a [`Draft`] beside the [`Store`]. When it is complete, the difference is
+//! A poll writes into a [`Draft`] beside the [`Ledger`]. When it is complete, the difference is
 //! judged ([`Changes`]), written durably in one commit, and only then taken into memory. A draft
 //! that is dropped leaves no trace.
 
@@ -54,7 +54,7 @@ use records_api::record::{Record, RecordKey, Timestamp};
 
 /// The records of the window as of the last complete poll, and what was counted.
 #[derive(Debug, Default)]
-pub struct Store {
+pub struct Ledger {
     /// The records, those that the API shows no longer included.
     pub table: Table,
     /// The texts of pools and users.
@@ -77,7 +77,7 @@ pub struct Store {
     texts_written: (u32, u32),
 }
 
-impl Store {
+impl Ledger {
     /// Opens the state that lies in a file; there need be none yet. A damaged one is moved aside,
     /// and counting begins anew.
     ///
@@ -86,12 +86,12 @@ impl Store {
     /// [`OpenError`]: the file is somebody else's, of a later version, or out of reach.
     pub fn open(path: &Path, now: Timestamp) -> Result<(Self, Option<SetAside>), OpenError> {
         match Self::read(path) {
-            Ok(store) => Ok((store, None)),
+            Ok(ledger) => Ok((ledger, None)),
             Err(Unread::Refused(error)) => Err(error),
             Err(Unread::Damaged(why)) => {
                 let aside = journal::set_aside(path, now.millis(), why)?;
                 match Self::read(path) {
-                    Ok(store) => Ok((store, Some(aside))),
+                    Ok(ledger) => Ok((ledger, Some(aside))),
                     Err(Unread::Refused(error)) => Err(error),
                     Err(Unread::Damaged(why)) => Err(OpenError::Unusable {
                         path: path.to_owned(),
@@ -103,13 +103,13 @@ impl Store {
     }
 
     fn read(path: &Path) -> Result<Self, Unread> {
-        let mut store = Self::default();
+        let mut ledger = Self::default();
         // Some labels have no text in the journal.
-        store.population.grow(&store.labels);
-        let journal = Journal::open(path, |bytes| frame::read(bytes, |entry| store.take(entry)))?;
-        store.texts_written = (store.labels.len(), store.words.len());
-        store.journal = Some(journal);
-        Ok(store)
+        ledger.population.grow(&ledger.labels);
+        let journal = Journal::open(path, |bytes| frame::read(bytes, |entry| ledger.take(entry)))?;
+        ledger.texts_written = (ledger.labels.len(), ledger.words.len());
+        ledger.journal = Some(journal);
+        Ok(ledger)
     }
 
     /// Takes over what a complete poll found, durably. `each` sees what every record was and is:

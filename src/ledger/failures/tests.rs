@@ -6,7 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::{Draft, FirstSync, LabelLimits, PollFacts};
+use crate::ledger::{Draft, FirstSync, LabelLimits, PollFacts};
 use records_api::record::Term;
 
 const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9 };
@@ -29,129 +29,129 @@ fn facts(window_start: u32) -> PollFacts {
     PollFacts { window_start: at(window_start), ..PollFacts::default() }
 }
 
-fn read(draft: &mut Draft, store: &mut Store, record: &Record<'_>) {
-    draft.read(store, RecordKey::of(&record.id), record);
+fn read(draft: &mut Draft, ledger: &mut Ledger, record: &Record<'_>) {
+    draft.read(ledger, RecordKey::of(&record.id), record);
 }
 
 /// A poll that reads everything from a minute on, in two halves that meet in the end.
-fn poll(store: &mut Store, window_start: u32, records: &[Record<'_>]) -> bool {
+fn poll(ledger: &mut Ledger, window_start: u32, records: &[Record<'_>]) -> bool {
     let mut halves = [Draft::default(), Draft::default()];
     for (number, record) in records.iter().enumerate() {
-        read(&mut halves[number % 2], store, record);
+        read(&mut halves[number % 2], ledger, record);
     }
     let [mut draft, other] = halves;
     draft.merge(other);
     draft.cover(at(window_start), None);
-    let changes = store.judge(draft, facts(window_start), LIMITS);
-    store.commit(changes, |_, _| {}).is_ok()
+    let changes = ledger.judge(draft, facts(window_start), LIMITS);
+    ledger.commit(changes, |_, _| {}).is_ok()
 }
 
 /// Ids and file names of what is kept, the newest first.
-fn kept(store: &Store) -> Vec<(String, String)> {
+fn kept(ledger: &Ledger) -> Vec<(String, String)> {
     let texts = |details: &FailureDetails| {
         (details.id.to_string(), details.file_name.as_deref().unwrap_or("none").to_owned())
     };
-    store.failed().map(|(_, details)| texts(details)).collect()
+    ledger.failed().map(|(_, details)| texts(details)).collect()
 }
 
-fn ids(store: &Store) -> Vec<String> {
-    kept(store).into_iter().map(|(id, _)| id).collect()
+fn ids(ledger: &Ledger) -> Vec<String> {
+    kept(ledger).into_iter().map(|(id, _)| id).collect()
 }
 
-fn opened(path: &Path) -> Store {
-    Store::open(path, at(0)).unwrap().0
+fn opened(path: &Path) -> Ledger {
+    Ledger::open(path, at(0)).unwrap().0
 }
 
 #[test]
 fn the_newest_thousand_are_kept_whatever_the_order_of_reading() {
-    let mut store = Store::default();
+    let mut ledger = Ledger::default();
     let all: Vec<_> = (0..1500).map(|n| record(n * 7 % 1500, Status::RecFailed, 0)).collect();
     let newest = |from: u32, to: u32| (from..to).rev().map(|n| format!("id {n}"));
-    assert!(poll(&mut store, 0, &all));
-    assert!(ids(&store).into_iter().eq(newest(500, 1500)));
+    assert!(poll(&mut ledger, 0, &all));
+    assert!(ids(&ledger).into_iter().eq(newest(500, 1500)));
     // Where one leaves, the next one is learned when it is read again, though it is as known.
     let mut later = all;
     later.retain(|record| record.id != "id 1499");
-    assert!(poll(&mut store, 0, &later));
-    assert!(ids(&store).into_iter().eq(newest(499, 1499)));
-    assert!(poll(&mut store, 600, &[]));
-    assert!(ids(&store).is_empty());
+    assert!(poll(&mut ledger, 0, &later));
+    assert!(ids(&ledger).into_iter().eq(newest(499, 1499)));
+    assert!(poll(&mut ledger, 600, &[]));
+    assert!(ids(&ledger).is_empty());
 }
 
 #[test]
 fn details_leave_with_the_failure_and_come_back_with_it() {
-    let mut store = Store::default();
+    let mut ledger = Ledger::default();
     let failed = |minute, update| record(minute, Status::UploadFailed, update);
-    assert!(poll(&mut store, 0, &[failed(5, 6), failed(7, 7), record(8, Status::Recording, 8)]));
-    assert_eq!(ids(&store), ["id 7", "id 5"]);
-    assert!(poll(&mut store, 0, &[failed(5, 6), record(7, Status::Uploading, 9)]));
-    assert_eq!(ids(&store), ["id 5"], "it is tried again");
-    assert!(poll(&mut store, 0, &[failed(7, 10)]));
-    assert_eq!(kept(&store), [("id 7".to_owned(), "file 7 of 10".to_owned())], "5 is hidden");
-    assert!(poll(&mut store, 0, &[failed(5, 6), failed(7, 10)]));
-    assert_eq!(ids(&store), ["id 7", "id 5"]);
-    assert!(poll(&mut store, 6, &[failed(7, 10)]));
-    assert_eq!(ids(&store), ["id 7"], "5 has left the window");
+    assert!(poll(&mut ledger, 0, &[failed(5, 6), failed(7, 7), record(8, Status::Recording, 8)]));
+    assert_eq!(ids(&ledger), ["id 7", "id 5"]);
+    assert!(poll(&mut ledger, 0, &[failed(5, 6), record(7, Status::Uploading, 9)]));
+    assert_eq!(ids(&ledger), ["id 5"], "it is tried again");
+    assert!(poll(&mut ledger, 0, &[failed(7, 10)]));
+    assert_eq!(kept(&ledger), [("id 7".to_owned(), "file 7 of 10".to_owned())], "5 is hidden");
+    assert!(poll(&mut ledger, 0, &[failed(5, 6), failed(7, 10)]));
+    assert_eq!(ids(&ledger), ["id 7", "id 5"]);
+    assert!(poll(&mut ledger, 6, &[failed(7, 10)]));
+    assert_eq!(ids(&ledger), ["id 7"], "5 has left the window");
 }
 
 #[test]
 fn a_lagging_reading_neither_brings_one_back_nor_takes_one_away() {
-    let mut store = Store::default();
+    let mut ledger = Ledger::default();
     assert!(poll(
-        &mut store,
+        &mut ledger,
         0,
         &[record(1, Status::UploadFailed, 5), record(2, Status::Uploading, 5)]
     ));
     assert!(poll(
-        &mut store,
+        &mut ledger,
         0,
         &[record(1, Status::Uploading, 4), record(2, Status::RecFailed, 4)]
     ));
-    assert_eq!(kept(&store), [("id 1".to_owned(), "file 1 of 5".to_owned())]);
+    assert_eq!(kept(&ledger), [("id 1".to_owned(), "file 1 of 5".to_owned())]);
     // Repeated it is believed.
     assert!(poll(
-        &mut store,
+        &mut ledger,
         0,
         &[record(1, Status::Uploading, 4), record(2, Status::RecFailed, 4)]
     ));
-    assert_eq!(ids(&store), ["id 2"]);
+    assert_eq!(ids(&ledger), ["id 2"]);
     // What is shown again by a reading that lags is known by its texts at least.
-    assert!(poll(&mut store, 0, &[]));
-    assert!(ids(&store).is_empty());
-    assert!(poll(&mut store, 0, &[record(2, Status::Uploading, 3)]));
-    assert_eq!(kept(&store), [("id 2".to_owned(), "file 2 of 3".to_owned())]);
-    assert!(poll(&mut store, 0, &[record(2, Status::RecFailed, 4)]));
-    assert_eq!(kept(&store), [("id 2".to_owned(), "file 2 of 4".to_owned())]);
+    assert!(poll(&mut ledger, 0, &[]));
+    assert!(ids(&ledger).is_empty());
+    assert!(poll(&mut ledger, 0, &[record(2, Status::Uploading, 3)]));
+    assert_eq!(kept(&ledger), [("id 2".to_owned(), "file 2 of 3".to_owned())]);
+    assert!(poll(&mut ledger, 0, &[record(2, Status::RecFailed, 4)]));
+    assert_eq!(kept(&ledger), [("id 2".to_owned(), "file 2 of 4".to_owned())]);
 }
 
 #[test]
 fn a_record_that_began_at_another_time_than_was_known_stands_where_it_belongs() {
-    let mut store = Store::default();
+    let mut ledger = Ledger::default();
     let failed = |minute, update| record(minute, Status::RecFailed, update);
-    assert!(poll(&mut store, 0, &[failed(3, 0), failed(4, 0)]));
+    assert!(poll(&mut ledger, 0, &[failed(3, 0), failed(4, 0)]));
     let mut moved = failed(3, 0);
     moved.start_time = at(9);
-    assert!(poll(&mut store, 0, &[moved, failed(4, 0)]));
-    assert_eq!(ids(&store), ["id 3", "id 4"]);
-    assert!(poll(&mut store, 5, &[]));
-    assert!(store.failures.by_key.is_empty() && store.failures.by_start.is_empty());
+    assert!(poll(&mut ledger, 0, &[moved, failed(4, 0)]));
+    assert_eq!(ids(&ledger), ["id 3", "id 4"]);
+    assert!(poll(&mut ledger, 5, &[]));
+    assert!(ledger.failures.by_key.is_empty() && ledger.failures.by_start.is_empty());
 }
 
 #[test]
 fn long_texts_are_cut_and_odd_ones_are_absent() {
-    let mut store = Store::default();
+    let mut ledger = Ledger::default();
     let mut long = Record::new("用".repeat(1 << 18), at(1));
     long.status = Term::Known(Status::RecFailed);
     long.obs_bucket = Some("b".repeat(1 << 20).into());
     for _ in 0..2 {
-        assert!(poll(&mut store, 0, std::slice::from_ref(&long)));
-        let (_, details) = store.failed().next().unwrap();
+        assert!(poll(&mut ledger, 0, std::slice::from_ref(&long)));
+        let (_, details) = ledger.failed().next().unwrap();
         assert!(details.id.len() <= 512 && details.id.ends_with("用..."));
         assert!(details.bucket.as_ref().unwrap().len() <= 512);
         assert_eq!((&details.desktop_id, &details.file_name), (&None, &None));
     }
     let mut draft = Draft::default();
-    read(&mut draft, &mut store, &long);
+    read(&mut draft, &mut ledger, &long);
     assert!(draft.failures.by_key.is_empty(), "what is known is not written again");
 }
 
@@ -159,35 +159,35 @@ fn long_texts_are_cut_and_odd_ones_are_absent() {
 fn parts_of_a_first_sync_keep_theirs_and_an_old_state_learns_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p.redb");
-    let mut store = opened(&path);
+    let mut ledger = opened(&path);
     for part in 0..3 {
         let mut draft = Draft::default();
-        read(&mut draft, &mut store, &record(part, Status::RecFailed, 0));
+        read(&mut draft, &mut ledger, &record(part, Status::RecFailed, 0));
         let (beyond, rejected, rows) = (None, BTreeMap::new(), 1);
         let (until, ended) = (at(part + 1), at(0));
         let part = FirstSync { facts: facts(0), until, beyond, ended, rows, rejected };
-        let changes = store.judge_part(draft, part, LIMITS);
-        store.commit(changes, |_, _| {}).unwrap();
-        drop(store);
-        store = opened(&path);
+        let changes = ledger.judge_part(draft, part, LIMITS);
+        ledger.commit(changes, |_, _| {}).unwrap();
+        drop(ledger);
+        ledger = opened(&path);
     }
-    assert_eq!(ids(&store), ["id 2", "id 1", "id 0"]);
+    assert_eq!(ids(&ledger), ["id 2", "id 1", "id 0"]);
     // As a state of format 1: the same without what that did not have.
-    store.failures = Failures::default();
-    store.journal.as_mut().unwrap().forget_whole();
-    store.tidy().unwrap();
-    drop(store);
-    crate::store::journal::tests::set_format(&path, 1);
-    let mut store = opened(&path);
-    assert_eq!((store.table.len(), ids(&store).len()), (3, 0));
+    ledger.failures = Failures::default();
+    ledger.journal.as_mut().unwrap().forget_whole();
+    ledger.tidy().unwrap();
+    drop(ledger);
+    crate::ledger::journal::tests::set_format(&path, 1);
+    let mut ledger = opened(&path);
+    assert_eq!((ledger.table.len(), ids(&ledger).len()), (3, 0));
     let all = [0, 1, 2].map(|n| record(n, Status::RecFailed, 0));
-    assert!(poll(&mut store, 0, &all[..2]));
-    assert_eq!(ids(&store), ["id 1", "id 0"], "they are read as known");
-    drop(store);
-    assert_eq!(crate::store::journal::tests::format_of(&path), 2);
+    assert!(poll(&mut ledger, 0, &all[..2]));
+    assert_eq!(ids(&ledger), ["id 1", "id 0"], "they are read as known");
+    drop(ledger);
+    assert_eq!(crate::ledger::journal::tests::format_of(&path), 2);
     assert_eq!(ids(&opened(&path)), ["id 1", "id 0"]);
-    crate::store::journal::tests::set_format(&path, 3);
-    let refused = Store::open(&path, at(0)).unwrap_err();
+    crate::ledger::journal::tests::set_format(&path, 3);
+    let refused = Ledger::open(&path, at(0)).unwrap_err();
     assert!(refused.to_string().contains("has format 3"), "{refused}");
 }
 
@@ -205,36 +205,36 @@ proptest! {
     ) {
         let folder = tempfile::tempdir().unwrap();
         let (path, gone) = (folder.path().join("p.redb"), folder.path().join("gone/p.redb"));
-        let mut store = opened(&path);
+        let mut ledger = opened(&path);
         let mut model = Vec::new();
         for (number, (shown, edge, fate)) in (100..).zip(polls) {
             let shown: BTreeMap<_, _> = shown.into_iter().filter(|(n, _)| *n >= edge).collect();
             let records = shown.iter().map(|(n, status)| record(*n, Status::ALL[*status], number));
             let is_lost = fate == 0;
             if is_lost {
-                store.journal.as_mut().unwrap().lose(&gone);
+                ledger.journal.as_mut().unwrap().lose(&gone);
             }
-            prop_assert_eq!(poll(&mut store, edge, &records.collect::<Vec<_>>()), !is_lost);
+            prop_assert_eq!(poll(&mut ledger, edge, &records.collect::<Vec<_>>()), !is_lost);
             if is_lost {
-                store.journal.as_mut().unwrap().lose(&path);
+                ledger.journal.as_mut().unwrap().lose(&path);
             } else {
                 let failed = shown.iter().rev().filter(|(_, s)| Status::ALL[**s].is_failed());
                 let texts = |(n, _): (&u32, _)| (format!("id {n}"), format!("file {n} of {number}"));
                 model = failed.map(texts).collect();
             }
-            prop_assert_eq!(kept(&store), model.clone());
+            prop_assert_eq!(kept(&ledger), model.clone());
             match fate {
                 1 | 2 => {
-                    drop(store);
-                    store = opened(&path);
-                    prop_assert_eq!(kept(&store), model.clone());
+                    drop(ledger);
+                    ledger = opened(&path);
+                    prop_assert_eq!(kept(&ledger), model.clone());
                 }
                 3 => {
-                    store.journal.as_mut().unwrap().forget_whole();
-                    store.tidy().unwrap();
-                    drop(store);
-                    store = opened(&path);
-                    prop_assert_eq!(kept(&store), model.clone());
+                    ledger.journal.as_mut().unwrap().forget_whole();
+                    ledger.tidy().unwrap();
+                    drop(ledger);
+                    ledger = opened(&path);
+                    prop_assert_eq!(kept(&ledger), model.clone());
                 }
                 _ => {}
             }

@@ -272,14 +272,14 @@ pub(super) mod tests {
     use super::*;
 
     /// Lets a file be of another format.
-    pub(in crate::store) fn set_format(path: &Path, format: u64) {
+    pub(in crate::ledger) fn set_format(path: &Path, format: u64) {
         let database = open_database(path).unwrap();
         let transaction = database.begin_write().unwrap();
         transaction.open_table(FACTS).unwrap().insert(FORMAT, format).unwrap();
         transaction.commit().unwrap();
     }
 
-    pub(in crate::store) fn format_of(path: &Path) -> u64 {
+    pub(in crate::ledger) fn format_of(path: &Path) -> u64 {
         let database = open_database(path).unwrap();
         let transaction = database.begin_read().unwrap();
         let facts = transaction.open_table(FACTS).unwrap();

@@ -1,6 +1,6 @@
 //! What a draft will make of the numbers of records when it is taken over.
 
-use super::Store;
+use super::Ledger;
 use super::draft::Draft;
 use super::order::Counted;
 use super::record::StoredRecord;
@@ -29,7 +29,7 @@ impl Preview {
     }
 }
 
-impl Store {
+impl Ledger {
     /// What a draft will change.
     pub fn preview(&self, draft: &Draft) -> Preview {
         let mut preview = Preview::default();

@@ -1,6 +1,6 @@
 //! The shown records in the order of their starts: how many lie where.
 
-use super::Store;
+use super::Ledger;
 use super::record::StoredRecord;
 use super::table::{span_begin, span_end, span_of, span_start};
 use super::words::Word;
@@ -25,7 +25,7 @@ impl Counted {
 /// Doubtful readings that one poll asks for again.
 const MOST_DOUBTS_AT_ONCE: usize = 100;
 
-impl Store {
+impl Ledger {
     /// Number of records that start at `from` or later.
     pub fn shown_since(&self, from: Timestamp) -> u64 {
         self.number_since(Counted::All, from)

@@ -67,7 +67,7 @@ pub struct SetAside {
 
 /// Why a file gives no state.
 #[derive(Debug)]
-pub(in crate::store) enum Unread {
+pub(in crate::ledger) enum Unread {
     Refused(OpenError),
     Damaged(String),
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Store;
+use super::Ledger;
 use super::counters::{Counters, Counting, Exemplar, Series};
 use super::draft::{Doubts, Draft, MOST_DOUBTS};
 use super::failures::{FailureDetails, Failures, is_failed};
@@ -65,7 +65,7 @@ impl Changes {
     }
 }
 
-impl Store {
+impl Ledger {
     /// Compares a part of the first sync with what is known. Nothing is counted: that begins with
     /// the first complete poll.
     pub fn judge_part(&self, draft: Draft, part: FirstSync, limits: LabelLimits) -> Changes {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Store;
+use super::Ledger;
 use super::labels::cut;
 use super::record::{StoredRecord, UpdateTime};
 use super::table::Table;
@@ -155,7 +155,7 @@ pub(super) fn is_failed(record: &StoredRecord) -> bool {
     record.status.status().is_some_and(Status::is_failed)
 }
 
-impl Store {
+impl Ledger {
     /// The newest failed records that the API shows and of which details are known, the newest
     /// first, with their details: at most [`MOST_FAILURES`].
     pub fn failed(&self) -> impl Iterator<Item = (StoredRecord, &Arc<FailureDetails>)> {
