@@ -22,7 +22,7 @@ use screen_records_exporter::exposition::{
     CounterValue, Format, HistogramValue, Labels, LedgerFigures, ProjectLabels, ProjectView, Sink,
     SnapshotView, SyncMode, Value, write_projects,
 };
-use screen_records_exporter::ledger::{Draft, LabelLimits, Ledger, PollFacts};
+use screen_records_exporter::ledger::{LabelLimits, Ledger, PollFacts, Staging};
 use screen_records_exporter::sync::ReadSummary;
 use tokio::time::Instant;
 use tower::ServiceExt;
@@ -58,8 +58,8 @@ static PAGES: LazyLock<Vec<Bytes>> = LazyLock::new(|| {
 
 static STORE: LazyLock<Ledger> = LazyLock::new(|| {
     let mut ledger = Ledger::default();
-    let draft = read_all(&mut ledger);
-    commit(&mut ledger, draft);
+    let staging = read_all(&mut ledger);
+    commit(&mut ledger, staging);
     ledger
 });
 
@@ -67,25 +67,25 @@ fn aggregate_of(ledger: &Ledger) -> Aggregate {
     Tally::of(ledger).aggregate(ledger, &UserNames::Name)
 }
 
-fn commit(ledger: &mut Ledger, mut draft: Draft) {
-    draft.cover(Timestamp::from_millis(0), None);
+fn commit(ledger: &mut Ledger, mut staging: Staging) {
+    staging.cover(Timestamp::from_millis(0), None);
     let limits = LabelLimits { users: 10_000, pools: 10_000 };
-    let changes = ledger.judge(draft, PollFacts::default(), limits);
+    let changes = ledger.diff(staging, PollFacts::default(), limits);
     ledger.commit(changes, |_, _| {}).expect("memory takes everything");
 }
 
-fn read_all(ledger: &mut Ledger) -> Draft {
-    let mut draft = Draft::default();
+fn read_all(ledger: &mut Ledger) -> Staging {
+    let mut staging = Staging::default();
     for body in PAGES.iter() {
-        read_page(&mut draft, ledger, &Page::decode(body, 0).expect("a page"));
+        read_page(&mut staging, ledger, &Page::decode(body, 0).expect("a page"));
     }
-    draft
+    staging
 }
 
-fn read_page(draft: &mut Draft, ledger: &mut Ledger, page: &Page<'_>) {
+fn read_page(staging: &mut Staging, ledger: &mut Ledger, page: &Page<'_>) {
     for row in &page.rows {
         let record = row.as_ref().expect("no row of the simulator is rejected");
-        draft.read(ledger, RecordKey::of(&record.id), record);
+        staging.read(ledger, RecordKey::of(&record.id), record);
     }
 }
 
@@ -239,7 +239,7 @@ mod decode {
 /// 100,000 decoded records into the ledger, when all are new and when all are known.
 mod ledger {
     use super::{
-        Bencher, Draft, ItemsCount, Ledger, PAGES, Page, RECORDS, commit, read_all, read_page,
+        Bencher, ItemsCount, Ledger, PAGES, Page, RECORDS, Staging, commit, read_all, read_page,
     };
 
     #[divan::bench]
@@ -248,11 +248,11 @@ mod ledger {
             PAGES.iter().map(|body| Page::decode(body, 0).expect("a page")).collect();
         bencher.counter(ItemsCount::new(RECORDS)).with_inputs(Ledger::default).bench_refs(
             |ledger| {
-                let mut draft = Draft::default();
+                let mut staging = Staging::default();
                 for page in &pages {
-                    read_page(&mut draft, ledger, page);
+                    read_page(&mut staging, ledger, page);
                 }
-                commit(ledger, draft);
+                commit(ledger, staging);
             },
         );
     }
@@ -262,14 +262,14 @@ mod ledger {
         let pages: Vec<_> =
             PAGES.iter().map(|body| Page::decode(body, 0).expect("a page")).collect();
         let mut ledger = Ledger::default();
-        let draft = read_all(&mut ledger);
-        commit(&mut ledger, draft);
+        let staging = read_all(&mut ledger);
+        commit(&mut ledger, staging);
         bencher.counter(ItemsCount::new(RECORDS)).bench_local(|| {
-            let mut draft = Draft::default();
+            let mut staging = Staging::default();
             for page in &pages {
-                read_page(&mut draft, &mut ledger, page);
+                read_page(&mut staging, &mut ledger, page);
             }
-            commit(&mut ledger, draft);
+            commit(&mut ledger, staging);
         });
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 pub use users::UserNames;
 
-use crate::ledger::{Label, Ledger, Mark, Slots, StoredRecord, UpdateTime, Word};
+use crate::ledger::{CardinalityLimit, LabelId, Ledger, Mark, StoredRecord, TermId, UpdateTime};
 use records_api::record::{RecordKey, RecordType, Status, Timestamp};
 
 /// Records added up.
@@ -56,10 +56,10 @@ pub struct Aggregate {
 /// Sums by the labels of the API, none folded.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    kinds: BTreeMap<(Word, Word, Label), Sums>,
-    users: BTreeMap<(Label, Word), Sums>,
+    kinds: BTreeMap<(TermId, TermId, LabelId), Sums>,
+    users: BTreeMap<(LabelId, TermId), Sums>,
     /// What is in flight, by status and pool: start and last change of each record.
-    in_flight: BTreeMap<(Word, Label), Flight>,
+    in_flight: BTreeMap<(TermId, LabelId), Flight>,
     records: u64,
 }
 
@@ -167,12 +167,12 @@ impl Tally {
     /// What a snapshot shows: texts, users named as `names` says, and what holds no slot folded.
     pub fn aggregate(&self, ledger: &Ledger, names: &UserNames) -> Aggregate {
         let slots = &ledger.slots;
-        let mut kinds: BTreeMap<(Word, Word, Label), Sums> = BTreeMap::new();
+        let mut kinds: BTreeMap<(TermId, TermId, LabelId), Sums> = BTreeMap::new();
         for ((status, kind, pool), sums) in &self.kinds {
             let shown = (slots.status(*status), slots.record_type(*kind), slots.pool(*pool));
             kinds.entry(shown).or_default().merge(sums);
         }
-        let mut users: BTreeMap<(Label, Word), Sums> = BTreeMap::new();
+        let mut users: BTreeMap<(LabelId, TermId), Sums> = BTreeMap::new();
         for ((user, status), sums) in &self.users {
             users.entry((slots.user(*user), slots.status(*status))).or_default().merge(sums);
         }
@@ -184,7 +184,7 @@ impl Tally {
         aggregate
     }
 
-    fn add_flights(&self, ledger: &Ledger, slots: &Slots, aggregate: &mut Aggregate) {
+    fn add_flights(&self, ledger: &Ledger, slots: &CardinalityLimit, aggregate: &mut Aggregate) {
         for ((status, pool), flight) in &self.in_flight {
             let pool = ledger.labels.shared(slots.pool(*pool));
             let labels = (ledger.words.shared(*status), pool);
@@ -197,7 +197,7 @@ impl Tally {
     }
 }
 
-fn kind(record: &StoredRecord) -> (Word, Word, Label) {
+fn kind(record: &StoredRecord) -> (TermId, TermId, LabelId) {
     (record.status, record.record_type, record.pool)
 }
 
@@ -226,8 +226,8 @@ fn keep_least(
 
 /// Adds the statuses without a record, as zeros.
 fn complete(
-    kinds: &mut BTreeMap<(Word, Word, Label), Sums>,
-    users: &mut BTreeMap<(Label, Word), Sums>,
+    kinds: &mut BTreeMap<(TermId, TermId, LabelId), Sums>,
+    users: &mut BTreeMap<(LabelId, TermId), Sums>,
 ) {
     let pairs: BTreeSet<_> = kinds.keys().map(|(_, kind, pool)| (*kind, *pool)).collect();
     for (record_type, pool) in pairs {
@@ -246,11 +246,11 @@ fn complete(
 fn named(
     ledger: &Ledger,
     names: &UserNames,
-    kinds: &BTreeMap<(Word, Word, Label), Sums>,
-    users: &BTreeMap<(Label, Word), Sums>,
+    kinds: &BTreeMap<(TermId, TermId, LabelId), Sums>,
+    users: &BTreeMap<(LabelId, TermId), Sums>,
 ) -> Aggregate {
-    let text = |label: &Label| ledger.labels.shared(*label);
-    let word = |word: &Word| ledger.words.shared(*word);
+    let text = |label: &LabelId| ledger.labels.shared(*label);
+    let word = |word: &TermId| ledger.words.shared(*word);
     let kinds = kinds.iter().map(|((status, record_type, pool), sums)| {
         ((word(status), word(record_type), text(pool)), *sums)
     });

@@ -1,54 +1,54 @@
 //! What is known of each record of the window, in compact form, with the counters; in memory, and
 //! in a file that outlives the process.
 //!
-//! A poll writes into a [`Draft`] beside the [`Ledger`]. When it is complete, the difference is
-//! judged ([`Changes`]), written durably in one commit, and only then taken into memory. A draft
+//! A poll writes into a [`Staging`] beside the [`Ledger`]. When it is complete, the difference is
+//! judged ([`Transition`]), written durably in one commit, and only then taken into memory. A staging
 //! that is dropped leaves no trace.
 
-mod changes;
+mod cardinality;
 mod counters;
-mod draft;
+mod diff;
 mod failures;
 mod frame;
 mod index;
 mod journal;
-mod labels;
 mod native;
-mod order;
 mod packed;
-mod population;
-mod preview;
+mod pending_counts;
+mod queries;
 mod record;
-mod slots;
+mod staging;
+mod symbols;
 mod table;
+mod terms;
 #[cfg(test)]
 mod tests;
-mod words;
+mod totals;
 
-pub use changes::Changes;
+pub use cardinality::{CardinalityLimit, LabelLimits, Limited, MAX_UNKNOWN_VALUES};
 pub use counters::{Counter, Counters, Exemplar, Observed, Series};
-pub use draft::Draft;
-pub use failures::{FailureDetails, MOST_FAILURES};
+pub use diff::Transition;
+pub use failures::{FailureDetails, MAX_FAILURE_DETAILS};
 pub use frame::{ApiCounts, FirstSync, PollFacts, ReadPart};
 pub use journal::{CommitError, OpenError, SetAside};
-pub use labels::{Label, Labels};
 pub use native::NativeBuckets;
-pub use order::Counted;
-pub use preview::Preview;
+pub use pending_counts::PendingCounts;
+pub use queries::Counted;
 pub use record::{Mark, StoredRecord, UpdateTime};
-pub use slots::{LabelLimits, Limited, MOST_UNKNOWN_VALUES, Slots};
+pub use staging::Staging;
+pub use symbols::{LabelId, SymbolTable};
 pub use table::Table;
-pub use words::{Word, Words};
+pub use terms::{TermId, TermTable};
 
 use std::path::Path;
 
-use draft::Doubts;
+use cardinality::Value;
 use failures::Failures;
 use frame::Entry;
 use journal::{Journal, Unread};
 use packed::Packed;
-use population::Population;
-use slots::Value;
+use staging::StaleReads;
+use totals::Totals;
 
 use records_api::record::{Record, RecordKey, Timestamp};
 
@@ -58,20 +58,20 @@ pub struct Ledger {
     /// The records, those that the API shows no longer included.
     pub table: Table,
     /// The texts of pools and users.
-    pub labels: Labels,
+    pub labels: SymbolTable,
     /// The texts of statuses and types.
-    pub words: Words,
+    pub words: TermTable,
     /// What was counted.
     pub counters: Counters,
     /// Which label values are shown as themselves.
-    pub slots: Slots,
+    pub slots: CardinalityLimit,
     /// The last complete poll.
     pub last_poll: Option<PollFacts>,
     /// How far the first sync is, before there was a complete poll.
     pub first_sync: Option<FirstSync>,
-    population: Population,
+    totals: Totals,
     failures: Failures,
-    doubts: Doubts,
+    stale_reads: StaleReads,
     journal: Option<Journal>,
     /// Texts that the journal holds: labels and words.
     texts_written: (u32, u32),
@@ -105,7 +105,7 @@ impl Ledger {
     fn read(path: &Path) -> Result<Self, Unread> {
         let mut ledger = Self::default();
         // Some labels have no text in the journal.
-        ledger.population.grow(&ledger.labels);
+        ledger.totals.grow(&ledger.labels);
         let journal = Journal::open(path, |bytes| frame::read(bytes, |entry| ledger.take(entry)))?;
         ledger.texts_written = (ledger.labels.len(), ledger.words.len());
         ledger.journal = Some(journal);
@@ -120,18 +120,18 @@ impl Ledger {
     /// [`CommitError`]: nothing was taken over, and the same poll would be found again.
     pub fn commit(
         &mut self,
-        changes: Changes,
+        changes: Transition,
         mut each: impl FnMut(Option<&StoredRecord>, Option<&StoredRecord>),
     ) -> Result<(), CommitError> {
         self.write(&changes)?;
         for (value, change) in changes.slots {
             self.slots.take(value, change);
         }
-        self.doubts = changes.doubts;
-        self.population.grow(&self.labels);
+        self.stale_reads = changes.stale_reads;
+        self.totals.grow(&self.labels);
         if self.table.is_empty() {
             for record in changes.records.iter() {
-                self.population.add(&record);
+                self.totals.add(&record);
                 each(None, Some(&record));
             }
             self.table = changes.records;
@@ -180,9 +180,9 @@ impl Ledger {
 
     /// Users and pools that have records in the window but hold no slot.
     fn folded_values(&self) -> impl Iterator<Item = Value> {
-        let values = [Limited::User, Limited::Pool].into_iter().flat_map(|limited| {
-            self.population.values(limited).map(move |number| (limited, number))
-        });
+        let values = [Limited::User, Limited::Pool]
+            .into_iter()
+            .flat_map(|limited| self.totals.values(limited).map(move |number| (limited, number)));
         values.filter(|value| !self.slots.holds(*value))
     }
 
@@ -196,7 +196,7 @@ impl Ledger {
         self.journal = None;
     }
 
-    fn write(&mut self, changes: &Changes) -> Result<(), CommitError> {
+    fn write(&mut self, changes: &Transition) -> Result<(), CommitError> {
         let Some(mut journal) = self.journal.take() else { return Ok(()) };
         // After a failure the file may hold what was never taken over: it is written anew.
         let mut written = Ok(());
@@ -245,16 +245,16 @@ impl Ledger {
 
     fn texts_since(&self, (labels, words): (u32, u32)) -> impl Iterator<Item = Entry> {
         let labels = (labels.max(2)..self.labels.len()).map(|number| {
-            Entry::Label(number, self.labels.text(Label::from_number(number)).to_owned())
+            Entry::LabelId(number, self.labels.text(LabelId::from_number(number)).to_owned())
         });
-        let words = (words.max(Word::FIRST_UNKNOWN.into())..self.words.len())
-            .map(|number| Entry::Word(number, self.words.text_of(number).to_owned()));
+        let words = (words.max(TermId::FIRST_UNKNOWN.into())..self.words.len())
+            .map(|number| Entry::TermId(number, self.words.text_of(number).to_owned()));
         labels.chain(words)
     }
 
     fn text_of(&self, limited: Limited, number: u32) -> &str {
         match limited {
-            Limited::User | Limited::Pool => self.labels.text(Label::from_number(number)),
+            Limited::User | Limited::Pool => self.labels.text(LabelId::from_number(number)),
             Limited::Status | Limited::Type => self.words.text_of(number),
         }
     }
@@ -263,11 +263,11 @@ impl Ledger {
     fn take(&mut self, entry: Entry) -> Result<(), String> {
         let labels = self.labels.len();
         match entry {
-            Entry::Label(number, text) if self.labels.intern(&text).number() == number => {
-                self.population.grow(&self.labels);
+            Entry::LabelId(number, text) if self.labels.intern(&text).number() == number => {
+                self.totals.grow(&self.labels);
             }
-            Entry::Word(number, text) if self.words.restore(&text) == number => {}
-            Entry::Label(number, _) | Entry::Word(number, _) => {
+            Entry::TermId(number, text) if self.words.restore(&text) == number => {}
+            Entry::LabelId(number, _) | Entry::TermId(number, _) => {
                 return Err(format!("text {number} is out of its order"));
             }
             Entry::Slot(value, change) => self.slots.take(value, change),
@@ -329,21 +329,21 @@ impl Ledger {
     fn put(&mut self, record: StoredRecord) -> Option<StoredRecord> {
         let earlier = self.table.put(record).filter(StoredRecord::is_shown);
         if let Some(earlier) = &earlier {
-            self.population.remove(earlier);
+            self.totals.remove(earlier);
             self.failures.follow(earlier, Some(&record).filter(|record| record.is_shown()));
         }
         if record.is_shown() {
-            self.population.add(&record);
+            self.totals.add(&record);
         }
         earlier
     }
 
     /// Takes out what starts before `edge`. `each` sees what was shown of it.
     fn expire(&mut self, edge: Timestamp, mut each: impl FnMut(&StoredRecord)) {
-        let (population, failures) = (&mut self.population, &mut self.failures);
+        let (totals, failures) = (&mut self.totals, &mut self.failures);
         self.table.expire(edge, |record| {
             if record.is_shown() {
-                population.remove(record);
+                totals.remove(record);
                 failures.follow(record, None);
                 each(record);
             }
@@ -355,7 +355,7 @@ impl Ledger {
         let position = self.table.position(key)?;
         let record = Some(self.table.at(position)).filter(StoredRecord::is_shown)?;
         self.table.change(position, |record| record.set(Mark::Hidden, true));
-        self.population.remove(&record);
+        self.totals.remove(&record);
         self.failures.follow(&record, None);
         Some(record)
     }

@@ -2,7 +2,7 @@
 //! simulation can drive it through any history.
 //!
 //! A [`WindowRead`] reads the whole window once: its walk plans the pages so that none is
-//! missed, whatever the API makes of bounds, limits, order and counts; its rows go into a draft.
+//! missed, whatever the API makes of bounds, limits, order and counts; its rows go into a staging.
 
 mod clamp;
 mod counts;

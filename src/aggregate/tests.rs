@@ -1,18 +1,18 @@
 //! Sums of small ledgers.
 
 use super::*;
-use crate::ledger::{Draft, LabelLimits, PollFacts};
+use crate::ledger::{LabelLimits, PollFacts, Staging};
 use records_api::record::{Record, RecordType, Term};
 
 const LIMITS: LabelLimits = LabelLimits { users: 2, pools: 2 };
 
 fn store_of(records: &[Record<'_>]) -> Ledger {
     let mut ledger = Ledger::default();
-    let mut draft = Draft::default();
+    let mut staging = Staging::default();
     for record in records {
-        draft.read(&mut ledger, RecordKey::of(&record.id), record);
+        staging.read(&mut ledger, RecordKey::of(&record.id), record);
     }
-    let changes = ledger.judge(draft, PollFacts::default(), LIMITS);
+    let changes = ledger.diff(staging, PollFacts::default(), LIMITS);
     ledger.commit(changes, |_, _| {}).unwrap();
     ledger
 }

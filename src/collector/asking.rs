@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::books::Books;
 use super::error::{PollError, Reason};
 use super::progress::Progress;
-use crate::ledger::{ApiCounts, Counted, Draft};
+use crate::ledger::{ApiCounts, Counted, Staging};
 use crate::sync::{Extent, Next, PageRequest, ReadSummary, SyncError, WindowRead};
 use records_api::clock::Clock;
 use records_api::record::{Status, Term, Timestamp};
@@ -43,7 +43,7 @@ impl Asking<'_> {
         &self,
         extents: Vec<Extent>,
         known: ApiCounts,
-    ) -> Result<Vec<(Draft, ReadSummary)>, PollError> {
+    ) -> Result<Vec<(Staging, ReadSummary)>, PollError> {
         try_join_all(extents.into_iter().map(|extent| self.read(extent, known))).await
     }
 
@@ -53,14 +53,14 @@ impl Asking<'_> {
         &self,
         status: Status,
         known: ApiCounts,
-    ) -> Result<(Draft, bool), PollError> {
+    ) -> Result<(Staging, bool), PollError> {
         let extent = Extent { from: self.window_start, until: None, status: Some(status) };
         match self.read(extent, known).await {
-            Ok((draft, summary)) => Ok((draft, summary.unfiltered == 0)),
+            Ok((staging, summary)) => Ok((staging, summary.unfiltered == 0)),
             Err(PollError {
                 reason: Reason::Api(ApiError::Refused { status: StatusCode::BAD_REQUEST, .. }),
                 ..
-            }) => Ok((Draft::default(), false)),
+            }) => Ok((Staging::default(), false)),
             Err(error) => Err(error),
         }
     }
@@ -105,7 +105,7 @@ impl Asking<'_> {
         &self,
         extent: Extent,
         known: ApiCounts,
-    ) -> Result<(Draft, ReadSummary), PollError> {
+    ) -> Result<(Staging, ReadSummary), PollError> {
         match self.read_up_to(u64::MAX, extent, known).await? {
             Ok(read) => Ok(read),
             Err(TooMany(_)) => unreachable!("no count is beyond the largest number"),
@@ -118,7 +118,7 @@ impl Asking<'_> {
         most: u64,
         extent: Extent,
         known: ApiCounts,
-    ) -> Result<Result<(Draft, ReadSummary), TooMany>, PollError> {
+    ) -> Result<Result<(Staging, ReadSummary), TooMany>, PollError> {
         let limit = self.client.page_size();
         let status = extent.status.or(self.filter.status);
         let filter = RecordsFilter { status, ..self.filter.clone() };
@@ -191,7 +191,7 @@ pub(super) fn check_clock(ahead_millis: Option<i64>) -> Result<(), Reason> {
 }
 
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // A draft is thrown away with its poll, and the books change only by a whole commit, so neither
+    // A staging is thrown away with its poll, and the books change only by a whole commit, so neither
     // is left half-written by a panic elsewhere.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

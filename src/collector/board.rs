@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::aggregate::UserNames;
 use crate::exposition::{CounterView, Held, family_of};
-use crate::ledger::{Changes, Counter, Counters, Label, Ledger, Limited, Series, Word};
+use crate::ledger::{Counter, Counters, LabelId, Ledger, Limited, Series, TermId, Transition};
 
 /// What every series of a project shows.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Board {
 
     /// The series that a commit lets appear, with what they show at first: nothing, or what they
     /// stood at when their label value lost its slot.
-    pub(super) fn appearing(ledger: &Ledger, changes: &Changes) -> Counters {
+    pub(super) fn appearing(ledger: &Ledger, changes: &Transition) -> Counters {
         let is_new = |series: &&Series| !ledger.counters.contains_key(series);
         let born = changes.counters().keys().filter(is_new);
         let born = born.map(|series| (*series, Counter::new(*series, changes.poll().begun)));
@@ -90,7 +90,7 @@ fn is_shown(ledger: &Ledger, series: Series) -> bool {
 }
 
 /// The user or the pool of a series.
-fn value_of(series: Series) -> Option<(Limited, Label)> {
+fn value_of(series: Series) -> Option<(Limited, LabelId)> {
     match series {
         Series::Seen(_, pool) | Series::Entered(_, _, pool) | Series::Expired(_, pool) => {
             Some((Limited::Pool, pool))
@@ -102,8 +102,8 @@ fn value_of(series: Series) -> Option<(Limited, Label)> {
 
 /// The labels of a series, unless it is one of a user and there are none such.
 fn labels_of(ledger: &Ledger, names: &UserNames, series: Series) -> Option<Box<[Arc<str>]>> {
-    let word = |word: Word| ledger.words.shared(word);
-    let text = |label: Label| ledger.labels.shared(label);
+    let word = |word: TermId| ledger.words.shared(word);
+    let text = |label: LabelId| ledger.labels.shared(label);
     Some(match series {
         Series::Seen(kind, pool) => [word(kind), text(pool)].into(),
         Series::Entered(status, kind, pool) => [word(status), word(kind), text(pool)].into(),

@@ -10,7 +10,7 @@ use super::options::PollOptions;
 use crate::aggregate::{Aggregate, Tally, UserNames};
 use crate::exposition::{CounterView, LedgerFigures};
 use crate::ledger::{
-    Changes, CommitError, Counters, Draft, FirstSync, LabelLimits, Ledger, Limited, PollFacts,
+    CommitError, Counters, FirstSync, LabelLimits, Ledger, Limited, PollFacts, Staging, Transition,
 };
 use crate::sync::{CountTaken, Mode, Oddities, Outset, Plan, ReadSummary, Tactics};
 use records_api::record::Timestamp;
@@ -34,7 +34,7 @@ pub(super) struct Books {
 /// What a complete poll read.
 #[derive(Debug)]
 pub(super) struct Polled {
-    pub(super) draft: Draft,
+    pub(super) staging: Staging,
     pub(super) summary: ReadSummary,
     /// What it had asked for.
     pub(super) plan: Plan,
@@ -48,9 +48,9 @@ pub(super) struct Polled {
 
 impl Polled {
     /// A poll that has read the whole window since `since`.
-    pub(super) fn everything(draft: Draft, summary: ReadSummary, since: Timestamp) -> Self {
+    pub(super) fn everything(staging: Staging, summary: ReadSummary, since: Timestamp) -> Self {
         let (plan, counts) = (Plan::Everything, Vec::new());
-        Self { draft, summary, plan, since, counts, filter_fails: false }
+        Self { staging, summary, plan, since, counts, filter_fails: false }
     }
 }
 
@@ -106,10 +106,10 @@ impl Books {
     /// [`CommitError`]: nothing was taken over.
     pub(super) fn take_part(
         &mut self,
-        (draft, odd): (Draft, Oddities),
+        (staging, odd): (Staging, Oddities),
         part: FirstSync,
     ) -> Result<(), CommitError> {
-        let changes = self.ledger.judge_part(draft, part, self.limits);
+        let changes = self.ledger.diff_part(staging, part, self.limits);
         self.write(changes)?;
         self.odd.merge(odd);
         Ok(())
@@ -145,7 +145,7 @@ impl Books {
         if polled.filter_fails {
             tactics.note_no_filter(begun);
         }
-        let changes = self.ledger.judge(polled.draft, tactics.remember(facts), self.limits);
+        let changes = self.ledger.diff(polled.staging, tactics.remember(facts), self.limits);
         self.write(changes)?;
         for taken in &polled.counts {
             tactics.note_count(&self.ledger, taken, window_start, begun);
@@ -159,7 +159,7 @@ impl Books {
         Ok(summary)
     }
 
-    fn write(&mut self, changes: Changes) -> Result<(), CommitError> {
+    fn write(&mut self, changes: Transition) -> Result<(), CommitError> {
         let appearing = Board::appearing(&self.ledger, &changes);
         let tally = &mut self.tally;
         self.ledger.commit(changes, |was, is| tally.change(was, is))?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::aggregate::UserNames;
 use crate::exposition::SnapshotView;
-use crate::ledger::{FailureDetails, Label, Ledger, Mark, StoredRecord, Word};
+use crate::ledger::{FailureDetails, LabelId, Ledger, Mark, StoredRecord, TermId};
 use records_api::record::Timestamp;
 
 /// The failed records of a project at a moment.
@@ -23,7 +23,7 @@ pub struct FailedRecords {
     /// Whether the gauges of the project are not shown at present: the last complete poll is too long
     /// ago, or was one of an earlier process.
     pub is_stale: bool,
-    /// The newest, at most [`crate::ledger::MOST_FAILURES`], the newest first.
+    /// The newest, at most [`crate::ledger::MAX_FAILURE_DETAILS`], the newest first.
     pub records: Arc<[FailedRecord]>,
     /// The snapshot of the same poll.
     pub snapshot: Option<Arc<SnapshotView>>,
@@ -123,15 +123,15 @@ impl FailedRecord {
 
 /// The newest failed records of a ledger, the newest first.
 pub(super) fn failed_records(ledger: &Ledger) -> Arc<[FailedRecord]> {
-    let text = |label| (label != Label::NONE).then(|| ledger.labels.shared(label));
-    let word = |word| (word != Word::NONE).then(|| ledger.words.shared(word));
+    let text = |label| (label != LabelId::NONE).then(|| ledger.labels.shared(label));
+    let word = |word| (word != TermId::NONE).then(|| ledger.words.shared(word));
     let records = ledger.failed().map(|(record, details)| FailedRecord {
         status: ledger.words.shared(record.status),
         record_type: word(record.record_type),
         pool: text(record.pool),
         user: text(record.user),
-        is_pool_folded: ledger.slots.pool(record.pool) == Label::OTHER,
-        is_user_folded: ledger.slots.user(record.user) == Label::OTHER,
+        is_pool_folded: ledger.slots.pool(record.pool) == LabelId::OTHER,
+        is_user_folded: ledger.slots.user(record.user) == LabelId::OTHER,
         details: details.clone(),
         record,
     });

@@ -6,7 +6,7 @@ use tokio::task::spawn_blocking;
 use super::asking::{Asking, TooMany, locked};
 use super::books::Polled;
 use super::error::{PollError, Reason};
-use crate::ledger::{ApiCounts, Counted, Draft, FirstSync, PollFacts};
+use crate::ledger::{ApiCounts, Counted, FirstSync, PollFacts, Staging};
 use crate::sync::{Extent, Oddities, ReadSummary, SyncError, Tactics};
 use records_api::record::Timestamp;
 
@@ -29,7 +29,7 @@ impl Asking<'_> {
             let from = earlier.as_ref().map_or(self.window_start, |part| part.until);
             locked(self.progress).go_on(self.known());
             let most = PART_PAGES * u64::from(self.client.page_size());
-            let (draft, summary) = match self
+            let (staging, summary) = match self
                 .read_up_to(most, Extent::since(from), ApiCounts::default())
                 .await?
             {
@@ -38,7 +38,7 @@ impl Asking<'_> {
                     None => self.read(Extent::since(from), ApiCounts::default()).await?,
                     Some(until) => {
                         let part = Extent { from, until: Some(until), status: None };
-                        let (draft, summary) = self.read(part, ApiCounts::default()).await?;
+                        let (staging, summary) = self.read(part, ApiCounts::default()).await?;
                         // Where bounds are paid no heed to, each part would be the whole window.
                         let is_short = summary.beyond.is_none() && summary.rows < total;
                         if summary.is_unbounded || is_short || !meets(earlier.as_ref(), &summary) {
@@ -51,18 +51,18 @@ impl Asking<'_> {
                         let odd = std::mem::take(&mut parts.odd);
                         let (rows, rejected) = (parts.rows, parts.rejected.clone());
                         let part = FirstSync { facts, until, beyond, ended, rows, rejected };
-                        self.commit_part(draft, odd, part).await?;
+                        self.commit_part(staging, odd, part).await?;
                         continue;
                     }
                 },
             };
             let Some(earlier) = earlier else {
-                return Ok(Polled::everything(draft, summary, self.now));
+                return Ok(Polled::everything(staging, summary, self.now));
             };
             if !meets(Some(&earlier), &summary) {
                 return self.whole_window(summary.rows).await;
             }
-            return self.complete(draft, summary, parts, earlier.facts.begun).await;
+            return self.complete(staging, summary, parts, earlier.facts.begun).await;
         }
     }
 
@@ -95,47 +95,47 @@ impl Asking<'_> {
     /// The last part is read: what was in flight in the others is read again.
     async fn complete(
         &self,
-        mut draft: Draft,
+        mut staging: Staging,
         mut summary: ReadSummary,
         parts: ReadSummary,
         since: Timestamp,
     ) -> Result<Polled, PollError> {
         let lists = Tactics::lists(self.filter.status.is_some());
         let filter_fails =
-            self.flights(&mut draft, &mut summary, lists, ApiCounts::default()).await?;
+            self.flights(&mut staging, &mut summary, lists, ApiCounts::default()).await?;
         summary.reported = self.count(Counted::All, self.window_start).await?;
         summary.merge(parts);
         summary.window_start = self.window_start;
         let known = {
             let books = locked(self.books);
             let known = books.ledger.shown_since(self.window_start);
-            let more = books.ledger.preview(&draft).since(Counted::All, self.window_start);
+            let more = books.ledger.pending(&staging).since(Counted::All, self.window_start);
             known.checked_add_signed(more)
         };
         summary.counts_right = summary.reported == known;
-        Ok(Polled { filter_fails, ..Polled::everything(draft, summary, since) })
+        Ok(Polled { filter_fails, ..Polled::everything(staging, summary, since) })
     }
 
     /// Reads everything anew, in one go, where there is something.
     async fn whole_window(&self, counted: u64) -> Result<Polled, PollError> {
         locked(self.books).ledger.first_sync = None;
         locked(self.progress).go_on(0);
-        let (draft, summary) =
+        let (staging, summary) =
             self.read(Extent::since(self.window_start), ApiCounts::default()).await?;
         if summary.rows == 0 && counted > 0 {
             return Err(SyncError::Vanished { total: counted }.into());
         }
-        Ok(Polled::everything(draft, summary, self.now))
+        Ok(Polled::everything(staging, summary, self.now))
     }
 
     async fn commit_part(
         &self,
-        draft: Draft,
+        staging: Staging,
         odd: Oddities,
         part: FirstSync,
     ) -> Result<(), PollError> {
         let books = self.books.clone();
-        let taken = spawn_blocking(move || locked(&books).take_part((draft, odd), part)).await;
+        let taken = spawn_blocking(move || locked(&books).take_part((staging, odd), part)).await;
         Ok(taken.map_err(|_| Reason::BrokeOff)?.map_err(Reason::State)?)
     }
 }

@@ -5,7 +5,7 @@ use futures_util::future::{join, try_join_all};
 use super::asking::{Asking, locked};
 use super::books::Polled;
 use super::error::PollError;
-use crate::ledger::{ApiCounts, Counted, Draft};
+use crate::ledger::{ApiCounts, Counted, Staging};
 use crate::sync::{CountTaken, Extent, Outset, Plan, ReadSummary, Search, flights_left};
 use records_api::RecordsQuery;
 use records_api::record::{Status, Timestamp};
@@ -31,8 +31,8 @@ impl Asking<'_> {
                 // Everything is read to see whether counts are right.
                 let known = locked(self.books).tactics.known();
                 let known = ApiCounts { trusts_counts: false, ..known };
-                let (draft, summary) = self.read(Extent::since(self.window_start), known).await?;
-                Polled::everything(draft, summary, self.now)
+                let (staging, summary) = self.read(Extent::since(self.window_start), known).await?;
+                Polled::everything(staging, summary, self.now)
             }
             Plan::Changes { news, lists, counts, slices } => {
                 self.changes(plan, news, lists, counts, slices).await?
@@ -71,25 +71,25 @@ impl Asking<'_> {
         // First, since they find out anew which pages are granted: a list that is refused for its
         // pages would look like one that is refused for its status.
         let mut extents = self.read_all(extents.collect(), known).await?.into_iter();
-        let (mut draft, mut summary) = extents.next().expect("what is new was asked for");
+        let (mut staging, mut summary) = extents.next().expect("what is new was asked for");
         for (rows, other) in extents {
-            draft.merge(rows);
+            staging.merge(rows);
             summary.merge(other);
         }
         let totals = try_join_all(counts.iter().map(|of| self.count(*of, self.window_start)));
-        let flights = self.flights(&mut draft, &mut summary, lists, known);
+        let flights = self.flights(&mut staging, &mut summary, lists, known);
         let (filter_fails, totals) = join(flights, totals).await;
         let (filter_fails, totals) = (filter_fails?, totals?);
         let mut taken = Vec::new();
         for (counted, total) in counts.into_iter().zip(totals) {
             let mut search = None;
             if let Some(total) = total {
-                search = self.search((counted, total), news, &draft).await?;
+                search = self.search((counted, total), news, &staging).await?;
             }
             if let Some(search) = &mut search {
                 let extents = search.extents(&locked(self.books).ledger);
                 for (rows, other) in self.read_all(extents, known).await? {
-                    draft.merge(rows);
+                    staging.merge(rows);
                     summary.merge(other);
                 }
             }
@@ -98,14 +98,14 @@ impl Asking<'_> {
         summary.window_start = self.window_start;
         let window = taken.iter().find(|taken| taken.counted == Counted::All);
         summary.reported = window.and_then(|taken| taken.total);
-        Ok(Polled { draft, summary, plan, since: self.now, counts: taken, filter_fails })
+        Ok(Polled { staging, summary, plan, since: self.now, counts: taken, filter_fails })
     }
 
-    /// Reads what is in flight, beside what `draft` has read. Returns whether the status filter
+    /// Reads what is in flight, beside what `staging` has read. Returns whether the status filter
     /// fails.
     pub(super) async fn flights(
         &self,
-        draft: &mut Draft,
+        staging: &mut Staging,
         summary: &mut ReadSummary,
         lists: Vec<Status>,
         known: ApiCounts,
@@ -113,16 +113,16 @@ impl Asking<'_> {
         let mut filter_fails = false;
         let lists = lists.into_iter().map(|status| self.list(status, known));
         for (rows, filter_works) in try_join_all(lists).await? {
-            draft.merge(rows);
+            staging.merge(rows);
             filter_fails |= !filter_works;
         }
         // What left the lists, or was never in them, is read where it lies.
         let left = {
             let books = locked(self.books);
-            flights_left(&books.ledger, draft, self.window_start, self.client.page_size())
+            flights_left(&books.ledger, staging, self.window_start, self.client.page_size())
         };
         for (rows, other) in self.read_all(left, known).await? {
-            draft.merge(rows);
+            staging.merge(rows);
             summary.merge(other);
         }
         Ok(filter_fails)
@@ -133,12 +133,12 @@ impl Asking<'_> {
         &self,
         count: (Counted, u64),
         news: Timestamp,
-        draft: &Draft,
+        staging: &Staging,
     ) -> Result<Option<Search>, PollError> {
         let search = {
             let books = locked(self.books);
             let (edges, page) = ((self.window_start, news), self.client.page_size());
-            books.tactics.search((&books.ledger, draft), count, edges, page)
+            books.tactics.search((&books.ledger, staging), count, edges, page)
         };
         let Some(mut search) = search else { return Ok(None) };
         loop {

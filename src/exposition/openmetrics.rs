@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_histogram_has_its_unit_and_canonical_bounds() {
-        let bounds = Series::VideoDuration(crate::ledger::Word::NONE).bounds();
+        let bounds = Series::VideoDuration(crate::ledger::TermId::NONE).bounds();
         let histogram = HistogramValue {
             bounds: bounds[..2].iter().map(|bound| *bound as f64).collect(),
             buckets: vec![1, 2],

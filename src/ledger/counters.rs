@@ -5,28 +5,28 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::labels::Label;
 use super::native::NativeBuckets;
-use super::words::Word;
+use super::symbols::LabelId;
+use super::terms::TermId;
 use records_api::record::Timestamp;
 
 /// A series of a counter or a histogram, by the labels that it is shown under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Series {
     /// Records seen for the first time, by type and pool.
-    Seen(Word, Label),
+    Seen(TermId, LabelId),
     /// Entries into a status, by status, type and pool.
-    Entered(Word, Word, Label),
+    Entered(TermId, TermId, LabelId),
     /// Entries into a status, by user and status.
-    UserEntered(Label, Word),
+    UserEntered(LabelId, TermId),
     /// Records that left the window in flight, by status and pool.
-    Expired(Word, Label),
+    Expired(TermId, LabelId),
     /// Sizes of files in bytes, by type.
-    FileSize(Word),
+    FileSize(TermId),
     /// Durations of videos in seconds, by type.
-    VideoDuration(Word),
+    VideoDuration(TermId),
     /// Milliseconds from the end of a recording to the end of its upload, by type.
-    UploadDelay(Word),
+    UploadDelay(TermId),
 }
 
 const MIB: u64 = 1 << 20;
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn what_is_counted_goes_on_from_what_is_known() {
         let at = Timestamp::from_millis;
-        let series = Series::Seen(Word::NONE, Label::NONE);
+        let series = Series::Seen(TermId::NONE, LabelId::NONE);
         let nothing = Counters::new();
         let mut counting = Counting::new(&nothing, at(1));
         counting.count(series);
@@ -217,16 +217,16 @@ mod tests {
         assert_eq!((known[&series].count, known[&series].created), (2, at(1)));
         let mut counting = Counting::new(&known, at(2));
         counting.begin(series);
-        counting.begin(Series::FileSize(Word::NONE));
+        counting.begin(Series::FileSize(TermId::NONE));
         counting.count(series);
         let changed = counting.changed();
         assert_eq!((changed[&series].count, changed[&series].created), (3, at(1)));
-        assert_eq!(changed[&Series::FileSize(Word::NONE)].created, at(2));
+        assert_eq!(changed[&Series::FileSize(TermId::NONE)].created, at(2));
     }
 
     #[test]
     fn an_observation_falls_into_the_first_bucket_that_holds_it() {
-        let series = Series::VideoDuration(Word::NONE);
+        let series = Series::VideoDuration(TermId::NONE);
         let known = Counters::new();
         let mut counting = Counting::new(&known, Timestamp::from_millis(0));
         for value in [0, 60, 61, 7200, 7201] {
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_the_same_for_all_kinds() {
-        for series in [Series::Seen(Word::NONE, Label::NONE), Series::FileSize(Word::NONE)] {
+        for series in [Series::Seen(TermId::NONE, LabelId::NONE), Series::FileSize(TermId::NONE)] {
             let counter = Counter::new(series, Timestamp::from_millis(5));
             let buckets = vec![0_u64; series.bounds().len()];
             let written = postcard::to_stdvec(&(0_u64, 0_u128, buckets, counter.created)).unwrap();

@@ -13,13 +13,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Ledger;
-use super::labels::cut;
 use super::record::{StoredRecord, UpdateTime};
+use super::symbols::cut;
 use super::table::Table;
 use records_api::record::{Record, RecordKey, Status, Text, Timestamp};
 
 /// Failed records of a project of which details are kept.
-pub const MOST_FAILURES: usize = 1000;
+pub const MAX_FAILURE_DETAILS: usize = 1000;
 
 /// A text of the API that may be missing. Long ones are cut like labels.
 type Kept = Option<Box<str>>;
@@ -79,7 +79,7 @@ impl FailureDetails {
     }
 }
 
-/// The details of the newest failed records, at most [`MOST_FAILURES`]. Of equal starts those with
+/// The details of the newest failed records, at most [`MAX_FAILURE_DETAILS`]. Of equal starts those with
 /// the greater key stay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Failures {
@@ -97,7 +97,7 @@ impl Failures {
     pub(super) fn note(&mut self, known: &Self, stored: &StoredRecord, record: &Record<'_>) {
         let is_known = known.by_key.get(&stored.key).is_some_and(|d| d.is_of(stored, record));
         // Of what is too old to stay no copy is made.
-        let is_too_old = self.by_key.len() >= MOST_FAILURES
+        let is_too_old = self.by_key.len() >= MAX_FAILURE_DETAILS
             && self.by_start.first() > Some(&(stored.start, stored.key));
         if is_known || is_too_old {
             self.remove(stored.key);
@@ -128,7 +128,7 @@ impl Failures {
             self.by_start.remove(&(earlier.start, key));
         }
         self.by_start.insert((start, key));
-        if self.by_key.len() > MOST_FAILURES
+        if self.by_key.len() > MAX_FAILURE_DETAILS
             && let Some((_, oldest)) = self.by_start.pop_first()
         {
             self.by_key.remove(&oldest);
@@ -157,7 +157,7 @@ pub(super) fn is_failed(record: &StoredRecord) -> bool {
 
 impl Ledger {
     /// The newest failed records that the API shows and of which details are known, the newest
-    /// first, with their details: at most [`MOST_FAILURES`].
+    /// first, with their details: at most [`MAX_FAILURE_DETAILS`].
     pub fn failed(&self) -> impl Iterator<Item = (StoredRecord, &Arc<FailureDetails>)> {
         let failed = self.failures.iter();
         failed.filter_map(|details| Some((self.table.get(details.key)?, details)))

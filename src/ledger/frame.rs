@@ -5,20 +5,20 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::cardinality::{SlotChange, Value};
 use super::counters::{Counter, Exemplar, Series};
 use super::failures::FailureDetails;
 use super::native::NativeBuckets;
 use super::record::StoredRecord;
-use super::slots::{SlotChange, Value};
 use records_api::record::{RecordKey, RejectionReason, Timestamp};
 
 /// One thing that changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Entry {
     /// A pool or a user has this number.
-    Label(u32, String),
+    LabelId(u32, String),
     /// A status or a type that no document names has this number.
-    Word(u32, String),
+    TermId(u32, String),
     /// A label value holds a slot or gives it up.
     Slot(Value, SlotChange),
     /// A record is new or changed.
@@ -109,7 +109,7 @@ pub struct FirstSync {
 
 /// A frame is closed when it is this long. Values of the database that are a little longer than
 /// 65,000 bytes take twice their space.
-const FULL_FRAME_BYTES: usize = 56_000;
+const MAX_FRAME_BYTES: usize = 56_000;
 
 /// Packs entries into frames.
 pub(super) fn frames<'a>(
@@ -119,7 +119,7 @@ pub(super) fn frames<'a>(
     std::iter::from_fn(move || {
         entries.peek()?;
         let mut frame = Vec::new();
-        while frame.len() < FULL_FRAME_BYTES
+        while frame.len() < MAX_FRAME_BYTES
             && let Some(entry) = entries.next()
         {
             frame = postcard::to_extend(&entry, frame).expect("memory is written without errors");

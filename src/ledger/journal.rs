@@ -119,7 +119,7 @@ impl Journal {
     /// Whether the next write must describe everything: after a failure nobody knows what is on
     /// disk, and a long tail of changes makes the next start slow.
     pub(super) fn wants_whole(&self) -> bool {
-        self.database.is_none() || self.bytes > 2 * self.whole_bytes + LONGEST_TAIL
+        self.database.is_none() || self.bytes > 2 * self.whole_bytes + MAX_TAIL_BYTES
     }
 
     /// Whether a commit failed since the last one that did not.
@@ -168,12 +168,12 @@ impl Journal {
 
     /// As after a long tail of changes.
     pub(super) fn forget_whole(&mut self) {
-        (self.bytes, self.whole_bytes) = (self.bytes + LONGEST_TAIL + 1, 0);
+        (self.bytes, self.whole_bytes) = (self.bytes + MAX_TAIL_BYTES + 1, 0);
     }
 }
 
 /// Bytes of changes after which the whole is written anew, however small it is.
-const LONGEST_TAIL: u64 = 1 << 20;
+const MAX_TAIL_BYTES: u64 = 1 << 20;
 
 /// Moves a damaged file out of the way, to a name that says when.
 pub(super) fn set_aside(path: &Path, now_millis: i64, why: String) -> Result<SetAside, OpenError> {

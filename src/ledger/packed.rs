@@ -1,8 +1,8 @@
 //! A record as a table keeps it: with a link to another one in the bytes that no time needs.
 
-use super::labels::Label;
 use super::record::StoredRecord;
-use super::words::Word;
+use super::symbols::LabelId;
+use super::terms::TermId;
 use records_api::record::{RecordKey, Timestamp};
 
 /// A place in a table: 56 bytes.
@@ -13,10 +13,10 @@ pub(super) struct Packed {
     start: Moment,
     update: Moment,
     duration_and_marks: u32,
-    status: Word,
-    record_type: Word,
-    pool: Label,
-    user: Label,
+    status: TermId,
+    record_type: TermId,
+    pool: LabelId,
+    user: LabelId,
     /// Another place, for who keeps lists of them.
     pub(super) next: u32,
 }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::labels::Label;
-use super::words::Word;
+use super::symbols::LabelId;
+use super::terms::TermId;
 use records_api::record::{RecordKey, Timestamp};
 
 /// What the figures need to know of a record.
@@ -20,13 +20,13 @@ pub struct StoredRecord {
     /// Length of the video in seconds, and the marks above it.
     pub(super) duration_and_marks: u32,
     /// Status.
-    pub status: Word,
+    pub status: TermId,
     /// Type.
-    pub record_type: Word,
+    pub record_type: TermId,
     /// Desktop pool.
-    pub pool: Label,
+    pub pool: LabelId,
     /// User.
-    pub user: Label,
+    pub user: LabelId,
 }
 
 /// What is remembered of a record beside what the API says of it.
@@ -61,10 +61,10 @@ impl StoredRecord {
             update: None.into(),
             size: UNKNOWN_SIZE,
             duration_and_marks: UNKNOWN_DURATION,
-            status: Word::NONE,
-            record_type: Word::NONE,
-            pool: Label::NONE,
-            user: Label::NONE,
+            status: TermId::NONE,
+            record_type: TermId::NONE,
+            pool: LabelId::NONE,
+            user: LabelId::NONE,
         }
     }
 

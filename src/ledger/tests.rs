@@ -19,20 +19,22 @@ fn facts(minute: i64) -> PollFacts {
 }
 
 fn poll(ledger: &mut Ledger, minute: i64, records: &[(u32, Status)]) -> Result<(), CommitError> {
-    let mut draft = Draft::default();
+    let mut staging = Staging::default();
     for (id, status) in records {
         let mut record = Record::new(id.to_string(), facts(i64::from(*id)).begun);
         record.status = Term::Known(*status);
         record.username = Some(format!("user {id}").into());
-        draft.read(ledger, RecordKey::of(&record.id), &record);
+        staging.read(ledger, RecordKey::of(&record.id), &record);
     }
-    draft.cover(facts(minute).window_start, None);
-    let changes = ledger.judge(draft, facts(minute), LIMITS);
+    staging.cover(facts(minute).window_start, None);
+    let changes = ledger.diff(staging, facts(minute), LIMITS);
     ledger.commit(changes, |_, _| {})
 }
 
 /// Everything that outlives a process.
-fn memory(ledger: &Ledger) -> (Vec<StoredRecord>, Counters, Slots, Option<PollFacts>, Failures) {
+fn memory(
+    ledger: &Ledger,
+) -> (Vec<StoredRecord>, Counters, CardinalityLimit, Option<PollFacts>, Failures) {
     let mut records: Vec<_> = ledger.table.iter().collect();
     records.sort_by_key(|record| record.key);
     let (counters, slots) = (ledger.counters.clone(), ledger.slots.clone());
@@ -100,11 +102,11 @@ fn a_state_of_records_without_pool_and_user_can_be_opened_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p.redb");
     let mut ledger = reopened(&path);
-    let mut draft = Draft::default();
+    let mut staging = Staging::default();
     let record = Record::new("a", facts(0).begun);
-    draft.read(&mut ledger, RecordKey::of("a"), &record);
-    draft.cover(facts(0).window_start, None);
-    let changes = ledger.judge(draft, facts(0), LIMITS);
+    staging.read(&mut ledger, RecordKey::of("a"), &record);
+    staging.cover(facts(0).window_start, None);
+    let changes = ledger.diff(staging, facts(0), LIMITS);
     ledger.commit(changes, |_, _| {}).unwrap();
     drop(ledger);
     assert_eq!(reopened(&path).shown().count(), 1);
@@ -128,16 +130,16 @@ fn parts_of_a_first_sync_are_written_once() {
     let path = folder.path().join("p.redb");
     let mut ledger = reopened(&path);
     for part in 0..8 {
-        let mut draft = Draft::default();
+        let mut staging = Staging::default();
         for id in 0..10_000 {
             let id = part * 10_000 + id;
             let record = Record::new(id.to_string(), facts(i64::from(part)).begun);
-            draft.read(&mut ledger, RecordKey::of(&record.id), &record);
+            staging.read(&mut ledger, RecordKey::of(&record.id), &record);
         }
         let (until, rejected) = (facts(0).begun, BTreeMap::new());
         let part =
             FirstSync { facts: facts(0), until, beyond: None, ended: until, rows: 0, rejected };
-        let changes = ledger.judge_part(draft, part, LIMITS);
+        let changes = ledger.diff_part(staging, part, LIMITS);
         ledger.commit(changes, |_, _| {}).unwrap();
         assert!(!ledger.journal.as_ref().unwrap().wants_whole());
     }

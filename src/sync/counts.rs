@@ -2,7 +2,7 @@
 
 use super::expected::{Bounds, Expected, MANY, signed};
 use super::search::Search;
-use crate::ledger::{Counted, Draft, Ledger, Preview};
+use crate::ledger::{Counted, Ledger, PendingCounts, Staging};
 use records_api::record::Timestamp;
 
 /// What was refused or misled is tried again after an hour.
@@ -68,7 +68,7 @@ impl Count {
     /// in a row show is no chance.
     pub(super) fn search(
         &self,
-        (ledger, draft): (&Ledger, &Draft),
+        (ledger, staging): (&Ledger, &Staging),
         (window_start, total): (Timestamp, u64),
         news: Timestamp,
         page: u32,
@@ -76,8 +76,8 @@ impl Count {
         if !self.differs {
             return None;
         }
-        let preview = ledger.preview(draft);
-        let expected = self.expected(ledger, &preview);
+        let pending = ledger.pending(staging);
+        let expected = self.expected(ledger, &pending);
         let begins = differs(expected, window_start, total);
         begins.then(|| Search::new(expected, (window_start, total), news, page))
     }
@@ -98,14 +98,15 @@ impl Count {
         if let Some(search) = &taken.search {
             self.learn(ledger, search, now);
         }
-        self.differs = differs(self.expected(ledger, &Preview::default()), window_start, total);
+        self.differs =
+            differs(self.expected(ledger, &PendingCounts::default()), window_start, total);
         if !self.differs {
             self.fruitless = 0;
         }
     }
 
-    fn expected<'a>(&'a self, ledger: &'a Ledger, preview: &'a Preview) -> Expected<'a> {
-        Expected { counted: self.counted, ledger, preview, surplus: &self.surplus }
+    fn expected<'a>(&'a self, ledger: &'a Ledger, pending: &'a PendingCounts) -> Expected<'a> {
+        Expected { counted: self.counted, ledger, pending, surplus: &self.surplus }
     }
 
     /// What lies where the count differed has been read: what is left of the difference is what it

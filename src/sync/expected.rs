@@ -1,6 +1,6 @@
 //! What the API should count, by what is known.
 
-use crate::ledger::{Counted, Ledger, Preview};
+use crate::ledger::{Counted, Ledger, PendingCounts};
 use records_api::record::Timestamp;
 
 /// A number that is known to lie between two others, both included.
@@ -40,7 +40,7 @@ pub(super) struct Expected<'a> {
     pub(super) counted: Counted,
     pub(super) ledger: &'a Ledger,
     /// What the poll under way has found.
-    pub(super) preview: &'a Preview,
+    pub(super) pending: &'a PendingCounts,
     /// Records that are counted but not listed, by where they seem to start.
     pub(super) surplus: &'a [(Timestamp, i64)],
 }
@@ -52,7 +52,7 @@ impl Expected<'_> {
         let number = |from: Timestamp| {
             let known = self.ledger.number_since(self.counted, from);
             let surplus = self.surplus.iter().filter(|(at, _)| *at >= from).map(|(_, by)| by);
-            signed(known) + self.preview.since(self.counted, from) + surplus.sum::<i64>()
+            signed(known) + self.pending.since(self.counted, from) + surplus.sum::<i64>()
         };
         let (all, later) = (number(from), number(from.plus_millis(1000)));
         Bounds { low: all.min(later), high: all.max(later) }

@@ -7,7 +7,7 @@
 
 use super::expected::{Bounds, Expected, signed};
 use super::extent::Extent;
-use crate::ledger::{Counted, Ledger, Preview};
+use crate::ledger::{Counted, Ledger, PendingCounts};
 use records_api::record::Timestamp;
 
 /// Counts that a search asks for at most.
@@ -29,7 +29,7 @@ pub struct Search {
     /// Rows of a page.
     page: u64,
     /// What the poll has found so far.
-    preview: Preview,
+    pending: PendingCounts,
     /// Records that are counted but not listed, by where they seem to start.
     surplus: Vec<(Timestamp, i64)>,
     /// The end of what is searched: what starts later is read by every poll.
@@ -85,7 +85,7 @@ impl Search {
         Self {
             counted: expected.counted,
             page: page.into(),
-            preview: expected.preview.clone(),
+            pending: expected.pending.clone(),
             surplus: expected.surplus.to_vec(),
             news,
             points: vec![window],
@@ -151,8 +151,8 @@ impl Search {
 
     /// What came of it, once what was read has been committed.
     pub(super) fn outcome(&self, ledger: &Ledger) -> Outcome {
-        let none = Preview::default();
-        let expected = Expected { preview: &none, ..self.expected(ledger) };
+        let none = PendingCounts::default();
+        let expected = Expected { pending: &none, ..self.expected(ledger) };
         let now_apart = |stretch: &Stretch| {
             let counted = self.counted_between(stretch.from, stretch.until);
             counted.apart(expected.between(stretch.from.at, stretch.until.at))
@@ -209,7 +209,7 @@ impl Search {
     }
 
     fn expected<'a>(&'a self, ledger: &'a Ledger) -> Expected<'a> {
-        Expected { counted: self.counted, ledger, preview: &self.preview, surplus: &self.surplus }
+        Expected { counted: self.counted, ledger, pending: &self.pending, surplus: &self.surplus }
     }
 }
 
@@ -230,14 +230,14 @@ mod tests {
     /// A ledger that knows records that start at these seconds.
     fn knowing(starts: impl Iterator<Item = i64>) -> Ledger {
         let mut ledger = Ledger::default();
-        let mut draft = crate::ledger::Draft::default();
+        let mut staging = crate::ledger::Staging::default();
         for (id, start) in starts.enumerate() {
             let record = Record::new(id.to_string(), at(start));
-            draft.read(&mut ledger, RecordKey::of(&record.id), &record);
+            staging.read(&mut ledger, RecordKey::of(&record.id), &record);
         }
-        draft.cover(at(0), None);
+        staging.cover(at(0), None);
         let facts = PollFacts { window_start: at(0), ..PollFacts::default() };
-        let changes = ledger.judge(draft, facts, LabelLimits { users: 9, pools: 9 });
+        let changes = ledger.diff(staging, facts, LabelLimits { users: 9, pools: 9 });
         ledger.commit(changes, |_, _| {}).unwrap();
         ledger
     }
@@ -250,8 +250,8 @@ mod tests {
         includes_bound: bool,
         moves: bool,
     ) -> (Vec<Extent>, usize) {
-        let preview = Preview::default();
-        let expected = Expected { counted: Counted::All, ledger, preview: &preview, surplus: &[] };
+        let pending = PendingCounts::default();
+        let expected = Expected { counted: Counted::All, ledger, pending: &pending, surplus: &[] };
         let total = starts.len() as u64;
         let mut search = Search::new(expected, (at(0), total), at(100_000), 10);
         let mut asked = 0;
@@ -319,9 +319,9 @@ mod tests {
             let most = signed(u64::MAX);
             let bounded = |by: i64| by.clamp(-most, most);
             let surplus: Vec<_> = surplus.iter().map(|(start, by)| (at(*start), bounded(*by))).collect();
-            let preview = Preview::default();
+            let pending = PendingCounts::default();
             let counted = Counted::Uploaded;
-            let expected = Expected { counted, ledger: &ledger, preview: &preview, surplus: &surplus };
+            let expected = Expected { counted, ledger: &ledger, pending: &pending, surplus: &surplus };
             let mut search = Search::new(expected, (at(0), count()), at(100_000), 10);
             loop {
                 let questions = search.questions(&ledger);

@@ -9,7 +9,7 @@ use super::counts::{Count, CountTaken, RETRY_MILLIS};
 use super::extent::{Extent, ReadSummary};
 use super::scrub::Scrub;
 use super::search::Search;
-use crate::ledger::{ApiCounts, Counted, Draft, Ledger, PollFacts};
+use crate::ledger::{ApiCounts, Counted, Ledger, PollFacts, Staging};
 use records_api::record::{Status, Timestamp};
 
 /// What began so long before the last poll is read again with what is new.
@@ -198,11 +198,11 @@ impl Tactics {
         self.scrub.note_slice(slice, news, now);
     }
 
-    /// The search that a poll begins that counts `total` of the window and has read `draft` so
+    /// The search that a poll begins that counts `total` of the window and has read `staging` so
     /// far, and all from `news` on.
     pub fn search(
         &self,
-        known: (&Ledger, &Draft),
+        known: (&Ledger, &Staging),
         (counted, total): (Counted, u64),
         (window_start, news): (Timestamp, Timestamp),
         page: u32,
@@ -249,18 +249,18 @@ impl Tactics {
     }
 }
 
-/// What is in flight, or was read older than it is known, and was not read by `draft`: it is read
+/// What is in flight, or was read older than it is known, and was not read by `staging`: it is read
 /// again where it lies, neighbours in one extent.
 pub fn flights_left(
     ledger: &Ledger,
-    draft: &Draft,
+    staging: &Staging,
     window_start: Timestamp,
     page: u32,
 ) -> Vec<Extent> {
     let most = u64::from(page).saturating_sub(1).max(1);
     let mut extents: Vec<Extent> = Vec::new();
     let mut rows = 0;
-    for start in ledger.unsettled(window_start, |key| draft.has_read(ledger, key)) {
+    for start in ledger.unsettled(window_start, |key| staging.has_read(ledger, key)) {
         let from = start.floor_to_second();
         let until = from.plus_millis(1000);
         if let Some(last) = extents.last_mut() {

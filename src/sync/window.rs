@@ -8,7 +8,7 @@ use super::group::{KeySet, RowRef};
 use super::oddities::{Oddities, Oddity};
 use super::segment::Fate;
 use super::walk::{Next, PageRequest, Walk};
-use crate::ledger::{ApiCounts, Draft, Ledger};
+use crate::ledger::{ApiCounts, Ledger, Staging};
 use records_api::RecordsFilter;
 use records_api::record::{Record, RecordKey, RejectionReason, Row, Term, Timestamp};
 use records_api::wire::Page;
@@ -17,7 +17,7 @@ use records_api::wire::Page;
 #[derive(Debug)]
 pub struct WindowRead {
     walk: Walk,
-    draft: Draft,
+    staging: Staging,
     extent: Extent,
     /// What starts earlier is of no use, wherever it is shown.
     keeps_from: Timestamp,
@@ -66,7 +66,7 @@ impl WindowRead {
         let window_start = extent.from.floor_to_second();
         Self {
             walk: Walk::new((window_start, extent.until), now, limit, known.trusts_counts),
-            draft: Draft::default(),
+            staging: Staging::default(),
             keeps_from: window_start,
             filter,
             known,
@@ -110,7 +110,7 @@ impl WindowRead {
         self.walk.limit_pages(rows);
     }
 
-    /// Takes the answer to a request. The ledger is only looked at; what is new goes into a draft.
+    /// Takes the answer to a request. The ledger is only looked at; what is new goes into a staging.
     ///
     /// # Errors
     ///
@@ -148,7 +148,7 @@ impl WindowRead {
                 }
                 Err(rejection) => {
                     if let Some(id) = &rejection.id {
-                        self.draft.keep(ledger, id, self.summary.window_start);
+                        self.staging.keep(ledger, id, self.summary.window_start);
                     }
                     // Neighbouring segments see each other's rows; a rejection counts where the
                     // row before it belongs.
@@ -173,7 +173,7 @@ impl WindowRead {
         if self.is_hopeless(request.segment, page) {
             return Err(self.rejection());
         }
-        if self.draft.staged() > MOST_RECORDS
+        if self.staging.staged() > MOST_RECORDS
             || self.received > MOST_ROWS
             || self.pages > MOST_PAGES
         {
@@ -187,12 +187,12 @@ impl WindowRead {
         (self.summary.rows, self.total_count.filter(|total| *total > 0))
     }
 
-    /// Ends the reading: the draft to commit, and what is to be said about it.
+    /// Ends the reading: the staging to commit, and what is to be said about it.
     ///
     /// # Panics
     ///
     /// If pages are missing: call it only after [`Next::Done`].
-    pub fn finish(mut self) -> (Draft, ReadSummary) {
+    pub fn finish(mut self) -> (Staging, ReadSummary) {
         assert!(matches!(self.next_page(), Next::Done), "a reading is finished when complete");
         let before = self.before_window.len() as u64;
         if self.summary.unfiltered == 0 {
@@ -200,7 +200,7 @@ impl WindowRead {
         }
         let Extent { until, status, .. } = self.extent;
         if status.is_none() && !self.is_abandoned {
-            self.draft.cover(self.summary.window_start, until);
+            self.staging.cover(self.summary.window_start, until);
             self.summary.odd.cover(self.summary.window_start, until);
         } else {
             self.summary.odd = Oddities::default();
@@ -209,7 +209,7 @@ impl WindowRead {
         self.summary.counts_right = self.total_count == Some(came) && until.is_none();
         self.summary.is_unbounded = self.walk.unbounded;
         (self.summary.first, self.summary.beyond) = self.walk.edges(until);
-        (self.draft, self.summary)
+        (self.staging, self.summary)
     }
 
     /// An extent in which records are known is not empty because one answer says so: it is asked
@@ -257,7 +257,7 @@ impl WindowRead {
         *unreadable = if is_unreadable { *unreadable + 1 } else { 0 };
         let pending: usize = self.rejected.values().map(Vec::len).sum();
         *unreadable > MOST_UNREADABLE_PAGES
-            || self.draft.staged() == 0 && self.summary.rows == 0 && pending > HOPELESS_REJECTIONS
+            || self.staging.staged() == 0 && self.summary.rows == 0 && pending > HOPELESS_REJECTIONS
     }
 
     /// The error that says what was rejected, what is not settled yet included.
@@ -308,11 +308,11 @@ impl WindowRead {
                 self.before_window.insert(key);
             }
             if record.start_time >= self.keeps_from {
-                self.draft.read(ledger, key, record);
+                self.staging.read(ledger, key, record);
             }
             return;
         }
-        if !self.draft.read(ledger, key, record) {
+        if !self.staging.read(ledger, key, record) {
             return;
         }
         self.summary.rows += 1;

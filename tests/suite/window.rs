@@ -162,9 +162,9 @@ fn read_window(
         read.take(&request, &page, &mut ledger)?;
         assert!(server.answers < 20_000, "the walk does not end");
     }
-    let (draft, summary) = read.finish();
+    let (staging, summary) = read.finish();
     summary.check_rejections(0)?;
-    let changes = ledger.judge(draft, PollFacts::default(), LabelLimits { users: 1, pools: 1 });
+    let changes = ledger.diff(staging, PollFacts::default(), LabelLimits { users: 1, pools: 1 });
     ledger.commit(changes, |_, _| {}).unwrap();
     Ok(ledger.table.iter().map(|record| record.key).collect())
 }

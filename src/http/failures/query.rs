@@ -7,7 +7,7 @@ use super::Row;
 use records_api::record::{RecordType, Status};
 
 /// Most rows of an answer.
-pub(in crate::http) const MOST_ROWS: usize = crate::ledger::MOST_FAILURES;
+pub(in crate::http) const MOST_ROWS: usize = crate::ledger::MAX_FAILURE_DETAILS;
 
 /// Stands for a value that a record does not have.
 const NONE: &str = "_none";

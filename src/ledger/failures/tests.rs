@@ -6,7 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ledger::{Draft, FirstSync, LabelLimits, PollFacts};
+use crate::ledger::{FirstSync, LabelLimits, PollFacts, Staging};
 use records_api::record::Term;
 
 const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9 };
@@ -29,20 +29,20 @@ fn facts(window_start: u32) -> PollFacts {
     PollFacts { window_start: at(window_start), ..PollFacts::default() }
 }
 
-fn read(draft: &mut Draft, ledger: &mut Ledger, record: &Record<'_>) {
-    draft.read(ledger, RecordKey::of(&record.id), record);
+fn read(staging: &mut Staging, ledger: &mut Ledger, record: &Record<'_>) {
+    staging.read(ledger, RecordKey::of(&record.id), record);
 }
 
 /// A poll that reads everything from a minute on, in two halves that meet in the end.
 fn poll(ledger: &mut Ledger, window_start: u32, records: &[Record<'_>]) -> bool {
-    let mut halves = [Draft::default(), Draft::default()];
+    let mut halves = [Staging::default(), Staging::default()];
     for (number, record) in records.iter().enumerate() {
         read(&mut halves[number % 2], ledger, record);
     }
-    let [mut draft, other] = halves;
-    draft.merge(other);
-    draft.cover(at(window_start), None);
-    let changes = ledger.judge(draft, facts(window_start), LIMITS);
+    let [mut staging, other] = halves;
+    staging.merge(other);
+    staging.cover(at(window_start), None);
+    let changes = ledger.diff(staging, facts(window_start), LIMITS);
     ledger.commit(changes, |_, _| {}).is_ok()
 }
 
@@ -150,9 +150,9 @@ fn long_texts_are_cut_and_odd_ones_are_absent() {
         assert!(details.bucket.as_ref().unwrap().len() <= 512);
         assert_eq!((&details.desktop_id, &details.file_name), (&None, &None));
     }
-    let mut draft = Draft::default();
-    read(&mut draft, &mut ledger, &long);
-    assert!(draft.failures.by_key.is_empty(), "what is known is not written again");
+    let mut staging = Staging::default();
+    read(&mut staging, &mut ledger, &long);
+    assert!(staging.failures.by_key.is_empty(), "what is known is not written again");
 }
 
 #[test]
@@ -161,12 +161,12 @@ fn parts_of_a_first_sync_keep_theirs_and_an_old_state_learns_them() {
     let path = folder.path().join("p.redb");
     let mut ledger = opened(&path);
     for part in 0..3 {
-        let mut draft = Draft::default();
-        read(&mut draft, &mut ledger, &record(part, Status::RecFailed, 0));
+        let mut staging = Staging::default();
+        read(&mut staging, &mut ledger, &record(part, Status::RecFailed, 0));
         let (beyond, rejected, rows) = (None, BTreeMap::new(), 1);
         let (until, ended) = (at(part + 1), at(0));
         let part = FirstSync { facts: facts(0), until, beyond, ended, rows, rejected };
-        let changes = ledger.judge_part(draft, part, LIMITS);
+        let changes = ledger.diff_part(staging, part, LIMITS);
         ledger.commit(changes, |_, _| {}).unwrap();
         drop(ledger);
         ledger = opened(&path);

@@ -34,7 +34,7 @@ pub(crate) struct Query {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Token {
-    Word(String),
+    TermId(String),
     Text(String),
     Sign(String),
 }
@@ -54,7 +54,7 @@ fn tokens(query: &str) -> Vec<Token> {
             }
             c if is_word(c) => {
                 let end = until(rest, &|c| !is_word(c));
-                tokens.push(Token::Word(rest[..end].to_owned()));
+                tokens.push(Token::TermId(rest[..end].to_owned()));
                 end
             }
             _ => {
@@ -85,17 +85,17 @@ impl Query {
         while at < tokens.len() {
             let next = tokens.get(at + 1);
             match &tokens[at] {
-                Token::Word(word) if is_grouping(word) && is_sign(next, "(") => {
+                Token::TermId(word) if is_grouping(word) && is_sign(next, "(") => {
                     let end = at + tokens[at..].iter().position(|t| is(t, ")")).unwrap();
                     let labels = tokens[at..end].iter().skip(2);
                     found.grouping.extend(labels.filter_map(|token| match token {
-                        Token::Word(label) => Some(label.clone()),
+                        Token::TermId(label) => Some(label.clone()),
                         _ => None,
                     }));
                     at = end;
                 }
-                Token::Word(word) if is_call(next) => pending = Some(word.clone()),
-                Token::Word(word) if is_name(word) => {
+                Token::TermId(word) if is_call(next) => pending = Some(word.clone()),
+                Token::TermId(word) if is_name(word) => {
                     let selector = selector(word, &tokens, &mut at, &calls);
                     found.selectors.push(selector);
                 }
@@ -122,7 +122,7 @@ fn is_sign(token: Option<&Token>, sign: &str) -> bool {
 /// `name(`, or `name by (...) (`.
 fn is_call(next: Option<&Token>) -> bool {
     let groups = |word: &String| word == "by" || word == "without";
-    is_sign(next, "(") || matches!(next, Some(Token::Word(word)) if groups(word))
+    is_sign(next, "(") || matches!(next, Some(Token::TermId(word)) if groups(word))
 }
 
 fn is_grouping(word: &str) -> bool {
@@ -142,7 +142,7 @@ fn selector(name: &str, tokens: &[Token], at: &mut usize, calls: &[String]) -> S
     if is_sign(tokens.get(*at + 1), "{") {
         *at += 2;
         while !is(&tokens[*at], "}") {
-            if let [Token::Word(label), Token::Sign(operator), Token::Text(value)] =
+            if let [Token::TermId(label), Token::Sign(operator), Token::Text(value)] =
                 &tokens[*at..*at + 3]
             {
                 selector.matchers.push(Matcher {
@@ -156,7 +156,7 @@ fn selector(name: &str, tokens: &[Token], at: &mut usize, calls: &[String]) -> S
         }
     }
     if is_sign(tokens.get(*at + 1), "[") {
-        let Token::Word(range) = &tokens[*at + 2] else { panic!("{name} has no range") };
+        let Token::TermId(range) = &tokens[*at + 2] else { panic!("{name} has no range") };
         selector.range = Some(range.clone());
         *at += 3;
     }

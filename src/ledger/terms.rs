@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::labels::{Label, Labels};
+use super::symbols::{LabelId, SymbolTable};
 use records_api::record::{RecordType, Status, Term};
 
-/// Stands for a status or a type in [`Words`].
+/// Stands for a status or a type in [`TermTable`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Word(u16);
+pub struct TermId(u16);
 
-impl Word {
+impl TermId {
     /// A record has no such value: `_none`.
     pub const NONE: Self = Self(0);
     /// The value is one of too many: `_other`.
@@ -41,13 +41,13 @@ impl Word {
     }
 }
 
-impl From<Status> for Word {
+impl From<Status> for TermId {
     fn from(status: Status) -> Self {
         Self(Self::FIRST_STATUS + status as u16)
     }
 }
 
-impl From<RecordType> for Word {
+impl From<RecordType> for TermId {
     fn from(record_type: RecordType) -> Self {
         Self(Self::FIRST_TYPE + record_type as u16)
     }
@@ -55,11 +55,11 @@ impl From<RecordType> for Word {
 
 /// The texts of statuses and types.
 #[derive(Debug)]
-pub struct Words(Labels);
+pub struct TermTable(SymbolTable);
 
-impl Default for Words {
+impl Default for TermTable {
     fn default() -> Self {
-        let mut labels = Labels::default();
+        let mut labels = SymbolTable::default();
         for status in Status::ALL {
             labels.intern(status.code());
         }
@@ -70,16 +70,16 @@ impl Default for Words {
     }
 }
 
-impl Words {
+impl TermTable {
     /// The word of a status or a type as it came.
-    pub(super) fn word<T: Copy + Into<Word>>(&mut self, term: &Term<'_, T>) -> Word {
+    pub(super) fn word<T: Copy + Into<TermId>>(&mut self, term: &Term<'_, T>) -> TermId {
         match term {
             Term::Known(known) => (*known).into(),
             Term::Unknown(text) => {
                 let number = self.0.intern_up_to(text, u16::MAX.into()).number();
-                u16::try_from(number).map_or(Word::OTHER, Word)
+                u16::try_from(number).map_or(TermId::OTHER, TermId)
             }
-            Term::Absent => Word::NONE,
+            Term::Absent => TermId::NONE,
         }
     }
 
@@ -95,17 +95,17 @@ impl Words {
 
     /// The text of a number.
     pub(super) fn text_of(&self, number: u32) -> &str {
-        self.0.text(Label::from_number(number))
+        self.0.text(LabelId::from_number(number))
     }
 
     /// The text of a word.
-    pub fn text(&self, word: Word) -> &str {
-        self.0.text(Label::from_number(word.0.into()))
+    pub fn text(&self, word: TermId) -> &str {
+        self.0.text(LabelId::from_number(word.0.into()))
     }
 
     /// The same text, for who keeps it.
-    pub fn shared(&self, word: Word) -> Arc<str> {
-        self.0.shared(Label::from_number(word.0.into()))
+    pub fn shared(&self, word: TermId) -> Arc<str> {
+        self.0.shared(LabelId::from_number(word.0.into()))
     }
 }
 
@@ -115,12 +115,12 @@ mod tests {
 
     #[test]
     fn the_fixed_words_have_their_texts() {
-        let words = Words::default();
-        assert_eq!(words.text(Word::NONE), "_none");
-        assert_eq!(words.text(Word::OTHER), "_other");
+        let words = TermTable::default();
+        assert_eq!(words.text(TermId::NONE), "_none");
+        assert_eq!(words.text(TermId::OTHER), "_other");
         for status in Status::ALL {
             assert_eq!(words.text(status.into()), status.code());
-            assert_eq!(Word::from(status).status(), Some(status));
+            assert_eq!(TermId::from(status).status(), Some(status));
         }
         for record_type in RecordType::ALL {
             assert_eq!(words.text(record_type.into()), record_type.code());
@@ -129,14 +129,14 @@ mod tests {
 
     #[test]
     fn unknown_words_are_kept_until_there_are_too_many() {
-        let mut words = Words::default();
+        let mut words = TermTable::default();
         let mut odd = |n: u32| words.word::<Status>(&Term::Unknown(n.to_string().into()));
         let first = odd(0);
         assert_eq!(odd(0), first);
         for n in 1..70_000 {
             odd(n);
         }
-        assert_eq!(odd(69_999), Word::OTHER);
+        assert_eq!(odd(69_999), TermId::OTHER);
         assert_eq!(odd(0), first);
         assert_eq!(words.text(first), "0");
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::labels::Label;
-use super::words::Word;
+use super::symbols::LabelId;
+use super::terms::TermId;
 use records_api::record::Timestamp;
 
 /// A label whose values are limited.
@@ -35,23 +35,23 @@ pub struct LabelLimits {
 
 /// Values of status or type that are neither a code nor a known spelling get a label of their own
 /// up to this many.
-pub const MOST_UNKNOWN_VALUES: usize = 16;
+pub const MAX_UNKNOWN_VALUES: usize = 16;
 /// A value without a record in the window for so long gives its slot up.
-const LONGEST_ABSENCE_MILLIS: i64 = 30 * 24 * 3_600_000;
+const MAX_ABSENCE_MILLIS: i64 = 30 * 24 * 3_600_000;
 
 impl LabelLimits {
     fn of(self, limited: Limited) -> usize {
         match limited {
             Limited::User => self.users,
             Limited::Pool => self.pools,
-            Limited::Status | Limited::Type => MOST_UNKNOWN_VALUES,
+            Limited::Status | Limited::Type => MAX_UNKNOWN_VALUES,
         }
     }
 }
 
 /// The values that hold a slot, each with the moment since when it is without a record, if it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Slots {
+pub struct CardinalityLimit {
     held: BTreeMap<Value, Option<Timestamp>>,
 }
 
@@ -64,24 +64,24 @@ pub(super) enum SlotChange {
     GivenUp,
 }
 
-impl Slots {
+impl CardinalityLimit {
     /// The label that a user's records are shown under.
-    pub fn user(&self, user: Label) -> Label {
+    pub fn user(&self, user: LabelId) -> LabelId {
         self.label(Limited::User, user)
     }
 
     /// The label that a pool's records are shown under.
-    pub fn pool(&self, pool: Label) -> Label {
+    pub fn pool(&self, pool: LabelId) -> LabelId {
         self.label(Limited::Pool, pool)
     }
 
     /// The label that a status is shown under.
-    pub fn status(&self, status: Word) -> Word {
+    pub fn status(&self, status: TermId) -> TermId {
         self.word(Limited::Status, status)
     }
 
     /// The label that a type is shown under.
-    pub fn record_type(&self, record_type: Word) -> Word {
+    pub fn record_type(&self, record_type: TermId) -> TermId {
         self.word(Limited::Type, record_type)
     }
 
@@ -124,7 +124,7 @@ impl Slots {
             let is_absent = is_limited && !is_present(*value) && !wanted.contains(value);
             let left = free.get_mut(&value.0).expect("inserted above");
             let is_long_gone = absent.is_some_and(|since| {
-                now.millis().saturating_sub(since.millis()) > LONGEST_ABSENCE_MILLIS
+                now.millis().saturating_sub(since.millis()) > MAX_ABSENCE_MILLIS
             });
             // A limit may have been lowered since.
             if *left == 0 || is_absent && is_long_gone {
@@ -147,14 +147,14 @@ impl Slots {
         changes
     }
 
-    fn label(&self, limited: Limited, label: Label) -> Label {
+    fn label(&self, limited: Limited, label: LabelId) -> LabelId {
         let is_shown = label.is_fixed() || self.holds((limited, label.number()));
-        if is_shown { label } else { Label::OTHER }
+        if is_shown { label } else { LabelId::OTHER }
     }
 
-    fn word(&self, limited: Limited, word: Word) -> Word {
+    fn word(&self, limited: Limited, word: TermId) -> TermId {
         let is_shown = word.is_fixed() || self.holds((limited, word.number()));
-        if is_shown { word } else { Word::OTHER }
+        if is_shown { word } else { TermId::OTHER }
     }
 }
 
@@ -168,7 +168,7 @@ mod tests {
         (Limited::User, number)
     }
 
-    fn step(slots: &mut Slots, wanted: &[Value], present: &[Value], day: i64) {
+    fn step(slots: &mut CardinalityLimit, wanted: &[Value], present: &[Value], day: i64) {
         let now = Timestamp::from_millis(day * 24 * 3_600_000);
         for (value, change) in slots.changes(wanted, |value| present.contains(&value), LIMITS, now)
         {
@@ -176,24 +176,24 @@ mod tests {
         }
     }
 
-    fn users(slots: &Slots) -> Vec<u32> {
+    fn users(slots: &CardinalityLimit) -> Vec<u32> {
         slots.holders(Limited::User).collect()
     }
 
     #[test]
     fn who_comes_first_holds_a_slot_and_the_rest_is_other() {
-        let mut slots = Slots::default();
+        let mut slots = CardinalityLimit::default();
         step(&mut slots, &[user(5), user(7), user(6), (Limited::Pool, 9)], &[], 0);
         assert_eq!(users(&slots), [5, 7]);
-        assert_eq!(slots.user(Label::from_number(7)), Label::from_number(7));
-        assert_eq!(slots.user(Label::from_number(6)), Label::OTHER);
-        assert_eq!(slots.user(Label::NONE), Label::NONE);
-        assert_eq!(slots.pool(Label::from_number(7)), Label::OTHER);
+        assert_eq!(slots.user(LabelId::from_number(7)), LabelId::from_number(7));
+        assert_eq!(slots.user(LabelId::from_number(6)), LabelId::OTHER);
+        assert_eq!(slots.user(LabelId::NONE), LabelId::NONE);
+        assert_eq!(slots.pool(LabelId::from_number(7)), LabelId::OTHER);
     }
 
     #[test]
     fn a_slot_is_given_up_after_thirty_days_without_a_record() {
-        let mut slots = Slots::default();
+        let mut slots = CardinalityLimit::default();
         step(&mut slots, &[user(5), user(7)], &[], 0);
         step(&mut slots, &[], &[user(5)], 1);
         step(&mut slots, &[user(8)], &[user(5)], 31);
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_record_in_time_keeps_the_slot() {
-        let mut slots = Slots::default();
+        let mut slots = CardinalityLimit::default();
         step(&mut slots, &[user(5)], &[], 0);
         step(&mut slots, &[], &[], 10);
         step(&mut slots, &[], &[user(5)], 39);

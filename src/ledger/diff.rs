@@ -4,20 +4,20 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Ledger;
+use super::cardinality::{CardinalityLimit, LabelLimits, Limited, SlotChange, Value};
 use super::counters::{Counters, Counting, Exemplar, Series};
-use super::draft::{Doubts, Draft, MOST_DOUBTS};
 use super::failures::{FailureDetails, Failures, is_failed};
 use super::frame::{Entry, FirstSync, PollFacts};
-use super::labels::Label;
 use super::record::{Mark, StoredRecord};
-use super::slots::{LabelLimits, Limited, SlotChange, Slots, Value};
+use super::staging::{MAX_STALE_READS, Staging, StaleReads};
+use super::symbols::LabelId;
 use super::table::Table;
-use super::words::Word;
+use super::terms::TermId;
 use records_api::record::{RecordKey, Status, Timestamp};
 
 /// Everything that one commit writes.
 #[derive(Debug)]
-pub struct Changes {
+pub struct Transition {
     pub(super) slots: Vec<(Value, SlotChange)>,
     /// Records that are new or changed, with their marks.
     pub(super) records: Table,
@@ -28,10 +28,10 @@ pub struct Changes {
     pub(super) poll: PollFacts,
     /// The part of the first sync that this is, if it is no complete poll.
     pub(super) part: Option<FirstSync>,
-    pub(super) doubts: Doubts,
+    pub(super) stale_reads: StaleReads,
 }
 
-impl Changes {
+impl Transition {
     /// What a journal keeps of it.
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
         let slots = self.slots.iter().map(|(value, change)| Entry::Slot(*value, *change));
@@ -57,7 +57,7 @@ impl Changes {
     }
 
     /// Whether a user or a pool is shown as itself from now on.
-    pub fn gives_slot(&self, (limited, label): (Limited, Label)) -> bool {
+    pub fn gives_slot(&self, (limited, label): (Limited, LabelId)) -> bool {
         let value = (limited, label.number());
         self.slots
             .iter()
@@ -68,9 +68,9 @@ impl Changes {
 impl Ledger {
     /// Compares a part of the first sync with what is known. Nothing is counted: that begins with
     /// the first complete poll.
-    pub fn judge_part(&self, draft: Draft, part: FirstSync, limits: LabelLimits) -> Changes {
-        let changes = self.judge(draft, part.facts.clone(), limits);
-        Changes { part: Some(part), ..changes }
+    pub fn diff_part(&self, staging: Staging, part: FirstSync, limits: LabelLimits) -> Transition {
+        let changes = self.diff(staging, part.facts.clone(), limits);
+        Transition { part: Some(part), ..changes }
     }
 
     /// Compares a complete poll with what is known. Nothing changes yet.
@@ -79,23 +79,23 @@ impl Ledger {
     /// once, here. Not counted is a new record that may have been there before counting began: all
     /// of the first poll, and of the first one under another identity (project, endpoint, filter);
     /// and what starts before the window of the last poll, neither now nor when it leaves again.
-    pub fn judge(&self, draft: Draft, poll: PollFacts, limits: LabelLimits) -> Changes {
+    pub fn diff(&self, staging: Staging, poll: PollFacts, limits: LabelLimits) -> Transition {
         let last = self.last_poll.as_ref();
         let is_baseline = last.is_none_or(|last| last.identity != poll.identity);
         let is_before =
             |record: &StoredRecord| last.is_some_and(|last| record.start < last.window_start);
         let counting_since = last.map_or(poll.counting_since, |last| last.counting_since);
-        let hidden = self.hidden(&draft);
+        let hidden = self.hidden(&staging);
         // What was not read again is as doubtful as it was.
-        let kept = self.doubts.iter().filter(|(key, doubted)| {
-            doubted.start >= poll.window_start && !draft.has_read(self, **key)
+        let kept = self.stale_reads.iter().filter(|(key, doubted)| {
+            doubted.start >= poll.window_start && !staging.has_read(self, **key)
         });
-        let kept = kept.take(MOST_DOUBTS.saturating_sub(draft.doubts.len()));
-        let mut doubts = draft.doubts.clone();
-        doubts.extend(kept);
+        let kept = kept.take(MAX_STALE_READS.saturating_sub(staging.stale_reads.len()));
+        let mut stale_reads = staging.stale_reads.clone();
+        stale_reads.extend(kept);
         let slot_changes = self.slots.changes(
-            &self.wanted_slots(&draft.staged),
-            |value| self.population.contains(value),
+            &self.wanted_slots(&staging.staged),
+            |value| self.totals.contains(value),
             limits,
             poll.begun,
         );
@@ -104,7 +104,7 @@ impl Ledger {
             slots.take(*value, *change);
         }
         let mut counting = Counting::new(&self.counters, poll.begun);
-        let mut records = draft.staged;
+        let mut records = staging.staged;
         let mut begun = BTreeSet::new();
         // What was folded until now, since there are slots again, need not have changed.
         let unfolded: BTreeSet<_> = self.folded_values().filter(|v| slots.holds(*v)).collect();
@@ -130,7 +130,7 @@ impl Ledger {
             }
             if !is_baseline && known.is_none_or(|known| known.status != record.status) {
                 let exemplar =
-                    is_failed(record).then(|| self.exemplar(&draft.failures, record, poll.begun));
+                    is_failed(record).then(|| self.exemplar(&staging.failures, record, poll.begun));
                 let exemplar = exemplar.flatten();
                 let entered = Series::Entered(shown.status, shown.record_type, shown.pool);
                 counting.count_record(entered, exemplar.as_ref());
@@ -150,7 +150,7 @@ impl Ledger {
             }
             if status == Some(Status::UploadCompleted) && !record.has(Mark::Uploaded) {
                 record.set(Mark::Uploaded, true);
-                let delay = draft.upload_delays.get(&record.key).filter(|_| !is_baseline);
+                let delay = staging.upload_delays.get(&record.key).filter(|_| !is_baseline);
                 if let Some(delay) = delay {
                     counting.observe(Series::UploadDelay(shown.record_type), *delay);
                 }
@@ -166,8 +166,8 @@ impl Ledger {
                 counting.count(Series::Expired(record.status, slots.pool(record.pool)));
             }
         }
-        let failures = self.new_failures(&draft.failures, (&records, &hidden), poll.window_start);
-        Changes {
+        let failures = self.new_failures(&staging.failures, (&records, &hidden), poll.window_start);
+        Transition {
             slots: slot_changes,
             records,
             hidden,
@@ -175,7 +175,7 @@ impl Ledger {
             counters: counting.changed(),
             poll: PollFacts { counting_since, ..poll },
             part: None,
-            doubts,
+            stale_reads,
         }
     }
 
@@ -191,13 +191,13 @@ impl Ledger {
     }
 
     /// What the API shows no longer: known, shown, and not in what was read where it lies.
-    pub(super) fn hidden(&self, draft: &Draft) -> Vec<RecordKey> {
+    pub(super) fn hidden(&self, staging: &Staging) -> Vec<RecordKey> {
         let mut hidden = Vec::new();
-        for (from, until) in &draft.covered {
+        for (from, until) in &staging.covered {
             for (position, record) in self.table.range(*from, *until) {
                 if record.is_shown()
-                    && !draft.is_seen(position)
-                    && draft.staged.position(record.key).is_none()
+                    && !staging.is_seen(position)
+                    && staging.staged.position(record.key).is_none()
                 {
                     hidden.push(record.key);
                 }
@@ -234,14 +234,14 @@ pub(super) fn values_of(record: &StoredRecord) -> impl Iterator<Item = Value> + 
 
 /// The labels under which a record is shown.
 struct Shown {
-    status: Word,
-    record_type: Word,
-    pool: Label,
-    user: Label,
+    status: TermId,
+    record_type: TermId,
+    pool: LabelId,
+    user: LabelId,
 }
 
 impl Shown {
-    fn of(record: &StoredRecord, slots: &Slots) -> Self {
+    fn of(record: &StoredRecord, slots: &CardinalityLimit) -> Self {
         Self {
             status: slots.status(record.status),
             record_type: slots.record_type(record.record_type),

@@ -6,13 +6,13 @@ use super::Ledger;
 use super::failures::{Failures, is_failed};
 use super::record::{Mark, StoredRecord};
 use super::table::Table;
-use super::words::Word;
+use super::terms::TermId;
 use records_api::record::{Record, RecordKey, Status, Timestamp};
 
 /// The rows of a poll that is not complete yet. Costs memory for what is new or changed, and a
 /// bit for each record that is as known.
 #[derive(Debug, Default)]
-pub struct Draft {
+pub struct Staging {
     pub(super) staged: Table,
     /// A bit for each position of the ledger's table: read in this poll, as known or staged.
     seen: Vec<u64>,
@@ -22,18 +22,18 @@ pub struct Draft {
     /// seen uploaded for the first time.
     pub(super) upload_delays: HashMap<RecordKey, u64>,
     /// Readings that are older than what is known.
-    pub(super) doubts: Doubts,
+    pub(super) stale_reads: StaleReads,
     /// What was read of failed records and is not known.
     pub(super) failures: Failures,
 }
 
 /// Readings that a lagging replica may have given, by key: believed when they come again.
-pub(super) type Doubts = BTreeMap<RecordKey, StoredRecord>;
+pub(super) type StaleReads = BTreeMap<RecordKey, StoredRecord>;
 
-/// More doubts than this are not remembered: what comes then is believed a poll later or two.
-pub(super) const MOST_DOUBTS: usize = 100_000;
+/// More stale reads than this are not remembered: what comes then is believed a poll later or two.
+pub(super) const MAX_STALE_READS: usize = 100_000;
 
-impl Draft {
+impl Staging {
     /// Takes a record that the poll read, and its key. Returns whether this poll reads it for the
     /// first time.
     ///
@@ -58,9 +58,9 @@ impl Draft {
         let mut shown = known;
         shown.set(Mark::Hidden, false);
         let stored = stored.with_marks_of(&shown);
-        if known.update > stored.update && ledger.doubts.get(&key) != Some(&stored) {
-            if first && self.doubts.len() < MOST_DOUBTS {
-                self.doubts.insert(key, stored);
+        if known.update > stored.update && ledger.stale_reads.get(&key) != Some(&stored) {
+            if first && self.stale_reads.len() < MAX_STALE_READS {
+                self.stale_reads.insert(key, stored);
             }
             // It is shown all the same.
             if known != shown {
@@ -110,7 +110,7 @@ impl Draft {
             *mine |= other;
         }
         self.covered.extend(other.covered);
-        self.doubts.extend(other.doubts);
+        self.stale_reads.extend(other.stale_reads);
         self.failures.merge(other.failures);
     }
 
@@ -132,7 +132,7 @@ impl Draft {
     fn stage(&mut self, ledger: &Ledger, stored: StoredRecord, record: &Record<'_>) {
         // At a baseline nothing is observed, and it may hold millions.
         if ledger.last_poll.is_some()
-            && stored.status == Word::from(Status::UploadCompleted)
+            && stored.status == TermId::from(Status::UploadCompleted)
             && !stored.has(Mark::Uploaded)
         {
             let delay = record.update_time.zip(record.end_time);
@@ -178,8 +178,8 @@ mod tests {
         record
     }
 
-    fn read(draft: &mut Draft, ledger: &mut Ledger, record: &Record<'_>) -> bool {
-        draft.read(ledger, RecordKey::of(&record.id), record)
+    fn read(staging: &mut Staging, ledger: &mut Ledger, record: &Record<'_>) -> bool {
+        staging.read(ledger, RecordKey::of(&record.id), record)
     }
 
     fn sizes(ledger: &Ledger) -> Vec<u64> {
@@ -188,18 +188,18 @@ mod tests {
         sizes
     }
 
-    fn commit(ledger: &mut Ledger, mut draft: Draft) {
-        draft.cover(Timestamp::from_millis(0), None);
-        let changes = ledger.judge(draft, PollFacts::default(), LIMITS);
+    fn commit(ledger: &mut Ledger, mut staging: Staging) {
+        staging.cover(Timestamp::from_millis(0), None);
+        let changes = ledger.diff(staging, PollFacts::default(), LIMITS);
         ledger.commit(changes, |_, _| {}).unwrap();
     }
 
     fn poll(ledger: &mut Ledger, records: &[Record<'static>]) {
-        let mut draft = Draft::default();
+        let mut staging = Staging::default();
         for record in records {
-            read(&mut draft, ledger, record);
+            read(&mut staging, ledger, record);
         }
-        commit(ledger, draft);
+        commit(ledger, staging);
     }
 
     #[test]
@@ -219,10 +219,10 @@ mod tests {
     fn a_dropped_poll_leaves_no_trace() {
         let mut ledger = Ledger::default();
         poll(&mut ledger, &[record("a", 1, 0)]);
-        let mut draft = Draft::default();
-        read(&mut draft, &mut ledger, &record("a", 9, 9));
-        read(&mut draft, &mut ledger, &record("b", 9, 9));
-        drop(draft);
+        let mut staging = Staging::default();
+        read(&mut staging, &mut ledger, &record("a", 9, 9));
+        read(&mut staging, &mut ledger, &record("b", 9, 9));
+        drop(staging);
         assert_eq!(sizes(&ledger), [1]);
     }
 
@@ -241,9 +241,9 @@ mod tests {
     fn a_record_counts_as_read_once_a_poll() {
         let mut ledger = Ledger::default();
         poll(&mut ledger, &[record("a", 1, 0)]);
-        let mut draft = Draft::default();
+        let mut staging = Staging::default();
         let readings = [record("a", 1, 0), record("a", 2, 1), record("b", 1, 0), record("b", 1, 0)];
-        let first: Vec<_> = readings.iter().map(|r| read(&mut draft, &mut ledger, r)).collect();
+        let first: Vec<_> = readings.iter().map(|r| read(&mut staging, &mut ledger, r)).collect();
         assert_eq!(first, [true, false, true, false]);
     }
 
@@ -251,10 +251,10 @@ mod tests {
     fn a_known_record_whose_row_is_rejected_stays_as_it_was() {
         let mut ledger = Ledger::default();
         poll(&mut ledger, &[record("a", 1, 0), record("b", 2, 0)]);
-        let mut draft = Draft::default();
-        draft.keep(&ledger, "a", Timestamp::from_millis(0));
-        draft.keep(&ledger, "unknown", Timestamp::from_millis(0));
-        commit(&mut ledger, draft);
+        let mut staging = Staging::default();
+        staging.keep(&ledger, "a", Timestamp::from_millis(0));
+        staging.keep(&ledger, "unknown", Timestamp::from_millis(0));
+        commit(&mut ledger, staging);
         assert_eq!(sizes(&ledger), [1]);
     }
 

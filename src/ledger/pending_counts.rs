@@ -1,19 +1,19 @@
-//! What a draft will make of the numbers of records when it is taken over.
+//! What a staging will make of the numbers of records when it is taken over.
 
 use super::Ledger;
-use super::draft::Draft;
-use super::order::Counted;
+use super::queries::Counted;
 use super::record::StoredRecord;
+use super::staging::Staging;
 use records_api::record::Timestamp;
 
 /// By how much the numbers will change, and where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Preview {
+pub struct PendingCounts {
     /// Starts of records that come and go: all, and the uploaded ones.
     moves: [Vec<(Timestamp, i64)>; 2],
 }
 
-impl Preview {
+impl PendingCounts {
     /// By how much the number of certain records that start at `from` or later will change.
     pub fn since(&self, counted: Counted, from: Timestamp) -> i64 {
         let moves = &self.moves[counted as usize];
@@ -30,24 +30,24 @@ impl Preview {
 }
 
 impl Ledger {
-    /// What a draft will change.
-    pub fn preview(&self, draft: &Draft) -> Preview {
-        let mut preview = Preview::default();
+    /// What a staging will change.
+    pub fn pending(&self, staging: &Staging) -> PendingCounts {
+        let mut pending = PendingCounts::default();
         let mut shown = |key, by| {
             let known = self.table.get(key).filter(StoredRecord::is_shown);
             if let Some(known) = known {
-                preview.note(&known, by);
+                pending.note(&known, by);
             }
         };
-        for record in draft.staged.iter() {
+        for record in staging.staged.iter() {
             shown(record.key, -1);
         }
-        for key in self.hidden(draft) {
+        for key in self.hidden(staging) {
             shown(key, -1);
         }
-        for record in draft.staged.iter() {
-            preview.note(&record, 1);
+        for record in staging.staged.iter() {
+            pending.note(&record, 1);
         }
-        preview
+        pending
     }
 }

@@ -3,7 +3,7 @@
 use super::Ledger;
 use super::record::StoredRecord;
 use super::table::{span_begin, span_end, span_of, span_start};
-use super::words::Word;
+use super::terms::TermId;
 use records_api::record::{RecordKey, Status, Timestamp};
 
 /// What a number of records is of.
@@ -18,12 +18,12 @@ pub enum Counted {
 impl Counted {
     /// Whether it counts a record.
     pub(super) fn includes(self, record: &StoredRecord) -> bool {
-        self == Self::All || record.status == Word::from(Status::UploadCompleted)
+        self == Self::All || record.status == TermId::from(Status::UploadCompleted)
     }
 }
 
 /// Doubtful readings that one poll asks for again.
-const MOST_DOUBTS_AT_ONCE: usize = 100;
+const MAX_STALE_READS_PER_POLL: usize = 100;
 
 impl Ledger {
     /// Number of records that start at `from` or later.
@@ -33,7 +33,7 @@ impl Ledger {
 
     /// Number of certain records that start at `from` or later.
     pub fn number_since(&self, counted: Counted, from: Timestamp) -> u64 {
-        let spans = self.population.spans_from(counted, from);
+        let spans = self.totals.spans_from(counted, from);
         let whole: u64 = spans.filter(|(span, _)| *span > span_of(from)).map(|(_, n)| n).sum();
         let first = self.shown_between(from, Some(span_end(from)));
         whole + first.filter(|record| counted.includes(record)).count() as u64
@@ -47,7 +47,7 @@ impl Ledger {
         if span_of(from) == span_of(until) {
             return self.starts(from, Some(until)).count() as u64;
         }
-        let inner = self.population.spans_from(Counted::All, from);
+        let inner = self.totals.spans_from(Counted::All, from);
         let inner = inner.take_while(|(span, _)| *span < span_of(until));
         let inner: u64 =
             inner.filter(|(span, _)| *span > span_of(from)).map(|(_, count)| count).sum();
@@ -59,7 +59,7 @@ impl Ledger {
     /// The start of the record before which `rows` others start at `from` or later.
     pub fn start_at(&self, rows: u64, from: Timestamp) -> Option<Timestamp> {
         let mut left = rows;
-        for (span, count) in self.population.spans_from(Counted::All, from) {
+        for (span, count) in self.totals.spans_from(Counted::All, from) {
             let is_first = span == span_of(from);
             if !is_first && count <= left {
                 left -= count;
@@ -97,10 +97,12 @@ impl Ledger {
         from: Timestamp,
         is_read: impl Fn(RecordKey) -> bool,
     ) -> Vec<Timestamp> {
-        let doubts = self.doubts.keys().filter_map(|key| Some((self.table.get(*key)?.start, *key)));
+        let stale_reads =
+            self.stale_reads.keys().filter_map(|key| Some((self.table.get(*key)?.start, *key)));
         // More are left to the slices.
-        let doubts = doubts.filter(|(start, _)| *start >= from).take(MOST_DOUBTS_AT_ONCE);
-        let unsettled = self.population.flights(from).chain(doubts);
+        let stale_reads =
+            stale_reads.filter(|(start, _)| *start >= from).take(MAX_STALE_READS_PER_POLL);
+        let unsettled = self.totals.flights(from).chain(stale_reads);
         let mut starts: Vec<_> =
             unsettled.filter(|(_, key)| !is_read(*key)).map(|(start, _)| start).collect();
         starts.sort_unstable();
@@ -109,7 +111,7 @@ impl Ledger {
 
     /// Number of records in flight that start at `from` or later and before `until`.
     pub fn flights_between(&self, from: Timestamp, until: Timestamp) -> u64 {
-        self.population.flights(from).take_while(|(start, _)| *start < until).count() as u64
+        self.totals.flights(from).take_while(|(start, _)| *start < until).count() as u64
     }
 
     fn starts(&self, from: Timestamp, until: Option<Timestamp>) -> impl Iterator<Item = Timestamp> {

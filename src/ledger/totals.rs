@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::labels::{Label, Labels};
-use super::order::Counted;
+use super::cardinality::{Limited, Value};
+use super::queries::Counted;
 use super::record::StoredRecord;
-use super::slots::{Limited, Value};
+use super::symbols::{LabelId, SymbolTable};
 use super::table::span_of;
 use records_api::record::{RecordKey, Status, Timestamp};
 
 /// What is shown.
 #[derive(Debug, Default)]
-pub(super) struct Population {
+pub(super) struct Totals {
     users: Vec<u32>,
     pools: Vec<u32>,
     /// Numbers of records by the span in which they start: all, and the uploaded ones.
@@ -19,9 +19,9 @@ pub(super) struct Population {
     flights: BTreeSet<(Timestamp, RecordKey)>,
 }
 
-impl Population {
+impl Totals {
     /// Makes room for all labels.
-    pub(super) fn grow(&mut self, labels: &Labels) {
+    pub(super) fn grow(&mut self, labels: &SymbolTable) {
         self.users.resize(labels.len() as usize, 0);
         self.pools.resize(labels.len() as usize, 0);
     }
@@ -61,7 +61,7 @@ impl Population {
     pub(super) fn values(&self, limited: Limited) -> impl Iterator<Item = u32> {
         let counts = self.of(limited).iter().zip(0_u32..);
         counts
-            .filter(|(count, number)| **count > 0 && !Label::from_number(*number).is_fixed())
+            .filter(|(count, number)| **count > 0 && !LabelId::from_number(*number).is_fixed())
             .map(|(_, number)| number)
     }
 
