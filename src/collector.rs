@@ -3,18 +3,18 @@
 //! Drives the pure `sync` with the client of `api`, keeps a snapshot for each project, and knows
 //! the exporter's own figures. It does not know HTTP.
 
-mod asking;
 mod board;
 mod bodies;
 mod books;
-mod complaint;
 mod error;
 mod failed;
 mod failure;
 mod first_sync;
 mod instruments;
+mod log_throttle;
 mod options;
 mod poll;
+mod poll_reader;
 mod pool_names;
 mod probe;
 mod process;

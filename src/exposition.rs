@@ -16,7 +16,7 @@ mod text;
 
 pub use body::{Body, Piece};
 pub use catalog::{CATALOG, Kind, Metric, Scope, metric};
-pub use counters::{CounterView, Held, family_of};
+pub use counters::{CounterHold, CounterView, family_of};
 pub use format::{Coding, Format, Wanted};
 pub use openmetrics::OpenMetricsEncoder;
 pub use protobuf::ProtobufEncoder;

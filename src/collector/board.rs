@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::aggregate::UserNames;
-use crate::exposition::{CounterView, Held, family_of};
+use crate::exposition::{CounterHold, CounterView, family_of};
 use crate::ledger::{Counter, Counters, LabelId, Ledger, Limited, Series, TermId, Transition};
 
 /// What every series of a project shows.
@@ -62,7 +62,7 @@ impl Board {
         if !self.hold.is_zero() {
             // What appears together is shown together.
             let seen = Arc::default();
-            let first = |shown| Held { shown, hold: self.hold, seen: Arc::clone(&seen) };
+            let first = |shown| CounterHold { shown, hold: self.hold, seen: Arc::clone(&seen) };
             held.extend(appearing.into_iter().map(|(series, shown)| (series, first(shown))));
         }
         let series = ledger.counters.iter().filter(|(series, _)| is_shown(ledger, **series));

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::time::Instant;
 
-use super::asking::locked;
+use super::poll_reader::locked;
 use super::project::Project;
 use crate::exposition::{Piece, ProjectView, Wanted, write_projects};
 

@@ -12,7 +12,7 @@ use crate::exposition::{CounterView, LedgerFigures};
 use crate::ledger::{
     CommitError, Counters, FirstSync, LabelLimits, Ledger, Limited, PollFacts, Staging, Transition,
 };
-use crate::sync::{CountTaken, Mode, Oddities, Outset, Plan, ReadSummary, Tactics};
+use crate::sync::{Anomalies, CountTaken, Mode, Plan, Planner, PollContext, ReadSummary};
 use records_api::record::Timestamp;
 
 /// The books of a project.
@@ -23,9 +23,9 @@ pub(super) struct Books {
     tally: Tally,
     board: Board,
     /// What a poll asks for.
-    pub(super) tactics: Tactics,
+    pub(super) planner: Planner,
     /// What could not be understood of the window.
-    odd: Oddities,
+    odd: Anomalies,
     limits: LabelLimits,
     /// How users are named.
     names: UserNames,
@@ -83,20 +83,20 @@ impl Books {
         let (names, limits) = (options.users.first(), options.label_limits());
         let tally = Tally::of(&ledger);
         let board = Board::new(&ledger, &names, options.counter_hold, Instant::now());
-        let tactics = Tactics::new(options.reconcile_millis(), ledger.last_poll.as_ref());
-        Self { ledger, tally, board, tactics, odd: Oddities::default(), limits, names }
+        let planner = Planner::new(options.reconcile_millis(), ledger.last_poll.as_ref());
+        Self { ledger, tally, board, planner, odd: Anomalies::default(), limits, names }
     }
 
     /// Goes by these options from now on.
     pub(super) fn go_by(&mut self, options: &PollOptions) {
         self.limits = options.label_limits();
         self.board.hold_for(options.counter_hold);
-        self.tactics.reconcile_within(options.reconcile_millis());
+        self.planner.reconcile_within(options.reconcile_millis());
     }
 
-    /// What a poll asks for (see [`Tactics::plan`]).
-    pub(super) fn plan(&mut self, poll: &Outset<'_>) -> Plan {
-        self.tactics.plan(&self.ledger, poll)
+    /// What a poll asks for (see [`Planner::plan`]).
+    pub(super) fn plan(&mut self, poll: &PollContext<'_>) -> Plan {
+        self.planner.plan(&self.ledger, poll)
     }
 
     /// Takes over a part of the first sync. None of it is shown.
@@ -106,7 +106,7 @@ impl Books {
     /// [`CommitError`]: nothing was taken over.
     pub(super) fn take_part(
         &mut self,
-        (staging, odd): (Staging, Oddities),
+        (staging, odd): (Staging, Anomalies),
         part: FirstSync,
     ) -> Result<(), CommitError> {
         let changes = self.ledger.diff_part(staging, part, self.limits);
@@ -130,27 +130,27 @@ impl Books {
     ) -> Result<ReadSummary, CommitError> {
         let (window_start, begun) = (facts.window_start, facts.begun);
         let mut summary = polled.summary;
-        let mut tactics = self.tactics.clone();
+        let mut planner = self.planner.clone();
         match polled.plan {
-            Plan::Everything => tactics.note_everything(&summary, page, (polled.since, ended)),
+            Plan::Everything => planner.note_everything(&summary, page, (polled.since, ended)),
             Plan::Changes { news, slices, .. } => {
                 for slice in slices {
-                    tactics.note_slice(slice, news, begun);
+                    planner.note_slice(slice, news, begun);
                 }
                 if summary.is_unbounded {
-                    tactics.note_contradiction();
+                    planner.note_contradiction();
                 }
             }
         }
         if polled.filter_fails {
-            tactics.note_no_filter(begun);
+            planner.note_no_filter(begun);
         }
-        let changes = self.ledger.diff(polled.staging, tactics.remember(facts), self.limits);
+        let changes = self.ledger.diff(polled.staging, planner.remember(facts), self.limits);
         self.write(changes)?;
         for taken in &polled.counts {
-            tactics.note_count(&self.ledger, taken, window_start, begun);
+            planner.note_count(&self.ledger, taken, window_start, begun);
         }
-        self.tactics = tactics;
+        self.planner = planner;
         // What was not read again is as odd as it was.
         self.odd.merge(std::mem::take(&mut summary.odd));
         self.odd.expire(window_start);
@@ -188,7 +188,7 @@ impl Books {
         let poll = self.ledger.last_poll.as_ref();
         Face {
             counters: self.board.shown(),
-            mode: self.tactics.mode(now),
+            mode: self.planner.mode(now),
             ledger: self.figures(),
             failed: poll.map_or_else(Arc::default, |_| failed_records(&self.ledger)),
             polled: poll.map(|poll| poll.begun),

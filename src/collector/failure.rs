@@ -1,7 +1,7 @@
 //! The last failure of a project: what people are told of it, and when it is logged.
 
-use super::complaint::Complaint;
 use super::error::PollError;
+use super::log_throttle::LogThrottle;
 use records_api::record::Timestamp;
 
 /// Why the last poll failed.
@@ -19,12 +19,12 @@ pub struct Failure {
 
 /// Failures in a row.
 #[derive(Debug, Default)]
-pub(super) struct Trouble {
+pub(super) struct FailureStreak {
     last: Option<Failure>,
-    complaint: Complaint,
+    log_throttle: LogThrottle,
 }
 
-impl Trouble {
+impl FailureStreak {
     /// The last failure, unless a poll succeeded after it.
     pub(super) fn last(&self) -> Option<&Failure> {
         self.last.as_ref()
@@ -38,7 +38,7 @@ impl Trouble {
             remedy: error.reason.remedy(),
             since: self.last.as_ref().map_or(now, |failure| failure.since),
         };
-        if self.complaint.is_due(error.reason.kind()) {
+        if self.log_throttle.is_due(error.reason.kind()) {
             let Failure { asked, what, remedy, since } = &failure;
             let since = since.to_rfc3339();
             tracing::warn!(project, asked, error = what, remedy, since, "poll failed");
@@ -48,7 +48,7 @@ impl Trouble {
 
     /// A poll succeeded: the next failure is a new one. Returns whether there was one before.
     pub(super) fn end(&mut self) -> bool {
-        self.complaint = Complaint::default();
+        self.log_throttle = LogThrottle::default();
         self.last.take().is_some()
     }
 }

@@ -3,21 +3,21 @@
 
 use tokio::task::spawn_blocking;
 
-use super::asking::{Asking, TooMany, locked};
 use super::books::Polled;
 use super::error::{PollError, Reason};
+use super::poll_reader::{PollReader, TooMany, locked};
 use crate::ledger::{ApiCounts, Counted, FirstSync, PollFacts, Staging};
-use crate::sync::{Extent, Oddities, ReadSummary, SyncError, Tactics};
+use crate::sync::{Anomalies, Extent, Planner, ReadSummary, SyncError};
 use records_api::record::Timestamp;
 
 /// Pages of a part. At ten requests a second it takes ten seconds.
 const PART_PAGES: u64 = 100;
 /// A part is no shorter: an API that counts more than it has must not be asked for ever.
-const SHORTEST_PART_MILLIS: i64 = 60_000;
+const MIN_PART_MILLIS: i64 = 60_000;
 /// Parts that an earlier process has read are too old after such a pause: the API has gone on.
-const LONGEST_PAUSE_MILLIS: i64 = 3_600_000;
+const MAX_PAUSE_MILLIS: i64 = 3_600_000;
 
-impl Asking<'_> {
+impl PollReader<'_> {
     /// Reads the window for the first time, from where an earlier process or poll came to.
     pub(super) async fn first_sync(&self, identity: &str) -> Result<Polled, PollError> {
         let mut parts = ReadSummary::default();
@@ -83,7 +83,7 @@ impl Asking<'_> {
         let goes_on = part.facts.identity == identity
             && part.facts.window_start <= self.window_start
             && part.until > self.window_start
-            && pause <= LONGEST_PAUSE_MILLIS;
+            && pause <= MAX_PAUSE_MILLIS;
         goes_on.then_some(part)
     }
 
@@ -100,7 +100,7 @@ impl Asking<'_> {
         parts: ReadSummary,
         since: Timestamp,
     ) -> Result<Polled, PollError> {
-        let lists = Tactics::lists(self.filter.status.is_some());
+        let lists = Planner::lists(self.filter.status.is_some());
         let filter_fails =
             self.flights(&mut staging, &mut summary, lists, ApiCounts::default()).await?;
         summary.reported = self.count(Counted::All, self.window_start).await?;
@@ -131,7 +131,7 @@ impl Asking<'_> {
     async fn commit_part(
         &self,
         staging: Staging,
-        odd: Oddities,
+        odd: Anomalies,
         part: FirstSync,
     ) -> Result<(), PollError> {
         let books = self.books.clone();
@@ -156,5 +156,5 @@ fn part_end(from: Timestamp, now: Timestamp, parts: u64) -> Option<Timestamp> {
     let rest = now.millis().saturating_sub(from.millis());
     let length = rest / i64::try_from(parts).unwrap_or(i64::MAX).max(1);
     let until = from.plus_millis(length).floor_to_second();
-    (length >= SHORTEST_PART_MILLIS && until < now).then_some(until)
+    (length >= MIN_PART_MILLIS && until < now).then_some(until)
 }

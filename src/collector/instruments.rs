@@ -10,7 +10,7 @@ use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::proto::{Metric, MetricFamily};
 use prometheus::{CounterVec, Gauge, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
-use super::complaint::Complaint;
+use super::log_throttle::LogThrottle;
 use super::process::ProcessCollector;
 use crate::exposition::{Labels, ProjectView, Sink, SyncMode, metric, write_families};
 use records_api::record::{RejectionReason, Timestamp};
@@ -256,8 +256,8 @@ pub struct ProjectObserver {
     instruments: Arc<Instruments>,
     project: String,
     requests: AtomicU64,
-    pauses: Mutex<Complaint>,
-    renewals: Mutex<Complaint>,
+    pauses: Mutex<LogThrottle>,
+    renewals: Mutex<LogThrottle>,
 }
 
 /// A pause that people notice; shorter ones show in the metrics only.
@@ -310,7 +310,7 @@ impl Observer for ProjectObserver {
     }
 }
 
-fn is_due(complaint: &Mutex<Complaint>, kind: String) -> bool {
+fn is_due(log_throttle: &Mutex<LogThrottle>, kind: String) -> bool {
     // A plain assignment: a panic elsewhere leaves it usable.
-    complaint.lock().unwrap_or_else(PoisonError::into_inner).is_due(kind)
+    log_throttle.lock().unwrap_or_else(PoisonError::into_inner).is_due(kind)
 }

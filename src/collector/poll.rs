@@ -2,21 +2,23 @@
 
 use futures_util::future::{join, try_join_all};
 
-use super::asking::{Asking, locked};
 use super::books::Polled;
 use super::error::PollError;
+use super::poll_reader::{PollReader, locked};
 use crate::ledger::{ApiCounts, Counted, Staging};
-use crate::sync::{CountTaken, Extent, Outset, Plan, ReadSummary, Search, flights_left};
+use crate::sync::{
+    CountBisection, CountTaken, Extent, Plan, PollContext, ReadSummary, flights_left,
+};
 use records_api::RecordsQuery;
 use records_api::record::{Status, Timestamp};
 
-impl Asking<'_> {
+impl PollReader<'_> {
     /// Polls. Nothing is committed but parts of a first sync.
     pub(super) async fn poll(&self) -> Result<Polled, PollError> {
         let identity = self.client.identity(self.filter);
         let (plan, is_first) = {
             let mut books = locked(self.books);
-            let plan = books.plan(&Outset {
+            let plan = books.plan(&PollContext {
                 window_start: self.window_start,
                 now: self.now,
                 page: self.client.page_size(),
@@ -29,7 +31,7 @@ impl Asking<'_> {
             Plan::Everything if is_first => self.first_sync(&identity).await?,
             Plan::Everything => {
                 // Everything is read to see whether counts are right.
-                let known = locked(self.books).tactics.known();
+                let known = locked(self.books).planner.known();
                 let known = ApiCounts { trusts_counts: false, ..known };
                 let (staging, summary) = self.read(Extent::since(self.window_start), known).await?;
                 Polled::everything(staging, summary, self.now)
@@ -64,7 +66,7 @@ impl Asking<'_> {
         counts: Vec<Counted>,
         slices: Vec<(Timestamp, Timestamp)>,
     ) -> Result<Polled, PollError> {
-        let known = locked(self.books).tactics.known();
+        let known = locked(self.books).planner.known();
         let slices = slices.into_iter();
         let slices = slices.map(|(from, until)| Extent { from, until: Some(until), status: None });
         let extents = std::iter::once(Extent::since(news)).chain(slices);
@@ -134,11 +136,11 @@ impl Asking<'_> {
         count: (Counted, u64),
         news: Timestamp,
         staging: &Staging,
-    ) -> Result<Option<Search>, PollError> {
+    ) -> Result<Option<CountBisection>, PollError> {
         let search = {
             let books = locked(self.books);
             let (edges, page) = ((self.window_start, news), self.client.page_size());
-            books.tactics.search((&books.ledger, staging), count, edges, page)
+            books.planner.search((&books.ledger, staging), count, edges, page)
         };
         let Some(mut search) = search else { return Ok(None) };
         loop {

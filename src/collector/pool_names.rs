@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::complaint::Complaint;
+use super::log_throttle::LogThrottle;
 use crate::aggregate::Aggregate;
 use records_api::{Client, DesktopPool};
 
@@ -24,7 +24,7 @@ struct State {
     /// Pools of records that the API had no name for when it was last asked: deleted ones.
     nameless: BTreeSet<String>,
     asked: Option<Instant>,
-    complaint: Complaint,
+    log_throttle: LogThrottle,
 }
 
 /// Names hardly change; that of a new pool is looked up sooner.
@@ -42,10 +42,10 @@ impl PoolNames {
         if !self.claim(aggregate) {
             return self.state().known.clone();
         }
-        let trouble = match timeout(self.patience, client.desktop_pools()).await {
+        let failures = match timeout(self.patience, client.desktop_pools()).await {
             Ok(Ok(pools)) => {
                 let mut state = self.state();
-                state.complaint = Complaint::default();
+                state.log_throttle = LogThrottle::default();
                 state.known.clone_from(&pools);
                 let ids = aggregate.kinds.keys().map(|(_, _, pool)| pool);
                 state.nameless =
@@ -56,8 +56,8 @@ impl PoolNames {
             Err(_) => ("the API took too long".to_owned(), "nothing: it is asked again".to_owned()),
         };
         let mut state = self.state();
-        let (error, remedy) = trouble;
-        if state.complaint.is_due(remedy.clone()) {
+        let (error, remedy) = failures;
+        if state.log_throttle.is_due(remedy.clone()) {
             let project = &self.project;
             let asked = client.pools_path();
             tracing::info!(

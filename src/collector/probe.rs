@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::asking::check_clock;
 use super::error::{PollError, Reason};
+use super::poll_reader::check_clock;
 use records_api::record::{Term, Timestamp};
 use records_api::wire::Page;
 use records_api::{Client, RecordsFilter, RecordsQuery};

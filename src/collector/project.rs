@@ -13,12 +13,12 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::asking::locked;
 use super::books::{Books, Face};
 use super::error::PollError;
-use super::failure::Trouble;
+use super::failure::FailureStreak;
 use super::instruments::{Instruments, ProjectObserver};
 use super::options::{PollMode, PollOptions};
+use super::poll_reader::locked;
 use super::probe::{Found, probe};
 use super::progress::Progress;
 use super::published::Published;
@@ -61,7 +61,7 @@ struct State {
     /// A task of its own starts its polls.
     has_background: bool,
     schedule: Schedule,
-    trouble: Trouble,
+    failures: FailureStreak,
     snapshot: Option<Published>,
     /// There was no complete poll yet, in an earlier process neither.
     is_first_sync: bool,
@@ -78,7 +78,7 @@ impl State {
             running: false,
             has_background: false,
             schedule: Schedule::default(),
-            trouble: Trouble::default(),
+            failures: FailureStreak::default(),
             snapshot: None,
             poll_api_requests: None,
             generation: 0,
@@ -87,7 +87,7 @@ impl State {
 }
 
 /// Between two polls that time alone starts, also where `poll.min_interval` is 0.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+const MIN_PAUSE: Duration = Duration::from_millis(10);
 
 impl Project {
     /// A project that has not been polled yet. Its series bear these labels.
@@ -195,7 +195,7 @@ impl Project {
                 let _ = tokio::spawn(async move { project.run_claimed().await }).await;
             }
             let next = self.state().schedule.next_start(options.min_interval);
-            let soonest = Instant::now() + SHORTEST_PAUSE;
+            let soonest = Instant::now() + MIN_PAUSE;
             // Another setup may want the next poll sooner: then it is looked at again.
             let next = next.map_or(soonest, |next| next.max(soonest));
             let _ = timeout_at(next, self.other_setup.notified()).await;
@@ -232,7 +232,7 @@ impl Project {
         ProjectView {
             labels: setup.labels.clone(),
             generation: state.generation,
-            up: state.trouble.last().is_none() && state.snapshot.is_some(),
+            up: state.failures.last().is_none() && state.snapshot.is_some(),
             window_seconds: setup.options.window.as_secs_f64(),
             is_stale: state.snapshot.as_ref().is_some_and(|s| s.is_older_than(most, now)),
             mode: if state.is_first_sync { SyncMode::FirstSync } else { state.face.mode.into() },

@@ -12,7 +12,7 @@ pub(super) struct Schedule {
 }
 
 /// Failures in a row make polls rarer, up to this.
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
+const MAX_BACK_OFF: Duration = Duration::from_secs(300);
 /// A poll is due a little early, so that scrapes at the same interval find it due each time.
 const DUE_AFTER: f64 = 0.9;
 
@@ -36,7 +36,7 @@ impl Schedule {
     pub(super) fn next_start(&self, min_interval: Duration) -> Option<Instant> {
         let regular = min_interval.mul_f64(DUE_AFTER);
         let doublings = self.failures_in_a_row.saturating_sub(1).min(16);
-        let backed_off = regular.saturating_mul(1 << doublings).min(LONGEST_BACK_OFF);
+        let backed_off = regular.saturating_mul(1 << doublings).min(MAX_BACK_OFF);
         self.last_start.map(|start| start + backed_off.max(regular))
     }
 

@@ -21,13 +21,13 @@ pub struct CounterView {
     /// What it stands at.
     pub value: Counter,
     /// What it shows for a while.
-    pub held: Option<Held>,
+    pub held: Option<CounterHold>,
 }
 
 /// What a series shows for a while: `increase()` cannot see one that is born, or comes back, above
 /// its last known value. The while begins when it is first asked for, however late that is.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Held {
+pub struct CounterHold {
     /// The value.
     pub shown: Counter,
     /// How long it is shown.
@@ -36,7 +36,7 @@ pub struct Held {
     pub seen: Arc<OnceLock<Instant>>,
 }
 
-impl Held {
+impl CounterHold {
     /// Notes that somebody asks for it now. Returns until when it is shown, if it still is.
     pub fn asked(&self, now: Instant) -> Option<Instant> {
         let until = *self.seen.get_or_init(|| now) + self.hold;

@@ -1,16 +1,16 @@
 //! What the API's counts are good for, and by how much they may differ from what is listed.
 
-use super::expected::{Bounds, Expected, MANY, signed};
-use super::search::Search;
+use super::expected::{CountRange, ExpectedCounts, MANY, signed};
+use super::search::CountBisection;
 use crate::ledger::{Counted, Ledger, PendingCounts, Staging};
 use records_api::record::Timestamp;
 
 /// What was refused or misled is tried again after an hour.
 pub(super) const RETRY_MILLIS: i64 = 3_600_000;
 /// Searches in a row that found nothing: then the counts are no help.
-const MOST_FRUITLESS: u32 = 3;
+const MAX_FRUITLESS: u32 = 3;
 /// Places of records that are counted but not listed. Where there are more, counts are no help.
-const MOST_SURPLUS: usize = 1000;
+const MAX_SURPLUS: usize = 1000;
 /// A moment behind everything.
 const END: Timestamp = Timestamp::from_millis(i64::MAX);
 
@@ -38,7 +38,7 @@ pub struct CountTaken {
     /// What the API said, if it said something.
     pub total: Option<u64>,
     /// The search, if there was one.
-    pub search: Option<Search>,
+    pub search: Option<CountBisection>,
 }
 
 impl Count {
@@ -72,14 +72,14 @@ impl Count {
         (window_start, total): (Timestamp, u64),
         news: Timestamp,
         page: u32,
-    ) -> Option<Search> {
+    ) -> Option<CountBisection> {
         if !self.differs {
             return None;
         }
         let pending = ledger.pending(staging);
         let expected = self.expected(ledger, &pending);
         let begins = differs(expected, window_start, total);
-        begins.then(|| Search::new(expected, (window_start, total), news, page))
+        begins.then(|| CountBisection::new(expected, (window_start, total), news, page))
     }
 
     /// Takes over what a poll found that has been committed.
@@ -105,13 +105,17 @@ impl Count {
         }
     }
 
-    fn expected<'a>(&'a self, ledger: &'a Ledger, pending: &'a PendingCounts) -> Expected<'a> {
-        Expected { counted: self.counted, ledger, pending, surplus: &self.surplus }
+    fn expected<'a>(
+        &'a self,
+        ledger: &'a Ledger,
+        pending: &'a PendingCounts,
+    ) -> ExpectedCounts<'a> {
+        ExpectedCounts { counted: self.counted, ledger, pending, surplus: &self.surplus }
     }
 
     /// What lies where the count differed has been read: what is left of the difference is what it
     /// counts beside what is listed.
-    fn learn(&mut self, ledger: &Ledger, search: &Search, now: Timestamp) {
+    fn learn(&mut self, ledger: &Ledger, search: &CountBisection, now: Timestamp) {
         let outcome = search.outcome(ledger);
         self.surplus.extend(outcome.left);
         if outcome.has_read {
@@ -122,9 +126,9 @@ impl Count {
         }
         self.beyond = outcome.beyond;
         let is_costly = outcome.is_fruitless && outcome.is_costly;
-        let is_absurd = self.surplus.len() > MOST_SURPLUS
+        let is_absurd = self.surplus.len() > MAX_SURPLUS
             || self.surplus.iter().any(|(_, by)| by.unsigned_abs() > MANY);
-        if self.fruitless >= MOST_FRUITLESS || is_costly || is_absurd {
+        if self.fruitless >= MAX_FRUITLESS || is_costly || is_absurd {
             self.fruitless = 0;
             self.surplus.clear();
             self.off_until = Some(now.plus_millis(RETRY_MILLIS));
@@ -132,7 +136,7 @@ impl Count {
     }
 }
 
-fn differs(expected: Expected<'_>, window_start: Timestamp, total: u64) -> bool {
+fn differs(expected: ExpectedCounts<'_>, window_start: Timestamp, total: u64) -> bool {
     let total = signed(total);
-    Bounds { low: total, high: total }.apart(expected.since(window_start)) != 0
+    CountRange { low: total, high: total }.apart(expected.since(window_start)) != 0
 }

@@ -5,12 +5,12 @@ use records_api::record::Timestamp;
 
 /// A number that is known to lie between two others, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Bounds {
+pub(super) struct CountRange {
     pub(super) low: i64,
     pub(super) high: i64,
 }
 
-impl Bounds {
+impl CountRange {
     /// The least and the most of the difference to another number.
     pub(super) fn less(self, other: Self) -> Self {
         Self { low: self.low - other.high, high: self.high - other.low }
@@ -36,7 +36,7 @@ pub(super) fn signed(count: u64) -> i64 {
 
 /// What is known.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Expected<'a> {
+pub(super) struct ExpectedCounts<'a> {
     pub(super) counted: Counted,
     pub(super) ledger: &'a Ledger,
     /// What the poll under way has found.
@@ -45,22 +45,22 @@ pub(super) struct Expected<'a> {
     pub(super) surplus: &'a [(Timestamp, i64)],
 }
 
-impl Expected<'_> {
+impl ExpectedCounts<'_> {
     /// The count of what starts at `from` or later. A bound may mean later (`>`) and count in whole
     /// seconds, so what starts in the second of it may be left out.
-    pub(super) fn since(&self, from: Timestamp) -> Bounds {
+    pub(super) fn since(&self, from: Timestamp) -> CountRange {
         let number = |from: Timestamp| {
             let known = self.ledger.number_since(self.counted, from);
             let surplus = self.surplus.iter().filter(|(at, _)| *at >= from).map(|(_, by)| by);
             signed(known) + self.pending.since(self.counted, from) + surplus.sum::<i64>()
         };
         let (all, later) = (number(from), number(from.plus_millis(1000)));
-        Bounds { low: all.min(later), high: all.max(later) }
+        CountRange { low: all.min(later), high: all.max(later) }
     }
 
     /// The difference of the counts from `from` on and from `until` on. What is in flight may have
     /// been uploaded since it was read.
-    pub(super) fn between(&self, from: Timestamp, until: Timestamp) -> Bounds {
+    pub(super) fn between(&self, from: Timestamp, until: Timestamp) -> CountRange {
         let mut bounds = self.since(from).less(self.since(until));
         if self.counted == Counted::Uploaded {
             let flights = self.ledger.flights_between(from, until.plus_millis(1000));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::anomalies::Anomalies;
 use super::error::SyncError;
-use super::oddities::Oddities;
 use records_api::record::{RejectionReason, Status, Timestamp};
 
 /// What is to be read: the records that start in a stretch of time, all or those of one status.
@@ -36,7 +36,7 @@ pub struct ReadSummary {
     /// Records with a value that could not be understood, by field.
     pub unknown_values: BTreeMap<&'static str, u64>,
     /// Both, by where they lie.
-    pub odd: Oddities,
+    pub odd: Anomalies,
     /// The API's own count of the window, if it gave a usable one.
     pub reported: Option<u64>,
     /// Rows that did not match the filter that was asked for.

@@ -77,7 +77,7 @@ const STALLED_PAGES: u32 = 12;
 /// one may be known already, up to the end of the group.
 const STALLED_SINGLE_ROWS: u32 = 300;
 /// Rows that pages share at most; else a fiftieth.
-const LARGEST_OVERLAP: u64 = 20;
+const MAX_OVERLAP: u64 = 20;
 
 impl Listing {
     pub(super) fn new(bound: Timestamp) -> Self {
@@ -123,7 +123,7 @@ impl Listing {
         match self.last_page {
             _ if self.looks_beyond => 0,
             0 | 1 => 0,
-            rows => (rows as u64 / 50).clamp(1, LARGEST_OVERLAP),
+            rows => (rows as u64 / 50).clamp(1, MAX_OVERLAP),
         }
     }
 

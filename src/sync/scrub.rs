@@ -20,13 +20,13 @@ pub(super) struct Scrub {
 const BEGINNING: Timestamp = Timestamp::from_millis(i64::MIN);
 const END: Timestamp = Timestamp::from_millis(i64::MAX);
 /// Polls that are rarer than this share of the interval read everything that is due each time.
-const LONGEST_PAUSE: f64 = 0.9;
+const MAX_PAUSE: f64 = 0.9;
 /// A reading of everything that takes at least so long may take longer than the interval.
 const LONG_MILLIS: i64 = 60_000;
 /// So many intervals without a poll: everything is read.
 const OVERDUE: i64 = 2;
 /// Parts that another process is told of.
-const MOST_PARTS: usize = 64;
+const MAX_PARTS: usize = 64;
 /// The part of a page that is left free: for the rows of the second that a bound is sent early, and
 /// for the one that shows the end.
 const SLACK: u64 = 10;
@@ -55,7 +55,7 @@ impl Scrub {
             |earlier: Timestamp| now.millis().saturating_sub(earlier.millis()).max(0) as f64;
         // Each record is read again at the last poll before the interval ends, and a page late at
         // most, since slices are whole pages.
-        let pause = since(self.planned).min(interval * LONGEST_PAUSE);
+        let pause = since(self.planned).min(interval * MAX_PAUSE);
         self.planned = now;
         let rate = (records + page) as f64 / (interval - pause);
         let due = (since(self.paid) * rate).min(records as f64);
@@ -138,7 +138,7 @@ impl Scrub {
     /// Which parts were read when, for another process: few, and none later than it was.
     pub(super) fn parts(&self) -> Vec<ReadPart> {
         let mut parts = self.parts.clone();
-        while parts.len() > MOST_PARTS {
+        while parts.len() > MAX_PARTS {
             // Neighbours that were read at nearly the same time lose least.
             let pairs = parts.windows(2).enumerate();
             let apart = |pair: &[ReadPart]| pair[0].read.millis().abs_diff(pair[1].read.millis());

@@ -5,15 +5,15 @@
 //! counted again, at the end at the latest, and what it changed by is allowed for, so that a
 //! stretch is only read again where its count cannot be explained otherwise.
 
-use super::expected::{Bounds, Expected, signed};
+use super::expected::{CountRange, ExpectedCounts, signed};
 use super::extent::Extent;
 use crate::ledger::{Counted, Ledger, PendingCounts};
 use records_api::record::Timestamp;
 
 /// Counts that a search asks for at most.
-const MOST_QUESTIONS: usize = 64;
+const MAX_QUESTIONS: usize = 64;
 /// A stretch of so many pages is read rather than divided.
-const FEW_PAGES: u64 = 2;
+const WHOLE_READ_PAGES: u64 = 2;
 /// Seconds that are looked at for one in which nothing starts, so that it does not matter whether
 /// a bound means this moment too.
 const QUIET_SECONDS: u32 = 60;
@@ -24,7 +24,7 @@ const CHEAP_PAGES: u64 = 16;
 
 /// A search under way.
 #[derive(Debug)]
-pub struct Search {
+pub struct CountBisection {
     counted: Counted,
     /// Rows of a page.
     page: u64,
@@ -37,7 +37,7 @@ pub struct Search {
     /// Where was counted, in order: first the window.
     points: Vec<Point>,
     /// What the window's count has changed by since it was first counted, at times.
-    drift: Bounds,
+    drift: CountRange,
     /// Whether the window was counted after everything else.
     is_checked: bool,
     asked: usize,
@@ -61,7 +61,7 @@ struct Stretch {
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Outcome {
+pub(super) struct BisectionResult {
     /// What is counted though a reading did not list it, by where it seems to start.
     pub(super) left: Vec<(Timestamp, i64)>,
     /// By how much the count of what every poll reads differs.
@@ -74,9 +74,9 @@ pub(super) struct Outcome {
     pub(super) is_costly: bool,
 }
 
-impl Search {
+impl CountBisection {
     pub(super) fn new(
-        expected: Expected<'_>,
+        expected: ExpectedCounts<'_>,
         (window_start, total): (Timestamp, u64),
         news: Timestamp,
         page: u32,
@@ -89,7 +89,7 @@ impl Search {
             surplus: expected.surplus.to_vec(),
             news,
             points: vec![window],
-            drift: Bounds { low: 0, high: 0 },
+            drift: CountRange { low: 0, high: 0 },
             is_checked: true,
             asked: 0,
             found: Vec::new(),
@@ -106,7 +106,7 @@ impl Search {
         let asks = self.differing(ledger);
         let mut asks: Vec<_> =
             asks.iter().filter_map(|stretch| self.divide(ledger, stretch)).collect();
-        if self.asked + asks.len() > MOST_QUESTIONS {
+        if self.asked + asks.len() > MAX_QUESTIONS {
             asks.clear();
         }
         // Where nothing has changed it is enough to see at the end that nothing has.
@@ -150,9 +150,9 @@ impl Search {
     }
 
     /// What came of it, once what was read has been committed.
-    pub(super) fn outcome(&self, ledger: &Ledger) -> Outcome {
+    pub(super) fn outcome(&self, ledger: &Ledger) -> BisectionResult {
         let none = PendingCounts::default();
-        let expected = Expected { pending: &none, ..self.expected(ledger) };
+        let expected = ExpectedCounts { pending: &none, ..self.expected(ledger) };
         let now_apart = |stretch: &Stretch| {
             let counted = self.counted_between(stretch.from, stretch.until);
             counted.apart(expected.between(stretch.from.at, stretch.until.at))
@@ -163,7 +163,7 @@ impl Search {
         let beyond = last.map(|last| self.counted_since(*last).apart(expected.since(last.at)));
         let rows = |from, until| ledger.count_between(from, until);
         let read: u64 = self.found.iter().map(|found| rows(found.from.at, found.until.at)).sum();
-        Outcome {
+        BisectionResult {
             left: left.filter(|(_, by)| *by != 0).collect(),
             beyond: beyond.filter(|by| *by != 0),
             has_read: !self.found.is_empty(),
@@ -189,7 +189,7 @@ impl Search {
     fn divide(&self, ledger: &Ledger, stretch: &Stretch) -> Option<Timestamp> {
         let (from, until) = (stretch.from.at, stretch.until.at);
         let rows = ledger.count_between(from, until);
-        if rows <= self.page * FEW_PAGES {
+        if rows <= self.page * WHOLE_READ_PAGES {
             return None;
         }
         let middle = ledger.quietest_second(ledger.start_at(rows / 2, from)?, QUIET_SECONDS);
@@ -197,19 +197,24 @@ impl Search {
     }
 
     /// The API's count of what starts at a point or later, when the window was first counted.
-    fn counted_since(&self, point: Point) -> Bounds {
+    fn counted_since(&self, point: Point) -> CountRange {
         if point.at == self.points[0].at {
-            return Bounds { low: point.count, high: point.count };
+            return CountRange { low: point.count, high: point.count };
         }
-        Bounds { low: point.count - self.drift.high, high: point.count - self.drift.low }
+        CountRange { low: point.count - self.drift.high, high: point.count - self.drift.low }
     }
 
-    fn counted_between(&self, from: Point, until: Point) -> Bounds {
+    fn counted_between(&self, from: Point, until: Point) -> CountRange {
         self.counted_since(from).less(self.counted_since(until))
     }
 
-    fn expected<'a>(&'a self, ledger: &'a Ledger) -> Expected<'a> {
-        Expected { counted: self.counted, ledger, pending: &self.pending, surplus: &self.surplus }
+    fn expected<'a>(&'a self, ledger: &'a Ledger) -> ExpectedCounts<'a> {
+        ExpectedCounts {
+            counted: self.counted,
+            ledger,
+            pending: &self.pending,
+            surplus: &self.surplus,
+        }
     }
 }
 
@@ -251,9 +256,10 @@ mod tests {
         moves: bool,
     ) -> (Vec<Extent>, usize) {
         let pending = PendingCounts::default();
-        let expected = Expected { counted: Counted::All, ledger, pending: &pending, surplus: &[] };
+        let expected =
+            ExpectedCounts { counted: Counted::All, ledger, pending: &pending, surplus: &[] };
         let total = starts.len() as u64;
-        let mut search = Search::new(expected, (at(0), total), at(100_000), 10);
+        let mut search = CountBisection::new(expected, (at(0), total), at(100_000), 10);
         let mut asked = 0;
         loop {
             let questions = search.questions(ledger);
@@ -300,7 +306,7 @@ mod tests {
                 });
                 prop_assert!(is_read, "{start} in {extents:?}");
             }
-            prop_assert!(asked <= MOST_QUESTIONS * 2 + 3, "{asked}");
+            prop_assert!(asked <= MAX_QUESTIONS * 2 + 3, "{asked}");
             if gone.is_empty() && late.is_empty() {
                 prop_assert!(extents.is_empty(), "{extents:?}");
             }
@@ -321,8 +327,8 @@ mod tests {
             let surplus: Vec<_> = surplus.iter().map(|(start, by)| (at(*start), bounded(*by))).collect();
             let pending = PendingCounts::default();
             let counted = Counted::Uploaded;
-            let expected = Expected { counted, ledger: &ledger, pending: &pending, surplus: &surplus };
-            let mut search = Search::new(expected, (at(0), count()), at(100_000), 10);
+            let expected = ExpectedCounts { counted, ledger: &ledger, pending: &pending, surplus: &surplus };
+            let mut search = CountBisection::new(expected, (at(0), count()), at(100_000), 10);
             loop {
                 let questions = search.questions(&ledger);
                 if questions.is_empty() {
@@ -332,7 +338,7 @@ mod tests {
             }
             search.extents(&ledger);
             search.outcome(&ledger);
-            prop_assert!(search.asked <= MOST_QUESTIONS + 1, "{}", search.asked);
+            prop_assert!(search.asked <= MAX_QUESTIONS + 1, "{}", search.asked);
         }
     }
 

@@ -60,15 +60,15 @@ pub(super) const BOUND_MARGIN_MILLIS: i64 = 1000;
 /// A seek may read again a quarter of what the listing has brought so far.
 const SEEK_GAIN: u64 = 4;
 /// Times that a segment is begun again because rows moved.
-const MOST_RESTARTS: u32 = 10;
+const MAX_RESTARTS: u32 = 10;
 /// Readings of a group whose order changes each time. With random order n readings leave about
 /// e^-n of it unseen: of 5,000 records none after 20.
-const MOST_PASSES: u32 = 60;
+const MAX_PASSES: u32 = 60;
 /// Readings in a row that prove that the order of a group holds. The smallest group, two records
 /// one by one, gives the same by chance in a quarter of the cases: here once in 10^9.
 const PROVING_REPETITIONS: u32 = 15;
 /// Short pages that are read at the end of the listing while each brings something new.
-const MOST_TRICKLES: u32 = 8;
+const MAX_TRICKLES: u32 = 8;
 
 impl Segment {
     pub(super) fn new(from: Timestamp, until: Option<Timestamp>, density: f64) -> Self {
@@ -148,7 +148,7 @@ impl Segment {
         let is_new = self.listing.tail.as_ref().is_some_and(|tail| tail.start >= began);
         let trickles = is_short && is_new && !counts_more;
         self.trickles = if trickles { self.trickles + 1 } else { 0 };
-        self.until.is_none() && self.listing.is_connected() && self.trickles >= MOST_TRICKLES
+        self.until.is_none() && self.listing.is_connected() && self.trickles >= MAX_TRICKLES
     }
 
     /// Begins a new listing where this one has arrived, if that reads little again.
@@ -194,7 +194,7 @@ impl Segment {
 
     pub(super) fn restart(&mut self) -> Result<Fate, SyncError> {
         self.restarts += 1;
-        if self.restarts > MOST_RESTARTS {
+        if self.restarts > MAX_RESTARTS {
             return Err(SyncError::Moving { near: self.reached });
         }
         self.left = None;
@@ -228,7 +228,7 @@ impl Segment {
                 memory
             }
         };
-        if memory.passes > MOST_PASSES {
+        if memory.passes > MAX_PASSES {
             let missing = expected.saturating_sub(memory.ids.len() as u64);
             return Err(SyncError::Unordered { start, expected, missing });
         }

@@ -52,7 +52,7 @@ pub(super) struct Walk {
     /// The API pays no heed to the lower bound: one cursor reads everything.
     pub(super) unbounded: bool,
     /// Each segment has read its own: none is divided any more.
-    pub(super) is_mending: bool,
+    pub(super) is_joining: bool,
     /// A count is believed that says that a page is the last one.
     trusts_counts: bool,
     window_start: Timestamp,
@@ -93,7 +93,7 @@ impl Walk {
             limit,
             largest_page: 0,
             unbounded: false,
-            is_mending: false,
+            is_joining: false,
             trusts_counts,
             window_start,
         }
@@ -213,7 +213,7 @@ impl Walk {
             Step::NotConnected => segment.return_to_left()?,
             Step::Incomplete { group, expected } => segment.read_group_again(group, expected)?,
         };
-        self.mend_seams()?;
+        self.join_boundaries()?;
         Ok(fresh)
     }
 
@@ -230,7 +230,7 @@ impl Walk {
 
     /// Gives half of the longest stretch to a new segment.
     fn split(&mut self) -> Option<usize> {
-        if self.unbounded || self.is_mending {
+        if self.unbounded || self.is_joining {
             return None;
         }
         let mut longest: Option<(usize, Stretch)> = None;

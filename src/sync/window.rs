@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::anomalies::{Anomalies, Anomaly};
 use super::error::SyncError;
 use super::extent::{Extent, ReadSummary};
 use super::group::{KeySet, RowRef};
-use super::oddities::{Oddities, Oddity};
 use super::segment::Fate;
 use super::walk::{Next, PageRequest, Walk};
 use crate::ledger::{ApiCounts, Ledger, Staging};
@@ -15,7 +15,7 @@ use records_api::wire::Page;
 
 /// A reading under way: the pages of one extent, until they are all there.
 #[derive(Debug)]
-pub struct WindowRead {
+pub struct ExtentReader {
     walk: Walk,
     staging: Staging,
     extent: Extent,
@@ -42,19 +42,19 @@ pub struct WindowRead {
 
 /// A poll holds no more records than this: 5,000 desktops recorded around the clock for 15 days
 /// in files of 10 minutes are 10.8 million.
-const MOST_RECORDS: usize = 12_000_000;
+const MAX_RECORDS: usize = 12_000_000;
 /// Rows that a poll receives at most: an API that never ends must not hold it for ever.
-const MOST_ROWS: usize = 3 * MOST_RECORDS;
+const MAX_ROWS: usize = 3 * MAX_RECORDS;
 /// Pages that a poll asks for at most: all those records in pages of 100, and as many again.
-const MOST_PAGES: u32 = 240_000;
+const MAX_PAGES: u32 = 240_000;
 /// Pages in a row of one segment that hold nothing but rejected rows: 200 of 100 rows would be 1%
 /// of two million. Without a limit an API that answers with a broken row for ever is asked for ever.
-const MOST_UNREADABLE_PAGES: u32 = 200;
+const MAX_UNREADABLE_PAGES: u32 = 200;
 /// Rejected rows, and not one that was understood, after which a poll is given up: more than 1% of
 /// the most that can follow.
-const HOPELESS_REJECTIONS: usize = MOST_RECORDS / 100;
+const HOPELESS_REJECTIONS: usize = MAX_RECORDS / 100;
 
-impl WindowRead {
+impl ExtentReader {
     /// Begins to read an extent, whose beginning counts in whole seconds, in pages of `limit`.
     /// What is `known` of the API says what its counts are good for.
     pub fn new(
@@ -173,11 +173,9 @@ impl WindowRead {
         if self.is_hopeless(request.segment, page) {
             return Err(self.rejection());
         }
-        if self.staging.staged() > MOST_RECORDS
-            || self.received > MOST_ROWS
-            || self.pages > MOST_PAGES
+        if self.staging.staged() > MAX_RECORDS || self.received > MAX_ROWS || self.pages > MAX_PAGES
         {
-            return Err(SyncError::TooMany { limit: MOST_RECORDS });
+            return Err(SyncError::TooMany { limit: MAX_RECORDS });
         }
         Ok(())
     }
@@ -203,7 +201,7 @@ impl WindowRead {
             self.staging.cover(self.summary.window_start, until);
             self.summary.odd.cover(self.summary.window_start, until);
         } else {
-            self.summary.odd = Oddities::default();
+            self.summary.odd = Anomalies::default();
         }
         let came = self.summary.rows + before;
         self.summary.counts_right = self.total_count == Some(came) && until.is_none();
@@ -256,7 +254,7 @@ impl WindowRead {
         let is_unreadable = !page.rows.is_empty() && page.rows.iter().all(Result::is_err);
         *unreadable = if is_unreadable { *unreadable + 1 } else { 0 };
         let pending: usize = self.rejected.values().map(Vec::len).sum();
-        *unreadable > MOST_UNREADABLE_PAGES
+        *unreadable > MAX_UNREADABLE_PAGES
             || self.staging.staged() == 0 && self.summary.rows == 0 && pending > HOPELESS_REJECTIONS
     }
 
@@ -279,7 +277,7 @@ impl WindowRead {
         if fate == Fate::Stands {
             for (near, reason) in reasons {
                 self.summary.rows += 1;
-                self.summary.odd.note(near, Oddity::Rejected(reason));
+                self.summary.odd.note(near, Anomaly::Rejected(reason));
                 *self.summary.rejected.entry(reason).or_default() += 1;
             }
         }
@@ -322,7 +320,7 @@ impl WindowRead {
         ];
         let unknown = unknown.into_iter().filter(|(_, is)| *is).map(|(name, _)| name);
         for field in record.odd.names().chain(unknown) {
-            self.summary.odd.note(record.start_time, Oddity::Unknown(field));
+            self.summary.odd.note(record.start_time, Anomaly::Unknown(field));
         }
     }
 }

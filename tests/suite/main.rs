@@ -9,6 +9,7 @@
 mod answers;
 mod architecture;
 mod binary;
+mod boundaries;
 mod catalog;
 mod changes;
 mod config;
@@ -31,7 +32,6 @@ mod listener;
 mod many;
 mod polls;
 mod reload;
-mod seams;
 mod service_manager;
 mod sign_in;
 mod simulation;

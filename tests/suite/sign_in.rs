@@ -357,7 +357,7 @@ async fn a_machine_without_an_agency_is_told_so_in_plain_words() {
     let Failure { remedy, .. } = failures.last().unwrap();
     assert!(remedy.starts_with("this machine has no agency"), "{remedy}");
     assert!(asked(&harness, Endpoint::SecurityKey) <= 11);
-    assert!(asked(&harness, Endpoint::MetadataToken) <= 1, "the token is not the trouble");
+    assert!(asked(&harness, Endpoint::MetadataToken) <= 1, "the token is not the failures");
     harness.simulator().edit_access(|access| access.set_agency(true));
     sleep(MINUTE).await;
     harness.assert_polls_right("an agency was configured").await;

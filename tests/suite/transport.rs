@@ -161,10 +161,10 @@ async fn a_proxy_that_refuses_is_told_without_its_password() {
     std::fs::write(file.path(), format!("http://{other}")).unwrap();
     assert_eq!(get(&transport, "http://records.invalid/").await.unwrap(), StatusCode::OK);
     assert_eq!(heads.lock().unwrap().len(), 1);
-    for (text, complaint) in [("", "is empty"), ("no url: the-proxy-password", "is no URL")] {
+    for (text, log_throttle) in [("", "is empty"), ("no url: the-proxy-password", "is no URL")] {
         std::fs::write(file.path(), text).unwrap();
         let error = get(&transport, "http://records.invalid/").await.unwrap_err().to_string();
-        assert!(error.contains(complaint) && !error.contains("the-proxy-password"), "{error}");
+        assert!(error.contains(log_throttle) && !error.contains("the-proxy-password"), "{error}");
     }
 }
 

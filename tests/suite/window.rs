@@ -11,7 +11,7 @@ use records_api::RecordsFilter;
 use records_api::record::{Record, RecordKey, Rejection, RejectionReason, Row, Timestamp};
 use records_api::wire::Page;
 use screen_records_exporter::ledger::{ApiCounts, LabelLimits, Ledger, PollFacts};
-use screen_records_exporter::sync::{Extent, Next, PageRequest, SyncError, WindowRead};
+use screen_records_exporter::sync::{Extent, ExtentReader, Next, PageRequest, SyncError};
 
 /// 2026-11-01T00:00:00Z
 const WINDOW_START: i64 = 1_793_491_200_000;
@@ -120,10 +120,10 @@ fn page_of<'a>(server: &Server, (rows, total_count): (Vec<Recording>, Option<u64
     Page { total_count, rows: rows.collect() }
 }
 
-fn new_read(limit: u32) -> WindowRead {
+fn new_read(limit: u32) -> ExtentReader {
     let start = Timestamp::from_millis(WINDOW_START);
     let now = start.plus_millis(WINDOW_SECONDS * 1000);
-    WindowRead::new(
+    ExtentReader::new(
         Extent::since(start),
         now,
         (limit, ApiCounts::default()),
@@ -378,7 +378,7 @@ fn an_api_that_ignores_the_offset_fails_the_reading() {
 fn a_bound_that_is_ignored_fails_the_reading_of_more_than_the_default_window() {
     let start = Timestamp::from_millis(WINDOW_START);
     let now = start.plus_millis(16 * 24 * 3_600_000);
-    let mut read = WindowRead::new(
+    let mut read = ExtentReader::new(
         Extent::since(start),
         now,
         (10, ApiCounts::default()),

@@ -7,9 +7,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::Project;
-use crate::collector::asking::{Asking, locked};
 use crate::collector::books::Face;
 use crate::collector::error::{PollError, Reason};
+use crate::collector::poll_reader::{PollReader, locked};
 use crate::collector::published::Published;
 use crate::collector::setup::Setup;
 use crate::exposition::{SnapshotView, SyncMode};
@@ -49,11 +49,12 @@ impl Project {
         }
         let (project, progress) = (self.name(), &self.progress);
         let clock: &dyn Clock = &*self.clock;
-        let asking = Asking { project, progress, client, books, filter, window_start, now, clock };
+        let asking =
+            PollReader { project, progress, client, books, filter, window_start, now, clock };
         let polled = asking.poll().await;
         let polled = polled.inspect_err(|error| {
             if matches!(error.reason, Reason::Sync(_)) {
-                locked(&self.books).tactics.note_contradiction();
+                locked(&self.books).planner.note_contradiction();
             }
         })?;
         let facts = PollFacts {
@@ -71,7 +72,7 @@ impl Project {
             let began = Instant::now();
             let summary = books.take_over(polled, facts, page, ended)?;
             instruments.committed(began.elapsed());
-            let read_from = books.tactics.oldest_read().unwrap_or(now);
+            let read_from = books.planner.oldest_read().unwrap_or(now);
             Ok::<_, CommitError>((books.aggregate(), summary, read_from, books.face(now)))
         });
         let (aggregate, summary, read_from, face) =
@@ -106,7 +107,7 @@ impl Project {
             Ok((snapshot, face)) => {
                 let records = snapshot.aggregate.records;
                 let project = self.name();
-                if state.trouble.end() || state.snapshot.is_none() {
+                if state.failures.end() || state.snapshot.is_none() {
                     let took = begun.elapsed();
                     tracing::info!(project, records, requests, ?took, "poll succeeded");
                 }
@@ -118,7 +119,7 @@ impl Project {
                 state.snapshot = Some(Published::new(snapshot));
                 state.is_first_sync = false;
             }
-            Err(error) => state.trouble.note(self.name(), &error, now),
+            Err(error) => state.failures.note(self.name(), &error, now),
         }
     }
 }
@@ -140,7 +141,7 @@ impl Drop for Running<'_> {
             let project = self.project.name();
             self.project.instruments.polled(project, false, Duration::ZERO);
             state.schedule.end(false);
-            state.trouble.note(project, &Reason::BrokeOff.into(), now);
+            state.failures.note(project, &Reason::BrokeOff.into(), now);
         }
         drop(state);
         self.project.finished.send_modify(|count| *count += 1);

@@ -39,7 +39,7 @@ impl Project {
         let state = self.state();
         Status {
             view,
-            failure: state.trouble.last().cloned(),
+            failure: state.failures.last().cloned(),
             is_polling: state.running,
             counting_since: state.face.counting_since,
             budget: Budget {

@@ -43,7 +43,7 @@ fn project(status: &Status, now: Timestamp) -> String {
         name = escaped(view.project()),
     );
     if let Some(failure) = &status.failure {
-        html.push_str(&trouble(failure, now));
+        html.push_str(&failures(failure, now));
     }
     html.push_str("<dl>");
     for (name, value) in facts(status, now) {
@@ -69,7 +69,7 @@ fn state(status: &Status) -> (&'static str, &'static str) {
     }
 }
 
-fn trouble(failure: &Failure, now: Timestamp) -> String {
+fn failures(failure: &Failure, now: Timestamp) -> String {
     let asked = failure.asked.as_deref().map_or_else(String::new, |asked| {
         let method = if asked.starts_with('/') { "GET " } else { "" };
         format!("<br>Asked: <code>{method}{}</code>", escaped(asked))

@@ -1,4 +1,4 @@
-//! A lasting trouble is said when it changes and once an hour, not at every poll.
+//! Logs a lasting failure when it changes and once an hour, not at every poll.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ const REMINDER: Duration = Duration::from_secs(3600);
 
 /// What was said last, and when.
 #[derive(Debug, Default)]
-pub(super) struct Complaint(Option<(String, Instant)>);
+pub(super) struct LogThrottle(Option<(String, Instant)>);
 
-impl Complaint {
-    /// Whether trouble of this kind is to be said now; if so it counts as said.
+impl LogThrottle {
+    /// Returns whether a failure of this kind should be logged now; if so it counts as logged.
     pub(super) fn is_due(&mut self, kind: String) -> bool {
         let known =
             self.0.as_ref().is_some_and(|(last, said)| *last == kind && said.elapsed() < REMINDER);
@@ -28,11 +28,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn trouble_is_said_when_it_changes_and_once_an_hour() {
-        let mut complaint = Complaint::default();
+        let mut log_throttle = LogThrottle::default();
         let mut said = Vec::new();
         for minute in 0..150 {
             let kind = if minute == 30 { "other" } else { "same" };
-            if complaint.is_due(kind.to_owned()) {
+            if log_throttle.is_due(kind.to_owned()) {
                 said.push(minute);
             }
             tokio::time::advance(Duration::from_secs(60)).await;

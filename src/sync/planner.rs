@@ -8,7 +8,7 @@
 use super::counts::{Count, CountTaken, RETRY_MILLIS};
 use super::extent::{Extent, ReadSummary};
 use super::scrub::Scrub;
-use super::search::Search;
+use super::search::CountBisection;
 use crate::ledger::{ApiCounts, Counted, Ledger, PollFacts, Staging};
 use records_api::record::{Status, Timestamp};
 
@@ -19,14 +19,14 @@ const IN_FLIGHT: [Status; 3] = [Status::Recording, Status::RecCompleted, Status:
 /// More records than any page holds: their count is not one of a page.
 const MANY: u64 = 1000;
 /// A window of so many pages is read whole: that costs no more requests than asking what changed.
-const FEW_PAGES: u64 = 3;
+const WHOLE_READ_PAGES: u64 = 3;
 /// Rows at the end of the window that are read again with what is new: half of a page, but no more
 /// than this. What arrives a little late lies there.
-const MOST_OVERLAP: u64 = 100;
+const MAX_OVERLAP: u64 = 100;
 
 /// What is known of the other side, and how far the window was read when.
 #[derive(Debug, Clone)]
-pub struct Tactics {
+pub struct Planner {
     scrub: Scrub,
     /// Until when the status filter is left alone.
     no_filter_until: Option<Timestamp>,
@@ -59,7 +59,7 @@ pub enum Plan {
 
 /// A poll that begins.
 #[derive(Debug, Clone, Copy)]
-pub struct Outset<'a> {
+pub struct PollContext<'a> {
     /// Lower edge of the window, in whole seconds.
     pub window_start: Timestamp,
     /// When it begins.
@@ -85,7 +85,7 @@ pub enum Mode {
     FullWalk,
 }
 
-impl Tactics {
+impl Planner {
     /// Goes on where another process was after `last`. Without one everything is read first.
     pub fn new(reconcile_interval_millis: i64, last: Option<&PollFacts>) -> Self {
         let last = last.filter(|last| !last.parts.is_empty());
@@ -110,8 +110,8 @@ impl Tactics {
     }
 
     /// What to ask for in a poll.
-    pub fn plan(&mut self, ledger: &Ledger, poll: &Outset<'_>) -> Plan {
-        let Outset { window_start, now, page, filters_status, identity } = *poll;
+    pub fn plan(&mut self, ledger: &Ledger, poll: &PollContext<'_>) -> Plan {
+        let PollContext { window_start, now, page, filters_status, identity } = *poll;
         let known = ledger.shown_since(window_start);
         let page = u64::from(page);
         let is_other = ledger
@@ -123,11 +123,11 @@ impl Tactics {
             || is_overdue
             || self.is_unbounded
             || is_other
-            || known < FEW_PAGES * page
+            || known < WHOLE_READ_PAGES * page
         {
             return Plan::Everything;
         }
-        let overlap = (page / 2).clamp(1, MOST_OVERLAP);
+        let overlap = (page / 2).clamp(1, MAX_OVERLAP);
         let news = ledger.start_at(known.saturating_sub(overlap), window_start);
         // What began since the last poll is new, also where others begin in the future, or at once.
         let begun = ledger.last_poll.as_ref().map_or(window_start, |last| last.begun);
@@ -206,7 +206,7 @@ impl Tactics {
         (counted, total): (Counted, u64),
         (window_start, news): (Timestamp, Timestamp),
         page: u32,
-    ) -> Option<Search> {
+    ) -> Option<CountBisection> {
         self.counts[counted as usize].search(known, (window_start, total), news, page)
     }
 

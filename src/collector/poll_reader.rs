@@ -12,20 +12,20 @@ use super::books::Books;
 use super::error::{PollError, Reason};
 use super::progress::Progress;
 use crate::ledger::{ApiCounts, Counted, Staging};
-use crate::sync::{Extent, Next, PageRequest, ReadSummary, SyncError, WindowRead};
+use crate::sync::{Extent, ExtentReader, Next, PageRequest, ReadSummary, SyncError};
 use records_api::clock::Clock;
 use records_api::record::{Status, Term, Timestamp};
 use records_api::wire::Page;
 use records_api::{ApiError, Client, RecordsFilter, RecordsQuery};
 
 /// Beyond this difference of clocks a window means something else to each side.
-const LARGEST_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
+const MAX_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
 
 /// The API counts so many records in an extent: none were kept.
 pub(super) struct TooMany(pub(super) u64);
 
 /// Who asks, and about what.
-pub(super) struct Asking<'a> {
+pub(super) struct PollReader<'a> {
     pub(super) project: &'a str,
     pub(super) progress: &'a Mutex<Progress>,
     pub(super) client: &'a Client,
@@ -37,7 +37,7 @@ pub(super) struct Asking<'a> {
     pub(super) clock: &'a dyn Clock,
 }
 
-impl Asking<'_> {
+impl PollReader<'_> {
     /// Reads some extents side by side.
     pub(super) async fn read_all(
         &self,
@@ -123,7 +123,7 @@ impl Asking<'_> {
         let status = extent.status.or(self.filter.status);
         let filter = RecordsFilter { status, ..self.filter.clone() };
         let is_whole = extent.status.is_none();
-        let read = WindowRead::new(extent, self.now, (limit, known), self.filter.clone())
+        let read = ExtentReader::new(extent, self.now, (limit, known), self.filter.clone())
             .keeping_from(self.window_start);
         let read = Mutex::new(read);
         let mut under_way = FuturesUnordered::new();
@@ -155,7 +155,7 @@ impl Asking<'_> {
 
     async fn page(
         &self,
-        read: &Mutex<WindowRead>,
+        read: &Mutex<ExtentReader>,
         filter: &RecordsFilter,
         request: PageRequest,
         shrinks: bool,
@@ -183,7 +183,7 @@ impl Asking<'_> {
 /// Refuses an answer of another time.
 pub(super) fn check_clock(ahead_millis: Option<i64>) -> Result<(), Reason> {
     match ahead_millis {
-        Some(ahead_millis) if ahead_millis.abs() > LARGEST_CLOCK_DIFFERENCE_MILLIS => {
+        Some(ahead_millis) if ahead_millis.abs() > MAX_CLOCK_DIFFERENCE_MILLIS => {
             Err(Reason::Clock { ahead_millis })
         }
         _ => Ok(()),

@@ -14,11 +14,11 @@ use records_api::record::Timestamp;
 impl Walk {
     /// Called when each segment has read its own: sets one to work again if it does not reach the
     /// next one.
-    pub(super) fn mend_seams(&mut self) -> Result<(), SyncError> {
+    pub(super) fn join_boundaries(&mut self) -> Result<(), SyncError> {
         if self.unbounded || self.segments.iter().any(|segment| segment.state != State::Done) {
             return Ok(());
         }
-        if !std::mem::replace(&mut self.is_mending, true) && self.look_behind() {
+        if !std::mem::replace(&mut self.is_joining, true) && self.look_behind() {
             return Ok(());
         }
         let mut order: Vec<usize> = (0..self.segments.len()).collect();

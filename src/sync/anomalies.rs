@@ -7,7 +7,7 @@ use records_api::record::{RejectionReason, Timestamp};
 
 /// Something that could not be understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Oddity {
+pub(super) enum Anomaly {
     /// A row, for this reason.
     Rejected(RejectionReason),
     /// The value of a field, by its name.
@@ -19,16 +19,16 @@ const MOST: usize = 200_000;
 
 /// What could not be understood in some stretches of the window.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Oddities {
+pub struct Anomalies {
     /// Stretches: from, inclusive, and until, exclusive.
     covered: Vec<(Timestamp, Option<Timestamp>)>,
     /// By the start of the record, or of one beside it.
-    found: Vec<(Timestamp, Oddity)>,
+    found: Vec<(Timestamp, Anomaly)>,
 }
 
-impl Oddities {
+impl Anomalies {
     /// Notes one.
-    pub(super) fn note(&mut self, at: Timestamp, oddity: Oddity) {
+    pub(super) fn note(&mut self, at: Timestamp, oddity: Anomaly) {
         if self.found.len() < MOST {
             self.found.push((at, oddity));
         }
@@ -58,8 +58,8 @@ impl Oddities {
     /// Rows that could not be understood.
     pub fn rejected(&self) -> BTreeMap<RejectionReason, u64> {
         let reasons = self.found.iter().filter_map(|(_, oddity)| match oddity {
-            Oddity::Rejected(reason) => Some(*reason),
-            Oddity::Unknown(_) => None,
+            Anomaly::Rejected(reason) => Some(*reason),
+            Anomaly::Unknown(_) => None,
         });
         numbers(reasons)
     }
@@ -67,8 +67,8 @@ impl Oddities {
     /// Records with a value that could not be understood, by field.
     pub fn unknown_values(&self) -> BTreeMap<&'static str, u64> {
         let fields = self.found.iter().filter_map(|(_, oddity)| match oddity {
-            Oddity::Rejected(_) => None,
-            Oddity::Unknown(field) => Some(*field),
+            Anomaly::Rejected(_) => None,
+            Anomaly::Unknown(field) => Some(*field),
         });
         numbers(fields)
     }
@@ -93,15 +93,15 @@ mod tests {
     #[test]
     fn a_stretch_that_is_read_again_replaces_what_was_said_of_it() {
         let at = Timestamp::from_millis;
-        let read = |from, until: Option<i64>, found: &[(i64, Oddity)]| {
-            let mut oddities = Oddities::default();
+        let read = |from, until: Option<i64>, found: &[(i64, Anomaly)]| {
+            let mut anomalies = Anomalies::default();
             for (start, oddity) in found {
-                oddities.note(at(*start), *oddity);
+                anomalies.note(at(*start), *oddity);
             }
-            oddities.cover(at(from), until.map(at));
-            oddities
+            anomalies.cover(at(from), until.map(at));
+            anomalies
         };
-        let (size, row) = (Oddity::Unknown("size"), Oddity::Rejected(RejectionReason::NoId));
+        let (size, row) = (Anomaly::Unknown("size"), Anomaly::Rejected(RejectionReason::NoId));
         let mut all = read(0, None, &[(-1, row), (1, row), (5, row), (5, size), (9, size)]);
         assert_eq!(all.rejected(), [(RejectionReason::NoId, 2)].into());
         assert_eq!(all.unknown_values(), [("size", 2)].into());
