@@ -17,7 +17,7 @@ use records_api::clock::{Clock, SystemClock};
 use records_api::record::{RecordKey, Timestamp};
 use records_api::wire::Page;
 use records_api_simulator::{Options, Simulator};
-use screen_records_exporter::aggregate::{Aggregate, Tally, UserNames};
+use screen_records_exporter::aggregate::{Aggregate, UserNames};
 use screen_records_exporter::exposition::{
     CounterValue, Format, HistogramValue, Labels, LedgerFigures, ProjectLabels, ProjectView, Sink,
     SnapshotView, SyncMode, Value, write_projects,
@@ -64,14 +64,14 @@ static STORE: LazyLock<Ledger> = LazyLock::new(|| {
 });
 
 fn aggregate_of(ledger: &Ledger) -> Aggregate {
-    Tally::of(ledger).aggregate(ledger, &UserNames::Name)
+    Aggregate::of(ledger, &UserNames::Name)
 }
 
 fn commit(ledger: &mut Ledger, mut staging: Staging) {
     staging.cover(Timestamp::from_millis(0), None);
     let limits = LabelLimits { users: 10_000, pools: 10_000 };
     let changes = ledger.diff(staging, PollFacts::default(), limits);
-    ledger.commit(changes, |_, _| {}).expect("memory takes everything");
+    ledger.commit(changes).expect("memory takes everything");
 }
 
 fn read_all(ledger: &mut Ledger) -> Staging {

@@ -1,8 +1,7 @@
 //! From records to sums by label set. Pure.
 //!
-//! A [`Tally`] follows the records: what a poll changed is taken off and added, so that its cost
-//! follows the changes. An [`Aggregate`] is what a snapshot shows of it: every label value is text
-//! there, so that nothing downstream needs the ledger.
+//! An [`Aggregate`] is the records of a snapshot: every label value is text there, so that nothing
+//! downstream needs the ledger.
 
 #[cfg(test)]
 mod tests;
@@ -13,21 +12,8 @@ use std::sync::Arc;
 
 pub use users::UserNames;
 
-use crate::ledger::{CardinalityLimit, LabelId, Ledger, Mark, StoredRecord, TermId, UpdateTime};
-use records_api::record::{RecordKey, RecordType, Status, Timestamp};
-
-/// Records added up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Sums {
-    /// Number of records.
-    pub records: u64,
-    /// Their sizes in bytes. Sizes come from outside: a million of the largest fit.
-    pub size_bytes: u128,
-    /// Their durations in seconds.
-    pub duration_seconds: u128,
-    /// Those of them whose entry into their status was counted.
-    pub counted: u64,
-}
+use crate::ledger::{KindKey, LabelId, Ledger, Sums, TermId};
+use records_api::record::{RecordType, Status, Timestamp};
 
 /// Status, type and pool of records.
 pub type KindLabels = (Arc<str>, Arc<str>, Arc<str>);
@@ -51,45 +37,6 @@ pub struct Aggregate {
     pub newest_start: Option<Timestamp>,
     /// Number of records.
     pub records: u64,
-}
-
-/// Sums by the labels of the API, none folded.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    kinds: BTreeMap<(TermId, TermId, LabelId), Sums>,
-    users: BTreeMap<(LabelId, TermId), Sums>,
-    /// What is in flight, by status and pool: start and last change of each record.
-    in_flight: BTreeMap<(TermId, LabelId), Flight>,
-    records: u64,
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Flight {
-    starts: BTreeSet<(Timestamp, RecordKey)>,
-    updates: BTreeSet<(UpdateTime, RecordKey)>,
-}
-
-impl Sums {
-    fn add(&mut self, record: &StoredRecord) {
-        self.records += 1;
-        self.size_bytes += u128::from(record.size_bytes().unwrap_or(0));
-        self.duration_seconds += u128::from(record.duration_seconds().unwrap_or(0));
-        self.counted += u64::from(record.has(Mark::Counted));
-    }
-
-    fn remove(&mut self, record: &StoredRecord) {
-        self.records -= 1;
-        self.size_bytes -= u128::from(record.size_bytes().unwrap_or(0));
-        self.duration_seconds -= u128::from(record.duration_seconds().unwrap_or(0));
-        self.counted -= u64::from(record.has(Mark::Counted));
-    }
-
-    fn merge(&mut self, other: &Self) {
-        self.records += other.records;
-        self.size_bytes += other.size_bytes;
-        self.duration_seconds += other.duration_seconds;
-        self.counted += other.counted;
-    }
 }
 
 impl Aggregate {
@@ -118,98 +65,30 @@ impl Aggregate {
             shown.insert(pool);
         }
     }
-}
 
-impl Tally {
-    /// Folds all records that a ledger shows.
-    pub fn of(ledger: &Ledger) -> Self {
-        let mut tally = Self::default();
-        ledger.shown().for_each(|record| tally.change(None, Some(&record)));
-        tally
-    }
-
-    /// Takes off what a record was, and adds what it is.
-    pub fn change(&mut self, was: Option<&StoredRecord>, is: Option<&StoredRecord>) {
-        if let Some(record) = was {
-            self.remove(record);
-        }
-        if let Some(record) = is {
-            self.add(record);
-        }
-    }
-
-    fn add(&mut self, record: &StoredRecord) {
-        self.kinds.entry(kind(record)).or_default().add(record);
-        self.users.entry((record.user, record.status)).or_default().add(record);
-        if is_in_flight(record) {
-            let flight = self.in_flight.entry((record.status, record.pool)).or_default();
-            flight.starts.insert((record.start, record.key));
-            flight.updates.insert((record.update, record.key));
-        }
-        self.records += 1;
-    }
-
-    fn remove(&mut self, record: &StoredRecord) {
-        take_off(&mut self.kinds, &kind(record), record);
-        take_off(&mut self.users, &(record.user, record.status), record);
-        if is_in_flight(record) {
-            let key = (record.status, record.pool);
-            let flight = self.in_flight.get_mut(&key).expect("it was added");
-            flight.starts.remove(&(record.start, record.key));
-            flight.updates.remove(&(record.update, record.key));
-            if flight.starts.is_empty() {
-                self.in_flight.remove(&key);
-            }
-        }
-        self.records -= 1;
-    }
-
-    /// What a snapshot shows: texts, users named as `names` says, and what holds no slot folded.
-    pub fn aggregate(&self, ledger: &Ledger, names: &UserNames) -> Aggregate {
-        let slots = &ledger.slots;
+    /// The records of a ledger by their labels as text: users named by `names`, and values
+    /// without a slot folded.
+    pub fn of(ledger: &Ledger, names: &UserNames) -> Self {
+        let (slots, totals) = (&ledger.slots, ledger.totals());
         let mut kinds: BTreeMap<(TermId, TermId, LabelId), Sums> = BTreeMap::new();
-        for ((status, kind, pool), sums) in &self.kinds {
-            let shown = (slots.status(*status), slots.record_type(*kind), slots.pool(*pool));
+        for (KindKey { pool, record_type, status }, sums) in totals.kinds() {
+            let shown = (slots.status(status), slots.record_type(record_type), slots.pool(pool));
             kinds.entry(shown).or_default().merge(sums);
         }
         let mut users: BTreeMap<(LabelId, TermId), Sums> = BTreeMap::new();
-        for ((user, status), sums) in &self.users {
-            users.entry((slots.user(*user), slots.status(*status))).or_default().merge(sums);
+        for ((user, status), sums) in totals.users() {
+            users.entry((slots.user(user), slots.status(status))).or_default().merge(sums);
         }
         complete(&mut kinds, &mut users);
         let mut aggregate = named(ledger, names, &kinds, &users);
-        self.add_flights(ledger, slots, &mut aggregate);
-        aggregate.newest_start = ledger.newest_start();
-        aggregate.records = self.records;
-        aggregate
-    }
-
-    fn add_flights(&self, ledger: &Ledger, slots: &CardinalityLimit, aggregate: &mut Aggregate) {
-        for ((status, pool), flight) in &self.in_flight {
-            let pool = ledger.labels.shared(slots.pool(*pool));
-            let labels = (ledger.words.shared(*status), pool);
-            let known = |(update, _): &(UpdateTime, _)| update.known();
-            let update = flight.updates.iter().find_map(known);
-            let start = flight.starts.first().map(|(start, _)| *start);
-            keep_least(&mut aggregate.oldest_start, &labels, start);
-            keep_least(&mut aggregate.oldest_update, &labels, update);
+        for ((status, pool), group) in totals.in_flight() {
+            let labels = (ledger.words.shared(status), ledger.labels.shared(slots.pool(pool)));
+            keep_least(&mut aggregate.oldest_start, &labels, group.oldest_start());
+            keep_least(&mut aggregate.oldest_update, &labels, group.oldest_update());
         }
-    }
-}
-
-fn kind(record: &StoredRecord) -> (TermId, TermId, LabelId) {
-    (record.status, record.record_type, record.pool)
-}
-
-fn is_in_flight(record: &StoredRecord) -> bool {
-    record.status.status().is_some_and(Status::is_in_flight)
-}
-
-fn take_off<K: Ord>(sums: &mut BTreeMap<K, Sums>, key: &K, record: &StoredRecord) {
-    let of_key = sums.get_mut(key).expect("it was added");
-    of_key.remove(record);
-    if of_key.records == 0 {
-        sums.remove(key);
+        aggregate.newest_start = ledger.newest_start();
+        aggregate.records = totals.records();
+        aggregate
     }
 }
 

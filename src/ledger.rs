@@ -39,6 +39,7 @@ pub use staging::Staging;
 pub use symbols::{LabelId, SymbolTable};
 pub use table::Table;
 pub use terms::{TermId, TermTable};
+pub use totals::{InFlight, KindKey, Sums, Totals};
 
 use std::path::Path;
 
@@ -48,7 +49,6 @@ use frame::Entry;
 use journal::{Journal, Unread};
 use packed::Packed;
 use staging::StaleReads;
-use totals::Totals;
 
 use records_api::record::{Record, RecordKey, Timestamp};
 
@@ -104,58 +104,45 @@ impl Ledger {
 
     fn read(path: &Path) -> Result<Self, Unread> {
         let mut ledger = Self::default();
-        // Some labels have no text in the journal.
-        ledger.totals.grow(&ledger.labels);
         let journal = Journal::open(path, |bytes| frame::read(bytes, |entry| ledger.take(entry)))?;
         ledger.texts_written = (ledger.labels.len(), ledger.words.len());
         ledger.journal = Some(journal);
         Ok(ledger)
     }
 
-    /// Takes over what a complete poll found, durably. `each` sees what every record was and is:
-    /// what it was if it was shown, and what it is if it is shown now.
+    /// Takes over what a complete poll found, durably.
     ///
     /// # Errors
     ///
     /// [`CommitError`]: nothing was taken over, and the same poll would be found again.
-    pub fn commit(
-        &mut self,
-        changes: Transition,
-        mut each: impl FnMut(Option<&StoredRecord>, Option<&StoredRecord>),
-    ) -> Result<(), CommitError> {
+    pub fn commit(&mut self, changes: Transition) -> Result<(), CommitError> {
         self.write(&changes)?;
         for (value, change) in changes.slots {
             self.slots.take(value, change);
         }
         self.stale_reads = changes.stale_reads;
-        self.totals.grow(&self.labels);
         if self.table.is_empty() {
-            for record in changes.records.iter() {
-                self.totals.add(&record);
-                each(None, Some(&record));
-            }
+            changes.records.iter().for_each(|record| self.totals.add(&record));
             self.table = changes.records;
         } else {
-            for record in changes.records.iter() {
-                let earlier = self.put(record);
-                each(earlier.as_ref(), Some(&record));
-            }
+            changes.records.iter().for_each(|record| self.put(record));
         }
-        for key in changes.hidden {
-            if let Some(record) = self.hide(key) {
-                each(Some(&record), None);
-            }
-        }
+        changes.hidden.into_iter().for_each(|key| self.hide(key));
         for details in changes.failures {
             self.take_failure(details);
         }
-        self.expire(changes.poll.window_start, |record| each(Some(record), None));
+        self.expire(changes.poll.window_start);
         self.counters.extend(changes.counters);
         match changes.part {
             Some(part) => self.first_sync = Some(part),
             None => self.complete(changes.poll),
         }
         Ok(())
+    }
+
+    /// The records that the API lists, added up.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
     }
 
     /// The records that the API shows.
@@ -180,10 +167,7 @@ impl Ledger {
 
     /// Users and pools that have records in the window but hold no slot.
     fn folded_values(&self) -> impl Iterator<Item = Value> {
-        let values = [Limited::User, Limited::Pool]
-            .into_iter()
-            .flat_map(|limited| self.totals.values(limited).map(move |number| (limited, number)));
-        values.filter(|value| !self.slots.holds(*value))
+        self.totals.named_values().filter(|value| !self.slots.holds(*value))
     }
 
     /// Bytes of the state on disk.
@@ -263,9 +247,7 @@ impl Ledger {
     fn take(&mut self, entry: Entry) -> Result<(), String> {
         let labels = self.labels.len();
         match entry {
-            Entry::LabelId(number, text) if self.labels.intern(&text).number() == number => {
-                self.totals.grow(&self.labels);
-            }
+            Entry::LabelId(number, text) if self.labels.intern(&text).number() == number => {}
             Entry::TermId(number, text) if self.words.restore(&text) == number => {}
             Entry::LabelId(number, _) | Entry::TermId(number, _) => {
                 return Err(format!("text {number} is out of its order"));
@@ -282,9 +264,7 @@ impl Ledger {
                 }
                 self.put(record);
             }
-            Entry::Hidden(key) => {
-                self.hide(key);
-            }
+            Entry::Hidden(key) => self.hide(key),
             Entry::Counter(series, mut counter) => {
                 let buckets = counter.observed.as_ref().map_or(0, |o| o.buckets.len());
                 if buckets != series.bounds().len() {
@@ -311,7 +291,7 @@ impl Ledger {
                 counter.exemplar = Some(exemplar.into());
             }
             Entry::Poll(poll) => {
-                self.expire(poll.window_start, |_| {});
+                self.expire(poll.window_start);
                 self.complete(poll);
             }
             Entry::FirstSync(part) => self.first_sync = Some(part),
@@ -325,8 +305,8 @@ impl Ledger {
         self.first_sync = None;
     }
 
-    /// Puts a record in. Returns what it was, if it was shown.
-    fn put(&mut self, record: StoredRecord) -> Option<StoredRecord> {
+    /// Puts a record in, in the place of an earlier state of it.
+    fn put(&mut self, record: StoredRecord) {
         let earlier = self.table.put(record).filter(StoredRecord::is_shown);
         if let Some(earlier) = &earlier {
             self.totals.remove(earlier);
@@ -335,29 +315,28 @@ impl Ledger {
         if record.is_shown() {
             self.totals.add(&record);
         }
-        earlier
     }
 
-    /// Takes out what starts before `edge`. `each` sees what was shown of it.
-    fn expire(&mut self, edge: Timestamp, mut each: impl FnMut(&StoredRecord)) {
+    /// Removes the records that start before `edge`.
+    fn expire(&mut self, edge: Timestamp) {
         let (totals, failures) = (&mut self.totals, &mut self.failures);
         self.table.expire(edge, |record| {
             if record.is_shown() {
                 totals.remove(record);
                 failures.follow(record, None);
-                each(record);
             }
         });
     }
 
-    /// Hides a record. Returns what it was, if it was shown.
-    fn hide(&mut self, key: RecordKey) -> Option<StoredRecord> {
-        let position = self.table.position(key)?;
-        let record = Some(self.table.at(position)).filter(StoredRecord::is_shown)?;
-        self.table.change(position, |record| record.set(Mark::Hidden, true));
-        self.totals.remove(&record);
-        self.failures.follow(&record, None);
-        Some(record)
+    /// Hides a record that the API no longer lists.
+    fn hide(&mut self, key: RecordKey) {
+        let Some(position) = self.table.position(key) else { return };
+        let record = self.table.at(position);
+        if record.is_shown() {
+            self.table.change(position, |record| record.set(Mark::Hidden, true));
+            self.totals.remove(&record);
+            self.failures.follow(&record, None);
+        }
     }
 
     /// The compact form of a record, whose key is `key`.

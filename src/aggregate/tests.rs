@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ledger::{LabelLimits, PollFacts, Staging};
-use records_api::record::{Record, RecordType, Term};
+use records_api::record::{Record, RecordKey, RecordType, Term};
 
 const LIMITS: LabelLimits = LabelLimits { users: 2, pools: 2 };
 
@@ -13,13 +13,13 @@ fn store_of(records: &[Record<'_>]) -> Ledger {
         staging.read(&mut ledger, RecordKey::of(&record.id), record);
     }
     let changes = ledger.diff(staging, PollFacts::default(), LIMITS);
-    ledger.commit(changes, |_, _| {}).unwrap();
+    ledger.commit(changes).unwrap();
     ledger
 }
 
 fn aggregate_of(records: &[Record<'_>]) -> Aggregate {
     let ledger = store_of(records);
-    Tally::of(&ledger).aggregate(&ledger, &UserNames::Name)
+    Aggregate::of(&ledger, &UserNames::Name)
 }
 
 fn record(id: &str, status: Status, second: i64) -> Record<'_> {
@@ -96,7 +96,7 @@ fn users_are_hashed_or_dropped_without_loss_elsewhere() {
     let mut other = record("b", Status::Uploading, 2);
     other.username = None;
     let ledger = store_of(&[record("a", Status::Uploading, 1), other]);
-    let of = |names| Tally::of(&ledger).aggregate(&ledger, &names);
+    let of = |names| Aggregate::of(&ledger, &names);
     let named = of(UserNames::Name);
     let hashed = of(UserNames::Hash("key".to_owned().into()));
     let users = |aggregate: &Aggregate| -> BTreeSet<String> {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::board::Board;
 use super::failed::{FailedRecord, failed_records};
 use super::options::PollOptions;
-use crate::aggregate::{Aggregate, Tally, UserNames};
+use crate::aggregate::{Aggregate, UserNames};
 use crate::exposition::{CounterView, LedgerFigures};
 use crate::ledger::{
     CommitError, Counters, FirstSync, LabelLimits, Ledger, Limited, PollFacts, Staging, Transition,
@@ -20,7 +20,6 @@ use records_api::record::Timestamp;
 pub(super) struct Books {
     /// The records and what was counted.
     pub(super) ledger: Ledger,
-    tally: Tally,
     board: Board,
     /// What a poll asks for.
     pub(super) planner: Planner,
@@ -81,10 +80,9 @@ impl Face {
 impl Books {
     pub(super) fn new(ledger: Ledger, options: &PollOptions) -> Self {
         let (names, limits) = (options.users.first(), options.label_limits());
-        let tally = Tally::of(&ledger);
         let board = Board::new(&ledger, &names, options.counter_hold, Instant::now());
         let planner = Planner::new(options.reconcile_millis(), ledger.last_poll.as_ref());
-        Self { ledger, tally, board, planner, odd: Anomalies::default(), limits, names }
+        Self { ledger, board, planner, odd: Anomalies::default(), limits, names }
     }
 
     /// Goes by these options from now on.
@@ -161,8 +159,7 @@ impl Books {
 
     fn write(&mut self, changes: Transition) -> Result<(), CommitError> {
         let appearing = Board::appearing(&self.ledger, &changes);
-        let tally = &mut self.tally;
-        self.ledger.commit(changes, |was, is| tally.change(was, is))?;
+        self.ledger.commit(changes)?;
         if let Err(error) = self.ledger.tidy() {
             tracing::warn!(%error, remedy = error.remedy(), "the state was not written anew");
         }
@@ -172,7 +169,7 @@ impl Books {
 
     /// What a snapshot shows of the records.
     pub(super) fn aggregate(&self) -> Aggregate {
-        self.tally.aggregate(&self.ledger, &self.names)
+        Aggregate::of(&self.ledger, &self.names)
     }
 
     /// Names users like this from now on.

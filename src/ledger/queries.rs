@@ -102,7 +102,7 @@ impl Ledger {
         // More are left to the slices.
         let stale_reads =
             stale_reads.filter(|(start, _)| *start >= from).take(MAX_STALE_READS_PER_POLL);
-        let unsettled = self.totals.flights(from).chain(stale_reads);
+        let unsettled = self.totals.in_flight_from(from).chain(stale_reads);
         let mut starts: Vec<_> =
             unsettled.filter(|(_, key)| !is_read(*key)).map(|(start, _)| start).collect();
         starts.sort_unstable();
@@ -111,7 +111,7 @@ impl Ledger {
 
     /// Number of records in flight that start at `from` or later and before `until`.
     pub fn flights_between(&self, from: Timestamp, until: Timestamp) -> u64 {
-        self.totals.flights(from).take_while(|(start, _)| *start < until).count() as u64
+        self.totals.in_flight_between(from, until)
     }
 
     fn starts(&self, from: Timestamp, until: Option<Timestamp>) -> impl Iterator<Item = Timestamp> {

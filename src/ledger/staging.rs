@@ -191,7 +191,7 @@ mod tests {
     fn commit(ledger: &mut Ledger, mut staging: Staging) {
         staging.cover(Timestamp::from_millis(0), None);
         let changes = ledger.diff(staging, PollFacts::default(), LIMITS);
-        ledger.commit(changes, |_, _| {}).unwrap();
+        ledger.commit(changes).unwrap();
     }
 
     fn poll(ledger: &mut Ledger, records: &[Record<'static>]) {

@@ -19,6 +19,10 @@ impl TermId {
     pub const NONE: Self = Self(0);
     /// The value is one of too many: `_other`.
     pub const OTHER: Self = Self(1);
+    /// The first in order.
+    pub(super) const MIN: Self = Self(0);
+    /// The last in order.
+    pub(super) const MAX: Self = Self(u16::MAX);
     const FIRST_STATUS: u16 = 2;
     const FIRST_TYPE: u16 = 8;
     /// The first number of a word that no document names.

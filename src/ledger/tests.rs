@@ -28,7 +28,7 @@ fn poll(ledger: &mut Ledger, minute: i64, records: &[(u32, Status)]) -> Result<(
     }
     staging.cover(facts(minute).window_start, None);
     let changes = ledger.diff(staging, facts(minute), LIMITS);
-    ledger.commit(changes, |_, _| {})
+    ledger.commit(changes)
 }
 
 /// Everything that outlives a process.
@@ -57,6 +57,9 @@ fn a_state_is_what_it_was_when_it_is_opened_again() {
         let status = Status::ALL[usize::try_from(minute).unwrap() % 6];
         poll(&mut ledger, minute, &[(1, status), (u32::try_from(minute).unwrap() + 2, status)])
             .unwrap();
+        let mut counted_anew = Totals::default();
+        ledger.shown().for_each(|record| counted_anew.add(&record));
+        assert_eq!(ledger.totals, counted_anew, "{minute}");
         if minute % 7 == 0 {
             let before = memory(&ledger);
             drop(ledger);
@@ -107,7 +110,7 @@ fn a_state_of_records_without_pool_and_user_can_be_opened_again() {
     staging.read(&mut ledger, RecordKey::of("a"), &record);
     staging.cover(facts(0).window_start, None);
     let changes = ledger.diff(staging, facts(0), LIMITS);
-    ledger.commit(changes, |_, _| {}).unwrap();
+    ledger.commit(changes).unwrap();
     drop(ledger);
     assert_eq!(reopened(&path).shown().count(), 1);
 }
@@ -140,7 +143,7 @@ fn parts_of_a_first_sync_are_written_once() {
         let part =
             FirstSync { facts: facts(0), until, beyond: None, ended: until, rows: 0, rejected };
         let changes = ledger.diff_part(staging, part, LIMITS);
-        ledger.commit(changes, |_, _| {}).unwrap();
+        ledger.commit(changes).unwrap();
         assert!(!ledger.journal.as_ref().unwrap().wants_whole());
     }
     drop(ledger);

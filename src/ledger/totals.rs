@@ -1,96 +1,247 @@
-//! The records that are shown, counted and found: by user and pool, by start, and what is in flight.
+//! The records that the API lists, added up: by label, by start, and those in flight.
+//!
+//! The one index of counts. It follows each change of a record, so its cost follows the changes and
+//! not the size of the window.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cardinality::{Limited, Value};
 use super::queries::Counted;
-use super::record::StoredRecord;
-use super::symbols::{LabelId, SymbolTable};
+use super::record::{Mark, StoredRecord, UpdateTime};
+use super::symbols::LabelId;
 use super::table::span_of;
+use super::terms::TermId;
 use records_api::record::{RecordKey, Status, Timestamp};
 
-/// What is shown.
-#[derive(Debug, Default)]
-pub(super) struct Totals {
-    users: Vec<u32>,
-    pools: Vec<u32>,
-    /// Numbers of records by the span in which they start: all, and the uploaded ones.
-    spans: BTreeMap<i64, (u32, u32)>,
-    flights: BTreeSet<(Timestamp, RecordKey)>,
+/// Totals of some records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sums {
+    /// Number of records.
+    pub records: u64,
+    /// Total size in bytes. 128 bits, because a million records of the largest size must fit.
+    pub size_bytes: u128,
+    /// Total video duration in seconds.
+    pub duration_seconds: u128,
+    /// Number of records whose entry into their status was counted.
+    pub counted: u64,
+}
+
+/// The labels that records are added up by, before folding: pool, type and status. The pool comes
+/// first, so that the records of one pool are neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KindKey {
+    /// Desktop pool.
+    pub pool: LabelId,
+    /// Type.
+    pub record_type: TermId,
+    /// Status.
+    pub status: TermId,
+}
+
+/// The records in flight that share a status and a pool.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct InFlight {
+    starts: BTreeSet<(Timestamp, RecordKey)>,
+    updates: BTreeSet<(UpdateTime, RecordKey)>,
+}
+
+/// The records that the API lists, added up.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    kinds: BTreeMap<KindKey, Sums>,
+    users: BTreeMap<(LabelId, TermId), Sums>,
+    in_flight: BTreeMap<(TermId, LabelId), InFlight>,
+    /// Number of records by the span in which they start: all, and the uploaded ones.
+    spans: BTreeMap<i64, SpanCounts>,
+    records: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct SpanCounts {
+    all: u32,
+    uploaded: u32,
+}
+
+impl Sums {
+    fn add(&mut self, record: &StoredRecord) {
+        self.records += 1;
+        self.size_bytes += u128::from(record.size_bytes().unwrap_or(0));
+        self.duration_seconds += u128::from(record.duration_seconds().unwrap_or(0));
+        self.counted += u64::from(record.has(Mark::Counted));
+    }
+
+    fn remove(&mut self, record: &StoredRecord) {
+        self.records -= 1;
+        self.size_bytes -= u128::from(record.size_bytes().unwrap_or(0));
+        self.duration_seconds -= u128::from(record.duration_seconds().unwrap_or(0));
+        self.counted -= u64::from(record.has(Mark::Counted));
+    }
+
+    /// Adds other totals to these.
+    pub fn merge(&mut self, other: &Self) {
+        self.records += other.records;
+        self.size_bytes += other.size_bytes;
+        self.duration_seconds += other.duration_seconds;
+        self.counted += other.counted;
+    }
+}
+
+impl InFlight {
+    /// Start of the record that began first.
+    pub fn oldest_start(&self) -> Option<Timestamp> {
+        self.starts.first().map(|(start, _)| *start)
+    }
+
+    /// The oldest known `update_time`.
+    pub fn oldest_update(&self) -> Option<Timestamp> {
+        self.updates.iter().find_map(|(update, _)| update.known())
+    }
 }
 
 impl Totals {
-    /// Makes room for all labels.
-    pub(super) fn grow(&mut self, labels: &SymbolTable) {
-        self.users.resize(labels.len() as usize, 0);
-        self.pools.resize(labels.len() as usize, 0);
-    }
-
+    /// Adds a record.
     pub(super) fn add(&mut self, record: &StoredRecord) {
-        self.users[record.user.number() as usize] += 1;
-        self.pools[record.pool.number() as usize] += 1;
-        let (all, uploaded) = self.spans.entry(span_of(record.start)).or_default();
-        *all += 1;
-        *uploaded += u32::from(Counted::Uploaded.includes(record));
+        self.kinds.entry(KindKey::of(record)).or_default().add(record);
+        self.users.entry((record.user, record.status)).or_default().add(record);
+        let span = self.spans.entry(span_of(record.start)).or_default();
+        span.all += 1;
+        span.uploaded += u32::from(Counted::Uploaded.includes(record));
         if is_in_flight(record) {
-            self.flights.insert((record.start, record.key));
+            let group = self.in_flight.entry((record.status, record.pool)).or_default();
+            group.starts.insert((record.start, record.key));
+            group.updates.insert((record.update, record.key));
         }
+        self.records += 1;
     }
 
+    /// Removes a record, which must be as it was when it was added.
     pub(super) fn remove(&mut self, record: &StoredRecord) {
-        self.users[record.user.number() as usize] -= 1;
-        self.pools[record.pool.number() as usize] -= 1;
+        remove_from(&mut self.kinds, &KindKey::of(record), record);
+        remove_from(&mut self.users, &(record.user, record.status), record);
         let span = span_of(record.start);
-        let (all, uploaded) = self.spans.get_mut(&span).expect("it was added");
-        *all -= 1;
-        *uploaded -= u32::from(Counted::Uploaded.includes(record));
-        if *all == 0 {
+        let counts = self.spans.get_mut(&span).expect("the record was added");
+        counts.all -= 1;
+        counts.uploaded -= u32::from(Counted::Uploaded.includes(record));
+        if counts.all == 0 {
             self.spans.remove(&span);
         }
         if is_in_flight(record) {
-            self.flights.remove(&(record.start, record.key));
+            let key = (record.status, record.pool);
+            let group = self.in_flight.get_mut(&key).expect("the record was added");
+            group.starts.remove(&(record.start, record.key));
+            group.updates.remove(&(record.update, record.key));
+            if group.starts.is_empty() {
+                self.in_flight.remove(&key);
+            }
+        }
+        self.records -= 1;
+    }
+
+    /// Totals by pool, type and status.
+    pub fn kinds(&self) -> impl Iterator<Item = (KindKey, &Sums)> {
+        self.kinds.iter().map(|(key, sums)| (*key, sums))
+    }
+
+    /// Totals by user and status.
+    pub fn users(&self) -> impl Iterator<Item = ((LabelId, TermId), &Sums)> {
+        self.users.iter().map(|(key, sums)| (*key, sums))
+    }
+
+    /// The records in flight, by status and pool.
+    pub fn in_flight(&self) -> impl Iterator<Item = ((TermId, LabelId), &InFlight)> {
+        self.in_flight.iter().map(|(key, group)| (*key, group))
+    }
+
+    /// Number of records.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Whether a user or a pool has records. Statuses and types are not indexed.
+    pub(super) fn contains(&self, (limited, number): Value) -> bool {
+        let label = LabelId::from_number(number);
+        match limited {
+            Limited::User => {
+                let statuses = (label, TermId::MIN)..=(label, TermId::MAX);
+                self.users.range(statuses).next().is_some()
+            }
+            Limited::Pool => {
+                let kinds = KindKey::first_of(label)..=KindKey::last_of(label);
+                self.kinds.range(kinds).next().is_some()
+            }
+            Limited::Status | Limited::Type => false,
         }
     }
 
-    /// Whether a user or a pool has records. Other labels are not followed.
-    pub(super) fn contains(&self, (limited, number): Value) -> bool {
-        self.of(limited).get(number as usize).is_some_and(|count| *count > 0)
+    /// The users and pools that have records and a name.
+    pub(super) fn named_values(&self) -> impl Iterator<Item = Value> {
+        let users = distinct(self.users.keys().map(|(user, _)| *user));
+        let pools = distinct(self.kinds.keys().map(|key| key.pool));
+        let users = users.map(|user| (Limited::User, user.number()));
+        users.chain(pools.map(|pool| (Limited::Pool, pool.number())))
     }
 
-    /// The users or pools that have records and a name of their own.
-    pub(super) fn values(&self, limited: Limited) -> impl Iterator<Item = u32> {
-        let counts = self.of(limited).iter().zip(0_u32..);
-        counts
-            .filter(|(count, number)| **count > 0 && !LabelId::from_number(*number).is_fixed())
-            .map(|(_, number)| number)
-    }
-
-    /// Numbers of records by span, from the span of a moment on.
+    /// Number of records by span, from the span of a moment on.
     pub(super) fn spans_from(
         &self,
         counted: Counted,
         from: Timestamp,
     ) -> impl Iterator<Item = (i64, u64)> {
-        self.spans.range(span_of(from)..).map(move |(span, (all, uploaded))| match counted {
-            Counted::All => (*span, u64::from(*all)),
-            Counted::Uploaded => (*span, u64::from(*uploaded)),
+        self.spans.range(span_of(from)..).map(move |(span, counts)| match counted {
+            Counted::All => (*span, u64::from(counts.all)),
+            Counted::Uploaded => (*span, u64::from(counts.uploaded)),
         })
     }
 
-    /// What is in flight and starts at `from` or later, in the order of starts.
-    pub(super) fn flights(&self, from: Timestamp) -> impl Iterator<Item = (Timestamp, RecordKey)> {
-        self.flights.range((from, RecordKey::LEAST)..).copied()
+    /// The records in flight that start at `from` or later, in no promised order.
+    pub(super) fn in_flight_from(
+        &self,
+        from: Timestamp,
+    ) -> impl Iterator<Item = (Timestamp, RecordKey)> {
+        let groups = self.in_flight.values();
+        groups.flat_map(move |group| group.starts.range((from, RecordKey::LEAST)..).copied())
     }
 
-    fn of(&self, limited: Limited) -> &[u32] {
-        match limited {
-            Limited::User => &self.users,
-            Limited::Pool => &self.pools,
-            Limited::Status | Limited::Type => &[],
+    /// Number of records in flight that start at `from` or later and before `until`.
+    pub(super) fn in_flight_between(&self, from: Timestamp, until: Timestamp) -> u64 {
+        if until <= from {
+            return 0;
         }
+        let range = (from, RecordKey::LEAST)..(until, RecordKey::LEAST);
+        let groups = self.in_flight.values();
+        groups.map(|group| group.starts.range(range.clone()).count() as u64).sum()
     }
+}
+
+impl KindKey {
+    fn of(record: &StoredRecord) -> Self {
+        Self { pool: record.pool, record_type: record.record_type, status: record.status }
+    }
+
+    fn first_of(pool: LabelId) -> Self {
+        Self { pool, record_type: TermId::MIN, status: TermId::MIN }
+    }
+
+    fn last_of(pool: LabelId) -> Self {
+        Self { pool, record_type: TermId::MAX, status: TermId::MAX }
+    }
+}
+
+/// The labels that have a name, each once. Equal ones must be neighbours.
+fn distinct(labels: impl Iterator<Item = LabelId>) -> impl Iterator<Item = LabelId> {
+    let mut last = None;
+    labels.filter(move |label| !label.is_fixed() && last.replace(*label) != Some(*label))
 }
 
 fn is_in_flight(record: &StoredRecord) -> bool {
     record.status.status().is_some_and(Status::is_in_flight)
+}
+
+fn remove_from<K: Ord>(sums: &mut BTreeMap<K, Sums>, key: &K, record: &StoredRecord) {
+    let of_key = sums.get_mut(key).expect("the record was added");
+    of_key.remove(record);
+    // A label set without records has no series.
+    if of_key.records == 0 {
+        sums.remove(key);
+    }
 }

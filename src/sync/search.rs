@@ -243,7 +243,7 @@ mod tests {
         staging.cover(at(0), None);
         let facts = PollFacts { window_start: at(0), ..PollFacts::default() };
         let changes = ledger.diff(staging, facts, LabelLimits { users: 9, pools: 9 });
-        ledger.commit(changes, |_, _| {}).unwrap();
+        ledger.commit(changes).unwrap();
         ledger
     }
 

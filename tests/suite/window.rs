@@ -165,7 +165,7 @@ fn read_window(
     let (staging, summary) = read.finish();
     summary.check_rejections(0)?;
     let changes = ledger.diff(staging, PollFacts::default(), LabelLimits { users: 1, pools: 1 });
-    ledger.commit(changes, |_, _| {}).unwrap();
+    ledger.commit(changes).unwrap();
     Ok(ledger.table.iter().map(|record| record.key).collect())
 }
 

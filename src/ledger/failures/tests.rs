@@ -43,7 +43,7 @@ fn poll(ledger: &mut Ledger, window_start: u32, records: &[Record<'_>]) -> bool 
     staging.merge(other);
     staging.cover(at(window_start), None);
     let changes = ledger.diff(staging, facts(window_start), LIMITS);
-    ledger.commit(changes, |_, _| {}).is_ok()
+    ledger.commit(changes).is_ok()
 }
 
 /// Ids and file names of what is kept, the newest first.
@@ -167,7 +167,7 @@ fn parts_of_a_first_sync_keep_theirs_and_an_old_state_learns_them() {
         let (until, ended) = (at(part + 1), at(0));
         let part = FirstSync { facts: facts(0), until, beyond, ended, rows, rejected };
         let changes = ledger.diff_part(staging, part, LIMITS);
-        ledger.commit(changes, |_, _| {}).unwrap();
+        ledger.commit(changes).unwrap();
         drop(ledger);
         ledger = opened(&path);
     }
