@@ -2,7 +2,7 @@
 //! bodies in their codings.
 
 mod body;
-mod catalog;
+pub mod catalog;
 mod counters;
 mod exemplar;
 mod format;
@@ -15,7 +15,7 @@ mod sink;
 mod text;
 
 pub use body::{Body, Piece};
-pub use catalog::{CATALOG, Kind, Metric, Scope, metric};
+pub use catalog::{CATALOG, Kind, Metric, Scope};
 pub use counters::{CounterHold, CounterView, family_of};
 pub use format::{Coding, Format, Wanted};
 pub use openmetrics::OpenMetricsEncoder;

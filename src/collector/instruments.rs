@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
-use prometheus::proto::{Metric, MetricFamily};
+use prometheus::proto::{self, MetricFamily};
 use prometheus::{CounterVec, Gauge, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
 use super::log_throttle::LogThrottle;
 use super::process::ProcessCollector;
-use crate::exposition::{Labels, ProjectView, Sink, SyncMode, metric, write_families};
+use crate::exposition::{Labels, Metric, ProjectView, Sink, SyncMode, catalog, write_families};
 use records_api::record::{RejectionReason, Timestamp};
 use records_api::{ApiError, Endpoint, Observer};
 
@@ -47,26 +47,18 @@ impl Instruments {
         let instruments = Self {
             started: now,
             registry: Registry::new(),
-            polls: counters("screen_records_exporter_polls_total"),
-            poll_duration: histograms(
-                "screen_records_exporter_poll_duration_seconds",
-                POLL_BUCKETS,
-            ),
-            api_requests: counters("screen_records_exporter_api_requests_total"),
+            polls: counters(&catalog::POLLS_TOTAL),
+            poll_duration: histograms(&catalog::POLL_DURATION_SECONDS, POLL_BUCKETS),
+            api_requests: counters(&catalog::API_REQUESTS_TOTAL),
             api_request_duration: histograms(
-                "screen_records_exporter_api_request_duration_seconds",
+                &catalog::API_REQUEST_DURATION_SECONDS,
                 REQUEST_BUCKETS,
             ),
-            api_throttled: seconds("screen_records_exporter_api_throttled_seconds_total"),
-            http_requests: counters("screen_records_exporter_http_requests_total"),
-            commit_duration: histograms(
-                "screen_records_exporter_state_commit_duration_seconds",
-                COMMIT_BUCKETS,
-            ),
-            reload_successful: gauge("screen_records_exporter_config_last_reload_successful"),
-            reload_success_timestamp: gauge(
-                "screen_records_exporter_config_last_reload_success_timestamp_seconds",
-            ),
+            api_throttled: seconds(&catalog::API_THROTTLED_SECONDS_TOTAL),
+            http_requests: counters(&catalog::HTTP_REQUESTS_TOTAL),
+            commit_duration: histograms(&catalog::STATE_COMMIT_DURATION_SECONDS, COMMIT_BUCKETS),
+            reload_successful: gauge(&catalog::CONFIG_LAST_RELOAD_SUCCESSFUL),
+            reload_success_timestamp: gauge(&catalog::CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS),
         };
         instruments.reloaded(Some(now));
         let collectors: [Box<dyn prometheus::core::Collector>; 10] = [
@@ -153,10 +145,10 @@ impl Instruments {
 
 /// Writes the figures that are read off the projects.
 fn write_views(views: &[ProjectView], sink: &mut dyn Sink) {
-    sink.family(metric("screen_records_exporter_build_info"));
+    sink.family(&catalog::BUILD_INFO);
     let build = [env!("CARGO_PKG_VERSION"), env!("BUILD_REVISION"), env!("BUILD_RUST_VERSION")];
     sink.gauge(Labels::of(&build), true.into());
-    sink.family(metric("screen_records_exporter_sync_mode"));
+    sink.family(&catalog::SYNC_MODE);
     for view in views {
         for mode in SyncMode::ALL {
             sink.gauge(
@@ -165,23 +157,23 @@ fn write_views(views: &[ProjectView], sink: &mut dyn Sink) {
             );
         }
     }
-    sink.family(metric("screen_records_exporter_first_sync_progress_ratio"));
+    sink.family(&catalog::FIRST_SYNC_PROGRESS_RATIO);
     for view in views {
         sink.gauge(view.labels.with(&[view.project()]), view.first_sync_progress.into());
     }
-    sink.family(metric("screen_records_exporter_poll_api_requests"));
+    sink.family(&catalog::POLL_API_REQUESTS);
     for view in views {
         if let Some(requests) = view.poll_api_requests {
             sink.gauge(view.labels.with(&[view.project()]), requests.into());
         }
     }
-    sink.family(metric("screen_records_exporter_credential_expiry_timestamp_seconds"));
+    sink.family(&catalog::CREDENTIAL_EXPIRY_TIMESTAMP_SECONDS);
     for view in views {
         if let Some(expires) = view.sign_in.expires {
             sink.gauge(view.labels.with(&[view.project()]), expires.as_seconds().into());
         }
     }
-    sink.family(metric("screen_records_exporter_folded_label_values"));
+    sink.family(&catalog::FOLDED_LABEL_VALUES);
     for view in views {
         for (label, count) in
             [("user", view.ledger.folded_users), ("pool", view.ledger.folded_pools)]
@@ -189,15 +181,15 @@ fn write_views(views: &[ProjectView], sink: &mut dyn Sink) {
             sink.gauge(view.labels.with(&[view.project(), label]), count.into());
         }
     }
-    sink.family(metric("screen_records_exporter_store_records"));
+    sink.family(&catalog::STORE_RECORDS);
     for view in views {
         sink.gauge(view.labels.with(&[view.project()]), view.ledger.records.into());
     }
-    sink.family(metric("screen_records_exporter_store_bytes"));
+    sink.family(&catalog::STORE_BYTES);
     for view in views {
         sink.gauge(view.labels.with(&[view.project()]), view.ledger.bytes.into());
     }
-    sink.family(metric("screen_records_exporter_rejected_records"));
+    sink.family(&catalog::REJECTED_RECORDS);
     for view in views {
         let Some(snapshot) = &view.snapshot else { continue };
         for reason in RejectionReason::ALL {
@@ -205,7 +197,7 @@ fn write_views(views: &[ProjectView], sink: &mut dyn Sink) {
             sink.gauge(view.labels.with(&[view.project(), reason.as_str()]), count.into());
         }
     }
-    sink.family(metric("screen_records_exporter_unknown_values"));
+    sink.family(&catalog::UNKNOWN_VALUES);
     for view in views {
         let Some(snapshot) = &view.snapshot else { continue };
         for (field, count) in &snapshot.summary.unknown_values {
@@ -214,8 +206,7 @@ fn write_views(views: &[ProjectView], sink: &mut dyn Sink) {
     }
 }
 
-fn options(name: &str) -> Opts {
-    let metric = metric(name);
+fn options(metric: &Metric) -> Opts {
     debug_assert!(super::own(metric));
     Opts::new(metric.name, metric.help)
 }
@@ -224,7 +215,7 @@ fn options(name: &str) -> Opts {
 fn forget<B: MetricVecBuilder>(vector: &MetricVec<B>, project: &str) {
     let families = vector.collect();
     let series = families.iter().flat_map(MetricFamily::get_metric);
-    for labels in series.map(Metric::get_label) {
+    for labels in series.map(proto::Metric::get_label) {
         let labels: HashMap<_, _> = labels.iter().map(|l| (l.name(), l.value())).collect();
         if labels.get("project") == Some(&project) {
             // It is there: it was just listed.
@@ -233,21 +224,21 @@ fn forget<B: MetricVecBuilder>(vector: &MetricVec<B>, project: &str) {
     }
 }
 
-fn gauge(name: &str) -> Gauge {
-    Gauge::with_opts(options(name)).expect("the table has valid names")
+fn gauge(metric: &Metric) -> Gauge {
+    Gauge::with_opts(options(metric)).expect("the table has valid names")
 }
 
-fn counters(name: &str) -> IntCounterVec {
-    IntCounterVec::new(options(name), metric(name).labels).expect("the table has valid names")
+fn counters(metric: &Metric) -> IntCounterVec {
+    IntCounterVec::new(options(metric), metric.labels).expect("the table has valid names")
 }
 
-fn seconds(name: &str) -> CounterVec {
-    CounterVec::new(options(name), metric(name).labels).expect("the table has valid names")
+fn seconds(metric: &Metric) -> CounterVec {
+    CounterVec::new(options(metric), metric.labels).expect("the table has valid names")
 }
 
-fn histograms(name: &str, buckets: &[f64]) -> HistogramVec {
-    let options = HistogramOpts::from(options(name)).buckets(buckets.to_vec());
-    HistogramVec::new(options, metric(name).labels).expect("the table has valid names")
+fn histograms(metric: &Metric, buckets: &[f64]) -> HistogramVec {
+    let options = HistogramOpts::from(options(metric)).buckets(buckets.to_vec());
+    HistogramVec::new(options, metric.labels).expect("the table has valid names")
 }
 
 /// Counts what a project asks of the API.

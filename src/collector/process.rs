@@ -1,9 +1,9 @@
 //! What the system says about this process, under the usual names. Linux only; elsewhere nothing.
 
 use prometheus::core::{Collector, Desc};
-use prometheus::proto::{Counter, Gauge, Metric, MetricFamily, MetricType};
+use prometheus::proto::{self, Counter, Gauge, MetricFamily, MetricType};
 
-use crate::exposition::{self, Kind};
+use crate::exposition::{Kind, Metric, catalog};
 
 /// Reads `/proc/self` at each scrape.
 #[derive(Debug)]
@@ -28,55 +28,54 @@ impl Collector for ProcessCollector {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        figures().into_iter().map(|(name, value)| family(name, value)).collect()
+        figures().into_iter().map(|(metric, value)| family(metric, value)).collect()
     }
 }
 
-fn family(name: &str, value: f64) -> MetricFamily {
-    let known = exposition::metric(name);
-    let mut metric = Metric::default();
+fn family(metric: &Metric, value: f64) -> MetricFamily {
+    let mut sample = proto::Metric::default();
     let mut family = MetricFamily::default();
-    family.set_name(known.name.to_owned());
-    family.set_help(known.help.to_owned());
-    if known.kind == Kind::Counter {
+    family.set_name(metric.name.to_owned());
+    family.set_help(metric.help.to_owned());
+    if metric.kind == Kind::Counter {
         let mut counter = Counter::default();
         counter.set_value(value);
-        metric.set_counter(counter);
+        sample.set_counter(counter);
         family.set_field_type(MetricType::COUNTER);
     } else {
         let mut gauge = Gauge::default();
         gauge.set_value(value);
-        metric.set_gauge(gauge);
+        sample.set_gauge(gauge);
         family.set_field_type(MetricType::GAUGE);
     }
-    family.set_metric(vec![metric]);
+    family.set_metric(vec![sample]);
     family
 }
 
-fn figures() -> Vec<(&'static str, f64)> {
+fn figures() -> Vec<(&'static Metric, f64)> {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let mut figures = Vec::new();
-    let mut put = |name, value: Option<f64>| figures.extend(value.map(|value| (name, value)));
+    let mut put = |metric, value: Option<f64>| figures.extend(value.map(|value| (metric, value)));
     let stat = read("/proc/self/stat");
     // The name of the program stands in brackets and may hold anything.
     let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split(' ').collect();
     // proc(5) counts fields from 1; the third is the first after the brackets.
     let field = |number: usize| fields.get(number - 2).and_then(|text| text.parse::<f64>().ok());
     let ticks = field(14).zip(field(15)).map(|(user, system)| user + system);
-    put("process_cpu_seconds_total", ticks.map(|ticks| ticks / TICKS_PER_SECOND));
-    put("process_threads", field(20));
-    put("process_virtual_memory_bytes", field(23));
-    put("process_resident_memory_bytes", field(24).map(|pages| pages * PAGE_BYTES));
+    put(&catalog::PROCESS_CPU_SECONDS_TOTAL, ticks.map(|ticks| ticks / TICKS_PER_SECOND));
+    put(&catalog::PROCESS_THREADS, field(20));
+    put(&catalog::PROCESS_VIRTUAL_MEMORY_BYTES, field(23));
+    put(&catalog::PROCESS_RESIDENT_MEMORY_BYTES, field(24).map(|pages| pages * PAGE_BYTES));
     let boot = read("/proc/stat");
     let boot = boot.lines().find_map(|line| line.strip_prefix("btime ")?.parse::<f64>().ok());
     let started = boot.zip(field(22)).map(|(boot, ticks)| boot + ticks / TICKS_PER_SECOND);
-    put("process_start_time_seconds", started);
+    put(&catalog::PROCESS_START_TIME_SECONDS, started);
     let open = std::fs::read_dir("/proc/self/fd").map(Iterator::count);
-    put("process_open_fds", open.ok().map(|count| count as f64));
+    put(&catalog::PROCESS_OPEN_FDS, open.ok().map(|count| count as f64));
     let limits = read("/proc/self/limits");
     let limit = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
     let limit = limit.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    put("process_max_fds", limit);
+    put(&catalog::PROCESS_MAX_FDS, limit);
     figures
 }
 
@@ -86,7 +85,8 @@ mod tests {
 
     #[test]
     fn every_figure_is_there_and_plausible() {
-        let figures: std::collections::BTreeMap<_, _> = figures().into_iter().collect();
+        let figures = figures().into_iter().map(|(metric, value)| (metric.name, value));
+        let figures: std::collections::BTreeMap<_, _> = figures.collect();
         assert_eq!(figures.len(), 7, "{figures:?}");
         assert!(figures["process_resident_memory_bytes"] > 1e6);
         assert!(figures["process_virtual_memory_bytes"] > figures["process_resident_memory_bytes"]);

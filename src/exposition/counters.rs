@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::catalog::{Metric, metric};
+use super::catalog::{self, Metric};
 use super::exemplar;
 use super::records::ProjectView;
 use super::sink::{CounterValue, HistogramValue, Sink, Value};
@@ -58,31 +58,30 @@ impl CounterView {
 
 /// The family of a series.
 pub fn family_of(series: Series) -> &'static Metric {
-    metric(match series {
-        Series::Seen(..) => "workspace_screen_records_seen_total",
-        Series::Entered(..) => "workspace_screen_record_transitions_total",
-        Series::UserEntered(..) => "workspace_user_screen_record_transitions_total",
-        Series::Expired(..) => "workspace_screen_records_expired_in_flight_total",
-        Series::FileSize(_) => "workspace_screen_record_file_size_bytes",
-        Series::VideoDuration(_) => "workspace_screen_record_video_duration_seconds",
-        Series::UploadDelay(_) => "workspace_screen_record_upload_delay_seconds",
-    })
+    match series {
+        Series::Seen(..) => &catalog::SCREEN_RECORDS_SEEN_TOTAL,
+        Series::Entered(..) => &catalog::SCREEN_RECORD_TRANSITIONS_TOTAL,
+        Series::UserEntered(..) => &catalog::USER_SCREEN_RECORD_TRANSITIONS_TOTAL,
+        Series::Expired(..) => &catalog::SCREEN_RECORDS_EXPIRED_IN_FLIGHT_TOTAL,
+        Series::FileSize(_) => &catalog::SCREEN_RECORD_FILE_SIZE_BYTES,
+        Series::VideoDuration(_) => &catalog::SCREEN_RECORD_VIDEO_DURATION_SECONDS,
+        Series::UploadDelay(_) => &catalog::SCREEN_RECORD_UPLOAD_DELAY_SECONDS,
+    }
 }
 
-const FAMILIES: [&str; 7] = [
-    "workspace_screen_records_seen_total",
-    "workspace_screen_record_transitions_total",
-    "workspace_user_screen_record_transitions_total",
-    "workspace_screen_records_expired_in_flight_total",
-    "workspace_screen_record_file_size_bytes",
-    "workspace_screen_record_video_duration_seconds",
-    "workspace_screen_record_upload_delay_seconds",
+const FAMILIES: [&Metric; 7] = [
+    &catalog::SCREEN_RECORDS_SEEN_TOTAL,
+    &catalog::SCREEN_RECORD_TRANSITIONS_TOTAL,
+    &catalog::USER_SCREEN_RECORD_TRANSITIONS_TOTAL,
+    &catalog::SCREEN_RECORDS_EXPIRED_IN_FLIGHT_TOTAL,
+    &catalog::SCREEN_RECORD_FILE_SIZE_BYTES,
+    &catalog::SCREEN_RECORD_VIDEO_DURATION_SECONDS,
+    &catalog::SCREEN_RECORD_UPLOAD_DELAY_SECONDS,
 ];
 
 /// Writes what was counted, family by family.
 pub(super) fn write_counters(projects: &[ProjectView], sink: &mut dyn Sink) {
-    for name in FAMILIES {
-        let family = metric(name);
+    for family in FAMILIES {
         sink.family(family);
         for view in projects {
             for counter in of_family(&view.counters, family) {

@@ -114,7 +114,7 @@ fn bound_text(bound: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exposition::metric;
+    use crate::exposition::catalog;
     use crate::ledger::Series;
 
     #[test]
@@ -160,7 +160,7 @@ mod tests {
         let name = "workspace_screen_record_transitions";
         for created_series in [false, true] {
             let mut encoder = OpenMetricsEncoder::new(created_series);
-            encoder.family(metric("workspace_screen_record_transitions_total"));
+            encoder.family(&catalog::SCREEN_RECORD_TRANSITIONS_TOTAL);
             encoder.counter(labels, &counter);
             let text = String::from_utf8(encoder.finish()).unwrap();
             let mut lines: Vec<_> = text.lines().collect();
@@ -185,7 +185,7 @@ mod tests {
             native: None,
         };
         let mut encoder = OpenMetricsEncoder::new(true);
-        encoder.family(metric("workspace_screen_record_video_duration_seconds"));
+        encoder.family(&catalog::SCREEN_RECORD_VIDEO_DURATION_SECONDS);
         encoder.histogram(Labels::of(&["p", "FULL"]), &histogram);
         let text = String::from_utf8(encoder.finish()).unwrap();
         let lines: Vec<_> = text.lines().skip(1).collect();

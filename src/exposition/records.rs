@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::catalog::metric;
+use super::catalog;
 use super::counters::{CounterView, write_counters};
 use super::sink::{Labels, Sink, Value};
 use crate::aggregate::Aggregate;
@@ -155,21 +155,31 @@ type KindValue = fn(&Sums) -> Value;
 
 /// Writes the record families of all projects, family by family.
 pub fn write_projects(projects: &[ProjectView], sink: &mut dyn Sink) {
-    let sums: [(&str, KindValue); 3] = [
-        ("", |sums| sums.records.into()),
-        ("_size_bytes", |sums| Value::Integer(sums.size_bytes)),
-        ("_duration_seconds", |sums| Value::Integer(sums.duration_seconds)),
+    let values: [KindValue; 3] = [
+        |sums| sums.records.into(),
+        |sums| Value::Integer(sums.size_bytes),
+        |sums| Value::Integer(sums.duration_seconds),
     ];
-    for (suffix, value) in sums {
-        sink.family(metric(&format!("workspace_screen_records{suffix}")));
+    let by_kind = [
+        &catalog::SCREEN_RECORDS,
+        &catalog::SCREEN_RECORDS_SIZE_BYTES,
+        &catalog::SCREEN_RECORDS_DURATION_SECONDS,
+    ];
+    for (metric, value) in by_kind.into_iter().zip(values) {
+        sink.family(metric);
         for (labels, snapshot) in shown(projects) {
             for ((status, record_type, pool), sums) in &snapshot.aggregate.kinds {
                 sink.gauge(labels.with(&[&labels.project, status, record_type, pool]), value(sums));
             }
         }
     }
-    for (suffix, value) in sums {
-        sink.family(metric(&format!("workspace_user_screen_records{suffix}")));
+    let by_user = [
+        &catalog::USER_SCREEN_RECORDS,
+        &catalog::USER_SCREEN_RECORDS_SIZE_BYTES,
+        &catalog::USER_SCREEN_RECORDS_DURATION_SECONDS,
+    ];
+    for (metric, value) in by_user.into_iter().zip(values) {
+        sink.family(metric);
         for (labels, snapshot) in shown(projects) {
             for ((user, status), sums) in &snapshot.aggregate.users {
                 sink.gauge(labels.with(&[&labels.project, user, status]), value(sums));
@@ -189,7 +199,7 @@ fn shown(projects: &[ProjectView]) -> impl Iterator<Item = (&ProjectLabels, &Sna
 fn write_unresolved(projects: &[ProjectView], sink: &mut dyn Sink) {
     let failed = Status::ALL.into_iter().filter(|status| status.is_failed()).map(Status::code);
     let failed: Vec<_> = failed.collect();
-    sink.family(metric("workspace_screen_records_unresolved"));
+    sink.family(&catalog::SCREEN_RECORDS_UNRESOLVED);
     for (labels, snapshot) in shown(projects) {
         for ((status, record_type, pool), sums) in &snapshot.aggregate.kinds {
             if failed.contains(&status.as_ref()) {
@@ -203,35 +213,35 @@ fn write_unresolved(projects: &[ProjectView], sink: &mut dyn Sink) {
 }
 
 fn write_moments(projects: &[ProjectView], sink: &mut dyn Sink) {
-    sink.family(metric("workspace_screen_records_oldest_start_timestamp_seconds"));
+    sink.family(&catalog::SCREEN_RECORDS_OLDEST_START_TIMESTAMP_SECONDS);
     for (labels, snapshot) in shown(projects) {
         for ((status, pool), start) in &snapshot.aggregate.oldest_start {
             sink.gauge(labels.with(&[&labels.project, status, pool]), start.as_seconds().into());
         }
     }
-    sink.family(metric("workspace_screen_records_oldest_update_timestamp_seconds"));
+    sink.family(&catalog::SCREEN_RECORDS_OLDEST_UPDATE_TIMESTAMP_SECONDS);
     for (labels, snapshot) in shown(projects) {
         for ((status, pool), update) in &snapshot.aggregate.oldest_update {
             sink.gauge(labels.with(&[&labels.project, status, pool]), update.as_seconds().into());
         }
     }
-    sink.family(metric("workspace_screen_records_newest_start_timestamp_seconds"));
+    sink.family(&catalog::SCREEN_RECORDS_NEWEST_START_TIMESTAMP_SECONDS);
     for (labels, snapshot) in shown(projects) {
         if let Some(newest) = snapshot.aggregate.newest_start {
             sink.gauge(labels.with(&[&labels.project]), newest.as_seconds().into());
         }
     }
-    sink.family(metric("workspace_screen_records_reported"));
+    sink.family(&catalog::SCREEN_RECORDS_REPORTED);
     for (labels, snapshot) in shown(projects) {
         if let Some(reported) = snapshot.summary.reported {
             sink.gauge(labels.with(&[&labels.project]), reported.into());
         }
     }
-    sink.family(metric("workspace_screen_records_oldest_read_timestamp_seconds"));
+    sink.family(&catalog::SCREEN_RECORDS_OLDEST_READ_TIMESTAMP_SECONDS);
     for (labels, snapshot) in shown(projects) {
         sink.gauge(labels.with(&[&labels.project]), snapshot.read_from.as_seconds().into());
     }
-    sink.family(metric("workspace_desktop_pool_info"));
+    sink.family(&catalog::DESKTOP_POOL_INFO);
     for (labels, snapshot) in shown(projects) {
         for pool in &snapshot.pools {
             sink.gauge(labels.with(&[&labels.project, &pool.id, &pool.name]), true.into());
@@ -241,15 +251,15 @@ fn write_moments(projects: &[ProjectView], sink: &mut dyn Sink) {
 
 /// What is shown of a project whatever happens.
 fn write_state(projects: &[ProjectView], sink: &mut dyn Sink) {
-    sink.family(metric("workspace_screen_records_window_seconds"));
+    sink.family(&catalog::SCREEN_RECORDS_WINDOW_SECONDS);
     for view in projects {
         sink.gauge(view.labels.with(&[view.project()]), view.window_seconds.into());
     }
-    sink.family(metric("workspace_screen_records_up"));
+    sink.family(&catalog::SCREEN_RECORDS_UP);
     for view in projects {
         sink.gauge(view.labels.with(&[view.project()]), view.up.into());
     }
-    sink.family(metric("workspace_screen_records_snapshot_timestamp_seconds"));
+    sink.family(&catalog::SCREEN_RECORDS_SNAPSHOT_TIMESTAMP_SECONDS);
     for view in projects {
         if let Some(snapshot) = &view.snapshot {
             sink.gauge(view.labels.with(&[view.project()]), snapshot.completed.as_seconds().into());

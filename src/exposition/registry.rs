@@ -18,7 +18,7 @@ pub fn write_families(
     sink: &mut dyn Sink,
 ) {
     for family in families {
-        let metric = CATALOG.iter().find(|metric| metric.name == family.name());
+        let metric = CATALOG.iter().copied().find(|metric| metric.name == family.name());
         debug_assert!(metric.is_some(), "{} is not in the table", family.name());
         let Some(metric) = metric else { continue };
         sink.family(metric);

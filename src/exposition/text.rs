@@ -69,7 +69,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::exposition::metric;
+    use crate::exposition::catalog;
 
     /// The same family by the `prometheus` crate's encoder.
     fn oracle(metric: &Metric, samples: &[(Vec<String>, f64)]) -> String {
@@ -101,7 +101,7 @@ mod tests {
         fn it_writes_what_the_prometheus_crate_writes(
             samples in prop::collection::vec((prop::collection::vec(".*", 4), -1.0e9..1.0e9), 1..5)
         ) {
-            let metric = metric("workspace_screen_records");
+            let metric = &catalog::SCREEN_RECORDS;
             let mut encoder = TextEncoder::default();
             encoder.family(metric);
             for (values, value) in &samples {
@@ -127,7 +127,7 @@ mod tests {
         ];
         for (value, text) in cases {
             let mut encoder = TextEncoder::default();
-            encoder.family(metric("process_threads"));
+            encoder.family(&catalog::PROCESS_THREADS);
             encoder.gauge(Labels::of(&[]), value);
             let body = String::from_utf8(encoder.finish()).unwrap();
             assert_eq!(body.lines().last(), Some(format!("process_threads {text}").as_str()));
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_family_without_samples_leaves_no_trace() {
         let mut encoder = TextEncoder::default();
-        encoder.family(metric("process_threads"));
+        encoder.family(&catalog::PROCESS_THREADS);
         assert!(encoder.finish().is_empty());
     }
 }

@@ -4,7 +4,7 @@ use prometheus::proto::{MetricFamily, MetricType};
 use protobuf::{CodedInputStream, UnknownValueRef};
 
 use super::*;
-use crate::exposition::metric;
+use crate::exposition::catalog;
 use crate::ledger::Exemplar;
 use records_api::record::Timestamp;
 
@@ -31,15 +31,15 @@ fn unknown(fields: &protobuf::SpecialFields) -> Vec<(u32, String)> {
 #[test]
 fn the_model_of_the_prometheus_crate_reads_what_it_knows() {
     let mut encoder = ProtobufEncoder::default();
-    encoder.family(metric("process_threads"));
-    encoder.family(metric("workspace_screen_records"));
+    encoder.family(&catalog::PROCESS_THREADS);
+    encoder.family(&catalog::SCREEN_RECORDS);
     let constant = [("site".to_owned(), "é\n\"".to_owned())];
     let long = "x".repeat(300);
     for (pool, value) in [("a", 3), (long.as_str(), 1 << 40)] {
         let values = ["p", "RECORDING", "FULL", pool];
         encoder.gauge(Labels { values: &values, constant: &constant }, Value::Integer(value));
     }
-    encoder.family(metric("process_cpu_seconds_total"));
+    encoder.family(&catalog::PROCESS_CPU_SECONDS_TOTAL);
     let created = Timestamp::from_millis(1_700_000_000_250);
     let counter = CounterValue { value: Value::Float(1.5), created, exemplar: None };
     encoder.counter(Labels::of(&[]), &counter);
@@ -47,7 +47,7 @@ fn the_model_of_the_prometheus_crate_reads_what_it_knows() {
     let names: Vec<_> = families.iter().map(MetricFamily::name).collect();
     assert_eq!(names, ["workspace_screen_records", "process_cpu_seconds_total"]);
     let gauges = &families[0];
-    assert_eq!(gauges.help(), metric("workspace_screen_records").help);
+    assert_eq!(gauges.help(), catalog::SCREEN_RECORDS.help);
     assert_eq!(gauges.type_(), MetricType::GAUGE);
     let pairs = |at: usize| -> Vec<(String, String)> {
         let labels = gauges.get_metric()[at].get_label();
@@ -72,11 +72,11 @@ fn an_exemplar_and_a_native_histogram_stand_at_the_numbers_of_the_client_model()
     let at = Timestamp::from_millis(1_000);
     let exemplar = Exemplar { record_id: "r".into(), at };
     let mut encoder = ProtobufEncoder::default();
-    encoder.family(metric("workspace_screen_record_transitions_total"));
+    encoder.family(&catalog::SCREEN_RECORD_TRANSITIONS_TOTAL);
     let value = 1.into();
     let counter = CounterValue { value, created: at, exemplar: Some(&exemplar) };
     encoder.counter(Labels::of(&["p", "UPLOAD_FAILED", "FULL", "a"]), &counter);
-    encoder.family(metric("workspace_screen_record_file_size_bytes"));
+    encoder.family(&catalog::SCREEN_RECORD_FILE_SIZE_BYTES);
     let mut native = NativeBuckets { zeros: 2, ..NativeBuckets::default() };
     native.buckets.extend([(-3, 4), (-2, 1), (5, 7)]);
     let histogram = HistogramValue {

@@ -16,7 +16,7 @@ const TARGET_LABELS: [&str; 2] = ["job", "instance"];
 
 /// The metric of a series, and the suffix that the series has besides.
 fn metric(name: &str) -> Option<(&'static Metric, &str)> {
-    let of = |name: &str| CATALOG.iter().find(|metric| metric.name == name);
+    let of = |name: &str| CATALOG.iter().copied().find(|metric| metric.name == name);
     let suffixed = ["_bucket", "_sum", "_count"].into_iter().find_map(|suffix| {
         let metric = of(name.strip_suffix(suffix)?)?;
         (metric.kind == Kind::Histogram).then_some((metric, suffix))

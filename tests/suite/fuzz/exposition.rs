@@ -1,9 +1,7 @@
 //! Label values and numbers come out of the text format as they went in, by a small reader of it.
 
 use proptest::prelude::*;
-use screen_records_exporter::exposition::{Labels, Sink, TextEncoder, Value, metric};
-
-const METRIC: &str = "workspace_screen_records";
+use screen_records_exporter::exposition::{Labels, Sink, TextEncoder, Value, catalog};
 
 /// The values of the labels, and of the sample, in the last line.
 fn read(text: &str) -> (Vec<String>, f64) {
@@ -11,7 +9,8 @@ fn read(text: &str) -> (Vec<String>, f64) {
     assert!(lines.next().is_some_and(|line| line.starts_with("# HELP ")));
     assert!(lines.next().is_some_and(|line| line.starts_with("# TYPE ")));
     let sample = text.splitn(3, '\n').nth(2).unwrap().strip_suffix('\n').unwrap();
-    let mut rest = sample.strip_prefix(METRIC).unwrap().strip_prefix('{').unwrap();
+    let mut rest =
+        sample.strip_prefix(catalog::SCREEN_RECORDS.name).unwrap().strip_prefix('{').unwrap();
     let mut values = Vec::new();
     loop {
         let (name, quoted) = rest.split_once("=\"").unwrap();
@@ -56,7 +55,7 @@ proptest! {
         number in any::<f64>(),
     ) {
         let mut encoder = TextEncoder::default();
-        encoder.family(metric(METRIC));
+        encoder.family(&catalog::SCREEN_RECORDS);
         let borrowed: Vec<_> = values.iter().map(String::as_str).collect();
         encoder.gauge(Labels::of(&borrowed), Value::Float(number));
         let (found, again) = read(std::str::from_utf8(&encoder.finish()).unwrap());
