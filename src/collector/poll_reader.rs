@@ -12,7 +12,7 @@ use super::books::Books;
 use super::error::{PollError, Reason};
 use super::progress::Progress;
 use crate::ledger::{ApiCounts, Counted, Staging};
-use crate::sync::{Extent, ExtentReader, Next, PageRequest, ReadSummary, SyncError};
+use crate::sync::{Extent, ExtentReader, Next, PageRequest, ReadSummary};
 use records_api::clock::Clock;
 use records_api::record::{Status, Term, Timestamp};
 use records_api::wire::Page;
@@ -79,17 +79,17 @@ impl PollReader<'_> {
         let filter = RecordsFilter { status, ..self.filter.clone() };
         let query = RecordsQuery::ascending(from, 0, 1, filter);
         let failed = |reason: Reason| PollError::at(self.client.records_path(&query), reason);
-        let read = |page: Page<'_>| {
+        let read = |page: &Page<'_>| {
             let mut shown = page.rows.iter().flatten();
             let is_asked_for = shown.all(|record| {
                 counted == Counted::All || record.status == Term::Known(Status::UploadCompleted)
             });
             page.total_count.filter(|_| is_asked_for)
         };
-        match self.client.list_records(&query, false, read).await {
-            Ok(counted) => {
-                check_clock(counted.clock_ahead_millis).map_err(failed)?;
-                Ok(counted.value)
+        match self.client.list_records(&query, false).await {
+            Ok(listed) => {
+                check_clock(listed.clock_ahead_millis).map_err(failed)?;
+                Ok(read(listed.page.page()))
             }
             Err(ApiError::Refused { status: StatusCode::BAD_REQUEST, .. })
                 if counted == Counted::Uploaded =>
@@ -165,18 +165,17 @@ impl PollReader<'_> {
         let failed = |reason: Reason| PollError::at(self.client.records_path(&query), reason);
         let listed = self
             .client
-            .list_records(&query, shrinks, |page| -> Result<(), SyncError> {
-                locked(read).take(&request, &page, &mut locked(self.books).ledger)
-            })
+            .list_records(&query, shrinks)
             .await
             .map_err(|error| failed(error.into()))?;
         check_clock(listed.clock_ahead_millis).map_err(failed)?;
         let mut read = locked(read);
+        let taken = read.take(&request, listed.page.page(), &mut locked(self.books).ledger);
         locked(self.progress).note(self.project, read.progress(), Instant::now());
         read.note_clock(listed.clock_ahead_millis.unwrap_or(0));
         // A smaller page may have been granted for this request than the walk had asked for.
         read.limit_pages(self.client.page_size());
-        listed.value.map_err(|error| failed(error.into()))
+        taken.map_err(|error| failed(error.into()))
     }
 }
 

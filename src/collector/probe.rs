@@ -57,12 +57,9 @@ pub(super) async fn probe(
 ) -> Result<Found, PollError> {
     let query = RecordsQuery::ascending(window_start, 0, client.page_size(), filter.clone());
     let failed = |reason: Reason| PollError::at(client.records_path(&query), reason);
-    let listed = client
-        .list_records(&query, true, |page| look_at(&page))
-        .await
-        .map_err(|error| failed(error.into()))?;
+    let listed = client.list_records(&query, true).await.map_err(|error| failed(error.into()))?;
     check_clock(listed.clock_ahead_millis).map_err(failed)?;
-    let found = listed.value;
+    let found = look_at(listed.page.page());
     let asked = client.page_size();
     Ok(Found { asked, clock_ahead_millis: listed.clock_ahead_millis, ..found })
 }

@@ -74,13 +74,11 @@ impl Identity for Credentials {
     }
 }
 
-/// What was made of an answer, and what came with it.
-#[derive(Debug)]
-pub struct Listed<T> {
-    /// What the reader returned.
-    pub value: T,
-    /// How far the API's clock is ahead of ours, in milliseconds, by the answer's `Date`.
-    pub clock_ahead_millis: Option<i64>,
+/// A decoded answer.
+pub(super) struct Decoded<T> {
+    pub(super) value: T,
+    /// How far the server's clock is ahead of ours, in milliseconds, according to the `Date` header.
+    pub(super) clock_ahead_millis: Option<i64>,
 }
 
 impl Caller {
@@ -123,7 +121,8 @@ impl Caller {
             .map_err(|what| ApiError::Credentials { endpoint, what })
     }
 
-    /// One question with its retries. `read` is handed good answers.
+    /// One question with its retries. `decode` parses successful answers; its errors
+    /// are retried like those of the request.
     ///
     /// # Errors
     ///
@@ -131,8 +130,8 @@ impl Caller {
     pub(super) async fn ask<T>(
         &self,
         question: &Question<'_>,
-        mut read: impl FnMut(&Answer) -> Result<T, ApiError>,
-    ) -> Result<Listed<T>, ApiError> {
+        mut decode: impl FnMut(&Answer) -> Result<T, ApiError>,
+    ) -> Result<Decoded<T>, ApiError> {
         let mut delays = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(250))
             .with_max_delay(Duration::from_secs(10))
@@ -142,8 +141,8 @@ impl Caller {
         let mut was_refused = false;
         loop {
             let credentials = question.identity.credentials().await?;
-            let error = match self.attempt(question, &credentials, &mut read).await {
-                Ok(listed) => return Ok(listed),
+            let error = match self.attempt(question, &credentials, &mut decode).await {
+                Ok(decoded) => return Ok(decoded),
                 Err(error) => error,
             };
             let is_refused =
@@ -170,8 +169,8 @@ impl Caller {
         &self,
         question: &Question<'_>,
         credentials: &Credentials,
-        read: &mut impl FnMut(&Answer) -> Result<T, ApiError>,
-    ) -> Result<Listed<T>, ApiError> {
+        decode: &mut impl FnMut(&Answer) -> Result<T, ApiError>,
+    ) -> Result<Decoded<T>, ApiError> {
         let endpoint = question.endpoint;
         let fingerprint = credentials.fingerprint();
         let asker = Asker { project_id: &self.project_id, endpoint, credentials: fingerprint };
@@ -217,7 +216,7 @@ impl Caller {
         let clock_ahead_millis = result.as_ref().ok().and_then(|answer| self.clock_ahead(answer));
         let result = result.and_then(|answer| {
             let result = if is_good {
-                read(&answer)
+                decode(&answer)
             } else {
                 Err(refused(endpoint, &answer, credentials, clock_ahead_millis))
             };
@@ -236,7 +235,7 @@ impl Caller {
             asker.inspect(|asker| self.refusals.remember(result.as_ref().err(), *asker));
         }
         drop(held);
-        result.map(|value| Listed { value, clock_ahead_millis })
+        result.map(|value| Decoded { value, clock_ahead_millis })
     }
 
     fn clock_ahead(&self, answer: &Answer) -> Option<i64> {

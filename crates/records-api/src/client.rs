@@ -7,7 +7,7 @@ use http::{Request, StatusCode, header};
 use url::Url;
 
 use super::auth::{Auth, Session, SignIn};
-use super::caller::{Caller, Listed};
+use super::caller::{Caller, Decoded};
 use super::endpoint::Endpoint;
 use super::error::ApiError;
 use super::gate::Gate;
@@ -18,7 +18,7 @@ use super::pools::{self, DesktopPool};
 use super::query::{RecordsFilter, RecordsQuery};
 use super::refusals::Refusals;
 use super::transport::{Answer, Transport};
-use super::wire::{Page, PageError};
+use super::wire::{OwnedPage, PageError};
 use crate::clock::Clock;
 
 /// Whom to ask, and as whom.
@@ -30,6 +30,16 @@ pub struct Target {
     pub project_id: String,
     /// Who asks.
     pub auth: Auth,
+}
+
+/// A page of records, and the clock of the server that returned it.
+#[derive(Debug)]
+pub struct Listed {
+    /// The page with its body.
+    pub page: OwnedPage,
+    /// How far the API's clock is ahead of ours, in milliseconds, according to the `Date` header;
+    /// `None` if the answer has no readable one.
+    pub clock_ahead_millis: Option<i64>,
 }
 
 /// Asks the records API of one project.
@@ -87,7 +97,8 @@ impl Client {
         self.caller.limits.max_requests_per_second
     }
 
-    /// Asks for one page of records and hands it to `read`, once, when it is complete and valid.
+    /// Requests one page of records. The page is complete and parsed; rows that are not records
+    /// are rejections in it.
     ///
     /// `query.limit` is lowered to what the server is known to grant; if it refuses that, less is
     /// tried and remembered, unless it must not shrink: something else may be refused.
@@ -95,12 +106,11 @@ impl Client {
     /// # Errors
     ///
     /// [`ApiError`], after the configured retries where they can help.
-    pub async fn list_records<T>(
+    pub async fn list_records(
         &self,
         query: &RecordsQuery,
         shrinks: bool,
-        mut read: impl FnMut(Page<'_>) -> T + Send,
-    ) -> Result<Listed<T>, ApiError> {
+    ) -> Result<Listed, ApiError> {
         let mut query = query.clone();
         query.limit = query.limit.min(self.page_size());
         let mut refused: Option<ApiError> = None;
@@ -108,15 +118,15 @@ impl Client {
             let text = query.to_query_string();
             let asked = self
                 .ask(Endpoint::ScreenRecords, &text, |answer| {
-                    Page::read(&answer.body, query.offset, &mut read).map_err(page_error)
+                    OwnedPage::parse(&answer.body, query.offset).map_err(page_error)
                 })
                 .await;
             let error = match asked {
-                Ok(listed) => {
+                Ok(Decoded { value: page, clock_ahead_millis }) => {
                     if refused.is_some() {
                         self.limit_page_size(query.limit);
                     }
-                    return Ok(listed);
+                    return Ok(Listed { page, clock_ahead_millis });
                 }
                 Err(error) => error,
             };
@@ -165,10 +175,10 @@ impl Client {
         &self,
         endpoint: Endpoint,
         query: &str,
-        read: impl FnMut(&Answer) -> Result<T, ApiError>,
-    ) -> Result<Listed<T>, ApiError> {
+        decode: impl FnMut(&Answer) -> Result<T, ApiError>,
+    ) -> Result<Decoded<T>, ApiError> {
         let request = self.request(endpoint, query)?;
-        self.caller.ask(&self.caller.question(endpoint, request, &self.session), read).await
+        self.caller.ask(&self.caller.question(endpoint, request, &self.session), decode).await
     }
 
     /// Whose records it lists with this filter.

@@ -33,9 +33,8 @@ mod transport;
 pub mod wire;
 
 pub use auth::{Agency, Auth, IamUser, SignIn};
-pub use caller::Listed;
 pub use cause::Cause;
-pub use client::{Client, Target};
+pub use client::{Client, Listed, Target};
 pub use endpoint::Endpoint;
 pub use error::ApiError;
 pub use limits::Limits;

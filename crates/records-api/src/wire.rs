@@ -12,4 +12,4 @@ mod scalar;
 
 pub use fault::Fault;
 pub(super) use fault::one_line;
-pub use page::{Page, PageError};
+pub use page::{OwnedPage, Page, PageError};

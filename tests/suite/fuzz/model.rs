@@ -2,7 +2,7 @@
 //! over a JSON reader of its own.
 
 use records_api::record::{RecordType, Row, Status, Term, Timestamp};
-use records_api::wire::{Page, PageError};
+use records_api::wire::{OwnedPage, PageError};
 
 use super::json::{Json, Unread, parse};
 
@@ -47,10 +47,9 @@ const OTHER_TEXTS: [&str; 10] = [
 
 /// What the crate makes of a body.
 pub(super) fn found(body: &[u8], offset: u64) -> Result<Outcome, PageError> {
-    Page::read(body, offset, |page| Outcome::Page {
-        total: page.total_count,
-        rows: page.rows.iter().map(facts_of).collect(),
-    })
+    let owned = OwnedPage::parse(&body.to_vec().into(), offset)?;
+    let page = owned.page();
+    Ok(Outcome::Page { total: page.total_count, rows: page.rows.iter().map(facts_of).collect() })
 }
 
 fn facts_of(row: &Row<'_>) -> RowOutcome {

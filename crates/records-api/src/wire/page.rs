@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+use self_cell::self_cell;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::fault::{Fault, one_line};
@@ -33,31 +35,53 @@ pub enum PageError {
     NoRecords,
 }
 
-impl<'a> Page<'a> {
-    /// Reads a body as [`Self::decode`] does, and hands the page to `take`. Text that was cut
-    /// within a character shows U+FFFD there.
+self_cell! {
+    /// A [`Page`] together with the body from which it borrows its texts.
+    ///
+    /// The client parses the body, because it retries a request whose body is not a page. The caller
+    /// then reads the same parsed page, without holding up the next request.
+    pub struct OwnedPage {
+        owner: Bytes,
+
+        #[covariant]
+        dependent: Page,
+    }
+
+    impl {Debug}
+}
+
+impl OwnedPage {
+    /// Parses a body like [`Page::decode`]. If the body is not JSON because a text was cut in the
+    /// middle of a character, the text gets U+FFFD there and is parsed again.
     ///
     /// # Errors
     ///
-    /// [`PageError`] for everything that is no page.
-    pub fn read<T>(
-        body: &[u8],
-        offset: u64,
-        take: impl FnOnce(Page<'_>) -> T,
-    ) -> Result<T, PageError> {
-        let error = match Page::decode(body, offset) {
-            Ok(page) => return Ok(take(page)),
+    /// [`PageError`] if the body is not a page.
+    pub fn parse(body: &Bytes, offset: u64) -> Result<Self, PageError> {
+        let error = match Self::decode(body.clone(), offset) {
+            Ok(page) => return Ok(page),
             Err(error) => error,
         };
         if !matches!(error, PageError::NotJson(_)) || body.len() > LONGEST_MENDED_BYTES {
             return Err(error);
         }
         match mended(body) {
-            Some(body) => Page::decode(&body, offset).map(take),
+            Some(body) => Self::decode(body.into(), offset),
             None => Err(error),
         }
     }
 
+    /// The parsed page.
+    pub fn page(&self) -> &Page<'_> {
+        self.borrow_dependent()
+    }
+
+    fn decode(body: Bytes, offset: u64) -> Result<Self, PageError> {
+        Self::try_new(body, |body| Page::decode(body, offset))
+    }
+}
+
+impl<'a> Page<'a> {
     /// Reads the body of an answer to a request that began at row `offset`.
     ///
     /// A body without records is a page only when it says that there are none at that offset:
