@@ -7,11 +7,13 @@ mod field;
 mod key;
 mod term;
 mod time;
+mod time_range;
 
 pub use field::{Field, FieldSet};
 pub use key::RecordKey;
 pub use term::{RecordType, Status, Term};
 pub use time::Timestamp;
+pub use time_range::TimeRange;
 
 use std::borrow::Cow;
 
