@@ -14,7 +14,7 @@ use prometheus::Encoder;
 use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use records_api::SignIn;
 use records_api::clock::{Clock, SystemClock};
-use records_api::record::{RecordKey, Timestamp};
+use records_api::record::{RecordKey, TimeRange, Timestamp};
 use records_api::wire::Page;
 use records_api_simulator::{Options, Simulator};
 use screen_records_exporter::aggregate::{Aggregate, UserNames};
@@ -22,7 +22,7 @@ use screen_records_exporter::exposition::{
     CounterValue, Format, HistogramValue, Labels, LedgerFigures, ProjectLabels, ProjectView, Sink,
     SnapshotView, SyncMode, Value, write_projects,
 };
-use screen_records_exporter::ledger::{LabelLimits, Ledger, PollFacts, Staging};
+use screen_records_exporter::ledger::{DurableLedger, LabelLimits, Ledger, PollFacts, Staging};
 use screen_records_exporter::sync::ReadSummary;
 use tokio::time::Instant;
 use tower::ServiceExt;
@@ -56,9 +56,9 @@ static PAGES: LazyLock<Vec<Bytes>> = LazyLock::new(|| {
     (0..RECORDS).step_by(PAGE).map(|offset| runtime.block_on(page(offset))).collect()
 });
 
-static STORE: LazyLock<Ledger> = LazyLock::new(|| {
-    let mut ledger = Ledger::default();
-    let staging = read_all(&mut ledger);
+static LEDGER: LazyLock<DurableLedger> = LazyLock::new(|| {
+    let mut ledger = DurableLedger::default();
+    let staging = read_all(&ledger);
     commit(&mut ledger, staging);
     ledger
 });
@@ -67,14 +67,14 @@ fn aggregate_of(ledger: &Ledger) -> Aggregate {
     Aggregate::of(ledger, &UserNames::Name)
 }
 
-fn commit(ledger: &mut Ledger, mut staging: Staging) {
-    staging.cover(Timestamp::from_millis(0), None);
+fn commit(ledger: &mut DurableLedger, mut staging: Staging) {
+    staging.cover(TimeRange::since(Timestamp::from_millis(0)));
     let limits = LabelLimits { users: 10_000, pools: 10_000 };
     let changes = ledger.diff(staging, PollFacts::default(), limits);
     ledger.commit(changes).expect("memory takes everything");
 }
 
-fn read_all(ledger: &mut Ledger) -> Staging {
+fn read_all(ledger: &Ledger) -> Staging {
     let mut staging = Staging::default();
     for body in PAGES.iter() {
         read_page(&mut staging, ledger, &Page::decode(body, 0).expect("a page"));
@@ -82,7 +82,7 @@ fn read_all(ledger: &mut Ledger) -> Staging {
     staging
 }
 
-fn read_page(staging: &mut Staging, ledger: &mut Ledger, page: &Page<'_>) {
+fn read_page(staging: &mut Staging, ledger: &Ledger, page: &Page<'_>) {
     for row in &page.rows {
         let record = row.as_ref().expect("no row of the simulator is rejected");
         staging.read(ledger, RecordKey::of(&record.id), record);
@@ -93,7 +93,7 @@ static VIEW: LazyLock<[ProjectView; 1]> = LazyLock::new(|| {
     let now = Timestamp::from_millis(1_700_000_000_000);
     let summary = ReadSummary { window_start: now, rows: RECORDS as u64, ..ReadSummary::default() };
     let snapshot = SnapshotView {
-        aggregate: aggregate_of(&STORE),
+        aggregate: aggregate_of(&LEDGER),
         summary,
         read_from: now,
         completed: now,
@@ -198,8 +198,8 @@ fn check() {
             assert_eq!(value["duration"].as_u64(), record.duration.map(u64::from));
         }
     }
-    assert_eq!(STORE.table.len(), RECORDS);
-    assert_eq!(aggregate_of(&STORE).records, RECORDS as u64);
+    assert_eq!(LEDGER.len(), RECORDS);
+    assert_eq!(aggregate_of(&LEDGER).records, RECORDS as u64);
     assert!((10_000..10_500).contains(&series()), "{} series", series());
     assert!(text() == text_by_the_prometheus_crate(), "the two texts differ");
 }
@@ -239,14 +239,15 @@ mod decode {
 /// 100,000 decoded records into the ledger, when all are new and when all are known.
 mod ledger {
     use super::{
-        Bencher, ItemsCount, Ledger, PAGES, Page, RECORDS, Staging, commit, read_all, read_page,
+        Bencher, DurableLedger, ItemsCount, PAGES, Page, RECORDS, Staging, commit, read_all,
+        read_page,
     };
 
     #[divan::bench]
     fn first_reading(bencher: Bencher<'_, '_>) {
         let pages: Vec<_> =
             PAGES.iter().map(|body| Page::decode(body, 0).expect("a page")).collect();
-        bencher.counter(ItemsCount::new(RECORDS)).with_inputs(Ledger::default).bench_refs(
+        bencher.counter(ItemsCount::new(RECORDS)).with_inputs(DurableLedger::default).bench_refs(
             |ledger| {
                 let mut staging = Staging::default();
                 for page in &pages {
@@ -261,13 +262,13 @@ mod ledger {
     fn later_reading(bencher: Bencher<'_, '_>) {
         let pages: Vec<_> =
             PAGES.iter().map(|body| Page::decode(body, 0).expect("a page")).collect();
-        let mut ledger = Ledger::default();
-        let staging = read_all(&mut ledger);
+        let mut ledger = DurableLedger::default();
+        let staging = read_all(&ledger);
         commit(&mut ledger, staging);
         bencher.counter(ItemsCount::new(RECORDS)).bench_local(|| {
             let mut staging = Staging::default();
             for page in &pages {
-                read_page(&mut staging, &mut ledger, page);
+                read_page(&mut staging, &ledger, page);
             }
             commit(&mut ledger, staging);
         });
@@ -277,7 +278,7 @@ mod ledger {
 /// 100,000 records of the ledger into sums by label set.
 #[divan::bench]
 fn fold(bencher: Bencher<'_, '_>) {
-    let ledger = &*STORE;
+    let ledger = &*LEDGER;
     bencher.counter(ItemsCount::new(RECORDS)).bench(|| aggregate_of(black_box(ledger)));
 }
 

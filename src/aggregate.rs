@@ -69,7 +69,7 @@ impl Aggregate {
     /// The records of a ledger by their labels as text: users named by `names`, and values
     /// without a slot folded.
     pub fn of(ledger: &Ledger, names: &UserNames) -> Self {
-        let (slots, totals) = (&ledger.slots, ledger.totals());
+        let (slots, totals) = (ledger.slots(), ledger.totals());
         let mut kinds: BTreeMap<(TermId, TermId, LabelId), Sums> = BTreeMap::new();
         for (KindKey { pool, record_type, status }, sums) in totals.kinds() {
             let shown = (slots.status(status), slots.record_type(record_type), slots.pool(pool));
@@ -82,7 +82,7 @@ impl Aggregate {
         complete(&mut kinds, &mut users);
         let mut aggregate = named(ledger, names, &kinds, &users);
         for ((status, pool), group) in totals.in_flight() {
-            let labels = (ledger.words.shared(status), ledger.labels.shared(slots.pool(pool)));
+            let labels = (ledger.term(status).clone(), ledger.label(slots.pool(pool)).clone());
             keep_least(&mut aggregate.oldest_start, &labels, group.oldest_start());
             keep_least(&mut aggregate.oldest_update, &labels, group.oldest_update());
         }
@@ -128,8 +128,8 @@ fn named(
     kinds: &BTreeMap<(TermId, TermId, LabelId), Sums>,
     users: &BTreeMap<(LabelId, TermId), Sums>,
 ) -> Aggregate {
-    let text = |label: &LabelId| ledger.labels.shared(*label);
-    let word = |word: &TermId| ledger.words.shared(*word);
+    let text = |label: &LabelId| ledger.label(*label).clone();
+    let word = |word: &TermId| ledger.term(*word).clone();
     let kinds = kinds.iter().map(|((status, record_type, pool), sums)| {
         ((word(status), word(record_type), text(pool)), *sums)
     });

@@ -1,16 +1,16 @@
 //! Sums of small ledgers.
 
 use super::*;
-use crate::ledger::{LabelLimits, PollFacts, Staging};
+use crate::ledger::{DurableLedger, LabelLimits, PollFacts, Staging};
 use records_api::record::{Record, RecordKey, RecordType, Term};
 
 const LIMITS: LabelLimits = LabelLimits { users: 2, pools: 2 };
 
-fn store_of(records: &[Record<'_>]) -> Ledger {
-    let mut ledger = Ledger::default();
+fn store_of(records: &[Record<'_>]) -> DurableLedger {
+    let mut ledger = DurableLedger::default();
     let mut staging = Staging::default();
     for record in records {
-        staging.read(&mut ledger, RecordKey::of(&record.id), record);
+        staging.read(&ledger, RecordKey::of(&record.id), record);
     }
     let changes = ledger.diff(staging, PollFacts::default(), LIMITS);
     ledger.commit(changes).unwrap();

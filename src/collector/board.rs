@@ -22,7 +22,7 @@ impl Board {
     /// when it is first asked for.
     pub(super) fn new(ledger: &Ledger, names: &UserNames, hold: Duration, now: Instant) -> Self {
         let mut board = Self { hold, shown: Arc::default() };
-        board.update(ledger, names, ledger.counters.clone(), now);
+        board.update(ledger, names, ledger.counters().clone(), now);
         board
     }
 
@@ -39,10 +39,10 @@ impl Board {
     /// The series that a commit lets appear, with what they show at first: nothing, or what they
     /// stood at when their label value lost its slot.
     pub(super) fn appearing(ledger: &Ledger, changes: &Transition) -> Counters {
-        let is_new = |series: &&Series| !ledger.counters.contains_key(series);
-        let born = changes.counters().keys().filter(is_new);
-        let born = born.map(|series| (*series, Counter::new(*series, changes.poll().begun)));
-        let back = ledger.counters.iter().filter(|(series, _)| {
+        let is_new = |series: &&Series| !ledger.counters().contains_key(series);
+        let born = changes.counters().iter().filter(|(series, _)| is_new(series));
+        let born = born.map(|(series, now)| (*series, Counter::new(*series, now.created)));
+        let back = ledger.counters().iter().filter(|(series, _)| {
             !is_shown(ledger, **series) && value_of(**series).is_some_and(|v| changes.gives_slot(v))
         });
         born.chain(back.map(|(series, counter)| (*series, counter.clone()))).collect()
@@ -65,7 +65,7 @@ impl Board {
             let first = |shown| CounterHold { shown, hold: self.hold, seen: Arc::clone(&seen) };
             held.extend(appearing.into_iter().map(|(series, shown)| (series, first(shown))));
         }
-        let series = ledger.counters.iter().filter(|(series, _)| is_shown(ledger, **series));
+        let series = ledger.counters().iter().filter(|(series, _)| is_shown(ledger, **series));
         let series = series.filter_map(|(series, value)| {
             Some((*series, labels_of(ledger, names, *series)?, value))
         });
@@ -84,8 +84,8 @@ impl Board {
 
 fn is_shown(ledger: &Ledger, series: Series) -> bool {
     value_of(series).is_none_or(|(limited, label)| match limited {
-        Limited::User => ledger.slots.user(label) == label,
-        _ => ledger.slots.pool(label) == label,
+        Limited::User => ledger.slots().user(label) == label,
+        _ => ledger.slots().pool(label) == label,
     })
 }
 
@@ -102,8 +102,8 @@ fn value_of(series: Series) -> Option<(Limited, LabelId)> {
 
 /// The labels of a series, unless it is one of a user and there are none such.
 fn labels_of(ledger: &Ledger, names: &UserNames, series: Series) -> Option<Box<[Arc<str>]>> {
-    let word = |word: TermId| ledger.words.shared(word);
-    let text = |label: LabelId| ledger.labels.shared(label);
+    let word = |word: TermId| ledger.term(word).clone();
+    let text = |label: LabelId| ledger.label(label).clone();
     Some(match series {
         Series::Seen(kind, pool) => [word(kind), text(pool)].into(),
         Series::Entered(status, kind, pool) => [word(status), word(kind), text(pool)].into(),

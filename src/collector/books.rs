@@ -10,7 +10,8 @@ use super::options::PollOptions;
 use crate::aggregate::{Aggregate, UserNames};
 use crate::exposition::{CounterView, LedgerFigures};
 use crate::ledger::{
-    CommitError, Counters, FirstSync, LabelLimits, Ledger, Limited, PollFacts, Staging, Transition,
+    CommitError, Counters, DurableLedger, FirstSync, LabelLimits, Ledger, Limited, PollFacts,
+    Staging, Transition,
 };
 use crate::sync::{Anomalies, CountTaken, Mode, Plan, Planner, PollContext, ReadSummary};
 use records_api::record::Timestamp;
@@ -19,7 +20,7 @@ use records_api::record::Timestamp;
 #[derive(Debug)]
 pub(super) struct Books {
     /// The records and what was counted.
-    pub(super) ledger: Ledger,
+    ledger: DurableLedger,
     board: Board,
     /// What a poll asks for.
     pub(super) planner: Planner,
@@ -78,11 +79,33 @@ impl Face {
 }
 
 impl Books {
-    pub(super) fn new(ledger: Ledger, options: &PollOptions) -> Self {
+    pub(super) fn new(ledger: DurableLedger, options: &PollOptions) -> Self {
         let (names, limits) = (options.users.first(), options.label_limits());
         let board = Board::new(&ledger, &names, options.counter_hold, Instant::now());
-        let planner = Planner::new(options.reconcile_millis(), ledger.last_poll.as_ref());
+        let planner = Planner::new(options.reconcile_millis(), ledger.last_poll());
         Self { ledger, board, planner, odd: Anomalies::default(), limits, names }
+    }
+
+    /// The ledger. Only a commit changes it.
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Starts the first sync again: its parts cannot be relied on.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`]: the parts stay.
+    pub(super) fn discard_parts(&mut self) -> Result<(), CommitError> {
+        match self.ledger().first_sync() {
+            Some(_) => self.ledger.commit(Transition::discarding_parts()),
+            None => Ok(()),
+        }
+    }
+
+    /// Closes the file of the state: what comes after stays in memory.
+    pub(super) fn close(&mut self) {
+        self.ledger.close();
     }
 
     /// Goes by these options from now on.
@@ -107,7 +130,7 @@ impl Books {
         (staging, odd): (Staging, Anomalies),
         part: FirstSync,
     ) -> Result<(), CommitError> {
-        let changes = self.ledger.diff_part(staging, part, self.limits);
+        let changes = self.ledger().diff_part(staging, part, self.limits);
         self.write(changes)?;
         self.odd.merge(odd);
         Ok(())
@@ -143,7 +166,7 @@ impl Books {
         if polled.filter_fails {
             planner.note_no_filter(begun);
         }
-        let changes = self.ledger.diff(polled.staging, planner.remember(facts), self.limits);
+        let changes = self.ledger().diff(polled.staging, planner.remember(facts), self.limits);
         self.write(changes)?;
         for taken in &polled.counts {
             planner.note_count(&self.ledger, taken, window_start, begun);
@@ -158,7 +181,7 @@ impl Books {
     }
 
     fn write(&mut self, changes: Transition) -> Result<(), CommitError> {
-        let appearing = Board::appearing(&self.ledger, &changes);
+        let appearing = Board::appearing(self.ledger(), &changes);
         self.ledger.commit(changes)?;
         if let Err(error) = self.ledger.tidy() {
             tracing::warn!(%error, remedy = error.remedy(), "the state was not written anew");
@@ -169,7 +192,7 @@ impl Books {
 
     /// What a snapshot shows of the records.
     pub(super) fn aggregate(&self) -> Aggregate {
-        Aggregate::of(&self.ledger, &self.names)
+        Aggregate::of(self.ledger(), &self.names)
     }
 
     /// Names users like this from now on.
@@ -182,12 +205,12 @@ impl Books {
 
     /// What is shown whatever polls do, as of a poll that began at `now`.
     pub(super) fn face(&self, now: Timestamp) -> Face {
-        let poll = self.ledger.last_poll.as_ref();
+        let poll = self.ledger().last_poll();
         Face {
             counters: self.board.shown(),
             mode: self.planner.mode(now),
             ledger: self.figures(),
-            failed: poll.map_or_else(Arc::default, |_| failed_records(&self.ledger)),
+            failed: poll.map_or_else(Arc::default, |_| failed_records(self.ledger())),
             polled: poll.map(|poll| poll.begun),
             names: self.names.clone(),
             counting_since: poll.map(|poll| poll.counting_since),
@@ -198,16 +221,16 @@ impl Books {
     /// `identity`: failures of another project are not this one's.
     pub(super) fn restored_face(&self, identity: &str) -> Face {
         let face = self.face(Timestamp::default());
-        let is_same = self.ledger.last_poll.as_ref().is_some_and(|poll| poll.identity == identity);
+        let is_same = self.ledger().last_poll().is_some_and(|poll| poll.identity == identity);
         if is_same { face } else { face.of_another() }
     }
 
     fn figures(&self) -> LedgerFigures {
         LedgerFigures {
-            records: self.ledger.table.len() as u64,
+            records: self.ledger().len() as u64,
             bytes: self.ledger.file_bytes(),
-            folded_users: self.ledger.folded(Limited::User),
-            folded_pools: self.ledger.folded(Limited::Pool),
+            folded_users: self.ledger().folded(Limited::User),
+            folded_pools: self.ledger().folded(Limited::Pool),
         }
     }
 }

@@ -123,15 +123,15 @@ impl FailedRecord {
 
 /// The newest failed records of a ledger, the newest first.
 pub(super) fn failed_records(ledger: &Ledger) -> Arc<[FailedRecord]> {
-    let text = |label| (label != LabelId::NONE).then(|| ledger.labels.shared(label));
-    let word = |word| (word != TermId::NONE).then(|| ledger.words.shared(word));
+    let text = |label| (label != LabelId::NONE).then(|| ledger.label(label).clone());
+    let word = |word| (word != TermId::NONE).then(|| ledger.term(word).clone());
     let records = ledger.failed().map(|(record, details)| FailedRecord {
-        status: ledger.words.shared(record.status),
+        status: ledger.term(record.status).clone(),
         record_type: word(record.record_type),
         pool: text(record.pool),
         user: text(record.user),
-        is_pool_folded: ledger.slots.pool(record.pool) == LabelId::OTHER,
-        is_user_folded: ledger.slots.user(record.user) == LabelId::OTHER,
+        is_pool_folded: ledger.slots().pool(record.pool) == LabelId::OTHER,
+        is_user_folded: ledger.slots().user(record.user) == LabelId::OTHER,
         details: details.clone(),
         record,
     });

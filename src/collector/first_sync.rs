@@ -78,7 +78,7 @@ impl PollReader<'_> {
 
     /// How far earlier polls or an earlier process came, if that is good to go on from.
     fn earlier_parts(&self, identity: &str) -> Option<FirstSync> {
-        let part = locked(self.books).ledger.first_sync.clone()?;
+        let part = locked(self.books).ledger().first_sync().cloned()?;
         let pause = self.now.millis().saturating_sub(part.ended.millis());
         let goes_on = part.facts.identity == identity
             && part.facts.window_start <= self.window_start
@@ -89,7 +89,7 @@ impl PollReader<'_> {
 
     /// Number of records that the parts have read.
     fn known(&self) -> u64 {
-        locked(self.books).ledger.shown_since(self.window_start)
+        locked(self.books).ledger().shown_since(self.window_start)
     }
 
     /// The last part is read: what was in flight in the others is read again.
@@ -108,8 +108,8 @@ impl PollReader<'_> {
         summary.window_start = self.window_start;
         let known = {
             let books = locked(self.books);
-            let known = books.ledger.shown_since(self.window_start);
-            let more = books.ledger.pending(&staging).since(Counted::All, self.window_start);
+            let known = books.ledger().shown_since(self.window_start);
+            let more = books.ledger().pending(&staging).since(Counted::All, self.window_start);
             known.checked_add_signed(more)
         };
         summary.counts_right = summary.reported == known;
@@ -118,7 +118,7 @@ impl PollReader<'_> {
 
     /// Reads everything anew, in one go, where there is something.
     async fn whole_window(&self, counted: u64) -> Result<Polled, PollError> {
-        locked(self.books).ledger.first_sync = None;
+        self.discard_parts().await?;
         locked(self.progress).go_on(0);
         let (staging, summary) =
             self.read(Extent::since(self.window_start), ApiCounts::default()).await?;
@@ -126,6 +126,13 @@ impl PollReader<'_> {
             return Err(SyncError::Vanished { total: counted }.into());
         }
         Ok(Polled::everything(staging, summary, self.now))
+    }
+
+    /// Starts the first sync again: its parts cannot be relied on.
+    pub(super) async fn discard_parts(&self) -> Result<(), PollError> {
+        let books = self.books.clone();
+        let discarded = spawn_blocking(move || locked(&books).discard_parts()).await;
+        Ok(discarded.map_err(|_| Reason::BrokeOff)?.map_err(Reason::State)?)
     }
 
     async fn commit_part(

@@ -25,7 +25,7 @@ impl PollReader<'_> {
                 filters_status: self.filter.status.is_some(),
                 identity: &identity,
             });
-            (plan, books.ledger.last_poll.is_none())
+            (plan, books.ledger().last_poll().is_none())
         };
         let polled = match plan.clone() {
             Plan::Everything if is_first => self.first_sync(&identity).await?,
@@ -40,9 +40,12 @@ impl PollReader<'_> {
                 self.changes(plan, news, lists, counts, slices).await?
             }
         };
-        let checked = self.check_rejections(&polled);
-        // What its parts have committed is no better.
-        checked.inspect_err(|_| locked(self.books).ledger.first_sync = None)?;
+        if let Err(error) = self.check_rejections(&polled) {
+            // The parts of a first sync were rejected with the rest. If they cannot be discarded now,
+            // the next poll ends here again.
+            let _ = self.discard_parts().await;
+            return Err(error);
+        }
         Ok(polled)
     }
 
@@ -50,7 +53,7 @@ impl PollReader<'_> {
     fn check_rejections(&self, polled: &Polled) -> Result<(), PollError> {
         let known = match polled.plan {
             Plan::Everything => 0,
-            Plan::Changes { .. } => locked(self.books).ledger.shown_since(self.window_start),
+            Plan::Changes { .. } => locked(self.books).ledger().shown_since(self.window_start),
         };
         let (page, filter) = (self.client.page_size(), self.filter.clone());
         let everything = RecordsQuery::ascending(self.window_start, 0, page, filter);
@@ -89,7 +92,7 @@ impl PollReader<'_> {
                 search = self.search((counted, total), news, &staging).await?;
             }
             if let Some(search) = &mut search {
-                let extents = search.extents(&locked(self.books).ledger);
+                let extents = search.extents(locked(self.books).ledger());
                 for (rows, other) in self.read_all(extents, known).await? {
                     staging.merge(rows);
                     summary.merge(other);
@@ -121,7 +124,7 @@ impl PollReader<'_> {
         // What left the lists, or was never in them, is read where it lies.
         let left = {
             let books = locked(self.books);
-            flights_left(&books.ledger, staging, self.window_start, self.client.page_size())
+            flights_left(books.ledger(), staging, self.window_start, self.client.page_size())
         };
         for (rows, other) in self.read_all(left, known).await? {
             staging.merge(rows);
@@ -140,11 +143,11 @@ impl PollReader<'_> {
         let search = {
             let books = locked(self.books);
             let (edges, page) = ((self.window_start, news), self.client.page_size());
-            books.planner.search((&books.ledger, staging), count, edges, page)
+            books.planner.search((books.ledger(), staging), count, edges, page)
         };
         let Some(mut search) = search else { return Ok(None) };
         loop {
-            let moments = search.questions(&locked(self.books).ledger);
+            let moments = search.questions(locked(self.books).ledger());
             if moments.is_empty() {
                 return Ok(Some(search));
             }

@@ -170,7 +170,7 @@ impl PollReader<'_> {
             .map_err(|error| failed(error.into()))?;
         check_clock(listed.clock_ahead_millis).map_err(failed)?;
         let mut read = locked(read);
-        let taken = read.take(&request, listed.page.page(), &mut locked(self.books).ledger);
+        let taken = read.take(&request, listed.page.page(), locked(self.books).ledger());
         locked(self.progress).note(self.project, read.progress(), Instant::now());
         read.note_clock(listed.clock_ahead_millis.unwrap_or(0));
         // A smaller page may have been granted for this request than the walk had asked for.

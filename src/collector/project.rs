@@ -25,7 +25,7 @@ use super::published::Published;
 use super::schedule::Schedule;
 use super::setup::Setup;
 use crate::exposition::{ProjectLabels, ProjectView, SyncMode};
-use crate::ledger::Ledger;
+use crate::ledger::DurableLedger;
 use records_api::Client;
 use records_api::clock::Clock;
 use records_api::record::Timestamp;
@@ -96,14 +96,14 @@ impl Project {
         options: PollOptions,
         clock: Arc<C>,
         instruments: Arc<Instruments>,
-        ledger: Ledger,
+        ledger: DurableLedger,
         client: impl FnOnce(Arc<ProjectObserver>) -> Client,
     ) -> Arc<Self> {
         let name = labels.project.clone();
         let observer = instruments.observer(&name);
         let client = Arc::new(client(observer.clone()));
         let setup = Setup::new(labels, options, client);
-        let is_first_sync = ledger.last_poll.is_none();
+        let is_first_sync = ledger.last_poll().is_none();
         let books = Books::new(ledger, &setup.options);
         let face = books.restored_face(&setup.identity());
         Arc::new(Self {

@@ -77,12 +77,12 @@ impl CardinalityLimit {
 
     /// The label that a status is shown under.
     pub fn status(&self, status: TermId) -> TermId {
-        self.word(Limited::Status, status)
+        self.term(Limited::Status, status)
     }
 
     /// The label that a type is shown under.
     pub fn record_type(&self, record_type: TermId) -> TermId {
-        self.word(Limited::Type, record_type)
+        self.term(Limited::Type, record_type)
     }
 
     /// The values of a label that hold a slot.
@@ -152,9 +152,9 @@ impl CardinalityLimit {
         if is_shown { label } else { LabelId::OTHER }
     }
 
-    fn word(&self, limited: Limited, word: TermId) -> TermId {
-        let is_shown = word.is_fixed() || self.holds((limited, word.number()));
-        if is_shown { word } else { TermId::OTHER }
+    fn term(&self, limited: Limited, term: TermId) -> TermId {
+        let is_shown = term.is_fixed() || self.holds((limited, term.number()));
+        if is_shown { term } else { TermId::OTHER }
     }
 }
 

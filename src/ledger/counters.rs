@@ -49,6 +49,32 @@ impl Series {
         }
     }
 
+    /// The pools and users among its labels.
+    pub(super) fn labels(self) -> impl Iterator<Item = LabelId> {
+        let label = match self {
+            Self::Seen(_, label)
+            | Self::Entered(_, _, label)
+            | Self::UserEntered(label, _)
+            | Self::Expired(_, label) => Some(label),
+            Self::FileSize(_) | Self::VideoDuration(_) | Self::UploadDelay(_) => None,
+        };
+        label.into_iter()
+    }
+
+    /// The statuses and types among its labels.
+    pub(super) fn terms(self) -> impl Iterator<Item = TermId> {
+        let terms = match self {
+            Self::Entered(status, record_type, _) => [Some(status), Some(record_type)],
+            Self::Seen(term, _)
+            | Self::UserEntered(_, term)
+            | Self::Expired(term, _)
+            | Self::FileSize(term)
+            | Self::VideoDuration(term)
+            | Self::UploadDelay(term) => [Some(term), None],
+        };
+        terms.into_iter().flatten()
+    }
+
     /// How many units of what is observed are one of what is shown: delays are kept in milliseconds.
     pub fn units_in_one(self) -> u64 {
         if matches!(self, Self::UploadDelay(_)) { 1000 } else { 1 }

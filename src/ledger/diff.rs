@@ -1,200 +1,93 @@
-//! What a complete poll means: the difference between what was known and what it read.
+//! The difference between what the ledger knows and what a complete poll read. Pure.
+//!
+//! A record that is new, or whose status is another one, has entered that status: it is counted once,
+//! here. The exceptions are the baselines of [`Diff::is_baseline`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::Ledger;
-use super::cardinality::{CardinalityLimit, LabelLimits, Limited, SlotChange, Value};
-use super::counters::{Counters, Counting, Exemplar, Series};
-use super::failures::{FailureDetails, Failures, is_failed};
-use super::frame::{Entry, FirstSync, PollFacts};
+use super::cardinality::{CardinalityLimit, LabelLimits, Limited, Value};
+use super::counters::{Counting, Exemplar, Series};
+use super::failures::{Failures, is_failed};
+use super::poll_facts::{FirstSync, PollFacts};
 use super::record::{Mark, StoredRecord};
-use super::staging::{MAX_STALE_READS, Staging, StaleReads};
+use super::staging::{MAX_STALE_READS, Staging, StaleReads, renumber};
 use super::symbols::LabelId;
 use super::table::Table;
 use super::terms::TermId;
-use records_api::record::{RecordKey, Status, Timestamp};
-
-/// Everything that one commit writes.
-#[derive(Debug)]
-pub struct Transition {
-    pub(super) slots: Vec<(Value, SlotChange)>,
-    /// Records that are new or changed, with their marks.
-    pub(super) records: Table,
-    pub(super) hidden: Vec<RecordKey>,
-    /// Details of failed records that are new or changed.
-    pub(super) failures: Vec<Arc<FailureDetails>>,
-    pub(super) counters: Counters,
-    pub(super) poll: PollFacts,
-    /// The part of the first sync that this is, if it is no complete poll.
-    pub(super) part: Option<FirstSync>,
-    pub(super) stale_reads: StaleReads,
-}
-
-impl Transition {
-    /// What a journal keeps of it.
-    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
-        let slots = self.slots.iter().map(|(value, change)| Entry::Slot(*value, *change));
-        let records = self.records.iter().map(Entry::Record);
-        let hidden = self.hidden.iter().map(|key| Entry::Hidden(*key));
-        let counters = self.counters.iter().flat_map(|(series, c)| Entry::of(*series, c));
-        let failures = self.failures.iter().map(|details| Entry::Failure((**details).clone()));
-        let poll = std::iter::once(match &self.part {
-            Some(part) => Entry::FirstSync(part.clone()),
-            None => Entry::Poll(self.poll.clone()),
-        });
-        slots.chain(records).chain(hidden).chain(counters).chain(failures).chain(poll)
-    }
-
-    /// What the series that changed stand at.
-    pub fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
-    /// The poll that found it.
-    pub fn poll(&self) -> &PollFacts {
-        &self.poll
-    }
-
-    /// Whether a user or a pool is shown as itself from now on.
-    pub fn gives_slot(&self, (limited, label): (Limited, LabelId)) -> bool {
-        let value = (limited, label.number());
-        self.slots
-            .iter()
-            .any(|(other, change)| *other == value && matches!(change, SlotChange::Held(_)))
-    }
-}
+use super::transition::{Progress, Transition};
+use records_api::record::{RecordKey, Status, TimeRange, Timestamp};
 
 impl Ledger {
-    /// Compares a part of the first sync with what is known. Nothing is counted: that begins with
-    /// the first complete poll.
+    /// Compares a part of the first sync with the ledger. Nothing is counted: counting begins with the
+    /// first complete poll.
     pub fn diff_part(&self, staging: Staging, part: FirstSync, limits: LabelLimits) -> Transition {
-        let changes = self.diff(staging, part.facts.clone(), limits);
-        Transition { part: Some(part), ..changes }
+        let transition = self.diff(staging, part.facts.clone(), limits);
+        Transition { progress: Progress::Part(part), ..transition }
     }
 
-    /// Compares a complete poll with what is known. Nothing changes yet.
-    ///
-    /// A record that is new, or whose status is another one, has entered that status: counted
-    /// once, here. Not counted is a new record that may have been there before counting began: all
-    /// of the first poll, and of the first one under another identity (project, endpoint, filter);
-    /// and what starts before the window of the last poll, neither now nor when it leaves again.
+    /// Compares a complete poll with the ledger.
     pub fn diff(&self, staging: Staging, poll: PollFacts, limits: LabelLimits) -> Transition {
-        let last = self.last_poll.as_ref();
-        let is_baseline = last.is_none_or(|last| last.identity != poll.identity);
-        let is_before =
-            |record: &StoredRecord| last.is_some_and(|last| record.start < last.window_start);
-        let counting_since = last.map_or(poll.counting_since, |last| last.counting_since);
         let hidden = self.hidden(&staging);
-        // What was not read again is as doubtful as it was.
-        let kept = self.stale_reads.iter().filter(|(key, doubted)| {
-            doubted.start >= poll.window_start && !staging.has_read(self, **key)
-        });
-        let kept = kept.take(MAX_STALE_READS.saturating_sub(staging.stale_reads.len()));
-        let mut stale_reads = staging.stale_reads.clone();
-        stale_reads.extend(kept);
-        let slot_changes = self.slots.changes(
-            &self.wanted_slots(&staging.staged),
-            |value| self.totals.contains(value),
-            limits,
-            poll.begun,
-        );
+        let kept_stale_reads = self.kept_stale_reads(&staging, poll.window_start);
+        let Staging { staged: mut records, mut stale_reads, .. } = staging;
+        let mut labels = staging.new_labels.assign(&self.labels, u32::MAX);
+        let mut terms = staging.new_terms.assign(&self.terms, u16::MAX.into());
+        let mut number = |record: &mut StoredRecord| {
+            *record = renumber(*record, |n| labels.number(n), |n| terms.number(n));
+        };
+        records.change_all(&mut number);
+        stale_reads.values_mut().for_each(number);
+        stale_reads.extend(kept_stale_reads);
+        let (labels, terms) = (labels.used(), terms.used());
+
+        let wanted = self.wanted_slots(&records, &labels, &terms);
+        let is_present = |value| self.totals.contains(value);
+        let slot_changes = self.slots.changes(&wanted, is_present, limits, poll.begun);
         let mut slots = self.slots.clone();
         for (value, change) in &slot_changes {
             slots.take(*value, *change);
         }
-        let mut counting = Counting::new(&self.counters, poll.begun);
-        let mut records = staging.staged;
-        let mut begun = BTreeSet::new();
-        // What was folded until now, since there are slots again, need not have changed.
-        let unfolded: BTreeSet<_> = self.folded_values().filter(|v| slots.holds(*v)).collect();
-        if !unfolded.is_empty() {
-            for record in self.shown().filter(|r| values_of(r).any(|v| unfolded.contains(&v))) {
-                Shown::of(&record, &slots).begin(&mut counting);
-            }
-        }
-        records.change_all(|record| {
-            let shown = Shown::of(record, &slots);
-            if begun.insert((shown.record_type, shown.pool, shown.user)) {
-                shown.begin(&mut counting);
-            }
-            let known = self.table.get(record.key);
-            // What the parts of the first sync have read is as new as the rest.
-            let is_before = known.is_none() && is_before(record);
-            let is_baseline = last.is_none() || is_before || known.is_none() && is_baseline;
-            if is_before {
-                record.set(Mark::Returned, true);
-            }
-            if known.is_none() && !is_baseline {
-                counting.count(Series::Seen(shown.record_type, shown.pool));
-            }
-            if !is_baseline && known.is_none_or(|known| known.status != record.status) {
-                let exemplar =
-                    is_failed(record).then(|| self.exemplar(&staging.failures, record, poll.begun));
-                let exemplar = exemplar.flatten();
-                let entered = Series::Entered(shown.status, shown.record_type, shown.pool);
-                counting.count_record(entered, exemplar.as_ref());
-                let entered = Series::UserEntered(shown.user, shown.status);
-                counting.count_record(entered, exemplar.as_ref());
-                record.set(Mark::Counted, true);
-            }
-            let status = record.status.status();
-            if status.is_some_and(Status::is_settled) && !record.has(Mark::Settled) {
-                record.set(Mark::Settled, true);
-                if let Some(size) = record.size_bytes().filter(|_| !is_baseline) {
-                    counting.observe(Series::FileSize(shown.record_type), size);
-                }
-                if let Some(seconds) = record.duration_seconds().filter(|_| !is_baseline) {
-                    counting.observe(Series::VideoDuration(shown.record_type), seconds.into());
-                }
-            }
-            if status == Some(Status::UploadCompleted) && !record.has(Mark::Uploaded) {
-                record.set(Mark::Uploaded, true);
-                let delay = staging.upload_delays.get(&record.key).filter(|_| !is_baseline);
-                if let Some(delay) = delay {
-                    counting.observe(Series::UploadDelay(shown.record_type), *delay);
-                }
-            }
-        });
-        let beginning = Timestamp::from_millis(i64::MIN + 1);
-        for (_, record) in self.table.range(beginning, Some(poll.window_start)) {
-            let in_flight = record.status.status().is_some_and(Status::is_in_flight);
-            // One that was read with another start stays.
-            let leaves = records.position(record.key).is_none();
-            let counts = leaves && record.is_shown() && !record.has(Mark::Returned);
-            if in_flight && counts && last.is_some() {
-                counting.count(Series::Expired(record.status, slots.pool(record.pool)));
-            }
-        }
-        let failures = self.new_failures(&staging.failures, (&records, &hidden), poll.window_start);
+
+        let mut diff = Diff {
+            ledger: self,
+            slots,
+            counting: Counting::new(&self.counters, poll.begun),
+            begun: BTreeSet::new(),
+            poll: &poll,
+            read_failures: &staging.failures,
+            upload_delays: &staging.upload_delays,
+        };
+        diff.begin_unfolded();
+        records.change_all(|record| diff.record(record));
+        diff.expired(&records);
+        let counters = diff.counting.changed();
+
+        let failures = self.new_failures(&staging.failures, &records, &hidden, poll.window_start);
+        let last = self.last_poll.as_ref();
+        let counting_since = last.map_or(poll.counting_since, |last| last.counting_since);
+        let progress = Progress::Poll(PollFacts { counting_since, ..poll });
+        let slots = slot_changes;
         Transition {
-            slots: slot_changes,
+            labels,
+            terms,
+            slots,
             records,
             hidden,
+            counters,
             failures,
-            counters: counting.changed(),
-            poll: PollFacts { counting_since, ..poll },
-            part: None,
+            progress,
             stale_reads,
         }
     }
 
-    /// A failed record that is counted, if its id is among those that are kept.
-    fn exemplar(
-        &self,
-        read: &Failures,
-        record: &StoredRecord,
-        at: Timestamp,
-    ) -> Option<Arc<Exemplar>> {
-        let id = read.id_of(record.key).or_else(|| self.failures.id_of(record.key))?;
-        Some(Arc::new(Exemplar { record_id: id.into(), at }))
-    }
-
-    /// What the API shows no longer: known, shown, and not in what was read where it lies.
+    /// Records that the API no longer lists: known, listed before, within a range that was read, and
+    /// not read.
     pub(super) fn hidden(&self, staging: &Staging) -> Vec<RecordKey> {
         let mut hidden = Vec::new();
-        for (from, until) in &staging.covered {
-            for (position, record) in self.table.range(*from, *until) {
+        for range in &staging.covered {
+            for (position, record) in self.table.range(*range) {
                 if record.is_shown()
                     && !staging.is_seen(position)
                     && staging.staged.position(record.key).is_none()
@@ -208,39 +101,189 @@ impl Ledger {
         hidden
     }
 
-    /// Values of staged records, and those that are folded, in the order in which they are served: by
-    /// their text, so that it does not depend on the order of reading.
-    fn wanted_slots(&self, staged: &Table) -> Vec<Value> {
+    /// Stale reads of earlier polls whose records this poll did not read again.
+    fn kept_stale_reads(&self, staging: &Staging, window_start: Timestamp) -> StaleReads {
+        let room = MAX_STALE_READS.saturating_sub(staging.stale_reads.len());
+        let kept = self
+            .stale_reads
+            .iter()
+            .filter(|(key, read)| read.start >= window_start && !staging.has_read(self, **key));
+        kept.take(room).map(|(key, read)| (*key, *read)).collect()
+    }
+
+    /// Values that want a slot: those of staged records, and those that are folded. They are served
+    /// in the order of their texts, so that the result does not depend on the order of reading.
+    fn wanted_slots(
+        &self,
+        staged: &Table,
+        labels: &[(u32, Arc<str>)],
+        terms: &[(u32, Arc<str>)],
+    ) -> Vec<Value> {
+        let by_number =
+            |new: &[(u32, Arc<str>)]| -> BTreeMap<u32, Arc<str>> { new.iter().cloned().collect() };
+        let (labels, terms) = (by_number(labels), by_number(terms));
+        let text = |(limited, number): &Value| {
+            let (new, known) = match limited {
+                Limited::User | Limited::Pool => (&labels, &self.labels),
+                Limited::Status | Limited::Type => (&terms, &self.terms),
+            };
+            new.get(number).unwrap_or_else(|| known.text(*number)).clone()
+        };
         let mut wanted: BTreeSet<_> = self.folded_values().collect();
         for record in staged.iter() {
             wanted.extend(values_of(&record));
         }
         let mut wanted: Vec<_> = wanted.into_iter().collect();
-        wanted.sort_by_key(|(limited, number)| (*limited, self.text_of(*limited, *number)));
+        wanted.sort_by_cached_key(|value| (value.0, text(value)));
         wanted
     }
 }
 
-/// The limited values of a record, but for those that always have a label.
-pub(super) fn values_of(record: &StoredRecord) -> impl Iterator<Item = Value> + use<> {
-    let labels = [(Limited::User, record.user), (Limited::Pool, record.pool)];
-    let words = [(Limited::Status, record.status), (Limited::Type, record.record_type)];
-    let labels =
-        labels.into_iter().filter(|(_, label)| !label.is_fixed()).map(|(l, v)| (l, v.number()));
-    let words =
-        words.into_iter().filter(|(_, word)| !word.is_fixed()).map(|(l, v)| (l, v.number()));
-    labels.chain(words)
+/// A comparison under way: the records of the transition get their marks, and events are counted.
+struct Diff<'d> {
+    ledger: &'d Ledger,
+    /// The slots after the transition.
+    slots: CardinalityLimit,
+    counting: Counting<'d>,
+    /// Label sets whose series exist.
+    begun: BTreeSet<(TermId, LabelId, LabelId)>,
+    poll: &'d PollFacts,
+    read_failures: &'d Failures,
+    upload_delays: &'d HashMap<RecordKey, u64>,
 }
 
-/// The labels under which a record is shown.
-struct Shown {
+impl Diff<'_> {
+    /// Begins the series of values that were folded and now have a slot: their records need not have
+    /// changed.
+    fn begin_unfolded(&mut self) {
+        let folded = self.ledger.folded_values();
+        let unfolded: BTreeSet<_> = folded.filter(|value| self.slots.holds(*value)).collect();
+        if unfolded.is_empty() {
+            return;
+        }
+        for record in self.ledger.shown() {
+            if values_of(&record).any(|value| unfolded.contains(&value)) {
+                Labels::of(&record, &self.slots).begin(&mut self.counting);
+            }
+        }
+    }
+
+    /// Counts the events of a staged record, and marks it with them.
+    fn record(&mut self, record: &mut StoredRecord) {
+        let labels = Labels::of(record, &self.slots);
+        if self.begun.insert((labels.record_type, labels.pool, labels.user)) {
+            labels.begin(&mut self.counting);
+        }
+        let known = self.ledger.table.get(record.key);
+        let is_baseline = self.is_baseline(record, known.as_ref());
+        if known.is_none() && self.starts_before_last_window(record) {
+            // An earlier poll may have counted that it left the window in flight.
+            record.set(Mark::Returned, true);
+        }
+        if known.is_none() && !is_baseline {
+            self.counting.count(Series::Seen(labels.record_type, labels.pool));
+        }
+        if !is_baseline && known.is_none_or(|known| known.status != record.status) {
+            self.enter(record, &labels);
+        }
+        self.observe(record, &labels, is_baseline);
+    }
+
+    /// Whether a record may have been in its status before counting began, so that its entry is not
+    /// counted. That holds for
+    /// * every record of the first poll;
+    /// * a new record of the first poll with another identity (project, endpoint or filter). A known
+    ///   one was read by a part of the first sync or by an earlier poll, and is counted;
+    /// * a new record that starts before the window of the last poll: the window became longer.
+    fn is_baseline(&self, record: &StoredRecord, known: Option<&StoredRecord>) -> bool {
+        let Some(last) = &self.ledger.last_poll else { return true };
+        let is_other = last.identity != self.poll.identity;
+        known.is_none() && (is_other || self.starts_before_last_window(record))
+    }
+
+    fn starts_before_last_window(&self, record: &StoredRecord) -> bool {
+        let last = self.ledger.last_poll.as_ref();
+        last.is_some_and(|last| record.start < last.window_start)
+    }
+
+    /// Counts the entry of a record into its status.
+    fn enter(&mut self, record: &mut StoredRecord, labels: &Labels) {
+        let exemplar = is_failed(record).then(|| self.exemplar(record)).flatten();
+        let entered = Series::Entered(labels.status, labels.record_type, labels.pool);
+        self.counting.count_record(entered, exemplar.as_ref());
+        let entered = Series::UserEntered(labels.user, labels.status);
+        self.counting.count_record(entered, exemplar.as_ref());
+        record.set(Mark::Counted, true);
+    }
+
+    /// Observes a record in the histograms, each once: a retried upload does not count again. A record
+    /// of the baseline is marked without being observed.
+    fn observe(&mut self, record: &mut StoredRecord, labels: &Labels, is_baseline: bool) {
+        let status = record.status.status();
+        if status.is_some_and(Status::is_settled) && !record.has(Mark::Settled) {
+            record.set(Mark::Settled, true);
+            if let Some(size) = record.size_bytes().filter(|_| !is_baseline) {
+                self.counting.observe(Series::FileSize(labels.record_type), size);
+            }
+            if let Some(seconds) = record.duration_seconds().filter(|_| !is_baseline) {
+                self.counting.observe(Series::VideoDuration(labels.record_type), seconds.into());
+            }
+        }
+        if status == Some(Status::UploadCompleted) && !record.has(Mark::Uploaded) {
+            record.set(Mark::Uploaded, true);
+            let delay = self.upload_delays.get(&record.key).filter(|_| !is_baseline);
+            if let Some(delay) = delay {
+                self.counting.observe(Series::UploadDelay(labels.record_type), *delay);
+            }
+        }
+    }
+
+    /// Counts the records that leave the window in flight.
+    fn expired(&mut self, staged: &Table) {
+        if self.ledger.last_poll.is_none() {
+            return;
+        }
+        let beginning = Timestamp::from_millis(i64::MIN + 1);
+        for (_, record) in
+            self.ledger.table.range(TimeRange::new(beginning, self.poll.window_start))
+        {
+            let is_in_flight = record.status.status().is_some_and(Status::is_in_flight);
+            // A record that was read again with a later start stays in the window.
+            let leaves = staged.position(record.key).is_none();
+            if is_in_flight && leaves && record.is_shown() && !record.has(Mark::Returned) {
+                let pool = self.slots.pool(record.pool);
+                self.counting.count(Series::Expired(record.status, pool));
+            }
+        }
+    }
+
+    /// A failed record that is counted, if its id is among those that are kept.
+    fn exemplar(&self, record: &StoredRecord) -> Option<Arc<Exemplar>> {
+        let known = || self.ledger.failures.id_of(record.key);
+        let id = self.read_failures.id_of(record.key).or_else(known)?;
+        Some(Arc::new(Exemplar { record_id: id.into(), at: self.poll.begun }))
+    }
+}
+
+/// The limited values of a record, without those that always have a label.
+pub(super) fn values_of(record: &StoredRecord) -> impl Iterator<Item = Value> + use<> {
+    let labels = [(Limited::User, record.user), (Limited::Pool, record.pool)];
+    let terms = [(Limited::Status, record.status), (Limited::Type, record.record_type)];
+    let labels = labels.into_iter().filter(|(_, label)| !label.is_fixed());
+    let terms = terms.into_iter().filter(|(_, term)| !term.is_fixed());
+    let labels = labels.map(|(limited, label)| (limited, label.number()));
+    labels.chain(terms.map(|(limited, term)| (limited, term.number())))
+}
+
+/// The labels of a record's series, folded.
+struct Labels {
     status: TermId,
     record_type: TermId,
     pool: LabelId,
     user: LabelId,
 }
 
-impl Shown {
+impl Labels {
     fn of(record: &StoredRecord, slots: &CardinalityLimit) -> Self {
         Self {
             status: slots.status(record.status),
@@ -250,7 +293,8 @@ impl Shown {
         }
     }
 
-    /// Lets the series of these labels begin at 0: an increase from nothing is none.
+    /// Begins all series of these labels at 0: `increase()` does not see a series that is born with
+    /// its first event.
     fn begin(&self, counting: &mut Counting<'_>) {
         counting.begin(Series::Seen(self.record_type, self.pool));
         for status in Status::ALL {

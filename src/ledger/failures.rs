@@ -163,8 +163,8 @@ impl Ledger {
         failed.filter_map(|details| Some((self.table.get(details.key)?, details)))
     }
 
-    /// Takes details, if the record that they are of is one to keep them of.
-    pub(super) fn take_failure(&mut self, details: Arc<FailureDetails>) {
+    /// Keeps details, if their record is a failed one that the API lists.
+    pub(super) fn keep_failure(&mut self, details: Arc<FailureDetails>) {
         let record = self.table.get(details.key);
         if record.is_some_and(|record| record.is_shown() && is_failed(&record)) {
             self.failures.insert(details);
@@ -176,7 +176,8 @@ impl Ledger {
     pub(super) fn new_failures(
         &self,
         read: &Failures,
-        (records, hidden): (&Table, &[RecordKey]),
+        records: &Table,
+        hidden: &[RecordKey],
         window_start: Timestamp,
     ) -> Vec<Arc<FailureDetails>> {
         if read.by_key.is_empty() {

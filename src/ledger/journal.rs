@@ -1,9 +1,11 @@
 //! The file that outlives the process: frames of bytes, added a commit at a time.
 //!
-//! A commit is durable when it returns, and all of it or nothing is there after a crash: that is
-//! redb's promise. What the bytes mean is said in [`super::frame`].
+//! A commit is durable when it returns, and after a crash either all of it or nothing is there: that is
+//! redb's promise. [`Entry`] is what the bytes mean.
 
+mod entry;
 mod error;
+mod frame;
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -15,8 +17,10 @@ use redb::{
     Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition,
 };
 
+pub(super) use entry::Entry;
 pub(super) use error::Unread;
 pub use error::{CommitError, OpenError, SetAside};
+pub(super) use frame::{frames, read_frame};
 
 /// Frames by their number.
 const FRAMES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("frames");
@@ -25,7 +29,7 @@ const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
 const FORMAT: &str = "format";
 const NEXT: &str = "next";
 /// The format that this version writes. A newer one is refused, an older one is migrated.
-const THIS_FORMAT: u64 = 2;
+const THIS_FORMAT: u64 = 3;
 /// Pages that the database keeps in memory: a commit writes most of them once, and all is read once.
 const CACHE_BYTES: usize = 1 << 20;
 
@@ -118,7 +122,7 @@ impl Journal {
 
     /// Whether the next write must describe everything: after a failure nobody knows what is on
     /// disk, and a long tail of changes makes the next start slow.
-    pub(super) fn wants_whole(&self) -> bool {
+    pub(super) fn wants_rewrite(&self) -> bool {
         self.database.is_none() || self.bytes > 2 * self.whole_bytes + MAX_TAIL_BYTES
     }
 

@@ -1,41 +1,51 @@
-//! The shown records in the order of their starts: how many lie where.
+//! Questions about the records that the API lists, in the order of their starts.
 
 use super::Ledger;
 use super::record::StoredRecord;
 use super::table::{span_begin, span_end, span_of, span_start};
 use super::terms::TermId;
-use records_api::record::{RecordKey, Status, Timestamp};
+use records_api::record::{RecordKey, Status, TimeRange, Timestamp};
 
-/// What a number of records is of.
+/// The records that a count includes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counted {
     /// Every record.
     All,
-    /// Those whose status is `UPLOAD_COMPLETED`.
+    /// Records whose status is `UPLOAD_COMPLETED`.
     Uploaded,
 }
 
 impl Counted {
-    /// Whether it counts a record.
+    /// Whether a count includes a record.
     pub(super) fn includes(self, record: &StoredRecord) -> bool {
         self == Self::All || record.status == TermId::from(Status::UploadCompleted)
     }
 }
 
-/// Doubtful readings that one poll asks for again.
+/// Stale reads whose records one poll reads again.
 const MAX_STALE_READS_PER_POLL: usize = 100;
 
 impl Ledger {
+    /// Whether the API listed a record that starts at `from` or later.
+    pub fn shows_since(&self, from: Timestamp) -> bool {
+        self.newest_start().is_some_and(|newest| newest >= from)
+    }
+
+    /// Start of the newest record that the API lists.
+    pub fn newest_start(&self) -> Option<Timestamp> {
+        self.table.newest(StoredRecord::is_shown).map(|record| record.start)
+    }
+
     /// Number of records that start at `from` or later.
     pub fn shown_since(&self, from: Timestamp) -> u64 {
         self.number_since(Counted::All, from)
     }
 
-    /// Number of certain records that start at `from` or later.
+    /// Number of records that start at `from` or later and that a count includes.
     pub fn number_since(&self, counted: Counted, from: Timestamp) -> u64 {
         let spans = self.totals.spans_from(counted, from);
         let whole: u64 = spans.filter(|(span, _)| *span > span_of(from)).map(|(_, n)| n).sum();
-        let first = self.shown_between(from, Some(span_end(from)));
+        let first = self.shown_within(TimeRange::new(from, span_end(from)));
         whole + first.filter(|record| counted.includes(record)).count() as u64
     }
 
@@ -45,18 +55,18 @@ impl Ledger {
             return 0;
         }
         if span_of(from) == span_of(until) {
-            return self.starts(from, Some(until)).count() as u64;
+            return self.starts(TimeRange::new(from, until)).count() as u64;
         }
         let inner = self.totals.spans_from(Counted::All, from);
         let inner = inner.take_while(|(span, _)| *span < span_of(until));
         let inner: u64 =
             inner.filter(|(span, _)| *span > span_of(from)).map(|(_, count)| count).sum();
-        let first = self.starts(from, Some(span_end(from))).count() as u64;
-        let last = self.starts(span_start(until), Some(until)).count() as u64;
+        let first = self.starts(TimeRange::new(from, span_end(from))).count() as u64;
+        let last = self.starts(TimeRange::new(span_start(until), until)).count() as u64;
         first + inner + last
     }
 
-    /// The start of the record before which `rows` others start at `from` or later.
+    /// Start of the record that has `rows` records before it, counted from `from` on.
     pub fn start_at(&self, rows: u64, from: Timestamp) -> Option<Timestamp> {
         let mut left = rows;
         for (span, count) in self.totals.spans_from(Counted::All, from) {
@@ -66,7 +76,7 @@ impl Ledger {
                 continue;
             }
             let begin = if is_first { from } else { span_begin(span) };
-            let mut starts: Vec<_> = self.starts(begin, Some(span_end(begin))).collect();
+            let mut starts: Vec<_> = self.starts(TimeRange::new(begin, span_end(begin))).collect();
             if (starts.len() as u64) <= left {
                 left -= starts.len() as u64;
                 continue;
@@ -77,12 +87,12 @@ impl Ledger {
         None
     }
 
-    /// Of so many seconds from a moment on, the one in which the fewest records start.
+    /// The second, of the given number from a moment on, in which the fewest records start.
     pub fn quietest_second(&self, from: Timestamp, seconds: u32) -> Timestamp {
         let from = from.floor_to_second();
         let second = |number: u32| from.plus_millis(i64::from(number) * 1000);
         let mut busy = vec![0_u32; seconds.max(1) as usize];
-        for start in self.starts(from, Some(second(seconds))) {
+        for start in self.starts(TimeRange::new(from, second(seconds))) {
             let number = (start.millis() - from.millis()) / 1000;
             busy[usize::try_from(number).unwrap_or_default()] += 1;
         }
@@ -90,19 +100,18 @@ impl Ledger {
         quietest.map_or(from, second)
     }
 
-    /// Starts of what is in flight from `from` on, and of what was read older than it is known, in
-    /// their order, but for what is read already.
+    /// Starts, in order, of the records from `from` on that are in flight or have a stale read, without
+    /// those that were read already.
     pub fn unsettled(
         &self,
         from: Timestamp,
         is_read: impl Fn(RecordKey) -> bool,
     ) -> Vec<Timestamp> {
-        let stale_reads =
-            self.stale_reads.keys().filter_map(|key| Some((self.table.get(*key)?.start, *key)));
-        // More are left to the slices.
-        let stale_reads =
-            stale_reads.filter(|(start, _)| *start >= from).take(MAX_STALE_READS_PER_POLL);
-        let unsettled = self.totals.in_flight_from(from).chain(stale_reads);
+        let stale = self.stale_reads.keys();
+        let stale = stale.filter_map(|key| Some((self.table.get(*key)?.start, *key)));
+        // The scrub reads the others.
+        let stale = stale.filter(|(start, _)| *start >= from).take(MAX_STALE_READS_PER_POLL);
+        let unsettled = self.totals.in_flight_from(from).chain(stale);
         let mut starts: Vec<_> =
             unsettled.filter(|(_, key)| !is_read(*key)).map(|(start, _)| start).collect();
         starts.sort_unstable();
@@ -110,20 +119,16 @@ impl Ledger {
     }
 
     /// Number of records in flight that start at `from` or later and before `until`.
-    pub fn flights_between(&self, from: Timestamp, until: Timestamp) -> u64 {
+    pub fn in_flight_between(&self, from: Timestamp, until: Timestamp) -> u64 {
         self.totals.in_flight_between(from, until)
     }
 
-    fn starts(&self, from: Timestamp, until: Option<Timestamp>) -> impl Iterator<Item = Timestamp> {
-        self.shown_between(from, until).map(|record| record.start)
+    fn starts(&self, range: TimeRange) -> impl Iterator<Item = Timestamp> {
+        self.shown_within(range).map(|record| record.start)
     }
 
-    fn shown_between(
-        &self,
-        from: Timestamp,
-        until: Option<Timestamp>,
-    ) -> impl Iterator<Item = StoredRecord> {
-        let records = self.table.range(from, until).map(|(_, record)| record);
+    fn shown_within(&self, range: TimeRange) -> impl Iterator<Item = StoredRecord> {
+        let records = self.table.range(range).map(|(_, record)| record);
         records.filter(StoredRecord::is_shown)
     }
 }

@@ -1,47 +1,56 @@
-//! What a poll under way has read so far, beside the ledger.
+//! The rows that a poll has read so far, beside the ledger.
+//!
+//! Reading takes a shared reference to the ledger, so a poll that fails leaves no trace in it.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::Ledger;
 use super::failures::{Failures, is_failed};
+use super::new_symbols::NewSymbols;
 use super::record::{Mark, StoredRecord};
+use super::symbols::{LabelId, cut};
 use super::table::Table;
-use super::terms::TermId;
-use records_api::record::{Record, RecordKey, Status, Timestamp};
+use super::terms::{TermId, fixed_term};
+use records_api::record::{Record, RecordKey, Status, Term, TimeRange, Timestamp};
 
-/// The rows of a poll that is not complete yet. Costs memory for what is new or changed, and a
-/// bit for each record that is as known.
+/// The rows of a poll that is not complete yet. Costs memory for records that are new or changed, and
+/// one bit for each known record.
 #[derive(Debug, Default)]
 pub struct Staging {
+    /// Records that are new or changed.
     pub(super) staged: Table,
-    /// A bit for each position of the ledger's table: read in this poll, as known or staged.
+    /// One bit for each position of the ledger's table: read in this poll, changed or not.
     seen: Vec<u64>,
-    /// Stretches of the window that were read whole: from, inclusive, and until, exclusive.
-    pub(super) covered: Vec<(Timestamp, Option<Timestamp>)>,
-    /// Milliseconds from the end of a recording to its last change, of staged records that are
-    /// seen uploaded for the first time.
+    /// Ranges of start times that were read completely.
+    pub(super) covered: Vec<TimeRange>,
+    /// Milliseconds from the end of a recording to its last change, for staged records that are seen
+    /// uploaded for the first time.
     pub(super) upload_delays: HashMap<RecordKey, u64>,
-    /// Readings that are older than what is known.
+    /// Reads that are older than the known state of their record.
     pub(super) stale_reads: StaleReads,
-    /// What was read of failed records and is not known.
+    /// Details of failed records that the ledger does not have.
     pub(super) failures: Failures,
+    /// Pools and users that the ledger does not have.
+    pub(super) new_labels: NewSymbols,
+    /// Statuses and types that the ledger does not have.
+    pub(super) new_terms: NewSymbols,
 }
 
-/// Readings that a lagging replica may have given, by key: believed when they come again.
+/// Reads that may come from a lagging replica of the API, by key. One is believed when a later poll
+/// repeats it.
 pub(super) type StaleReads = BTreeMap<RecordKey, StoredRecord>;
 
-/// More stale reads than this are not remembered: what comes then is believed a poll later or two.
+/// Number of stale reads that are remembered. One beyond it is believed a poll or two later.
 pub(super) const MAX_STALE_READS: usize = 100_000;
 
 impl Staging {
-    /// Takes a record that the poll read, and its key. Returns whether this poll reads it for the
-    /// first time.
+    /// Takes a record, and its key. Returns whether this poll reads it for the first time.
     ///
-    /// A record may be read twice in a poll, from pages that overlap, and may have changed in
-    /// between: the later `update_time` stays, and of equal ones the later reading. A reading that
-    /// is older than what is known comes from a lagging replica, unless a later poll repeats it.
-    pub fn read(&mut self, ledger: &mut Ledger, key: RecordKey, record: &Record<'_>) -> bool {
-        let stored = ledger.compact(key, record);
+    /// A record may be read twice in a poll, from pages that overlap, and may have changed in between:
+    /// the read with the later `update_time` stays, and of equal ones the later read. A read that is
+    /// older than the known state comes from a lagging replica, unless a later poll repeats it.
+    pub fn read(&mut self, ledger: &Ledger, key: RecordKey, record: &Record<'_>) -> bool {
+        let stored = self.compact(ledger, key, record);
         if let Some(staged) = self.staged.get(key) {
             if staged.update <= stored.update {
                 let stored = stored.with_marks_of(&staged);
@@ -58,28 +67,30 @@ impl Staging {
         let mut shown = known;
         shown.set(Mark::Hidden, false);
         let stored = stored.with_marks_of(&shown);
+        // Believed at once, the answer of a lagging replica would take a record back to an earlier
+        // status, and its next answer would count the same transition again.
         if known.update > stored.update && ledger.stale_reads.get(&key) != Some(&stored) {
             if first && self.stale_reads.len() < MAX_STALE_READS {
                 self.stale_reads.insert(key, stored);
             }
-            // It is shown all the same.
+            // The API lists the record all the same: a hidden one is shown again.
             if known != shown {
                 self.staged.put(shown);
                 self.note_failure(ledger, &shown, record);
             }
             return first;
         }
-        // What this poll has read as known is a reading too.
         if known == stored {
             self.note_failure(ledger, &stored, record);
         } else if first || known.update <= stored.update {
+            // An unchanged read of this poll counts as a read: a second, older one does not win.
             self.stage(ledger, stored, record);
         }
         first
     }
 
-    /// Takes a row that could not be understood but for its id: a known record stays as it is, as
-    /// long as it starts in the window.
+    /// Takes a row of which only the id could be read: a known record keeps its state, if it starts
+    /// in the window.
     pub fn keep(&mut self, ledger: &Ledger, id: &str, window_start: Timestamp) {
         let known = ledger.table.position(RecordKey::of(id));
         if let Some(known) = known.filter(|known| ledger.table.at(*known).start >= window_start) {
@@ -87,14 +98,17 @@ impl Staging {
         }
     }
 
-    /// The poll has read everything that starts from `from` on and before `until`.
-    pub fn cover(&mut self, from: Timestamp, until: Option<Timestamp>) {
-        self.covered.push((from, until));
+    /// Notes that every record that starts in this range was read.
+    pub fn cover(&mut self, range: TimeRange) {
+        self.covered.push(range);
     }
 
-    /// Takes over what another reading of the same poll read.
+    /// Takes over the rows of another staging of the same poll.
     pub fn merge(&mut self, other: Self) {
-        for record in other.staged.iter() {
+        let label = self.new_labels.merge(other.new_labels);
+        let term = self.new_terms.merge(other.new_terms);
+        let renumbered = |record| renumber(record, &label, &term);
+        for record in other.staged.iter().map(renumbered) {
             if self.staged.get(record.key).is_none_or(|known| known.update <= record.update) {
                 self.staged.put(record);
                 match other.upload_delays.get(&record.key) {
@@ -110,7 +124,8 @@ impl Staging {
             *mine |= other;
         }
         self.covered.extend(other.covered);
-        self.stale_reads.extend(other.stale_reads);
+        let stale_reads = other.stale_reads.into_iter();
+        self.stale_reads.extend(stale_reads.map(|(key, record)| (key, renumbered(record))));
         self.failures.merge(other.failures);
     }
 
@@ -129,8 +144,32 @@ impl Staging {
         self.seen.get(position / 64).is_some_and(|word| word & (1 << (position % 64)) != 0)
     }
 
+    /// The compact form of a record. New names get provisional numbers.
+    fn compact(&mut self, ledger: &Ledger, key: RecordKey, record: &Record<'_>) -> StoredRecord {
+        let mut stored = StoredRecord::new(key, record.start_time)
+            .with_size(record.size)
+            .with_duration(record.duration);
+        stored.update = record.update_time.into();
+        stored.status = self.term(ledger, &record.status);
+        stored.record_type = self.term(ledger, &record.record_type);
+        stored.pool = self.label(ledger, record.desktop_pool_id.as_deref());
+        stored.user = self.label(ledger, record.username.as_deref());
+        stored
+    }
+
+    fn label(&mut self, ledger: &Ledger, text: Option<&str>) -> LabelId {
+        let Some(text) = text else { return LabelId::NONE };
+        LabelId::from_number(self.new_labels.intern(&ledger.labels, &cut(text)))
+    }
+
+    fn term<T: Copy + Into<TermId>>(&mut self, ledger: &Ledger, term: &Term<'_, T>) -> TermId {
+        fixed_term(term).unwrap_or_else(|text| {
+            TermId::from_number(self.new_terms.intern(&ledger.terms, &cut(text)))
+        })
+    }
+
     fn stage(&mut self, ledger: &Ledger, stored: StoredRecord, record: &Record<'_>) {
-        // At a baseline nothing is observed, and it may hold millions.
+        // The first poll observes nothing, and it may hold millions of records.
         if ledger.last_poll.is_some()
             && stored.status == TermId::from(Status::UploadCompleted)
             && !stored.has(Mark::Uploaded)
@@ -146,7 +185,7 @@ impl Staging {
         self.staged.put(stored);
     }
 
-    /// Keeps what a row tells of a record that is staged, or known, as failed.
+    /// Keeps the details of a failed record.
     fn note_failure(&mut self, ledger: &Ledger, stored: &StoredRecord, record: &Record<'_>) {
         if is_failed(stored) {
             self.failures.note(&ledger.failures, stored, record);
@@ -164,9 +203,24 @@ impl Staging {
     }
 }
 
+/// The same record with other numbers of its labels.
+pub(super) fn renumber(
+    record: StoredRecord,
+    mut label: impl FnMut(u32) -> u32,
+    mut term: impl FnMut(u32) -> u32,
+) -> StoredRecord {
+    StoredRecord {
+        pool: LabelId::from_number(label(record.pool.number())),
+        user: LabelId::from_number(label(record.user.number())),
+        status: TermId::from_number(term(record.status.number())),
+        record_type: TermId::from_number(term(record.record_type.number())),
+        ..record
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::{LabelLimits, PollFacts};
+    use super::super::{DurableLedger, LabelLimits, PollFacts};
     use super::*;
 
     const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9 };
@@ -178,7 +232,7 @@ mod tests {
         record
     }
 
-    fn read(staging: &mut Staging, ledger: &mut Ledger, record: &Record<'_>) -> bool {
+    fn read(staging: &mut Staging, ledger: &mut DurableLedger, record: &Record<'_>) -> bool {
         staging.read(ledger, RecordKey::of(&record.id), record)
     }
 
@@ -188,13 +242,13 @@ mod tests {
         sizes
     }
 
-    fn commit(ledger: &mut Ledger, mut staging: Staging) {
-        staging.cover(Timestamp::from_millis(0), None);
+    fn commit(ledger: &mut DurableLedger, mut staging: Staging) {
+        staging.cover(TimeRange::since(Timestamp::from_millis(0)));
         let changes = ledger.diff(staging, PollFacts::default(), LIMITS);
         ledger.commit(changes).unwrap();
     }
 
-    fn poll(ledger: &mut Ledger, records: &[Record<'static>]) {
+    fn poll(ledger: &mut DurableLedger, records: &[Record<'static>]) {
         let mut staging = Staging::default();
         for record in records {
             read(&mut staging, ledger, record);
@@ -204,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_committed_poll_replaces_what_was_known() {
-        let mut ledger = Ledger::default();
+        let mut ledger = DurableLedger::default();
         poll(&mut ledger, &[record("a", 1, 0), record("b", 2, 0)]);
         assert_eq!(sizes(&ledger), [1, 2]);
         poll(&mut ledger, &[record("b", 3, 1), record("c", 4, 0)]);
@@ -217,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_dropped_poll_leaves_no_trace() {
-        let mut ledger = Ledger::default();
+        let mut ledger = DurableLedger::default();
         poll(&mut ledger, &[record("a", 1, 0)]);
         let mut staging = Staging::default();
         read(&mut staging, &mut ledger, &record("a", 9, 9));
@@ -228,7 +282,7 @@ mod tests {
 
     #[test]
     fn of_two_readings_in_a_poll_the_later_update_stays() {
-        let mut ledger = Ledger::default();
+        let mut ledger = DurableLedger::default();
         poll(&mut ledger, &[record("a", 1, 5), record("a", 2, 4)]);
         assert_eq!(sizes(&ledger), [1]);
         poll(&mut ledger, &[record("a", 1, 5), record("a", 3, 6), record("a", 4, 6)]);
@@ -239,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_record_counts_as_read_once_a_poll() {
-        let mut ledger = Ledger::default();
+        let mut ledger = DurableLedger::default();
         poll(&mut ledger, &[record("a", 1, 0)]);
         let mut staging = Staging::default();
         let readings = [record("a", 1, 0), record("a", 2, 1), record("b", 1, 0), record("b", 1, 0)];
@@ -249,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_known_record_whose_row_is_rejected_stays_as_it_was() {
-        let mut ledger = Ledger::default();
+        let mut ledger = DurableLedger::default();
         poll(&mut ledger, &[record("a", 1, 0), record("b", 2, 0)]);
         let mut staging = Staging::default();
         staging.keep(&ledger, "a", Timestamp::from_millis(0));
@@ -260,7 +314,7 @@ mod tests {
 
     #[test]
     fn an_older_reading_is_believed_when_a_later_poll_repeats_it() {
-        let mut ledger = Ledger::default();
+        let mut ledger = DurableLedger::default();
         poll(&mut ledger, &[record("a", 1, 5)]);
         poll(&mut ledger, &[record("a", 2, 4)]);
         assert_eq!(sizes(&ledger), [1]);

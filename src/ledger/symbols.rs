@@ -1,103 +1,154 @@
-//! Label values, each kept once.
+//! Interned names: each text is kept once, and stands in records as a number.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
-/// Stands for a text in [`SymbolTable`].
+/// Number of a pool's or a user's name in a [`SymbolTable`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LabelId(u32);
 
 impl LabelId {
-    /// A record has no such value: `_none`.
+    /// The record has no such value: `_none`.
     pub const NONE: Self = Self(0);
-    /// The value is one of too many: `_other`.
+    /// The value is folded: `_other`.
     pub const OTHER: Self = Self(1);
+    /// Number of labels that every table holds.
+    pub(super) const FIXED: u32 = 2;
 
-    /// Its number: the labels of one interner are numbered from 0.
+    /// The number.
     pub(super) fn number(self) -> u32 {
         self.0
     }
 
-    /// Whether it stands for no value of its own.
+    /// Whether the label is `_none` or `_other`, which are not names.
     pub(super) fn is_fixed(self) -> bool {
-        self <= Self::OTHER
+        self.0 < Self::FIXED
     }
 
-    /// The label of a number that an interner gave.
-    pub fn from_number(number: u32) -> Self {
+    /// The label of a number.
+    pub(super) fn from_number(number: u32) -> Self {
         Self(number)
     }
 }
 
-/// The texts of labels. Hashed with a random key, since the names come from outside.
-#[derive(Debug)]
-pub struct SymbolTable {
-    texts: Vec<Arc<str>>,
+/// Texts by number. A number whose text was released is given to another text.
+#[derive(Debug, Clone)]
+pub(super) struct SymbolTable {
+    /// `None` for a number that is free.
+    texts: Vec<Option<Arc<str>>>,
+    free: BTreeSet<u32>,
     index: HashTable<u32>,
+    /// Keyed at random, because the names come from outside.
     hasher: RandomState,
 }
 
-/// A label value longer than this is cut: it must not fill memory nor a scrape.
+/// A longer label value is cut, so that it fills neither the memory nor a scrape.
 pub(super) const MAX_LABEL_BYTES: usize = 512;
 
-impl Default for SymbolTable {
-    fn default() -> Self {
-        let mut labels =
-            Self { texts: Vec::new(), index: HashTable::new(), hasher: RandomState::new() };
-        labels.intern("_none");
-        labels.intern("_other");
-        labels
-    }
-}
-
 impl SymbolTable {
-    /// The label of a text. A poll holds far fewer records, and so names, than 2^32.
-    pub fn intern(&mut self, text: &str) -> LabelId {
-        self.intern_up_to(text, u32::MAX)
-    }
-
-    /// The label of a text, with a number of at most `most`; [`LabelId::OTHER`] if there are more.
-    pub(super) fn intern_up_to(&mut self, text: &str, most: u32) -> LabelId {
-        let text = cut(text);
-        let hash = self.hasher.hash_one(&*text);
-        let texts = &self.texts;
-        if let Some(known) = self.index.find(hash, |id| *texts[*id as usize] == *text) {
-            return LabelId(*known);
+    /// A table that holds these texts, numbered from 0.
+    pub(super) fn with_fixed<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
+        let (texts_by_number, free, index) = (Vec::new(), BTreeSet::new(), HashTable::new());
+        let mut table = Self { texts: texts_by_number, free, index, hasher: RandomState::new() };
+        for (number, text) in texts.into_iter().enumerate() {
+            table.define(u32::try_from(number).expect("a few texts are fixed"), text.into());
         }
-        let id = u32::try_from(self.texts.len()).ok().filter(|id| *id <= most);
-        let Some(id) = id else { return LabelId::OTHER };
-        self.texts.push(text.into());
-        let (texts, hasher) = (&self.texts, &self.hasher);
-        self.index.insert_unique(hash, id, |id| hasher.hash_one(&*texts[*id as usize]));
-        LabelId(id)
+        table
     }
 
-    /// The label of a text, or [`LabelId::NONE`].
-    pub fn intern_or_none(&mut self, text: Option<&str>) -> LabelId {
-        text.map_or(LabelId::NONE, |text| self.intern(text))
+    /// The number of a text.
+    pub(super) fn find(&self, text: &str) -> Option<u32> {
+        let hash = self.hasher.hash_one(text);
+        self.index.find(hash, |number| self.is(*number, text)).copied()
+    }
+
+    /// Gives a number a text. An earlier text of that number is forgotten.
+    pub(super) fn define(&mut self, number: u32, text: Arc<str>) {
+        self.release(number);
+        while self.texts.len() <= number as usize {
+            self.free.insert(self.end());
+            self.texts.push(None);
+        }
+        self.free.remove(&number);
+        let hash = self.hasher.hash_one(&*text);
+        self.texts[number as usize] = Some(text);
+        let (texts, hasher) = (&self.texts, &self.hasher);
+        self.index.insert_unique(hash, number, |other| {
+            hasher.hash_one(texts[*other as usize].as_deref().unwrap_or_default())
+        });
+    }
+
+    /// The numbers to give to the next texts: the smallest ones that are free, so that the table
+    /// can shrink.
+    pub(super) fn next_numbers(&self) -> impl Iterator<Item = u32> {
+        self.free.iter().copied().chain(self.end()..=u32::MAX)
+    }
+
+    /// The smallest number above all that are or were in use.
+    pub(super) fn end(&self) -> u32 {
+        u32::try_from(self.texts.len()).expect("numbers have 32 bits")
+    }
+
+    /// Releases every number from `first` on that is not used, and returns the memory.
+    pub(super) fn retain(&mut self, first: u32, is_used: impl Fn(u32) -> bool) {
+        for number in first..self.end() {
+            if !is_used(number) {
+                self.release(number);
+            }
+        }
+        while self.texts.last().is_some_and(Option::is_none) {
+            self.texts.pop();
+            self.free.remove(&self.end());
+        }
+        self.texts.shrink_to_fit();
+        let (texts, hasher) = (&self.texts, &self.hasher);
+        self.index.shrink_to_fit(|number| {
+            hasher.hash_one(texts[*number as usize].as_deref().unwrap_or_default())
+        });
+    }
+
+    /// The numbers in use, with their texts.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Arc<str>)> {
+        (0_u32..).zip(&self.texts).filter_map(|(number, text)| Some((number, text.as_ref()?)))
     }
 
     /// Number of texts.
-    pub(super) fn len(&self) -> u32 {
-        u32::try_from(self.texts.len()).expect("numbers are u32")
+    pub(super) fn len(&self) -> usize {
+        self.index.len()
     }
 
-    /// The text of a label.
-    pub fn text(&self, label: LabelId) -> &str {
-        &self.texts[label.0 as usize]
+    /// Whether a number has a text.
+    pub(super) fn contains(&self, number: u32) -> bool {
+        self.texts.get(number as usize).is_some_and(Option::is_some)
     }
 
-    /// The same text, for who keeps it: thousands of series share few texts.
-    pub fn shared(&self, label: LabelId) -> Arc<str> {
-        self.texts[label.0 as usize].clone()
+    /// The text of a number, shared: thousands of series have few texts.
+    pub(super) fn text(&self, number: u32) -> &Arc<str> {
+        let text = self.texts.get(number as usize).and_then(Option::as_ref);
+        text.expect("a number that a record bears is in use")
+    }
+
+    fn release(&mut self, number: u32) {
+        let Some(text) = self.texts.get_mut(number as usize).and_then(Option::take) else { return };
+        let hash = self.hasher.hash_one(&*text);
+        if let Ok(entry) = self.index.find_entry(hash, |other| *other == number) {
+            entry.remove();
+        }
+        self.free.insert(number);
+    }
+
+    fn is(&self, number: u32, text: &str) -> bool {
+        self.texts[number as usize].as_deref() == Some(text)
     }
 }
 
-/// A text that is not too long, or its beginning.
-pub(super) fn cut(text: &str) -> std::borrow::Cow<'_, str> {
+/// The text itself, or the beginning of one that is too long.
+pub(super) fn cut(text: &str) -> Cow<'_, str> {
     if text.len() <= MAX_LABEL_BYTES {
         return text.into();
     }
@@ -112,22 +163,46 @@ pub(super) fn cut(text: &str) -> std::borrow::Cow<'_, str> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_fixed_labels_have_their_texts() {
-        let labels = SymbolTable::default();
-        assert_eq!(labels.text(LabelId::NONE), "_none");
-        assert_eq!(labels.text(LabelId::OTHER), "_other");
+    fn add(table: &mut SymbolTable, text: &str) -> u32 {
+        let number = table.next_numbers().next().unwrap();
+        table.define(number, text.into());
+        number
     }
 
     #[test]
-    fn a_text_has_one_label_and_a_huge_one_is_cut() {
-        let mut labels = SymbolTable::default();
-        let pool = labels.intern("pool");
-        assert_eq!(labels.intern("pool"), pool);
-        assert_ne!(labels.intern("Pool"), pool);
-        assert_eq!(labels.intern_or_none(None), LabelId::NONE);
-        let huge = labels.intern(&"用".repeat(1 << 16));
-        assert!(labels.text(huge).len() <= MAX_LABEL_BYTES);
-        assert!(labels.text(huge).ends_with("用..."));
+    fn a_text_is_found_by_its_number_and_the_other_way_round() {
+        let mut table = SymbolTable::with_fixed(["_none", "_other"]);
+        assert_eq!((table.find("_none"), table.find("_other"), table.len()), (Some(0), Some(1), 2));
+        let pool = add(&mut table, "pool");
+        assert_eq!((table.find("pool"), &**table.text(pool)), (Some(pool), "pool"));
+        assert_eq!(table.find("Pool"), None);
+    }
+
+    #[test]
+    fn the_number_of_a_released_text_is_given_to_another() {
+        let mut table = SymbolTable::with_fixed(["_none", "_other"]);
+        let numbers: Vec<_> = ["a", "b", "c", "d"].map(|text| add(&mut table, text)).to_vec();
+        table.retain(2, |number| number == numbers[1]);
+        assert_eq!((table.len(), table.texts.len()), (3, 4), "the end of the table is gone");
+        assert_eq!(table.find("a"), None);
+        assert!(!table.contains(numbers[0]) && table.contains(numbers[1]));
+        assert_eq!([add(&mut table, "e"), add(&mut table, "f")], [numbers[0], numbers[2]]);
+        assert_eq!(table.find("b"), Some(numbers[1]));
+    }
+
+    #[test]
+    fn a_number_can_be_defined_again_or_far_behind_the_others() {
+        let mut table = SymbolTable::with_fixed(["_none", "_other"]);
+        table.define(9, "a".into());
+        table.define(9, "b".into());
+        assert_eq!((table.find("a"), table.find("b"), table.len()), (None, Some(9), 3));
+        assert_eq!(table.next_numbers().take(8).collect::<Vec<_>>(), [2, 3, 4, 5, 6, 7, 8, 10]);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_at_a_character() {
+        let long = "用".repeat(1 << 16);
+        assert!(cut(&long).len() <= MAX_LABEL_BYTES && cut(&long).ends_with("用..."));
+        assert_eq!(cut("short"), "short");
     }
 }

@@ -6,12 +6,12 @@ use std::iter;
 use super::index::Index;
 use super::packed::Packed;
 use super::record::StoredRecord;
-use records_api::record::{RecordKey, Timestamp};
+use records_api::record::{RecordKey, TimeRange, Timestamp};
 
 /// A set of records, found by key or by start. Grows in chunks, so that no growth ever copies, and
 /// holds twice, a million records. A record keeps its position while it stays.
 #[derive(Debug)]
-pub struct Table {
+pub(super) struct Table {
     chunks: Vec<Vec<Packed>>,
     index: Index,
     /// By the number of a span, the first position of a list of all that start in it.
@@ -30,7 +30,7 @@ const END: u32 = u32::MAX;
 /// to lie between the buffers of pages as soon as something of its size was freed.
 const CHUNK: usize = 1 << 20;
 /// A table of so few records grows by doubling: most polls find few changes.
-const FEW: usize = 1 << 12;
+const SMALL_TABLE: usize = 1 << 12;
 
 impl Default for Table {
     fn default() -> Self {
@@ -40,34 +40,41 @@ impl Default for Table {
 
 impl Table {
     /// Number of records.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.index.len()
     }
 
     /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.index.is_empty()
     }
 
     /// The records, in no promised order.
-    pub fn iter(&self) -> impl Iterator<Item = StoredRecord> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = StoredRecord> {
         self.chunks.iter().flatten().filter_map(Packed::record)
     }
 
-    /// Records that start at `from` or later and before `until`, with their positions.
-    pub(super) fn range(
-        &self,
-        from: Timestamp,
-        until: Option<Timestamp>,
-    ) -> impl Iterator<Item = (usize, StoredRecord)> {
-        let last = until.map_or(i64::MAX, |until| span_of(until).max(span_of(from)));
+    /// Records that start in a range, with their positions.
+    pub(super) fn range(&self, range: TimeRange) -> impl Iterator<Item = (usize, StoredRecord)> {
+        let first = span_of(range.start);
+        let last = range.end.map_or(i64::MAX, |end| span_of(end).max(first));
         self.spans
-            .range(span_of(from)..=last)
+            .range(first..=last)
             .flat_map(|(_, first)| self.list(*first))
             .map(|at| (at, self.at(at)))
-            .filter(move |(_, record)| {
-                record.start >= from && until.is_none_or(|until| record.start < until)
-            })
+            .filter(move |(_, record)| range.contains(record.start))
+    }
+
+    /// Returns the memory of records that are gone, if they take half of it. Positions change.
+    pub(super) fn shrink(&mut self) {
+        let places: usize = self.chunks.iter().map(Vec::len).sum();
+        if places > SMALL_TABLE && 2 * self.len() < places {
+            let mut smaller = Self::default();
+            self.iter().for_each(|record| {
+                smaller.put(record);
+            });
+            *self = smaller;
+        }
     }
 
     /// The record that starts last, of those that are wanted.
@@ -89,7 +96,7 @@ impl Table {
     }
 
     /// The record of a key.
-    pub fn get(&self, key: RecordKey) -> Option<StoredRecord> {
+    pub(super) fn get(&self, key: RecordKey) -> Option<StoredRecord> {
         self.position(key).map(|position| self.at(position))
     }
 
@@ -167,8 +174,8 @@ impl Table {
         }
         let full = self.chunks.len() - 1;
         let chunk = self.chunks.last_mut().expect("pushed above");
-        if chunk.len() == FEW {
-            chunk.reserve_exact(CHUNK - FEW);
+        if chunk.len() == SMALL_TABLE {
+            chunk.reserve_exact(CHUNK - SMALL_TABLE);
         }
         chunk.push(Packed::new(record, END));
         full * CHUNK + chunk.len() - 1
@@ -276,8 +283,8 @@ pub(super) mod tests {
                 prop_assert_eq!(&held, &model);
                 prop_assert_eq!(table.len(), model.len());
                 let edge = Timestamp::from_millis(650_000);
-                let early = table.range(Timestamp::from_millis(i64::MIN / 2), Some(edge)).count();
-                let late: Vec<_> = table.range(edge, None).map(|(at, _)| at).collect();
+                let early = table.range(TimeRange::new(Timestamp::from_millis(i64::MIN / 2), edge)).count();
+                let late: Vec<_> = table.range(TimeRange::since(edge)).map(|(at, _)| at).collect();
                 prop_assert!(late.iter().all(|at| table.at(*at).start >= edge));
                 prop_assert_eq!(early + late.len(), model.len());
             }

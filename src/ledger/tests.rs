@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use std::path::Path;
+
 use super::*;
-use records_api::record::{Status, Term};
+use records_api::record::{Record, Status, Term, TimeRange};
 
 const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9 };
 
@@ -18,7 +20,11 @@ fn facts(minute: i64) -> PollFacts {
     }
 }
 
-fn poll(ledger: &mut Ledger, minute: i64, records: &[(u32, Status)]) -> Result<(), CommitError> {
+fn poll(
+    ledger: &mut DurableLedger,
+    minute: i64,
+    records: &[(u32, Status)],
+) -> Result<(), CommitError> {
     let mut staging = Staging::default();
     for (id, status) in records {
         let mut record = Record::new(id.to_string(), facts(i64::from(*id)).begun);
@@ -26,7 +32,7 @@ fn poll(ledger: &mut Ledger, minute: i64, records: &[(u32, Status)]) -> Result<(
         record.username = Some(format!("user {id}").into());
         staging.read(ledger, RecordKey::of(&record.id), &record);
     }
-    staging.cover(facts(minute).window_start, None);
+    staging.cover(TimeRange::since(facts(minute).window_start));
     let changes = ledger.diff(staging, facts(minute), LIMITS);
     ledger.commit(changes)
 }
@@ -41,8 +47,8 @@ fn memory(
     (records, counters, slots, ledger.last_poll.clone(), ledger.failures.clone())
 }
 
-fn reopened(path: &Path) -> Ledger {
-    let (ledger, aside) = Ledger::open(path, Timestamp::from_millis(0)).unwrap();
+fn reopened(path: &Path) -> DurableLedger {
+    let (ledger, aside) = DurableLedger::open(path, Timestamp::from_millis(0)).unwrap();
     assert_eq!(aside, None);
     ledger
 }
@@ -67,7 +73,7 @@ fn a_state_is_what_it_was_when_it_is_opened_again() {
             assert_eq!(memory(&ledger), before, "{minute}");
         }
         if minute % 11 == 0 {
-            ledger.journal.as_mut().unwrap().forget_whole();
+            ledger.journal().forget_whole();
             ledger.tidy().unwrap();
         }
     }
@@ -80,13 +86,13 @@ fn what_cannot_be_written_is_not_taken_over_and_counts_once_when_it_can() {
     let mut ledger = reopened(&path);
     poll(&mut ledger, 0, &[(1, Status::Recording)]).unwrap();
     let before = memory(&ledger);
-    ledger.journal.as_mut().unwrap().lose(&folder.path().join("gone/p.redb"));
+    ledger.journal().lose(&folder.path().join("gone/p.redb"));
     for _ in 0..2 {
         let error = poll(&mut ledger, 1, &[(1, Status::UploadFailed)]).unwrap_err();
         assert!(error.to_string().contains("cannot be written"), "{error}");
         assert_eq!(memory(&ledger), before);
     }
-    ledger.journal.as_mut().unwrap().lose(&path);
+    ledger.journal().lose(&path);
     poll(&mut ledger, 2, &[(1, Status::UploadFailed)]).unwrap();
     let entered: u64 = ledger
         .counters
@@ -107,8 +113,8 @@ fn a_state_of_records_without_pool_and_user_can_be_opened_again() {
     let mut ledger = reopened(&path);
     let mut staging = Staging::default();
     let record = Record::new("a", facts(0).begun);
-    staging.read(&mut ledger, RecordKey::of("a"), &record);
-    staging.cover(facts(0).window_start, None);
+    staging.read(&ledger, RecordKey::of("a"), &record);
+    staging.cover(TimeRange::since(facts(0).window_start));
     let changes = ledger.diff(staging, facts(0), LIMITS);
     ledger.commit(changes).unwrap();
     drop(ledger);
@@ -121,7 +127,7 @@ fn a_record_of_a_time_that_no_api_gives_is_damage() {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = reopened(&folder.path().join("p.redb"));
         let start = Timestamp::from_millis(millis);
-        ledger.take(Entry::Record(StoredRecord::new(RecordKey::of("a"), start)))
+        ledger.edit().replay(Entry::Record(StoredRecord::new(RecordKey::of("a"), start)))
     };
     assert_eq!(taken(0), Ok(()));
     assert!(taken(-1).is_err());
@@ -137,14 +143,14 @@ fn parts_of_a_first_sync_are_written_once() {
         for id in 0..10_000 {
             let id = part * 10_000 + id;
             let record = Record::new(id.to_string(), facts(i64::from(part)).begun);
-            staging.read(&mut ledger, RecordKey::of(&record.id), &record);
+            staging.read(&ledger, RecordKey::of(&record.id), &record);
         }
         let (until, rejected) = (facts(0).begun, BTreeMap::new());
         let part =
             FirstSync { facts: facts(0), until, beyond: None, ended: until, rows: 0, rejected };
         let changes = ledger.diff_part(staging, part, LIMITS);
         ledger.commit(changes).unwrap();
-        assert!(!ledger.journal.as_ref().unwrap().wants_whole());
+        assert!(!ledger.journal().wants_rewrite());
     }
     drop(ledger);
     assert_eq!(reopened(&path).table.len(), 80_000);

@@ -63,7 +63,7 @@ impl ExpectedCounts<'_> {
     pub(super) fn between(&self, from: Timestamp, until: Timestamp) -> CountRange {
         let mut bounds = self.since(from).less(self.since(until));
         if self.counted == Counted::Uploaded {
-            let flights = self.ledger.flights_between(from, until.plus_millis(1000));
+            let flights = self.ledger.in_flight_between(from, until.plus_millis(1000));
             bounds.high += signed(flights);
         }
         bounds

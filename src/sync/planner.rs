@@ -115,8 +115,7 @@ impl Planner {
         let known = ledger.shown_since(window_start);
         let page = u64::from(page);
         let is_other = ledger
-            .last_poll
-            .as_ref()
+            .last_poll()
             .is_none_or(|last| window_start < last.window_start || identity != last.identity);
         let is_overdue = self.scrub.is_overdue(now);
         if self.wants_everything
@@ -130,7 +129,7 @@ impl Planner {
         let overlap = (page / 2).clamp(1, MAX_OVERLAP);
         let news = ledger.start_at(known.saturating_sub(overlap), window_start);
         // What began since the last poll is new, also where others begin in the future, or at once.
-        let begun = ledger.last_poll.as_ref().map_or(window_start, |last| last.begun);
+        let begun = ledger.last_poll().map_or(window_start, |last| last.begun);
         let lately = begun.plus_millis(-LATELY_MILLIS).max(window_start);
         let news = news.unwrap_or(window_start).min(lately).floor_to_second();
         let filter_works = self.no_filter_until.is_none_or(|until| now >= until);

@@ -225,22 +225,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ledger::{LabelLimits, PollFacts};
-    use records_api::record::{Record, RecordKey};
+    use crate::ledger::{DurableLedger, LabelLimits, PollFacts};
+    use records_api::record::{Record, RecordKey, TimeRange};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_millis(1_700_000_000_000 + second * 1000)
     }
 
     /// A ledger that knows records that start at these seconds.
-    fn knowing(starts: impl Iterator<Item = i64>) -> Ledger {
-        let mut ledger = Ledger::default();
+    fn knowing(starts: impl Iterator<Item = i64>) -> DurableLedger {
+        let mut ledger = DurableLedger::default();
         let mut staging = crate::ledger::Staging::default();
         for (id, start) in starts.enumerate() {
             let record = Record::new(id.to_string(), at(start));
-            staging.read(&mut ledger, RecordKey::of(&record.id), &record);
+            staging.read(&ledger, RecordKey::of(&record.id), &record);
         }
-        staging.cover(at(0), None);
+        staging.cover(TimeRange::since(at(0)));
         let facts = PollFacts { window_start: at(0), ..PollFacts::default() };
         let changes = ledger.diff(staging, facts, LabelLimits { users: 9, pools: 9 });
         ledger.commit(changes).unwrap();

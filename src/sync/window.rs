@@ -10,7 +10,7 @@ use super::segment::Fate;
 use super::walk::{Next, PageRequest, Walk};
 use crate::ledger::{ApiCounts, Ledger, Staging};
 use records_api::RecordsFilter;
-use records_api::record::{Record, RecordKey, RejectionReason, Row, Term, Timestamp};
+use records_api::record::{Record, RecordKey, RejectionReason, Row, Term, TimeRange, Timestamp};
 use records_api::wire::Page;
 
 /// A reading under way: the pages of one extent, until they are all there.
@@ -110,7 +110,7 @@ impl ExtentReader {
         self.walk.limit_pages(rows);
     }
 
-    /// Takes the answer to a request. The ledger is only looked at; what is new goes into a staging.
+    /// Takes the answer to a request. New and changed records go into the staging.
     ///
     /// # Errors
     ///
@@ -119,7 +119,7 @@ impl ExtentReader {
         &mut self,
         request: &PageRequest,
         page: &Page<'_>,
-        ledger: &mut Ledger,
+        ledger: &Ledger,
     ) -> Result<(), SyncError> {
         if self.is_abandoned {
             // What was asked for before is read all the same.
@@ -198,7 +198,7 @@ impl ExtentReader {
         }
         let Extent { until, status, .. } = self.extent;
         if status.is_none() && !self.is_abandoned {
-            self.staging.cover(self.summary.window_start, until);
+            self.staging.cover(TimeRange { start: self.summary.window_start, end: until });
             self.summary.odd.cover(self.summary.window_start, until);
         } else {
             self.summary.odd = Anomalies::default();
@@ -288,7 +288,7 @@ impl ExtentReader {
         request: &PageRequest,
         key: RecordKey,
         record: &Record<'_>,
-        ledger: &mut Ledger,
+        ledger: &Ledger,
     ) {
         if !matches(&self.filter, record) {
             self.summary.unfiltered += 1;

@@ -22,7 +22,7 @@ use screen_records_exporter::collector::{
     Collector, Failure, Instruments, PollMode, PollOptions, Project, Users,
 };
 use screen_records_exporter::exposition::{ProjectLabels, Wanted};
-use screen_records_exporter::ledger::Ledger;
+use screen_records_exporter::ledger::DurableLedger;
 use tokio::time::Instant;
 use tower::ServiceExt;
 
@@ -269,8 +269,8 @@ impl HarnessOptions {
             let (time, transport) = (clock.clone(), transport.clone());
             let now = Timestamp::from_millis(clock.now_millis());
             let ledger = match &self.state {
-                Some(path) if number == 0 => Ledger::open(path, now).unwrap().0,
-                _ => Ledger::default(),
+                Some(path) if number == 0 => DurableLedger::open(path, now).unwrap().0,
+                _ => DurableLedger::default(),
             };
             let project = if number == 0 { "p".to_owned() } else { format!("p{number}") };
             let labels = ProjectLabels { project, constant: Vec::new() };

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use records_api::RecordsFilter;
 use records_api::record::{Record, RecordKey, Rejection, RejectionReason, Row, Timestamp};
 use records_api::wire::Page;
-use screen_records_exporter::ledger::{ApiCounts, LabelLimits, Ledger, PollFacts};
+use screen_records_exporter::ledger::{ApiCounts, DurableLedger, LabelLimits, Ledger, PollFacts};
 use screen_records_exporter::sync::{Extent, ExtentReader, Next, PageRequest, SyncError};
 
 /// 2026-11-01T00:00:00Z
@@ -139,7 +139,7 @@ fn read_window(
     order: u64,
     mut between: impl FnMut(&mut Server),
 ) -> Result<BTreeSet<RecordKey>, SyncError> {
-    let mut ledger = Ledger::default();
+    let mut ledger = DurableLedger::default();
     let mut read = new_read(limit);
     let mut under_way: Vec<PageRequest> = Vec::new();
     let mut order = order | 1;
@@ -159,14 +159,14 @@ fn read_window(
         between(server);
         let rows = server.answer(&request);
         let page = page_of(server, rows);
-        read.take(&request, &page, &mut ledger)?;
+        read.take(&request, &page, &ledger)?;
         assert!(server.answers < 20_000, "the walk does not end");
     }
     let (staging, summary) = read.finish();
     summary.check_rejections(0)?;
     let changes = ledger.diff(staging, PollFacts::default(), LabelLimits { users: 1, pools: 1 });
     ledger.commit(changes).unwrap();
-    Ok(ledger.table.iter().map(|record| record.key).collect())
+    Ok(ledger.shown().map(|record| record.key).collect())
 }
 
 fn recordings(most: usize) -> impl Strategy<Value = Vec<Recording>> {
@@ -340,11 +340,11 @@ fn rows_that_the_api_has_twice_count_once() {
 }
 
 fn take_pages(pages: &[Page<'_>]) -> Result<(), SyncError> {
-    let mut ledger = Ledger::default();
+    let mut ledger = DurableLedger::default();
     let mut read = new_read(10);
     for page in pages {
         let Next::Ask(request) = read.next_page() else { panic!("the walk wants no more pages") };
-        read.take(&request, page, &mut ledger)?;
+        read.take(&request, page, &ledger)?;
     }
     assert_eq!(read.next_page(), Next::Done);
     read.finish().1.check_rejections(0)
@@ -388,7 +388,7 @@ fn a_bound_that_is_ignored_fails_the_reading_of_more_than_the_default_window() {
     let mut old = Record::new("old", start.plus_millis(-9_000_000));
     old.end_time = Some(start.plus_millis(-8_000_000));
     let page = Page { total_count: None, rows: vec![Ok(old)] };
-    let error = read.take(&request, &page, &mut Ledger::default()).unwrap_err();
+    let error = read.take(&request, &page, &Ledger::default()).unwrap_err();
     assert!(matches!(error, SyncError::BoundIgnored { .. }), "{error}");
 }
 

@@ -57,6 +57,6 @@ impl Project {
     pub fn retire(&self) {
         self.gone.cancel();
         self.instruments.forget(&self.name);
-        locked(&self.books).ledger.close();
+        locked(&self.books).close();
     }
 }

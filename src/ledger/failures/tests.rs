@@ -6,8 +6,8 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ledger::{FirstSync, LabelLimits, PollFacts, Staging};
-use records_api::record::Term;
+use crate::ledger::{DurableLedger, FirstSync, LabelLimits, PollFacts, Staging};
+use records_api::record::{Term, TimeRange};
 
 const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9 };
 
@@ -29,19 +29,19 @@ fn facts(window_start: u32) -> PollFacts {
     PollFacts { window_start: at(window_start), ..PollFacts::default() }
 }
 
-fn read(staging: &mut Staging, ledger: &mut Ledger, record: &Record<'_>) {
+fn read(staging: &mut Staging, ledger: &mut DurableLedger, record: &Record<'_>) {
     staging.read(ledger, RecordKey::of(&record.id), record);
 }
 
 /// A poll that reads everything from a minute on, in two halves that meet in the end.
-fn poll(ledger: &mut Ledger, window_start: u32, records: &[Record<'_>]) -> bool {
+fn poll(ledger: &mut DurableLedger, window_start: u32, records: &[Record<'_>]) -> bool {
     let mut halves = [Staging::default(), Staging::default()];
     for (number, record) in records.iter().enumerate() {
         read(&mut halves[number % 2], ledger, record);
     }
     let [mut staging, other] = halves;
     staging.merge(other);
-    staging.cover(at(window_start), None);
+    staging.cover(TimeRange::since(at(window_start)));
     let changes = ledger.diff(staging, facts(window_start), LIMITS);
     ledger.commit(changes).is_ok()
 }
@@ -58,13 +58,13 @@ fn ids(ledger: &Ledger) -> Vec<String> {
     kept(ledger).into_iter().map(|(id, _)| id).collect()
 }
 
-fn opened(path: &Path) -> Ledger {
-    Ledger::open(path, at(0)).unwrap().0
+fn opened(path: &Path) -> DurableLedger {
+    DurableLedger::open(path, at(0)).unwrap().0
 }
 
 #[test]
 fn the_newest_thousand_are_kept_whatever_the_order_of_reading() {
-    let mut ledger = Ledger::default();
+    let mut ledger = DurableLedger::default();
     let all: Vec<_> = (0..1500).map(|n| record(n * 7 % 1500, Status::RecFailed, 0)).collect();
     let newest = |from: u32, to: u32| (from..to).rev().map(|n| format!("id {n}"));
     assert!(poll(&mut ledger, 0, &all));
@@ -80,7 +80,7 @@ fn the_newest_thousand_are_kept_whatever_the_order_of_reading() {
 
 #[test]
 fn details_leave_with_the_failure_and_come_back_with_it() {
-    let mut ledger = Ledger::default();
+    let mut ledger = DurableLedger::default();
     let failed = |minute, update| record(minute, Status::UploadFailed, update);
     assert!(poll(&mut ledger, 0, &[failed(5, 6), failed(7, 7), record(8, Status::Recording, 8)]));
     assert_eq!(ids(&ledger), ["id 7", "id 5"]);
@@ -96,7 +96,7 @@ fn details_leave_with_the_failure_and_come_back_with_it() {
 
 #[test]
 fn a_lagging_reading_neither_brings_one_back_nor_takes_one_away() {
-    let mut ledger = Ledger::default();
+    let mut ledger = DurableLedger::default();
     assert!(poll(
         &mut ledger,
         0,
@@ -126,7 +126,7 @@ fn a_lagging_reading_neither_brings_one_back_nor_takes_one_away() {
 
 #[test]
 fn a_record_that_began_at_another_time_than_was_known_stands_where_it_belongs() {
-    let mut ledger = Ledger::default();
+    let mut ledger = DurableLedger::default();
     let failed = |minute, update| record(minute, Status::RecFailed, update);
     assert!(poll(&mut ledger, 0, &[failed(3, 0), failed(4, 0)]));
     let mut moved = failed(3, 0);
@@ -139,7 +139,7 @@ fn a_record_that_began_at_another_time_than_was_known_stands_where_it_belongs() 
 
 #[test]
 fn long_texts_are_cut_and_odd_ones_are_absent() {
-    let mut ledger = Ledger::default();
+    let mut ledger = DurableLedger::default();
     let mut long = Record::new("用".repeat(1 << 18), at(1));
     long.status = Term::Known(Status::RecFailed);
     long.obs_bucket = Some("b".repeat(1 << 20).into());
@@ -173,8 +173,8 @@ fn parts_of_a_first_sync_keep_theirs_and_an_old_state_learns_them() {
     }
     assert_eq!(ids(&ledger), ["id 2", "id 1", "id 0"]);
     // As a state of format 1: the same without what that did not have.
-    ledger.failures = Failures::default();
-    ledger.journal.as_mut().unwrap().forget_whole();
+    ledger.edit().failures = Failures::default();
+    ledger.journal().forget_whole();
     ledger.tidy().unwrap();
     drop(ledger);
     crate::ledger::journal::tests::set_format(&path, 1);
@@ -184,11 +184,11 @@ fn parts_of_a_first_sync_keep_theirs_and_an_old_state_learns_them() {
     assert!(poll(&mut ledger, 0, &all[..2]));
     assert_eq!(ids(&ledger), ["id 1", "id 0"], "they are read as known");
     drop(ledger);
-    assert_eq!(crate::ledger::journal::tests::format_of(&path), 2);
+    assert_eq!(crate::ledger::journal::tests::format_of(&path), 3);
     assert_eq!(ids(&opened(&path)), ["id 1", "id 0"]);
-    crate::ledger::journal::tests::set_format(&path, 3);
-    let refused = Ledger::open(&path, at(0)).unwrap_err();
-    assert!(refused.to_string().contains("has format 3"), "{refused}");
+    crate::ledger::journal::tests::set_format(&path, 4);
+    let refused = DurableLedger::open(&path, at(0)).unwrap_err();
+    assert!(refused.to_string().contains("has format 4"), "{refused}");
 }
 
 proptest! {
@@ -212,11 +212,11 @@ proptest! {
             let records = shown.iter().map(|(n, status)| record(*n, Status::ALL[*status], number));
             let is_lost = fate == 0;
             if is_lost {
-                ledger.journal.as_mut().unwrap().lose(&gone);
+                ledger.journal().lose(&gone);
             }
             prop_assert_eq!(poll(&mut ledger, edge, &records.collect::<Vec<_>>()), !is_lost);
             if is_lost {
-                ledger.journal.as_mut().unwrap().lose(&path);
+                ledger.journal().lose(&path);
             } else {
                 let failed = shown.iter().rev().filter(|(_, s)| Status::ALL[**s].is_failed());
                 let texts = |(n, _): (&u32, _)| (format!("id {n}"), format!("file {n} of {number}"));
@@ -230,7 +230,7 @@ proptest! {
                     prop_assert_eq!(kept(&ledger), model.clone());
                 }
                 3 => {
-                    ledger.journal.as_mut().unwrap().forget_whole();
+                    ledger.journal().forget_whole();
                     ledger.tidy().unwrap();
                     drop(ledger);
                     ledger = opened(&path);

@@ -5,14 +5,17 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use crate::ledger::{Ledger, OpenError, SetAside};
+use crate::ledger::{DurableLedger, OpenError, SetAside};
 use crate::program::Failure;
 use records_api::clock::{Clock, SystemClock};
 use records_api::record::Timestamp;
 
 /// Opens the state of a project.
-pub(super) fn open_ledger(directory: Option<&Path>, project: &str) -> Result<Ledger, Failure> {
-    let Some(directory) = directory else { return Ok(Ledger::default()) };
+pub(super) fn open_ledger(
+    directory: Option<&Path>,
+    project: &str,
+) -> Result<DurableLedger, Failure> {
+    let Some(directory) = directory else { return Ok(DurableLedger::default()) };
     let unusable = |error: io::Error| {
         let error = OpenError::Unusable { path: directory.to_owned(), error };
         Failure::run(format!("{error}; {}", error.remedy()))
@@ -22,7 +25,7 @@ pub(super) fn open_ledger(directory: Option<&Path>, project: &str) -> Result<Led
     }
     let path = directory.join(format!("{project}.redb"));
     let now = Timestamp::from_millis(SystemClock.now_millis());
-    let (ledger, aside) = Ledger::open(&path, now)
+    let (ledger, aside) = DurableLedger::open(&path, now)
         .map_err(|error| Failure::run(format!("{error}; {}", error.remedy())))?;
     if let Some(SetAside { path: aside, why }) = aside {
         let (path, aside) = (path.display(), aside.display());

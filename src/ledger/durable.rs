@@ -1,0 +1,118 @@
+//! A ledger and the journal that makes its transitions durable.
+
+use std::ops::Deref;
+use std::path::Path;
+
+use super::journal::{
+    CommitError, Journal, OpenError, SetAside, Unread, frames, read_frame, set_aside,
+};
+use super::{Ledger, Transition};
+use records_api::record::Timestamp;
+
+/// A ledger with its journal, if it has one.
+#[derive(Debug, Default)]
+pub struct DurableLedger {
+    ledger: Ledger,
+    /// `None` keeps the ledger in memory only.
+    journal: Option<Journal>,
+}
+
+impl DurableLedger {
+    /// Opens the state in a file, which is made if it is missing. A damaged one is set aside, and
+    /// counting begins again.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: the file is in use, of a later version, or out of reach.
+    pub fn open(path: &Path, now: Timestamp) -> Result<(Self, Option<SetAside>), OpenError> {
+        match Self::read(path) {
+            Ok(durable) => Ok((durable, None)),
+            Err(Unread::Refused(error)) => Err(error),
+            Err(Unread::Damaged(why)) => {
+                let aside = set_aside(path, now.millis(), why)?;
+                match Self::read(path) {
+                    Ok(durable) => Ok((durable, Some(aside))),
+                    Err(Unread::Refused(error)) => Err(error),
+                    Err(Unread::Damaged(why)) => Err(OpenError::Unusable {
+                        path: path.to_owned(),
+                        error: std::io::Error::other(why),
+                    }),
+                }
+            }
+        }
+    }
+
+    fn read(path: &Path) -> Result<Self, Unread> {
+        let mut ledger = Ledger::default();
+        let replay = |frame: &[u8]| read_frame(frame, |entry| ledger.replay(entry));
+        let journal = Journal::open(path, replay)?;
+        Ok(Self { ledger, journal: Some(journal) })
+    }
+
+    /// Makes a transition durable, then applies it.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`]: the ledger is unchanged, and the next poll finds the same changes.
+    pub fn commit(&mut self, transition: Transition) -> Result<(), CommitError> {
+        if let Some(journal) = &mut self.journal {
+            // After a failed commit nobody knows whether the file holds it: the whole state replaces
+            // it.
+            if journal.is_broken() {
+                journal.replace(frames(self.ledger.entries()))?;
+            }
+            journal.append(transition.only_adds(), frames(transition.entries()))?;
+        }
+        self.ledger.apply(transition);
+        Ok(())
+    }
+
+    /// Releases unused names, and writes the state again if the changes after the last time have grown
+    /// long. Without it nothing is lost.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`]; the next commit tries again.
+    pub fn tidy(&mut self) -> Result<(), CommitError> {
+        // Polls come and go, so the file and the memory must follow a window that becomes smaller.
+        let has_shrunk = self.ledger.has_shrunk();
+        let wants_rewrite =
+            self.journal.as_ref().is_some_and(|journal| has_shrunk || journal.wants_rewrite());
+        if wants_rewrite || has_shrunk || self.ledger.has_many_names() {
+            self.ledger.release_unused();
+        }
+        match &mut self.journal {
+            Some(journal) if wants_rewrite => journal.replace(frames(self.ledger.entries())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Size of the state on disk in bytes.
+    pub fn file_bytes(&self) -> u64 {
+        self.journal.as_ref().map_or(0, Journal::file_bytes)
+    }
+
+    /// Closes the file: later transitions stay in memory.
+    pub fn close(&mut self) {
+        self.journal = None;
+    }
+
+    #[cfg(test)]
+    pub(super) fn edit(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
+    #[cfg(test)]
+    pub(super) fn journal(&mut self) -> &mut Journal {
+        self.journal.as_mut().expect("the ledger has a journal")
+    }
+}
+
+/// Reading a durable ledger is reading the ledger.
+impl Deref for DurableLedger {
+    type Target = Ledger;
+
+    fn deref(&self) -> &Ledger {
+        &self.ledger
+    }
+}

@@ -1,0 +1,66 @@
+//! What a process remembers of its polls, beside the records.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use records_api::record::{RejectionReason, Timestamp};
+
+/// Facts about the last complete poll.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PollFacts {
+    /// Project, endpoint and filter. A poll with another identity begins a baseline.
+    pub identity: String,
+    /// When counting began.
+    pub counting_since: Timestamp,
+    /// Lower edge of the window, in whole seconds. Records that start before it have left.
+    pub window_start: Timestamp,
+    /// When the poll began.
+    pub begun: Timestamp,
+    /// How far the API's counts can be relied on.
+    pub counts: ApiCounts,
+    /// When each part of the window was last read, in order and without gaps. Empty if the next poll
+    /// must read the whole window.
+    pub parts: Vec<ReadPart>,
+    /// The scrub has read everything that was due up to this time.
+    pub paid: Timestamp,
+}
+
+/// A part of the window, and when it was last read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadPart {
+    /// First start time in the part.
+    pub from: Timestamp,
+    /// First start time after the part.
+    pub until: Timestamp,
+    /// Begin of the poll that read it.
+    pub read: Timestamp,
+}
+
+/// How far the API's counts can be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ApiCounts {
+    /// Whether the expected value of a count can be computed.
+    pub has_counts: bool,
+    /// Whether a listing may end where the count says so.
+    pub trusts_counts: bool,
+    /// Number of records that the API counted but did not list.
+    pub surplus: u64,
+}
+
+/// Progress of an unfinished first sync.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstSync {
+    /// Facts of the poll that began it.
+    pub facts: PollFacts,
+    /// Records of the window that start before this have been read.
+    pub until: Timestamp,
+    /// The first start time after `until` that the API listed.
+    pub beyond: Option<Timestamp>,
+    /// When the last part was completed.
+    pub ended: Timestamp,
+    /// Rows read so far.
+    pub rows: u64,
+    /// Rows that were rejected, by reason.
+    pub rejected: BTreeMap<RejectionReason, u64>,
+}

@@ -1,0 +1,100 @@
+//! The changes that one commit makes to the ledger.
+
+use std::sync::Arc;
+
+use super::cardinality::{Limited, SlotChange, Value};
+use super::counters::Counters;
+use super::failures::FailureDetails;
+use super::journal::Entry;
+use super::poll_facts::{FirstSync, PollFacts};
+use super::staging::StaleReads;
+use super::symbols::LabelId;
+use super::table::Table;
+use records_api::record::RecordKey;
+
+/// Everything that one commit changes. Applied to equal ledgers it gives equal ledgers: times are
+/// those of the poll, never those of the moment when it is applied.
+#[derive(Debug)]
+pub struct Transition {
+    /// Names of pools and users that the ledger did not hold, with the numbers that they get.
+    pub(super) labels: Vec<(u32, Arc<str>)>,
+    /// The same for statuses and types.
+    pub(super) terms: Vec<(u32, Arc<str>)>,
+    pub(super) slots: Vec<(Value, SlotChange)>,
+    /// Records that are new or changed, with their marks.
+    pub(super) records: Table,
+    /// Records that the API no longer lists.
+    pub(super) hidden: Vec<RecordKey>,
+    /// New values of the series that changed.
+    pub(super) counters: Counters,
+    /// Details of failed records that are new or changed.
+    pub(super) failures: Vec<Arc<FailureDetails>>,
+    pub(super) progress: Progress,
+    /// Not written: after a restart a stale read has to be repeated once more.
+    pub(super) stale_reads: StaleReads,
+}
+
+/// The state of the sync after a transition.
+#[derive(Debug, Clone)]
+pub(super) enum Progress {
+    /// A poll is complete.
+    Poll(PollFacts),
+    /// A part of the first sync is complete.
+    Part(FirstSync),
+    /// The parts read so far cannot be relied on: the first sync starts again.
+    NoParts,
+}
+
+impl Transition {
+    /// A transition after which the first sync starts again.
+    pub fn discarding_parts() -> Self {
+        Self {
+            labels: Vec::new(),
+            terms: Vec::new(),
+            slots: Vec::new(),
+            records: Table::default(),
+            hidden: Vec::new(),
+            counters: Counters::new(),
+            failures: Vec::new(),
+            progress: Progress::NoParts,
+            stale_reads: StaleReads::new(),
+        }
+    }
+
+    /// The entries that the journal keeps of it, in the order in which they are applied.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
+        let labels = self.labels.iter().map(|(number, text)| Entry::label(*number, text));
+        let terms = self.terms.iter().map(|(number, text)| Entry::term(*number, text));
+        let slots = self.slots.iter().map(|(value, change)| Entry::Slot(*value, *change));
+        let records = self.records.iter().map(Entry::Record);
+        let hidden = self.hidden.iter().map(|key| Entry::Hidden(*key));
+        let counters = self.counters.iter().flat_map(|(series, c)| Entry::of(*series, c));
+        let failures = self.failures.iter().map(|details| Entry::Failure((**details).clone()));
+        let progress = std::iter::once_with(|| match &self.progress {
+            Progress::Poll(facts) => Entry::Poll(facts.clone()),
+            Progress::Part(part) => Entry::FirstSync(part.clone()),
+            Progress::NoParts => Entry::NoFirstSync,
+        });
+        let names = labels.chain(terms);
+        let rows = slots.chain(records).chain(hidden);
+        names.chain(rows).chain(counters).chain(failures).chain(progress)
+    }
+
+    /// Whether it only adds to the ledger, as the parts of a first sync do.
+    pub(super) fn only_adds(&self) -> bool {
+        matches!(self.progress, Progress::Part(_))
+    }
+
+    /// New values of the series that changed.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Whether a user or a pool gets a series of its own.
+    pub fn gives_slot(&self, (limited, label): (Limited, LabelId)) -> bool {
+        let value = (limited, label.number());
+        self.slots
+            .iter()
+            .any(|(other, change)| *other == value && matches!(change, SlotChange::Held(_)))
+    }
+}
