@@ -63,7 +63,7 @@ pub(super) fn json(projects: &[Arc<Project>], query: &str) -> Response {
         Err(refusal) => (refusal.status(), json!({"error": refusal.to_string()})),
     };
     let headers = [
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-ledger")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
     (status, headers, Json(body)).into_response()

@@ -211,7 +211,7 @@ async fn pages_may_do_nothing_and_are_not_kept() {
     for path in ["/", "/failures", "/failures?limit=3", "/api/v1/failures"] {
         let url = format!("{}{path}", exporter.url);
         let page = client().get(&url).send().await.unwrap();
-        assert_eq!(page.headers()["cache-control"], "no-ledger", "{path}");
+        assert_eq!(page.headers()["cache-control"], "no-store", "{path}");
         assert_eq!(page.headers()["x-content-type-options"], "nosniff", "{path}");
         let head = client().head(&url).send().await.unwrap();
         assert_eq!((head.status().as_u16(), head.headers().len()), (200, page.headers().len()));

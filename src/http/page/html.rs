@@ -46,7 +46,7 @@ fn headers() -> [(header::HeaderName, HeaderValue); 4] {
         (header::CONTENT_SECURITY_POLICY, POLICY.clone()),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-ledger")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ]
 }
 
