@@ -164,7 +164,7 @@ mod tests {
             encoder.counter(labels, &counter);
             let text = String::from_utf8(encoder.finish()).unwrap();
             let mut lines: Vec<_> = text.lines().collect();
-            assert!(lines.remove(0).starts_with(&format!("# HELP {name} Times")), "{text}");
+            assert!(lines.remove(0).starts_with(&format!("# HELP {name} Total number")), "{text}");
             assert_eq!(lines.remove(0), format!("# TYPE {name} counter"));
             let exemplar = "# {record_id=\"a\\\"b\"} 1 1700000000.25";
             assert_eq!(lines.remove(0), format!("{name}_total{series} 3 {exemplar}"));
