@@ -1,5 +1,4 @@
-//! How figures become what Prometheus reads: the one table of metrics, the encoders of the formats, and
-//! bodies in their codings.
+//! Exposition: the catalog of metrics, the encoders of the formats, and compressed bodies.
 
 mod body;
 pub mod catalog;

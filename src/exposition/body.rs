@@ -1,9 +1,9 @@
-//! Bodies that are put together from pieces, each encoded and compressed by itself, so that one that
-//! has not changed need not be made again.
+//! Bodies assembled from pieces. Each piece is encoded and compressed separately, so an unchanged
+//! piece is reused.
 //!
-//! A gzip body stays a single member, since browsers do not read behind the first: the pieces are
-//! blocks of one deflate stream, none of which looks back into the one before. A zstd body is a frame
-//! a piece, which every decoder takes.
+//! A gzip body is a single member, because browsers ignore data after the first one: the pieces are
+//! blocks of one deflate stream that do not refer to each other. A zstd body has one frame per piece,
+//! which every decoder accepts.
 
 use std::io;
 
@@ -13,36 +13,36 @@ use flate2::{Compress, Compression, FlushCompress};
 
 use super::format::Coding;
 
-/// A piece of a body.
+/// Encoded and compressed part of a body.
 #[derive(Debug, Clone)]
 pub struct Piece {
     bytes: Bytes,
-    /// Of what was compressed.
+    /// Length before compression, in bytes.
     length: u64,
     checksum: Hasher,
 }
 
-/// A body, in chunks that may be shared with other bodies.
+/// Body of an answer, in chunks that may be shared with other bodies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Body {
     chunks: Vec<Bytes>,
 }
 
-/// Of zstd. Level 1 is as fast as gzip's fastest and smaller.
+/// Level 1 of zstd is as fast as the fastest level of gzip, and its output is smaller.
 const ZSTD_LEVEL: i32 = 1;
-/// No flags, no time, fastest, system unknown (RFC 1952).
+/// Header of a gzip member (RFC 1952): no flags, no time, fastest level, unknown system.
 const GZIP_HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
-/// What a flush ends with: an empty block without compression.
+/// End of a sync flush: an empty stored block.
 const END_OF_FLUSH: [u8; 4] = [0, 0, 0xff, 0xff];
-/// The last block of a deflate stream, empty.
+/// Empty last block of a deflate stream.
 const LAST_BLOCK: [u8; 2] = [3, 0];
 
 impl Piece {
-    /// A piece that holds this.
+    /// Compresses `content`.
     ///
     /// # Errors
     ///
-    /// When the compressor fails, which it does only without memory.
+    /// Fails if the compressor fails, which happens only when memory is exhausted.
     pub fn new(coding: Coding, content: Vec<u8>) -> io::Result<Self> {
         let length = content.len() as u64;
         let mut checksum = Hasher::new();
@@ -58,23 +58,23 @@ impl Piece {
     }
 }
 
-/// Blocks of a deflate stream that goes on, up to a whole byte.
+/// Returns blocks of a deflate stream that ends at a byte boundary and can be continued.
 fn deflated(content: &[u8]) -> io::Result<Vec<u8>> {
     let mut compress = Compress::new(Compression::fast(), false);
-    // Enough for all at once, incompressible content too: a flush that finds its output full, as in
-    // the crate's writers, is left unfinished now and then.
+    // Large enough for incompressible content. With a full output buffer, as in the crate's writers, a
+    // flush is sometimes left incomplete.
     let mut blocks = Vec::with_capacity(content.len() + content.len() / 8 + 1024);
     compress.compress_vec(content, &mut blocks, FlushCompress::Sync)?;
     let is_whole = compress.total_in() == content.len() as u64 && blocks.len() < blocks.capacity();
     if !is_whole || !blocks.ends_with(&END_OF_FLUSH) {
-        return Err(io::Error::other("the compressor did not take all of the content"));
+        return Err(io::Error::other("the compressor did not accept all of the content"));
     }
     blocks.shrink_to_fit();
     Ok(blocks)
 }
 
 impl Body {
-    /// The body of these pieces, which all have this coding.
+    /// Assembles pieces that were all compressed with this coding.
     pub fn of(coding: Coding, pieces: &[&Piece]) -> Self {
         let mut chunks: Vec<_> = pieces.iter().map(|piece| piece.bytes.clone()).collect();
         if coding == Coding::Gzip {
@@ -86,7 +86,7 @@ impl Body {
             }
             let mut end = LAST_BLOCK.to_vec();
             end.extend_from_slice(&checksum.finalize().to_le_bytes());
-            // The last 32 bits, says the format.
+            // The format stores only the low 32 bits.
             end.extend_from_slice(&length.to_le_bytes()[..4]);
             chunks.insert(0, Bytes::from_static(&GZIP_HEAD));
             chunks.push(Bytes::from(end));
@@ -95,22 +95,22 @@ impl Body {
         Self { chunks }
     }
 
-    /// Number of bytes.
+    /// Returns the length in bytes.
     pub fn len(&self) -> usize {
         self.chunks.iter().map(Bytes::len).sum()
     }
 
-    /// Whether there is no byte.
+    /// Returns true if the body has no bytes.
     pub fn is_empty(&self) -> bool {
         self.chunks.is_empty()
     }
 
-    /// The bytes in chunks.
+    /// Returns the chunks.
     pub fn into_chunks(self) -> Vec<Bytes> {
         self.chunks
     }
 
-    /// The bytes at once.
+    /// Returns all bytes as one vector.
     pub fn to_vec(&self) -> Vec<u8> {
         self.chunks.concat()
     }
@@ -141,7 +141,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_body_is_what_its_pieces_hold(
+        fn a_body_decodes_to_the_content_of_its_pieces(
             contents in prop::collection::vec(prop::collection::vec(0_u8..4, 0..2000), 1..4)
         ) {
             for coding in [Coding::Identity, Coding::Gzip, Coding::Zstd] {
@@ -154,9 +154,9 @@ mod tests {
         }
     }
 
-    /// The crate's writers leave one in eight of these unfinished.
+    /// The crate's writers leave one in eight of these pieces incomplete.
     #[test]
-    fn pieces_of_every_length_are_whole() {
+    fn pieces_of_every_length_are_complete() {
         let line = |n: u32| {
             format!("series{{n=\"{}\",user=\"user {}\"}} {}\n", n, n * 7 % 911, n * n % 8191)
         };
@@ -180,14 +180,14 @@ mod tests {
     }
 
     #[test]
-    fn a_large_piece_is_whole_and_small() {
+    fn a_large_piece_is_complete_and_small() {
         let content: Vec<u8> = (0..300_000_u32)
             .flat_map(|n| format!("series{{n=\"{n}\"}} {}\n", n % 7).into_bytes())
             .collect();
-        for (coding, most) in [(Coding::Gzip, 6), (Coding::Zstd, 6)] {
+        for (coding, ratio) in [(Coding::Gzip, 6), (Coding::Zstd, 6)] {
             let piece = Piece::new(coding, content.clone()).unwrap();
             let body = Body::of(coding, &[&piece, &piece]);
-            assert!(body.len() < 2 * content.len() / most, "{coding:?} {}", body.len());
+            assert!(body.len() < 2 * content.len() / ratio, "{coding:?} {}", body.len());
             assert_eq!(decoded(coding, &body.to_vec()), [&*content, &*content].concat());
         }
     }

@@ -1,16 +1,16 @@
-//! The record that a counter counted last, as a format shows it.
+//! Exemplars: the record that a counter counted last.
 
 use crate::ledger::Exemplar;
 
-/// The one label of an exemplar.
+/// Only label of an exemplar.
 pub(super) const LABEL: &str = "record_id";
-/// Characters that the labels of an exemplar may have together, their names included.
-const LONGEST: usize = 128;
+/// Maximum length of all labels of an exemplar, including their names (`OpenMetrics` 1.0).
+const MAX_CHARS: usize = 128;
 
-/// An exemplar, unless its id is too long for one: half an id would lead nowhere.
+/// Returns the exemplar unless its id is too long: a truncated id would match no record.
 pub(super) fn shown(exemplar: &Exemplar) -> Option<&Exemplar> {
     let length = LABEL.len() + exemplar.record_id.chars().count();
-    (length <= LONGEST).then_some(exemplar)
+    (length <= MAX_CHARS).then_some(exemplar)
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! The formats and codings that a body can have.
+//! Formats and content codings of an exposition.
 
 use super::openmetrics::OpenMetricsEncoder;
 use super::protobuf::ProtobufEncoder;
 use super::sink::Sink;
 use super::text::TextEncoder;
 
-/// A format of an exposition.
+/// Format of an exposition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Format {
     /// The text format 0.0.4.
@@ -19,10 +19,10 @@ pub enum Format {
     Protobuf,
 }
 
-/// How the bytes of a body are coded for the way.
+/// Content coding of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Coding {
-    /// As they are.
+    /// No compression.
     #[default]
     Identity,
     /// gzip.
@@ -31,7 +31,7 @@ pub enum Coding {
     Zstd,
 }
 
-/// What somebody wants a body to be like.
+/// Format and content coding requested for a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Wanted {
     /// The format.
@@ -41,7 +41,7 @@ pub struct Wanted {
 }
 
 impl Format {
-    /// The value of `Content-Type`.
+    /// Returns the value of `Content-Type`.
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
@@ -54,7 +54,7 @@ impl Format {
         }
     }
 
-    /// What every body of the format ends with.
+    /// Returns the bytes that end every body of the format.
     pub fn end(self) -> &'static str {
         match self {
             Self::OpenMetrics001 | Self::OpenMetrics100 => OpenMetricsEncoder::END,
@@ -62,8 +62,8 @@ impl Format {
         }
     }
 
-    /// What `write` writes, without the [end](Self::end) of the format: another part of the body may
-    /// follow. `created_series` adds series of created timestamps where the format has such.
+    /// Encodes what `write` writes, without the [end](Self::end) of the format, so that another part
+    /// of the body can follow. `created_series` adds `_created` series in `OpenMetrics` text.
     pub fn encode(self, created_series: bool, write: impl FnOnce(&mut dyn Sink)) -> Vec<u8> {
         match self {
             Self::Text => {
@@ -86,7 +86,7 @@ impl Format {
 }
 
 impl Coding {
-    /// The value of `Content-Encoding`, if it has one.
+    /// Returns the value of `Content-Encoding`, if the header is needed.
     pub fn name(self) -> Option<&'static str> {
         match self {
             Self::Identity => None,

@@ -1,20 +1,20 @@
-//! Lines of samples, as both text formats have them.
+//! Sample lines shared by both text formats.
 
 use super::catalog::Metric;
 use super::sink::{Labels, Value};
 
-/// A text under way.
+/// Text under construction.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     pub(super) body: Vec<u8>,
-    /// Of the current family.
+    /// Name of the current family.
     name: &'static str,
-    /// What stands before the value of each label: `{project="`, `",status="`.
+    /// Text before the value of each label: `{project="`, `",status="`.
     before: Vec<String>,
 }
 
 impl Lines {
-    /// Begins a family, whose samples have this name.
+    /// Begins a family whose samples have this name.
     pub(super) fn begin(&mut self, metric: &'static Metric, name: &'static str) {
         self.name = name;
         let before = metric.labels.iter().enumerate().map(|(at, label)| {
@@ -25,20 +25,20 @@ impl Lines {
         self.before.extend(before);
     }
 
-    /// Writes `# WORD name text`, as it is.
+    /// Writes `# WORD name text` without escaping.
     pub(super) fn comment(&mut self, word: &str, name: &str, text: &str) {
         for part in ["# ", word, " ", name, " ", text, "\n"] {
             self.text(part);
         }
     }
 
-    /// Writes the name and the labels of a sample, up to where its value stands. `bound` is the text
-    /// of the label `le`.
+    /// Writes the name and the labels of a sample, up to its value. `bound` is the value of the label
+    /// `le`.
     pub(super) fn series(&mut self, suffix: &str, labels: Labels<'_>, bound: Option<&str>) {
         debug_assert_eq!(self.before.len(), labels.values.len(), "{}", self.name);
         self.text(self.name);
         self.text(suffix);
-        // Most of the time of an encoding goes into these few lines.
+        // Encoding spends most of its time in this loop.
         for (before, value) in self.before.iter().zip(labels.values) {
             self.body.extend_from_slice(before.as_bytes());
             escape(&mut self.body, value);
@@ -55,7 +55,7 @@ impl Lines {
         self.text(if is_open { "} " } else { " " });
     }
 
-    /// Writes a whole line.
+    /// Writes a complete line.
     pub(super) fn line(
         &mut self,
         suffix: &str,
@@ -80,7 +80,7 @@ impl Lines {
         self.body.extend_from_slice(text.as_bytes());
     }
 
-    /// Writes a number as both formats read it.
+    /// Writes a number in the syntax of both formats.
     pub(super) fn number(&mut self, value: Value) {
         match value {
             Value::Integer(number) => match u64::try_from(number) {
@@ -98,7 +98,7 @@ impl Lines {
     }
 }
 
-/// Writes a text that stands between quotes.
+/// Writes `text` escaped for a quoted string.
 fn escape(body: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
     while let Some(at) = memchr::memchr3(b'\\', b'"', b'\n', rest) {

@@ -1,4 +1,4 @@
-//! `OpenMetrics` text, 1.0.0 and 0.0.1, which write the same.
+//! Encoder for `OpenMetrics` text 1.0.0 and 0.0.1, which are identical here.
 
 use super::catalog::Metric;
 use super::exemplar::LABEL;
@@ -11,29 +11,29 @@ use records_api::record::Timestamp;
 #[derive(Debug)]
 pub struct OpenMetricsEncoder {
     lines: Lines,
-    /// The current family.
+    /// Current family.
     metric: Option<&'static Metric>,
-    /// Whether the current family has its head already.
+    /// True once the metadata of the current family is written.
     has_head: bool,
-    /// Whether created timestamps are written, as series of their own.
+    /// True if `_created` series are written.
     created_series: bool,
 }
 
 impl OpenMetricsEncoder {
-    /// What every body ends with.
+    /// End of every body.
     pub const END: &'static str = "# EOF\n";
 
-    /// An encoder, which writes `_created` lines if `created_series`.
+    /// Creates an encoder. It writes `_created` lines if `created_series` is set.
     pub fn new(created_series: bool) -> Self {
         Self { lines: Lines::default(), metric: None, has_head: false, created_series }
     }
 
-    /// The text, without its [end](Self::END): another part of the body may follow.
+    /// Returns the text without its [end](Self::END), so that another part of the body can follow.
     pub fn finish(self) -> Vec<u8> {
         self.lines.body
     }
 
-    /// Begins a sample: the family's head if it is the first.
+    /// Begins a sample. The first sample of a family is preceded by its metadata.
     fn begin(&mut self) {
         if let Some(metric) = self.metric
             && !std::mem::replace(&mut self.has_head, true)
@@ -98,8 +98,8 @@ impl Sink for OpenMetricsEncoder {
     }
 }
 
-/// A bound as Go writes it: `60.0`, `1.048576e+06`. Prometheus 2 names the buckets that come by
-/// protobuf like this, and both formats must give the same series.
+/// Formats a bound as Go does: `60.0`, `1.048576e+06`. Prometheus 2 names the buckets of protobuf
+/// this way, and both formats must result in the same series.
 fn bound_text(bound: f64) -> String {
     if bound == 0.0 || (1e-4..1e6).contains(&bound.abs()) {
         let text = bound.to_string();
@@ -118,8 +118,8 @@ mod tests {
     use crate::ledger::Series;
 
     #[test]
-    fn bounds_are_written_as_go_writes_them() {
-        // strconv.FormatFloat(bound, 'g', -1, 64), with ".0" where there is neither "." nor "e".
+    fn bounds_are_formatted_as_in_go() {
+        // strconv.FormatFloat(bound, 'g', -1, 64), plus ".0" if the result has neither "." nor "e".
         let cases = [
             (0.0, "0.0"),
             (0.001, "0.001"),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn counters_have_their_exemplar_and_if_wanted_when_they_began() {
+    fn counters_have_exemplars_and_optional_created_series() {
         let at = Timestamp::from_millis(1_700_000_000_250);
         let exemplar = Exemplar { record_id: "a\"b".into(), at };
         let counter = CounterValue {

@@ -1,9 +1,9 @@
-//! Delimited protobuf: `io.prometheus.client.MetricFamily`, each after its length, with native
-//! histograms beside the classic buckets.
+//! Encoder for delimited protobuf: length-prefixed `io.prometheus.client.MetricFamily` messages, with
+//! native histograms in addition to the classic buckets.
 //!
-//! The numbers of the fields are those of `metrics.proto` of Prometheus' client model. The
-//! `prometheus` crate's model is of 2014 and has neither exemplars nor created timestamps nor native
-//! histograms; what it does know is held against it in a test.
+//! The field numbers are those of `metrics.proto` in Prometheus' client model. The model of the
+//! `prometheus` crate dates from 2014 and lacks exemplars, created timestamps and native histograms;
+//! a test compares the fields that it has.
 
 use super::catalog::{Kind, Metric};
 use super::exemplar::LABEL;
@@ -16,17 +16,17 @@ use records_api::record::Timestamp;
 pub struct ProtobufEncoder {
     body: Message,
     current: Option<&'static Metric>,
-    /// The current family; empty before its first sample.
+    /// Current family; empty before its first sample.
     family: Message,
-    /// A sample under way.
+    /// Sample under construction.
     sample: Message,
 }
 
-/// Observations up to this are zero: the width that client libraries give the bucket of zeros.
+/// Width of the zero bucket, as in other client libraries.
 const ZERO_THRESHOLD: f64 = 2.938_735_877_055_719e-39;
 
 impl ProtobufEncoder {
-    /// The families, each after its length.
+    /// Returns the length-prefixed families.
     pub fn finish(mut self) -> Vec<u8> {
         self.end_family();
         self.body.0
@@ -39,7 +39,7 @@ impl ProtobufEncoder {
         }
     }
 
-    /// Begins a sample: the family's head if it is the first, and the labels.
+    /// Begins a sample with its labels. The first sample of a family is preceded by its metadata.
     fn begin(&mut self, labels: Labels<'_>) -> bool {
         let Some(metric) = self.current else { return false };
         if self.family.0.is_empty() {
@@ -54,7 +54,7 @@ impl ProtobufEncoder {
                 },
             );
             if let Some(unit) = metric.unit() {
-                // Behind the samples in the definition, but fields may stand in any order.
+                // The definition lists it after the samples, but fields may appear in any order.
                 self.family.text(5, unit);
             }
         }
@@ -125,11 +125,11 @@ impl Sink for ProtobufEncoder {
     }
 }
 
-/// A message under way: its fields in the wire format.
+/// Fields of a message in the wire format.
 #[derive(Debug, Default)]
 struct Message(Vec<u8>);
 
-/// Wire types.
+// Wire types.
 const VARINT: u32 = 0;
 const FIXED_64: u32 = 1;
 const LENGTH: u32 = 2;
@@ -155,7 +155,7 @@ impl Message {
         self.varint(number);
     }
 
-    /// A number whose sign stands in its last bit: `sint32` and `sint64`.
+    /// Writes a zigzag-encoded number: `sint32` and `sint64`.
     fn signed(&mut self, field: u32, number: i64) {
         self.number(field, (number << 1 ^ number >> 63).cast_unsigned());
     }
@@ -177,7 +177,7 @@ impl Message {
         self.0.extend_from_slice(&message.0);
     }
 
-    /// A `LabelPair`, written in place: there are several for each series.
+    /// Writes a `LabelPair` without a temporary message, because every series has several.
     fn pair(&mut self, field: u32, name: &str, value: &str) {
         let length = |text: &str| 1 + varint_length(text.len() as u64) + text.len();
         self.key(field, LENGTH);
@@ -186,7 +186,7 @@ impl Message {
         self.text(2, value);
     }
 
-    /// A `google.protobuf.Timestamp`.
+    /// Writes a `google.protobuf.Timestamp`.
     fn time(&mut self, field: u32, time: Timestamp) {
         let (seconds, millis) = (time.millis().div_euclid(1000), time.millis().rem_euclid(1000));
         let mut message = Self::default();
@@ -195,8 +195,8 @@ impl Message {
         self.message(field, &message);
     }
 
-    /// The fields of a native histogram: its buckets in spans without gaps, each as the difference
-    /// to the one before.
+    /// Writes the fields of a native histogram: spans of adjacent buckets, and the count of each
+    /// bucket as the difference from the previous one.
     fn native(&mut self, native: &NativeBuckets) {
         self.signed(5, NativeBuckets::SCHEMA.into());
         self.double(6, ZERO_THRESHOLD);
@@ -226,7 +226,7 @@ impl Message {
 }
 
 fn varint_length(number: u64) -> usize {
-    // Seven bits a byte, and one byte for zero.
+    // Seven bits per byte; zero takes one byte.
     (64 - (number | 1).leading_zeros() as usize).div_ceil(7)
 }
 

@@ -1,5 +1,5 @@
-//! The families of the `prometheus` crate's registry, written by our encoders: it has neither
-//! `OpenMetrics` nor created timestamps.
+//! Writes the families of the `prometheus` crate's registry with our encoders, because the crate
+//! supports neither `OpenMetrics` nor created timestamps.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use super::catalog::{CATALOG, Kind, Metric};
 use super::sink::{ConstantLabels, CounterValue, HistogramValue, Labels, Sink, Value};
 use records_api::record::Timestamp;
 
-/// Writes families whose series all began at `created`. Series of a project bear its constant labels.
-/// A family that is not in the table of metrics is left out.
+/// Writes families whose series were all created at `created`. Series of a project get its constant
+/// labels. A family that is not in the catalog is skipped.
 pub fn write_families(
     families: &[MetricFamily],
     created: Timestamp,
@@ -19,7 +19,7 @@ pub fn write_families(
 ) {
     for family in families {
         let metric = CATALOG.iter().copied().find(|metric| metric.name == family.name());
-        debug_assert!(metric.is_some(), "{} is not in the table", family.name());
+        debug_assert!(metric.is_some(), "{} is not in the catalog", family.name());
         let Some(metric) = metric else { continue };
         sink.family(metric);
         for sample in family.get_metric() {
@@ -35,7 +35,7 @@ fn write_sample(
     constant: &BTreeMap<&str, &ConstantLabels>,
     sink: &mut dyn Sink,
 ) {
-    // The crate sorts labels by their names.
+    // The crate sorts labels by name, the catalog does not.
     let value_of = |name: &&str| {
         let pair = sample.get_label().iter().find(|pair| pair.name() == *name);
         pair.map_or("", |pair| pair.value())

@@ -1,10 +1,10 @@
-//! What every encoder can take.
+//! Interface of the encoders: families, and their samples.
 
 use super::catalog::Metric;
 use crate::ledger::{Exemplar, NativeBuckets};
 use records_api::record::Timestamp;
 
-/// The value of a sample.
+/// Value of a sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value {
     /// A whole number, written without rounding where the format has whole numbers.
@@ -32,7 +32,7 @@ impl From<f64> for Value {
 }
 
 impl Value {
-    /// The nearest number that a format without whole numbers has.
+    /// Returns the nearest floating-point number.
     pub fn as_f64(self) -> f64 {
         match self {
             Self::Integer(number) => number as f64,
@@ -41,25 +41,25 @@ impl Value {
     }
 }
 
-/// Labels that every series of a project bears beside those of its metric: names and values.
+/// Labels that every series of a project has in addition to those of its metric: names and values.
 pub type ConstantLabels = [(String, String)];
 
-/// The labels of a sample.
+/// Labels of a sample.
 #[derive(Debug, Clone, Copy)]
 pub struct Labels<'a> {
     /// Values in the order of [`Metric::labels`].
     pub values: &'a [&'a str],
-    /// What the project's series bear beside.
+    /// Constant labels of the project.
     pub constant: &'a ConstantLabels,
 }
 
 impl<'a> Labels<'a> {
-    /// The labels of a series that is no project's.
+    /// Labels of a series that does not belong to a project.
     pub fn of(values: &'a [&'a str]) -> Self {
         Self { values, constant: &[] }
     }
 
-    /// Names and values of the labels of a metric's sample.
+    /// Iterates over names and values of all labels.
     pub(super) fn pairs(self, metric: &'static Metric) -> impl Iterator<Item = (&'a str, &'a str)> {
         debug_assert_eq!(metric.labels.len(), self.values.len(), "{}", metric.name);
         let own = metric.labels.iter().zip(self.values).map(|(name, value)| (*name, *value));
@@ -68,46 +68,46 @@ impl<'a> Labels<'a> {
     }
 }
 
-/// A counter at a moment.
+/// Value of a counter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CounterValue<'a> {
-    /// What it stands at.
+    /// Current value.
     pub value: Value,
-    /// When it began.
+    /// Time of creation.
     pub created: Timestamp,
-    /// The last of what it counted, where that is known.
+    /// Record that was counted last, if known.
     pub exemplar: Option<&'a Exemplar>,
 }
 
-/// A histogram at a moment.
+/// Value of a histogram.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HistogramValue<'a> {
     /// Upper bounds of the buckets, inclusive, ascending, without infinity.
     pub bounds: Vec<f64>,
-    /// Observations by bucket, not cumulative.
+    /// Observations per bucket, not cumulative.
     pub buckets: Vec<u64>,
-    /// All observations.
+    /// Number of observations, including those above the last bound.
     pub count: u64,
-    /// All observations added up.
+    /// Sum of the observations.
     pub sum: Value,
-    /// When it began.
+    /// Time of creation.
     pub created: Timestamp,
-    /// The same observations in exponential buckets, where they are kept.
+    /// Exponential buckets of a native histogram, if kept.
     pub native: Option<&'a NativeBuckets>,
 }
 
-/// Takes families one after the other, each with all of its samples: no format lets them
-/// interleave. A family without samples leaves no trace.
+/// Accepts families one after the other, each with all of its samples: no format allows families to
+/// be interleaved. A family without samples is not written.
 pub trait Sink {
     /// Begins a family.
     fn family(&mut self, metric: &'static Metric);
 
-    /// Adds a sample of the current family, a gauge.
+    /// Adds a gauge to the current family.
     fn gauge(&mut self, labels: Labels<'_>, value: Value);
 
-    /// Adds a counter of the current family.
+    /// Adds a counter to the current family.
     fn counter(&mut self, labels: Labels<'_>, counter: &CounterValue<'_>);
 
-    /// Adds a histogram of the current family.
+    /// Adds a histogram to the current family.
     fn histogram(&mut self, labels: Labels<'_>, histogram: &HistogramValue<'_>);
 }

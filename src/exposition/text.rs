@@ -1,4 +1,4 @@
-//! The text format 0.0.4.
+//! Encoder for the text format 0.0.4.
 
 use super::catalog::Metric;
 use super::lines::Lines;
@@ -8,25 +8,25 @@ use super::sink::{CounterValue, HistogramValue, Labels, Sink, Value};
 #[derive(Debug, Default)]
 pub struct TextEncoder {
     lines: Lines,
-    /// The current family.
+    /// Current family.
     metric: Option<&'static Metric>,
-    /// Whether the current family has its `# HELP` and `# TYPE` already.
+    /// True once `# HELP` and `# TYPE` of the current family are written.
     has_head: bool,
 }
 
 impl TextEncoder {
-    /// The text.
+    /// Returns the text.
     pub fn finish(self) -> Vec<u8> {
         self.lines.body
     }
 
-    /// Begins a sample: the family's head if it is the first.
+    /// Begins a sample. The first sample of a family is preceded by its `# HELP` and `# TYPE`.
     fn begin(&mut self) {
         if let Some(metric) = self.metric
             && !std::mem::replace(&mut self.has_head, true)
         {
             self.lines.begin(metric, metric.name);
-            // No help holds what would have to be escaped; a test of the table says so.
+            // A test of the catalog ensures that no help text needs escaping.
             self.lines.comment("HELP", metric.name, metric.help);
             self.lines.comment("TYPE", metric.name, metric.kind.as_str());
         }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
     use crate::exposition::catalog;
 
-    /// The same family by the `prometheus` crate's encoder.
+    /// Encodes the same family with the `prometheus` crate.
     fn oracle(metric: &Metric, samples: &[(Vec<String>, f64)]) -> String {
         let mut family = MetricFamily::default();
         family.set_name(metric.name.to_owned());
@@ -98,7 +98,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_writes_what_the_prometheus_crate_writes(
+        fn the_output_equals_that_of_the_prometheus_crate(
             samples in prop::collection::vec((prop::collection::vec(".*", 4), -1.0e9..1.0e9), 1..5)
         ) {
             let metric = &catalog::SCREEN_RECORDS;
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_written_as_prometheus_reads_them() {
+    fn numbers_are_written_in_the_syntax_of_prometheus() {
         let cases = [
             (Value::Integer(u128::from(u64::MAX) + 1), "18446744073709551616"),
             (Value::Float(1_700_000_000.25), "1700000000.25"),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_family_without_samples_leaves_no_trace() {
+    fn a_family_without_samples_is_not_written() {
         let mut encoder = TextEncoder::default();
         encoder.family(&catalog::PROCESS_THREADS);
         assert!(encoder.finish().is_empty());
