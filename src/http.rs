@@ -1,18 +1,18 @@
-//! The web side: routes, deadlines, limits, the landing page.
+//! HTTP server: listener, routes, access control, deadlines and pages.
 //!
-//! Asks the collector and writes what it says; knows nothing of polls or of the API.
+//! Serves what the collector provides; does not know about polls or the API.
 
+mod current;
 mod deadline;
 mod failures;
 mod guard;
 mod listener;
-mod live;
 mod negotiate;
 mod page;
 mod routes;
 mod web_config;
 
+pub use current::{Current, ReloadHandle, ReloadRequest, Serving};
 pub use listener::{serve, serve_all};
-pub use live::{Asked, Live, Reloads, Served};
 pub use routes::{WebOptions, router};
 pub use web_config::{WebConfig, WebConfigError};

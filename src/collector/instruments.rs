@@ -1,11 +1,12 @@
-//! The exporter's own figures, in a registry of the `prometheus` crate. Names and help come from
-//! the one table of metrics.
+//! The exporter's own metrics, in a registry of the `prometheus` crate. Names and help texts come from
+//! the catalog.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::proto::{self, MetricFamily};
 use prometheus::{CounterVec, Gauge, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
@@ -16,7 +17,7 @@ use crate::exposition::{Labels, Metric, ProjectView, Sink, SyncMode, catalog, wr
 use records_api::record::{RejectionReason, Timestamp};
 use records_api::{ApiError, Endpoint, Observer};
 
-/// The exporter's own figures.
+/// The exporter's own metrics.
 #[derive(Debug)]
 pub struct Instruments {
     registry: Registry,
@@ -29,7 +30,7 @@ pub struct Instruments {
     commit_duration: HistogramVec,
     reload_successful: Gauge,
     reload_success_timestamp: Gauge,
-    /// When its series began.
+    /// Creation time of all series.
     started: Timestamp,
 }
 
@@ -38,11 +39,11 @@ const COMMIT_BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.
 const REQUEST_BUCKETS: &[f64] = &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 impl Instruments {
-    /// Figures that stand at nothing, and begin now.
+    /// Creates the metrics, all at their initial values.
     ///
     /// # Panics
     ///
-    /// If the table of metrics holds an invalid or doubled name.
+    /// Panics if the catalog has an invalid or duplicate name, which a test excludes.
     pub fn new(now: Timestamp) -> Arc<Self> {
         let instruments = Self {
             started: now,
@@ -74,12 +75,12 @@ impl Instruments {
             Box::new(ProcessCollector::new()),
         ];
         for collector in collectors {
-            instruments.registry.register(collector).expect("the table of metrics has no doubles");
+            instruments.registry.register(collector).expect("names in the catalog are unique");
         }
         Arc::new(instruments)
     }
 
-    /// The observer of a project's requests. Its series begin at 0.
+    /// Creates the observer of a project's requests. Its series start at 0.
     pub fn observer(self: &Arc<Self>, project: &str) -> Arc<ProjectObserver> {
         for outcome in ["success", "failure"] {
             self.polls.with_label_values(&[project, outcome]);
@@ -95,7 +96,7 @@ impl Instruments {
         })
     }
 
-    /// A project is watched no more: its series go.
+    /// Removes the series of a project that is no longer in the config.
     pub(super) fn forget(&self, project: &str) {
         forget(&self.polls, project);
         forget(&self.poll_duration, project);
@@ -104,20 +105,20 @@ impl Instruments {
         forget(&self.api_throttled, project);
     }
 
-    /// A poll was finished.
+    /// Records a finished poll.
     pub(super) fn polled(&self, project: &str, success: bool, took: Duration) {
         let outcome = if success { "success" } else { "failure" };
         self.polls.with_label_values(&[project, outcome]).inc();
         self.poll_duration.with_label_values(&[project]).observe(took.as_secs_f64());
     }
 
-    /// What a poll found was made durable.
+    /// Records a commit to disk.
     pub(super) fn committed(&self, took: Duration) {
         let none: [&str; 0] = [];
         self.commit_duration.with_label_values(&none).observe(took.as_secs_f64());
     }
 
-    /// The config was read, with success at this moment or without.
+    /// Records an attempt to load the config; `success` is its time if it succeeded.
     pub fn reloaded(&self, success: Option<Timestamp>) {
         self.reload_successful.set(if success.is_some() { 1.0 } else { 0.0 });
         if let Some(at) = success {
@@ -125,25 +126,26 @@ impl Instruments {
         }
     }
 
-    /// A request was answered. `path` is a route, never what the client wrote.
+    /// Records an answer. `path` is a route and never the path sent by the client, which would create
+    /// any number of series.
     pub fn answered(&self, path: &str, code: u16) {
         self.http_requests.with_label_values(&[path, &code.to_string()]).inc();
     }
 
-    /// Writes all of the exporter's own figures.
+    /// Writes all of the exporter's own metrics.
     pub(super) fn write_all(&self, views: &[ProjectView], sink: &mut dyn Sink) {
         write_views(views, sink);
         self.write_registry(views, sink);
     }
 
-    /// Writes the registry. Series of a project bear the constant labels of its view.
+    /// Writes the registry. Series of a project get its constant labels.
     fn write_registry(&self, views: &[ProjectView], sink: &mut dyn Sink) {
         let constant = views.iter().map(|view| (view.project(), &*view.labels.constant)).collect();
         write_families(&self.registry.gather(), self.started, &constant, sink);
     }
 }
 
-/// Writes the figures that are read off the projects.
+/// Writes the metrics that are derived from the state of the projects.
 fn write_views(views: &[ProjectView], sink: &mut dyn Sink) {
     sink.family(&catalog::BUILD_INFO);
     let build = [env!("CARGO_PKG_VERSION"), env!("BUILD_REVISION"), env!("BUILD_RUST_VERSION")];
@@ -218,30 +220,30 @@ fn forget<B: MetricVecBuilder>(vector: &MetricVec<B>, project: &str) {
     for labels in series.map(proto::Metric::get_label) {
         let labels: HashMap<_, _> = labels.iter().map(|l| (l.name(), l.value())).collect();
         if labels.get("project") == Some(&project) {
-            // It is there: it was just listed.
+            // The series exists, because it was just listed.
             let _ = vector.remove(&labels);
         }
     }
 }
 
 fn gauge(metric: &Metric) -> Gauge {
-    Gauge::with_opts(options(metric)).expect("the table has valid names")
+    Gauge::with_opts(options(metric)).expect("names in the catalog are valid")
 }
 
 fn counters(metric: &Metric) -> IntCounterVec {
-    IntCounterVec::new(options(metric), metric.labels).expect("the table has valid names")
+    IntCounterVec::new(options(metric), metric.labels).expect("names in the catalog are valid")
 }
 
 fn seconds(metric: &Metric) -> CounterVec {
-    CounterVec::new(options(metric), metric.labels).expect("the table has valid names")
+    CounterVec::new(options(metric), metric.labels).expect("names in the catalog are valid")
 }
 
 fn histograms(metric: &Metric, buckets: &[f64]) -> HistogramVec {
     let options = HistogramOpts::from(options(metric)).buckets(buckets.to_vec());
-    HistogramVec::new(options, metric.labels).expect("the table has valid names")
+    HistogramVec::new(options, metric.labels).expect("names in the catalog are valid")
 }
 
-/// Counts what a project asks of the API.
+/// Counts the API requests of a project.
 #[derive(Debug)]
 pub struct ProjectObserver {
     instruments: Arc<Instruments>,
@@ -251,16 +253,17 @@ pub struct ProjectObserver {
     renewals: Mutex<LogThrottle>,
 }
 
-/// A pause that people notice; shorter ones show in the metrics only.
-const TELLING_PAUSE: Duration = Duration::from_secs(10);
+/// Minimum pause that is logged; shorter ones appear only in the metrics.
+const MIN_LOGGED_PAUSE: Duration = Duration::from_secs(10);
 
 impl ProjectObserver {
-    /// Requests to the records API since the start.
+    /// Returns the number of requests to the records API since the start.
     pub(super) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Seconds that requests waited since the start because the API asked for a pause.
+    /// Returns the seconds that requests were held back since the start because the API asked for a
+    /// pause.
     pub(super) fn throttled_seconds(&self) -> f64 {
         self.instruments.api_throttled.with_label_values(&[&self.project]).get()
     }
@@ -279,7 +282,7 @@ impl Observer for ProjectObserver {
     }
 
     fn asked_to_pause(&self, error: &ApiError, pause: Duration) {
-        if pause < TELLING_PAUSE {
+        if pause < MIN_LOGGED_PAUSE {
             return;
         }
         if is_due(&self.pauses, String::new()) {
@@ -302,6 +305,5 @@ impl Observer for ProjectObserver {
 }
 
 fn is_due(log_throttle: &Mutex<LogThrottle>, kind: String) -> bool {
-    // A plain assignment: a panic elsewhere leaves it usable.
-    log_throttle.lock().unwrap_or_else(PoisonError::into_inner).is_due(kind)
+    log_throttle.lock().is_due(kind)
 }

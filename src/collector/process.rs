@@ -1,4 +1,4 @@
-//! What the system says about this process, under the usual names. Linux only; elsewhere nothing.
+//! The standard `process_*` metrics. Only Linux provides them; on other systems they are absent.
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{self, Counter, Gauge, MetricFamily, MetricType};
@@ -17,9 +17,9 @@ impl ProcessCollector {
     }
 }
 
-/// `USER_HZ`: fixed at 100 for everything that Linux shows to programs.
+/// `USER_HZ`, which is 100 in every interface of Linux to user space.
 const TICKS_PER_SECOND: f64 = 100.0;
-/// Pages are 4 KiB on every platform that is released; `smaps` would be exact and slow.
+/// Memory pages have 4 KiB on every released platform; `smaps` would be exact but slow.
 const PAGE_BYTES: f64 = 4096.0;
 
 impl Collector for ProcessCollector {
@@ -57,9 +57,9 @@ fn figures() -> Vec<(&'static Metric, f64)> {
     let mut figures = Vec::new();
     let mut put = |metric, value: Option<f64>| figures.extend(value.map(|value| (metric, value)));
     let stat = read("/proc/self/stat");
-    // The name of the program stands in brackets and may hold anything.
+    // The name of the program is in parentheses and may contain anything.
     let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split(' ').collect();
-    // proc(5) counts fields from 1; the third is the first after the brackets.
+    // proc(5) counts fields from 1; the third is the first after the parentheses.
     let field = |number: usize| fields.get(number - 2).and_then(|text| text.parse::<f64>().ok());
     let ticks = field(14).zip(field(15)).map(|(user, system)| user + system);
     put(&catalog::PROCESS_CPU_SECONDS_TOTAL, ticks.map(|ticks| ticks / TICKS_PER_SECOND));
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_figure_is_there_and_plausible() {
+    fn every_metric_is_present_and_plausible() {
         let figures = figures().into_iter().map(|(metric, value)| (metric.name, value));
         let figures: std::collections::BTreeMap<_, _> = figures.collect();
         assert_eq!(figures.len(), 7, "{figures:?}");

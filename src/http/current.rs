@@ -1,76 +1,77 @@
-//! What is served at present, and the way to ask for another config.
+//! The collector and options in use, which a reload replaces, and the channel that requests reloads.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
+use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::deadline::scrape_timeout;
 use crate::collector::Collector;
 
-/// What is served at present. A reload puts another in its place, for the requests that come then.
+/// What the routes currently serve. Clones share it; a reload replaces it for later requests.
 #[derive(Debug, Clone)]
-pub struct Live(Arc<RwLock<Served>>);
+pub struct Current(Arc<RwLock<Serving>>);
 
-/// What is served.
+/// Collector and scrape options that one config results in.
 #[derive(Debug, Clone)]
-pub struct Served {
-    /// The projects.
+pub struct Serving {
+    /// The projects and the exporter's own metrics.
     pub collector: Arc<Collector>,
-    /// Taken off the time that a scrape grants.
+    /// Subtracted from the timeout that a scrape announces.
     pub timeout_offset: Duration,
-    /// Time for a scrape that grants none.
+    /// Timeout of a scrape that announces none.
     pub default_timeout: Duration,
 }
 
-impl Live {
-    /// Serves this.
-    pub fn new(served: Served) -> Self {
-        Self(Arc::new(RwLock::new(served)))
+impl Current {
+    /// Serves `serving` until it is replaced.
+    pub fn new(serving: Serving) -> Self {
+        Self(Arc::new(RwLock::new(serving)))
     }
 
-    /// Serves this from now on.
-    pub fn put(&self, served: Served) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = served;
+    /// Serves `serving` from now on.
+    pub fn replace(&self, serving: Serving) {
+        *self.0.write() = serving;
     }
 
-    /// What is served now.
-    pub fn served(&self) -> Served {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Returns what is served now.
+    pub fn get(&self) -> Serving {
+        self.0.read().clone()
     }
 }
 
-impl Served {
-    /// Until when a scrape may take that begins now.
+impl Serving {
+    /// Returns the deadline of a scrape that begins now.
     pub(super) fn deadline(&self, headers: &HeaderMap) -> Instant {
         Instant::now() + scrape_timeout(headers, self.timeout_offset, self.default_timeout)
     }
 }
 
-/// Asks for the config to be read again.
+/// Requests reloads of the config.
 #[derive(Debug, Clone)]
-pub struct Reloads(mpsc::Sender<Asked>);
+pub struct ReloadHandle(mpsc::Sender<ReloadRequest>);
 
-/// Somebody who waits for the config to be read again: what came of it, and why if nothing.
-pub type Asked = oneshot::Sender<Result<(), String>>;
+/// Receives the result of a reload, which is the reason if it failed.
+pub type ReloadRequest = oneshot::Sender<Result<(), String>>;
 
-/// More who wait at once wait to be heard.
-const MOST_WAITING: usize = 8;
+/// Reload requests beyond this wait before they are queued.
+const MAX_QUEUED_RELOADS: usize = 8;
 
-impl Reloads {
-    /// A way to ask, and who is to listen.
-    pub fn new() -> (Self, mpsc::Receiver<Asked>) {
-        let (sender, receiver) = mpsc::channel(MOST_WAITING);
+impl ReloadHandle {
+    /// Creates a handle and the receiver of its requests.
+    pub fn new() -> (Self, mpsc::Receiver<ReloadRequest>) {
+        let (sender, receiver) = mpsc::channel(MAX_QUEUED_RELOADS);
         (Self(sender), receiver)
     }
 
-    /// Waits until the config was read again, and says why it was not.
-    pub(super) async fn ask(&self) -> Result<(), String> {
-        let (answer, answered) = oneshot::channel();
+    /// Reloads the config and waits for the result.
+    pub(super) async fn reload(&self) -> Result<(), String> {
+        let (result, answered) = oneshot::channel();
         let gone = || "the process is shutting down".to_owned();
-        self.0.send(answer).await.map_err(|_| gone())?;
+        self.0.send(result).await.map_err(|_| gone())?;
         answered.await.unwrap_or_else(|_| Err(gone()))
     }
 }

@@ -1,4 +1,4 @@
-//! How long a scrape may take.
+//! Deadline of a scrape.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use axum::http::HeaderMap;
 
 /// Sent by Prometheus with every scrape: a decimal number of seconds.
 const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
-/// No scrape is kept waiting longer, whatever it asks for.
-const LONGEST: Duration = Duration::from_secs(600);
+/// Upper limit of a scrape's timeout, whatever its header says.
+const MAX_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// The time for a scrape: what its header grants less `offset`, or `default` where it has none or
-/// one that is no number of seconds.
+/// Returns the time that a scrape may take: the timeout in its header minus `offset`. Uses `default`
+/// if the header is missing or is not a positive number.
 pub(super) fn scrape_timeout(headers: &HeaderMap, offset: Duration, default: Duration) -> Duration {
     let granted = headers
         .get(TIMEOUT_HEADER)
         .and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok())
         .filter(|seconds| seconds.is_finite() && *seconds > 0.0)
-        .map_or(default, |seconds| Duration::from_secs_f64(seconds.min(LONGEST.as_secs_f64())));
-    granted.saturating_sub(offset).min(LONGEST)
+        .map_or(default, |seconds| Duration::from_secs_f64(seconds.min(MAX_TIMEOUT.as_secs_f64())));
+    granted.saturating_sub(offset).min(MAX_TIMEOUT)
 }
 
 #[cfg(test)]
@@ -28,7 +28,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_header_says_no_scrape_waits_for_ever(
+        fn the_timeout_is_bounded_for_every_header(
             value in "[+-]?[0-9]{0,12}\\.?[0-9]{0,12}(e-?[0-9]{1,4})?|[ -~]{0,12}",
             offset in 0..2000_u64,
         ) {
@@ -39,7 +39,7 @@ mod tests {
                 value.parse().unwrap(),
             )]);
             let timeout = scrape_timeout(&headers, offset, default);
-            prop_assert!(timeout <= LONGEST);
+            prop_assert!(timeout <= MAX_TIMEOUT);
             let granted = match value.trim().parse() {
                 Ok(seconds) if (f64::MIN_POSITIVE..600.0).contains(&seconds) => seconds,
                 Ok(seconds) if (600.0..f64::INFINITY).contains(&seconds) => 600.0,
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_decides_and_nonsense_does_not() {
+    fn an_invalid_header_is_ignored() {
         let cases = [
             (Some("10"), 9500),
             (Some("1.000"), 500),

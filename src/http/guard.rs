@@ -1,7 +1,8 @@
-//! Who gets an answer at all: the rate, the users and the headers of the web config.
+//! Access control by the web config: rate limit, users, and the headers of every answer.
 //!
-//! Before the limit to requests at once, so that who may not ask, and waits for a hash, takes no
-//! scraper's place; behind the counting, so that refusals show.
+//! Runs before the limit on concurrent requests, so that an unauthorized client that waits for a
+//! password hash does not take a scraper's slot, and after the request counter, which counts refusals
+//! too.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -10,12 +11,12 @@ use axum::response::{IntoResponse, Response};
 
 use super::web_config::WebConfig;
 
-/// Refuses who may not ask, and sets the headers on every answer.
+/// Refuses unauthorized and too frequent requests, and sets the headers on every answer.
 pub(super) async fn guard(State(web): State<WebConfig>, request: Request, next: Next) -> Response {
-    // One reading for the whole request: the file may change meanwhile.
+    // The file may change during the request; use one version of it throughout.
     let in_force = web.in_force();
     let mut response = if !in_force.has_room() {
-        (StatusCode::TOO_MANY_REQUESTS, "too many requests (rate_limit of the web config)\n")
+        (StatusCode::TOO_MANY_REQUESTS, "too many requests (rate_limit in the web config)\n")
             .into_response()
     } else if web.admits(&in_force, request.headers()).await {
         next.run(request).await

@@ -1,7 +1,7 @@
-//! Accepting connections, with TLS or without, and ending them: when the process is asked to, when
-//! the web config changes, and when a client is too slow.
+//! Accepts connections, with or without TLS, and closes them on shutdown, when the web config changes,
+//! and when a client is too slow.
 //!
-//! Who may ask is not judged here (`guard`), but for what a client proves by its certificate.
+//! Access control is in `guard`, except for client certificates.
 
 #[cfg(test)]
 mod tests;
@@ -28,39 +28,39 @@ use tokio_util::task::TaskTracker;
 
 use super::web_config::WebConfig;
 
-/// Headers beyond this are refused; Prometheus sends about ten.
-const MOST_HEADERS: usize = 64;
-/// Bytes of a request line and its headers.
-const LARGEST_HEAD_BYTES: usize = 16 * 1024;
-/// Answers under way have this long after the signal. The promise to the administrator is 5 s.
+/// Maximum number of headers in a request; Prometheus sends about ten.
+const MAX_HEADERS: usize = 64;
+/// Maximum length of the request line and headers.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// Time for requests in progress to finish on shutdown. The process must end within 5 s of SIGTERM.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 
-/// How much a client may ask for.
+/// Limits on connections.
 #[derive(Debug, Clone, Copy)]
-struct Patience {
-    /// Connections beyond this wait to be accepted.
-    most_connections: usize,
-    /// A client that has not agreed on TLS in this time is let go.
+struct Limits {
+    /// Further connections wait to be accepted.
+    max_connections: usize,
+    /// Maximum duration of a TLS handshake.
     handshake: Duration,
-    /// So is one that does not finish its headers, or keeps a connection open and asks nothing.
+    /// Maximum time to send all headers, and to keep a connection idle.
     headers: Duration,
-    /// And one that takes not a byte of an answer.
+    /// Maximum time without reading a byte of the answer.
     stall: Duration,
 }
 
-const PATIENCE: Patience = Patience {
-    most_connections: 512,
+const LIMITS: Limits = Limits {
+    max_connections: 512,
     handshake: Duration::from_secs(10),
     headers: Duration::from_secs(10),
     stall: Duration::from_secs(30),
 };
 
-/// Serves all listeners until `shutdown`, and a little longer what is under way by then. Keeps the
-/// web config current meanwhile.
+/// Serves all listeners until `shutdown`, then finishes requests in progress for a short time. Reloads
+/// the web config when its files change.
 ///
 /// # Errors
 ///
-/// When a listener breaks.
+/// As [`serve`].
 pub async fn serve_all(
     listeners: Vec<TcpListener>,
     router: Router,
@@ -74,40 +74,40 @@ pub async fn serve_all(
     join_all(serving).await.into_iter().collect()
 }
 
-/// Serves one listener until `shutdown`, with the web config as it is now and as others change it.
+/// Serves one listener until `shutdown`, with the current version of the web config.
 ///
 /// # Errors
 ///
-/// Never so far: a connection that cannot be accepted is passed over.
+/// Never fails at present: a connection that cannot be accepted is logged and skipped.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     web: WebConfig,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    serve_with(PATIENCE, listener, router, web, shutdown).await
+    serve_with(LIMITS, listener, router, web, shutdown).await
 }
 
 async fn serve_with(
-    patience: Patience,
+    limits: Limits,
     listener: TcpListener,
     router: Router,
     web: WebConfig,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let connections = Arc::new(Semaphore::new(patience.most_connections));
-    let under_way = TaskTracker::new();
+    let slots = Arc::new(Semaphore::new(limits.max_connections));
+    let connections = TaskTracker::new();
     let mut server = http1::Builder::new();
     server
         .timer(TokioTimer::new())
-        .header_read_timeout(patience.headers)
-        .max_headers(MOST_HEADERS)
-        .max_buf_size(LARGEST_HEAD_BYTES)
-        // Who says that no more requests come still wants the answer.
+        .header_read_timeout(limits.headers)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD_BYTES)
+        // A client that closes its sending side still expects the answer.
         .half_close(true);
-    let terms = Terms { patience, server, router, web, shutdown: shutdown.clone() };
+    let handler = ConnectionHandler { limits, server, router, web, shutdown: shutdown.clone() };
     loop {
-        let permit = connections.clone().acquire_owned();
+        let permit = slots.clone().acquire_owned();
         let accepted = async { (permit.await, listener.accept().await) };
         let (permit, accepted) = tokio::select! {
             biased;
@@ -117,75 +117,76 @@ async fn serve_with(
         let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // Out of file descriptors, mostly: wait for some to come free.
-                tracing::warn!(%error, "a connection cannot be accepted");
+                // Usually the process is out of file descriptors: wait until some are free.
+                tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
-        let terms = terms.clone();
-        under_way.spawn(async move {
-            terms.attend(stream).await;
+        let handler = handler.clone();
+        connections.spawn(async move {
+            handler.handle(stream).await;
             drop(permit);
         });
     }
     drop(listener);
-    under_way.close();
-    if timeout(SHUTDOWN_GRACE, under_way.wait()).await.is_err() {
-        tracing::info!("requests under way were cut off");
+    connections.close();
+    if timeout(SHUTDOWN_GRACE, connections.wait()).await.is_err() {
+        tracing::info!("aborted the requests still in progress");
     }
     Ok(())
 }
 
-/// How each connection is served.
+/// Serves connections.
 #[derive(Clone)]
-struct Terms {
-    patience: Patience,
+struct ConnectionHandler {
+    limits: Limits,
     server: http1::Builder,
     router: Router,
     web: WebConfig,
     shutdown: CancellationToken,
 }
 
-impl Terms {
-    /// Serves a connection to its end.
-    async fn attend(self, stream: TcpStream) {
-        // Head and body of an answer are two writes; the second must not wait for the client.
+impl ConnectionHandler {
+    /// Serves a connection until it is closed.
+    async fn handle(self, stream: TcpStream) {
+        // Headers and body are two writes; the second must not wait for an acknowledgement.
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection broke");
+            tracing::debug!(%error, "a connection failed");
             return;
         }
         let mut changes = self.web.changes();
         let tls = changes.borrow_and_update().tls();
-        let over = async {
+        let closing = async {
             tokio::select! {
                 () = self.shutdown.cancelled() => {}
-                // A client that proved itself under an older file has to do so again.
+                // A client that was verified with the previous file has to be verified again.
                 _ = changes.changed() => {}
             }
         };
-        let mut over = pin!(over);
+        let mut closing = pin!(closing);
         let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(self.patience.stall));
+        stream.set_write_timeout(Some(self.limits.stall));
         let stream = Box::pin(stream);
         let Some(tls) = tls else {
-            return self.converse(stream, over).await;
+            return self.serve_requests(stream, closing).await;
         };
-        let handshake = timeout(self.patience.handshake, TlsAcceptor::from(tls).accept(stream));
-        let agreed = tokio::select! {
-            agreed = handshake => agreed,
-            () = over.as_mut() => return,
+        let handshake = timeout(self.limits.handshake, TlsAcceptor::from(tls).accept(stream));
+        let accepted = tokio::select! {
+            accepted = handshake => accepted,
+            () = closing.as_mut() => return,
         };
-        match agreed {
-            Ok(Ok(stream)) => self.converse(stream, over).await,
-            // Scanners and monitors that only connect are no news for the administrator.
-            Ok(Err(error)) => tracing::debug!(%error, "a client does not agree on TLS"),
-            Err(_) => tracing::debug!("a client takes too long to agree on TLS"),
+        match accepted {
+            Ok(Ok(stream)) => self.serve_requests(stream, closing).await,
+            // At debug level, because port scanners and health checks only connect.
+            Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+            Err(_) => tracing::debug!("TLS handshake timed out"),
         }
     }
 
-    /// Answers until the client or `over` ends the connection; then what is under way at last.
-    async fn converse<S>(&self, stream: S, over: impl Future<Output = ()>)
+    /// Answers requests until the client closes the connection or `closing` completes. In the latter case
+    /// a request in progress is still answered.
+    async fn serve_requests<S>(&self, stream: S, closing: impl Future<Output = ()>)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -193,13 +194,13 @@ impl Terms {
         let mut connection = pin!(self.server.serve_connection(TokioIo::new(stream), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            () = over => {
+            () = closing => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
         };
         if let Err(error) = ended {
-            tracing::debug!(%error, "a connection broke");
+            tracing::debug!(%error, "a connection failed");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! What the headers of a request want a body to be like.
+//! Content negotiation by `Accept` and `Accept-Encoding`.
 //!
-//! A client that wants nothing that is offered gets the default: Prometheus itself would otherwise
-//! scrape nothing at all.
+//! A client that accepts none of the offered formats gets the default, as with Prometheus' own client
+//! libraries; otherwise its scrape would fail.
 
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING};
 use axum::http::{HeaderMap, HeaderName};
@@ -9,20 +9,20 @@ use mediatype::{MediaType, MediaTypeList, ReadParams};
 
 use crate::exposition::{Coding, Format, Wanted};
 
-/// Ranges beyond these are not looked at. Prometheus sends five.
-const MOST_RANGES: usize = 32;
+/// Maximum number of media ranges read; Prometheus sends five.
+const MAX_RANGES: usize = 32;
 
-/// What a request wants.
+/// Returns the format and the content coding for a request.
 pub(super) fn wanted(headers: &HeaderMap) -> Wanted {
     Wanted { format: format(headers), coding: coding(headers) }
 }
 
-/// The format of the range that is wanted most, of equal ones the first, as in Prometheus' own
-/// client libraries.
+/// Returns the format with the greatest weight. The first one wins a tie, as in Prometheus' own client
+/// libraries.
 fn format(headers: &HeaderMap) -> Format {
     let text = texts(headers, &ACCEPT);
     let ranges = text.iter().flat_map(|text| MediaTypeList::new(text)).flatten();
-    let formats = ranges.take(MOST_RANGES).filter_map(|range| {
+    let formats = ranges.take(MAX_RANGES).filter_map(|range| {
         let weight = range
             .get_param(mediatype::names::Q)
             .map_or(Some(1.0), |q| weight(&q.unquoted_str()))?;
@@ -31,7 +31,7 @@ fn format(headers: &HeaderMap) -> Format {
     most_wanted(formats).unwrap_or_default()
 }
 
-/// The format that a range names, if it is offered.
+/// Returns the format that a media range matches, if any.
 fn format_of(range: &MediaType<'_>) -> Option<Format> {
     let parameter = |name: &'static str| {
         let name = mediatype::Name::new(name)?;
@@ -56,7 +56,7 @@ fn format_of(range: &MediaType<'_>) -> Option<Format> {
 fn coding(headers: &HeaderMap) -> Coding {
     let text = texts(headers, &ACCEPT_ENCODING);
     let ranges = text.iter().flat_map(|text| text.split(','));
-    let codings = ranges.take(MOST_RANGES).filter_map(|range| {
+    let codings = ranges.take(MAX_RANGES).filter_map(|range| {
         let (name, parameters) = range.split_once(';').unwrap_or((range, "q=1"));
         let (key, value) = parameters.split_once('=')?;
         let weight = weight(value).filter(|_| key.trim().eq_ignore_ascii_case("q"))?;
@@ -72,17 +72,17 @@ fn coding(headers: &HeaderMap) -> Coding {
     let ranges: Vec<(f32, Option<Coding>)> = codings.collect();
     let is_named = |coding| ranges.iter().any(|(_, named)| *named == Some(coding));
     let codings = ranges.iter().filter_map(|(weight, coding)| {
-        // The rest is whatever was not named.
+        // "*" matches the first coding that is not named.
         let rest = || [Coding::Gzip, Coding::Zstd].into_iter().find(|coding| !is_named(*coding));
         Some((*weight, coding.or_else(rest)?))
     });
-    // Whoever takes any of several gets the one that is most likely at hand.
+    // On a tie, prefer gzip: its body is most likely cached already.
     let mut codings: Vec<_> = codings.collect();
     codings.sort_by_key(|(_, coding)| *coding != Coding::Gzip);
     most_wanted(codings.into_iter()).unwrap_or_default()
 }
 
-/// The first of those with the greatest weight. What weighs nothing is not wanted.
+/// Returns the first offer with the greatest weight. Weight 0 excludes an offer.
 fn most_wanted<T>(offers: impl Iterator<Item = (f32, T)>) -> Option<T> {
     let wanted = offers.filter(|(weight, _)| *weight > 0.0);
     let most = wanted.reduce(|most, other| if other.0 > most.0 { other } else { most });
@@ -93,7 +93,7 @@ fn weight(text: &str) -> Option<f32> {
     text.trim().parse().ok().filter(|weight| (0.0..=1.0).contains(weight))
 }
 
-/// The values of a header that may stand several times.
+/// Returns the values of a header that may occur several times.
 fn texts<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Vec<&'h str> {
     headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect()
 }
@@ -126,7 +126,7 @@ mod tests {
         image/webp,*/*;q=0.8";
 
     #[test]
-    fn each_client_gets_the_format_that_it_wants_most() {
+    fn each_client_gets_the_format_that_it_prefers() {
         use Format::{OpenMetrics001, OpenMetrics100, Protobuf, Text};
         let native = format!("{PROTOBUF},{V2}");
         let native_v3 = format!("{PROTOBUF};q=0.7,{V3}");
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn each_client_gets_the_coding_that_it_wants_most() {
+    fn each_client_gets_the_coding_that_it_prefers() {
         use Coding::{Gzip, Identity, Zstd};
         let cases: [(&[&str], Coding); 16] = [
             (&[], Identity),

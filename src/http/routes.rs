@@ -1,4 +1,4 @@
-//! What is served where.
+//! Routes and their handlers.
 
 use std::convert::Infallible;
 use std::io;
@@ -18,8 +18,8 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
+use super::current::{Current, ReloadHandle};
 use super::guard::guard;
-use super::live::{Live, Reloads};
 use super::negotiate::wanted;
 use super::web_config::WebConfig;
 use super::{failures, page};
@@ -28,42 +28,42 @@ use crate::exposition::{self, Wanted};
 use records_api::clock::Clock;
 use records_api::record::Timestamp;
 
-/// How it is served. Keys of the config's section `web`.
+/// Options of the routes, from the section `web` of the config.
 #[derive(Debug, Clone)]
 pub struct WebOptions {
     /// Path of the metrics.
     pub telemetry_path: String,
-    /// Requests beyond this many at once are answered 503.
+    /// Concurrent requests beyond this number are answered 503.
     pub max_concurrent_requests: usize,
 }
 
-struct App {
-    live: Live,
+struct AppState {
+    current: Current,
     clock: Arc<dyn Clock>,
     options: WebOptions,
     web: WebConfig,
-    reloads: Option<Reloads>,
-    requests: Semaphore,
+    reloads: Option<ReloadHandle>,
+    slots: Semaphore,
 }
 
-impl App {
+impl AppState {
     fn collector(&self) -> Arc<Collector> {
-        self.live.served().collector
+        self.current.get().collector
     }
 }
 
-/// The routes, all of them behind what the web config asks for. Without `reloads` the config is not
-/// read again.
+/// Creates the routes, all of which require the authentication of the web config. Without `reloads`,
+/// `/-/reload` is answered 404.
 pub fn router(
-    live: Live,
+    current: Current,
     clock: Arc<dyn Clock>,
     options: WebOptions,
     web: WebConfig,
-    reloads: Option<Reloads>,
+    reloads: Option<ReloadHandle>,
 ) -> Router {
-    let requests = Semaphore::new(options.max_concurrent_requests);
+    let slots = Semaphore::new(options.max_concurrent_requests);
     let metrics_path = options.telemetry_path.clone();
-    let app = Arc::new(App { live, clock, options, web: web.clone(), reloads, requests });
+    let app = Arc::new(AppState { current, clock, options, web: web.clone(), reloads, slots });
     Router::new()
         .route(&metrics_path, get(metrics))
         .route("/probe", get(probe))
@@ -75,16 +75,16 @@ pub fn router(
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload))
         .fallback(not_found)
-        // The last is the first that a request meets.
+        // Layers run in reverse order: count, then guard, then limit.
         .layer(middleware::from_fn_with_state(app.clone(), limit))
         .layer(middleware::from_fn_with_state(web, guard))
         .layer(middleware::from_fn_with_state(app.clone(), count))
         .with_state(app)
 }
 
-/// Counts every answer by its route.
+/// Counts every answer by route and status.
 async fn count(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<AppState>>,
     matched: Option<MatchedPath>,
     request: Request,
     next: Next,
@@ -95,68 +95,69 @@ async fn count(
     response
 }
 
-/// Refuses what is too much at once.
+/// Refuses requests beyond the maximum number of concurrent ones.
 ///
-/// Whoever asks whether the process lives, or wants its config mended, is let in: to be refused would
-/// look like its end.
-async fn limit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+/// The management endpoints are exempt: a refused health check would restart a healthy process.
+async fn limit(State(app): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     if request.uri().path().starts_with("/-/") {
         return next.run(request).await;
     }
-    match app.requests.try_acquire() {
+    match app.slots.try_acquire() {
         Ok(_permit) => next.run(request).await,
         Err(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "too many requests at once (web.max_concurrent_requests)\n",
+            "too many concurrent requests (web.max_concurrent_requests)\n",
         )
             .into_response(),
     }
 }
 
-async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let (wanted, served) = (wanted(&headers), app.live.served());
-    exposition(wanted, served.collector.scrape(served.deadline(&headers), wanted).await)
+async fn metrics(State(app): State<Arc<AppState>>, headers: HeaderMap) -> Response {
+    let (wanted, serving) = (wanted(&headers), app.current.get());
+    exposition(wanted, serving.collector.scrape(serving.deadline(&headers), wanted).await)
 }
 
-/// What stands behind the `?` of a probe.
+/// Query parameters of `/probe`.
 #[derive(Deserialize)]
 struct ProbeQuery {
     target: Option<String>,
 }
 
 async fn probe(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<AppState>>,
     query: Result<Query<ProbeQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
     let target = query.ok().and_then(|Query(query)| query.target);
     let Some(target) = target.filter(|target| !target.is_empty()) else {
-        let text = "No target. Name a project: /probe?target=NAME\n";
+        let text = "Name exactly one project: /probe?target=NAME\n";
         return (StatusCode::BAD_REQUEST, text).into_response();
     };
-    let (wanted, served) = (wanted(&headers), app.live.served());
-    let body = served.collector.probe(&target, served.deadline(&headers), wanted).await;
+    let (wanted, serving) = (wanted(&headers), app.current.get());
+    let body = serving.collector.probe(&target, serving.deadline(&headers), wanted).await;
     if let Some(body) = body.transpose() {
         return exposition(wanted, body);
     }
-    let projects = served.collector.projects();
+    let projects = serving.collector.projects();
     let names: Vec<_> = projects.iter().map(|project| project.name()).collect();
-    let text = format!("No such project. Known are:\n{}\n", names.join("\n"));
+    let text = format!("Unknown project. Known projects:\n{}\n", names.join("\n"));
     (StatusCode::NOT_FOUND, text).into_response()
 }
 
-/// Prometheus' HTTP service discovery: a target group for each project, at the address by which this
-/// was asked for.
-async fn service_discovery(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+/// Answers Prometheus' HTTP service discovery: one target group per project, at the address in the
+/// `Host` header.
+async fn service_discovery(State(app): State<Arc<AppState>>, headers: HeaderMap) -> Response {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let host = host.and_then(|host| host.parse::<Authority>().ok());
     let Some(host) = host.filter(|host| host.as_str().bytes().all(|byte| byte != b'@')) else {
-        return (StatusCode::BAD_REQUEST, "The request names no host.\n").into_response();
+        return (StatusCode::BAD_REQUEST, "The Host header is missing or invalid.\n")
+            .into_response();
     };
     let scheme = app.web.scheme();
     let address = match host.port() {
         Some(_) if host.port_u16().is_none() => {
-            return (StatusCode::BAD_REQUEST, "The host has no such port.\n").into_response();
+            return (StatusCode::BAD_REQUEST, "The Host header has an invalid port.\n")
+                .into_response();
         }
         Some(_) => host.to_string(),
         None if scheme == "https" => format!("{host}:443"),
@@ -173,14 +174,14 @@ async fn service_discovery(State(app): State<Arc<App>>, headers: HeaderMap) -> R
     Json(groups.collect::<Vec<_>>()).into_response()
 }
 
-/// A body as it was wanted. Its chunks are shared with whoever else reads it, and it says how long it
-/// is, to `HEAD` too.
+/// Builds the answer for an exposition. Its chunks are shared with other answers; `Content-Length` is
+/// set for `HEAD` too.
 fn exposition(wanted: Wanted, body: io::Result<exposition::Body>) -> Response {
     let body = match body {
         Ok(body) => body,
         Err(error) => {
-            tracing::error!(%error, "an exposition cannot be made");
-            let text = format!("The exposition cannot be made: {error}\n");
+            tracing::error!(%error, "cannot encode the metrics");
+            let text = format!("Cannot encode the metrics: {error}\n");
             return (StatusCode::INTERNAL_SERVER_ERROR, text).into_response();
         }
     };
@@ -199,24 +200,25 @@ fn exposition(wanted: Wanted, body: io::Result<exposition::Body>) -> Response {
 }
 
 async fn healthy() -> &'static str {
-    "The exporter serves.\n"
+    "The exporter is healthy.\n"
 }
 
-async fn reload(State(app): State<Arc<App>>) -> Response {
+async fn reload(State(app): State<Arc<AppState>>) -> Response {
     let Some(reloads) = &app.reloads else {
-        let text = "There is no config file to be read again.\n";
+        let text = "There is no config to reload.\n";
         return (StatusCode::NOT_FOUND, text).into_response();
     };
-    match reloads.ask().await {
-        Ok(()) => "The config was read again.\n".into_response(),
-        Err(why) => {
-            let text = format!("The config stays as it was:\n{why}\n");
+    match reloads.reload().await {
+        Ok(()) => "The config was reloaded.\n".into_response(),
+        Err(reason) => {
+            let text =
+                format!("The config was not reloaded, the old one stays in use:\n{reason}\n");
             (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
         }
     }
 }
 
-async fn ready(State(app): State<Arc<App>>) -> String {
+async fn ready(State(app): State<Arc<AppState>>) -> String {
     let mut text = "The exporter is ready.\n".to_owned();
     for project in app.collector().projects() {
         if project.view().snapshot.is_none() {
@@ -227,22 +229,22 @@ async fn ready(State(app): State<Arc<App>>) -> String {
     text
 }
 
-async fn landing(State(app): State<Arc<App>>) -> Response {
+async fn landing(State(app): State<Arc<AppState>>) -> Response {
     let now = Timestamp::from_millis(app.clock.now_millis());
     let statuses: Vec<_> = app.collector().projects().iter().map(|p| p.status()).collect();
     page::landing(&statuses, &app.options.telemetry_path, now)
 }
 
-async fn failures_page(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+async fn failures_page(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
     let now = Timestamp::from_millis(app.clock.now_millis());
     page::failures(app.collector().projects(), query.as_deref().unwrap_or_default(), now)
 }
 
-async fn failures_json(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+async fn failures_json(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
     failures::json(app.collector().projects(), query.as_deref().unwrap_or_default())
 }
 
-async fn not_found(State(app): State<Arc<App>>) -> Response {
-    let text = format!("Not found. Look at / or {}\n", app.options.telemetry_path);
+async fn not_found(State(app): State<Arc<AppState>>) -> Response {
+    let text = format!("Not found. See / or {}\n", app.options.telemetry_path);
     (StatusCode::NOT_FOUND, text).into_response()
 }

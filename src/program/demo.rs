@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::config::{Auth, Config, Filter, Project, Sources};
-use crate::http::{self, Live};
+use crate::http::{self, Current};
 use records_api::clock::{Clock, SystemClock};
 use records_api::secret::{Secret, Source};
 use records_api_simulator::{self as simulator, Options, Simulator};
@@ -58,7 +58,7 @@ pub(super) async fn run(cli: &Cli, shutdown: CancellationToken) -> Result<(), Fa
          {scheme}://{address}/\n  the API's truth    http://{api_address}/simulator/truth\n\n\
          Stop it with Ctrl-C.\n"
     ))?;
-    let router = http::router(Live::new(parts.served()), clock, options, web.clone(), None);
+    let router = http::router(Current::new(parts.served()), clock, options, web.clone(), None);
     http::serve_all(listeners, router, web, shutdown).await.map_err(Failure::run)?;
     simulation.await.map_err(Failure::run)?.map_err(Failure::run)
 }

@@ -8,14 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::wiring::Parts;
 use super::{Cli, Failure, load_config, service_manager};
-use crate::http::{Asked, Live};
+use crate::http::{Current, ReloadRequest};
 
 /// Who is asked to read the config again.
 pub(super) struct Reloader {
     pub(super) cli: Cli,
     pub(super) parts: Parts,
-    pub(super) live: Live,
-    pub(super) asked: Receiver<Asked>,
+    pub(super) live: Current,
+    pub(super) asked: Receiver<ReloadRequest>,
     hangup: Signal,
 }
 
@@ -24,8 +24,8 @@ impl Reloader {
     pub(super) fn new(
         cli: Cli,
         parts: Parts,
-        live: Live,
-        asked: Receiver<Asked>,
+        live: Current,
+        asked: Receiver<ReloadRequest>,
     ) -> Result<Self, Failure> {
         let hangup = signal(SignalKind::hangup()).map_err(Failure::run)?;
         Ok(Self { cli, parts, live, asked, hangup })
@@ -59,7 +59,7 @@ impl Reloader {
         service_manager::ready();
         match result {
             Ok(()) => {
-                self.live.put(self.parts.served());
+                self.live.replace(self.parts.served());
                 let projects = self.parts.served().collector.projects().len();
                 tracing::info!(projects, "the config was read again");
                 Ok(())

@@ -11,7 +11,7 @@ use super::reload::Reloader;
 use super::wiring::{self, Parts};
 use super::{Cli, Failure};
 use crate::config::Config;
-use crate::http::{self, Live, Reloads};
+use crate::http::{self, Current, ReloadHandle};
 use records_api::clock::SystemClock;
 
 pub(super) async fn run(
@@ -30,8 +30,8 @@ pub(super) async fn run(
     let options = wiring::web_options(&config);
     let parts = Parts::new(config)?;
     parts.begin();
-    let live = Live::new(parts.served());
-    let (reloads, asked) = Reloads::new();
+    let live = Current::new(parts.served());
+    let (reloads, asked) = ReloadHandle::new();
     let reloader = Reloader::new(cli, parts, live.clone(), asked)?;
     tokio::spawn(reloader.run(shutdown.clone()));
     let clock = Arc::new(SystemClock);

@@ -123,7 +123,7 @@ async fn without_a_file_everybody_is_served_plainly() {
     let text = config("http://127.0.0.1:9", "[api]\nmax_retries = 0\n");
     let exporter = Exporter::start(&text).await;
     let answer = curl(Path::new("/"), &format!("{}/-/healthy", exporter.url), &[]);
-    assert_eq!((answer.status, answer.body.as_str()), (200, "The exporter serves.\n"));
+    assert_eq!((answer.status, answer.body.as_str()), (200, "The exporter is healthy.\n"));
     assert!(exporter.process.stderr().contains("scheme=http "));
 }
 

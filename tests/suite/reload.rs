@@ -89,7 +89,7 @@ async fn projects_come_and_go_and_the_others_keep_what_they_have() {
     assert_eq!(asked(&mut connection), "HTTP/1.1 200 OK");
 
     let (status, text) = scene.reload(&config(&scene.api, &["p", "q"])).await;
-    assert_eq!((status, text.as_str()), (200, "The config was read again.\n"));
+    assert_eq!((status, text.as_str()), (200, "The config was reloaded.\n"));
     let metrics = scene.up("q").await;
     assert_eq!(snapshot(&metrics, "p").to_bits(), first.to_bits(), "it was not polled again");
     assert_eq!(metrics.get("workspace_screen_records_up{project=\"p\"}"), 1.0);
@@ -134,7 +134,7 @@ async fn a_bad_config_changes_nothing_and_shows() {
     for (more, why) in cases {
         let (status, text) = scene.reload(&(more.to_owned() + &project("p", &scene.api.url))).await;
         assert_eq!(status, 500, "{more}");
-        assert!(text.starts_with("The config stays as it was:\n") && text.contains(why), "{text}");
+        assert!(text.starts_with("The config was not reloaded, ") && text.contains(why), "{text}");
         let metrics = scene.up("p").await;
         assert_eq!(metrics.get(SUCCESS), 0.0, "{more}");
         assert_eq!(snapshot(&metrics, "p").to_bits(), before.to_bits());

@@ -1,4 +1,4 @@
-//! Clients that are slow: real sockets, and so little patience that nobody has to wait.
+//! Slow clients, on real sockets with short limits.
 
 use std::time::Duration;
 
@@ -14,19 +14,19 @@ use super::*;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const LARGE: &[u8] = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n";
-/// More than any socket takes at once.
+/// More than a socket buffers.
 const LARGE_BYTES: usize = 64 << 20;
-/// Long enough for a loaded machine; nothing waits for it unless something is wrong.
+/// Reached only if a test fails, even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(30);
 
-const SHORT: Patience = Patience {
-    most_connections: 1,
+const SHORT: Limits = Limits {
+    max_connections: 1,
     handshake: Duration::from_millis(300),
     headers: Duration::from_millis(300),
     stall: Duration::from_millis(300),
 };
 
-/// A server with so much patience, ended with the test. One connection at a time.
+/// Server with the given limits, stopped with the test.
 struct Server {
     address: std::net::SocketAddr,
     folder: tempfile::TempDir,
@@ -35,7 +35,7 @@ struct Server {
 }
 
 impl Server {
-    async fn start(patience: Patience, with_tls: bool) -> Self {
+    async fn start(limits: Limits, with_tls: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let web = if with_tls { tls(folder.path()) } else { WebConfig::none() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -44,7 +44,7 @@ impl Server {
             .route("/", get(async || "small"))
             .route("/large", get(async || vec![b'x'; LARGE_BYTES]));
         let shutdown = CancellationToken::new();
-        let serving = serve_with(patience, listener, router, web, shutdown.clone());
+        let serving = serve_with(limits, listener, router, web, shutdown.clone());
         Self { address, folder, shutdown, serving: tokio::spawn(serving) }
     }
 
@@ -67,7 +67,7 @@ impl Server {
         connector.connect(name, self.connect().await).await.unwrap()
     }
 
-    /// Whether another client is answered, which takes that no connection is held.
+    /// Returns true if another client is answered, which requires a free connection slot.
     async fn answers(&self, with_tls: bool) -> bool {
         let asked = async {
             if with_tls {
@@ -98,18 +98,18 @@ fn tls(folder: &std::path::Path) -> WebConfig {
     WebConfig::open(&path).unwrap()
 }
 
-/// How long it takes until the other side closes the connection, and what it says before.
+/// Waits until the server closes the connection. Returns the time that took and the bytes received.
 async fn closed(stream: &mut TcpStream) -> (Duration, String) {
     let begun = Instant::now();
     let mut said = Vec::new();
     let read = timeout(LIMIT, stream.read_to_end(&mut said)).await;
-    // A reset is an end too.
+    // A reset also closes the connection.
     let _ = read.expect("the connection is still open");
     (begun.elapsed(), String::from_utf8(said).unwrap())
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_finish_its_headers_is_let_go() {
+async fn a_client_that_does_not_finish_its_headers_is_disconnected() {
     let server = Server::start(SHORT, false).await;
     let mut slow = server.connect().await;
     slow.write_all(&REQUEST[..20]).await.unwrap();
@@ -119,7 +119,7 @@ async fn a_client_that_does_not_finish_its_headers_is_let_go() {
 }
 
 #[tokio::test]
-async fn a_client_that_sends_its_headers_drop_by_drop_is_let_go_too() {
+async fn a_client_that_sends_its_headers_byte_by_byte_is_disconnected() {
     let server = Server::start(SHORT, false).await;
     let mut slow = server.connect().await;
     let dripping = async {
@@ -135,7 +135,7 @@ async fn a_client_that_sends_its_headers_drop_by_drop_is_let_go_too() {
 }
 
 #[tokio::test]
-async fn a_connection_on_which_nothing_is_asked_any_more_is_closed() {
+async fn an_idle_connection_is_closed() {
     let server = Server::start(SHORT, false).await;
     let mut idle = server.connect().await;
     assert_eq!(first_line(&mut idle).await, "HTTP/1.1 200 OK");
@@ -145,10 +145,10 @@ async fn a_connection_on_which_nothing_is_asked_any_more_is_closed() {
 }
 
 #[tokio::test]
-async fn a_client_that_reads_nothing_is_cut_off() {
+async fn a_client_that_reads_nothing_is_disconnected() {
     for with_tls in [false, true] {
         let server = Server::start(SHORT, with_tls).await;
-        // Both stay open, unread, until the end.
+        // The connection stays open and unread until the end of the test.
         let (mut plain, mut tls) = (None, None);
         if with_tls {
             tls.insert(server.connect_by_tls().await).write_all(LARGE).await.unwrap();
@@ -160,7 +160,7 @@ async fn a_client_that_reads_nothing_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_client_that_reads_slowly_but_goes_on_gets_everything() {
+async fn a_client_that_reads_slowly_but_steadily_gets_the_whole_answer() {
     for with_tls in [false, true] {
         let server = Server::start(SHORT, with_tls).await;
         let read = if with_tls {
@@ -172,12 +172,12 @@ async fn a_client_that_reads_slowly_but_goes_on_gets_everything() {
     }
 }
 
-/// Reads to the end with pauses, together longer than a stall may be. Returns the bytes read.
+/// Reads to the end with pauses whose sum exceeds the stall limit. Returns the number of bytes read.
 async fn read_slowly<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> usize {
     stream.write_all(LARGE).await.unwrap();
     let (mut buffer, mut total, mut pauses) = (vec![0; 1 << 16], 0, 0);
     loop {
-        match timeout(LIMIT, stream.read(&mut buffer)).await.expect("it hangs") {
+        match timeout(LIMIT, stream.read(&mut buffer)).await.expect("the server hangs") {
             Ok(0) | Err(_) => return total,
             Ok(read) => total += read,
         }
@@ -189,11 +189,11 @@ async fn read_slowly<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> usize 
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_agree_on_tls_is_let_go_and_holds_nobody_up() {
-    let patience = Patience { most_connections: 2, handshake: LIMIT * 10, ..SHORT };
-    let server = Server::start(patience, true).await;
+async fn an_unfinished_tls_handshake_is_aborted_and_does_not_block_other_clients() {
+    let limits = Limits { max_connections: 2, handshake: LIMIT * 10, ..SHORT };
+    let server = Server::start(limits, true).await;
     let _silent = server.connect().await;
-    assert!(server.answers(true).await, "a handshake under way holds up the next client");
+    assert!(server.answers(true).await, "an unfinished handshake blocks the next client");
 
     let server = Server::start(SHORT, true).await;
     let mut silent = server.connect().await;
@@ -204,10 +204,9 @@ async fn a_client_that_does_not_agree_on_tls_is_let_go_and_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn the_end_is_not_held_up_by_connections_that_are_idle_or_agree_on_tls() {
-    let patience =
-        Patience { most_connections: 3, handshake: LIMIT * 10, headers: LIMIT * 10, ..SHORT };
-    let server = Server::start(patience, true).await;
+async fn idle_connections_and_unfinished_handshakes_do_not_delay_shutdown() {
+    let limits = Limits { max_connections: 3, handshake: LIMIT * 10, headers: LIMIT * 10, ..SHORT };
+    let server = Server::start(limits, true).await;
     let _silent = server.connect().await;
     let mut idle = server.connect_by_tls().await;
     assert_eq!(first_line(&mut idle).await, "HTTP/1.1 200 OK");

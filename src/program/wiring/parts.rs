@@ -8,7 +8,7 @@ use super::state::open_ledger;
 use crate::collector::{Collector, Instruments, Project, ProjectObserver, Setup, Users};
 use crate::config::{self, Config};
 use crate::exposition::ProjectLabels;
-use crate::http::Served;
+use crate::http::Serving;
 use crate::program::Failure;
 use records_api::clock::{Clock, SystemClock};
 use records_api::record::Timestamp;
@@ -42,8 +42,8 @@ impl Parts {
     }
 
     /// What is served of it.
-    pub(in crate::program) fn served(&self) -> Served {
-        Served {
+    pub(in crate::program) fn served(&self) -> Serving {
+        Serving {
             collector: self.collector.clone(),
             timeout_offset: self.config.poll.timeout_offset,
             default_timeout: self.config.poll.default_timeout,
