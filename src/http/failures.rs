@@ -1,5 +1,5 @@
-//! The failed records that a question asks for, and the answer as JSON. `docs/failures.md` has the
-//! parameters and the shape.
+//! Selection of failed records, and `/api/v1/failures`. `docs/failures.md` documents the parameters
+//! and the JSON.
 
 mod query;
 
@@ -11,28 +11,28 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-pub(super) use query::{MOST_ROWS, Query};
+pub(super) use query::{MAX_ROWS, Query};
 
 use crate::collector::{FailedRecords, Project, ShownFailure};
 use records_api::record::Timestamp;
 
-/// What is shown of some projects.
-pub(super) struct Found<'a> {
-    /// The failures asked for, the newest first.
+/// Failures that match a query.
+pub(super) struct Matches<'a> {
+    /// Matching failures, newest first, at most [`Query::limit`].
     pub(super) rows: Vec<Row<'a>>,
-    /// Whether there are more of them than were asked for.
+    /// True if more failures match than are in `rows`.
     pub(super) truncated: bool,
 }
 
-/// A failure with where it stands.
+/// A failure with its project and the name of its pool.
 pub(super) struct Row<'a> {
     pub(super) project: &'a str,
     pub(super) pool_name: Option<&'a str>,
     pub(super) failure: ShownFailure<'a>,
 }
 
-/// The failures of these projects that a query asks for.
-pub(super) fn find<'a>(projects: &'a [FailedRecords], query: &Query) -> Found<'a> {
+/// Returns the failures of `projects` that match `query`.
+pub(super) fn find<'a>(projects: &'a [FailedRecords], query: &Query) -> Matches<'a> {
     let mut rows: Vec<_> = projects
         .iter()
         .flat_map(|of| of.records.iter().map(move |record| (of, record.shown(&of.users))))
@@ -40,27 +40,27 @@ pub(super) fn find<'a>(projects: &'a [FailedRecords], query: &Query) -> Found<'a
             let pool_name = failure.pool.and_then(|pool| of.pool_name(pool));
             Row { project: &of.project, pool_name, failure }
         })
-        .filter(|row| query.wants(row))
+        .filter(|row| query.matches(row))
         .collect();
     rows.sort_by_key(|row| Reverse(row.failure.start));
     let truncated = rows.len() > query.limit;
     rows.truncate(query.limit);
-    Found { rows, truncated }
+    Matches { rows, truncated }
 }
 
-/// The projects that a query asks about.
-pub(super) fn asked(projects: &[Arc<Project>], query: &Query) -> Vec<FailedRecords> {
-    let asked =
+/// Returns the failed records of the projects that `query` selects.
+pub(super) fn selected(projects: &[Arc<Project>], query: &Query) -> Vec<FailedRecords> {
+    let selected =
         projects.iter().filter(|of| query.project.as_deref().is_none_or(|p| p == of.name()));
-    asked.map(|project| project.failed()).collect()
+    selected.map(|project| project.failed()).collect()
 }
 
-/// The answer as JSON.
+/// Answers `/api/v1/failures`.
 pub(super) fn json(projects: &[Arc<Project>], query: &str) -> Response {
     let names: Vec<_> = projects.iter().map(|project| project.name()).collect();
-    let (status, body) = match Query::read(query, MOST_ROWS, &names) {
-        Ok(query) => (StatusCode::OK, body(&asked(projects, &query), &query)),
-        Err(refusal) => (refusal.status(), json!({"error": refusal.to_string()})),
+    let (status, body) = match Query::parse(query, MAX_ROWS, &names) {
+        Ok(query) => (StatusCode::OK, body(&selected(projects, &query), &query)),
+        Err(error) => (error.status(), json!({"error": error.to_string()})),
     };
     let headers = [
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),

@@ -1,5 +1,5 @@
-//! The pages for people: plain HTML from here, readable on a phone, in dark and light, without
-//! scripts and without anything from elsewhere.
+//! HTML pages. They work on a phone, have a light and a dark scheme, and need neither scripts nor
+//! external resources.
 
 mod failures;
 mod html;

@@ -78,7 +78,7 @@ async fn hostile_answers_cost_a_poll_little_memory_and_no_secret() {
         assert_eq!(before.of("workspace_screen_records{"), whole, "{fault}");
         let page = get(&exporter.url).await;
         assert!(
-            page.contains("To do: ") && page.contains("/v2/0123abcd/screen-records?"),
+            page.contains("Remedy: ") && page.contains("/v2/0123abcd/screen-records?"),
             "{page}"
         );
         assert_no_secret(&page, "the page");

@@ -1,20 +1,20 @@
-//! What stands behind the `?` of a question for failures. Strict: what is not understood is refused
-//! and never left out of account, since a filter that is misspelt would hide failures.
+//! Query parameters of `/failures` and `/api/v1/failures`. Unknown parameters and values are refused
+//! instead of ignored, because a misspelt filter would hide failures.
 
 use url::form_urlencoded;
 
 use super::Row;
 use records_api::record::{RecordType, Status};
 
-/// Most rows of an answer.
-pub(in crate::http) const MOST_ROWS: usize = crate::ledger::MAX_FAILURE_DETAILS;
+/// Maximum number of rows in an answer.
+pub(in crate::http) const MAX_ROWS: usize = crate::ledger::MAX_FAILURE_DETAILS;
 
-/// Stands for a value that a record does not have.
+/// Matches records that have no value.
 const NONE: &str = "_none";
-/// As metrics name what is beyond `labels.max_pools` and `labels.max_users`.
+/// Label value of pools and users beyond `labels.max_pools` and `labels.max_users`.
 const OTHER: &str = "_other";
 
-/// Which failures are asked for.
+/// Filter and limit for failures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::http) struct Query {
     pub(in crate::http) project: Option<String>,
@@ -26,34 +26,35 @@ pub(in crate::http) struct Query {
     pub(in crate::http) limit: usize,
 }
 
-/// Why a question is not answered.
+/// Error in a query.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(in crate::http) enum Refusal {
-    /// A parameter of another name.
+pub(in crate::http) enum QueryError {
+    /// Unknown parameter.
     #[error(
-        "no such parameter: {0}; accepted are project, status, type, pool, user and limit, each once"
+        "unknown parameter {0}; accepted are project, status, type, pool, user and limit, each at \
+         most once"
     )]
     Unknown(String),
-    /// A parameter that stands twice.
-    #[error("{0} stands twice; each parameter may stand once")]
-    Twice(&'static str),
-    /// A status that is no failure.
-    #[error("status={0}: accepted are REC_FAILED and UPLOAD_FAILED")]
+    /// Parameter that is given twice.
+    #[error("parameter {0} is given twice; each is accepted at most once")]
+    Duplicate(&'static str),
+    /// Status that is not a failure.
+    #[error("invalid status {0}; accepted are REC_FAILED and UPLOAD_FAILED")]
     Status(String),
-    /// A limit that is none.
-    #[error("limit={0}: accepted is a whole number from 1 to {MOST_ROWS}")]
+    /// Limit that is not a number or out of range.
+    #[error("invalid limit {0}; accepted is a whole number from 1 to {MAX_ROWS}")]
     Limit(String),
-    /// A project that is not in the config.
-    #[error("no such project: {name}; known are {}", known.join(", "))]
+    /// Project that is not in the config.
+    #[error("unknown project {name}; known are {}", known.join(", "))]
     Project {
-        /// The one asked for.
+        /// Requested name.
         name: String,
-        /// Those that there are.
+        /// Names in the config.
         known: Vec<String>,
     },
 }
 
-impl Refusal {
+impl QueryError {
     pub(in crate::http) fn status(&self) -> http::StatusCode {
         match self {
             Self::Project { .. } => http::StatusCode::NOT_FOUND,
@@ -63,22 +64,22 @@ impl Refusal {
 }
 
 impl Query {
-    /// Reads a query string; without a limit `limit` rows are meant. A parameter without a value
-    /// counts as absent, as a form sends what was not filled in.
-    pub(in crate::http) fn read(
+    /// Parses a query string; `limit` is the default number of rows. A parameter without a value counts
+    /// as absent, because a form also sends its empty fields.
+    pub(in crate::http) fn parse(
         text: &str,
         limit: usize,
         projects: &[&str],
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, QueryError> {
         let mut query = Self { limit, ..Self::default() };
         let mut seen = Vec::new();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             let names = ["project", "status", "type", "pool", "user", "limit"];
             let Some(name) = names.into_iter().find(|known| *known == name) else {
-                return Err(Refusal::Unknown(name.into_owned()));
+                return Err(QueryError::Unknown(name.into_owned()));
             };
             if seen.contains(&name) {
-                return Err(Refusal::Twice(name));
+                return Err(QueryError::Duplicate(name));
             }
             seen.push(name);
             if value.is_empty() {
@@ -100,17 +101,17 @@ impl Query {
         match query.project {
             Some(name) if !projects.contains(&name.as_str()) => {
                 let known = projects.iter().map(ToString::to_string).collect();
-                Err(Refusal::Project { name, known })
+                Err(QueryError::Project { name, known })
             }
             _ => Ok(query),
         }
     }
 
-    /// Whether a row is asked for, but for its project.
-    pub(super) fn wants(&self, row: &Row<'_>) -> bool {
+    /// Returns true if a row matches every filter; the project is not compared.
+    pub(super) fn matches(&self, row: &Row<'_>) -> bool {
         let failure = &row.failure;
-        let is = |wanted: &Option<String>, value: Option<&str>| {
-            wanted.as_deref().is_none_or(|wanted| wanted == value.unwrap_or(NONE))
+        let is = |filter: &Option<String>, value: Option<&str>| {
+            filter.as_deref().is_none_or(|filter| filter == value.unwrap_or(NONE))
         };
         self.status.is_none_or(|status| status.code() == failure.status)
             && is(&self.record_type, failure.record_type)
@@ -122,13 +123,13 @@ impl Query {
     }
 }
 
-fn status(text: String) -> Result<Status, Refusal> {
-    Status::parse(&text).filter(|status| status.is_failed()).ok_or(Refusal::Status(text))
+fn status(text: String) -> Result<Status, QueryError> {
+    Status::parse(&text).filter(|status| status.is_failed()).ok_or(QueryError::Status(text))
 }
 
-fn rows(text: String) -> Result<usize, Refusal> {
-    let number = text.parse().ok().filter(|number| (1..=MOST_ROWS).contains(number));
-    number.ok_or(Refusal::Limit(text))
+fn rows(text: String) -> Result<usize, QueryError> {
+    let number = text.parse().ok().filter(|number| (1..=MAX_ROWS).contains(number));
+    number.ok_or(QueryError::Limit(text))
 }
 
 #[cfg(test)]
@@ -136,19 +137,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_parameter_is_read_and_empty_ones_are_absent() {
+    fn empty_parameters_count_as_absent() {
         let text = "project=a+b&status=upload-failed&type=USER_OPERATION&pool=p%26q&user=&limit=7";
-        let query = Query::read(text, 100, &["a b"]).unwrap();
+        let query = Query::parse(text, 100, &["a b"]).unwrap();
         assert_eq!(query.project.as_deref(), Some("a b"));
         assert_eq!(query.status, Some(Status::UploadFailed));
         assert_eq!(query.record_type.as_deref(), Some("OPERATION"));
         assert_eq!((query.pool.as_deref(), query.user), (Some("p&q"), None));
         assert_eq!(query.limit, 7);
-        assert_eq!(Query::read("", 100, &[]), Ok(Query { limit: 100, ..Query::default() }));
+        assert_eq!(Query::parse("", 100, &[]), Ok(Query { limit: 100, ..Query::default() }));
     }
 
     #[test]
-    fn what_is_not_understood_is_refused_with_what_is_accepted() {
+    fn errors_name_the_accepted_values() {
         for (text, code, says) in [
             ("statuss=REC_FAILED", 400, "accepted are project, status, type, pool, user and limit"),
             ("status=RECORDING", 400, "REC_FAILED and UPLOAD_FAILED"),
@@ -156,13 +157,13 @@ mod tests {
             ("limit=0", 400, "from 1 to 1000"),
             ("limit=1001", 400, "from 1 to 1000"),
             ("limit=ten", 400, "from 1 to 1000"),
-            ("user=a&user=b", 400, "user stands twice"),
+            ("user=a&user=b", 400, "user is given twice"),
             ("project=x", 404, "known are p, q"),
-            ("%", 400, "no such parameter"),
+            ("%", 400, "unknown parameter"),
         ] {
-            let refusal = Query::read(text, 100, &["p", "q"]).unwrap_err();
-            assert_eq!(refusal.status(), code, "{text}");
-            assert!(refusal.to_string().contains(says), "{text}: {refusal}");
+            let error = Query::parse(text, 100, &["p", "q"]).unwrap_err();
+            assert_eq!(error.status(), code, "{text}");
+            assert!(error.to_string().contains(says), "{text}: {error}");
         }
     }
 }

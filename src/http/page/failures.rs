@@ -1,74 +1,76 @@
-//! The page of the newest failed records: which recording, on whose desktop, and which file.
+//! The page `/failures`: the newest failed records with desktop, user and file.
 
 use std::fmt::Write;
 use std::sync::Arc;
 
 use axum::response::Response;
 
-use super::html::{age, escaped, moment, page, refusal, size};
+use super::html::{age, error_page, escaped, moment, page, size};
 use crate::collector::{FailedRecords, Project};
-use crate::http::failures::{Found, MOST_ROWS, Query, Row, asked, find};
+use crate::http::failures::{MAX_ROWS, Matches, Query, Row, find, selected};
 use records_api::record::{RecordType, Status, Timestamp};
 
-/// Rows of a page that names no limit.
-const ROWS: usize = 100;
+/// Default number of rows.
+const DEFAULT_ROWS: usize = 100;
 
-/// The page, or why there is none.
+/// Builds the page, or the error for an invalid query.
 pub(in crate::http) fn failures(
     projects: &[Arc<Project>],
     query: &str,
     now: Timestamp,
 ) -> Response {
     let names: Vec<_> = projects.iter().map(|project| project.name()).collect();
-    match Query::read(query, ROWS, &names) {
+    match Query::parse(query, DEFAULT_ROWS, &names) {
         Ok(query) => {
-            let asked = asked(projects, &query);
-            let found = find(&asked, &query);
-            page("Failed screen records", &body(&names, &asked, &found, &query, now))
+            let projects = selected(projects, &query);
+            let matches = find(&projects, &query);
+            page("Failed screen records", &body(&names, &projects, &matches, &query, now))
         }
-        Err(why) => refusal(why.status(), &why.to_string()),
+        Err(error) => error_page(error.status(), &error.to_string()),
     }
 }
 
 fn body(
     names: &[&str],
-    asked: &[FailedRecords],
-    found: &Found<'_>,
+    projects: &[FailedRecords],
+    matches: &Matches<'_>,
     query: &Query,
     now: Timestamp,
 ) -> String {
-    let mut html = "<header><h1>Failed screen records</h1>\n<nav><ul><li><a href=\"/\">Where it \
-                    stands</a></li><li><a href=\"/api/v1/failures\">As JSON</a></li></ul></nav>\
+    let mut html =
+        "<header><h1>Failed screen records</h1>\n<nav><ul><li><a href=\"/\">Projects</a>\
+                    </li><li><a href=\"/api/v1/failures\">Failures as JSON</a></li></ul></nav>\
                     </header>\n<main>\n"
-        .to_owned();
+            .to_owned();
     html.push_str(&form(names, query));
-    for of in asked {
-        html.push_str(&standing(of, now));
+    for of in projects {
+        html.push_str(&freshness(of, now));
     }
     // Writing into a string cannot fail.
-    let shown = found.rows.len();
-    let _ = match (shown, found.truncated) {
-        (0, _) => writeln!(html, "<p>No failed records to show.</p>"),
-        (_, true) => writeln!(html, "<p>The newest {shown}; there are more.</p>"),
-        (_, false) => writeln!(html, "<p>{shown}, the newest first.</p>"),
+    let shown = matches.rows.len();
+    let _ = match (shown, matches.truncated) {
+        (0, _) => writeln!(html, "<p>No matching failed records.</p>"),
+        (_, true) => writeln!(html, "<p>Newest {shown} shown, more match.</p>"),
+        (1, false) => writeln!(html, "<p>1 failed record.</p>"),
+        (_, false) => writeln!(html, "<p>{shown} failed records, newest first.</p>"),
     };
     if shown > 0 {
-        html.push_str(&table(&found.rows));
+        html.push_str(&table(&matches.rows));
     }
     html.push_str("</main>\n");
     html
 }
 
-/// As of when the failures of a project are, said loudly when they may have changed since.
-fn standing(of: &FailedRecords, now: Timestamp) -> String {
+/// Formats the age of a project's failures, as a warning if they are stale or unknown.
+fn freshness(of: &FailedRecords, now: Timestamp) -> String {
     let name = escaped(&of.project);
     match of.as_of {
         None => {
-            format!("<p class=\"note\">{name}: not known before the first poll is complete.</p>\n")
+            format!("<p class=\"note\">{name}: unknown until the first poll completes.</p>\n")
         }
         Some(then) if of.is_stale => format!(
-            "<p class=\"note\">{name}: as of {}, {}. What failed or was solved since is not shown; \
-             <a href=\"/\">why</a>.</p>\n",
+            "<p class=\"note\">{name}: stale, as of {}, {}. Later changes are missing; <a \
+             href=\"/\">see why</a>.</p>\n",
             moment(then),
             age(now, then)
         ),
@@ -88,7 +90,7 @@ fn form(names: &[&str], query: &Query) -> String {
         "<form method=\"get\" action=\"/failures\">{}{}{}\
          <label>Pool <input name=\"pool\" value=\"{}\"></label>\
          <label>User <input name=\"user\" value=\"{}\"></label>\
-         <label>At most <input name=\"limit\" type=\"number\" min=\"1\" max=\"{MOST_ROWS}\" \
+         <label>Limit <input name=\"limit\" type=\"number\" min=\"1\" max=\"{MAX_ROWS}\" \
          value=\"{}\"></label><button>Show</button></form>\n",
         choice("Project", "project", names, query.project.as_deref()),
         choice("Status", "status", &statuses, status),
@@ -99,7 +101,7 @@ fn form(names: &[&str], query: &Query) -> String {
     )
 }
 
-/// A list to choose from; what was asked for is in it, whatever it is.
+/// Formats a selection list. It includes the requested value even if it is not among `values`.
 fn choice(title: &str, name: &str, values: &[&str], chosen: Option<&str>) -> String {
     let mut html =
         format!("<label>{title} <select name=\"{name}\"><option value=\"\">all</option>");
@@ -115,9 +117,9 @@ fn choice(title: &str, name: &str, values: &[&str], chosen: Option<&str>) -> Str
 }
 
 fn table(rows: &[Row<'_>]) -> String {
-    let heads = ["Began", "Status", "Project", "Pool", "Desktop", "User", "Type", "Size", "File"];
+    let heads = ["Start", "Status", "Project", "Pool", "Desktop", "User", "Type", "Size", "File"];
     let mut html = "<table><thead><tr>".to_owned();
-    for head in heads.into_iter().chain(["Id"]) {
+    for head in heads.into_iter().chain(["ID"]) {
         // Writing into a string cannot fail.
         let _ = write!(html, "<th scope=\"col\">{head}</th>");
     }
@@ -125,7 +127,7 @@ fn table(rows: &[Row<'_>]) -> String {
     for row in rows {
         html.push_str("<tr>");
         for (name, cell) in cells(row) {
-            // Words of a known length are not broken.
+            // Short words stay on one line.
             let is_short = matches!(name, "Status" | "Size") || name == "Type" && cell.len() < 12;
             let class = if is_short { " class=\"short\"" } else { "" };
             let _ = write!(html, "<td data-label=\"{name}\"{class}>{cell}</td>");
@@ -139,12 +141,12 @@ fn table(rows: &[Row<'_>]) -> String {
 fn cells(row: &Row<'_>) -> [(&'static str, String); 10] {
     let failure = &row.failure;
     let text = |text: Option<&str>| text.map_or_else(|| "–".to_owned(), escaped);
-    let counted = if failure.counted { "counted" } else { "there before counting" };
-    let changed = failure
+    let counted = if failure.counted { "unresolved" } else { "before counting began" };
+    let updated = failure
         .update
-        .map_or_else(String::new, |update| format!("<small>changed {}</small>", moment(update)));
+        .map_or_else(String::new, |update| format!("<small>updated {}</small>", moment(update)));
     [
-        ("Began", format!("{}{changed}", moment(failure.start))),
+        ("Start", format!("{}{updated}", moment(failure.start))),
         (
             "Status",
             format!(
@@ -159,11 +161,11 @@ fn cells(row: &Row<'_>) -> [(&'static str, String); 10] {
         ("Type", text(failure.record_type)),
         ("Size", failure.size_bytes.map_or_else(|| "–".to_owned(), size)),
         ("File", file(failure.bucket, failure.file_directory, failure.file_name)),
-        ("Id", format!("<code>{}</code>", escaped(failure.id))),
+        ("ID", format!("<code>{}</code>", escaped(failure.id))),
     ]
 }
 
-/// A name with the id below it, as far as they are known.
+/// Formats a name with the id below it, as far as they are known.
 fn named(name: Option<&str>, id: Option<&str>) -> String {
     match (name, id) {
         (Some(name), Some(id)) => format!("{}<small>{}</small>", escaped(name), escaped(id)),
@@ -171,7 +173,7 @@ fn named(name: Option<&str>, id: Option<&str>) -> String {
     }
 }
 
-/// A file's name with its bucket and folder below it.
+/// Formats a file name with its bucket and folder below it.
 fn file(bucket: Option<&str>, folder: Option<&str>, name: Option<&str>) -> String {
     let place: Vec<_> = [bucket, folder].into_iter().flatten().collect();
     let place = (!place.is_empty()).then(|| place.join("/"));

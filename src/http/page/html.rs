@@ -1,4 +1,4 @@
-//! What all pages share: the frame, the style, the headers, and the way from text to HTML.
+//! Parts shared by all pages: frame, style, headers, escaping and formatting.
 
 use std::sync::LazyLock;
 
@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 
 use records_api::record::Timestamp;
 
-/// Colours keep their contrast in both schemes, and none says what no word says. On a narrow screen
+/// Colours have enough contrast in both schemes and never carry information alone. On a narrow screen,
 /// each row of a table becomes a card.
 const STYLE: &str = include_str!("style.css");
 
-/// What a browser may do with a page: show it with the style above, and send its forms here.
+/// Content security policy: a page may use the style above and submit forms to the exporter.
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let digest = STANDARD.encode(Sha256::digest(STYLE));
     let policy = format!(
@@ -24,9 +24,9 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::from_str(&policy).expect("base64 is visible text")
 });
 
-/// A page with this in its body.
+/// Builds a page.
 pub(super) fn page(title: &str, body: &str) -> Response {
-    // An icon of nothing spares the question for one.
+    // The empty icon saves the browser a request.
     let html = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
@@ -36,8 +36,8 @@ pub(super) fn page(title: &str, body: &str) -> Response {
     (headers(), Html(html)).into_response()
 }
 
-/// A plain text in the place of a page.
-pub(super) fn refusal(status: StatusCode, text: &str) -> Response {
+/// Builds a plain-text error with the headers of a page.
+pub(super) fn error_page(status: StatusCode, text: &str) -> Response {
     (status, headers(), format!("{text}\n")).into_response()
 }
 
@@ -50,8 +50,8 @@ fn headers() -> [(header::HeaderName, HeaderValue); 4] {
     ]
 }
 
-/// Text as HTML, in elements and in quoted attributes. Characters that are not seen, or that turn
-/// others around, become a sign that is.
+/// Escapes text for elements and quoted attributes. Invisible characters and those that change the
+/// direction of text become U+FFFD.
 pub(super) fn escaped(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for c in text.chars() {
@@ -69,20 +69,20 @@ pub(super) fn escaped(text: &str) -> String {
     html
 }
 
-/// A moment, for people: in UTC, without the fraction of its second.
+/// Formats a time in UTC, without fractions of a second.
 pub(super) fn moment(moment: Timestamp) -> String {
     let text = moment.to_rfc3339();
     format!("<time datetime=\"{text}\">{} UTC</time>", moment.to_query())
 }
 
-/// How long ago a moment is.
+/// Formats the time since `then`.
 pub(super) fn age(now: Timestamp, then: Timestamp) -> String {
     let seconds = now.millis().saturating_sub(then.millis()).max(0) / 1000;
     let seconds = std::time::Duration::from_secs(seconds.unsigned_abs());
     format!("{} ago", humantime::format_duration(seconds))
 }
 
-/// A size, for people.
+/// Formats a size with a binary unit.
 pub(super) fn size(bytes: u64) -> String {
     let mut size = bytes as f64;
     for unit in ["B", "KiB", "MiB", "GiB"] {
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_text_becomes_markup_or_hides() {
+    fn markup_and_invisible_characters_are_escaped() {
         let text = "<b a='1' c=\"2\">&\u{0}\u{1b}\u{202e}\u{2066}用\n";
         let html =
             "&lt;b a=&#39;1&#39; c=&quot;2&quot;&gt;&amp;\u{fffd}\u{fffd}\u{fffd}\u{fffd}用\n";
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(texts[6], "16777216.0 TiB");
     }
 
-    /// The colours of a scheme by their names, as parts of 1 of red, green and blue.
+    /// Parses the colours of a scheme: name, and red, green and blue from 0 to 1.
     fn colours(scheme: &str) -> BTreeMap<&str, [f64; 3]> {
         let part = |digits: &str| f64::from(u8::from_str_radix(digits, 16).unwrap()) / 255.0;
         let pairs =
@@ -130,7 +130,7 @@ mod tests {
         pairs.map(|(name, digits)| (name, colour(digits))).collect()
     }
 
-    /// Of two colours, by the rules for accessible pages (WCAG 2).
+    /// Returns the contrast ratio of two colours as defined by WCAG 2.
     fn contrast(one: [f64; 3], other: [f64; 3]) -> f64 {
         let linear = |part: f64| match part {
             dark if dark <= 0.040_45 => dark / 12.92,
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_can_be_read_in_light_and_dark() {
+    fn colours_have_enough_contrast_in_light_and_dark() {
         let schemes: Vec<_> = STYLE.split(":root{").skip(1).collect();
         assert_eq!(schemes.len(), 2);
         for scheme in schemes {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_style_holds_nothing_that_would_end_it() {
+    fn the_style_contains_no_markup_or_external_resource() {
         assert!(!STYLE.contains('<') && !STYLE.contains("url(") && !STYLE.contains("@import"));
     }
 }

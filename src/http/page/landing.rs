@@ -1,4 +1,4 @@
-//! The landing page: where every project stands, for the person who was woken.
+//! The page `/`: state, last error and remedy of every project.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use crate::exposition::{ProjectView, SnapshotView};
 use records_api::record;
 use records_api::record::Timestamp;
 
-/// The page.
+/// Builds the page.
 pub(in crate::http) fn landing(statuses: &[Status], metrics: &str, now: Timestamp) -> Response {
     let mut body = format!(
         "<header><h1>Screen records exporter</h1><p class=\"quiet\">Version {version}, revision \
@@ -39,14 +39,14 @@ fn project(status: &Status, now: Timestamp) -> String {
     let mut html = format!(
         "<section class=\"project\"><h2>{name}</h2>\n<p><span class=\"{class}\">{state}</span>\
          {polling}. <a href=\"/failures?project={target}\">Failures</a> · \
-         <a href=\"/probe?target={target}\">Metrics of this project</a></p>\n",
+         <a href=\"/probe?target={target}\">Metrics</a></p>\n",
         name = escaped(view.project()),
     );
     if let Some(failure) = &status.failure {
-        html.push_str(&failures(failure, now));
+        html.push_str(&failure_note(failure, now));
     }
     html.push_str("<dl>");
-    for (name, value) in facts(status, now) {
+    for (name, value) in details(status, now) {
         // Writing into a string cannot fail.
         let _ = write!(html, "<div><dt>{name}</dt><dd>{value}</dd></div>");
     }
@@ -54,28 +54,29 @@ fn project(status: &Status, now: Timestamp) -> String {
     html
 }
 
-/// A class and words for where a project stands.
+/// Returns the CSS class and the text for the state of a project.
 fn state(status: &Status) -> (&'static str, &'static str) {
     let view = &status.view;
     match (&status.failure, &view.snapshot) {
-        (Some(_), Some(_)) if view.is_stale => ("bad", "✕ Failing, nothing shown"),
-        (Some(_), Some(_)) => ("bad", "✕ Failing, last snapshot shown"),
+        (Some(_), Some(_)) if view.is_stale => ("bad", "✕ Failing, snapshot too old to serve"),
+        (Some(_), Some(_)) => ("bad", "✕ Failing, serving the last snapshot"),
         (Some(_), None) => ("bad", "✕ Failing, no snapshot yet"),
         (None, None) => ("quiet", "… First sync"),
         (None, Some(_)) if view.is_stale => {
-            ("quiet", "… Idle: snapshot too old, waiting for a scrape")
+            ("quiet", "… Idle, snapshot too old to serve, waiting for a scrape")
         }
         (None, Some(_)) => ("good", "✓ Up"),
     }
 }
 
-fn failures(failure: &Failure, now: Timestamp) -> String {
-    let asked = failure.asked.as_deref().map_or_else(String::new, |asked| {
-        let method = if asked.starts_with('/') { "GET " } else { "" };
-        format!("<br>Asked: <code>{method}{}</code>", escaped(asked))
+/// Formats the error of a failing project with the request that failed and the remedy.
+fn failure_note(failure: &Failure, now: Timestamp) -> String {
+    let request = failure.asked.as_deref().map_or_else(String::new, |request| {
+        let method = if request.starts_with('/') { "GET " } else { "" };
+        format!("<br>Request: <code>{method}{}</code>", escaped(request))
     });
     format!(
-        "<p class=\"note\">Failing since {since} ({age}): {what}{asked}<br>To do: {remedy}</p>\n",
+        "<p class=\"note\">Failing since {since} ({age}): {what}{request}<br>Remedy: {remedy}</p>\n",
         since = moment(failure.since),
         age = age(now, failure.since),
         what = escaped(&failure.what),
@@ -83,21 +84,21 @@ fn failures(failure: &Failure, now: Timestamp) -> String {
     )
 }
 
-/// What is known of a project, by name.
-fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
+/// Returns names and values of the details of a project.
+fn details(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
     let (view, budget) = (&status.view, &status.budget);
     let snapshot = view.snapshot.as_deref();
     let none = || "–".to_owned();
     let sync = match snapshot {
-        None => format!("{}, {:.0} %", view.mode.as_str(), 100.0 * view.first_sync_progress),
+        None => format!("{}, {:.0}%", view.mode.as_str(), 100.0 * view.first_sync_progress),
         Some(_) => view.mode.as_str().to_owned(),
     };
     let throttled = match budget.throttled_seconds {
-        seconds if seconds > 0.0 => format!(", throttled for {seconds:.0} s so far"),
+        seconds if seconds > 0.0 => format!(", throttled for {seconds:.0} s in total"),
         _ => String::new(),
     };
     let credentials = match view.sign_in.expires {
-        Some(expires) => format!("{}, until {}", view.sign_in.method, moment(expires)),
+        Some(expires) => format!("{}, expire {}", view.sign_in.method, moment(expires)),
         None => view.sign_in.method.to_owned(),
     };
     vec![
@@ -108,13 +109,13 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
             }),
         ),
         ("Records in the window", snapshot.map_or_else(none, |s| s.aggregate.records.to_string())),
-        ("Failed in the window", snapshot.map_or_else(none, |s| failed(view, s))),
-        ("Sync", sync),
-        ("Requests of the last poll", view.poll_api_requests.map_or_else(none, |n| n.to_string())),
+        ("Failures in the window", snapshot.map_or_else(none, |s| failed(view, s))),
+        ("Sync mode", sync),
+        ("Requests by the last poll", view.poll_api_requests.map_or_else(none, |n| n.to_string())),
         (
-            "Requests allowed",
+            "Request limits",
             format!(
-                "{} a second, {} at once{throttled}",
+                "{} per second, {} concurrent{throttled}",
                 budget.requests_per_second, budget.concurrent_requests
             ),
         ),
@@ -123,7 +124,7 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Failures that were counted, and all of them.
+/// Formats the numbers of unresolved failures and of all failed records in the window.
 fn failed(view: &ProjectView, snapshot: &SnapshotView) -> String {
     let codes = record::Status::ALL.into_iter().filter(|status| status.is_failed());
     let codes: Vec<_> = codes.map(record::Status::code).collect();
@@ -134,9 +135,9 @@ fn failed(view: &ProjectView, snapshot: &SnapshotView) -> String {
             all += sums.records;
         }
     }
-    let stale = if view.is_stale { " (too old to be sure)" } else { "" };
+    let stale = if view.is_stale { " (stale)" } else { "" };
     let class = if unresolved > 0 { "bad" } else { "quiet" };
-    format!("<span class=\"{class}\">{unresolved} unresolved</span>, {all} in all{stale}")
+    format!("<span class=\"{class}\">{unresolved} unresolved</span>, {all} in total{stale}")
 }
 
 #[cfg(test)]
@@ -147,7 +148,7 @@ mod tests {
     use records_api::SignIn;
 
     #[test]
-    fn a_failing_project_says_why_and_nothing_of_it_becomes_markup() {
+    fn a_failing_project_shows_its_error_with_markup_escaped() {
         let status = Status {
             view: ProjectView {
                 at: tokio::time::Instant::now(),
@@ -190,18 +191,18 @@ mod tests {
             "<section class=\"project\"><h2>&lt;b&gt;&amp;&quot;</h2>\n\
              <p><span class=\"bad\">✕ Failing, no snapshot yet</span>, polling. \
              <a href=\"/failures?project=%3Cb%3E%26%22\">Failures</a> · \
-             <a href=\"/probe?target=%3Cb%3E%26%22\">Metrics of this project</a></p>\n\
+             <a href=\"/probe?target=%3Cb%3E%26%22\">Metrics</a></p>\n\
              <p class=\"note\">Failing since <time datetime=\"2023-11-14T22:13:20.000Z\">2023-11-14 \
              22:13:20 UTC</time> (1m 1s ago): &quot;&lt;script&gt;&quot; &amp; &#39;x&#39;\
-             <br>Asked: <code>GET /v2/x?a=1&amp;b=2</code><br>To do: call\u{fffd} somebody</p>\n\
+             <br>Request: <code>GET /v2/x?a=1&amp;b=2</code><br>Remedy: call\u{fffd} somebody</p>\n\
              <dl><div><dt>Snapshot</dt><dd>–</dd></div>\
              <div><dt>Records in the window</dt><dd>–</dd></div>\
-             <div><dt>Failed in the window</dt><dd>–</dd></div>\
-             <div><dt>Sync</dt><dd>first_sync, 25 %</dd></div>\
-             <div><dt>Requests of the last poll</dt><dd>4</dd></div>\
-             <div><dt>Requests allowed</dt><dd>0.5 a second, 4 at once, throttled for 12 s so \
-             far</dd></div>\
-             <div><dt>Credentials</dt><dd>password, until <time \
+             <div><dt>Failures in the window</dt><dd>–</dd></div>\
+             <div><dt>Sync mode</dt><dd>first_sync, 25%</dd></div>\
+             <div><dt>Requests by the last poll</dt><dd>4</dd></div>\
+             <div><dt>Request limits</dt><dd>0.5 per second, 4 concurrent, throttled for 12 s in \
+             total</dd></div>\
+             <div><dt>Credentials</dt><dd>password, expire <time \
              datetime=\"2023-11-14T22:14:20.000Z\">2023-11-14 22:14:20 UTC</time></dd></div>\
              <div><dt>Counting since</dt><dd>–</dd></div></dl></section>\n"
         );

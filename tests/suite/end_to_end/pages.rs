@@ -98,8 +98,8 @@ async fn chromium_shows_every_row_as_text_and_complains_of_nothing() {
         "href=\"/failures?project=%3Cb%3E%27%22%26\"",
         "href=\"/probe?target=%3Cb%3E%27%22%26\"",
         "cannot be reached",
-        "To do: check `projects.endpoint`",
-        "10 a second, 4 at once",
+        "Remedy: check `projects.endpoint`",
+        "10 per second, 4 concurrent",
         "Counting since</dt><dd><time",
         "unresolved</span>",
     ] {
@@ -121,7 +121,7 @@ async fn chromium_shows_every_row_as_text_and_complains_of_nothing() {
         ("pool_name", "Pool"),
         ("status", "Status"),
         ("file_name", "File"),
-        ("id", "Id"),
+        ("id", "ID"),
     ];
     for (row, failure) in rows.iter().zip(failures) {
         for (name, label) in names {
@@ -135,7 +135,7 @@ async fn chromium_shows_every_row_as_text_and_complains_of_nothing() {
     assert_eq!(of_others["failures"].as_array().map(Vec::len), Some(0));
     assert_eq!(of_others["projects"][0]["as_of"], Value::Null);
     let (away, _) = dom(&format!("{}/failures?project=away", exporter.url), 390, &[]);
-    assert!(away.contains("away: not known before the first poll is complete"), "{away}");
+    assert!(away.contains("away: unknown until the first poll completes"), "{away}");
 }
 
 /// Has a page say how wide it is and what it looks like, from a copy with a script in a frame: a
