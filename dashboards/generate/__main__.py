@@ -1,4 +1,4 @@
-"""Writes the dashboards beside this folder; `--check` only says whether they are as written here.
+"""Writes the dashboards next to this folder; `--check` only verifies that they are up to date.
 
 pip install -r dashboards/generate/requirements.txt
 python dashboards/generate
@@ -23,9 +23,9 @@ DASHBOARDS = {
 
 
 def text(dashboard: Dashboard) -> str:
-    """The dashboard as its file has it.
+    """Renders the contents of a dashboard's file.
 
-    Raises ValueError if it is not of Grafana's schema.
+    Raises ValueError if it does not conform to Grafana's schema.
     """
     built = dashboard.build()
     mistakes = schema.fields(built, built.title)
@@ -35,7 +35,7 @@ def text(dashboard: Dashboard) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Does what the command line asks for. Returns the exit code."""
+    """Runs the command line and returns the exit code."""
     if arguments not in ([], ["--check"]):
         print("usage: python dashboards/generate [--check]", file=sys.stderr)
         return 2
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
     ]
     if arguments:
         for file in differing:
-            print(f"{file} is not as written: python dashboards/generate", file=sys.stderr)
+            print(f"{file} is out of date: run python dashboards/generate", file=sys.stderr)
         return 1 if differing else 0
     for file in differing:
         file.write_text(texts[file], "utf-8")

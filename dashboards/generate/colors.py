@@ -1,7 +1,6 @@
-"""Colours that people with any kind of colour vision can tell apart (Okabe and Ito, 2008).
+"""Colours that people with any colour vision can distinguish (Okabe and Ito, 2008), never green against red.
 
-Never green against red. Where a panel has as many series as there are pools, each has a colour by its
-value, from yellow (little) to blue (much).
+In panels with one series per pool, the colour shows the value, from yellow (small) to blue (large).
 """
 
 from grafana_foundation_sdk.builders.dashboard import FieldColor, ThresholdsConfig
@@ -35,29 +34,29 @@ STATUSES = {
 
 
 def fixed(color: str) -> DynamicConfigValue:
-    """The property of an override that gives a series its colour."""
+    """An override property that sets the colour of a series."""
     value = {"mode": FieldColorModeId.FIXED.value, "fixedColor": color}
     return DynamicConfigValue(id_val="color", value=value)
 
 
 def by_value() -> FieldColor:
-    """As many series as there are: by the largest value of each."""
+    """Colours any number of series by their maximum."""
     color = FieldColor().mode(FieldColorModeId.CONTINUOUS_YL_BL)
     return color.series_by(FieldColorSeriesByMode.MAX)
 
 
 def one(color: str = BLUE) -> FieldColor:
-    """All series alike."""
+    """The same colour for all series."""
     return FieldColor().mode(FieldColorModeId.FIXED).fixed_color(color)
 
 
 def by_threshold() -> FieldColor:
-    """The colour of the threshold that the value has reached."""
+    """Colours a value by the threshold that it has reached."""
     return FieldColor().mode(FieldColorModeId.THRESHOLDS)
 
 
 def thresholds(first: str, *steps: tuple[float, str]) -> ThresholdsConfig:
-    """Colours from these values on; `first` is that of all below."""
+    """Thresholds with their colours; `first` is the colour below all of them."""
     all_steps = [Threshold(value=None, color=first)]
     all_steps += [Threshold(value=value, color=color) for value, color in steps]
     return ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(all_steps)

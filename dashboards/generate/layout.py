@@ -1,4 +1,4 @@
-"""What both dashboards have: title, variables, links to each other, and rows of panels."""
+"""Frame of both dashboards: title, variables, links to each other, rows of panels."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, DashboardLink, Row
 from grafana_foundation_sdk.models.dashboard import (
@@ -11,7 +11,7 @@ TAG = "screen-records"
 
 
 def dashboard(uid: str, title: str, description: str, variables: list[VariableModel]) -> Dashboard:
-    """One without panels."""
+    """A dashboard without panels."""
     others = DashboardLink("Screen recordings").type(DashboardLinkType.DASHBOARDS).tags([TAG])
     others = others.include_vars(True).keep_time(True).placement("")
     empty = (
@@ -31,7 +31,7 @@ def dashboard(uid: str, title: str, description: str, variables: list[VariableMo
 
 
 def fill(empty: Dashboard, rows: dict[str, list]) -> Dashboard:
-    """The same with these panels, each room under its title."""
+    """Adds rows of panels to a dashboard."""
     number = 0
     filled = empty
     for title, panels in rows.items():

@@ -1,4 +1,4 @@
-"""The names of metrics that stand in more than one panel, and the labels that they have."""
+"""Names of metrics that several panels use, and their labels."""
 
 RECORDS = "workspace_screen_records"
 UNRESOLVED = "workspace_screen_records_unresolved"
@@ -14,6 +14,6 @@ OLDEST_START = "workspace_screen_records_oldest_start_timestamp_seconds"
 BY_PROJECT = ("project",)
 BY_PROJECT_AND_POOL = ("project", "pool")
 BY_GROUP = ("project", "status", "type", "pool")
-"""Labels of what is counted by pool and type."""
+"""Labels of metrics by pool and type."""
 BY_POOL = ("project", "status", "pool")
-"""Labels of moments, and of what left the window."""
+"""Labels of timestamps and of recordings that expired in flight."""

@@ -1,4 +1,4 @@
-"""The kinds of panels that the dashboards are made of, all in one style."""
+"""Kinds of panels in a common style."""
 
 from grafana_foundation_sdk.builders import bargauge, heatmap, stat, table, timeseries
 from grafana_foundation_sdk.builders.common import (
@@ -45,10 +45,10 @@ import colors
 from variables import DATASOURCE
 
 INTERVAL = "1m"
-"""How often the exporter is scraped, as the README has it."""
+"""Scrape interval recommended by the README."""
 
 POOL_NAME = "{{project}}: {{name}}"
-"""Legend of what is by pool."""
+"""Legend of series by pool."""
 
 
 def query(ref: str, expression: str, legend: str = "") -> Dataquery:
@@ -59,43 +59,43 @@ def query(ref: str, expression: str, legend: str = "") -> Dataquery:
         .datasource(DATASOURCE)
         .expr(expression)
         .legend_format(legend)
-        # Grafana takes rates over four times this, but over less where the data source says that
-        # everything is scraped more often.
+        # Grafana computes rates over four times this interval, or less if the data source has a shorter
+        # scrape interval.
         .interval(INTERVAL)
         .range()
     )
 
 
 def instant(ref: str, expression: str, legend: str = "") -> Dataquery:
-    """A query of the last moment of the time range."""
+    """A query at the end of the time range."""
     found = Dataquery().ref_id(ref).datasource(DATASOURCE).expr(expression).legend_format(legend)
     return found.instant()
 
 
 def framed(panel, title: str, description: str, width: int, height: int):
-    """What every panel has."""
+    """Sets the properties that every panel has."""
     framing = panel.title(title).description(description).datasource(DATASOURCE)
     return framing.interval(INTERVAL).span(width).height(height)
 
 
 def tooltip() -> VizTooltipOptions:
-    """All series at the moment pointed at, the largest first."""
+    """Tooltip with all series, largest first."""
     return VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING)
 
 
 def legend() -> VizLegendOptions:
-    """Names below the graph."""
+    """Legend below the graph."""
     placed = VizLegendOptions().show_legend(True).display_mode(LegendDisplayMode.LIST)
     return placed.placement(LegendPlacement.BOTTOM)
 
 
 def last_value() -> ReduceDataOptions:
-    """Of each series the last value that there is."""
+    """Reduces each series to its last value."""
     return ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
 
 
 def number(title: str, description: str, expression: str, unit: str, width: int = 4) -> stat.Panel:
-    """One figure, large, in the colour of the threshold that it has reached."""
+    """A single value, coloured by threshold."""
     panel = framed(stat.Panel(), title, description, width, 4).unit(unit)
     return (
         panel.with_target(instant("A", expression))
@@ -114,7 +114,7 @@ def curves(
     panel = framed(timeseries.Panel(), title, description, width, height).unit(unit)
     panel = panel.line_width(1).fill_opacity(8).tooltip(tooltip()).legend(legend())
     if unit == "short":
-        # Where all are 0, the line lies at the bottom and not in the middle.
+        # Keeps a constant 0 at the bottom instead of the middle.
         panel = panel.axis_soft_max(1)
     return panel.axis_soft_min(0).color_scheme(colors.by_value())
 
@@ -122,7 +122,7 @@ def curves(
 def by_pool(
     title: str, description: str, unit: str, largest: str, legend_format: str = POOL_NAME
 ) -> timeseries.Panel:
-    """Lines of the ten largest pools, named beside the graph."""
+    """Lines of the ten largest pools, with the legend on the right."""
     panel = curves(title, description, unit, height=9).with_target(
         query("A", largest, legend_format)
     )
@@ -130,25 +130,25 @@ def by_pool(
 
 
 def stacked(panel: timeseries.Panel) -> timeseries.Panel:
-    """The same, one on the other."""
+    """Stacks the series of a panel."""
     return panel.stacking(StackingConfig().mode(StackingMode.NORMAL).group("A")).fill_opacity(60)
 
 
 def with_limits(panel: timeseries.Panel, *steps: tuple[float, str]) -> timeseries.Panel:
-    """The same with lines at values from which on something is wrong."""
+    """Adds lines at alert thresholds to a panel."""
     style = GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
     return panel.thresholds(colors.thresholds("transparent", *steps)).thresholds_style(style)
 
 
 def colored(panel, by_name: dict[str, str]):
-    """The same with a colour for each of these series."""
+    """Assigns colours to series by name."""
     for name, color in by_name.items():
         panel = panel.override_by_name(name, [colors.fixed(color)])
     return panel
 
 
 def colored_by_query(panel, by_ref: dict[str, str]):
-    """The same with shades of a colour for the series of each query."""
+    """Assigns shades of a colour to the series of each query."""
     for ref, color in by_ref.items():
         value = {"mode": "shades", "fixedColor": color}
         shades = [DynamicConfigValue(id_val="color", value=value)]
@@ -159,7 +159,7 @@ def colored_by_query(panel, by_ref: dict[str, str]):
 def bars(
     title: str, description: str, expression: str, legend_format: str, unit: str
 ) -> bargauge.Panel:
-    """The largest ones, as bars."""
+    """Bars of the ten largest series."""
     panel = framed(bargauge.Panel(), title, description, 12, 9).unit(unit).min(0)
     return (
         panel.with_target(instant("A", f"topk(10, {expression})", legend_format))
@@ -173,7 +173,7 @@ def bars(
 
 
 def density(title: str, description: str, cells: str, unit: str) -> heatmap.Panel:
-    """How observations spread over their values, over time: the brighter, the more."""
+    """A heatmap of a histogram over time."""
     panel = framed(heatmap.Panel(), title, description, 12, 8)
     target = query("A", cells, "{{le}}").format(PromQueryFormat.HEATMAP)
     color = HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Cividis").steps(64)
@@ -193,7 +193,7 @@ def density(title: str, description: str, cells: str, unit: str) -> heatmap.Pane
 
 
 def rows(title: str, description: str, queries: dict[str, str], width: int = 24, height: int = 9):
-    """A table with a column for each label and for each query."""
+    """A table with one column per label and per query."""
     panel = framed(table.Panel(), title, description, width, height).filterable(True)
     for ref, expression in queries.items():
         panel = panel.with_target(instant(ref, expression).format(PromQueryFormat.TABLE))
@@ -203,7 +203,7 @@ def rows(title: str, description: str, queries: dict[str, str], width: int = 24,
 def columns(
     panel: table.Panel, names: dict[str, str], left_out: tuple[str, ...] = ()
 ) -> table.Panel:
-    """The same with these columns in this order, under these names."""
+    """Selects, orders and renames the columns of a table."""
     options = {
         "excludeByName": {name: True for name in ["Time", *left_out]},
         "indexByName": {name: index for index, name in enumerate(names)},
@@ -213,7 +213,7 @@ def columns(
 
 
 def column(panel: table.Panel, name: str, **properties) -> table.Panel:
-    """The same with these properties of a column: unit, links, mappings and so on."""
+    """Sets properties of a column: unit, links, mappings and so on."""
     set_to = [
         DynamicConfigValue(id_val=key.replace("__", "."), value=value)
         for key, value in properties.items()
@@ -223,12 +223,12 @@ def column(panel: table.Panel, name: str, **properties) -> table.Panel:
 
 
 def largest_first(panel: table.Panel, name: str) -> table.Panel:
-    """The same, sorted."""
+    """Sorts a table by a column, largest first."""
     return panel.sort_by([TableSortByFieldState().display_name(name).desc(True)])
 
 
 def answers(**words: tuple[str, str]) -> list[ValueMap]:
-    """Words and colours for the values 0 and 1, in place of the numbers: `zero`, `one`."""
+    """Maps the values 0 (`zero`) and 1 (`one`) to words with colours."""
     values = {"zero": "0", "one": "1"}
     options = {
         values[value]: ValueMappingResult(text=text, color=color, index=index)
@@ -238,10 +238,10 @@ def answers(**words: tuple[str, str]) -> list[ValueMap]:
 
 
 def links(title: str, url: str) -> DynamicConfigValue:
-    """The property of an override by which a value leads somewhere, in a new tab."""
+    """An override property that adds a link, opened in a new tab."""
     return DynamicConfigValue(id_val="links", value=[link(title, url)])
 
 
 def link(title: str, url: str) -> dict[str, object]:
-    """A link from a value."""
+    """A link of a value."""
     return {"title": title, "url": url, "targetBlank": True}

@@ -1,8 +1,8 @@
-"""PromQL that all panels share.
+"""PromQL shared by all panels.
 
-Each figure is taken once, however many exporters serve it: sums are those of one of them. Sums over
-`instance` would count everything twice, and sums of the larger of two count what has moved from one status
-to another between their polls in both.
+Every value counts once, however many exporters serve it: sums use a single exporter per project. Summing over
+`instance` would count everything twice. Summing the maximum of two exporters would count a recording in both
+statuses if it changed its status between their polls.
 """
 
 import re
@@ -27,7 +27,7 @@ def selector(metric: str, *matchers: str) -> str:
 
 
 def of_one_exporter(expression: str) -> str:
-    """Of each project what one exporter says: the one with the newest snapshot, or any that has none."""
+    """Restricts a query to one exporter per project: the one with the newest snapshot, if any has one."""
     snapshot = selector(SNAPSHOT, PROJECT)
     served = selector(UP, PROJECT)
     newest = f"topk by (project) (1, {snapshot} or {served})"
@@ -35,36 +35,37 @@ def of_one_exporter(expression: str) -> str:
 
 
 def once(labels: tuple[str, ...], expression: str) -> str:
-    """The largest figure with these labels, of whichever exporter."""
+    """The maximum over all exporters, by these labels."""
     return f"max by ({', '.join(labels)}) ({expression})"
 
 
 def summed(by: tuple[str, ...], expression: str) -> str:
-    """The sum by some labels, of one exporter for each project."""
+    """The sum by these labels, of one exporter per project."""
     if not by:
         return f"sum({of_one_exporter(expression)})"
     return f"sum by ({', '.join(by)}) ({of_one_exporter(expression)})"
 
 
 def of_all_exporters(by: tuple[str, ...], expression: str) -> str:
-    """The sum by some labels of what the exporters themselves do."""
+    """The sum by these labels over all exporters, for metrics about the exporters themselves."""
     return f"sum by ({', '.join(by)}) ({expression})"
 
 
 def increase(counter: str, window: str) -> str:
-    """What a selected counter gained in a window."""
+    """The increase of a counter in a window."""
     return f"increase({counter}[{window}])"
 
 
 def rate(counter: str) -> str:
-    """What a selected counter gains a second, in the window that Grafana finds right."""
+    """The rate of a counter over `$__rate_interval`."""
     return f"rate({counter}[$__rate_interval])"
 
 
 def named(expression: str) -> str:
-    """The same with the pool's name, or its id where no name is known.
+    """Adds the pool's name, or its id if the name is unknown.
 
-    Both outlast the gauges of a project, which are gone while polls fail.
+    The name is looked up over an hour and the pools come from counters, because gauges are absent while polls
+    fail.
     """
     info = f"last_over_time({selector('workspace_desktop_pool_info', POOL)}[1h])"
     pools = f"group by (project, pool) ({selector(SEEN, POOL)})"
@@ -76,7 +77,7 @@ def named(expression: str) -> str:
 
 
 def over_the_range(expression: str) -> str:
-    """The same over the whole time range: what counters gained in it, and the last of what gauges said."""
+    """Evaluates a query over the whole time range: increases of counters, last values of gauges."""
 
     def whole(found: re.Match) -> str:
         series, window = found.groups()
@@ -87,33 +88,33 @@ def over_the_range(expression: str) -> str:
 
 
 def largest_named(expression: str) -> str:
-    """The ten that are the largest over the time range, with their pools' names: there may be a thousand,
-    and ten others at each moment cannot be followed.
+    """The ten pools that are the largest over the time range, with names. A plain `topk` would select others at
+    each step.
     """
     return named(f"{expression} and topk(10, {over_the_range(expression)})")
 
 
 def with_exporter(expression: str) -> str:
-    """The same with the label `instance` of an exporter that serves the project, for links to it."""
+    """Adds the label `instance` of an exporter that serves the project, for links to it."""
     serving = f"group by (project, instance) ({selector(UP, PROJECT)})"
     one_each = f"topk by (project) (1, {serving})"
     return f"({expression}) * on (project) group_left (instance) {one_each}"
 
 
 def read_or_gone() -> str:
-    """1 for each project that is read, 0 for one whose poll failed or whose exporter is gone."""
+    """1 for each project that is up, 0 for one whose poll failed or whose exporter is absent."""
     up = selector(UP, PROJECT)
     known = once(("project",), f"last_over_time({up}[1d])")
     return f"{once(('project',), up)} or on (project) 0 * {known}"
 
 
 def age(timestamp: str) -> str:
-    """Seconds since a moment; clocks that differ a little make no age below 0."""
+    """Seconds since a timestamp, at least 0 despite small clock differences."""
     return f"clamp_min(time() - {timestamp}, 0)"
 
 
 def buckets(histogram: str, matchers: str, window: str) -> str:
-    """What the classic buckets gained, added up."""
+    """The sum of the increases of classic buckets."""
     gained = increase(selector(f"{histogram}_bucket", matchers), window)
     if histogram.startswith("screen_records_exporter"):
         return of_all_exporters(("le",), gained)
@@ -121,7 +122,7 @@ def buckets(histogram: str, matchers: str, window: str) -> str:
 
 
 def native(histogram: str, matchers: str, window: str) -> str:
-    """What the native histograms gained, added up."""
+    """The sum of the increases of native histograms."""
     gained = increase(selector(histogram, matchers), window)
     if histogram.startswith("screen_records_exporter"):
         return f"sum({gained})"
@@ -129,13 +130,13 @@ def native(histogram: str, matchers: str, window: str) -> str:
 
 
 def quantile(share: float, histogram: str, matchers: str, window: str) -> str:
-    """A quantile by the classic buckets, or by the native ones where Prometheus took only those."""
+    """A quantile from classic buckets, or from native histograms if Prometheus ingested only those."""
     classic = f"histogram_quantile({share}, {buckets(histogram, matchers, window)})"
     return f"{classic} or histogram_quantile({share}, {native(histogram, matchers, window)})"
 
 
 def cells(histogram: str, matchers: str) -> str:
-    """What a heatmap shows: native buckets, or the classic ones where Prometheus took only those."""
+    """The cells of a heatmap: native histograms, or classic buckets if Prometheus ingested only those."""
     window = "$__rate_interval"
     fine = native(histogram, matchers, window)
     return f"{fine} or ({buckets(histogram, matchers, window)} unless on () {fine})"

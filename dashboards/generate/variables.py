@@ -1,4 +1,4 @@
-"""The variables above the dashboards."""
+"""Variables of the dashboards."""
 
 from grafana_foundation_sdk.builders.dashboard import DatasourceVariable, QueryVariable
 from grafana_foundation_sdk.models.common import DataSourceRef
@@ -16,12 +16,12 @@ DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 
 def datasource() -> DatasourceVariable:
-    """Which Prometheus."""
+    """The data source."""
     return DatasourceVariable("datasource").label("Data source").type("prometheus")
 
 
 def labels(name: str, of: str, description: str) -> QueryVariable:
-    """The values of a label; all of them at first."""
+    """The values of a label, all of them by default."""
     query = f"label_values({of}, {name})"
     return (
         QueryVariable(name)
@@ -40,21 +40,21 @@ def labels(name: str, of: str, description: str) -> QueryVariable:
 
 
 def exporters() -> list[VariableModel]:
-    """Those that every dashboard has: which exporters, and which of their projects."""
+    """Variables of every dashboard: exporters and projects."""
     return [
         datasource(),
-        labels("job", UP, "The job of Prometheus that scrapes the exporter."),
-        labels("instance", selector(UP, 'job=~"$job"'), "The exporter."),
-        labels("project", selector(UP, EXPORTER), "A project of the exporter's config."),
+        labels("job", UP, "Prometheus job that scrapes the exporter."),
+        labels("instance", selector(UP, 'job=~"$job"'), "Address of the exporter."),
+        labels("project", selector(UP, EXPORTER), "Project in the exporter's config."),
     ]
 
 
 def records() -> list[VariableModel]:
-    """Those by which recordings are told apart."""
+    """Variables for the properties of recordings."""
     counted = selector(RECORDS, PROJECT)
     by_user = selector("workspace_user_screen_records", PROJECT)
     return [
-        labels("pool", counted, "The id of a desktop pool; _none is no pool."),
-        labels("type", counted, "The kind of recording."),
-        labels("user", by_user, "Who was recorded; heeded by the panels by user."),
+        labels("pool", counted, "ID of the desktop pool; _none for desktops without one."),
+        labels("type", counted, "Type of recording."),
+        labels("user", by_user, "Recorded user; applies to panels by user."),
     ]

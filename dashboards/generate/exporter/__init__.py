@@ -1,30 +1,30 @@
-"""The dashboard of the exporter itself: does it read all, and what does that cost?"""
+"""The dashboard "Screen records exporter": health, polls, API requests, process."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from exporter.polls import api, odd, polls, state
+from exporter.health import health
+from exporter.polls import api, polls, quality, store
 from exporter.process import process
-from exporter.wellbeing import wellbeing
 from layout import dashboard, fill
 from variables import exporters
 
 
 def exporter() -> Dashboard:
-    """All of it."""
+    """Builds the dashboard."""
     empty = dashboard(
         "screen-records-exporter",
-        "Screen recordings: the exporter",
-        "Whether the exporter reads all recordings, what it asks of the API, and what it needs.",
+        "Screen records exporter",
+        "Health of the exporter: polls, requests to the API, data quality and resource usage.",
         exporters(),
     )
     return fill(
         empty,
         {
-            "Is it well?": wellbeing(),
+            "Exporter health": health(),
             "Polls": polls(),
-            "Requests to the API": api(),
-            "What came back": odd(),
-            "What it knows": state(),
-            "The process": process(),
+            "API requests": api(),
+            "Data quality": quality(),
+            "Local store": store(),
+            "Process": process(),
         },
     )

@@ -1,4 +1,4 @@
-"""Rows of the exporter's dashboard: polls, requests, and what they left behind."""
+"""Panels of the rows "Polls", "API requests", "Data quality" and "Local store"."""
 
 from grafana_foundation_sdk.builders import timeseries
 
@@ -20,8 +20,8 @@ REJECTED = "screen_records_exporter_rejected_records"
 UNKNOWN = "screen_records_exporter_unknown_values"
 FOLDED = "screen_records_exporter_folded_label_values"
 
-SHARES = {"half": 0.5, "99%": 0.99}
-COLORS = {"half": colors.BLUE, "99%": colors.VERMILION}
+QUANTILES = {"p50": 0.5, "p99": 0.99}
+COLORS = {"p50": colors.BLUE, "p99": colors.VERMILION}
 
 
 def durations(
@@ -31,42 +31,44 @@ def durations(
     matchers: str,
     width: int = 8,
 ) -> timeseries.Panel:
-    """Quantiles of what took time, over the window that Grafana finds right."""
-    panel = curves(f"{title}: up to", f"{description} Estimated from buckets.", "s", width)
-    for index, (share, value) in enumerate(SHARES.items()):
+    """Quantiles of a duration over `$__rate_interval`."""
+    panel = curves(
+        f"{title}: quantiles", f"{description} Estimated from buckets.", "s", width
+    )
+    for index, (label, value) in enumerate(QUANTILES.items()):
         expression = quantile(value, histogram, matchers, "$__rate_interval")
-        panel = panel.with_target(query("AB"[index], expression, share))
+        panel = panel.with_target(query("AB"[index], expression, label))
     return colored(panel, COLORS)
 
 
 def polls() -> list:
-    """How often, how long, how much."""
+    """Rate and duration of polls, and their requests."""
     finished = of_all_exporters(("outcome",), rate(selector(POLLS, PROJECT)))
     requests = once(("project",), selector(POLL_REQUESTS, PROJECT))
     finished = curves(
-        "Polls a minute, by outcome", "Polls that were finished.", "short", width=8
+        "Polls per minute, by outcome", "Finished polls.", "short", width=8
     ).with_target(query("A", f"60 * {finished}", "{{outcome}}"))
     asked = curves(
-        "Requests of the last poll",
-        "Requests to the records API that the last finished poll made: at most six where nothing"
-        " changes and nothing is on its way, and the pages of what is read again.",
+        "Requests by the last poll",
+        "Requests to the records API by the last finished poll: at most six if nothing changes and"
+        " nothing is in flight, plus the pages of the reconciliation.",
         "short",
         width=8,
     ).with_target(query("A", requests, "{{project}}"))
     return [
         colored(stacked(finished), {"success": colors.GREEN, "failure": colors.VERMILION}),
-        durations("Duration of polls", "How long polls took.", POLL_DURATION, PROJECT),
+        durations("Poll duration", "Duration of polls.", POLL_DURATION, PROJECT),
         asked,
     ]
 
 
 def api() -> list:
-    """What is asked of the API, and how it answers."""
+    """Requests to the API and their results."""
     requests = rate(selector(REQUESTS, PROJECT))
     throttled = of_all_exporters(("project",), rate(selector(THROTTLED, PROJECT)))
     by_code = curves(
-        "Requests a second, by answer",
-        "The HTTP status, or timeout, connect or invalid where there was none that is any good.",
+        "Requests per second, by result",
+        "HTTP status, or timeout, connect or invalid if there was no valid answer.",
         "reqps",
     ).with_target(query("A", of_all_exporters(("code",), requests), "{{code}}"))
     by_code = by_code.override_by_regexp("2..", [colors.fixed(colors.GREEN)])
@@ -74,21 +76,22 @@ def api() -> list:
     by_code = by_code.override_by_regexp("4[^2].|42[^9]", [colors.fixed(colors.ORANGE)])
     by_code = by_code.override_by_regexp("5..|[a-z]+", [colors.fixed(colors.VERMILION)])
     by_endpoint = curves(
-        "Requests a second, by endpoint",
-        "What was asked for: records, names of pools, credentials.",
+        "Requests per second, by endpoint",
+        "Records, desktop pools, and endpoints for credentials.",
         "reqps",
     ).with_target(query("A", of_all_exporters(("endpoint",), requests), "{{endpoint}}"))
     paused = curves(
-        "Share of the time that requests were held back",
-        "Because the API asked for a pause. The line is where the alert is.",
+        "Share of time throttled",
+        "Time that requests were held back because the API asked for a pause. The line is the"
+        " threshold of the alert.",
         "percentunit",
     ).with_target(query("A", throttled, "{{project}}"))
     return [
         stacked(by_code),
         stacked(by_endpoint),
         durations(
-            "Duration of requests",
-            "How long requests to the API took.",
+            "Request duration",
+            "Duration of requests to the API.",
             REQUEST_DURATION,
             PROJECT,
             width=12,
@@ -97,32 +100,32 @@ def api() -> list:
     ]
 
 
-def odd() -> list:
-    """What came back and could not be taken as it was."""
+def quality() -> list:
+    """Rows and values that could not be used as they were."""
     rejected = once(("project", "reason"), selector(REJECTED, PROJECT))
     unknown = once(("project", "field"), selector(UNKNOWN, PROJECT))
     folded = once(("project", "label"), selector(FOLDED, PROJECT))
     reported = summed(("project",), selector(REPORTED, PROJECT))
     read = summed(("project",), selector(RECORDS, PROJECT))
     understood = curves(
-        "Not understood",
-        "Rows without an id or a start, and records with a value that is no known one, in the last"
-        " successful poll. They should be 0. Empty while all are known: the lines of values.",
+        "Rejected rows and unknown values",
+        "Rows without an id or a start, and records with an unknown value, in the last successful"
+        " poll. Should be 0. Empty while all values are known: the lines of values.",
         "short",
         width=8,
     )
     understood = understood.with_target(query("A", rejected, "{{project}} row: {{reason}}"))
     understood = understood.with_target(query("B", unknown, "{{project}} value: {{field}}"))
     counted = curves(
-        "More by the API's count than read",
-        "The API's own count less the records read. Other than 0 for a moment while recordings come"
-        " and go.",
+        "Reported minus read records",
+        "The API's own count minus the number of records read. May differ from 0 for a moment while"
+        " recordings change.",
         "short",
         width=8,
     ).with_target(query("A", f"{reported} - {read}", "{{project}}"))
     values = curves(
         "Values folded into _other",
-        "Users and pools beyond labels.max_users and labels.max_pools. Sums stay exact.",
+        "Users and pools beyond labels.max_users and labels.max_pools. Sums are exact.",
         "short",
         width=8,
     ).with_target(query("A", folded, "{{project}} {{label}}"))
@@ -133,36 +136,35 @@ def odd() -> list:
     ]
 
 
-def state() -> list:
-    """What is kept, and how durable it is made."""
+def store() -> list:
+    """Size of the local store, and its commits."""
     records = once(("project",), selector(STORE_RECORDS, PROJECT))
     size = once(("project",), selector(STORE_BYTES, PROJECT))
     oldest = age(once(("project",), selector(OLDEST_READ, PROJECT)))
     return [
         curves(
-            "Records known",
-            "Those that the API shows no longer included, until they leave the window.",
+            "Records in the local store",
+            "Includes records that the API no longer lists, until they leave the window.",
             "short",
             width=8,
         ).with_target(query("A", records, "{{project}}")),
         curves(
             "State on disk",
-            "Size of each project's file. 0 where state.directory is empty.",
+            "Size of each project's state file. 0 if state.directory is empty.",
             "bytes",
             width=8,
         ).with_target(query("A", size, "{{project}}")),
         durations(
-            "Making a poll durable",
-            "How long commits to the state took.",
+            "Commit duration",
+            "Time taken to commit a poll to disk.",
             COMMIT_DURATION,
             EXPORTER,
         ),
         with_limits(
             curves(
-                "Oldest read before",
-                "Time since the record was read that was read longest ago. It is at most"
-                " poll.reconcile_interval, by default the line, as far as the limits of requests"
-                " allow.",
+                "Age of the oldest read",
+                "Age of the oldest read still relied on. At most poll.reconcile_interval, whose"
+                " default is the line, as far as the request limits allow.",
                 "s",
                 width=24,
                 height=7,

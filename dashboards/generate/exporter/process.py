@@ -1,4 +1,4 @@
-"""Rows of the exporter's dashboard: what the process needs, and who asks it."""
+"""Panels of the row "Process"."""
 
 import colors
 from panels import colored_by_query, curves, query, stacked
@@ -8,7 +8,7 @@ HTTP_REQUESTS = "screen_records_exporter_http_requests_total"
 
 
 def of_process(name: str) -> str:
-    """A figure of the processes that are shown, and of no other program's."""
+    """A process metric of the selected exporters only, as other programs export it too."""
     builds = selector("screen_records_exporter_build_info", EXPORTER)
     figure = selector(f"process_{name}", EXPORTER)
     if name.endswith("_total"):
@@ -17,9 +17,9 @@ def of_process(name: str) -> str:
 
 
 def process() -> list:
-    """Memory, processor, files, threads, requests."""
+    """Memory, CPU, files, threads, uptime and HTTP requests."""
     memory = curves(
-        "Memory", "Resident: what it takes. Virtual: what it has reserved.", "bytes", width=8
+        "Memory", "Resident and virtual memory.", "bytes", width=8
     )
     memory = memory.with_target(
         query("A", of_process("resident_memory_bytes"), "{{instance}} resident")
@@ -27,22 +27,22 @@ def process() -> list:
     memory = memory.with_target(
         query("B", of_process("virtual_memory_bytes"), "{{instance}} virtual")
     )
-    processor = curves("Processor", "Cores in use.", "percentunit", width=8)
+    processor = curves("CPU", "CPU usage in cores.", "percentunit", width=8)
     processor = processor.with_target(query("A", of_process("cpu_seconds_total"), "{{instance}}"))
-    files = curves("Open files", "And how many there may be.", "short", width=8)
+    files = curves("Open files", "Open file descriptors, and their limit.", "short", width=8)
     files = files.with_target(query("A", of_process("open_fds"), "{{instance}} open"))
-    files = files.with_target(query("B", of_process("max_fds"), "{{instance}} at most"))
-    threads = curves("Threads", "Threads of the process.", "short", width=8)
+    files = files.with_target(query("B", of_process("max_fds"), "{{instance}} limit"))
+    threads = curves("Threads", "OS threads of the process.", "short", width=8)
     threads = threads.with_target(query("A", of_process("threads"), "{{instance}}"))
     running = curves(
-        "Runs since", "Time since the process started: it falls with each start.", "s", width=8
+        "Uptime", "Time since the process started.", "s", width=8
     )
     running = running.with_target(
         query("A", age(f"({of_process('start_time_seconds')})"), "{{instance}}")
     )
     asked = f"sum by (path, code) ({rate(selector(HTTP_REQUESTS, EXPORTER))})"
     requests = curves(
-        "Requests to the exporter a second", "By path and HTTP status.", "reqps", width=8
+        "HTTP requests per second", "Requests to the exporter, by route and status.", "reqps", width=8
     )
     requests = stacked(requests.with_target(query("A", asked, "{{path}} {{code}}")))
     memory = colored_by_query(memory, {"A": colors.BLUE, "B": colors.GREY})

@@ -1,4 +1,4 @@
-"""The dashboard of the recordings: are they all there, and where are they?"""
+"""The dashboard "Screen recordings": completeness, failures, recordings in flight, storage."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
@@ -12,22 +12,22 @@ from variables import exporters, records
 
 
 def recordings() -> Dashboard:
-    """All of it."""
+    """Builds the dashboard."""
     empty = dashboard(
         "screen-records",
         "Screen recordings",
-        "Whether everything that the cloud desktops of Huawei Cloud Workspace record reaches its"
-        " bucket, what failed, and what waits.",
+        "Shows whether the recordings of Huawei Cloud Workspace desktops reach the bucket, which"
+        " failed, and which are in flight.",
         [*exporters(), *records()],
     )
     return fill(
         empty,
         {
-            "Is everything recorded and uploaded?": [*now(), *over_time(), *projects()],
+            "Overview": [*now(), *over_time(), *projects()],
             "Failures": failures(),
-            "Backlog": backlog(),
+            "In flight": backlog(),
             "New recordings": new(),
-            "Storage and hours": storage(),
-            "Upload delay, sizes and lengths": distributions(),
+            "Storage and video duration": storage(),
+            "Upload delay, file size and video duration": distributions(),
         },
     )

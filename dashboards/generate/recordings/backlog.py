@@ -1,4 +1,4 @@
-"""Rows of the recordings' dashboard: what is on its way, and for how long."""
+"""Panels of the row "In flight"."""
 
 import colors
 from metrics import BY_POOL, BY_PROJECT_AND_POOL, OLDEST_START, RECORDS
@@ -21,7 +21,7 @@ HOUR = 3600
 
 
 def backlog() -> list:
-    """How much of it there is, how old it is, and what was lost sight of."""
+    """Number and age of the recordings in flight, and those that expired."""
     in_flight = selector(RECORDS, POOL_AND_TYPE, IN_FLIGHT)
     waiting = 'status=~"REC_COMPLETED|UPLOADING"'
     oldest = once(BY_POOL, selector(OLDEST_START, POOL, waiting))
@@ -30,31 +30,31 @@ def backlog() -> list:
     since_oldest = age(f"min by (project, pool) ({oldest})")
     since_change = age(f"min by (project, pool) ({unchanged})")
     amount = by_pool(
-        "On their way, by pool",
-        "Recordings that go on, wait for their upload, or are being uploaded, of the ten pools that"
-        " have most.",
+        "In flight, by pool",
+        "Recordings that are in progress, waiting for their upload or being uploaded. The ten pools"
+        " with the most.",
         "short",
         largest_named(summed(BY_PROJECT_AND_POOL, in_flight)),
     )
     age_of_oldest = by_pool(
-        "Oldest that is not uploaded, by pool",
-        "Time since the start of the oldest recording that has ended and is not uploaded, of the ten"
-        " pools where it is longest. Empty while everything is uploaded. The line is where the alert"
-        " is.",
+        "Oldest awaiting upload, by pool",
+        "Time since the start of the oldest recording that has ended and is not uploaded yet. The ten"
+        " pools with the oldest. Empty while everything is uploaded. The line is the threshold of the"
+        " alert.",
         "s",
         largest_named(since_oldest),
     )
     standstill = by_pool(
-        "Longest without a change, by pool",
-        "Time since the API last changed a recording that is on its way, of the ten pools where it is"
-        " longest. Empty while nothing is on its way.",
+        "Longest without an update, by pool",
+        "Time since the least recent update of a recording in flight. The ten pools with the longest."
+        " Empty while nothing is in flight.",
         "s",
         largest_named(since_change),
     )
     lost = by_pool(
-        "Left the window on their way, an hour",
-        "Recordings that were neither uploaded nor failed when they became older than poll.window:"
-        " nobody watches them any more. It should be 0.",
+        "Expired in flight per hour",
+        "Recordings that were neither uploaded nor failed when they became older than poll.window."
+        " The exporter no longer tracks them. Should be 0.",
         "short",
         largest_named(summed(BY_PROJECT_AND_POOL, expired)),
     )

@@ -1,4 +1,4 @@
-"""Rows of the recordings' dashboard: what failed, and where to look."""
+"""Panels of the row "Failures"."""
 
 import colors
 from metrics import BY_GROUP, RECORDS, TRANSITIONS, UNRESOLVED, USER_TRANSITIONS
@@ -22,12 +22,12 @@ FAILURES_PAGE = (
 
 
 def failures() -> list:
-    """What failed, and where to look."""
+    """Failures by pool, user and type, with links to the exporter's list."""
     entered = increase(selector(TRANSITIONS, POOL_AND_TYPE, FAILED), "1h")
     an_hour = by_pool(
-        "Failures an hour, by pool",
-        "Recordings and uploads that failed within the hour before, each once, also if they were"
-        " tried again since, of the ten pools and statuses with most.",
+        "Failures per hour, by pool",
+        "Entries into a failed status within the last hour, including those that were retried since."
+        " The ten pools and statuses with the most.",
         "short",
         largest_named(summed(("project", "status", "pool"), entered)),
         f"{POOL_NAME} {{{{status}}}}",
@@ -36,7 +36,7 @@ def failures() -> list:
     by_user = with_exporter(summed(("project", "user"), of_user))
     users = bars(
         "Failures in the time range, by user",
-        'Recordings and uploads that failed, each once. Empty with labels.user = "drop".',
+        'Entries into a failed status. Empty with labels.user = "drop".',
         by_user,
         "{{user}}",
         "short",
@@ -46,15 +46,15 @@ def failures() -> list:
         "?project=${__field.labels.project:percentencode}&user=${__field.labels.user:percentencode}"
     )
     users = users.color_scheme(colors.one(colors.VERMILION))
-    users = users.override_by_regexp(".*", [links("The failures of this user", user_page)])
+    users = users.override_by_regexp(".*", [links("Failures of this user", user_page)])
 
     left = once(BY_GROUP, selector(UNRESOLVED, POOL_AND_TYPE, FAILED))
     largest = f"topk(100, {left})"
     in_window = once(BY_GROUP, selector(RECORDS, POOL_AND_TYPE, FAILED))
     panel = rows(
         "Failures by pool and type",
-        "The hundred groups with the most failures to see to. A click on a number leads to the page"
-        " of the exporter that names desktop, user and file.",
+        "The hundred groups with the most unresolved failures. Each number links to the exporter's"
+        " list with desktop, user and file.",
         {
             "A": with_exporter(named(largest)),
             "B": with_exporter(named(f"{in_window} and {largest}")),
@@ -67,24 +67,24 @@ def failures() -> list:
             "name": "Pool",
             "type": "Type",
             "status": "Status",
-            "Value #A": "To see to",
-            "Value #B": "In the window",
+            "Value #A": "Unresolved",
+            "Value #B": "In window",
         },
     )
     page = (
         FAILURES_PAGE + "&status=${__data.fields.Status}&type=${__data.fields.Type:percentencode}"
         "&pool=${__data.fields.pool:percentencode}"
     )
-    which = [link("Which ones", page)]
-    seen_to = [{"color": "transparent", "value": None}, {"color": colors.BAD, "value": 1}]
+    which = [link("List of these failures", page)]
+    steps = [{"color": "transparent", "value": None}, {"color": colors.BAD, "value": 1}]
     panel = column(
         panel,
-        "To see to",
+        "Unresolved",
         links=which,
-        thresholds={"mode": "absolute", "steps": seen_to},
+        thresholds={"mode": "absolute", "steps": steps},
         custom__cellOptions={"type": "color-background", "mode": "basic"},
     )
-    panel = column(panel, "In the window", links=which)
+    panel = column(panel, "In window", links=which)
     for hidden in ["pool", "instance"]:
         panel = column(panel, hidden, custom__hidden=True)
-    return [an_hour, users, largest_first(panel, "To see to")]
+    return [an_hour, users, largest_first(panel, "Unresolved")]

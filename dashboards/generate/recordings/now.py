@@ -1,4 +1,4 @@
-"""Rows of the recordings' dashboard: is everything recorded and uploaded?"""
+"""Panels of the row "Overview"."""
 
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
@@ -45,7 +45,7 @@ DAY = 24 * HOUR
 
 
 def now() -> list:
-    """Everything at a glance."""
+    """Current state at a glance."""
     unresolved = f"sum({once(BY_GROUP, selector(UNRESOLVED, POOL_AND_TYPE))})"
     settled = summed((), selector(RECORDS, POOL_AND_TYPE, SETTLED))
     uploaded = selector(RECORDS, POOL_AND_TYPE, 'status="UPLOAD_COMPLETED"')
@@ -55,75 +55,75 @@ def now() -> list:
     up = read_or_gone()
     return [
         number(
-            "Failures to see to",
-            "Recordings or uploads that failed while they were watched and have not been uploaded"
-            " since. What had failed before counting began is not in it. The table below says where"
-            " they are, the exporter's page /failures which.",
+            "Unresolved failures",
+            "Recordings in a failed status whose failure was counted. Failures from before counting"
+            " began are not included. The table below breaks them down; the exporter's page /failures"
+            " lists them.",
             unresolved,
             "short",
         ).thresholds(colors.thresholds(colors.GOOD, (1, colors.BAD))),
         number(
-            "All projects read",
-            "Whether the last poll of every project succeeded. If not, figures are those of the last"
-            " good poll, and go away when it is older than poll.max_staleness. A project that was"
-            " there within the last day and of which nothing comes any more is not read either.",
+            "All projects up",
+            "Whether the last poll of every project succeeded. After a failed poll, the last snapshot"
+            " is served until it is older than poll.max_staleness. A project that had metrics within"
+            " the last day but has none now counts as down.",
             f"min({up})",
             "short",
         )
         .mappings(answers(zero=("no", colors.BAD), one=("yes", colors.GOOD)))
         .thresholds(colors.thresholds(colors.BAD, (1, colors.GOOD))),
         number(
-            "Age of the figures",
-            "Time since the oldest snapshot shown here was complete.",
+            "Snapshot age",
+            "Time since the oldest snapshot shown here was completed.",
             f"max({age(once(('project',), snapshot))})",
             "s",
         ).thresholds(colors.thresholds(colors.GOOD, (300, colors.DOUBTFUL), (600, colors.BAD))),
         number(
-            "Share uploaded",
-            "Share of the recordings in the window that are uploaded, of all that are uploaded or"
-            " failed. What failed before counting began is in it.",
+            "Uploaded",
+            "Uploaded recordings as a share of all settled recordings in the window, including those"
+            " that failed before counting began.",
             f"{summed((), uploaded)} / {settled}",
             "percentunit",
         )
         .decimals(2)
         .thresholds(colors.thresholds(colors.BAD, (0.95, colors.DOUBTFUL), (0.99, colors.GOOD))),
         number(
-            "On their way",
-            "Recordings that go on, wait for their upload, or are being uploaded.",
+            "In flight",
+            "Recordings that are in progress, waiting for their upload or being uploaded.",
             in_flight,
             "short",
         ),
         number(
-            "Oldest on its way",
-            "Time since the start of the oldest recording that is not uploaded yet and has not"
-            " failed. Empty while nothing is on its way.",
+            "Oldest in flight",
+            "Time since the start of the oldest recording in flight. Empty while nothing is in"
+            " flight.",
             f"max({age(once(BY_POOL, oldest))})",
             "s",
         )
-        .no_value("none known")
+        .no_value("none")
         .thresholds(colors.thresholds(colors.GOOD, (6 * HOUR, colors.DOUBTFUL), (DAY, colors.BAD))),
     ]
 
 
 def over_time() -> list:
-    """The same, as it came to be."""
+    """The same over time."""
     by_status = summed(("status",), selector(RECORDS, POOL_AND_TYPE))
-    # As the alerts have it: what either of a pair has counted.
+    # As in the alerts: failures counted by either exporter of a pair.
     left = once(BY_GROUP, selector(UNRESOLVED, POOL_AND_TYPE))
     unresolved = f"sum by (status) ({left})"
     status = curves(
         "Recordings in the window, by status",
-        "All recordings that began within poll.window, by where they stand. Those that are uploaded"
-        " are the line, by the axis on the right; the others are stacked.",
+        "All recordings that started within poll.window. Uploaded recordings are the line on the"
+        " right axis; the others are stacked.",
         "short",
     ).with_target(query("A", by_status, "{{status}}"))
     failures = curves(
-        "Failures to see to, over time",
-        "Recordings in a failed status whose failure was counted. It falls when an upload is tried"
-        " again, or the recording leaves the window.",
+        "Unresolved failures over time",
+        "Recordings in a failed status whose failure was counted. A failure is no longer unresolved"
+        " when the upload is retried or the recording leaves the window.",
         "short",
     ).with_target(query("A", unresolved, "{{status}}"))
-    # They are so many that the others would be a line at the top.
+    # Uploaded recordings outnumber the others so much that a stack would hide those.
     apart = {"axisPlacement": "right", "stacking": {"mode": "none"}, "fillOpacity": 0}
     line = [DynamicConfigValue(id_val=f"custom.{key}", value=value) for key, value in apart.items()]
     status = colored(stacked(status), colors.STATUSES).override_by_name("UPLOAD_COMPLETED", line)
@@ -131,7 +131,7 @@ def over_time() -> list:
 
 
 def projects() -> list:
-    """What is known of each project."""
+    """Table of the projects."""
     figures = {
         "A": selector(UP, PROJECT),
         "B": age(selector(SNAPSHOT, PROJECT)),
@@ -144,10 +144,10 @@ def projects() -> list:
     by_project = {ref: once(("project", "instance"), each) for ref, each in figures.items()}
     panel = rows(
         "Projects",
-        "One row for each project and exporter: time since the figures were complete, length of the"
-        " window, recordings read and counted by the API, time since the newest recording began,"
-        " and since the one was read that was read longest ago. Where records and what the API"
-        " counts differ for long, the API counts otherwise than it lists.",
+        "One row per project and exporter. Records is the number of recordings read, Reported the"
+        " number according to the API; if they differ for long, the API's count and list disagree."
+        " Newest start is the time since the newest recording started, Oldest read the age of the"
+        " oldest read still relied on.",
         by_project,
         height=6,
     )
@@ -156,20 +156,20 @@ def projects() -> list:
         {
             "project": "Project",
             "instance": "Exporter",
-            "Value #A": "Read",
-            "Value #B": "Age",
+            "Value #A": "Up",
+            "Value #B": "Snapshot age",
             "Value #C": "Window",
             "Value #D": "Records",
-            "Value #E": "By the API",
-            "Value #F": "Newest",
+            "Value #E": "Reported",
+            "Value #F": "Newest start",
             "Value #G": "Oldest read",
         },
     )
     words = answers(zero=("no", colors.BAD), one=("yes", colors.GOOD))
-    page = link("Where it stands", "http://${__data.fields.Exporter}/")
+    page = link("Page of the exporter", "http://${__data.fields.Exporter}/")
     panel = column(
-        panel, "Read", unit="short", mappings=words, custom__cellOptions={"type": "color-text"}
+        panel, "Up", unit="short", mappings=words, custom__cellOptions={"type": "color-text"}
     )
     panel = column(panel, "Records", unit="locale")
-    panel = column(panel, "By the API", unit="locale")
+    panel = column(panel, "Reported", unit="locale")
     return [column(panel, "Exporter", links=[page])]

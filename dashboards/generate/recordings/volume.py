@@ -1,4 +1,4 @@
-"""Rows of the recordings' dashboard: storage, hours, and what is new."""
+"""Panels of the rows "Storage and video duration" and "New recordings"."""
 
 import colors
 from metrics import BY_PROJECT_AND_POOL, SEEN, TRANSITIONS
@@ -34,12 +34,12 @@ USER_DURATION = "workspace_user_screen_records_duration_seconds"
 
 
 def storage() -> list:
-    """What the recordings of the window take, and how long they are."""
+    """Storage and video duration of the recordings in the window."""
     size = named(summed(BY_PROJECT_AND_POOL, selector(SIZE, POOL_AND_TYPE)))
     length = named(summed(BY_PROJECT_AND_POOL, selector(DURATION, POOL_AND_TYPE)))
     over_time = curves(
         "Storage by type",
-        "Sizes of all recordings in the window. It levels off once the window is full.",
+        "Total size of the recordings in the window. It levels off once the window is full.",
         "bytes",
         width=24,
         height=7,
@@ -52,10 +52,10 @@ def storage() -> list:
         "SESSION": colors.GREEN,
     }
     return [
-        bars("Storage by pool", "The ten largest, in the window.", size, POOL_NAME, "bytes"),
+        bars("Storage by pool", "The ten largest pools in the window.", size, POOL_NAME, "bytes"),
         bars(
             "Hours of video by pool",
-            "The ten largest, in the window.",
+            "The ten pools with the most hours in the window.",
             f"{length} / 3600",
             POOL_NAME,
             "locale",
@@ -66,14 +66,14 @@ def storage() -> list:
 
 
 def users():
-    """The same by user."""
+    """Table of the users."""
     by_user = ("project", "user")
     figures = [selector(each, USER) for each in (USER_RECORDS, USER_SIZE, USER_DURATION)]
     count, size, length = (summed(by_user, figure) for figure in figures)
     largest = f"topk(100, {size})"
     panel = rows(
         "Storage and hours by user",
-        "The hundred users whose recordings in the window are largest. Empty with"
+        "The hundred users with the most storage in the window. Empty with"
         ' labels.user = "drop".',
         {
             "A": largest,
@@ -96,29 +96,29 @@ def users():
 
 
 def new() -> list:
-    """What began, and what became of it."""
+    """New recordings and transitions."""
     gained = increase(selector(SEEN, POOL_AND_TYPE), "1h")
     a_week_ago = f"increase({selector(SEEN, POOL_AND_TYPE)}[1h] offset 1w)"
     compared = curves(
-        "New recordings an hour, and a week ago",
-        "Recordings first seen within the hour before, beside those of the same hour a week earlier."
-        " Empty during the first week: the line of a week ago.",
+        "New recordings per hour, compared with a week ago",
+        "Recordings first seen within the last hour, and within the same hour a week earlier. Empty"
+        " during the first week: the line of a week ago.",
         "short",
         height=9,
     )
     compared = compared.with_target(query("A", summed((), gained), "now"))
     compared = compared.with_target(query("B", summed((), a_week_ago), "a week ago"))
     pools = by_pool(
-        "New recordings an hour, by pool",
-        "Recordings first seen within the hour before, of the ten pools that have most.",
+        "New recordings per hour, by pool",
+        "Recordings first seen within the last hour. The ten pools with the most.",
         "short",
         largest_named(summed(BY_PROJECT_AND_POOL, gained)),
     )
-    # Of all pools, types and statuses: over the short window, which is read quickly.
+    # Sums over all pools, types and statuses; the short window keeps the query fast.
     entered = rate(selector(TRANSITIONS, POOL_AND_TYPE))
     statuses = curves(
-        "Entries into a status, an hour",
-        "At what pace recordings were seen to begin, end, be uploaded and fail.",
+        "Transitions per hour",
+        "Entries into each status, as an hourly rate.",
         "short",
         width=24,
     )
