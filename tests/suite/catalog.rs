@@ -1,4 +1,4 @@
-//! The one table of metrics: its names are good, and what is written about it is true.
+//! The catalog of metrics: naming rules, and documents that agree with it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -18,7 +18,7 @@ fn names_follow_the_rules_of_prometheus() {
     let mut names = BTreeSet::new();
     for metric in CATALOG {
         let name = metric.name;
-        assert!(names.insert(name), "{name} stands twice");
+        assert!(names.insert(name), "{name} is declared twice");
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         assert!(name.chars().all(plain) && !name.contains("__"), "{name}");
         let prefixes = ["workspace_", "screen_records_exporter_", "process_"];
@@ -44,10 +44,10 @@ fn names_follow_the_rules_of_prometheus() {
 }
 
 #[test]
-fn no_constant_label_can_meet_one_of_a_metric() {
+fn constant_labels_cannot_collide_with_labels_of_metrics() {
     let labels = CATALOG.iter().flat_map(|metric| metric.labels).copied();
-    // Those of the formats, of exemplars and of Prometheus; not those of build_info, which is no
-    // project's.
+    // Labels of the formats, of exemplars and of Prometheus are reserved too. Those of build_info are
+    // not, because it does not belong to a project.
     let taken: BTreeSet<_> =
         labels.chain(["le", "quantile", "record_id", "job", "instance"]).collect();
     let taken: Vec<_> =
@@ -55,7 +55,7 @@ fn no_constant_label_can_meet_one_of_a_metric() {
     assert_eq!(taken, RESERVED_LABELS);
 }
 
-/// The part of a text between `<!-- name -->` and `<!-- /name -->`.
+/// Returns the part of a text between `<!-- name -->` and `<!-- /name -->`.
 pub(crate) fn part<'t>(text: &'t str, name: &str) -> &'t str {
     let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
     let from = text.find(&open).unwrap_or_else(|| panic!("there is no part {name}"));
@@ -64,22 +64,22 @@ pub(crate) fn part<'t>(text: &'t str, name: &str) -> &'t str {
 }
 
 #[test]
-fn the_readme_lists_every_metric() {
+fn the_documentation_lists_every_metric() {
     let mut table =
         String::from("| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n");
     for metric in CATALOG {
         let (name, kind, help) = (metric.name, metric.kind.as_str(), metric.help);
         writeln!(table, "| `{name}` | {kind} | {} | {help} |", metric.labels.join(", ")).unwrap();
     }
-    let readme = read("README.md");
-    assert_eq!(part(&readme, "metrics"), table, "put this into README.md:\n{table}");
+    let document = read("docs/metrics.md");
+    assert_eq!(part(&document, "metrics"), table, "put this into docs/metrics.md:\n{table}");
 }
 
 #[test]
 fn the_readme_lists_every_key() {
     let mut table = String::from("| key | default | accepted |\n| --- | --- | --- |\n");
     for key in KEYS {
-        // What is asked first stands first.
+        // In order of precedence.
         let defaults = [key.variable, key.default].into_iter().flatten();
         let defaults: Vec<_> = defaults.map(|default| format!("`{default}`")).collect();
         let default = defaults.join(", else ");
@@ -92,7 +92,7 @@ fn the_readme_lists_every_key() {
 }
 
 #[test]
-fn every_metric_that_a_document_names_exists() {
+fn every_metric_named_in_a_document_exists() {
     let root = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "BENCHMARKS.md"].map(str::to_owned);
     let mut documents = Vec::from(root);
     for (folder, extension) in [
@@ -111,7 +111,7 @@ fn every_metric_that_a_document_names_exists() {
         let text = read(&document);
         let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == ':';
         let words = text.split(|c| !word(c)).map(|word| word.trim_end_matches(':'));
-        // The beginning of a name is none.
+        // Skip prefixes of names.
         let words = words.filter(|name| !name.ends_with('_'));
         let is_ours = |name: &&str| {
             ["workspace_", "screen_records_exporter_"].iter().any(|p| name.contains(p))
