@@ -1,6 +1,5 @@
-//! Dashboards, rules and the queries of the documents: what they name exists, and they are as a person
-//! who imports them expects. That their queries answer is asked of a real Prometheus
-//! (`end_to_end::queries`).
+//! Static checks of dashboards, rules and the queries in the documents. `end_to_end::queries` runs the
+//! queries in a real Prometheus.
 
 pub(crate) mod board;
 mod lint;

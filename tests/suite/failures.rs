@@ -1,4 +1,4 @@
-//! The failed records as `/failures` and `/api/v1/failures` show them, against what the API has.
+//! `/failures` and `/api/v1/failures`, compared with the simulator's data.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::support::{Api, Exporter, TOKEN, client, config, eventually, get, get_
 
 const UP: &str = "workspace_screen_records_up{project=\"p\"}";
 
-/// Ids of what a project shows, the newest first.
+/// Returns the ids of the failures that a project shows, newest first.
 fn shown(harness: &Harness) -> Vec<String> {
     let failed = harness.project.failed();
     failed.records.iter().map(|record| record.shown(&UserNames::Name).id.to_owned()).collect()
 }
 
-/// Ids of what has failed, the newest first.
+/// Returns the ids of the failures in the simulator, newest first.
 fn failed(simulator: &Simulator) -> Vec<String> {
     let truth = simulator.truth(i64::MIN);
     truth.failures.iter().map(|failure| failure.id.clone()).collect()
@@ -34,10 +34,10 @@ fn state() -> (tempfile::TempDir, HarnessOptions) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_failed_is_shown_until_it_is_solved_and_after_a_restart() {
+async fn failures_are_shown_until_they_are_resolved_and_survive_a_restart() {
     let (_folder, setup) = state();
     let harness = setup.start();
-    assert!(harness.project.failed().as_of.is_none(), "nothing is known yet");
+    assert!(harness.project.failed().as_of.is_none(), "no poll has completed yet");
     assert_eq!(harness.poll().await, Ok(()));
     let all = failed(harness.simulator());
     assert!(all.len() > 20, "{}", all.len());
@@ -57,14 +57,14 @@ async fn what_failed_is_shown_until_it_is_solved_and_after_a_restart() {
     let (before, polled) = (shown(&harness), list.as_of.unwrap());
     let harness = harness.restart();
     let list = harness.project.failed();
-    assert_eq!(shown(&harness), before, "they outlive the process");
-    assert!(list.is_stale && list.as_of.unwrap() <= polled, "and say of when they are");
+    assert_eq!(shown(&harness), before, "they survive a restart");
+    assert!(list.is_stale && list.as_of.unwrap() <= polled, "and have the time of the last poll");
     assert!(list.records[0].shown(&UserNames::Name).counted);
 
     harness.simulator().edit(|world| world.set_status(id, Status::UploadCompleted));
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(harness.poll().await, Ok(()));
-    eventually("it is read again", async || {
+    eventually("the record is read again", async || {
         tokio::time::sleep(Duration::from_secs(300)).await;
         assert_eq!(harness.poll().await, Ok(()));
         (shown(&harness) == failed(harness.simulator())).then_some(())
@@ -73,7 +73,7 @@ async fn what_failed_is_shown_until_it_is_solved_and_after_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_that_fails_changes_nothing_and_old_failures_say_so() {
+async fn a_failed_poll_changes_nothing_and_the_list_becomes_stale() {
     let (_folder, setup) = state();
     let harness = setup.start();
     assert_eq!(harness.poll().await, Ok(()));
@@ -90,7 +90,7 @@ async fn a_poll_that_fails_changes_nothing_and_old_failures_say_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_of_another_project_are_not_shown_as_this_ones() {
+async fn failures_are_discarded_when_the_filter_changes() {
     let (_folder, setup) = state();
     let harness = setup.start();
     assert_eq!(harness.poll().await, Ok(()));
@@ -104,7 +104,7 @@ async fn failures_of_another_project_are_not_shown_as_this_ones() {
 }
 
 #[tokio::test]
-async fn the_json_is_the_truth_of_the_api() {
+async fn the_json_equals_the_data_of_the_simulator() {
     let api = Api::start(&["--records", "3000", "--hostile-names", "--odd-share", "0.05"]);
     let exporter = Exporter::start(&config(&api.url, "")).await;
     exporter.scraped_until(UP, 1.0).await;
@@ -159,7 +159,7 @@ async fn the_json_is_the_truth_of_the_api() {
 }
 
 #[tokio::test]
-async fn what_metrics_fold_is_found_under_other() {
+async fn folded_pools_and_users_are_found_under_other() {
     let api = Api::start(&["--records", "3000", "--pools", "20", "--failure-share", "0.1"]);
     let limits = "labels.max_pools = 3\nlabels.max_users = 5\n";
     let exporter = Exporter::start(&config(&api.url, limits)).await;
@@ -183,7 +183,7 @@ async fn what_metrics_fold_is_found_under_other() {
 }
 
 #[tokio::test]
-async fn a_question_that_is_not_understood_is_refused_on_both_paths() {
+async fn an_invalid_query_is_refused_on_both_paths() {
     let api = Api::start(&["--records", "10"]);
     let exporter = Exporter::start(&config(&api.url, "")).await;
     for (query, code, says) in [
@@ -205,7 +205,7 @@ async fn a_question_that_is_not_understood_is_refused_on_both_paths() {
 }
 
 #[tokio::test]
-async fn pages_may_do_nothing_and_are_not_kept() {
+async fn pages_have_a_strict_content_security_policy_and_are_not_cached() {
     let api = Api::start(&["--records", "10"]);
     let exporter = Exporter::start(&config(&api.url, "")).await;
     for path in ["/", "/failures", "/failures?limit=3", "/api/v1/failures"] {
@@ -224,12 +224,12 @@ async fn pages_may_do_nothing_and_are_not_kept() {
         assert!(!policy.contains("unsafe"), "{policy}");
         let html = page.text().await.unwrap();
         for part in ["<script", " style=", "http://", "https://", " src=", "onload"] {
-            assert!(!html.contains(part), "{path} holds {part}");
+            assert!(!html.contains(part), "{path} contains {part}");
         }
     }
 }
 
-/// Texts that would break a page, a table or a terminal.
+/// Texts that could break a page, a table or a terminal.
 const HOSTILE: [&str; 6] = [
     "<script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>'",
@@ -240,7 +240,7 @@ const HOSTILE: [&str; 6] = [
 ];
 
 #[tokio::test]
-async fn hostile_texts_in_every_field_stay_texts_and_short() {
+async fn hostile_texts_are_escaped_and_truncated() {
     let text = |number: usize| match number {
         6 => "x".repeat(1 << 20),
         7 => format!("<b>{}", "用\"".repeat(1 << 18)),

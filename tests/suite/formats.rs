@@ -1,4 +1,4 @@
-//! Every format in every coding says the same, and says what it is.
+//! All formats and codings contain the same samples and correct headers.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -49,13 +49,13 @@ pub(crate) fn unzipped(body: &[u8]) -> Vec<u8> {
     decoded
 }
 
-/// The samples of a body, keyed as the text format writes them.
+/// Returns the samples of a body, with their names in the text format.
 fn samples(format: Format, body: &[u8]) -> BTreeMap<String, f64> {
     match format {
         Format::Text => Metrics::parse(std::str::from_utf8(body).unwrap()).0,
         Format::OpenMetrics001 | Format::OpenMetrics100 => {
             let text = std::str::from_utf8(body).unwrap();
-            let text = text.strip_suffix("# EOF\n").expect("it says where it ends");
+            let text = text.strip_suffix("# EOF\n").expect("the body ends in # EOF");
             assert!(!text.contains("# EOF"));
             let lines = text.lines().filter(|line| !line.starts_with('#'));
             let plain = lines.map(|line| line.split(" # {").next().unwrap());
@@ -119,14 +119,14 @@ fn of_protobuf(body: &[u8]) -> BTreeMap<String, f64> {
     samples
 }
 
-/// What is about records: the exporter's own figures change from scrape to scrape.
+/// Keeps the samples about records; the exporter's own metrics change with each scrape.
 fn of_records(mut samples: BTreeMap<String, f64>) -> BTreeMap<String, f64> {
     samples.retain(|name, _| name.starts_with("workspace_"));
     samples
 }
 
 #[tokio::test]
-async fn every_format_in_every_coding_says_the_same_and_what_it_is() {
+async fn every_format_and_coding_has_the_same_samples_and_correct_headers() {
     let arguments = ["--records", "2000", "--hostile-names", "--odd-share", "0.05"];
     let api = Api::start(&arguments);
     let text = config(&api.url, "[poll]\nmin_interval = \"1h\"\n");
@@ -164,7 +164,7 @@ async fn every_format_in_every_coding_says_the_same_and_what_it_is() {
                 if first.is_empty() {
                     first = found;
                 } else {
-                    assert!(found == first, "{path} {format:?} {coding:?} says something else");
+                    assert!(found == first, "{path} {format:?} {coding:?} differs");
                 }
             }
         }
@@ -175,7 +175,7 @@ fn wanted(coding: Coding) -> Wanted {
     Wanted { format: Format::OpenMetrics100, coding }
 }
 
-/// A harness that has counted a failure, with counters held back for so long.
+/// Starts a harness that has counted a failure, with this `poll.counter_hold`.
 async fn failed(hold: Duration) -> Harness {
     let mut setup = HarnessOptions::new(200);
     setup.options.odd_share = 0.0;
@@ -189,7 +189,7 @@ async fn failed(hold: Duration) -> Harness {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_records_are_encoded_once_for_each_state_and_shared() {
+async fn records_are_encoded_once_per_snapshot_and_shared() {
     let harness = failed(Duration::ZERO).await;
     let piece = |coding| {
         let body = harness.collector.expose(wanted(coding)).unwrap();
@@ -200,12 +200,12 @@ async fn the_records_are_encoded_once_for_each_state_and_shared() {
         assert_eq!(piece(coding).as_ptr(), first.as_ptr(), "{coding:?} was encoded twice");
         tokio::time::sleep(Duration::from_secs(30)).await;
         assert_eq!(harness.poll().await, Ok(()));
-        assert_ne!(piece(coding).as_ptr(), first.as_ptr(), "{coding:?} is of another poll");
+        assert_ne!(piece(coding).as_ptr(), first.as_ptr(), "{coding:?} is from an earlier poll");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_shared_changes_when_time_alone_changes_it() {
+async fn a_shared_body_is_replaced_when_a_hold_ends_or_the_snapshot_becomes_stale() {
     let harness = failed(Duration::from_secs(120)).await;
     let counter = "workspace_screen_record_transitions_total{project=\"p\",\
                    status=\"UPLOAD_FAILED\",type=\"FULL\",pool=\"_none\"}";
@@ -225,7 +225,7 @@ async fn what_is_shared_changes_when_time_alone_changes_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_that_was_counted_is_named_and_a_restart_names_it_again() {
+async fn counted_failures_have_exemplars_that_survive_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let mut setup = HarnessOptions::new(200);
     setup.poll.counter_hold = Duration::from_secs(120);
@@ -241,7 +241,7 @@ async fn a_failure_that_was_counted_is_named_and_a_restart_names_it_again() {
         let text = String::from_utf8(body).unwrap();
         text.lines().filter(|line| line.contains(" # {")).map(str::to_owned).collect()
     };
-    assert_eq!(named(&harness), [""; 0], "the value that is held does not count it");
+    assert_eq!(named(&harness), [""; 0], "the held value does not include it");
     tokio::time::sleep(Duration::from_secs(120)).await;
     let lines = named(&harness);
     assert_eq!(lines.len(), 2, "by pool and by user: {lines:?}");
@@ -259,12 +259,12 @@ async fn a_failure_that_was_counted_is_named_and_a_restart_names_it_again() {
 }
 
 #[tokio::test]
-async fn created_timestamps_are_series_only_if_they_are_wanted() {
+async fn created_series_are_written_only_if_configured() {
     let api = Api::start(&["--records", "50"]);
     for (wanted, more) in [(false, ""), (true, "[web]\ncreated_series = true\n")] {
         let exporter = Exporter::start(&config(&api.url, more)).await;
         let created = "workspace_screen_records_seen_created{";
-        let text = eventually("counters are there", async || {
+        let text = eventually("counters are served", async || {
             let request = client().get(format!("{}/metrics", exporter.url));
             let request = request.header("Accept", "application/openmetrics-text;version=1.0.0");
             let text = request.send().await.unwrap().text().await.unwrap();

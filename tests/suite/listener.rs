@@ -1,4 +1,4 @@
-//! The listener by its web config: the real binary, asked by curl.
+//! The listener with a web config: the real binary, with curl as the client.
 
 mod bad_files;
 mod certificates;
@@ -12,44 +12,44 @@ use std::process::Command;
 use crate::support::{Exporter, Process, binary, config, eventually, folder, write};
 use certificates::Authority;
 
-/// The password whose hash is [`HASH`].
+/// Password of the test users.
 const PASSWORD: &str = "correct horse: battery";
 
-/// A hash of a small cost, since tests are many.
+/// Hashes with a low cost, to keep the tests fast.
 fn hash(password: &str) -> String {
     bcrypt::hash(password, 4).unwrap()
 }
 
-/// What curl got.
+/// Answer received by curl.
 #[derive(Debug)]
 struct Answer {
-    /// Status; 0 where there was no answer.
+    /// HTTP status; 0 if there was no answer.
     status: u16,
-    /// curl's own exit code.
+    /// Exit code of curl.
     exit: i32,
     head: String,
     body: String,
 }
 
-/// An exporter with a web config, and a folder with the files of it: those of a certificate for this
-/// machine, of the authority that signed it, and whatever a test writes there.
+/// Exporter with a web config, and the folder with its files: a server certificate, the authority that
+/// signed it, and files that a test adds.
 struct Guarded {
     exporter: Exporter,
     folder: tempfile::TempDir,
     address: String,
 }
 
-/// TLS with the certificate that every folder has.
+/// Enables TLS with the certificate that every folder has.
 const TLS: &str = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n";
 
 impl Guarded {
-    /// Starts it with this file, after `prepare` has written others.
+    /// Starts the exporter with this web config, after `prepare` has written other files.
     async fn start(web_config: &str, prepare: impl FnOnce(&Path)) -> Self {
         let folder = folder();
         Authority::new().server().write(folder.path(), "server");
         prepare(folder.path());
         let web = write(folder.path(), "web-config.yml", web_config);
-        // Nobody listens there: what is asked of the API is of no interest.
+        // Nothing listens on this port, because these tests do not need the API.
         let text = config("http://127.0.0.1:9", "[api]\nmax_retries = 0\n");
         let file = write(folder.path(), "config.toml", &text);
         let mut command = binary();
@@ -71,13 +71,13 @@ impl Guarded {
         curl(self.folder.path(), &format!("http://{}{path}", self.address), arguments)
     }
 
-    /// Replaces a file as a whole: one that is half written would be logged too.
+    /// Replaces a file atomically, because an incomplete file would be logged as invalid.
     fn write(&self, name: &str, text: &str) {
         let new = write(self.folder.path(), "new", text);
         std::fs::rename(new, self.folder.path().join(name)).unwrap();
     }
 
-    /// Waits until the log says this.
+    /// Waits until the log contains `words`, and returns the log.
     async fn says(&self, words: &str) -> String {
         eventually(words, async || {
             let log = self.exporter.process.stderr();
@@ -99,8 +99,8 @@ fn curl(folder: &Path, url: &str, arguments: &[&str]) -> Answer {
 }
 
 #[tokio::test]
-async fn the_toolkits_own_example_is_served_by_tls_to_its_users_alone() {
-    // As it stands in the documentation of the exporter-toolkit, whose tests tell the passwords.
+async fn the_example_of_the_toolkit_enables_tls_and_basic_auth() {
+    // From the documentation of the exporter-toolkit, whose tests contain the passwords.
     let example = include_str!("../fixtures/web-config/example.yml");
     let guarded = Guarded::start(example, |_| {}).await;
     let alice = ["--user", "alice:alice123"];
@@ -113,13 +113,13 @@ async fn the_toolkits_own_example_is_served_by_tls_to_its_users_alone() {
     assert!(guarded.exporter.process.stderr().contains("scheme=https"));
     let targets = guarded.https("/sd", &alice).body;
     assert!(targets.contains("\"__scheme__\":\"https\""), "{targets}");
-    // HTTP/2 is the toolkit's default, and HTTP/1.1 what both sides can do.
+    // HTTP/2 is the toolkit's default, but the exporter supports only HTTP/1.1.
     let both = guarded.https("/-/healthy", &["--http2", "--user", "alice:alice123"]);
     assert!(both.head.starts_with("http/1.1 200"), "{both:?}");
 }
 
 #[tokio::test]
-async fn without_a_file_everybody_is_served_plainly() {
+async fn without_a_web_config_every_client_gets_plain_http() {
     let text = config("http://127.0.0.1:9", "[api]\nmax_retries = 0\n");
     let exporter = Exporter::start(&text).await;
     let answer = curl(Path::new("/"), &format!("{}/-/healthy", exporter.url), &[]);
@@ -128,7 +128,7 @@ async fn without_a_file_everybody_is_served_plainly() {
 }
 
 #[tokio::test]
-async fn versions_suites_and_curves_are_those_of_the_file() {
+async fn tls_versions_suites_and_curves_follow_the_web_config() {
     let newest = Guarded::start(&format!("{TLS}  min_version: TLS13\n"), |_| {}).await;
     let old = newest.https("/-/healthy", &["--tls-max", "1.2"]);
     assert_eq!((old.status, old.exit), (0, 35), "{old:?}");
@@ -149,7 +149,7 @@ async fn versions_suites_and_curves_are_those_of_the_file() {
 }
 
 #[tokio::test]
-async fn the_headers_of_the_file_are_on_every_answer() {
+async fn the_configured_headers_are_on_every_answer() {
     let headers = "http_server_config:\n  http2: false\n  headers:\n    X-Frame-Options: deny\n    \
                    Strict-Transport-Security: max-age=31536000; includeSubDomains\n    \
                    X-Content-Type-Options: nosniff\n    X-XSS-Protection: 1\n    \
@@ -172,7 +172,7 @@ async fn the_headers_of_the_file_are_on_every_answer() {
 }
 
 #[tokio::test]
-async fn a_rate_is_kept_for_all_together() {
+async fn the_rate_limit_applies_to_all_clients_together() {
     let rate = "rate_limit:\n  interval: 10m\n  burst: 3\n";
     let guarded = Guarded::start(rate, |_| {}).await;
     let statuses: Vec<_> = (0..5).map(|_| guarded.http("/-/healthy", &[]).status).collect();
@@ -180,7 +180,7 @@ async fn a_rate_is_kept_for_all_together() {
 }
 
 #[tokio::test]
-async fn the_demo_takes_it_too_and_prints_where_to_look() {
+async fn the_demo_supports_a_web_config_and_prints_its_url() {
     let folder = folder();
     Authority::new().server().write(folder.path(), "server");
     write(folder.path(), "web-config.yml", TLS);

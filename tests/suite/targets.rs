@@ -1,4 +1,4 @@
-//! Many projects in one process: `/metrics` with all of them, `/probe` with one, `/sd` with where.
+//! Several projects in one process: `/metrics`, `/probe` and `/sd`.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::support::{Api, Exporter, TOKEN, client, eventually, get, get_json};
 
 const UP: &str = "workspace_screen_records_up";
 
-/// Two projects, the second of an API that is not there.
+/// Starts an exporter with two projects; the API of the second one is unreachable.
 async fn two(api: &str) -> Exporter {
     let project = |name: &str, url: &str| {
         format!(
@@ -22,7 +22,7 @@ async fn two(api: &str) -> Exporter {
 }
 
 #[tokio::test]
-async fn each_project_is_probed_by_itself() {
+async fn a_probe_contains_only_its_project() {
     let api = Api::start(&["--records", "300"]);
     let exporter = two(&api.url).await;
     let first = format!("{}/probe?target=a%20%22b%22%20%26%20c", exporter.url);
@@ -33,7 +33,7 @@ async fn each_project_is_probed_by_itself() {
     let one = get(&first).await;
     let of_records = |text: &str, project: &str| -> Vec<String> {
         let lines = text.lines().filter(|line| line.starts_with("workspace_"));
-        // Another poll may have come between.
+        // There may have been a poll in between.
         let lines = lines.filter(|line| !line.contains("_timestamp_seconds{"));
         lines.filter(|line| line.contains(project)).map(str::to_owned).collect()
     };
@@ -46,7 +46,7 @@ async fn each_project_is_probed_by_itself() {
 }
 
 #[tokio::test]
-async fn a_probe_of_nothing_says_what_there_is() {
+async fn a_probe_without_a_known_target_names_the_projects() {
     let api = Api::start(&["--records", "1"]);
     let exporter = two(&api.url).await;
     for (query, status, says) in [
@@ -64,7 +64,7 @@ async fn a_probe_of_nothing_says_what_there_is() {
 }
 
 #[tokio::test]
-async fn service_discovery_names_each_project_where_it_was_asked() {
+async fn service_discovery_returns_each_project_at_the_requested_address() {
     let api = Api::start(&["--records", "1"]);
     let exporter = two(&api.url).await;
     let address = exporter.url.trim_start_matches("http://").to_owned();

@@ -1,30 +1,30 @@
-//! The committed dashboards, as far as tests look at them.
+//! Reader for the committed dashboards.
 
 use serde_json::Value;
 
 use crate::catalog::read;
 
-/// The files under `dashboards`.
+/// Files of the dashboards.
 pub(crate) const FILES: [&str; 2] = ["screen-records.json", "screen-records-exporter.json"];
 
-/// A dashboard.
+/// Dashboard.
 pub(crate) struct Board {
     pub(crate) file: &'static str,
     pub(crate) json: Value,
 }
 
-/// A panel with queries.
+/// Panel with queries.
 pub(crate) struct Panel {
     pub(crate) file: &'static str,
     pub(crate) title: String,
     pub(crate) json: Value,
 }
 
-/// A query of a panel.
+/// Query of a panel.
 pub(crate) struct Target {
     /// File, panel and reference, for messages.
     pub(crate) place: String,
-    /// The kind of panel.
+    /// Type of the panel.
     pub(crate) kind: String,
     pub(crate) expression: String,
     pub(crate) legend: String,
@@ -38,7 +38,7 @@ impl Board {
         FILES.map(|file| Self { file, json: read(file) }).into()
     }
 
-    /// The panels but for the titles of rows.
+    /// Returns the panels without the rows.
     pub(crate) fn panels(&self) -> Vec<Panel> {
         let panels = self.json["panels"].as_array().unwrap().iter();
         let with_queries = panels.filter(|panel| panel["type"] != "row");
@@ -55,7 +55,7 @@ impl Board {
         self.json["templating"]["list"].as_array().unwrap()
     }
 
-    /// What the variables ask for: `label_values(series, label)`.
+    /// Returns series and label of each `label_values(series, label)` in the variables.
     pub(crate) fn label_values(&self) -> Vec<(String, String)> {
         let queries = self.variables().iter().filter(|variable| variable["type"] == "query");
         queries
@@ -78,7 +78,7 @@ impl Panel {
         self.json["description"].as_str().unwrap_or_default()
     }
 
-    /// Whether it says that it may have nothing to show.
+    /// Returns true if its description says that it may be empty.
     pub(crate) fn may_be_empty(&self) -> bool {
         self.description().contains("Empty ")
     }
@@ -99,7 +99,7 @@ impl Panel {
     }
 }
 
-/// Every query of every panel.
+/// Returns every query of every panel.
 pub(crate) fn targets() -> Vec<Target> {
     let panels = Board::all().into_iter().flat_map(|board| board.panels());
     let targets: Vec<_> = panels.flat_map(|panel| panel.targets()).collect();

@@ -1,7 +1,7 @@
-//! The rules that Grafana's dashboard linter checks, named as it names them.
+//! The rules of Grafana's dashboard linter, under the linter's names.
 //!
-//! Two are wider here: buckets may stand in a heatmap, not only in `histogram_quantile`, and a counter in
-//! `group`, which asks whether it is there.
+//! Two rules are less strict here: buckets may be used in a heatmap, not only in `histogram_quantile`, and a
+//! counter in `group`, which only checks whether it exists.
 
 use screen_records_exporter::exposition::{CATALOG, Kind};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ fn panels() -> Vec<Panel> {
     Board::all().into_iter().flat_map(|board| board.panels()).collect()
 }
 
-/// Every metric of every query of the panels.
+/// Returns every selector of every query of the panels, with the place and type of the panel.
 fn selectors() -> Vec<(String, String, Selector)> {
     let mut found = Vec::new();
     for target in targets() {
@@ -59,7 +59,7 @@ fn template_job_instance_and_on_time_change_reload_rules() {
             assert_eq!(variable["includeAll"], true, "{name}");
             assert_eq!(variable["allValue"], ".+", "{name}");
             assert_eq!(variable["current"]["value"], json!(["$__all"]), "{name}");
-            assert_eq!(variable["refresh"], 2, "{name} is read again with the time range");
+            assert_eq!(variable["refresh"], 2, "{name} is refreshed when the time range changes");
         }
     }
     let names = Board::all()[0].variables().iter().map(|v| v["name"].clone()).collect::<Vec<_>>();
@@ -94,7 +94,7 @@ fn panel_datasource_title_description_and_no_targets_rules() {
 
 #[test]
 fn panel_units_rule() {
-    // Of Grafana's units, those that are used here.
+    // The units of Grafana that are used here.
     let units = ["short", "locale", "s", "bytes", "percentunit", "reqps"];
     for panel in panels() {
         let config = &panel.json["fieldConfig"];
@@ -120,26 +120,25 @@ fn target_job_and_instance_rules() {
     }
 }
 
-/// What the variables above the dashboard say holds for every series that has such a label.
 #[test]
-fn variables_are_heeded() {
-    let mut heeded = 0;
+fn every_selector_applies_the_variables_of_its_labels() {
+    let mut applied = 0;
     for (place, _, selector) in selectors() {
         let name = selector.name.trim_end_matches("_bucket");
         let metric = CATALOG.iter().find(|metric| metric.name == name).unwrap();
         let has = |label: &str| selector.matchers.iter().any(|matcher| matcher.label == label);
         assert_eq!(has("project"), metric.labels.contains(&"project"), "{place}: {name}");
-        // What the API counts has no pools and types, so neither has what it is compared with.
+        // The API's count has no pools and types, so neither do the records that it is compared with.
         let is_apart = place.contains("exporter.json") || place.contains("Projects");
         for label in ["pool", "type", "user"].iter().filter(|_| !is_apart) {
-            // The names of pools are the same for all types.
+            // Names of pools do not depend on the type.
             let is_name = *label == "type" && selector.calls.last().is_some_and(|c| c == "group");
             let expected = metric.labels.contains(label) && !is_name;
             assert_eq!(has(label), expected, "{place}: {name} and {label}");
-            heeded += usize::from(expected);
+            applied += usize::from(expected);
         }
     }
-    assert!(heeded > 50, "{heeded}");
+    assert!(applied > 50, "{applied}");
 }
 
 #[test]
@@ -164,7 +163,7 @@ fn target_counter_agg_rule() {
         let name = selector.name.as_str();
         if CATALOG.iter().any(|metric| metric.name == name && metric.kind == Kind::Counter) {
             let call = selector.calls.last().map_or("", String::as_str);
-            // Whether it is there, not how far it has counted.
+            // This checks whether the series exists and ignores its value.
             if call == "group" {
                 continue;
             }
@@ -188,16 +187,16 @@ fn target_histogram_rule() {
 
 #[test]
 fn a_pair_of_exporters_is_counted_once() {
-    // Sums are those of one exporter; what is not added up is the largest of whichever.
+    // Sums use one exporter; other values are the maximum over all exporters.
     let one = "and on (project, job, instance) topk by (project) (1, ";
     let mut sums = 0;
     for target in targets() {
         let query = Query::of(&target.expression);
         for selector in query.selectors.iter().filter(|s| s.name.starts_with("workspace_")) {
             let has = |call: &str| selector.calls.iter().any(|name| name == call);
-            // Of a pair both may have counted a failure that the other did not see.
+            // Each exporter of a pair may have counted a failure that the other one did not see.
             let is_left = selector.name == "workspace_screen_records_unresolved" && has("max");
-            // One for each project before they are added up.
+            // One value per project before the sum.
             let is_by_project = selector.name == "workspace_screen_records_up" && has("max");
             let is_apart = ["max", "group", "topk"].iter().any(|call| has(call)) && !has("sum");
             let is_of_one = has("sum") && target.expression.contains(one);

@@ -1,5 +1,4 @@
-//! How the dashboards look: nothing covers another, colours that all can tell apart, links that lead
-//! somewhere.
+//! Layout, colours and links of the dashboards.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +7,7 @@ use serde_json::Value;
 use super::board::Board;
 use super::promql::Query;
 
-/// Every text in a part of a dashboard whose member has this name.
+/// Collects the values of all members with this name, at any depth.
 fn members(json: &Value, name: &str, found: &mut Vec<Value>) {
     match json {
         Value::Object(object) => {
@@ -25,7 +24,7 @@ fn members(json: &Value, name: &str, found: &mut Vec<Value>) {
 }
 
 #[test]
-fn panels_lie_beside_each_other() {
+fn panels_fill_the_grid_without_overlap() {
     for board in Board::all() {
         let mut taken = BTreeSet::new();
         let mut ids = BTreeSet::new();
@@ -35,20 +34,19 @@ fn panels_lie_beside_each_other() {
             assert!(at("w") > 0 && at("h") > 0 && at("x") + at("w") <= 24, "{title}");
             for x in at("x")..at("x") + at("w") {
                 for y in at("y")..at("y") + at("h") {
-                    assert!(taken.insert((x, y)), "{}: {title} covers another", board.file);
+                    assert!(taken.insert((x, y)), "{}: {title} overlaps another panel", board.file);
                 }
             }
             assert!(ids.insert(panel["id"].as_u64().unwrap()), "{title}");
         }
         let height = taken.iter().map(|(_, y)| y + 1).max().unwrap();
-        assert_eq!(taken.len() as u64, 24 * height, "{} has holes", board.file);
+        assert_eq!(taken.len() as u64, 24 * height, "{} has gaps", board.file);
     }
 }
 
-/// Of the palette of Okabe and Ito, or from yellow to blue, which people with any colour vision can tell
-/// apart.
+/// The palette of Okabe and Ito, and the scale from yellow to blue, suit any colour vision.
 #[test]
-fn colours_are_told_apart_by_everybody() {
+fn colours_suit_any_colour_vision() {
     const COLORS: [&str; 9] = [
         "#0072B2",
         "#56B4E9",
@@ -71,7 +69,7 @@ fn colours_are_told_apart_by_everybody() {
                 assert!(COLORS.contains(&color), "{}: {color}", board.file);
             }
         }
-        // Grafana's own palettes have green beside red.
+        // Grafana's own palettes have green next to red.
         assert!(!panels.to_string().contains("palette-"), "{}", board.file);
         let mut schemes = Vec::new();
         members(panels, "scheme", &mut schemes);
@@ -79,7 +77,7 @@ fn colours_are_told_apart_by_everybody() {
     }
 }
 
-/// What stands between `${` and `}` in the links of a panel.
+/// Returns the variables in the links of a panel: the text between `${` and `}`.
 fn variables(links: &[Value]) -> Vec<String> {
     let mut found = Vec::new();
     for link in links {
@@ -92,12 +90,12 @@ fn variables(links: &[Value]) -> Vec<String> {
 }
 
 #[test]
-fn links_name_columns_and_labels_that_are_there() {
+fn links_use_existing_columns_and_labels() {
     let mut checked = 0;
     for panel in Board::all().iter().flat_map(Board::panels) {
         let mut links = Vec::new();
         members(&panel.json["fieldConfig"], "links", &mut links);
-        // The override of a property has it as its value.
+        // In an override, the links are the value of a property.
         let overrides = panel.json["fieldConfig"]["overrides"].as_array().into_iter().flatten();
         for property in overrides.flat_map(|one| one["properties"].as_array().unwrap()) {
             if property["id"] == "links" {

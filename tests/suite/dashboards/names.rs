@@ -1,4 +1,4 @@
-//! Every metric, label and status that a query names exists, and every metric is looked at.
+//! Every metric, label and status in a query exists, and every metric has a panel.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,10 +11,10 @@ use super::board::{Board, targets};
 use super::promql::{Query, Selector};
 use crate::catalog::read;
 
-/// Labels that Prometheus itself adds.
+/// Labels added by Prometheus.
 const TARGET_LABELS: [&str; 2] = ["job", "instance"];
 
-/// The metric of a series, and the suffix that the series has besides.
+/// Returns the metric of a series, and the suffix of the series.
 fn metric(name: &str) -> Option<(&'static Metric, &str)> {
     let of = |name: &str| CATALOG.iter().copied().find(|metric| metric.name == name);
     let suffixed = ["_bucket", "_sum", "_count"].into_iter().find_map(|suffix| {
@@ -24,7 +24,7 @@ fn metric(name: &str) -> Option<(&'static Metric, &str)> {
     suffixed.or_else(|| of(name).map(|metric| (metric, "")))
 }
 
-/// The files of one kind below a folder.
+/// Returns the files with an extension below a folder.
 pub(crate) fn files(folder: &str, extension: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
@@ -41,22 +41,22 @@ pub(crate) fn files(folder: &str, extension: &str) -> Vec<String> {
     found
 }
 
-/// The rules of a file: what it records or alerts on, and how.
+/// Returns the recording rules and alerts of a file.
 pub(crate) fn rules(file: &str) -> Vec<Value> {
     let parsed: Value = serde_saphyr::from_str(&read(file)).unwrap();
     let groups = parsed["groups"].as_array().into_iter().flatten();
     groups.flat_map(|group| group["rules"].as_array().unwrap().clone()).collect()
 }
 
-/// The files with rules.
+/// Returns the files with rules.
 fn rule_files() -> Vec<String> {
     let all = files("dashboards", "yml").into_iter().chain(files("examples", "yml"));
-    // Those of several documents, which are no rules.
+    // The manifests have several documents and contain no rules.
     let all = all.filter(|file| !file.contains("operator"));
     all.filter(|file| !rules(file).is_empty()).collect()
 }
 
-/// Every query of a rule, and where it stands.
+/// Returns every query of a rule, with its place.
 pub(crate) fn queries_of_rules() -> Vec<(String, String)> {
     let mut found = Vec::new();
     for file in rule_files() {
@@ -68,7 +68,7 @@ pub(crate) fn queries_of_rules() -> Vec<(String, String)> {
     found
 }
 
-/// Every query of dashboards, rules and documents, and where it stands.
+/// Returns every query of dashboards, rules and documents, with its place.
 fn queries() -> Vec<(String, String)> {
     let mut found: Vec<_> =
         targets().into_iter().map(|target| (target.place, target.expression)).collect();
@@ -83,7 +83,7 @@ fn queries() -> Vec<(String, String)> {
         let text = read(&file);
         let blocks = text.split("```promql\n").skip(1);
         for block in blocks.map(|rest| rest.split("```").next().unwrap()) {
-            // A block is one query, or one a line.
+            // A block contains one query, or one per line.
             let whole = block.matches('\n').count() > 1 && block.contains("\n  ");
             let each = if whole { vec![block] } else { block.lines().collect() };
             let each = each.into_iter().filter(|query| !query.trim().is_empty());
@@ -93,13 +93,13 @@ fn queries() -> Vec<(String, String)> {
     found
 }
 
-/// What rules record.
+/// Returns the names of all recorded series.
 pub(crate) fn recorded() -> BTreeSet<String> {
     let all = rule_files().into_iter().flat_map(|file| rules(&file));
     all.filter_map(|rule| Some(rule["record"].as_str()?.to_owned())).collect()
 }
 
-/// Values of a label that may stand in a matcher, where they are known.
+/// Returns the possible values of a label, if they are fixed.
 fn values(label: &str) -> Option<Vec<&'static str>> {
     match label {
         "status" => Some(Status::ALL.map(Status::code).into()),
@@ -134,8 +134,8 @@ fn every_metric_label_and_status_of_every_query_exists() {
         let mut is_known = true;
         for selector in &query.selectors {
             let name = selector.name.as_str();
-            // Labels of what is recorded are those of the rule, which is looked at itself; `up` and
-            // `ALERTS` are Prometheus' own.
+            // Recorded series have the labels of their rule, which is checked separately; `up` and
+            // `ALERTS` come from Prometheus.
             if recorded.contains(name) || ["up", "ALERTS"].contains(&name) {
                 is_known = false;
                 continue;

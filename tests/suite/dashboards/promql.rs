@@ -1,20 +1,19 @@
-//! What a query names: its selectors, and the labels by which it groups and joins. Not whether it is
-//! valid, which Prometheus itself says.
+//! Extracts selectors and grouping labels from a query. Does not validate it; Prometheus does that.
 
 use std::collections::BTreeSet;
 
-/// A metric in a query.
+/// Selector in a query.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(crate) struct Selector {
     pub(crate) name: String,
     pub(crate) matchers: Vec<Matcher>,
-    /// What stands in the brackets behind it.
+    /// Range in brackets.
     pub(crate) range: Option<String>,
-    /// The functions and aggregations around it, the innermost last.
+    /// Enclosing functions and aggregations, innermost last.
     pub(crate) calls: Vec<String>,
 }
 
-/// `label="value"`, with any operator.
+/// Matcher: `label="value"`, with any operator.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Matcher {
     pub(crate) label: String,
@@ -22,13 +21,13 @@ pub(crate) struct Matcher {
     pub(crate) value: String,
 }
 
-/// What a query names.
+/// Names used in a query.
 #[derive(Debug, Default)]
 pub(crate) struct Query {
     pub(crate) selectors: Vec<Selector>,
-    /// Labels of `by`, `on` and the like.
+    /// Labels in `by`, `on` and similar clauses.
     pub(crate) grouping: BTreeSet<String>,
-    /// All texts that do not stand in matchers: labels that `label_replace` makes are among them.
+    /// All strings outside matchers, including labels created by `label_replace`.
     pub(crate) texts: BTreeSet<String>,
 }
 
@@ -135,7 +134,7 @@ fn is_name(word: &str) -> bool {
         && !word.starts_with(|c: char| c.is_ascii_digit() || c == '.')
 }
 
-/// The selector that begins at a token. Goes on to its last one.
+/// Parses the selector that begins at a token, and advances to its last token.
 fn selector(name: &str, tokens: &[Token], at: &mut usize, calls: &[String]) -> Selector {
     let mut selector =
         Selector { name: name.to_owned(), calls: calls.to_vec(), ..Selector::default() };
@@ -164,7 +163,7 @@ fn selector(name: &str, tokens: &[Token], at: &mut usize, calls: &[String]) -> S
 }
 
 #[test]
-fn a_query_is_taken_apart() {
+fn selectors_and_grouping_labels_are_extracted() {
     let query = Query::of(
         "sum by (a, b) (max by (c) (rate(x_total{j=~\"$j\", k!=\"(v)\"}[$__rate_interval])))\n\
          * on (a) group_left (n) label_replace(y, \"n\", \"$1\", \"a\", \"(.*)\") > 3e5 # z\n\

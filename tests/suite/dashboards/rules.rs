@@ -1,4 +1,4 @@
-//! What whoever is woken by an alert is told.
+//! Annotations of the alerts, the runbook, and the rules for pairs of exporters.
 
 use std::process::Command;
 
@@ -21,7 +21,7 @@ fn alerts() -> Vec<Value> {
 }
 
 #[test]
-fn every_alert_says_what_where_and_what_to_do() {
+fn every_alert_has_a_summary_a_description_links_and_a_runbook_section() {
     let runbook = read("docs/runbook.md");
     let mut bases = Vec::new();
     for alert in alerts() {
@@ -37,7 +37,7 @@ fn every_alert_says_what_where_and_what_to_do() {
         assert_eq!(anchor, name.to_lowercase());
         assert!(runbook.contains(&format!("\n## {name}\n")), "the runbook has no {name}");
         bases.push(base);
-        // Whoever has a status and a pool is led to the list of them.
+        // Alerts with a status and a pool link to the list of failures.
         let (failures, exporter) = (text("failures_url"), text("exporter_url"));
         assert!(failures.is_empty() != exporter.is_empty(), "{name}");
         let expression = alert["expr"].as_str().unwrap();
@@ -49,11 +49,11 @@ fn every_alert_says_what_where_and_what_to_do() {
         }
     }
     bases.dedup();
-    assert_eq!(bases.len(), 1, "one place to change: {bases:?}");
+    assert_eq!(bases.len(), 1, "all runbook URLs have the same base: {bases:?}");
 }
 
 #[test]
-fn the_runbook_has_nothing_of_alerts_that_are_gone() {
+fn the_runbook_has_no_sections_for_removed_alerts() {
     let names: Vec<_> =
         alerts().iter().map(|alert| alert["alert"].as_str().unwrap().to_owned()).collect();
     let runbook = read("docs/runbook.md");
@@ -63,7 +63,7 @@ fn the_runbook_has_nothing_of_alerts_that_are_gone() {
     }
 }
 
-/// Of two exporters that read the same project, one counts.
+/// If two exporters poll the same project, one counts.
 #[test]
 fn no_rule_counts_a_pair_twice() {
     for file in ["dashboards/alerts.yml", "dashboards/recording-rules.yml"] {
@@ -73,7 +73,8 @@ fn no_rule_counts_a_pair_twice() {
             for selector in Query::of(query).selectors {
                 let metric = selector.name.as_str();
                 let picks = selector.calls.iter().any(|call| call == "max" || call == "min");
-                // Recorded figures are of one already; and whether any exporter serves gauges.
+                // Recorded series already select one exporter, and some selectors only check whether
+                // any exporter serves the series.
                 let is_free = metric.contains(':')
                     || metric == "workspace_screen_records_oldest_read_timestamp_seconds"
                     || selector.calls.iter().any(|call| call == "absent_over_time");
@@ -83,9 +84,8 @@ fn no_rule_counts_a_pair_twice() {
     }
 }
 
-/// Each `sed` of the README changes what it says it changes.
 #[test]
-fn what_the_readme_changes_by_sed_is_there() {
+fn each_sed_command_in_the_readme_changes_its_file() {
     let folder = folder();
     let files = ["alerts.yml", "recording-rules.yml"];
     let text = |file: &str| read(&format!("dashboards/{file}"));
@@ -102,7 +102,7 @@ fn what_the_readme_changes_by_sed_is_there() {
         assert!(status.success(), "{command}");
         for file in files.iter().filter(|file| command.contains(*file)) {
             let changed = std::fs::read_to_string(folder.path().join(file)).unwrap();
-            assert_ne!(changed, text(file), "{command} changes nothing of {file}");
+            assert_ne!(changed, text(file), "{command} does not change {file}");
             let _: Value = serde_saphyr::from_str(&changed).unwrap();
         }
     }

@@ -32,12 +32,11 @@ const POLLING: &str = "[poll]\nmin_interval = \"1s\"\ncounter_hold = \"2s\"\n\
                        [api]\nmax_requests_per_second = 1000\n";
 
 /// What a healthy system that has just begun does not have.
-const NOT_YET: [&str; 3] =
-    [
-        ": New recordings per hour, compared with a week ago B",
-        ": Credentials expire in A",
-        ": Rejected rows and unknown values B",
-    ];
+const NOT_YET: [&str; 3] = [
+    ": New recordings per hour, compared with a week ago B",
+    ": Credentials expire in A",
+    ": Rejected rows and unknown values B",
+];
 
 /// A query as Grafana sends it, with all of everything chosen.
 pub(super) fn interpolated(query: &str) -> String {

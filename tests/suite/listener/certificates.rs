@@ -1,4 +1,4 @@
-//! Certificates made for a test, and what is asked of those of clients.
+//! Client certificates.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -11,10 +11,10 @@ use rcgen::{
 use super::{Guarded, TLS};
 use crate::support::write;
 
-/// Signs certificates.
+/// Certificate authority.
 pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
-/// A certificate, its key, and who signed it.
+/// Certificate with its key and the authority that signed it.
 pub(super) struct Certified {
     certificate: String,
     key: String,
@@ -26,7 +26,7 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        // Two of one name would pass for each other until a signature is looked at.
+        // With equal names, a certificate of the other authority would fail only at its signature.
         let key = KeyPair::generate().unwrap();
         let name = format!("authority {:?}", &key.public_key_raw()[..8]);
         params.distinguished_name.push(DnType::CommonName, name);
@@ -45,7 +45,7 @@ impl Authority {
         }
     }
 
-    /// For a server on this machine.
+    /// Creates a certificate for a server on loopback.
     pub(super) fn server(&self) -> Certified {
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
         self.certify(vec![dns("localhost"), SanType::IpAddress(address)])
@@ -72,7 +72,7 @@ fn dns(name: &str) -> SanType {
     SanType::DnsName(name.try_into().unwrap())
 }
 
-/// Clients: of the authority that the file names, of another, and of the first by various names.
+/// Writes client certificates: of the configured authority with various names, and of another one.
 fn write_clients(folder: &Path) {
     let (ours, others) = (Authority::new(), Authority::new());
     ours.certify(vec![dns("client.example.org")]).write(folder, "ours");
@@ -89,7 +89,7 @@ async fn started(more: &str) -> Guarded {
     Guarded::start(&format!("{TLS}{more}"), write_clients).await
 }
 
-/// The status of an answer to a client with such a certificate; 0 where it gets none.
+/// Returns the status that a client with this certificate gets; 0 if there is no answer.
 fn status(guarded: &Guarded, client: Option<&str>) -> u16 {
     let files = client.map(|name| [format!("{name}.crt"), format!("{name}.key")]);
     let arguments = match &files {
@@ -103,7 +103,7 @@ fn status(guarded: &Guarded, client: Option<&str>) -> u16 {
 }
 
 #[tokio::test]
-async fn each_way_to_ask_for_certificates_lets_in_whom_it_should() {
+async fn each_client_auth_type_accepts_the_right_clients() {
     let authority = "  client_ca_file: ours-ca.crt\n";
     for (client_auth, authority, without, ours, others) in [
         ("NoClientCert", "", 200, 200, 200),
@@ -120,7 +120,7 @@ async fn each_way_to_ask_for_certificates_lets_in_whom_it_should() {
 }
 
 #[tokio::test]
-async fn a_client_needs_one_of_the_names_that_are_allowed() {
+async fn a_client_needs_one_of_the_allowed_names() {
     let guarded = started(
         "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ours-ca.crt\n  \
          client_allowed_sans:\n  - client.example.org\n  - spiffe://example.org/prometheus\n  - \
@@ -133,7 +133,7 @@ async fn a_client_needs_one_of_the_names_that_are_allowed() {
         (Some("address"), 200),
         (Some("nobody"), 0),
         (Some("nameless"), 0),
-        // It has the name, of an authority that nobody trusts.
+        // The name is allowed, but the authority is not trusted.
         (Some("others"), 0),
         (None, 0),
     ] {
@@ -142,7 +142,7 @@ async fn a_client_needs_one_of_the_names_that_are_allowed() {
 }
 
 #[tokio::test]
-async fn certificate_key_and_authority_may_stand_in_the_file_itself() {
+async fn certificate_key_and_authority_may_be_inline() {
     let (authority, clients) = (Authority::new(), Authority::new());
     let (server, client) = (authority.server(), clients.certify(vec![dns("c")]));
     let indented = |text: &str| format!("    {}\n", text.trim_end().replace('\n', "\n    "));

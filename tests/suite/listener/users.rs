@@ -1,4 +1,4 @@
-//! Who may ask by user and password.
+//! Basic auth.
 
 use super::{Guarded, PASSWORD, hash};
 
@@ -8,12 +8,12 @@ fn file(users: &[(&str, &str)]) -> String {
 }
 
 #[tokio::test]
-async fn every_page_wants_the_right_password_and_refusals_are_counted() {
+async fn every_path_requires_the_right_password_and_refusals_are_counted() {
     let guarded = Guarded::start(&file(&[("alice", PASSWORD), ("bob", "other")]), |_| {}).await;
     let right = format!("alice:{PASSWORD}");
     for (credentials, status) in [
         (Some(right.as_str()), 200),
-        // From memory now.
+        // Answered from the cache of correct passwords.
         (Some(&right), 200),
         (Some("bob:other"), 200),
         (Some("alice:other"), 401),
@@ -47,7 +47,7 @@ async fn every_page_wants_the_right_password_and_refusals_are_counted() {
 }
 
 #[tokio::test]
-async fn odd_headers_are_refused_and_the_scheme_may_be_spelt_in_any_way() {
+async fn malformed_headers_are_refused_and_the_scheme_is_case_insensitive() {
     let guarded = Guarded::start(&file(&[("a", "b")]), |_| {}).await;
     for (header, status) in [
         ("Basic YTpi", 200),
@@ -68,7 +68,7 @@ async fn odd_headers_are_refused_and_the_scheme_may_be_spelt_in_any_way() {
 }
 
 #[tokio::test]
-async fn what_bcrypt_would_not_look_at_is_no_password() {
+async fn a_password_longer_than_bcrypts_limit_is_refused() {
     let longest = "x".repeat(72);
     let guarded = Guarded::start(&file(&[("a", &longest)]), |_| {}).await;
     assert_eq!(guarded.http("/", &["--user", &format!("a:{longest}")]).status, 200);
@@ -76,7 +76,7 @@ async fn what_bcrypt_would_not_look_at_is_no_password() {
 }
 
 #[tokio::test]
-async fn hashes_of_each_kind_are_known() {
+async fn every_version_of_bcrypt_hashes_is_accepted() {
     let of_b = hash("b");
     for version in ["$2a$", "$2b$", "$2y$"] {
         let other = of_b.replacen("$2b$", version, 1);
