@@ -1,9 +1,9 @@
-//! Encoder for delimited protobuf: length-prefixed `io.prometheus.client.MetricFamily` messages, with
-//! native histograms in addition to the classic buckets.
+//! Delimited protobuf: `io.prometheus.client.MetricFamily`, each after its length, with native
+//! histograms beside the classic buckets.
 //!
-//! The field numbers are those of `metrics.proto` in Prometheus' client model. The model of the
-//! `prometheus` crate dates from 2014 and lacks exemplars, created timestamps and native histograms;
-//! a test compares the fields that it has.
+//! The numbers of the fields are those of `metrics.proto` of Prometheus' client model. The
+//! `prometheus` crate's model is of 2014 and has neither exemplars nor created timestamps nor native
+//! histograms; what it does know is held against it in a test.
 
 use super::catalog::{Kind, Metric};
 use super::exemplar::LABEL;

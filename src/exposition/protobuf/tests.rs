@@ -1,4 +1,4 @@
-//! Decodes the output with the model of the `prometheus` crate and with a generic field reader.
+//! What the model of the prometheus crate and a reader of fields make of what is written.
 
 use prometheus::proto::{MetricFamily, MetricType};
 use protobuf::{CodedInputStream, UnknownValueRef};
@@ -17,7 +17,7 @@ fn decode(bytes: &[u8]) -> Vec<MetricFamily> {
     families
 }
 
-/// Returns the fields that the crate's model does not know, by number.
+/// The fields that the crate's model does not know, by number.
 fn unknown(fields: &protobuf::SpecialFields) -> Vec<(u32, String)> {
     let show = |value: UnknownValueRef<'_>| match value {
         UnknownValueRef::Varint(number) => number.to_string(),
@@ -29,7 +29,7 @@ fn unknown(fields: &protobuf::SpecialFields) -> Vec<(u32, String)> {
 }
 
 #[test]
-fn the_model_of_the_prometheus_crate_decodes_the_fields_it_knows() {
+fn the_model_of_the_prometheus_crate_reads_what_it_knows() {
     let mut encoder = ProtobufEncoder::default();
     encoder.family(&catalog::PROCESS_THREADS);
     encoder.family(&catalog::SCREEN_RECORDS);
@@ -68,7 +68,7 @@ fn the_model_of_the_prometheus_crate_decodes_the_fields_it_knows() {
 }
 
 #[test]
-fn exemplars_and_native_histograms_use_the_field_numbers_of_the_client_model() {
+fn an_exemplar_and_a_native_histogram_stand_at_the_numbers_of_the_client_model() {
     let at = Timestamp::from_millis(1_000);
     let exemplar = Exemplar { record_id: "r".into(), at };
     let mut encoder = ProtobufEncoder::default();
@@ -105,7 +105,7 @@ fn exemplars_and_native_histograms_use_the_field_numbers_of_the_client_model() {
     let of = |number: u32| -> Vec<&str> {
         fields.iter().filter(|(n, _)| *n == number).map(|(_, text)| text.as_str()).collect()
     };
-    // Zigzag encoding: n becomes 2n, and -n becomes 2n - 1.
+    // Signed numbers are twice their size, less one if they are below zero.
     assert_eq!(of(5), ["6"]);
     assert_eq!(of(6), ["2.938735877055719e-39"]);
     assert_eq!(of(7), ["2"]);
@@ -117,7 +117,7 @@ fn exemplars_and_native_histograms_use_the_field_numbers_of_the_client_model() {
 }
 
 #[test]
-fn the_computed_length_of_a_varint_is_its_written_length() {
+fn the_length_of_a_varint_is_what_is_written() {
     for number in [0, 1, 127, 128, 16_383, 16_384, u64::from(u32::MAX), u64::MAX] {
         let mut message = Message::default();
         message.varint(number);
