@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use super::{
-    Inner,
     refusal::Refusal,
     request::{Endpoint, Request},
+    simulator::Inner,
 };
 
 impl Inner {

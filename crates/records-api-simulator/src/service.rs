@@ -5,7 +5,7 @@
 
 mod credentials;
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{future::IntoFuture as _, sync::atomic::Ordering, time::Duration};
 
 use axum::{
     Json, Router,
@@ -15,9 +15,9 @@ use axum::{
 };
 use http::StatusCode;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    Simulator,
     access::Access,
     answer::{Answer, Transport},
     dialect::Dialect,
@@ -32,11 +32,37 @@ use super::{
     render,
     request::{Arrived, Endpoint, Request},
     rows::RowFault,
-    select, times,
+    select,
+    simulator::Simulator,
+    times,
     world::World,
 };
 
-pub(super) fn router(simulator: Simulator) -> Router {
+/// How long a shutdown waits for answers on their way; some never come.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Serves a simulator until `shutdown`, then waits a second for answers on their way.
+///
+/// # Errors
+///
+/// When the listener fails.
+pub async fn run(
+    listener: tokio::net::TcpListener,
+    simulator: Simulator,
+    shutdown: CancellationToken,
+) -> std::io::Result<()> {
+    let stopped = shutdown.clone().cancelled_owned();
+    let server = axum::serve(listener, simulator.router()).with_graceful_shutdown(stopped);
+    tokio::select! {
+        outcome = server.into_future() => outcome,
+        () = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        } => Ok(()),
+    }
+}
+
+fn router(simulator: Simulator) -> Router {
     Router::new()
         .route("/", get(|| async { format!("{}\n{}", help::PAGE, help::FAULTS) }))
         .route("/v2/{project_id}/screen-records", get(records))
@@ -212,6 +238,11 @@ async fn set_faults(
 }
 
 impl Simulator {
+    /// Everything it serves. In a test with paused time, use this as a `tower::Service`.
+    pub fn router(&self) -> Router {
+        router(self.clone())
+    }
+
     async fn answer(
         &self,
         request: &Request<'_>,

@@ -1,0 +1,157 @@
+//! The simulator as its users hold it: the world, the faults and the credentials behind one lock.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64};
+
+use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+
+use super::{
+    access::Access,
+    dialect::Dialect,
+    faults::{Fault, Faults},
+    hooks::{Hooks, Turn, When},
+    options::Options,
+    record::mix,
+    request::Endpoint,
+    requests::{Log, Requests},
+    truth::{self, Truth},
+    world::World,
+};
+
+/// A simulated records API. Clones share everything.
+#[derive(Clone)]
+pub struct Simulator {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// Tells the present moment in milliseconds since the Unix epoch, UTC.
+type Clock = Box<dyn Fn() -> i64 + Send + Sync>;
+
+pub(super) struct Shared {
+    /// The clock of the service, which may be wrong on purpose.
+    clock: Clock,
+    pub(super) options: Arc<Options>,
+    pub(super) number: AtomicU64,
+    inner: Mutex<Inner>,
+}
+
+impl Shared {
+    pub(super) fn now_millis(&self) -> i64 {
+        (self.clock)()
+    }
+}
+
+pub(super) struct Inner {
+    pub(super) options: Arc<Options>,
+    pub(super) dialect: Dialect,
+    pub(super) world: World,
+    pub(super) faults: Faults,
+    pub(super) hooks: Hooks,
+    /// The world when the faults were set, for answers that lag behind.
+    pub(super) past: Option<World>,
+    /// Chance of the faults, apart from the world's so that faults do not change history.
+    pub(super) chance: Xoshiro256PlusPlus,
+    /// The present second and its requests.
+    pub(super) second: (i64, u32),
+    pub(super) access: Access,
+    pub(super) log: Log,
+}
+
+impl Simulator {
+    /// A simulator whose world begins now. `now_millis` tells the present moment in milliseconds
+    /// since the Unix epoch.
+    pub fn new(options: &Options, now_millis: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
+        let options = Arc::new(options.clone());
+        let ahead_millis = options.skew();
+        let clock: Clock = Box::new(move || now_millis().saturating_add(ahead_millis));
+        let mut inner = Inner {
+            dialect: options.dialect.clone(),
+            world: World::new(&options, clock()),
+            faults: Faults::default(),
+            hooks: Hooks::default(),
+            past: None,
+            chance: Xoshiro256PlusPlus::seed_from_u64(mix(options.seed ^ 0x000f_a017)),
+            second: (i64::MIN, 0),
+            access: Access::new(&options),
+            log: Log::default(),
+            options: Arc::clone(&options),
+        };
+        inner.set_faults(options.faults.clone());
+        let shared = Shared { clock, options, number: AtomicU64::new(0), inner: Mutex::new(inner) };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// What is true now of the records that started at or after `from_millis`.
+    pub fn truth(&self, from_millis: i64) -> Truth {
+        let mut inner = self.lock();
+        inner.world.advance(self.shared.now_millis());
+        truth::tell(&inner.world, from_millis, inner.dialect.times)
+    }
+
+    /// Looks at or changes the world as it is now.
+    pub fn edit<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        let mut inner = self.lock();
+        inner.world.advance(self.shared.now_millis());
+        change(&mut inner.world)
+    }
+
+    /// Looks at or changes the credentials that are right.
+    pub fn edit_access<T>(&self, change: impl FnOnce(&mut Access) -> T) -> T {
+        change(&mut self.lock().access)
+    }
+
+    /// Sets a hook: `change` runs whenever a request to the endpoint is about to be answered, and
+    /// may change the world that the answer will show. It must not use the simulator itself, which
+    /// waits for it; only the world that it is given.
+    pub fn before_request(
+        &self,
+        endpoint: Endpoint,
+        change: impl FnMut(&Turn<'_>, &mut World) + Send + 'static,
+    ) {
+        self.lock().hooks.add(When::Before, endpoint, change);
+    }
+
+    /// Sets a hook like [`Simulator::before_request`] that runs when the answer is written: it sees
+    /// the rows, and what it changes shows from the next request on.
+    pub fn after_request(
+        &self,
+        endpoint: Endpoint,
+        change: impl FnMut(&Turn<'_>, &mut World) + Send + 'static,
+    ) {
+        self.lock().hooks.add(When::After, endpoint, change);
+    }
+
+    /// Removes every hook.
+    pub fn clear_hooks(&self) {
+        self.lock().hooks.clear();
+    }
+
+    /// Replaces the faults; their counts begin anew.
+    pub fn set_faults(&self, faults: Vec<Fault>) {
+        let mut inner = self.lock();
+        inner.world.advance(self.shared.now_millis());
+        inner.set_faults(faults);
+    }
+
+    /// Changes how it reads its documents, from the next request on.
+    pub fn set_dialect(&self, change: impl FnOnce(&mut Dialect)) {
+        change(&mut self.lock().dialect);
+    }
+
+    /// The requests so far.
+    pub fn requests(&self) -> Requests {
+        let inner = self.lock();
+        inner.log.tell(inner.access.locks())
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A test that panics inside an edit must not take the others' server down.
+        self.shared.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn set_faults(&mut self, faults: Vec<Fault>) {
+        self.faults = Faults::new(faults);
+        self.past = self.faults.need_past().then(|| self.world.clone());
+    }
+}
