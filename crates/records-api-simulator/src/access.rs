@@ -25,10 +25,12 @@ pub use self::{
 };
 
 use self::{iam::Iam, keys::Keys, metadata::Metadata, signature::ALGORITHM};
-use super::{
+use crate::{
     options::Options,
-    refusal::Refusal,
-    request::{Endpoint, Request},
+    wire::{
+        error::Refusal,
+        request::{Endpoint, Request},
+    },
 };
 
 /// An access key longer than this is cut where it is shown.

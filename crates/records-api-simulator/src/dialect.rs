@@ -4,6 +4,8 @@
 //! The defaults are the reading that the official SDK and the Chinese reference support. Every
 //! combination is valid.
 
+pub(crate) mod vocabulary;
+
 use clap::{Args, ValueEnum};
 
 /// How the simulated API reads its own documents.

@@ -4,6 +4,9 @@
 //! number of requests to hit, an endpoint. It is written `key=value,key=value`. Of several faults
 //! that hit one request, the first one that replaces the answer wins; those that spoil rows add up.
 
+mod apply;
+pub(crate) mod echo;
+pub(crate) mod rows;
 mod syntax;
 
 use std::fmt;
@@ -12,14 +15,15 @@ use rand::{Rng, RngExt};
 
 use http::HeaderValue;
 
-use super::{
-    echo::Form,
-    encoding::Encoding,
-    flood::Filling,
-    outside::Outside,
-    refusal::{Refusal, RetryAfter, Shape},
-    request::Endpoint,
-    rows::RowFault,
+use crate::{
+    api::unrequested::Outside,
+    faults::{echo::Form, rows::RowFault},
+    wire::{
+        encoding::Encoding,
+        error::{Refusal, RetryAfter, Shape},
+        huge_body::Filling,
+        request::Endpoint,
+    },
 };
 
 #[cfg(test)]

@@ -12,62 +12,47 @@
 //! It does not compress (but for a fault), speak TLS, or keep anything between runs.
 
 mod access;
-mod answer;
-mod cast;
-mod damage;
+mod api;
 mod dialect;
-mod echo;
-mod encoding;
 mod faults;
-mod flood;
-mod gateway;
 mod help;
-mod history;
-mod hooks;
-mod ledger;
-mod life;
 mod options;
-mod outside;
-mod query;
-mod record;
-mod refusal;
-mod render;
-mod request;
-mod requests;
-mod rows;
-mod select;
-mod service;
 mod simulator;
 #[cfg(test)]
 mod tests;
-mod timeline;
-mod times;
+mod time;
 mod truth;
-mod words;
+mod wire;
 mod world;
 
 pub use self::{
     access::{Access, AccessOptions, Asked, Credential, Imds, Lock},
-    cast::Cast,
+    api::{
+        run,
+        unrequested::{Outside, Why},
+    },
     dialect::{
         DefaultOrder, Dialect, EndBound, Nothing, Obeyed, OverLimit, StartBound, StatusFilter,
         Ties, Times, TotalCount, Vocabulary,
     },
-    echo::Form,
-    encoding::Encoding,
-    faults::{Fault, FaultKind, Place, StatusFault, Window},
-    flood::Filling,
-    hooks::Turn,
-    ledger::{Flow, Ledger, PoolCell, UserCell},
+    faults::{
+        Fault, FaultKind, Place, StatusFault, Window,
+        echo::Form,
+        rows::{RowFault, Spoil},
+    },
     options::Options,
-    outside::{Outside, Why},
-    record::{Kind, Record, Status},
-    refusal::{RetryAfter, Shape},
-    request::Endpoint,
-    requests::Requests,
-    rows::{RowFault, Spoil},
-    service::run,
-    simulator::Simulator,
+    simulator::{Simulator, hooks::Turn, request_log::Requests},
     truth::{Failure, Oldest, PoolFlow, PoolSums, Sums, Truth, UserFlow, UserSums},
-    world::World,
+    wire::{
+        encoding::Encoding,
+        error::{RetryAfter, Shape},
+        huge_body::Filling,
+        request::Endpoint,
+    },
+    world::{
+        World,
+        directory::Cast,
+        ledger::{Flow, Ledger, PoolCell, UserCell},
+        record::{Kind, Record, Status},
+    },
 };

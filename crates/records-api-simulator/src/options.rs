@@ -4,12 +4,12 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::{Args, FromArgMatches as _};
 
-use super::{
+use crate::{
     access::AccessOptions,
     dialect::Dialect,
     faults::{Fault, share},
     help::FAULTS,
-    times,
+    time,
 };
 
 /// The settings of a simulator.
@@ -104,7 +104,7 @@ pub struct Options {
 impl Options {
     /// Milliseconds that the clock is ahead.
     pub(super) fn skew(&self) -> i64 {
-        times::millis(self.clock_ahead).saturating_sub(times::millis(self.clock_behind))
+        time::millis(self.clock_ahead).saturating_sub(time::millis(self.clock_behind))
     }
 }
 

@@ -1,20 +1,24 @@
 //! The simulator as its users hold it: the world, the faults and the credentials behind one lock.
 
+pub(crate) mod hooks;
+pub(crate) mod request_log;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64};
 
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
-use super::{
+use crate::{
     access::Access,
     dialect::Dialect,
     faults::{Fault, Faults},
-    hooks::{Hooks, Turn, When},
     options::Options,
-    record::mix,
-    request::Endpoint,
-    requests::{Log, Requests},
+    simulator::{
+        hooks::{Hooks, Turn, When},
+        request_log::{Log, Requests},
+    },
     truth::{self, Truth},
-    world::World,
+    wire::request::Endpoint,
+    world::{World, record::mix},
 };
 
 /// A simulated records API. Clones share everything.

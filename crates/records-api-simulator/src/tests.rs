@@ -31,7 +31,7 @@ const LIST: &str = "/v2/p/screen-records";
 /// A clock that begins at [`NOW`] and follows tokio's, which a test may pause.
 fn clock() -> impl Fn() -> i64 + Send + Sync + 'static {
     let started = tokio::time::Instant::now();
-    move || NOW + times::millis(started.elapsed())
+    move || NOW + time::millis(started.elapsed())
 }
 
 fn simulator(change: impl FnOnce(&mut Options)) -> Simulator {

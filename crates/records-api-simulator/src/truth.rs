@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use chrono::DateTime;
 use serde::Serialize;
 
-use super::{
+use crate::{
     dialect::Times,
-    ledger::Flow,
-    record::{Kind, Record, Status, high, mix},
-    world::World,
+    world::{
+        World,
+        ledger::Flow,
+        record::{Kind, Record, Status, high, mix},
+    },
 };
 
 /// Counts, bytes and seconds of some records; what a record does not have adds 0.

@@ -4,24 +4,30 @@
 //! up to a moment, in the order of their times, so that a history depends on the seed and not on
 //! how often somebody looks. Edits by tests come in between.
 
+pub(crate) mod directory;
 mod edits;
+mod history;
+pub(crate) mod ledger;
+pub(crate) mod lifecycle;
+pub(crate) mod record;
+pub(crate) mod timeline;
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 use hashbrown::HashTable;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
-use super::{
-    cast::Cast,
+use self::{
+    directory::Cast,
     ledger::Ledger,
-    life::{self, Pace, Step},
+    lifecycle::{Pace, Step},
     record::{Record, Status, high, low, mix, mixed_id},
     timeline::Timeline,
 };
 
 /// What happens at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Event {
+pub(crate) enum Event {
     /// A record takes a step of its life.
     Step(u32, Step),
     /// Somebody deletes a settled record.
@@ -35,21 +41,21 @@ pub(super) enum Event {
 /// The records of one project, and their future.
 #[derive(Debug, Clone)]
 pub struct World {
-    pub(super) seed: u64,
-    pub(super) rng: Xoshiro256PlusPlus,
-    pub(super) pace: Pace,
+    pub(crate) seed: u64,
+    pub(crate) rng: Xoshiro256PlusPlus,
+    pub(crate) pace: Pace,
     /// Births a second; 0: nothing ever happens.
-    pub(super) births: f64,
-    pub(super) burst: u32,
+    pub(crate) births: f64,
+    pub(crate) burst: u32,
     /// Records never start longer ago than this when they arrive late.
-    pub(super) window: i64,
+    pub(crate) window: i64,
     /// The share of records with values that no document names, or without values.
-    pub(super) odd: f64,
-    pub(super) born: u64,
+    pub(crate) odd: f64,
+    pub(crate) born: u64,
     /// Records that edits gave an id.
     inserted: u64,
     /// When the next birth falls, finer than a millisecond so that high rates stay right.
-    pub(super) next_birth: f64,
+    pub(crate) next_birth: f64,
     now: i64,
     cast: Cast,
     slots: Vec<(Record, bool)>,
@@ -67,7 +73,7 @@ pub struct World {
 
 impl World {
     /// A world without records at `now`.
-    pub(super) fn empty(seed: u64, now: i64, cast: Cast, pace: Pace) -> Self {
+    pub(crate) fn empty(seed: u64, now: i64, cast: Cast, pace: Pace) -> Self {
         Self {
             seed,
             rng: Xoshiro256PlusPlus::seed_from_u64(mix(seed)),
@@ -157,31 +163,31 @@ impl World {
         self.now = self.now.max(now);
     }
 
-    pub(super) fn schedule(&mut self, time: i64, event: Event) {
+    pub(crate) fn schedule(&mut self, time: i64, event: Event) {
         self.scheduled += 1;
         self.events.push(Reverse((time, self.scheduled, event)));
     }
 
     /// A new id of this world.
-    pub(super) fn fresh_id(&mut self) -> u128 {
+    pub(crate) fn fresh_id(&mut self) -> u128 {
         self.born += 1;
         mixed_id(self.seed, self.born)
     }
 
     /// A desktop, its pool, and a user.
-    pub(super) fn draw_cast(&mut self) -> (u32, Option<u32>, u32) {
+    pub(crate) fn draw_cast(&mut self) -> (u32, Option<u32>, u32) {
         self.cast.draw(&mut self.rng)
     }
 
-    pub(super) fn schedule_next(&mut self, slot: u32) {
-        let next = life::next(&self.slots[slot as usize].0, self.pace, &mut self.rng);
+    pub(crate) fn schedule_next(&mut self, slot: u32) {
+        let next = lifecycle::next(&self.slots[slot as usize].0, self.pace, &mut self.rng);
         if let Some((time, step)) = next {
             self.schedule(time, Event::Step(slot, step));
         }
     }
 
     /// Adds a record after the beginning: it counts as an entry.
-    pub(super) fn add(&mut self, record: Record) -> Option<u32> {
+    pub(crate) fn add(&mut self, record: Record) -> Option<u32> {
         if self.slot(record.id).is_some() {
             return None;
         }
@@ -194,7 +200,7 @@ impl World {
     }
 
     /// Takes the history that the world begins with, sorted by start.
-    pub(super) fn begin_with(&mut self, records: Vec<Record>) {
+    pub(crate) fn begin_with(&mut self, records: Vec<Record>) {
         self.slots = records.into_iter().map(|record| (record, true)).collect();
         self.ids.reserve(self.slots.len(), |_| 0);
         let mut all = Vec::with_capacity(self.slots.len());
@@ -218,20 +224,20 @@ impl World {
         }
     }
 
-    pub(super) fn at(&self, slot: u32) -> &Record {
+    pub(crate) fn at(&self, slot: u32) -> &Record {
         &self.slots[slot as usize].0
     }
 
     /// The records of a status, or all.
-    pub(super) fn timeline(&self, status: Option<Status>) -> &Timeline {
+    pub(crate) fn timeline(&self, status: Option<Status>) -> &Timeline {
         status.map_or(&self.all, |status| &self.by_status[status as usize])
     }
 
-    pub(super) fn open(&self) -> &Timeline {
+    pub(crate) fn open(&self) -> &Timeline {
         &self.open
     }
 
-    pub(super) fn extent(&self) -> i64 {
+    pub(crate) fn extent(&self) -> i64 {
         self.extent
     }
 
@@ -242,7 +248,7 @@ impl World {
             return;
         }
         let mut after = record.clone();
-        life::take(&mut after, step, self.now, self.pace, &mut self.rng);
+        lifecycle::take(&mut after, step, self.now, self.pace, &mut self.rng);
         self.change(after.id, |record| *record = after);
         self.schedule_next(slot);
     }
@@ -291,7 +297,7 @@ impl World {
 }
 
 /// The last moment that is known of a record.
-pub(super) fn last_moment(record: &Record) -> i64 {
+pub(crate) fn last_moment(record: &Record) -> i64 {
     record.end.unwrap_or(record.update)
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::request::Endpoint;
+use crate::wire::request::Endpoint;
 
 /// What a request named itself with, right or wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

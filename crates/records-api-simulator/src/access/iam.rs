@@ -11,8 +11,8 @@ use super::{
     options::AccessOptions,
 };
 use crate::{
-    refusal::{Refusal, Shape},
-    times,
+    time,
+    wire::error::{Refusal, Shape},
 };
 
 /// Wrong passwords in a row that a user survives, and how long the user is locked after one more.
@@ -73,7 +73,7 @@ impl Iam {
             password: options.iam_password.clone().unwrap_or_default(),
             project_id: project_id.map(str::to_owned),
             project_name: options.project_name.clone(),
-            lifetime: times::millis(options.token_lifetime),
+            lifetime: time::millis(options.token_lifetime),
             token_bytes: options.token_bytes,
             tokens: Vec::new(),
             forgotten: 0,
@@ -179,8 +179,8 @@ impl Iam {
         let domain = json!({"id": "d78cbac186b744899480f25bd022f468", "name": self.domain});
         let catalog = if with_catalog { self.catalog() } else { Vec::new() };
         let mut token = json!({
-            "expires_at": times::micros(expires),
-            "issued_at": times::micros(now),
+            "expires_at": time::micros(expires),
+            "issued_at": time::micros(now),
             "methods": ["password"],
             "catalog": catalog,
             "roles": [{"id": "0", "name": "op_gated_example"}],

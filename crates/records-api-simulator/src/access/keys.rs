@@ -8,7 +8,7 @@ use super::{
     lockout::{Lock, Lockout},
     signature::{self, Signed},
 };
-use crate::{refusal::Refusal, request::Request};
+use crate::wire::{error::Refusal, request::Request};
 
 /// How far `X-Sdk-Date` may be from the gateway's clock.
 const TOLERANCE: i64 = 15 * 60 * 1000;

@@ -13,8 +13,8 @@ use super::{
     options::AccessOptions,
 };
 use crate::{
-    refusal::{Refusal, Shape},
-    times,
+    time,
+    wire::error::{Refusal, Shape},
 };
 
 /// New keys appear this long before the old ones expire, of an hour; of a shorter life, as large a
@@ -53,7 +53,7 @@ impl Metadata {
         Self {
             imds: options.imds,
             has_agency: options.agency,
-            key_lifetime: times::millis(options.key_lifetime),
+            key_lifetime: time::millis(options.key_lifetime),
             tokens: Vec::new(),
             forgotten: 0,
             newest: None,
@@ -128,7 +128,7 @@ impl Metadata {
         let secret = self.chance.text("", MIXED, 40);
         let token = self.chance.text("gQ", BASE64, 600);
         let answer = json!({"credential": {"access": access, "secret": secret,
-            "securitytoken": token, "expires_at": times::micros(expires)}});
+            "securitytoken": token, "expires_at": time::micros(expires)}});
         let answer = answer.to_string().into_bytes();
         keys.add(access, secret, token, expires);
         self.newest = Some((answer.clone(), expires));

@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use sha2::{Digest as _, Sha256};
 
-use crate::request::Request;
+use crate::wire::request::Request;
 
 /// The one algorithm that is understood; the others of the documents are for other deployments.
 pub(super) const ALGORITHM: &str = "SDK-HMAC-SHA256";
@@ -172,7 +172,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::request::Endpoint;
+    use crate::wire::request::Endpoint;
 
     /// A request as a vector describes it.
     struct Sent {

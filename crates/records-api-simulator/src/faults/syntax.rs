@@ -4,15 +4,19 @@ use std::{ops::Range, str::FromStr};
 
 use http::HeaderValue;
 
-use super::{Fault, FaultKind, Place, StatusFault, Window};
-use crate::{
+use super::{
+    Fault, FaultKind, Place, StatusFault, Window,
     echo::Form,
-    encoding::Encoding,
-    flood::Filling,
-    outside::{Outside, Why},
-    refusal::{RetryAfter, Shape},
-    request::Endpoint,
     rows::{RowChange, RowFault, Spoil},
+};
+use crate::{
+    api::unrequested::{Outside, Why},
+    wire::{
+        encoding::Encoding,
+        error::{RetryAfter, Shape},
+        huge_body::Filling,
+        request::Endpoint,
+    },
 };
 
 /// Every kind, for the message about a wrong one.

@@ -1,7 +1,7 @@
 //! Signed requests: what is right, what is refused, and whose key is locked.
 
 use super::*;
-use crate::{access::authorization, request};
+use crate::{access::authorization, wire::request};
 
 const KEY: (&str, &str) = ("HPUAEXAMPLE", "secret of the tests");
 const EXPIRED: &str = "calc ak sk signature fail:signature expired";

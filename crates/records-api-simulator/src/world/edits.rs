@@ -3,8 +3,10 @@
 //! Every edit counts in the ledger as if it had happened by itself. What was planned for a record
 //! is dropped when an edit has taken it out of the status that it was planned for.
 
-use super::{World, hash};
-use crate::record::{Record, Status, mixed_id};
+use super::{
+    World, hash,
+    record::{Record, Status, mixed_id},
+};
 
 impl World {
     /// Adds a record, visible at once, that stays as it is. False if the id exists.

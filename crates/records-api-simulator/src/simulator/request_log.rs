@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{
+use crate::{
     access::{Asked, Credential, Lock},
-    request::{Endpoint, Request},
+    wire::request::{Endpoint, Request},
 };
 
 /// Requests that are remembered one by one.
@@ -45,14 +45,14 @@ impl Requests {
 
 /// What is remembered of requests.
 #[derive(Default)]
-pub(super) struct Log {
+pub(crate) struct Log {
     counts: BTreeMap<(Endpoint, String), u64>,
     credentials: BTreeMap<(Endpoint, Credential), u64>,
     recent: VecDeque<(String, Asked)>,
 }
 
 impl Log {
-    pub(super) fn note(
+    pub(crate) fn note(
         &mut self,
         request: &Request<'_>,
         outcome: String,
@@ -72,7 +72,7 @@ impl Log {
         self.recent.push_back((request.uri.to_string(), asked));
     }
 
-    pub(super) fn tell(&self, locks: Vec<Lock>) -> Requests {
+    pub(crate) fn tell(&self, locks: Vec<Lock>) -> Requests {
         let mut requests = Requests { locks, ..Requests::default() };
         for ((endpoint, outcome), count) in &self.counts {
             requests.total += count;

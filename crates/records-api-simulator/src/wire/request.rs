@@ -27,7 +27,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every endpoint that has a name of its own in faults.
-    pub(super) const NAMED: [Self; 6] = [
+    pub(crate) const NAMED: [Self; 6] = [
         Self::Records,
         Self::Record,
         Self::Pools,
@@ -50,24 +50,24 @@ impl Endpoint {
     }
 
     /// Whether it is where credentials come from, and no gateway stands before it.
-    pub(super) fn is_for_credentials(self) -> bool {
+    pub(crate) fn is_for_credentials(self) -> bool {
         matches!(self, Self::Tokens | Self::MetadataToken | Self::SecurityKey)
     }
 }
 
 /// One request on its way.
-pub(super) struct Request<'r> {
-    pub(super) endpoint: Endpoint,
+pub(crate) struct Request<'r> {
+    pub(crate) endpoint: Endpoint,
     /// Of the path; empty where the path has none.
-    pub(super) project: &'r str,
-    pub(super) method: &'r Method,
-    pub(super) uri: &'r Uri,
-    pub(super) headers: &'r HeaderMap,
-    pub(super) body: &'r [u8],
+    pub(crate) project: &'r str,
+    pub(crate) method: &'r Method,
+    pub(crate) uri: &'r Uri,
+    pub(crate) headers: &'r HeaderMap,
+    pub(crate) body: &'r [u8],
 }
 
 /// A request as it arrived, before it is known what it asks for.
-pub(super) struct Arrived {
+pub(crate) struct Arrived {
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -75,12 +75,12 @@ pub(super) struct Arrived {
 }
 
 impl Arrived {
-    pub(super) fn request<'r>(&'r self, endpoint: Endpoint, project: &'r str) -> Request<'r> {
+    pub(crate) fn request<'r>(&'r self, endpoint: Endpoint, project: &'r str) -> Request<'r> {
         let Self { method, uri, headers, body } = self;
         Request { endpoint, project, method, uri, headers, body }
     }
 
-    pub(super) fn query(&self) -> &str {
+    pub(crate) fn query(&self) -> &str {
         self.uri.query().unwrap_or_default()
     }
 }

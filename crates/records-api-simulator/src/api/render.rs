@@ -3,20 +3,21 @@
 //! All 21 fields of `ScreenRecordDetail`. Texts that no record keeps (policy, bucket, file names,
 //! hashes) are derived from the id, the same each time.
 
-use super::{
-    dialect::{Dialect, Nothing, TotalCount},
-    record::{Kind, Record, Status, high, low, mix},
-    rows::{RowFault, Spoil},
-    times::integer,
-    words,
-    world::World,
+use crate::{
+    dialect::{Dialect, Nothing, TotalCount, vocabulary},
+    faults::rows::{RowFault, Spoil},
+    time::integer,
+    world::{
+        World,
+        record::{Kind, Record, Status, high, low, mix},
+    },
 };
 
 const POLICIES: u64 = 3;
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Writes a page: the rows of `slots`, and `matches` as the dialect counts them.
-pub(super) fn page(
+pub(crate) fn page(
     world: &World,
     dialect: &Dialect,
     slots: &[u32],
@@ -60,7 +61,7 @@ pub(super) fn page(
 }
 
 /// Writes one record.
-pub(super) fn row(
+pub(crate) fn row(
     out: &mut Vec<u8>,
     world: &World,
     dialect: &Dialect,
@@ -113,11 +114,11 @@ impl Row<'_> {
         let wrong = self.spoil == Some(Spoil::WrongTypes);
         match record.status {
             Status::Missing => self.nothing("status", self.dialect.missing, false),
-            status => self.text("status", words::status(self.dialect.vocabulary, status)),
+            status => self.text("status", vocabulary::status(self.dialect.vocabulary, status)),
         }
         match record.kind {
             Kind::Missing => self.nothing("type", self.dialect.missing, false),
-            kind => self.text("type", words::kind(self.dialect.vocabulary, kind)),
+            kind => self.text("type", vocabulary::kind(self.dialect.vocabulary, kind)),
         }
         if wrong {
             self.json("size", Some("\"12 MB\""));

@@ -1,9 +1,7 @@
 //! How statuses and types are spelled in each vocabulary. Undocumented values stay as they are.
 
-use super::{
-    dialect::Vocabulary,
-    record::{Kind, Status},
-};
+use super::Vocabulary;
+use crate::world::record::{Kind, Status};
 
 /// The six documented statuses and the four types of a vocabulary, in the order of `ALL`.
 type Words = ([&'static str; 6], [&'static str; 4]);
@@ -58,13 +56,13 @@ const LOWER_CASE: Words = (
 );
 
 /// A status as rows show it.
-pub(super) fn status(vocabulary: Vocabulary, status: Status) -> &'static str {
+pub(crate) fn status(vocabulary: Vocabulary, status: Status) -> &'static str {
     let word = words(vocabulary).and_then(|(statuses, _)| statuses.get(status as usize));
     word.copied().unwrap_or_else(|| status.code())
 }
 
 /// A type as rows show it.
-pub(super) fn kind(vocabulary: Vocabulary, kind: Kind) -> &'static str {
+pub(crate) fn kind(vocabulary: Vocabulary, kind: Kind) -> &'static str {
     let word = words(vocabulary).and_then(|(_, kinds)| kinds.get(kind as usize));
     word.copied().unwrap_or_else(|| kind.code())
 }

@@ -33,13 +33,13 @@ pub enum Filling {
 
 impl Filling {
     /// Every filling with its name.
-    pub(super) const NAMES: [(&'static str, Self); 2] =
+    pub(crate) const NAMES: [(&'static str, Self); 2] =
         [("rows", Self::Rows), ("text", Self::Text)];
 }
 
 /// A page of the API, in parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Flood {
+pub(crate) struct Flood {
     head: Bytes,
     block: Bytes,
     times: u64,
@@ -48,7 +48,7 @@ pub(super) struct Flood {
 
 impl Flood {
     /// A page of `bytes` bytes; of a few hundred at least.
-    pub(super) fn new(bytes: u64, filling: Filling) -> Self {
+    pub(crate) fn new(bytes: u64, filling: Filling) -> Self {
         let (head, block, filler, end) = match filling {
             Filling::Rows => {
                 let row = format!("{ROW},");
@@ -66,7 +66,7 @@ impl Flood {
     }
 
     /// The same, compressed as one gzip member.
-    pub(super) fn gzipped(&self) -> Self {
+    pub(crate) fn gzipped(&self) -> Self {
         let mut sum = Crc::new();
         sum.update(&self.head);
         let mut block = Crc::new();
@@ -86,7 +86,7 @@ impl Flood {
     }
 
     /// The body, written as fast as it is read.
-    pub(super) fn into_body(self) -> Body {
+    pub(crate) fn into_body(self) -> Body {
         let times = usize::try_from(self.times).unwrap_or(usize::MAX);
         let blocks = iter::repeat_n(self.block, times);
         let parts = iter::once(self.head).chain(blocks).chain(iter::once(self.tail));

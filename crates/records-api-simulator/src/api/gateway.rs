@@ -5,15 +5,17 @@
 
 use std::sync::Arc;
 
-use super::{
-    refusal::Refusal,
-    request::{Endpoint, Request},
+use crate::{
     simulator::Inner,
+    wire::{
+        error::Refusal,
+        request::{Endpoint, Request},
+    },
 };
 
 impl Inner {
     /// What a gateway asks before the service is reached.
-    pub(super) fn admit(&mut self, request: &Request<'_>, now: i64) -> Result<(), Refusal> {
+    pub(crate) fn admit(&mut self, request: &Request<'_>, now: i64) -> Result<(), Refusal> {
         if request.endpoint.is_for_credentials() {
             return Ok(());
         }

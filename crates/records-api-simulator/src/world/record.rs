@@ -1,6 +1,6 @@
 //! One recording as the simulated service keeps it: numbers and references, no text.
 //!
-//! Names, hashes and file names are derived from the id and from the [`super::cast::Cast`] when a
+//! Names, hashes and file names are derived from the id and from the [`super::directory::Cast`] when a
 //! row is written, so that a million records fit in well under 200 MB.
 
 /// The `status` of a record.
@@ -58,7 +58,7 @@ impl Status {
     }
 
     /// Whether there is a video file to name.
-    pub(super) fn has_file(self) -> bool {
+    pub(crate) fn has_file(self) -> bool {
         !matches!(self, Self::Recording | Self::RecFailed)
     }
 
@@ -155,7 +155,7 @@ impl Record {
     }
 
     /// Puts it into `status` at `now`, filling what the service knows from then on.
-    pub(super) fn enter(&mut self, status: Status, now: i64, size: i64) {
+    pub(crate) fn enter(&mut self, status: Status, now: i64, size: i64) {
         self.status = status;
         self.update = now;
         if matches!(status, Status::Recording | Status::RecFailed) {
@@ -175,7 +175,7 @@ impl Record {
 }
 
 /// A well-mixed number out of `value`: the finaliser of `SplitMix64`.
-pub(super) fn mix(value: u64) -> u64 {
+pub(crate) fn mix(value: u64) -> u64 {
     let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -183,17 +183,17 @@ pub(super) fn mix(value: u64) -> u64 {
 }
 
 /// The upper half of an id.
-pub(super) fn high(id: u128) -> u64 {
+pub(crate) fn high(id: u128) -> u64 {
     u64::try_from(id >> 64).unwrap_or_default()
 }
 
 /// The lower half of an id.
-pub(super) fn low(id: u128) -> u64 {
+pub(crate) fn low(id: u128) -> u64 {
     u64::try_from(id & u128::from(u64::MAX)).unwrap_or_default()
 }
 
 /// A well-mixed id out of a seed and a running number.
-pub(super) fn mixed_id(seed: u64, number: u64) -> u128 {
+pub(crate) fn mixed_id(seed: u64, number: u64) -> u128 {
     let high = mix(seed ^ mix(number));
     let low = mix(high ^ number);
     (u128::from(high) << 64) | u128::from(low)

@@ -4,31 +4,31 @@
 //! million records), inserting moves at most one chunk. It holds keys only, 16 bytes a record.
 
 /// A record's start and the slot it is kept in.
-pub(super) type Entry = (i64, u32);
+pub(crate) type Entry = (i64, u32);
 
 /// A chunk is split when it grows beyond this.
 const CHUNK: usize = 1024;
 
 /// A sorted multiset of entries.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Timeline {
+pub(crate) struct Timeline {
     chunks: Vec<Vec<Entry>>,
     len: usize,
 }
 
 impl Timeline {
     /// Takes entries that are sorted already.
-    pub(super) fn from_sorted(entries: &[Entry]) -> Self {
+    pub(crate) fn from_sorted(entries: &[Entry]) -> Self {
         debug_assert!(entries.is_sorted(), "the caller promised sorted entries");
         let chunks = entries.chunks(CHUNK * 3 / 4).map(<[Entry]>::to_vec).collect();
         Self { chunks, len: entries.len() }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    pub(super) fn insert(&mut self, entry: Entry) {
+    pub(crate) fn insert(&mut self, entry: Entry) {
         self.len += 1;
         let index = self.chunk_of(entry).min(self.chunks.len().saturating_sub(1));
         let Some(chunk) = self.chunks.get_mut(index) else {
@@ -46,7 +46,7 @@ impl Timeline {
     }
 
     /// Removes an entry; false if it is not there.
-    pub(super) fn remove(&mut self, entry: Entry) -> bool {
+    pub(crate) fn remove(&mut self, entry: Entry) -> bool {
         let index = self.chunk_of(entry);
         let Some(chunk) = self.chunks.get_mut(index) else { return false };
         let Ok(place) = chunk.binary_search(&entry) else { return false };
@@ -59,7 +59,7 @@ impl Timeline {
     }
 
     /// How many entries start before `start`.
-    pub(super) fn rank(&self, start: i64) -> usize {
+    pub(crate) fn rank(&self, start: i64) -> usize {
         let entry = (start, 0);
         let index = self.chunk_of(entry);
         let before: usize = self.chunks[..index].iter().map(Vec::len).sum();
@@ -69,7 +69,7 @@ impl Timeline {
     }
 
     /// The entries from a place on, ascending.
-    pub(super) fn iter_from(&self, place: usize) -> impl Iterator<Item = Entry> + '_ {
+    pub(crate) fn iter_from(&self, place: usize) -> impl Iterator<Item = Entry> + '_ {
         let mut skip = place;
         let mut index = 0;
         while let Some(chunk) = self.chunks.get(index)
@@ -84,7 +84,7 @@ impl Timeline {
     }
 
     /// The entry at a place.
-    pub(super) fn get(&self, place: usize) -> Option<Entry> {
+    pub(crate) fn get(&self, place: usize) -> Option<Entry> {
         self.iter_from(place).next()
     }
 

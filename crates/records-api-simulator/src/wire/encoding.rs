@@ -15,7 +15,7 @@ pub enum Encoding {
 
 impl Encoding {
     /// Every encoding with its name.
-    pub(super) const NAMES: [(&'static str, Self); 4] = [
+    pub(crate) const NAMES: [(&'static str, Self); 4] = [
         ("utf-16le", Self::Utf16Le),
         ("utf-16be", Self::Utf16Be),
         ("bom", Self::Bom),
@@ -23,7 +23,7 @@ impl Encoding {
     ];
 
     /// The charset as `Content-Type` tells it.
-    pub(super) fn charset(self) -> &'static str {
+    pub(crate) fn charset(self) -> &'static str {
         match self {
             Self::Utf16Le => "utf-16le",
             Self::Utf16Be => "utf-16be",
@@ -33,7 +33,7 @@ impl Encoding {
     }
 
     /// Encodes a body that is UTF-8.
-    pub(super) fn encode(self, body: &[u8]) -> Vec<u8> {
+    pub(crate) fn encode(self, body: &[u8]) -> Vec<u8> {
         let text = String::from_utf8_lossy(body);
         match self {
             Self::Utf16Le => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),

@@ -31,9 +31,9 @@ const HOSTILE: [&str; 15] = [
 
 /// A text and its JSON spelling.
 #[derive(Debug, Clone)]
-pub(super) struct Name {
-    pub(super) text: String,
-    pub(super) json: String,
+pub(crate) struct Name {
+    pub(crate) text: String,
+    pub(crate) json: String,
 }
 
 impl Name {
@@ -45,18 +45,18 @@ impl Name {
 
 /// One desktop.
 #[derive(Debug, Clone)]
-pub(super) struct Desktop {
-    pub(super) id: String,
-    pub(super) name: Name,
-    pub(super) pool: Option<u32>,
-    pub(super) home_user: u32,
+pub(crate) struct Desktop {
+    pub(crate) id: String,
+    pub(crate) name: Name,
+    pub(crate) pool: Option<u32>,
+    pub(crate) home_user: u32,
 }
 
 /// One desktop pool.
 #[derive(Debug, Clone)]
-pub(super) struct Pool {
-    pub(super) id: String,
-    pub(super) name: Name,
+pub(crate) struct Pool {
+    pub(crate) id: String,
+    pub(crate) name: Name,
 }
 
 /// Everybody and everything that records refer to by number.
@@ -72,7 +72,7 @@ pub struct Cast {
 impl Cast {
     /// A cast of the given sizes; at least one desktop and one user. One desktop in five is in no
     /// pool. With `hostile`, every second name is one of the hostile ones.
-    pub(super) fn new(seed: u64, desktops: u32, users: u32, pools: u32, hostile: bool) -> Self {
+    pub(crate) fn new(seed: u64, desktops: u32, users: u32, pools: u32, hostile: bool) -> Self {
         let mut cast = Self { seed, ..Self::default() };
         for number in 0..users.max(1) {
             cast.user(&called("user", number, hostile));
@@ -145,24 +145,24 @@ impl Cast {
         self.desktops.get(desktop as usize).map_or("", |desktop| &desktop.name.text)
     }
 
-    pub(super) fn pools(&self) -> &[Pool] {
+    pub(crate) fn pools(&self) -> &[Pool] {
         &self.pools
     }
 
-    pub(super) fn desktops(&self) -> &[Desktop] {
+    pub(crate) fn desktops(&self) -> &[Desktop] {
         &self.desktops
     }
 
-    pub(super) fn user_json(&self, user: u32) -> Option<&str> {
+    pub(crate) fn user_json(&self, user: u32) -> Option<&str> {
         self.users.get(user as usize).map(|user| user.json.as_str())
     }
 
-    pub(super) fn find_user(&self, name: &str) -> Option<u32> {
+    pub(crate) fn find_user(&self, name: &str) -> Option<u32> {
         self.users_by_name.get(name).copied()
     }
 
     /// A desktop, with its pool and, mostly, the user it belongs to.
-    pub(super) fn draw(&self, rng: &mut impl Rng) -> (u32, Option<u32>, u32) {
+    pub(crate) fn draw(&self, rng: &mut impl Rng) -> (u32, Option<u32>, u32) {
         let number = rng.random_range(0..self.desktops.len());
         let desktop = &self.desktops[number];
         let user = if rng.random_bool(0.7) {

@@ -7,12 +7,14 @@ use super::{Served, Shown};
 use crate::{
     Simulator,
     access::SignedIn,
-    answer::Answer,
-    refusal::Refusal,
-    request::{Arrived, Endpoint},
+    wire::{
+        answer::Answer,
+        error::Refusal,
+        request::{Arrived, Endpoint},
+    },
 };
 
-pub(super) async fn tokens(State(simulator): State<Simulator>, arrived: Arrived) -> Response {
+pub(crate) async fn tokens(State(simulator): State<Simulator>, arrived: Arrived) -> Response {
     let request = arrived.request(Endpoint::Tokens, "");
     let sign_in = |served: Served<'_>| {
         let SignedIn { token, body } = served.access.sign_in(&request, served.now)?;
@@ -22,7 +24,7 @@ pub(super) async fn tokens(State(simulator): State<Simulator>, arrived: Arrived)
     simulator.answer(&request, sign_in).await
 }
 
-pub(super) async fn metadata_token(
+pub(crate) async fn metadata_token(
     State(simulator): State<Simulator>,
     arrived: Arrived,
 ) -> Response {
@@ -34,7 +36,7 @@ pub(super) async fn metadata_token(
     simulator.answer(&request, give).await
 }
 
-pub(super) async fn security_key(State(simulator): State<Simulator>, arrived: Arrived) -> Response {
+pub(crate) async fn security_key(State(simulator): State<Simulator>, arrived: Arrived) -> Response {
     let request = arrived.request(Endpoint::SecurityKey, "");
     let show = |served: Served<'_>| {
         let keys = served.access.security_key(&request, served.now)?;

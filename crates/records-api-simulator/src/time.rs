@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike};
 
-use super::dialect::Times;
+use crate::dialect::Times;
 
 /// China's time, which the offset form shows.
 const OFFSET: i64 = 8 * 3_600_000;

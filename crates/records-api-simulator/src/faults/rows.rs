@@ -1,6 +1,6 @@
 //! What goes wrong with rows: which of them, always the same, and how.
 
-use super::record::{high, low, mix};
+use crate::world::record::{high, low, mix};
 
 /// How the wrong is done to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Spoil {
 
 impl Spoil {
     /// Every way with its name.
-    pub(super) const NAMES: [(&'static str, Self); 7] = [
+    pub(crate) const NAMES: [(&'static str, Self); 7] = [
         ("null", Self::Null),
         ("text", Self::Text),
         ("no-id", Self::NoId),
@@ -37,13 +37,13 @@ impl Spoil {
 /// What goes wrong with rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RowFault {
-    pub(super) what: RowChange,
-    pub(super) share: f64,
-    pub(super) seed: u64,
+    pub(crate) what: RowChange,
+    pub(crate) share: f64,
+    pub(crate) seed: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum RowChange {
+pub(crate) enum RowChange {
     Spoil(Spoil),
     Duplicate,
     Omit,
@@ -51,7 +51,7 @@ pub(super) enum RowChange {
 
 impl RowFault {
     /// How often a record's row is written, and how it is spoilt.
-    pub(super) fn on(faults: &[Self], id: u128) -> (usize, Option<Spoil>) {
+    pub(crate) fn on(faults: &[Self], id: u128) -> (usize, Option<Spoil>) {
         let (mut copies, mut spoil) = (1, None);
         for fault in faults.iter().filter(|fault| fault.hits(id)) {
             match fault.what {
@@ -63,7 +63,7 @@ impl RowFault {
         (copies, spoil)
     }
 
-    pub(super) fn hits(&self, id: u128) -> bool {
+    pub(crate) fn hits(&self, id: u128) -> bool {
         let draw = mix(high(id) ^ mix(low(id) ^ self.seed)) >> 11;
         (draw as f64 / (1_u64 << 53) as f64) < self.share
     }
@@ -71,7 +71,8 @@ impl RowFault {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::record::mixed_id, *};
+    use super::*;
+    use crate::world::record::mixed_id;
 
     #[test]
     fn a_share_of_the_rows_is_hit_and_always_the_same() {

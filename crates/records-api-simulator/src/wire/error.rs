@@ -36,7 +36,7 @@ pub enum Shape {
 
 impl Shape {
     /// Every shape with its name.
-    pub(super) const NAMES: [(&'static str, Self); 11] = [
+    pub(crate) const NAMES: [(&'static str, Self); 11] = [
         ("plain", Self::Plain),
         ("encoded", Self::Encoded),
         ("detail", Self::Detail),
@@ -62,55 +62,55 @@ pub enum RetryAfter {
 
 /// An answer that is not the one asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) status: u16,
-    pub(super) code: Cow<'static, str>,
-    pub(super) message: String,
-    pub(super) shape: Shape,
-    pub(super) retry_after: Option<RetryAfter>,
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) code: Cow<'static, str>,
+    pub(crate) message: String,
+    pub(crate) shape: Shape,
+    pub(crate) retry_after: Option<RetryAfter>,
 }
 
 impl Refusal {
-    pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         let (code, message) = (Cow::Borrowed(code), message.into());
         Self { status, code, message, shape: Shape::Plain, retry_after: None }
     }
 
     /// 400 for a parameter that cannot be understood.
-    pub(super) fn parameter(name: &str, why: &str) -> Self {
+    pub(crate) fn parameter(name: &str, why: &str) -> Self {
         Self::new(400, "WKS.0001", format!("Invalid parameter {name}: {why}"))
     }
 
-    pub(super) fn unauthorized() -> Self {
+    pub(crate) fn unauthorized() -> Self {
         Self::unauthenticated("verify token failed")
     }
 
     /// 401 of the gateway, with its reason.
-    pub(super) fn unauthenticated(why: &str) -> Self {
+    pub(crate) fn unauthenticated(why: &str) -> Self {
         let message = format!("Incorrect IAM authentication information: {why}");
         Self::new(401, "APIGW.0301", message)
     }
 
     /// Credentials for another project than that of the path. Made up: no document says what it
     /// answers.
-    pub(super) fn other_project() -> Self {
+    pub(crate) fn other_project() -> Self {
         Self::new(403, "WKS.0403", "The project of the credentials is not that of the URL.")
     }
 
     /// 429 with the window in the text.
-    pub(super) fn throttled(limit: u32, window: &str) -> Self {
+    pub(crate) fn throttled(limit: u32, window: &str) -> Self {
         let message =
             format!("{THROTTLED}: policy user over ratelimit,limit:{limit},time:{window}");
         Self::new(429, "APIGW.0308", message)
     }
 
     /// 429 that does not say when to come again.
-    pub(super) fn throttled_somehow() -> Self {
+    pub(crate) fn throttled_somehow() -> Self {
         Self::new(429, "APIGW.0308", THROTTLED)
     }
 
     /// The documented error of a status.
-    pub(super) fn of_status(status: u16) -> Self {
+    pub(crate) fn of_status(status: u16) -> Self {
         match status {
             200 => Self::new(200, "WKS.00010109", "Busy."),
             400 => Self::new(400, "WKS.0001", "Empty request message."),
@@ -129,7 +129,7 @@ impl Refusal {
     }
 
     /// The body and its content type.
-    pub(super) fn body(&self, request_id: &str) -> (String, &'static str) {
+    pub(crate) fn body(&self, request_id: &str) -> (String, &'static str) {
         let (code, message) = (self.code.as_ref(), self.message.as_str());
         let mut json = match self.shape {
             Shape::Plain | Shape::Encoded | Shape::Detail | Shape::Details => serde_json::json!(

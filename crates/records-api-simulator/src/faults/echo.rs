@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, Method};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
-use super::refusal::Refusal;
+use crate::wire::error::Refusal;
 
 /// How the repeated headers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Form {
 
 impl Form {
     /// Every form with its name.
-    pub(super) const NAMES: [(&'static str, Self); 5] = [
+    pub(crate) const NAMES: [(&'static str, Self); 5] = [
         ("plain", Self::Plain),
         ("json-escaped", Self::JsonEscaped),
         ("base64", Self::Base64),
@@ -34,7 +34,7 @@ impl Form {
     ];
 
     /// Rewrites a JSON body, which says the same afterwards.
-    pub(super) fn escape(self, body: &mut Vec<u8>) {
+    pub(crate) fn escape(self, body: &mut Vec<u8>) {
         if self == Self::JsonEscaped {
             let text = String::from_utf8_lossy(body).replace('/', "\\/");
             *body = text.into_bytes();
@@ -43,7 +43,7 @@ impl Form {
 }
 
 /// A refusal that gives away what it was sent.
-pub(super) fn echo(method: &Method, headers: &HeaderMap, status: u16, form: Form) -> Refusal {
+pub(crate) fn echo(method: &Method, headers: &HeaderMap, status: u16, form: Form) -> Refusal {
     let mut sent = method.to_string();
     for (name, value) in headers {
         let value = match form {

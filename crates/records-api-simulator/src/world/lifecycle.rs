@@ -11,18 +11,18 @@ use super::record::{Record, Status};
 
 /// The paces and shares of a life. Times in milliseconds.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     /// How long a recording lasts unless it stops early.
-    pub(super) recording: i64,
+    pub(crate) recording: i64,
     /// How long an upload takes on average.
-    pub(super) upload: i64,
+    pub(crate) upload: i64,
     /// The share of recordings, and of uploads, that fail.
-    pub(super) failures: f64,
+    pub(crate) failures: f64,
 }
 
 /// The status that comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// The recording ends.
     Stop,
     /// The upload begins.
@@ -35,7 +35,7 @@ pub(super) enum Step {
 
 impl Step {
     /// The status that a record must be in for this step.
-    pub(super) fn from(self) -> Status {
+    pub(crate) fn from(self) -> Status {
         match self {
             Self::Stop => Status::Recording,
             Self::Upload => Status::RecCompleted,
@@ -46,7 +46,7 @@ impl Step {
 }
 
 /// The next step in the life of a record that has just entered its status, and its time.
-pub(super) fn next(record: &Record, pace: Pace, rng: &mut impl Rng) -> Option<(i64, Step)> {
+pub(crate) fn next(record: &Record, pace: Pace, rng: &mut impl Rng) -> Option<(i64, Step)> {
     match record.status {
         Status::Recording => {
             let whole = rng.random_bool(0.8);
@@ -73,7 +73,7 @@ pub(super) fn next(record: &Record, pace: Pace, rng: &mut impl Rng) -> Option<(i
 }
 
 /// Takes a step at `now`.
-pub(super) fn take(record: &mut Record, step: Step, now: i64, pace: Pace, rng: &mut impl Rng) {
+pub(crate) fn take(record: &mut Record, step: Step, now: i64, pace: Pace, rng: &mut impl Rng) {
     let failed = rng.random_bool(pace.failures.clamp(0.0, 1.0));
     let size = size_of(now - record.start, rng);
     let status = match (step, failed) {
@@ -106,13 +106,13 @@ fn size_of(millis: i64, rng: &mut impl Rng) -> i64 {
 }
 
 /// A number from `low` to `high`, both included; `low` when they are the wrong way round.
-pub(super) fn between(rng: &mut impl Rng, low: i64, high: i64) -> i64 {
+pub(crate) fn between(rng: &mut impl Rng, low: i64, high: i64) -> i64 {
     rng.random_range(low..=high.max(low))
 }
 
 /// `value` times `factor`, rounded down.
 #[expect(clippy::cast_possible_truncation, reason = "delays are far below 2^53 milliseconds")]
-pub(super) fn scaled(value: i64, factor: f64) -> i64 {
+pub(crate) fn scaled(value: i64, factor: f64) -> i64 {
     (value as f64 * factor) as i64
 }
 

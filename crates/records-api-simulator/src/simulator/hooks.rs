@@ -4,8 +4,8 @@
 //! A hook runs at the one moment at which the world is looked at, after half of the latency. It
 //! holds the simulator: from inside, only the world that it is given may be used.
 
-use super::{
-    request::{Endpoint, Request},
+use crate::{
+    wire::request::{Endpoint, Request},
     world::World,
 };
 
@@ -25,7 +25,7 @@ pub struct Turn<'t> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
+pub(crate) enum When {
     Before,
     After,
 }
@@ -41,10 +41,10 @@ struct Hook {
 
 /// The hooks that are set.
 #[derive(Default)]
-pub(super) struct Hooks(Vec<Hook>);
+pub(crate) struct Hooks(Vec<Hook>);
 
 impl Hooks {
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         when: When,
         endpoint: Endpoint,
@@ -53,12 +53,12 @@ impl Hooks {
         self.0.push(Hook { when, endpoint, seen: 0, change: Box::new(change) });
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
 
     /// Runs the hooks of a moment in the order in which they were set.
-    pub(super) fn run(
+    pub(crate) fn run(
         &mut self,
         when: When,
         request: &Request<'_>,

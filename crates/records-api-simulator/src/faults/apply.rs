@@ -1,15 +1,15 @@
 //! What a fault does to an answer before it is sent.
 
-use super::{
+use super::{FaultKind, Place};
+use crate::wire::{
     answer::{Answer, Transport},
     encoding::Encoding,
-    faults::{FaultKind, Place},
-    flood::Flood,
+    huge_body::Flood,
 };
 
 impl Answer {
     /// Does the damage of a fault that leaves an answer to damage.
-    pub(super) fn damaged(mut self, fault: &FaultKind) -> Self {
+    pub(crate) fn damaged(mut self, fault: &FaultKind) -> Self {
         match fault {
             FaultKind::Html => {
                 // Whoever stands there with a page has no token to give.

@@ -7,13 +7,12 @@ use chrono::{DateTime, Datelike, Timelike, Weekday};
 use rand::RngExt;
 
 use super::{
-    cast::Cast,
-    life::{self, Pace, Step, between},
-    options::Options,
+    Event, World,
+    directory::Cast,
+    lifecycle::{self, Pace, Step, between},
     record::{Kind, Record, Status},
-    times,
-    world::{Event, World},
 };
+use crate::{options::Options, time};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -38,12 +37,12 @@ impl World {
             options.hostile_names,
         );
         let pace = Pace {
-            recording: times::millis(options.recording_length),
-            upload: times::millis(options.upload_time).max(1),
+            recording: time::millis(options.recording_length),
+            upload: time::millis(options.upload_time).max(1),
             failures: options.failure_share,
         };
         let mut world = Self::empty(options.seed, now, cast, pace);
-        world.window = times::millis(options.window).max(1);
+        world.window = time::millis(options.window).max(1);
         world.burst = options.burst;
         world.odd = options.odd_share.clamp(0.0, 1.0);
         world.births = options.live / CHANGES_A_LIFE;
@@ -106,7 +105,7 @@ impl World {
     /// How many records begin in the last half hour: as many as live change would have brought, or
     /// it would set in only when the first births end; and always a few.
     fn recent(&self, records: usize) -> usize {
-        let born = life::scaled(30 * 60, self.births);
+        let born = lifecycle::scaled(30 * 60, self.births);
         usize::try_from(born).unwrap_or(0).min(records / 2).max(records / 200).max(1)
     }
 
@@ -136,12 +135,12 @@ impl World {
     fn live_until_now(&mut self, record: &mut Record) -> Option<(i64, Step)> {
         let now = self.now();
         let must_settle = record.start < now - SETTLED_AFTER;
-        while let Some((time, step)) = life::next(record, self.pace, &mut self.rng) {
+        while let Some((time, step)) = lifecycle::next(record, self.pace, &mut self.rng) {
             if time > now && !(must_settle && record.status.in_flight()) {
                 return Some((time, step));
             }
             let moment = time.min(now);
-            life::take(record, step, moment, self.pace, &mut self.rng);
+            lifecycle::take(record, step, moment, self.pace, &mut self.rng);
         }
         if self.odd > 0.0 && must_settle && self.rng.random_bool(self.odd) {
             let unknown = self.rng.random_bool(0.5);
@@ -150,7 +149,7 @@ impl World {
         None
     }
 
-    pub(super) fn birth(&mut self) {
+    pub(crate) fn birth(&mut self) {
         let mut start = self.now();
         let late = self.rng.random_ratio(1, LATE_ONE_IN);
         if late {
@@ -159,13 +158,13 @@ impl World {
             // Even in the logarithm: minutes are as likely as days.
             let (low, high) = ((shortest as f64).ln(), (longest as f64).ln());
             let lag = (low + self.rng.random::<f64>() * (high - low)).exp();
-            start -= life::scaled(1, lag);
+            start -= lifecycle::scaled(1, lag);
         }
         let mut record = self.newborn(start);
         let next = if late {
             self.live_until_now(&mut record)
         } else {
-            life::next(&record, self.pace, &mut self.rng)
+            lifecycle::next(&record, self.pace, &mut self.rng)
         };
         let slot = self.add(record);
         if let (Some(slot), Some((time, step))) = (slot, next) {
@@ -178,7 +177,7 @@ impl World {
         self.schedule_birth();
     }
 
-    pub(super) fn burst(&mut self) {
+    pub(crate) fn burst(&mut self) {
         let now = self.now();
         if now.rem_euclid(DAY) == 9 * HOUR {
             for _ in 0..self.burst {
@@ -196,7 +195,7 @@ impl World {
     fn schedule_birth(&mut self) {
         let gap = -(1.0 - self.rng.random::<f64>()).ln() / self.births;
         self.next_birth += gap * 1000.0;
-        let time = life::scaled(1, self.next_birth);
+        let time = lifecycle::scaled(1, self.next_birth);
         self.schedule(time, Event::Birth);
     }
 }

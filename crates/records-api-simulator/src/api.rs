@@ -4,6 +4,11 @@
 //! latency passes before the world is looked at, half after: what arrives may be out of date already.
 
 mod credentials;
+mod gateway;
+mod query;
+mod render;
+mod select;
+pub(crate) mod unrequested;
 
 use std::{future::IntoFuture as _, sync::atomic::Ordering, time::Duration};
 
@@ -17,25 +22,20 @@ use http::StatusCode;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{
+use self::unrequested::Outside;
+use crate::{
     access::Access,
-    answer::{Answer, Transport},
     dialect::Dialect,
-    echo::echo,
-    faults::{Fault, FaultKind},
+    faults::{Fault, FaultKind, echo::echo, rows::RowFault},
     help,
-    hooks::When,
-    outside::Outside,
-    query,
-    record::mix,
-    refusal::Refusal,
-    render,
-    request::{Arrived, Endpoint, Request},
-    rows::RowFault,
-    select,
-    simulator::Simulator,
-    times,
-    world::World,
+    simulator::{Simulator, hooks::When},
+    time,
+    wire::{
+        answer::{Answer, Transport},
+        error::Refusal,
+        request::{Arrived, Endpoint, Request},
+    },
+    world::{World, record::mix},
 };
 
 /// How long a shutdown waits for answers on their way; some never come.
@@ -206,7 +206,7 @@ struct Since {
 }
 
 async fn truth(State(simulator): State<Simulator>, Query(since): Query<Since>) -> Response {
-    let from = match since.from.as_deref().map(times::read_any) {
+    let from = match since.from.as_deref().map(time::read_any) {
         None => i64::MIN,
         Some(Some(from)) => from,
         Some(None) => {

@@ -6,16 +6,18 @@
 
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus, seq::SliceRandom};
 
-use super::{
+use super::query::{Order, Query};
+use crate::{
     dialect::{Dialect, EndBound, StartBound, Ties},
-    query::{Order, Query},
-    record::{Record, Status},
-    timeline::{Entry, Timeline},
-    world::{World, last_moment},
+    world::{
+        World, last_moment,
+        record::{Record, Status},
+        timeline::{Entry, Timeline},
+    },
 };
 
 /// The matches of a listing in ascending order: `head`, then a stretch of `tail`.
-pub(super) struct Selection<'w> {
+pub(crate) struct Selection<'w> {
     head: Vec<Entry>,
     tail: &'w Timeline,
     lo: usize,
@@ -23,7 +25,7 @@ pub(super) struct Selection<'w> {
 }
 
 /// The matches of a listing.
-pub(super) fn select<'w>(world: &'w World, query: &Query, dialect: &Dialect) -> Selection<'w> {
+pub(crate) fn select<'w>(world: &'w World, query: &Query, dialect: &Dialect) -> Selection<'w> {
     let tail = world.timeline(query.status);
     let lo = query.from.map_or(0, |from| tail.rank(from));
     let hi = match (query.to, dialect.end_bound) {
@@ -108,12 +110,12 @@ fn residual<'q>(world: &'q World, query: &'q Query, dialect: &Dialect) -> Option
 
 impl Selection<'_> {
     /// How many records match.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.head.len() + (self.hi - self.lo)
     }
 
     /// The slots on the page of `query`; `salt` makes this answer's order differ from others.
-    pub(super) fn page(&self, query: &Query, ties: Ties, salt: u64) -> Vec<u32> {
+    pub(crate) fn page(&self, query: &Query, ties: Ties, salt: u64) -> Vec<u32> {
         let len = self.len();
         let begin = query.offset.min(len);
         let end = begin.saturating_add(query.limit).min(len);

@@ -3,11 +3,11 @@
 //! Empty values count as absent (the SDK sends them), unknown parameters are ignored, of a repeated
 //! one the first counts.
 
-use super::{
+use crate::{
     dialect::{DefaultOrder, Dialect, Obeyed, OverLimit, StatusFilter},
-    record::{Kind, Status},
-    refusal::Refusal,
-    times,
+    time,
+    wire::error::Refusal,
+    world::record::{Kind, Status},
 };
 
 /// Without a `start_time`, records of the last 15 days are listed.
@@ -17,7 +17,7 @@ const MAX_DESKTOP_NAMES: usize = 100;
 
 /// The order of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(crate) enum Order {
     Asc,
     Desc,
     Shuffled,
@@ -25,21 +25,21 @@ pub(super) enum Order {
 
 /// A listing that was understood. Times are milliseconds since the epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Query {
-    pub(super) limit: usize,
-    pub(super) offset: usize,
-    pub(super) desktop_id: Option<String>,
-    pub(super) desktop_names: Vec<String>,
-    pub(super) username: Option<String>,
-    pub(super) status: Option<Status>,
-    pub(super) kind: Option<Kind>,
-    pub(super) from: Option<i64>,
-    pub(super) to: Option<i64>,
-    pub(super) order: Order,
+pub(crate) struct Query {
+    pub(crate) limit: usize,
+    pub(crate) offset: usize,
+    pub(crate) desktop_id: Option<String>,
+    pub(crate) desktop_names: Vec<String>,
+    pub(crate) username: Option<String>,
+    pub(crate) status: Option<Status>,
+    pub(crate) kind: Option<Kind>,
+    pub(crate) from: Option<i64>,
+    pub(crate) to: Option<i64>,
+    pub(crate) order: Order,
 }
 
 /// Reads the query string of a listing at `now`.
-pub(super) fn read(query: &str, dialect: &Dialect, now: i64) -> Result<Query, Refusal> {
+pub(crate) fn read(query: &str, dialect: &Dialect, now: i64) -> Result<Query, Refusal> {
     let pairs: Vec<(String, String)> =
         url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let value = |name: &str| {
@@ -48,7 +48,7 @@ pub(super) fn read(query: &str, dialect: &Dialect, now: i64) -> Result<Query, Re
     };
     let moment = |name: &str| match value(name) {
         None => Ok(None),
-        Some(text) => times::read_parameter(text)
+        Some(text) => time::read_parameter(text)
             .map(Some)
             .ok_or_else(|| Refusal::parameter(name, "expected yyyy-MM-dd HH:mm:ss")),
     };
@@ -79,7 +79,7 @@ pub(super) fn read(query: &str, dialect: &Dialect, now: i64) -> Result<Query, Re
 }
 
 /// Reads `limit` and `offset` of the list of pools: 0 to 1000, 1000 by default.
-pub(super) fn read_page(query: &str) -> Result<(usize, usize), Refusal> {
+pub(crate) fn read_page(query: &str) -> Result<(usize, usize), Refusal> {
     let pairs: Vec<(String, String)> =
         url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let value = |name: &str| {

@@ -46,20 +46,20 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn initial(&mut self, record: &Record) {
+    pub(crate) fn initial(&mut self, record: &Record) {
         self.each(record, |flow| flow.initial += 1);
     }
 
-    pub(super) fn appear(&mut self, record: &Record) {
+    pub(crate) fn appear(&mut self, record: &Record) {
         self.each(record, |flow| flow.entered += 1);
         *self.appeared.entry((record.kind, record.pool)).or_default() += 1;
     }
 
-    pub(super) fn disappear(&mut self, record: &Record) {
+    pub(crate) fn disappear(&mut self, record: &Record) {
         self.each(record, |flow| flow.left += 1);
     }
 
-    pub(super) fn change(&mut self, before: &Record, after: &Record) {
+    pub(crate) fn change(&mut self, before: &Record, after: &Record) {
         if before.status != after.status {
             self.each(before, |flow| flow.left += 1);
             self.each(after, |flow| flow.entered += 1);

@@ -11,10 +11,10 @@ use futures_util::{StreamExt as _, stream};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::{
-    flood::Flood,
-    refusal::{Refusal, RetryAfter},
-    times,
+    error::{Refusal, RetryAfter},
+    huge_body::Flood,
 };
+use crate::time;
 
 /// A dripping body is sent in this many pieces, ten a second.
 const DRIPS: usize = 200;
@@ -24,23 +24,23 @@ const BREAK_AFTER: Duration = Duration::from_millis(5);
 
 /// An answer before it is sent.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: Vec<u8>,
-    pub(super) content_type: &'static str,
-    pub(super) charset: Option<&'static str>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
+    pub(crate) content_type: &'static str,
+    pub(crate) charset: Option<&'static str>,
     /// Whether it says that it is compressed.
-    pub(super) gzip: bool,
-    pub(super) retry_after: Option<RetryAfter>,
-    pub(super) location: Option<HeaderValue>,
+    pub(crate) gzip: bool,
+    pub(crate) retry_after: Option<RetryAfter>,
+    pub(crate) location: Option<HeaderValue>,
     /// A token of IAM, which comes in a header.
-    pub(super) subject_token: Option<HeaderValue>,
-    pub(super) transport: Transport,
+    pub(crate) subject_token: Option<HeaderValue>,
+    pub(crate) transport: Transport,
 }
 
 /// How the body travels.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Transport {
+pub(crate) enum Transport {
     /// Whole.
     Whole,
     /// Never.
@@ -54,7 +54,7 @@ pub(super) enum Transport {
 }
 
 impl Answer {
-    pub(super) fn json(body: Vec<u8>) -> Self {
+    pub(crate) fn json(body: Vec<u8>) -> Self {
         Self {
             status: 200,
             body,
@@ -68,7 +68,7 @@ impl Answer {
         }
     }
 
-    pub(super) fn refused(refusal: &Refusal, request_id: &str) -> Self {
+    pub(crate) fn refused(refusal: &Refusal, request_id: &str) -> Self {
         let (body, content_type) = refusal.body(request_id);
         Self {
             status: refusal.status,
@@ -79,7 +79,7 @@ impl Answer {
     }
 
     /// What is counted for it.
-    pub(super) fn outcome(&self) -> String {
+    pub(crate) fn outcome(&self) -> String {
         match self.transport {
             Transport::Hang => "hang".to_owned(),
             Transport::Reset => "reset".to_owned(),
@@ -88,7 +88,7 @@ impl Answer {
     }
 
     /// The response at `now`.
-    pub(super) fn into_response(self, request_id: &str, now: i64) -> Response {
+    pub(crate) fn into_response(self, request_id: &str, now: i64) -> Response {
         let length = (!matches!(self.transport, Transport::Flood(_))).then_some(self.body.len());
         let body = match self.transport {
             Transport::Whole | Transport::Hang => Body::from(self.body),
@@ -104,13 +104,13 @@ impl Answer {
             self.charset.map(|charset| format!("{}; charset={charset}", self.content_type));
         let retry_after = self.retry_after.map(|retry_after| match retry_after {
             RetryAfter::Seconds(seconds) => seconds.to_string(),
-            RetryAfter::Date(seconds) => times::http_date(now + seconds * 1000),
+            RetryAfter::Date(seconds) => time::http_date(now + seconds * 1000),
         });
         for (name, value) in [
             (header::CONTENT_TYPE, Some(charset.unwrap_or_else(|| self.content_type.to_owned()))),
             (header::CONTENT_LENGTH, length.map(|length| length.to_string())),
             (header::CONTENT_ENCODING, self.gzip.then(|| "gzip".to_owned())),
-            (header::DATE, Some(times::http_date(now))),
+            (header::DATE, Some(time::http_date(now))),
             (HeaderName::from_static("x-request-id"), Some(request_id.to_owned())),
             (header::RETRY_AFTER, retry_after),
         ] {

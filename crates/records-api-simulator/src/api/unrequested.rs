@@ -3,9 +3,11 @@
 use std::{cmp::Reverse, collections::HashSet};
 
 use super::{
-    dialect::{Dialect, EndBound, Ties},
     query::{Order, Query},
     select::select,
+};
+use crate::{
+    dialect::{Dialect, EndBound, Ties},
     world::{World, last_moment},
 };
 
@@ -20,7 +22,7 @@ pub enum Why {
 
 impl Why {
     /// Every reason with its name.
-    pub(super) const NAMES: [(&'static str, Self); 2] =
+    pub(crate) const NAMES: [(&'static str, Self); 2] =
         [("early", Self::Early), ("filter", Self::Filter)];
 }
 
@@ -35,7 +37,7 @@ pub struct Outside {
 
 impl Outside {
     /// Puts the rows where the order of the page has their place. The counts stay as they are.
-    pub(super) fn add(
+    pub(crate) fn add(
         self,
         mut page: Vec<u32>,
         world: &World,
