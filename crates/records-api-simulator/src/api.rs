@@ -28,6 +28,7 @@ use crate::{
     dialect::Dialect,
     faults::{Fault, FaultKind, echo::echo, rows::RowFault},
     help,
+    mix::mix,
     simulator::{Simulator, hooks::When},
     time,
     wire::{
@@ -35,7 +36,7 @@ use crate::{
         error::Refusal,
         request::{Arrived, Endpoint, Request},
     },
-    world::{World, record::mix},
+    world::World,
 };
 
 /// How long a shutdown waits for answers on their way; some never come.

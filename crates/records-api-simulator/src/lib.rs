@@ -16,6 +16,7 @@ mod api;
 mod dialect;
 mod faults;
 mod help;
+mod mix;
 mod options;
 mod simulator;
 #[cfg(test)]

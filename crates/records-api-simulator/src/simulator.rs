@@ -11,6 +11,7 @@ use crate::{
     access::Access,
     dialect::Dialect,
     faults::{Fault, Faults},
+    mix::mix,
     options::Options,
     simulator::{
         hooks::{Hooks, Turn, When},
@@ -18,7 +19,7 @@ use crate::{
     },
     truth::{self, Truth},
     wire::request::Endpoint,
-    world::{World, record::mix},
+    world::World,
 };
 
 /// A simulated records API. Clones share everything.

@@ -10,10 +10,11 @@ use serde::Serialize;
 
 use crate::{
     dialect::Times,
+    mix::{high, mix},
     world::{
         World,
         ledger::Flow,
-        record::{Kind, Record, Status, high, mix},
+        record::{Kind, Record, Status},
     },
 };
 

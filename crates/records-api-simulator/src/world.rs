@@ -17,11 +17,13 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 use hashbrown::HashTable;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
+use crate::mix::{high, low, mix, mixed_id};
+
 use self::{
     directory::Cast,
     ledger::Ledger,
     lifecycle::{Pace, Step},
-    record::{Record, Status, high, low, mix, mixed_id},
+    record::{Record, Status},
     timeline::Timeline,
 };
 

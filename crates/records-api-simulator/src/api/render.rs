@@ -6,10 +6,11 @@
 use crate::{
     dialect::{Dialect, Nothing, TotalCount, vocabulary},
     faults::rows::{RowFault, Spoil},
+    mix::{high, low, mix},
     time::integer,
     world::{
         World,
-        record::{Kind, Record, Status, high, low, mix},
+        record::{Kind, Record, Status},
     },
 };
 

@@ -1,6 +1,6 @@
 //! What goes wrong with rows: which of them, always the same, and how.
 
-use crate::world::record::{high, low, mix};
+use crate::mix::{high, low, mix};
 
 /// How the wrong is done to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl RowFault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::record::mixed_id;
+    use crate::mix::mixed_id;
 
     #[test]
     fn a_share_of_the_rows_is_hit_and_always_the_same() {

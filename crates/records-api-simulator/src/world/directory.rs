@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use hashbrown::HashMap;
 use rand::{Rng, RngExt};
 
-use super::record::mix;
+use crate::mix::mix;
 
 /// Names that break careless escaping, alignment, HTML and label values.
 const HOSTILE: [&str; 15] = [

@@ -5,8 +5,9 @@
 
 use super::{
     World, hash,
-    record::{Record, Status, mixed_id},
+    record::{Record, Status},
 };
+use crate::mix::mixed_id;
 
 impl World {
     /// Adds a record, visible at once, that stays as it is. False if the id exists.
