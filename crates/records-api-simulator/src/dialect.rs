@@ -4,6 +4,7 @@
 //! The defaults are the reading that the official SDK and the Chinese reference support. Every
 //! combination is valid.
 
+mod times;
 pub(crate) mod vocabulary;
 
 use clap::{Args, ValueEnum};

@@ -14,6 +14,7 @@
 mod access;
 mod api;
 mod dialect;
+mod digits;
 mod faults;
 mod help;
 mod mix;

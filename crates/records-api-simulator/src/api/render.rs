@@ -5,9 +5,9 @@
 
 use crate::{
     dialect::{Dialect, Nothing, TotalCount, vocabulary},
+    digits::{hex, integer},
     faults::rows::{RowFault, Spoil},
     mix::{high, low, mix},
-    time::integer,
     world::{
         World,
         record::{Kind, Record, Status},
@@ -15,7 +15,6 @@ use crate::{
 };
 
 const POLICIES: u64 = 3;
-const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Writes a page: the rows of `slots`, and `matches` as the dialect counts them.
 pub(crate) fn page(
@@ -232,17 +231,5 @@ impl Row<'_> {
             (Nothing::Empty, false) => b"\"\"",
             _ => b"null",
         });
-    }
-}
-
-/// Writes 16 hex digits for each number.
-fn hex(out: &mut Vec<u8>, numbers: &[u64]) {
-    for number in numbers {
-        let mut digits = [0; 16];
-        for (place, byte) in number.to_be_bytes().iter().enumerate() {
-            digits[place * 2] = HEX[usize::from(byte >> 4)];
-            digits[place * 2 + 1] = HEX[usize::from(byte & 0xf)];
-        }
-        out.extend_from_slice(&digits);
     }
 }
