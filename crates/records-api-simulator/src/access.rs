@@ -20,17 +20,13 @@ pub(super) use self::signature::authorization;
 pub use self::{
     credential::{Asked, Credential},
     lockout::Lock,
-    metadata::Imds,
-    options::AccessOptions,
+    options::{AccessOptions, Imds},
 };
 
 use self::{iam::Iam, keys::Keys, metadata::Metadata, signature::ALGORITHM};
-use crate::{
-    options::Options,
-    wire::{
-        error::Refusal,
-        request::{Endpoint, Request},
-    },
+use crate::wire::{
+    error::Refusal,
+    request::{Endpoint, Request},
 };
 
 /// An access key longer than this is cut where it is shown.
@@ -47,20 +43,24 @@ pub struct Access {
 }
 
 impl Access {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(
+        options: &AccessOptions,
+        static_token: Option<&str>,
+        project_id: Option<&str>,
+        seed: u64,
+    ) -> Self {
         let mut keys = Keys::new();
-        let access = &options.access;
-        if let (Some(access_key), Some(secret_key)) = (&access.access_key, &access.secret_key) {
-            keys.configure(access_key, secret_key, access.security_token.as_deref());
+        if let (Some(access_key), Some(secret_key)) = (&options.access_key, &options.secret_key) {
+            keys.configure(access_key, secret_key, options.security_token.as_deref());
         }
-        let iam = Iam::new(access, options.project_id.as_deref(), options.seed);
-        let metadata = Metadata::new(access, options.seed);
+        let iam = Iam::new(options, project_id, seed);
+        let metadata = Metadata::new(options, seed);
         Self {
-            is_checked: options.token.is_some()
-                || access.access_key.is_some()
+            is_checked: static_token.is_some()
+                || options.access_key.is_some()
                 || iam.has_user()
                 || metadata.has_agency(),
-            static_token: options.token.clone(),
+            static_token: static_token.map(str::to_owned),
             keys,
             iam,
             metadata,

@@ -76,7 +76,12 @@ impl Simulator {
             past: None,
             chance: Xoshiro256PlusPlus::seed_from_u64(mix(options.seed ^ 0x000f_a017)),
             second: (i64::MIN, 0),
-            access: Access::new(&options),
+            access: Access::new(
+                &options.access,
+                options.token.as_deref(),
+                options.project_id.as_deref(),
+                options.seed,
+            ),
             log: Log::default(),
             options: Arc::clone(&options),
         };

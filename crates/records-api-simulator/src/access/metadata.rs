@@ -3,14 +3,13 @@
 //! Texts and statuses that no document gives are made up: a wrong lifetime for a token is answered
 //! 400, a missing or old token 401.
 
-use clap::ValueEnum;
 use http::HeaderMap;
 use serde_json::json;
 
 use super::{
     chance::{BASE64, Chance, MIXED, UPPER},
     keys::Keys,
-    options::AccessOptions,
+    options::{AccessOptions, Imds},
 };
 use crate::{
     time,
@@ -25,15 +24,6 @@ const AHEAD_SHARE: i64 = 6;
 const LONGEST: i64 = 21_600;
 /// Tokens that are remembered.
 const TOKENS: usize = 1000;
-
-/// The version of the metadata service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Imds {
-    /// No tokens: asking for one is answered 405, and nothing needs one
-    V1,
-    /// Keys are given only for a token
-    V2,
-}
 
 /// The metadata service.
 pub(super) struct Metadata {

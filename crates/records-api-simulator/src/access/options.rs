@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args;
-
-use super::metadata::Imds;
+use clap::{Args, ValueEnum};
 
 /// The credentials that exist; without any, nothing is checked.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -47,6 +45,15 @@ pub struct AccessOptions {
     #[arg(long, value_name = "DURATION", default_value = "1h",
           value_parser = humantime::parse_duration)]
     pub key_lifetime: Duration,
+}
+
+/// The version of the metadata service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Imds {
+    /// No tokens: asking for one is answered 405, and nothing needs one
+    V1,
+    /// Keys are given only for a token
+    V2,
 }
 
 /// Fewer would not be unique, more would not fit into the headers of the simulator's own server.
