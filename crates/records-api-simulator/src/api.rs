@@ -121,7 +121,7 @@ async fn records(
             let Served { world, dialect, .. } = served;
             let query = query::read(arrived.query(), dialect, world.now())?;
             let selection = select::select(world, &query, dialect);
-            let mut slots = selection.page(&query, dialect.ties, mix(world.seed ^ served.number));
+            let mut slots = selection.page(&query, dialect.ties, mix(world.seed() ^ served.number));
             if let Some(outside) = served.outside {
                 slots = outside.add(slots, world, &query, dialect);
             }

@@ -10,6 +10,7 @@ use crate::{
     faults::{Fault, share},
     help::FAULTS,
     time,
+    world::{self, lifecycle::Pace},
 };
 
 /// The settings of a simulator.
@@ -102,6 +103,27 @@ pub struct Options {
 }
 
 impl Options {
+    /// The part that describes the world.
+    pub(super) fn world(&self) -> world::Settings {
+        world::Settings {
+            seed: self.seed,
+            records: self.records,
+            live: self.live,
+            window: time::millis(self.window).max(1),
+            desktops: self.desktops,
+            users: self.users,
+            pools: self.pools,
+            hostile_names: self.hostile_names,
+            pace: Pace {
+                recording: time::millis(self.recording_length),
+                upload: time::millis(self.upload_time).max(1),
+                failures: self.failure_share,
+            },
+            burst: self.burst,
+            odd_share: self.odd_share.clamp(0.0, 1.0),
+        }
+    }
+
     /// Milliseconds that the clock is ahead.
     pub(super) fn skew(&self) -> i64 {
         time::millis(self.clock_ahead).saturating_sub(time::millis(self.clock_behind))

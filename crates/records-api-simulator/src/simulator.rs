@@ -70,7 +70,7 @@ impl Simulator {
         let clock: Clock = Box::new(move || now_millis().saturating_add(ahead_millis));
         let mut inner = Inner {
             dialect: options.dialect.clone(),
-            world: World::new(&options, clock()),
+            world: World::new(options.world(), clock()),
             faults: Faults::default(),
             hooks: Hooks::default(),
             past: None,

@@ -10,6 +10,7 @@ mod history;
 pub(crate) mod ledger;
 pub(crate) mod lifecycle;
 pub(crate) mod record;
+mod settings;
 pub(crate) mod timeline;
 
 use std::{cmp::Reverse, collections::BinaryHeap};
@@ -19,10 +20,11 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use crate::mix::{high, low, mix, mixed_id};
 
+pub(crate) use self::settings::Settings;
 use self::{
     directory::Cast,
     ledger::Ledger,
-    lifecycle::{Pace, Step},
+    lifecycle::Step,
     record::{Record, Status},
     timeline::Timeline,
 };
@@ -43,16 +45,8 @@ pub(crate) enum Event {
 /// The records of one project, and their future.
 #[derive(Debug, Clone)]
 pub struct World {
-    pub(crate) seed: u64,
+    pub(crate) settings: Settings,
     pub(crate) rng: Xoshiro256PlusPlus,
-    pub(crate) pace: Pace,
-    /// Births a second; 0: nothing ever happens.
-    pub(crate) births: f64,
-    pub(crate) burst: u32,
-    /// Records never start longer ago than this when they arrive late.
-    pub(crate) window: i64,
-    /// The share of records with values that no document names, or without values.
-    pub(crate) odd: f64,
     pub(crate) born: u64,
     /// Records that edits gave an id.
     inserted: u64,
@@ -75,15 +69,10 @@ pub struct World {
 
 impl World {
     /// A world without records at `now`.
-    pub(crate) fn empty(seed: u64, now: i64, cast: Cast, pace: Pace) -> Self {
+    pub(crate) fn empty(settings: Settings, cast: Cast, now: i64) -> Self {
         Self {
-            seed,
-            rng: Xoshiro256PlusPlus::seed_from_u64(mix(seed)),
-            pace,
-            births: 0.0,
-            burst: 0,
-            window: 0,
-            odd: 0.0,
+            rng: Xoshiro256PlusPlus::seed_from_u64(mix(settings.seed)),
+            settings,
             born: 0,
             inserted: 0,
             next_birth: 0.0,
@@ -99,6 +88,10 @@ impl World {
             scheduled: 0,
             ledger: Ledger::default(),
         }
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.settings.seed
     }
 
     /// The moment the world has come to, in milliseconds since the Unix epoch.
@@ -173,7 +166,7 @@ impl World {
     /// A new id of this world.
     pub(crate) fn fresh_id(&mut self) -> u128 {
         self.born += 1;
-        mixed_id(self.seed, self.born)
+        mixed_id(self.settings.seed, self.born)
     }
 
     /// A desktop, its pool, and a user.
@@ -182,7 +175,7 @@ impl World {
     }
 
     pub(crate) fn schedule_next(&mut self, slot: u32) {
-        let next = lifecycle::next(&self.slots[slot as usize].0, self.pace, &mut self.rng);
+        let next = lifecycle::next(&self.slots[slot as usize].0, self.settings.pace, &mut self.rng);
         if let Some((time, step)) = next {
             self.schedule(time, Event::Step(slot, step));
         }
@@ -250,7 +243,7 @@ impl World {
             return;
         }
         let mut after = record.clone();
-        lifecycle::take(&mut after, step, self.now, self.pace, &mut self.rng);
+        lifecycle::take(&mut after, step, self.now, self.settings.pace, &mut self.rng);
         self.change(after.id, |record| *record = after);
         self.schedule_next(slot);
     }

@@ -133,7 +133,7 @@ impl Row<'_> {
     fn files(&mut self, world: &World, record: &Record) {
         let number = mix(high(record.id));
         let desktop = world.cast().desktop_id(record.desktop).as_bytes();
-        let policy = mix(world.seed ^ (u64::from(record.desktop) % POLICIES));
+        let policy = mix(world.seed() ^ (u64::from(record.desktop) % POLICIES));
         self.quoted("policy_id", true, |out| hex(out, &[policy, mix(policy)]));
         self.text("upload_type", "AUTO");
         self.text("site_type", if record.desktop % 7 == 6 { "IES" } else { "CENTER" });

@@ -22,10 +22,11 @@ impl World {
         loop {
             self.inserted += 1;
             // Apart from the ids of births, so that the history goes on as it would have.
-            let mut record = Record::new(mixed_id(!self.seed, self.inserted), start);
+            let mut record = Record::new(mixed_id(!self.settings.seed, self.inserted), start);
             if status != Status::Recording {
-                record.end =
-                    Some(start.saturating_add(self.pace.recording).min(self.now).max(start));
+                record.end = Some(
+                    start.saturating_add(self.settings.pace.recording).min(self.now).max(start),
+                );
             }
             record.enter(status, self.now, 100_000_000);
             let id = record.id;

@@ -7,12 +7,11 @@ use chrono::{DateTime, Datelike, Timelike, Weekday};
 use rand::RngExt;
 
 use super::{
-    Event, World,
+    Event, Settings, World,
     directory::Cast,
-    lifecycle::{self, Pace, Step, between},
+    lifecycle::{self, Step, between},
     record::{Kind, Record, Status},
 };
-use crate::{options::Options, time};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -27,37 +26,33 @@ const DELETE_ONE_IN: u32 = 50;
 const CHANGES_A_LIFE: f64 = 4.0;
 
 impl World {
-    /// The world that the options describe, at `now`.
-    pub fn new(options: &Options, now: i64) -> Self {
+    /// The world that the settings describe, at `now`.
+    pub(crate) fn new(settings: Settings, now: i64) -> Self {
         let cast = Cast::new(
-            options.seed,
-            options.desktops,
-            options.users,
-            options.pools,
-            options.hostile_names,
+            settings.seed,
+            settings.desktops,
+            settings.users,
+            settings.pools,
+            settings.hostile_names,
         );
-        let pace = Pace {
-            recording: time::millis(options.recording_length),
-            upload: time::millis(options.upload_time).max(1),
-            failures: options.failure_share,
-        };
-        let mut world = Self::empty(options.seed, now, cast, pace);
-        world.window = time::millis(options.window).max(1);
-        world.burst = options.burst;
-        world.odd = options.odd_share.clamp(0.0, 1.0);
-        world.births = options.live / CHANGES_A_LIFE;
-        let pending = world.tell_history(options.records);
-        if options.live > 0.0 {
+        let mut world = Self::empty(settings, cast, now);
+        let pending = world.tell_history(world.settings.records);
+        if world.settings.live > 0.0 {
             for (slot, time, step) in pending {
                 world.schedule(time.max(now), Event::Step(slot, step));
             }
             world.next_birth = now as f64;
             world.schedule_birth();
-            if world.burst > 0 {
+            if world.settings.burst > 0 {
                 world.schedule((now - now.rem_euclid(DAY)) + 9 * HOUR, Event::Burst);
             }
         }
         world
+    }
+
+    /// Recordings that begin in a second.
+    fn births(&self) -> f64 {
+        self.settings.live / CHANGES_A_LIFE
     }
 
     /// Fills the world; the steps that are still to come are returned.
@@ -78,12 +73,12 @@ impl World {
     }
 
     fn draw_starts(&mut self, records: usize) -> Vec<i64> {
-        let (now, window) = (self.now(), self.window);
+        let (now, window) = (self.now(), self.settings.window);
         let mut starts = Vec::with_capacity(records);
         let mut morning = (now - window) - (now - window).rem_euclid(DAY) + 9 * HOUR;
-        while morning <= now && self.burst > 0 {
+        while morning <= now && self.settings.burst > 0 {
             if morning > now - window {
-                let room = records.saturating_sub(starts.len()).min(self.burst as usize);
+                let room = records.saturating_sub(starts.len()).min(self.settings.burst as usize);
                 starts.extend(std::iter::repeat_n(morning, room));
             }
             morning += DAY;
@@ -105,7 +100,7 @@ impl World {
     /// How many records begin in the last half hour: as many as live change would have brought, or
     /// it would set in only when the first births end; and always a few.
     fn recent(&self, records: usize) -> usize {
-        let born = lifecycle::scaled(30 * 60, self.births);
+        let born = lifecycle::scaled(30 * 60, self.births());
         usize::try_from(born).unwrap_or(0).min(records / 2).max(records / 200).max(1)
     }
 
@@ -121,7 +116,7 @@ impl World {
             80..90 => Kind::Operation,
             _ => Kind::Session,
         };
-        if self.odd > 0.0 && self.rng.random_bool(self.odd) {
+        if self.settings.odd_share > 0.0 && self.rng.random_bool(self.settings.odd_share) {
             match self.rng.random_range(0..3) {
                 0 => record.user = None,
                 1 => record.kind = Kind::Missing,
@@ -135,14 +130,17 @@ impl World {
     fn live_until_now(&mut self, record: &mut Record) -> Option<(i64, Step)> {
         let now = self.now();
         let must_settle = record.start < now - SETTLED_AFTER;
-        while let Some((time, step)) = lifecycle::next(record, self.pace, &mut self.rng) {
+        while let Some((time, step)) = lifecycle::next(record, self.settings.pace, &mut self.rng) {
             if time > now && !(must_settle && record.status.in_flight()) {
                 return Some((time, step));
             }
             let moment = time.min(now);
-            lifecycle::take(record, step, moment, self.pace, &mut self.rng);
+            lifecycle::take(record, step, moment, self.settings.pace, &mut self.rng);
         }
-        if self.odd > 0.0 && must_settle && self.rng.random_bool(self.odd) {
+        if self.settings.odd_share > 0.0
+            && must_settle
+            && self.rng.random_bool(self.settings.odd_share)
+        {
             let unknown = self.rng.random_bool(0.5);
             record.status = if unknown { Status::Unknown } else { Status::Missing };
         }
@@ -153,7 +151,7 @@ impl World {
         let mut start = self.now();
         let late = self.rng.random_ratio(1, LATE_ONE_IN);
         if late {
-            let longest = self.window.min(2 * DAY);
+            let longest = self.settings.window.min(2 * DAY);
             let shortest = (5 * MINUTE).min(longest);
             // Even in the logarithm: minutes are as likely as days.
             let (low, high) = ((shortest as f64).ln(), (longest as f64).ln());
@@ -164,7 +162,7 @@ impl World {
         let next = if late {
             self.live_until_now(&mut record)
         } else {
-            lifecycle::next(&record, self.pace, &mut self.rng)
+            lifecycle::next(&record, self.settings.pace, &mut self.rng)
         };
         let slot = self.add(record);
         if let (Some(slot), Some((time, step))) = (slot, next) {
@@ -180,7 +178,7 @@ impl World {
     pub(crate) fn burst(&mut self) {
         let now = self.now();
         if now.rem_euclid(DAY) == 9 * HOUR {
-            for _ in 0..self.burst {
+            for _ in 0..self.settings.burst {
                 let record = self.newborn(now);
                 if let Some(slot) = self.add(record) {
                     self.schedule_next(slot);
@@ -193,7 +191,7 @@ impl World {
     }
 
     fn schedule_birth(&mut self) {
-        let gap = -(1.0 - self.rng.random::<f64>()).ln() / self.births;
+        let gap = -(1.0 - self.rng.random::<f64>()).ln() / self.births();
         self.next_birth += gap * 1000.0;
         let time = lifecycle::scaled(1, self.next_birth);
         self.schedule(time, Event::Birth);

@@ -1,0 +1,31 @@
+//! The settings of a world: how many records it begins with, and how they change.
+
+use super::lifecycle::Pace;
+
+/// The settings of a world. Times are in milliseconds.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// The same seed and settings give the same history.
+    pub(crate) seed: u64,
+    /// Number of records at the beginning.
+    pub(crate) records: usize,
+    /// Changes a second; with 0 nothing ever changes.
+    pub(crate) live: f64,
+    /// The first records start within this time before the beginning. Late ones never start longer
+    /// ago than this.
+    pub(crate) window: i64,
+    /// Number of desktops.
+    pub(crate) desktops: u32,
+    /// Number of users.
+    pub(crate) users: u32,
+    /// Number of desktop pools.
+    pub(crate) pools: u32,
+    /// Whether every second name has characters that need escaping.
+    pub(crate) hostile_names: bool,
+    /// Durations and failures.
+    pub(crate) pace: Pace,
+    /// Number of recordings that start at exactly 09:00 each day.
+    pub(crate) burst: u32,
+    /// Share of records with undocumented or missing values.
+    pub(crate) odd_share: f64,
+}
