@@ -18,7 +18,7 @@ pub(super) use self::iam::SignedIn;
 #[cfg(test)]
 pub(super) use self::signature::authorization;
 pub use self::{
-    credential::{Asked, Credential},
+    credential::Credential,
     lockout::Lock,
     options::{AccessOptions, Imds},
 };

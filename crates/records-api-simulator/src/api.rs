@@ -5,10 +5,11 @@
 
 mod credentials;
 mod gateway;
+mod help;
 mod query;
 mod render;
 mod select;
-pub(crate) mod unrequested;
+mod unrequested;
 
 use std::{future::IntoFuture as _, sync::atomic::Ordering, time::Duration};
 
@@ -22,12 +23,10 @@ use http::StatusCode;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use self::unrequested::Outside;
 use crate::{
     access::Access,
     dialect::Dialect,
-    faults::{Fault, FaultKind, echo::echo, rows::RowFault},
-    help,
+    faults::{self, Fault, FaultKind, echo::echo, rows::RowFault, unrequested::Outside},
     mix::mix,
     simulator::{Simulator, hooks::When},
     time,
@@ -65,7 +64,7 @@ pub async fn run(
 
 fn router(simulator: Simulator) -> Router {
     Router::new()
-        .route("/", get(|| async { format!("{}\n{}", help::PAGE, help::FAULTS) }))
+        .route("/", get(|| async { format!("{}\n{}", help::PAGE, faults::help::FAULTS) }))
         .route("/v2/{project_id}/screen-records", get(records))
         .route("/v2/{project_id}/screen-records/{record_id}", get(record))
         .route("/v2/{project_id}/desktop-pools", get(pools))
@@ -123,7 +122,7 @@ async fn records(
             let selection = select::select(world, &query, dialect);
             let mut slots = selection.page(&query, dialect.ties, mix(world.seed() ^ served.number));
             if let Some(outside) = served.outside {
-                slots = outside.add(slots, world, &query, dialect);
+                slots = unrequested::add(outside, slots, world, &query, dialect);
             }
             let body = render::page(world, dialect, &slots, selection.len(), served.rows);
             Ok(Shown::page(body, slots.iter().map(|slot| world.at(*slot).id).collect()))

@@ -6,29 +6,23 @@
 
 mod apply;
 pub(crate) mod echo;
+pub(crate) mod help;
 pub(crate) mod rows;
-mod syntax;
+pub(crate) mod schedule;
+pub(crate) mod syntax;
+pub(crate) mod unrequested;
 
 use std::fmt;
 
-use rand::{Rng, RngExt};
-
 use http::HeaderValue;
 
-use crate::{
-    api::unrequested::Outside,
-    faults::{echo::Form, rows::RowFault},
-    wire::{
-        encoding::Encoding,
-        error::{Refusal, RetryAfter, Shape},
-        huge_body::Filling,
-        request::Endpoint,
-    },
+use self::{echo::Form, rows::RowFault, unrequested::Outside};
+use crate::wire::{
+    encoding::Encoding,
+    error::{Refusal, RetryAfter, Shape},
+    huge_body::Filling,
+    request::Endpoint,
 };
-
-#[cfg(test)]
-pub(super) use self::syntax::KINDS;
-pub(super) use self::syntax::share;
 
 /// What goes wrong; `simulate --help` has the syntax.
 #[derive(Debug, Clone, PartialEq)]
@@ -170,56 +164,6 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The faults in force and how far each has come.
-#[derive(Debug, Default)]
-pub(super) struct Faults {
-    faults: Vec<(Fault, u64, u64)>,
-}
-
-/// What goes wrong with one request.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Mishap {
-    pub(super) answer: Option<FaultKind>,
-    pub(super) rows: Vec<RowFault>,
-}
-
-impl Faults {
-    pub(super) fn new(faults: Vec<Fault>) -> Self {
-        Self { faults: faults.into_iter().map(|fault| (fault, 0, 0)).collect() }
-    }
-
-    /// Whether a copy of the world will be needed.
-    pub(super) fn need_past(&self) -> bool {
-        self.faults.iter().any(|(fault, ..)| fault.kind == FaultKind::Stale)
-    }
-
-    pub(super) fn texts(&self) -> Vec<String> {
-        self.faults.iter().map(|(fault, ..)| fault.to_string()).collect()
-    }
-
-    /// Decides about the next request of an endpoint.
-    pub(super) fn strike(&mut self, endpoint: Endpoint, rng: &mut impl Rng) -> Mishap {
-        let mut mishap = Mishap::default();
-        for (fault, seen, hits) in &mut self.faults {
-            if fault.endpoint.is_some_and(|other| other != endpoint) {
-                continue;
-            }
-            *seen += 1;
-            let due = *seen > fault.after && fault.times.is_none_or(|times| *hits < times);
-            if !due || !rng.random_bool(fault.rate) {
-                continue;
-            }
-            match &fault.kind {
-                FaultKind::Rows(rows) => mishap.rows.push(*rows),
-                _ if mishap.answer.is_some() => continue,
-                kind => mishap.answer = Some(kind.clone()),
-            }
-            *hits += 1;
-        }
-        mishap
-    }
-}
-
 impl StatusFault {
     /// What stands in place of the answer.
     pub(super) fn refusal(&self) -> Refusal {
@@ -241,27 +185,5 @@ impl StatusFault {
             refusal.message.push_str(" (Réessayez plus tard.)");
         }
         refusal
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
-
-    use super::*;
-
-    fn hits(text: &str, requests: usize) -> Vec<usize> {
-        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
-        let mut faults = Faults::new(vec![text.parse().unwrap()]);
-        let strike = |_: &usize| faults.strike(Endpoint::Records, &mut rng).answer.is_some();
-        (1..=requests).filter(strike).collect()
-    }
-
-    #[test]
-    fn a_fault_strikes_when_it_is_told_to() {
-        assert_eq!(hits("kind=html,after=3,times=2", 10), [4, 5]);
-        assert_eq!(hits("status=503,times=1,endpoint=pools", 10), [0_usize; 0]);
-        let some = hits("status=503,rate=0.05", 2000).len();
-        assert!((60..150).contains(&some), "{some}");
     }
 }

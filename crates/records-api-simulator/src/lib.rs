@@ -16,7 +16,6 @@ mod api;
 mod dialect;
 mod digits;
 mod faults;
-mod help;
 mod mix;
 mod options;
 mod simulator;
@@ -28,11 +27,8 @@ mod wire;
 mod world;
 
 pub use self::{
-    access::{Access, AccessOptions, Asked, Credential, Imds, Lock},
-    api::{
-        run,
-        unrequested::{Outside, Why},
-    },
+    access::{Access, AccessOptions, Credential, Imds, Lock},
+    api::run,
     dialect::{
         DefaultOrder, Dialect, EndBound, Nothing, Obeyed, OverLimit, StartBound, StatusFilter,
         Ties, Times, TotalCount, Vocabulary,
@@ -41,9 +37,14 @@ pub use self::{
         Fault, FaultKind, Place, StatusFault, Window,
         echo::Form,
         rows::{RowFault, Spoil},
+        unrequested::{Outside, Why},
     },
     options::Options,
-    simulator::{Simulator, hooks::Turn, request_log::Requests},
+    simulator::{
+        Simulator,
+        hooks::Turn,
+        request_log::{Asked, Requests},
+    },
     truth::{Failure, Oldest, PoolFlow, PoolSums, Sums, Truth, UserFlow, UserSums},
     wire::{
         encoding::Encoding,

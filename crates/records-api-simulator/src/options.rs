@@ -7,8 +7,7 @@ use clap::{Args, FromArgMatches as _};
 use crate::{
     access::AccessOptions,
     dialect::Dialect,
-    faults::{Fault, share},
-    help::FAULTS,
+    faults::{Fault, help::FAULTS, syntax::share},
     time,
     world::{self, lifecycle::Pace},
 };

@@ -10,7 +10,7 @@ use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use crate::{
     access::Access,
     dialect::Dialect,
-    faults::{Fault, Faults},
+    faults::{Fault, schedule::Faults},
     mix::mix,
     options::Options,
     simulator::{

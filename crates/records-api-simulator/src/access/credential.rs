@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::wire::request::Endpoint;
-
 /// What a request named itself with, right or wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Credential {
@@ -41,23 +39,4 @@ impl serde::Serialize for Credential {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
-}
-
-/// One request, for who asks who asked, with what, and when.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Asked {
-    /// When it was answered, in milliseconds since the Unix epoch, by the simulator's clock.
-    pub at: i64,
-    /// What it asked for.
-    #[serde(serialize_with = "name")]
-    pub endpoint: Endpoint,
-    /// What it named itself with.
-    pub credential: Credential,
-    /// The HTTP status, `hang` or `reset`.
-    pub outcome: String,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn name<S: serde::Serializer>(endpoint: &Endpoint, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(endpoint.name())
 }

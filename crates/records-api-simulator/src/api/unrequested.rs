@@ -8,54 +8,29 @@ use super::{
 };
 use crate::{
     dialect::{Dialect, EndBound, Ties},
+    faults::unrequested::{Outside, Why},
     world::{World, last_moment},
 };
 
-/// Why the rows do not belong there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// They were over before the lower bound, by start and by end: the oldest there are
-    Early,
-    /// They are within the bounds but do not match the filters
-    Filter,
-}
-
-impl Why {
-    /// Every reason with its name.
-    pub(crate) const NAMES: [(&'static str, Self); 2] =
-        [("early", Self::Early), ("filter", Self::Filter)];
-}
-
-/// Rows that should not be there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outside {
-    /// Why not.
-    pub why: Why,
-    /// How many are added to each page; fewer if the world has no more.
-    pub count: usize,
-}
-
-impl Outside {
-    /// Puts the rows where the order of the page has their place. The counts stay as they are.
-    pub(crate) fn add(
-        self,
-        mut page: Vec<u32>,
-        world: &World,
-        query: &Query,
-        dialect: &Dialect,
-    ) -> Vec<u32> {
-        let more = match self.why {
-            Why::Early => early(world, query, dialect),
-            Why::Filter => unmatched(&page, world, query, dialect),
-        };
-        page.extend(more.into_iter().take(self.count));
-        match query.order {
-            Order::Asc => page.sort_by_key(|slot| world.at(*slot).start),
-            Order::Desc => page.sort_by_key(|slot| Reverse(world.at(*slot).start)),
-            Order::Shuffled => {}
-        }
-        page
+/// Puts the rows where the order of the page has their place. The counts stay as they are.
+pub(super) fn add(
+    outside: Outside,
+    mut page: Vec<u32>,
+    world: &World,
+    query: &Query,
+    dialect: &Dialect,
+) -> Vec<u32> {
+    let more = match outside.why {
+        Why::Early => early(world, query, dialect),
+        Why::Filter => unmatched(&page, world, query, dialect),
+    };
+    page.extend(more.into_iter().take(outside.count));
+    match query.order {
+        Order::Asc => page.sort_by_key(|slot| world.at(*slot).start),
+        Order::Desc => page.sort_by_key(|slot| Reverse(world.at(*slot).start)),
+        Order::Shuffled => {}
     }
+    page
 }
 
 fn early(world: &World, query: &Query, dialect: &Dialect) -> Vec<u32> {

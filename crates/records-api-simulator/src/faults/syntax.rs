@@ -8,15 +8,13 @@ use super::{
     Fault, FaultKind, Place, StatusFault, Window,
     echo::Form,
     rows::{RowChange, RowFault, Spoil},
+    unrequested::{Outside, Why},
 };
-use crate::{
-    api::unrequested::{Outside, Why},
-    wire::{
-        encoding::Encoding,
-        error::{RetryAfter, Shape},
-        huge_body::Filling,
-        request::Endpoint,
-    },
+use crate::wire::{
+    encoding::Encoding,
+    error::{RetryAfter, Shape},
+    huge_body::Filling,
+    request::Endpoint,
 };
 
 /// Every kind, for the message about a wrong one.

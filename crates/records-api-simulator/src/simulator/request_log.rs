@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
-    access::{Asked, Credential, Lock},
+    access::{Credential, Lock},
     wire::request::{Endpoint, Request},
 };
 
@@ -28,6 +28,25 @@ pub struct Requests {
     pub asked: Vec<Asked>,
     /// Every lock of an access key or a user.
     pub locks: Vec<Lock>,
+}
+
+/// One request, for who asks who asked, with what, and when.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Asked {
+    /// When it was answered, in milliseconds since the Unix epoch, by the simulator's clock.
+    pub at: i64,
+    /// What it asked for.
+    #[serde(serialize_with = "name")]
+    pub endpoint: Endpoint,
+    /// What it named itself with.
+    pub credential: Credential,
+    /// The HTTP status, `hang` or `reset`.
+    pub outcome: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn name<S: serde::Serializer>(endpoint: &Endpoint, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(endpoint.name())
 }
 
 impl Requests {

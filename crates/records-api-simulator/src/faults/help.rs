@@ -1,30 +1,7 @@
-//! What the simulator says about itself: the page `/`, and the faults for the command line too.
-
-/// The endpoints.
-pub(super) const PAGE: &str = "\
-Simulated Workspace screen-records API
-
-GET  /v2/{project_id}/screen-records               the list of records
-GET  /v2/{project_id}/screen-records/{record_id}   one record
-GET  /v2/{project_id}/desktop-pools                the list of desktop pools
-POST /v3/auth/tokens[?nocatalog=true]              IAM: a token for a password
-PUT  /meta-data/latest/api/token                   metadata service: a token for the next
-GET  /openstack/latest/securitykey                 metadata service: temporary keys
-GET  /simulator/truth?from=TIME                    what is true now, as JSON; TIME is ISO 8601 or
-                                                   milliseconds since 1970
-GET  /simulator/requests                           requests counted by endpoint and outcome, and by
-                                                   endpoint and credential; locked keys
-POST /simulator/faults                             a JSON array of faults to set; [] for none
-GET  /                                             this page
-
-Without any credential configured nothing is checked. Otherwise requests to /v2 and to unknown paths
-need a valid X-Auth-Token (--token, or one of IAM) or a signature of SDK-HMAC-SHA256 (--access-key,
-or keys of the metadata service) with X-Sdk-Date within 15 minutes of the simulator's clock. An access
-key is locked for 5 minutes by its sixth failure in a row, an IAM user for 15.
-";
+//! The faults as the page `/` and the command line list them.
 
 /// Every fault with its keys.
-pub(super) const FAULTS: &str = "\
+pub(crate) const FAULTS: &str = "\
 A fault is written key=value,key=value; repeatable. Examples: status=503,rate=0.05
 kind=html,after=3,times=1   kind=rows,as=no-id,share=0.01
 
@@ -89,7 +66,7 @@ Transport:
 mod tests {
     use super::*;
     use crate::{
-        Encoding, Endpoint, Fault, Filling, Form, Place, Shape, Spoil, Why, faults::KINDS,
+        Encoding, Endpoint, Fault, Filling, Form, Place, Shape, Spoil, Why, faults::syntax::KINDS,
     };
 
     #[test]
