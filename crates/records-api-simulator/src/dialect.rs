@@ -7,7 +7,7 @@
 mod times;
 pub(crate) mod vocabulary;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, FromArgMatches as _, ValueEnum};
 
 /// How the simulated API reads its own documents.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -54,6 +54,16 @@ pub struct Dialect {
     /// How any other field without a value is shown
     #[arg(long, value_enum, default_value_t = Nothing::Absent)]
     pub missing: Nothing,
+}
+
+impl Default for Dialect {
+    fn default() -> Self {
+        let command = Self::augment_args(clap::Command::new("dialect").no_binary_name(true));
+        command
+            .try_get_matches_from([""; 0])
+            .and_then(|matches| Self::from_arg_matches(&matches))
+            .expect("every option of the dialect has a default")
+    }
 }
 
 /// What happens to a `limit` above the largest.

@@ -139,12 +139,6 @@ impl Default for Options {
     }
 }
 
-impl Default for Dialect {
-    fn default() -> Self {
-        Options::default().dialect
-    }
-}
-
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate.is_finite() && rate >= 0.0 => Ok(rate),

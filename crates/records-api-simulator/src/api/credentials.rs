@@ -3,7 +3,7 @@
 use axum::{extract::State, response::Response};
 use http::HeaderValue;
 
-use super::{Served, Shown};
+use super::pipeline::{Served, Shown};
 use crate::{
     Simulator,
     access::SignedIn,

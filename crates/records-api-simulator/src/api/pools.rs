@@ -1,0 +1,51 @@
+//! The list of desktop pools.
+
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+
+use super::{pipeline::Shown, query};
+use crate::{
+    simulator::Simulator,
+    wire::{
+        error::Refusal,
+        request::{Arrived, Endpoint},
+    },
+};
+
+pub(super) async fn list(
+    State(simulator): State<Simulator>,
+    Path(project): Path<String>,
+    arrived: Arrived,
+) -> Response {
+    let request = arrived.request(Endpoint::Pools, &project);
+    simulator
+        .answer(&request, |served| {
+            if served.forbid_pools {
+                return Err(Refusal::of_status(403));
+            }
+            let (limit, offset) = query::read_page(arrived.query())?;
+            let cast = served.world.cast();
+            let rows: Vec<_> = (0_u32..)
+                .zip(cast.pools())
+                .skip(offset)
+                .take(limit)
+                .map(|(number, pool)| {
+                    let desktops =
+                        cast.desktops().iter().filter(|desktop| desktop.pool == Some(number));
+                    serde_json::json!({
+                        "id": pool.id,
+                        "name": pool.name.text,
+                        "type": if number % 2 == 0 { "DYNAMIC" } else { "STATIC" },
+                        "desktop_count": desktops.count(),
+                        "status": "STEADY",
+                    })
+                })
+                .collect();
+            let page = serde_json::json!(
+                {"desktop_pools": rows, "total_count": cast.pools().len()});
+            Ok(Shown::page(page.to_string().into_bytes(), Vec::new()))
+        })
+        .await
+}

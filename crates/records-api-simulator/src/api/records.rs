@@ -1,0 +1,60 @@
+//! The list of records, and one record.
+
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+
+use super::{
+    pipeline::{Served, Shown},
+    query, render, select, unrequested,
+};
+use crate::{
+    faults::rows::RowFault,
+    mix::mix,
+    simulator::Simulator,
+    wire::{
+        error::Refusal,
+        request::{Arrived, Endpoint},
+    },
+};
+
+pub(super) async fn list(
+    State(simulator): State<Simulator>,
+    Path(project): Path<String>,
+    arrived: Arrived,
+) -> Response {
+    let request = arrived.request(Endpoint::Records, &project);
+    simulator
+        .answer(&request, |served| {
+            let Served { world, dialect, .. } = served;
+            let query = query::read(arrived.query(), dialect, world.now())?;
+            let selection = select::select(world, &query, dialect);
+            let mut slots = selection.page(&query, dialect.ties, mix(world.seed() ^ served.number));
+            if let Some(outside) = served.outside {
+                slots = unrequested::add(outside, slots, world, &query, dialect);
+            }
+            let body = render::page(world, dialect, &slots, selection.len(), served.rows);
+            Ok(Shown::page(body, slots.iter().map(|slot| world.at(*slot).id).collect()))
+        })
+        .await
+}
+
+pub(super) async fn one(
+    State(simulator): State<Simulator>,
+    Path((project, id)): Path<(String, String)>,
+    arrived: Arrived,
+) -> Response {
+    let request = arrived.request(Endpoint::Record, &project);
+    simulator
+        .answer(&request, |served| {
+            let known = (id.len() == 32).then(|| u128::from_str_radix(&id, 16).ok()).flatten();
+            let record = known.and_then(|id| served.world.record(id));
+            let record = record.ok_or_else(|| Refusal::of_status(404))?;
+            let mut out = Vec::new();
+            let (_, spoil) = RowFault::on(served.rows, record.id);
+            render::row(&mut out, served.world, served.dialect, record, spoil);
+            Ok(Shown::page(out, vec![record.id]))
+        })
+        .await
+}
