@@ -25,11 +25,11 @@ async fn a_record_inserted_at_the_end_before_the_last_page_is_on_it() {
     simulator.before_request(Endpoint::Records, move |turn, world| {
         if turn.number == 3 {
             let now = world.now();
-            *told.lock().unwrap() = Some(world.insert_at(now, Status::Recording));
+            *told.lock() = Some(world.insert_at(now, Status::Recording));
         }
     });
     let seen = read(&simulator).await;
-    all.push(inserted.lock().unwrap().unwrap());
+    all.push(inserted.lock().unwrap());
     assert_eq!(seen, all);
     assert_books_balance(&simulator);
 }
@@ -98,15 +98,15 @@ async fn hooks_count_their_own_endpoint_from_when_they_are_set() {
     for (name, endpoint) in [("records", Endpoint::Records), ("pools", Endpoint::Pools)] {
         let told = Arc::clone(&numbers);
         simulator.before_request(endpoint, move |turn, _| {
-            told.lock().unwrap().push((name, turn.number));
+            told.lock().push((name, turn.number));
         });
     }
     simulator.set_faults(vec!["status=503,times=1".parse().unwrap()]);
     for uri in [LIST, "/v2/p/desktop-pools", LIST] {
         send(&simulator, uri).await;
     }
-    assert_eq!(*numbers.lock().unwrap(), [("records", 1), ("pools", 1), ("records", 2)]);
+    assert_eq!(*numbers.lock(), [("records", 1), ("pools", 1), ("records", 2)]);
     simulator.clear_hooks();
     send(&simulator, LIST).await;
-    assert_eq!(numbers.lock().unwrap().len(), 3);
+    assert_eq!(numbers.lock().len(), 3);
 }
