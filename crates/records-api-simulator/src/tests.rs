@@ -5,6 +5,7 @@ mod faults;
 mod gateway;
 mod hooks;
 mod iam;
+mod independence;
 mod listing;
 mod metadata;
 mod signatures;
