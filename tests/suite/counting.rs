@@ -102,7 +102,7 @@ async fn beyond_the_limits_labels_are_folded_and_sums_stay_exact() {
     for _ in 0..20 {
         harness.simulator().edit(|world| {
             let id = world.insert_at(world.now(), Status::UploadFailed);
-            let user = world.cast_mut().user(&format!("new {id}"));
+            let user = world.directory_mut().add_user(&format!("new {id}"));
             world.change(id, |record| record.user = Some(user));
         });
     }

@@ -54,8 +54,8 @@ pub use self::{
     },
     world::{
         World,
-        directory::Cast,
-        ledger::{Flow, Ledger, PoolCell, UserCell},
+        directory::Directory,
+        flows::{Flow, Flows, PoolCell, UserCell},
         record::{Kind, Record, Status},
     },
 };

@@ -9,7 +9,7 @@ use crate::{
     dialect::Dialect,
     faults::{Fault, help::FAULTS, syntax::share},
     time,
-    world::{self, lifecycle::Pace},
+    world::{self, lifecycle::LifecycleSettings},
 };
 
 /// The settings of a simulator.
@@ -113,10 +113,10 @@ impl Options {
             users: self.users,
             pools: self.pools,
             hostile_names: self.hostile_names,
-            pace: Pace {
-                recording: time::millis(self.recording_length),
-                upload: time::millis(self.upload_time).max(1),
-                failures: self.failure_share,
+            lifecycle: LifecycleSettings {
+                recording_length: time::millis(self.recording_length),
+                upload_time: time::millis(self.upload_time).max(1),
+                failure_share: self.failure_share,
             },
             burst: self.burst,
             odd_share: self.odd_share.clamp(0.0, 1.0),

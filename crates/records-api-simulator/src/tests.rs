@@ -123,7 +123,7 @@ async fn assert_true(simulator: &Simulator, limit: usize) {
 }
 
 /// What is present is what was there plus what came less what went.
-fn assert_books_balance(simulator: &Simulator) {
+fn assert_flows_balance(simulator: &Simulator) {
     simulator.edit(|world| {
         let mut pools = BTreeMap::<PoolCell, i64>::new();
         let mut users = BTreeMap::<UserCell, i64>::new();
@@ -131,11 +131,11 @@ fn assert_books_balance(simulator: &Simulator) {
             *pools.entry((record.status, record.kind, record.pool)).or_default() += 1;
             *users.entry((record.user, record.status)).or_default() += 1;
         }
-        let ledger = world.ledger();
-        for (cell, flow) in &ledger.pools {
+        let flows = world.flows();
+        for (cell, flow) in &flows.pools {
             assert_eq!(flow.present(), pools.remove(cell).unwrap_or(0), "{cell:?}");
         }
-        for (cell, flow) in &ledger.users {
+        for (cell, flow) in &flows.users {
             assert_eq!(flow.present(), users.remove(cell).unwrap_or(0), "{cell:?}");
         }
         assert!(pools.is_empty() && users.is_empty());
@@ -175,7 +175,7 @@ async fn the_listing_adds_up_to_the_truth_while_the_world_lives() {
     });
     for _ in 0..8 {
         assert_true(&simulator, 1000).await;
-        assert_books_balance(&simulator);
+        assert_flows_balance(&simulator);
         pass(1800).await;
     }
 }
@@ -275,8 +275,8 @@ async fn edits_show_at_once_and_keep_the_books() {
     let simulator = simulator(|options| options.records = 10);
     let id = 0xabc;
     simulator.edit(|world| {
-        let pool = world.cast_mut().pool("tests");
-        let user = world.cast_mut().user("tester");
+        let pool = world.directory_mut().add_pool("tests");
+        let user = world.directory_mut().add_user("tester");
         let record = Record { pool: Some(pool), user: Some(user), ..Record::new(id, NOW - 5) };
         assert!(world.insert(record.clone()));
         assert!(!world.insert(record), "the id exists");
@@ -292,12 +292,12 @@ async fn edits_show_at_once_and_keep_the_books() {
     assert_eq!(row["video_file_sha256"].as_str().unwrap().len(), 64);
     simulator.edit(|world| assert!(world.hide(id) && !world.hide(id)));
     assert_eq!(json(&simulator, &one).await.0, 404);
-    assert_books_balance(&simulator);
+    assert_flows_balance(&simulator);
     simulator.edit(|world| assert!(world.show(id) && !world.show(id)));
     assert_eq!(json(&simulator, &one).await.0, 200);
     simulator.edit(|world| assert!(world.delete(id) && !world.delete(id) && !world.show(id)));
     assert_eq!(json(&simulator, &one).await.0, 404);
-    assert_books_balance(&simulator);
+    assert_flows_balance(&simulator);
     simulator.edit(|world| assert!(world.insert(Record::new(id, NOW)), "a deleted id is free"));
     assert_true(&simulator, 3).await;
 }

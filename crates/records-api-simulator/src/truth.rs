@@ -13,7 +13,7 @@ use crate::{
     mix::{high, mix},
     world::{
         World,
-        ledger::Flow,
+        flows::Flow,
         record::{Kind, Record, Status},
     },
 };
@@ -167,9 +167,11 @@ pub struct Truth {
 
 /// The truth about the records that started at or after `from`.
 pub(super) fn tell(world: &World, from: i64, times: Times) -> Truth {
-    let cast = world.cast();
-    let pool_of = |pool: Option<u32>| pool.map_or("_none", |pool| cast.pool_id(pool)).to_owned();
-    let user_of = |user: Option<u32>| user.map_or("_none", |user| cast.user_name(user)).to_owned();
+    let directory = world.directory();
+    let pool_of =
+        |pool: Option<u32>| pool.map_or("_none", |pool| directory.pool_id(pool)).to_owned();
+    let user_of =
+        |user: Option<u32>| user.map_or("_none", |user| directory.user_name(user)).to_owned();
     let mut by_pool = BTreeMap::<_, Sums>::new();
     let mut by_user = BTreeMap::<_, Sums>::new();
     let mut oldest = BTreeMap::<_, (i64, i64)>::new();
@@ -194,7 +196,7 @@ pub(super) fn tell(world: &World, from: i64, times: Times) -> Truth {
         entry.duration += sums.duration;
     }
     let mut flows = BTreeMap::<_, Flow>::new();
-    for ((user, status), flow) in &world.ledger().users {
+    for ((user, status), flow) in &world.flows().users {
         let entry = flows.entry((user_of(*user), status.code())).or_default();
         entry.entered += flow.entered;
         entry.left += flow.left;
@@ -254,8 +256,8 @@ fn failures(world: &World, from: i64, times: Times) -> Vec<Failure> {
 }
 
 fn failure(world: &World, record: &Record, times: Times) -> Failure {
-    let cast = world.cast();
-    let desktop = cast.desktop_id(record.desktop);
+    let directory = world.directory();
+    let desktop = directory.desktop_id(record.desktop);
     // Of a recording that failed there is no file.
     let file = (record.status == Status::UploadFailed).then_some(desktop);
     let shown = |millis| {
@@ -266,11 +268,11 @@ fn failure(world: &World, record: &Record, times: Times) -> Failure {
         id: format!("{:032x}", record.id),
         status: record.status.code(),
         kind: (record.kind != Kind::Missing).then(|| record.kind.code()),
-        pool: record.pool.map(|pool| cast.pool_id(pool).to_owned()),
-        pool_name: record.pool.map(|pool| cast.pool_name(pool).to_owned()),
+        pool: record.pool.map(|pool| directory.pool_id(pool).to_owned()),
+        pool_name: record.pool.map(|pool| directory.pool_name(pool).to_owned()),
         desktop_id: desktop.to_owned(),
-        desktop_name: cast.desktop_name(record.desktop).to_owned(),
-        user: record.user.map(|user| cast.user_name(user).to_owned()),
+        desktop_name: directory.desktop_name(record.desktop).to_owned(),
+        user: record.user.map(|user| directory.user_name(user).to_owned()),
         start_time: shown(record.start),
         update_time: shown(record.update),
         size_bytes: record.size,
@@ -282,10 +284,10 @@ fn failure(world: &World, record: &Record, times: Times) -> Failure {
 }
 
 fn pool_flows(world: &World) -> Vec<PoolFlow> {
-    let flows = world.ledger().pools.iter().map(|((status, kind, pool), flow)| PoolFlow {
+    let flows = world.flows().pools.iter().map(|((status, kind, pool), flow)| PoolFlow {
         status: status.code(),
         kind: kind.code(),
-        pool: pool.map_or("_none", |pool| world.cast().pool_id(pool)).to_owned(),
+        pool: pool.map_or("_none", |pool| world.directory().pool_id(pool)).to_owned(),
         entered: flow.entered,
         left: flow.left,
     });

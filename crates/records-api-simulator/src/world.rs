@@ -6,8 +6,8 @@
 
 pub(crate) mod directory;
 mod edits;
+pub(crate) mod flows;
 mod history;
-pub(crate) mod ledger;
 pub(crate) mod lifecycle;
 pub(crate) mod record;
 mod settings;
@@ -22,9 +22,9 @@ use crate::mix::{high, low, mix, mixed_id};
 
 pub(crate) use self::settings::Settings;
 use self::{
-    directory::Cast,
-    ledger::Ledger,
-    lifecycle::Step,
+    directory::Directory,
+    flows::Flows,
+    lifecycle::Transition,
     record::{Record, Status},
     timeline::Timeline,
 };
@@ -33,13 +33,20 @@ use self::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Event {
     /// A record takes a step of its life.
-    Step(u32, Step),
+    Transition(u32, Transition),
     /// Somebody deletes a settled record.
     Delete,
     /// A recording begins, and the next beginning is drawn.
-    Birth,
+    NewRecording,
     /// Many recordings begin at the same moment; again a day later.
     Burst,
+}
+
+/// A record, and whether answers show it.
+#[derive(Debug, Clone)]
+struct Slot {
+    record: Record,
+    is_visible: bool,
 }
 
 /// The records of one project, and their future.
@@ -47,46 +54,46 @@ pub(crate) enum Event {
 pub struct World {
     pub(crate) settings: Settings,
     pub(crate) rng: Xoshiro256PlusPlus,
-    pub(crate) born: u64,
+    pub(crate) generated_ids: u64,
     /// Records that edits gave an id.
-    inserted: u64,
+    inserted_ids: u64,
     /// When the next birth falls, finer than a millisecond so that high rates stay right.
-    pub(crate) next_birth: f64,
+    pub(crate) next_recording_at: f64,
     now: i64,
-    cast: Cast,
-    slots: Vec<(Record, bool)>,
+    directory: Directory,
+    slots: Vec<Slot>,
     ids: HashTable<u32>,
-    all: Timeline,
+    by_start: Timeline,
     by_status: [Timeline; 8],
     /// Those without an end.
-    open: Timeline,
+    without_end: Timeline,
     /// No record that has ended lasted longer than this.
-    extent: i64,
+    max_length: i64,
     events: BinaryHeap<Reverse<(i64, u64, Event)>>,
-    scheduled: u64,
-    ledger: Ledger,
+    event_count: u64,
+    flows: Flows,
 }
 
 impl World {
     /// A world without records at `now`.
-    pub(crate) fn empty(settings: Settings, cast: Cast, now: i64) -> Self {
+    pub(crate) fn empty(settings: Settings, directory: Directory, now: i64) -> Self {
         Self {
             rng: Xoshiro256PlusPlus::seed_from_u64(mix(settings.seed)),
             settings,
-            born: 0,
-            inserted: 0,
-            next_birth: 0.0,
+            generated_ids: 0,
+            inserted_ids: 0,
+            next_recording_at: 0.0,
             now,
-            cast,
+            directory,
             slots: Vec::new(),
             ids: HashTable::new(),
-            all: Timeline::default(),
+            by_start: Timeline::default(),
             by_status: std::array::from_fn(|_| Timeline::default()),
-            open: Timeline::default(),
-            extent: 0,
+            without_end: Timeline::default(),
+            max_length: 0,
             events: BinaryHeap::new(),
-            scheduled: 0,
-            ledger: Ledger::default(),
+            event_count: 0,
+            flows: Flows::default(),
         }
     }
 
@@ -100,45 +107,45 @@ impl World {
     }
 
     /// Who and what the records refer to.
-    pub fn cast(&self) -> &Cast {
-        &self.cast
+    pub fn directory(&self) -> &Directory {
+        &self.directory
     }
 
     /// The same, to add to it.
-    pub fn cast_mut(&mut self) -> &mut Cast {
-        &mut self.cast
+    pub fn directory_mut(&mut self) -> &mut Directory {
+        &mut self.directory
     }
 
     /// Entries into and departures from each status since the beginning.
-    pub fn ledger(&self) -> &Ledger {
-        &self.ledger
+    pub fn flows(&self) -> &Flows {
+        &self.flows
     }
 
     /// How many records can be seen.
     pub fn len(&self) -> usize {
-        self.all.len()
+        self.by_start.len()
     }
 
     /// Whether no record can be seen.
     pub fn is_empty(&self) -> bool {
-        self.all.len() == 0
+        self.by_start.len() == 0
     }
 
     /// The record of this id, if it can be seen.
     pub fn record(&self, id: u128) -> Option<&Record> {
         let slot = self.slot(id)?;
-        let (record, visible) = &self.slots[slot as usize];
-        visible.then_some(record)
+        let Slot { record, is_visible } = &self.slots[slot as usize];
+        is_visible.then_some(record)
     }
 
     /// The record at a place, 0 for the oldest, of those that can be seen.
     pub fn record_at(&self, place: usize) -> Option<&Record> {
-        self.all.get(place).map(|(_, slot)| self.at(slot))
+        self.by_start.get(place).map(|(_, slot)| self.record_in(slot))
     }
 
     /// Every record that can be seen and started at or after `from`, oldest first.
     pub fn records_from(&self, from: i64) -> impl Iterator<Item = &Record> {
-        self.all.iter_from(self.all.rank(from)).map(|(_, slot)| self.at(slot))
+        self.by_start.iter_from(self.by_start.rank(from)).map(|(_, slot)| self.record_in(slot))
     }
 
     /// Applies every event up to `now`. A `now` in the past changes nothing.
@@ -149,35 +156,39 @@ impl World {
             self.events.pop();
             self.now = self.now.max(time);
             match event {
-                Event::Step(slot, step) => self.step(slot, step),
+                Event::Transition(slot, transition) => self.apply_transition(slot, transition),
                 Event::Delete => self.delete_one(),
-                Event::Birth => self.birth(),
-                Event::Burst => self.burst(),
+                Event::NewRecording => self.start_recording(),
+                Event::Burst => self.start_burst(),
             }
         }
         self.now = self.now.max(now);
     }
 
     pub(crate) fn schedule(&mut self, time: i64, event: Event) {
-        self.scheduled += 1;
-        self.events.push(Reverse((time, self.scheduled, event)));
+        self.event_count += 1;
+        self.events.push(Reverse((time, self.event_count, event)));
     }
 
     /// A new id of this world.
-    pub(crate) fn fresh_id(&mut self) -> u128 {
-        self.born += 1;
-        mixed_id(self.settings.seed, self.born)
+    pub(crate) fn next_id(&mut self) -> u128 {
+        self.generated_ids += 1;
+        mixed_id(self.settings.seed, self.generated_ids)
     }
 
     /// A desktop, its pool, and a user.
-    pub(crate) fn draw_cast(&mut self) -> (u32, Option<u32>, u32) {
-        self.cast.draw(&mut self.rng)
+    pub(crate) fn draw_desktop(&mut self) -> (u32, Option<u32>, u32) {
+        self.directory.draw(&mut self.rng)
     }
 
     pub(crate) fn schedule_next(&mut self, slot: u32) {
-        let next = lifecycle::next(&self.slots[slot as usize].0, self.settings.pace, &mut self.rng);
-        if let Some((time, step)) = next {
-            self.schedule(time, Event::Step(slot, step));
+        let next = lifecycle::next_transition(
+            &self.slots[slot as usize].record,
+            self.settings.lifecycle,
+            &mut self.rng,
+        );
+        if let Some((time, transition)) = next {
+            self.schedule(time, Event::Transition(slot, transition));
         }
     }
 
@@ -187,115 +198,115 @@ impl World {
             return None;
         }
         let slot = u32::try_from(self.slots.len()).ok()?;
-        self.ledger.appear(&record);
-        self.slots.push((record, true));
-        self.remember(slot);
-        self.list(slot);
+        self.flows.count_appearance(&record);
+        self.slots.push(Slot { record, is_visible: true });
+        self.index_id(slot);
+        self.add_to_timelines(slot);
         Some(slot)
     }
 
     /// Takes the history that the world begins with, sorted by start.
-    pub(crate) fn begin_with(&mut self, records: Vec<Record>) {
-        self.slots = records.into_iter().map(|record| (record, true)).collect();
+    pub(crate) fn load_history(&mut self, records: Vec<Record>) {
+        self.slots = records.into_iter().map(|record| Slot { record, is_visible: true }).collect();
         self.ids.reserve(self.slots.len(), |_| 0);
-        let mut all = Vec::with_capacity(self.slots.len());
+        let mut by_start = Vec::with_capacity(self.slots.len());
         let mut by_status: [Vec<_>; 8] = std::array::from_fn(|_| Vec::new());
-        let mut open = Vec::new();
-        for (slot, (record, _)) in (0_u32..).zip(&self.slots) {
+        let mut without_end = Vec::new();
+        for (slot, Slot { record, .. }) in (0_u32..).zip(&self.slots) {
             let entry = (record.start, slot);
-            all.push(entry);
+            by_start.push(entry);
             by_status[record.status as usize].push(entry);
             if record.end.is_none() {
-                open.push(entry);
+                without_end.push(entry);
             }
-            self.extent = self.extent.max(last_moment(record) - record.start);
-            self.ledger.initial(record);
+            self.max_length = self.max_length.max(last_known_time(record) - record.start);
+            self.flows.count_initial(record);
         }
-        self.all = Timeline::from_sorted(&all);
+        self.by_start = Timeline::from_sorted(&by_start);
         self.by_status = by_status.map(|entries| Timeline::from_sorted(&entries));
-        self.open = Timeline::from_sorted(&open);
-        for (_, slot) in all {
-            self.remember(slot);
+        self.without_end = Timeline::from_sorted(&without_end);
+        for (_, slot) in by_start {
+            self.index_id(slot);
         }
     }
 
-    pub(crate) fn at(&self, slot: u32) -> &Record {
-        &self.slots[slot as usize].0
+    pub(crate) fn record_in(&self, slot: u32) -> &Record {
+        &self.slots[slot as usize].record
     }
 
     /// The records of a status, or all.
     pub(crate) fn timeline(&self, status: Option<Status>) -> &Timeline {
-        status.map_or(&self.all, |status| &self.by_status[status as usize])
+        status.map_or(&self.by_start, |status| &self.by_status[status as usize])
     }
 
-    pub(crate) fn open(&self) -> &Timeline {
-        &self.open
+    pub(crate) fn without_end(&self) -> &Timeline {
+        &self.without_end
     }
 
-    pub(crate) fn extent(&self) -> i64 {
-        self.extent
+    pub(crate) fn max_length(&self) -> i64 {
+        self.max_length
     }
 
-    fn step(&mut self, slot: u32, step: Step) {
-        let (record, visible) = &self.slots[slot as usize];
+    fn apply_transition(&mut self, slot: u32, transition: Transition) {
+        let Slot { record, is_visible } = &self.slots[slot as usize];
         // An edit may have taken the record out of the state that the step was planned for.
-        if !visible || record.status != step.from() {
+        if !is_visible || record.status != transition.required_status() {
             return;
         }
         let mut after = record.clone();
-        lifecycle::take(&mut after, step, self.now, self.settings.pace, &mut self.rng);
+        lifecycle::apply(&mut after, transition, self.now, self.settings.lifecycle, &mut self.rng);
         self.change(after.id, |record| *record = after);
         self.schedule_next(slot);
     }
 
     fn delete_one(&mut self) {
-        if self.all.len() == 0 {
+        if self.by_start.len() == 0 {
             return;
         }
-        let place = self.rng.random_range(0..self.all.len());
-        let Some((_, slot)) = self.all.get(place) else { return };
-        let (id, status) = (self.at(slot).id, self.at(slot).status);
+        let place = self.rng.random_range(0..self.by_start.len());
+        let Some((_, slot)) = self.by_start.get(place) else { return };
+        let (id, status) = (self.record_in(slot).id, self.record_in(slot).status);
         if !status.in_flight() {
             self.delete(id);
         }
     }
 
     fn slot(&self, id: u128) -> Option<u32> {
-        self.ids.find(hash(id), |slot| self.at(*slot).id == id).copied()
+        self.ids.find(hash_id(id), |slot| self.record_in(*slot).id == id).copied()
     }
 
-    fn remember(&mut self, slot: u32) {
+    fn index_id(&mut self, slot: u32) {
         let slots = &self.slots;
-        let id = slots[slot as usize].0.id;
-        self.ids.insert_unique(hash(id), slot, |slot| hash(slots[*slot as usize].0.id));
+        let id = slots[slot as usize].record.id;
+        self.ids.insert_unique(hash_id(id), slot, |slot| hash_id(slots[*slot as usize].record.id));
     }
 
-    fn list(&mut self, slot: u32) {
-        let record = &self.slots[slot as usize].0;
+    fn add_to_timelines(&mut self, slot: u32) {
+        let record = &self.slots[slot as usize].record;
         let entry = (record.start, slot);
-        self.extent = self.extent.max(last_moment(record) - record.start);
-        self.all.insert(entry);
+        self.max_length = self.max_length.max(last_known_time(record) - record.start);
+        self.by_start.insert(entry);
         self.by_status[record.status as usize].insert(entry);
         if record.end.is_none() {
-            self.open.insert(entry);
+            self.without_end.insert(entry);
         }
     }
 
-    fn unlist(&mut self, slot: u32, record: &Record) {
+    fn remove_from_timelines(&mut self, slot: u32, record: &Record) {
         let entry = (record.start, slot);
-        self.all.remove(entry);
+        self.by_start.remove(entry);
         self.by_status[record.status as usize].remove(entry);
         if record.end.is_none() {
-            self.open.remove(entry);
+            self.without_end.remove(entry);
         }
     }
 }
 
 /// The last moment that is known of a record.
-pub(crate) fn last_moment(record: &Record) -> i64 {
+pub(crate) fn last_known_time(record: &Record) -> i64 {
     record.end.unwrap_or(record.update)
 }
 
-fn hash(id: u128) -> u64 {
+fn hash_id(id: u128) -> u64 {
     mix(low(id) ^ mix(high(id)))
 }

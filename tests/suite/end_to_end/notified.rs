@@ -125,8 +125,8 @@ async fn a_failed_upload_is_told_once_and_ends_when_it_is_uploaded() {
             ..Record::new(id, now - 120_000)
         };
         assert!(world.insert(failed));
-        let cast = world.cast();
-        (id, cast.pool_id(0).to_owned(), cast.pool_name(0).to_owned())
+        let directory = world.directory();
+        (id, directory.pool_id(0).to_owned(), directory.pool_name(0).to_owned())
     });
     let (at, by, notification) = next(&told, 0, "the failure is told").await;
     println!("told {:.1} s after the failure", (at - begun).as_secs_f64());

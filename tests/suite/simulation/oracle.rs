@@ -43,10 +43,10 @@ struct Known {
 impl Row {
     pub(super) fn of(world: &World, id: u128) -> Option<Self> {
         let record = world.record(id)?.clone();
-        let cast = world.cast();
-        let pool = record.pool.map_or("_none", |pool| cast.pool_id(pool)).to_owned();
-        let user = record.user.map_or("_none", |user| cast.user_name(user)).to_owned();
-        let desktop = cast.desktop_name(record.desktop).to_owned();
+        let directory = world.directory();
+        let pool = record.pool.map_or("_none", |pool| directory.pool_id(pool)).to_owned();
+        let user = record.user.map_or("_none", |user| directory.user_name(user)).to_owned();
+        let desktop = directory.desktop_name(record.desktop).to_owned();
         Some(Self { record, pool, user, desktop })
     }
 

@@ -26,14 +26,14 @@ pub(super) async fn list(
                 return Err(Refusal::of_status(403));
             }
             let (limit, offset) = query::read_page(arrived.query())?;
-            let cast = served.world.cast();
+            let directory = served.world.directory();
             let rows: Vec<_> = (0_u32..)
-                .zip(cast.pools())
+                .zip(directory.pools())
                 .skip(offset)
                 .take(limit)
                 .map(|(number, pool)| {
                     let desktops =
-                        cast.desktops().iter().filter(|desktop| desktop.pool == Some(number));
+                        directory.desktops().iter().filter(|desktop| desktop.pool == Some(number));
                     serde_json::json!({
                         "id": pool.id,
                         "name": pool.name.text,
@@ -44,7 +44,7 @@ pub(super) async fn list(
                 })
                 .collect();
             let page = serde_json::json!(
-                {"desktop_pools": rows, "total_count": cast.pools().len()});
+                {"desktop_pools": rows, "total_count": directory.pools().len()});
             Ok(Shown::page(page.to_string().into_bytes(), Vec::new()))
         })
         .await

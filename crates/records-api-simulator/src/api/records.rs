@@ -35,7 +35,7 @@ pub(super) async fn list(
                 slots = unrequested::add(outside, slots, world, &query, dialect);
             }
             let body = render::page(world, dialect, &slots, selection.len(), served.rows);
-            Ok(Shown::page(body, slots.iter().map(|slot| world.at(*slot).id).collect()))
+            Ok(Shown::page(body, slots.iter().map(|slot| world.record_in(*slot).id).collect()))
         })
         .await
 }

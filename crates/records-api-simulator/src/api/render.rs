@@ -47,7 +47,7 @@ pub(crate) fn page(
     out.extend_from_slice(b"\"screen_records\":[");
     let mut first = true;
     for &slot in slots {
-        let record = world.at(slot);
+        let record = world.record_in(slot);
         let (copies, spoil) = RowFault::on(faults, record.id);
         for _ in 0..copies {
             if !std::mem::take(&mut first) {
@@ -91,22 +91,22 @@ struct Row<'a> {
 
 impl Row<'_> {
     fn who(&mut self, world: &World, record: &Record) {
-        let cast = world.cast();
+        let directory = world.directory();
         let wrong = self.spoil == Some(Spoil::WrongTypes);
         if self.spoil != Some(Spoil::NoId) {
             self.quoted("id", true, |out| hex(out, &[high(record.id), low(record.id)]));
         }
-        let desktop = cast.desktops().get(record.desktop as usize);
+        let desktop = directory.desktops().get(record.desktop as usize);
         self.quoted("desktop_id", desktop.is_some(), |out| {
-            out.extend_from_slice(cast.desktop_id(record.desktop).as_bytes());
+            out.extend_from_slice(directory.desktop_id(record.desktop).as_bytes());
         });
         let name = desktop.map(|desktop| desktop.name.json.as_str());
         self.json("desktop_name", if wrong { Some("17") } else { name });
         match record.pool {
-            Some(pool) => self.text("desktop_pool_id", cast.pool_id(pool)),
+            Some(pool) => self.text("desktop_pool_id", directory.pool_id(pool)),
             None => self.nothing("desktop_pool_id", self.dialect.missing_pool, false),
         }
-        let user = record.user.and_then(|user| cast.user_json(user));
+        let user = record.user.and_then(|user| directory.user_json(user));
         self.json("username", if wrong { Some("[1,2]") } else { user });
     }
 
@@ -132,7 +132,7 @@ impl Row<'_> {
 
     fn files(&mut self, world: &World, record: &Record) {
         let number = mix(high(record.id));
-        let desktop = world.cast().desktop_id(record.desktop).as_bytes();
+        let desktop = world.directory().desktop_id(record.desktop).as_bytes();
         let policy = mix(world.seed() ^ (u64::from(record.desktop) % POLICIES));
         self.quoted("policy_id", true, |out| hex(out, &[policy, mix(policy)]));
         self.text("upload_type", "AUTO");

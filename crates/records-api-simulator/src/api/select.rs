@@ -10,7 +10,7 @@ use super::query::{Order, Query};
 use crate::{
     dialect::{Dialect, EndBound, StartBound, Ties},
     world::{
-        World, last_moment,
+        World, last_known_time,
         record::{Record, Status},
         timeline::{Entry, Timeline},
     },
@@ -38,7 +38,7 @@ pub(crate) fn select<'w>(world: &'w World, query: &Query, dialect: &Dialect) -> 
     };
     let selection = Selection { head, tail, lo, hi: hi.max(lo) };
     match residual(world, query, dialect) {
-        Some(matches) => selection.filtered(|slot| matches(world.at(slot))),
+        Some(matches) => selection.filtered(|slot| matches(world.record_in(slot))),
         None => selection,
     }
 }
@@ -48,7 +48,7 @@ fn reaching(world: &World, query: &Query, dialect: &Dialect, from: i64) -> Vec<E
     if dialect.start_bound == StartBound::Start {
         return Vec::new();
     }
-    let earliest = from.saturating_sub(world.extent());
+    let earliest = from.saturating_sub(world.max_length());
     let lasts = |record: &Record| {
         let lasting = match dialect.start_bound {
             StartBound::End => true,
@@ -60,16 +60,16 @@ fn reaching(world: &World, query: &Query, dialect: &Dialect, from: i64) -> Vec<E
         (Some(to), EndBound::Start | EndBound::Interval) => entry.0 <= to,
         _ => true,
     };
-    let old = world.open().iter_from(0).take_while(|(start, _)| *start < earliest);
+    let old = world.without_end().iter_from(0).take_while(|(start, _)| *start < earliest);
     let old = old.filter(|(_, slot)| {
-        let record = world.at(*slot);
+        let record = world.record_in(*slot);
         lasts(record) && query.status.is_none_or(|status| status == record.status)
     });
     let timeline = world.timeline(query.status);
     let near = timeline.iter_from(timeline.rank(earliest)).take_while(|(start, _)| *start < from);
     let near = near.filter(|(_, slot)| {
-        let record = world.at(*slot);
-        lasts(record) || last_moment(record) >= from
+        let record = world.record_in(*slot);
+        lasts(record) || last_known_time(record) >= from
     });
     old.chain(near).filter(begun).collect()
 }
@@ -88,11 +88,11 @@ fn residual<'q>(world: &'q World, query: &'q Query, dialect: &Dialect) -> Option
     {
         return None;
     }
-    let cast = world.cast();
-    let user = query.username.as_deref().map(|name| cast.find_user(name));
+    let directory = world.directory();
+    let user = query.username.as_deref().map(|name| directory.find_user(name));
     let desktops: Option<Vec<bool>> =
         (query.desktop_id.is_some() || !names.is_empty()).then(|| {
-            let wanted = cast.desktops().iter().map(|desktop| {
+            let wanted = directory.desktops().iter().map(|desktop| {
                 query.desktop_id.as_ref().is_none_or(|id| *id == desktop.id)
                     && (names.is_empty() || names.contains(&desktop.name.text))
             });

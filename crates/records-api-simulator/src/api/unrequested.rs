@@ -9,7 +9,7 @@ use super::{
 use crate::{
     dialect::{Dialect, EndBound, Ties},
     faults::unrequested::{Outside, Why},
-    world::{World, last_moment},
+    world::{World, last_known_time},
 };
 
 /// Puts the rows where the order of the page has their place. The counts stay as they are.
@@ -26,8 +26,8 @@ pub(super) fn add(
     };
     page.extend(more.into_iter().take(outside.count));
     match query.order {
-        Order::Asc => page.sort_by_key(|slot| world.at(*slot).start),
-        Order::Desc => page.sort_by_key(|slot| Reverse(world.at(*slot).start)),
+        Order::Asc => page.sort_by_key(|slot| world.record_in(*slot).start),
+        Order::Desc => page.sort_by_key(|slot| Reverse(world.record_in(*slot).start)),
         Order::Shuffled => {}
     }
     page
@@ -39,8 +39,8 @@ fn early(world: &World, query: &Query, dialect: &Dialect) -> Vec<u32> {
     let dialect = Dialect { end_bound: EndBound::Start, ..dialect.clone() };
     let mut rows = select(world, &before, &dialect).page(&before, Ties::Stable, 0);
     rows.retain(|slot| {
-        let record = world.at(*slot);
-        record.end.is_some() && last_moment(record) < from
+        let record = world.record_in(*slot);
+        record.end.is_some() && last_known_time(record) < from
     });
     rows
 }
@@ -58,14 +58,16 @@ fn unmatched(page: &[u32], world: &World, query: &Query, dialect: &Dialect) -> V
         kind: None,
         ..asked
     };
-    let starts = || page.iter().map(|slot| world.at(*slot).start);
+    let starts = || page.iter().map(|slot| world.record_in(*slot).start);
     let (first, last) = match (starts().min(), starts().max()) {
         (Some(first), Some(last)) => (first, last),
         _ if query.offset == 0 => (i64::MIN, i64::MAX),
         _ => return Vec::new(),
     };
     let mut rows = select(world, &any, dialect).page(&any, Ties::Stable, 0);
-    rows.retain(|slot| !matches.contains(slot) && (first..=last).contains(&world.at(*slot).start));
+    rows.retain(|slot| {
+        !matches.contains(slot) && (first..=last).contains(&world.record_in(*slot).start)
+    });
     rows
 }
 

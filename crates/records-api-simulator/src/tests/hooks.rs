@@ -31,7 +31,7 @@ async fn a_record_inserted_at_the_end_before_the_last_page_is_on_it() {
     let seen = read(&simulator).await;
     all.push(inserted.lock().unwrap());
     assert_eq!(seen, all);
-    assert_books_balance(&simulator);
+    assert_flows_balance(&simulator);
 }
 
 #[tokio::test(start_paused = true)]
@@ -71,7 +71,7 @@ async fn a_record_deleted_behind_the_cursor_hides_another_and_one_ahead_only_its
     let seen = read(&simulator).await;
     assert_eq!(seen.len(), 29);
     assert!(!seen.contains(&ahead) && seen.contains(&all[21]));
-    assert_books_balance(&simulator);
+    assert_flows_balance(&simulator);
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,7 +87,7 @@ async fn a_status_changes_between_two_pages() {
     });
     let (rows, _) = list(&simulator, SORTED, 10).await;
     assert_eq!(rows[15]["status"], "UPLOAD_FAILED");
-    assert_books_balance(&simulator);
+    assert_flows_balance(&simulator);
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,11 +16,13 @@ fn matching(simulator: &Simulator, matches: impl Fn(&World, &Record) -> bool) ->
 async fn every_filter_matches_what_it_says() {
     let simulator = simulator(|options| options.hostile_names = true);
     let (desktop, name) = simulator.edit(|world| {
-        (world.cast().desktop_id(3).to_owned(), world.cast().desktop_name(5).to_owned())
+        (world.directory().desktop_id(3).to_owned(), world.directory().desktop_name(5).to_owned())
     });
     let (rows, _) = list(&simulator, "username=O%22Brien+%22the%20quote%22", 7).await;
     let expected = matching(&simulator, |world, record| {
-        record.user.is_some_and(|user| world.cast().user_name(user) == "O\"Brien \"the quote\"")
+        record
+            .user
+            .is_some_and(|user| world.directory().user_name(user) == "O\"Brien \"the quote\"")
     });
     assert!(!expected.is_empty());
     assert_eq!(ids(&rows), expected);

@@ -11,7 +11,7 @@ use rand::{Rng, RngExt};
 use crate::mix::mix;
 
 /// Names that break careless escaping, alignment, HTML and label values.
-const HOSTILE: [&str; 15] = [
+const HOSTILE_NAMES: [&str; 15] = [
     "O\"Brien \"the quote\"",
     "back\\slash\\",
     "new\nline",
@@ -61,7 +61,7 @@ pub(crate) struct Pool {
 
 /// Everybody and everything that records refer to by number.
 #[derive(Debug, Clone, Default)]
-pub struct Cast {
+pub struct Directory {
     seed: u64,
     desktops: Vec<Desktop>,
     users: Vec<Name>,
@@ -69,48 +69,48 @@ pub struct Cast {
     users_by_name: HashMap<String, u32>,
 }
 
-impl Cast {
+impl Directory {
     /// A cast of the given sizes; at least one desktop and one user. One desktop in five is in no
     /// pool. With `hostile`, every second name is one of the hostile ones.
     pub(crate) fn new(seed: u64, desktops: u32, users: u32, pools: u32, hostile: bool) -> Self {
-        let mut cast = Self { seed, ..Self::default() };
+        let mut directory = Self { seed, ..Self::default() };
         for number in 0..users.max(1) {
-            cast.user(&called("user", number, hostile));
+            directory.add_user(&generated_name("user", number, hostile));
         }
         for number in 0..pools {
-            cast.pool(&called("pool", number, hostile));
+            directory.add_pool(&generated_name("pool", number, hostile));
         }
         for number in 0..desktops.max(1) {
             let pool = (pools > 0 && number % 5 != 4).then(|| number % pools);
-            cast.desktop(&called("desktop", number, hostile), pool);
+            directory.add_desktop(&generated_name("desktop", number, hostile), pool);
         }
-        cast
+        directory
     }
 
     /// The number of the user of this name, who is added if there is none yet.
-    pub fn user(&mut self, name: &str) -> u32 {
+    pub fn add_user(&mut self, name: &str) -> u32 {
         if let Some(&number) = self.users_by_name.get(name) {
             return number;
         }
-        let number = count(&self.users);
+        let number = next_number(&self.users);
         self.users.push(Name::new(name.to_owned()));
         self.users_by_name.insert(name.to_owned(), number);
         number
     }
 
     /// Adds a pool and returns its number.
-    pub fn pool(&mut self, name: &str) -> u32 {
-        let number = count(&self.pools);
+    pub fn add_pool(&mut self, name: &str) -> u32 {
+        let number = next_number(&self.pools);
         let id = uuid(mix(self.seed ^ 0x0070_6f6f_6c00), u64::from(number));
         self.pools.push(Pool { id, name: Name::new(name.to_owned()) });
         number
     }
 
     /// Adds a desktop of a pool and returns its number.
-    pub fn desktop(&mut self, name: &str, pool: Option<u32>) -> u32 {
-        let number = count(&self.desktops);
+    pub fn add_desktop(&mut self, name: &str, pool: Option<u32>) -> u32 {
+        let number = next_number(&self.desktops);
         let id = uuid(mix(self.seed ^ 0x6465_736b), u64::from(number));
-        let users = count(&self.users).max(1);
+        let users = next_number(&self.users).max(1);
         self.desktops.push(Desktop {
             id,
             name: Name::new(name.to_owned()),
@@ -174,20 +174,20 @@ impl Cast {
     }
 }
 
-fn called(what: &str, number: u32, hostile: bool) -> String {
+fn generated_name(what: &str, number: u32, hostile: bool) -> String {
     if !hostile || number % 2 == 1 {
         return format!("{what}-{number:04}");
     }
     let half = number as usize / 2;
-    let text = HOSTILE[half % HOSTILE.len()];
-    match half / HOSTILE.len() {
+    let text = HOSTILE_NAMES[half % HOSTILE_NAMES.len()];
+    match half / HOSTILE_NAMES.len() {
         0 => text.to_owned(),
         round => format!("{text}{round}"),
     }
 }
 
 /// The number of the next of them; options and tests stay far below 2^32.
-fn count<T>(table: &[T]) -> u32 {
+fn next_number<T>(table: &[T]) -> u32 {
     u32::try_from(table.len()).unwrap_or(u32::MAX)
 }
 
@@ -213,25 +213,25 @@ mod tests {
 
     #[test]
     fn hostile_names_are_unique_and_survive_json() {
-        let cast = Cast::new(1, 100, 100, 3, true);
-        assert_eq!(cast.users.len(), 100);
-        for user in &cast.users {
+        let directory = Directory::new(1, 100, 100, 3, true);
+        assert_eq!(directory.users.len(), 100);
+        for user in &directory.users {
             assert_eq!(serde_json::from_str::<String>(&user.json).unwrap(), user.text);
         }
-        assert!(cast.find_user("<script>alert(1)</script>").is_some());
+        assert!(directory.find_user("<script>alert(1)</script>").is_some());
     }
 
     #[test]
     fn one_desktop_in_five_is_in_no_pool() {
-        let cast = Cast::new(1, 100, 1, 4, false);
-        assert_eq!(cast.desktops.iter().filter(|d| d.pool.is_none()).count(), 20);
-        assert!(Cast::new(1, 10, 1, 0, false).desktops.iter().all(|d| d.pool.is_none()));
+        let directory = Directory::new(1, 100, 1, 4, false);
+        assert_eq!(directory.desktops.iter().filter(|d| d.pool.is_none()).count(), 20);
+        assert!(Directory::new(1, 10, 1, 0, false).desktops.iter().all(|d| d.pool.is_none()));
     }
 
     #[test]
     fn ids_look_like_uuids() {
-        let cast = Cast::new(7, 2, 1, 1, false);
-        assert_eq!(cast.desktop_id(0).len(), 36);
-        assert_ne!(cast.desktop_id(0), cast.desktop_id(1));
+        let directory = Directory::new(7, 2, 1, 1, false);
+        assert_eq!(directory.desktop_id(0).len(), 36);
+        assert_ne!(directory.desktop_id(0), directory.desktop_id(1));
     }
 }

@@ -4,7 +4,7 @@
 //! is dropped when an edit has taken it out of the status that it was planned for.
 
 use super::{
-    World, hash,
+    Slot, World, hash_id,
     record::{Record, Status},
 };
 use crate::mix::mixed_id;
@@ -20,12 +20,15 @@ impl World {
     /// last.
     pub fn insert_at(&mut self, start: i64, status: Status) -> u128 {
         loop {
-            self.inserted += 1;
+            self.inserted_ids += 1;
             // Apart from the ids of births, so that the history goes on as it would have.
-            let mut record = Record::new(mixed_id(!self.settings.seed, self.inserted), start);
+            let mut record = Record::new(mixed_id(!self.settings.seed, self.inserted_ids), start);
             if status != Status::Recording {
                 record.end = Some(
-                    start.saturating_add(self.settings.pace.recording).min(self.now).max(start),
+                    start
+                        .saturating_add(self.settings.lifecycle.recording_length)
+                        .min(self.now)
+                        .max(start),
                 );
             }
             record.enter(status, self.now, 100_000_000);
@@ -53,17 +56,17 @@ impl World {
     /// be seen.
     pub fn change(&mut self, id: u128, change: impl FnOnce(&mut Record)) -> bool {
         let Some(slot) = self.slot(id) else { return false };
-        let (record, visible) = &self.slots[slot as usize];
-        if !visible {
+        let Slot { record, is_visible } = &self.slots[slot as usize];
+        if !is_visible {
             return false;
         }
         let before = record.clone();
-        change(&mut self.slots[slot as usize].0);
-        self.slots[slot as usize].0.id = id;
-        let after = self.at(slot).clone();
-        self.ledger.change(&before, &after);
-        self.unlist(slot, &before);
-        self.list(slot);
+        change(&mut self.slots[slot as usize].record);
+        self.slots[slot as usize].record.id = id;
+        let after = self.record_in(slot).clone();
+        self.flows.count_change(&before, &after);
+        self.remove_from_timelines(slot, &before);
+        self.add_to_timelines(slot);
         true
     }
 
@@ -72,7 +75,8 @@ impl World {
         let hidden = self.hide(id);
         if hidden {
             let slots = &self.slots;
-            let found = self.ids.find_entry(hash(id), |slot| slots[*slot as usize].0.id == id);
+            let found =
+                self.ids.find_entry(hash_id(id), |slot| slots[*slot as usize].record.id == id);
             if let Ok(entry) = found {
                 entry.remove();
             }
@@ -83,24 +87,24 @@ impl World {
     /// Makes a record absent from every answer until [`World::show`]. False if it cannot be seen.
     pub fn hide(&mut self, id: u128) -> bool {
         let Some(slot) = self.slot(id) else { return false };
-        let record = self.at(slot).clone();
-        if !std::mem::replace(&mut self.slots[slot as usize].1, false) {
+        let record = self.record_in(slot).clone();
+        if !std::mem::replace(&mut self.slots[slot as usize].is_visible, false) {
             return false;
         }
-        self.ledger.disappear(&record);
-        self.unlist(slot, &record);
+        self.flows.count_disappearance(&record);
+        self.remove_from_timelines(slot, &record);
         true
     }
 
     /// Makes a hidden record visible again. False if there is none.
     pub fn show(&mut self, id: u128) -> bool {
         let Some(slot) = self.slot(id) else { return false };
-        if std::mem::replace(&mut self.slots[slot as usize].1, true) {
+        if std::mem::replace(&mut self.slots[slot as usize].is_visible, true) {
             return false;
         }
-        let record = self.at(slot).clone();
-        self.ledger.appear(&record);
-        self.list(slot);
+        let record = self.record_in(slot).clone();
+        self.flows.count_appearance(&record);
+        self.add_to_timelines(slot);
         true
     }
 }

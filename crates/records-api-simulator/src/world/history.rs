@@ -8,8 +8,8 @@ use rand::RngExt;
 
 use super::{
     Event, Settings, World,
-    directory::Cast,
-    lifecycle::{self, Step, between},
+    directory::Directory,
+    lifecycle::{self, Transition, between},
     record::{Kind, Record, Status},
 };
 
@@ -23,26 +23,26 @@ const LATE_ONE_IN: u32 = 60;
 /// One birth in this many comes with the deletion of another record.
 const DELETE_ONE_IN: u32 = 50;
 /// Appearing, stopping, the two ends of the upload: what a birth brings.
-const CHANGES_A_LIFE: f64 = 4.0;
+const CHANGES_PER_RECORDING: f64 = 4.0;
 
 impl World {
     /// The world that the settings describe, at `now`.
     pub(crate) fn new(settings: Settings, now: i64) -> Self {
-        let cast = Cast::new(
+        let directory = Directory::new(
             settings.seed,
             settings.desktops,
             settings.users,
             settings.pools,
             settings.hostile_names,
         );
-        let mut world = Self::empty(settings, cast, now);
-        let pending = world.tell_history(world.settings.records);
+        let mut world = Self::empty(settings, directory, now);
+        let pending = world.generate_history(world.settings.records);
         if world.settings.live > 0.0 {
-            for (slot, time, step) in pending {
-                world.schedule(time.max(now), Event::Step(slot, step));
+            for (slot, time, transition) in pending {
+                world.schedule(time.max(now), Event::Transition(slot, transition));
             }
-            world.next_birth = now as f64;
-            world.schedule_birth();
+            world.next_recording_at = now as f64;
+            world.schedule_recording();
             if world.settings.burst > 0 {
                 world.schedule((now - now.rem_euclid(DAY)) + 9 * HOUR, Event::Burst);
             }
@@ -51,24 +51,24 @@ impl World {
     }
 
     /// Recordings that begin in a second.
-    fn births(&self) -> f64 {
-        self.settings.live / CHANGES_A_LIFE
+    fn recordings_per_second(&self) -> f64 {
+        self.settings.live / CHANGES_PER_RECORDING
     }
 
     /// Fills the world; the steps that are still to come are returned.
-    fn tell_history(&mut self, records: usize) -> Vec<(u32, i64, Step)> {
+    fn generate_history(&mut self, records: usize) -> Vec<(u32, i64, Transition)> {
         let mut starts = self.draw_starts(records);
         starts.sort_unstable();
         let mut history = Vec::with_capacity(starts.len());
         let mut pending = Vec::new();
         for (slot, start) in (0_u32..).zip(starts) {
-            let mut record = self.newborn(start);
-            if let Some((time, step)) = self.live_until_now(&mut record) {
-                pending.push((slot, time, step));
+            let mut record = self.draw_record(start);
+            if let Some((time, transition)) = self.catch_up(&mut record) {
+                pending.push((slot, time, transition));
             }
             history.push(record);
         }
-        self.begin_with(history);
+        self.load_history(history);
         pending
     }
 
@@ -83,14 +83,14 @@ impl World {
             }
             morning += DAY;
         }
-        let recent = self.recent(records);
+        let recent_count = self.recent_count(records);
         while starts.len() < records {
-            let start = if starts.len() + recent >= records {
+            let start = if starts.len() + recent_count >= records {
                 now - between(&mut self.rng, 0, (30 * MINUTE).min(window))
             } else {
                 now - between(&mut self.rng, 0, window)
             };
-            if self.rng.random_bool(density(start)) || starts.len() + recent >= records {
+            if self.rng.random_bool(density(start)) || starts.len() + recent_count >= records {
                 starts.push(start);
             }
         }
@@ -99,14 +99,14 @@ impl World {
 
     /// How many records begin in the last half hour: as many as live change would have brought, or
     /// it would set in only when the first births end; and always a few.
-    fn recent(&self, records: usize) -> usize {
-        let born = lifecycle::scaled(30 * 60, self.births());
-        usize::try_from(born).unwrap_or(0).min(records / 2).max(records / 200).max(1)
+    fn recent_count(&self, records: usize) -> usize {
+        let new = lifecycle::scaled(30 * 60, self.recordings_per_second());
+        usize::try_from(new).unwrap_or(0).min(records / 2).max(records / 200).max(1)
     }
 
-    fn newborn(&mut self, start: i64) -> Record {
-        let (desktop, pool, user) = self.draw_cast();
-        let mut record = Record::new(self.fresh_id(), start);
+    fn draw_record(&mut self, start: i64) -> Record {
+        let (desktop, pool, user) = self.draw_desktop();
+        let mut record = Record::new(self.next_id(), start);
         record.desktop = desktop;
         record.pool = pool;
         record.user = Some(user);
@@ -127,15 +127,17 @@ impl World {
     }
 
     /// Lets a record that began in the past live up to now. Returns the step that comes next.
-    fn live_until_now(&mut self, record: &mut Record) -> Option<(i64, Step)> {
+    fn catch_up(&mut self, record: &mut Record) -> Option<(i64, Transition)> {
         let now = self.now();
         let must_settle = record.start < now - SETTLED_AFTER;
-        while let Some((time, step)) = lifecycle::next(record, self.settings.pace, &mut self.rng) {
+        while let Some((time, transition)) =
+            lifecycle::next_transition(record, self.settings.lifecycle, &mut self.rng)
+        {
             if time > now && !(must_settle && record.status.in_flight()) {
-                return Some((time, step));
+                return Some((time, transition));
             }
             let moment = time.min(now);
-            lifecycle::take(record, step, moment, self.settings.pace, &mut self.rng);
+            lifecycle::apply(record, transition, moment, self.settings.lifecycle, &mut self.rng);
         }
         if self.settings.odd_share > 0.0
             && must_settle
@@ -147,7 +149,7 @@ impl World {
         None
     }
 
-    pub(crate) fn birth(&mut self) {
+    pub(crate) fn start_recording(&mut self) {
         let mut start = self.now();
         let late = self.rng.random_ratio(1, LATE_ONE_IN);
         if late {
@@ -158,28 +160,28 @@ impl World {
             let lag = (low + self.rng.random::<f64>() * (high - low)).exp();
             start -= lifecycle::scaled(1, lag);
         }
-        let mut record = self.newborn(start);
+        let mut record = self.draw_record(start);
         let next = if late {
-            self.live_until_now(&mut record)
+            self.catch_up(&mut record)
         } else {
-            lifecycle::next(&record, self.settings.pace, &mut self.rng)
+            lifecycle::next_transition(&record, self.settings.lifecycle, &mut self.rng)
         };
         let slot = self.add(record);
-        if let (Some(slot), Some((time, step))) = (slot, next) {
-            self.schedule(time, Event::Step(slot, step));
+        if let (Some(slot), Some((time, transition))) = (slot, next) {
+            self.schedule(time, Event::Transition(slot, transition));
         }
         if self.rng.random_ratio(1, DELETE_ONE_IN) {
             let time = self.now() + between(&mut self.rng, 0, 10 * MINUTE);
             self.schedule(time, Event::Delete);
         }
-        self.schedule_birth();
+        self.schedule_recording();
     }
 
-    pub(crate) fn burst(&mut self) {
+    pub(crate) fn start_burst(&mut self) {
         let now = self.now();
         if now.rem_euclid(DAY) == 9 * HOUR {
             for _ in 0..self.settings.burst {
-                let record = self.newborn(now);
+                let record = self.draw_record(now);
                 if let Some(slot) = self.add(record) {
                     self.schedule_next(slot);
                 }
@@ -190,11 +192,11 @@ impl World {
         self.schedule(next, Event::Burst);
     }
 
-    fn schedule_birth(&mut self) {
-        let gap = -(1.0 - self.rng.random::<f64>()).ln() / self.births();
-        self.next_birth += gap * 1000.0;
-        let time = lifecycle::scaled(1, self.next_birth);
-        self.schedule(time, Event::Birth);
+    fn schedule_recording(&mut self) {
+        let gap = -(1.0 - self.rng.random::<f64>()).ln() / self.recordings_per_second();
+        self.next_recording_at += gap * 1000.0;
+        let time = lifecycle::scaled(1, self.next_recording_at);
+        self.schedule(time, Event::NewRecording);
     }
 }
 

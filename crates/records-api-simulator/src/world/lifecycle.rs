@@ -11,77 +11,91 @@ use super::record::{Record, Status};
 
 /// The paces and shares of a life. Times in milliseconds.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace {
+pub(crate) struct LifecycleSettings {
     /// How long a recording lasts unless it stops early.
-    pub(crate) recording: i64,
+    pub(crate) recording_length: i64,
     /// How long an upload takes on average.
-    pub(crate) upload: i64,
+    pub(crate) upload_time: i64,
     /// The share of recordings, and of uploads, that fail.
-    pub(crate) failures: f64,
+    pub(crate) failure_share: f64,
 }
 
 /// The status that comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Step {
+pub(crate) enum Transition {
     /// The recording ends.
-    Stop,
+    StopRecording,
     /// The upload begins.
-    Upload,
+    StartUpload,
     /// The upload ends.
-    Finish,
+    FinishUpload,
     /// A failed upload is tried again.
-    Retry,
+    RetryUpload,
 }
 
-impl Step {
+impl Transition {
     /// The status that a record must be in for this step.
-    pub(crate) fn from(self) -> Status {
+    pub(crate) fn required_status(self) -> Status {
         match self {
-            Self::Stop => Status::Recording,
-            Self::Upload => Status::RecCompleted,
-            Self::Finish => Status::Uploading,
-            Self::Retry => Status::UploadFailed,
+            Self::StopRecording => Status::Recording,
+            Self::StartUpload => Status::RecCompleted,
+            Self::FinishUpload => Status::Uploading,
+            Self::RetryUpload => Status::UploadFailed,
         }
     }
 }
 
 /// The next step in the life of a record that has just entered its status, and its time.
-pub(crate) fn next(record: &Record, pace: Pace, rng: &mut impl Rng) -> Option<(i64, Step)> {
+pub(crate) fn next_transition(
+    record: &Record,
+    settings: LifecycleSettings,
+    rng: &mut impl Rng,
+) -> Option<(i64, Transition)> {
     match record.status {
         Status::Recording => {
             let whole = rng.random_bool(0.8);
-            let lasts = if whole { pace.recording } else { between(rng, 1, pace.recording) };
-            Some((record.start + lasts.max(1), Step::Stop))
+            let lasts = if whole {
+                settings.recording_length
+            } else {
+                between(rng, 1, settings.recording_length)
+            };
+            Some((record.start + lasts.max(1), Transition::StopRecording))
         }
         Status::RecCompleted => {
-            let delay = between(rng, pace.upload / 50, pace.upload / 2);
-            Some((record.update + delay.max(1), Step::Upload))
+            let delay = between(rng, settings.upload_time / 50, settings.upload_time / 2);
+            Some((record.update + delay.max(1), Transition::StartUpload))
         }
         Status::Uploading => {
             // Exponential around the mean, as queues are; ten means at most, so that everything
             // older than a couple of hours is settled.
             let means = -(1.0 - rng.random::<f64>()).ln();
-            let takes = scaled(pace.upload, means.clamp(0.05, 10.0));
-            Some((record.update + takes.max(1), Step::Finish))
+            let takes = scaled(settings.upload_time, means.clamp(0.05, 10.0));
+            Some((record.update + takes.max(1), Transition::FinishUpload))
         }
         Status::UploadFailed if rng.random_bool(0.5) => {
-            let delay = between(rng, pace.upload, pace.upload * 10);
-            Some((record.update + delay.max(1), Step::Retry))
+            let delay = between(rng, settings.upload_time, settings.upload_time * 10);
+            Some((record.update + delay.max(1), Transition::RetryUpload))
         }
         _ => None,
     }
 }
 
 /// Takes a step at `now`.
-pub(crate) fn take(record: &mut Record, step: Step, now: i64, pace: Pace, rng: &mut impl Rng) {
-    let failed = rng.random_bool(pace.failures.clamp(0.0, 1.0));
+pub(crate) fn apply(
+    record: &mut Record,
+    transition: Transition,
+    now: i64,
+    settings: LifecycleSettings,
+    rng: &mut impl Rng,
+) {
+    let failed = rng.random_bool(settings.failure_share.clamp(0.0, 1.0));
     let size = size_of(now - record.start, rng);
-    let status = match (step, failed) {
-        (Step::Stop, true) => Status::RecFailed,
-        (Step::Stop, false) => Status::RecCompleted,
-        (Step::Upload | Step::Retry, _) => Status::Uploading,
-        (Step::Finish, true) => Status::UploadFailed,
-        (Step::Finish, false) => Status::UploadCompleted,
+    let status = match (transition, failed) {
+        (Transition::StopRecording, true) => Status::RecFailed,
+        (Transition::StopRecording, false) => Status::RecCompleted,
+        (Transition::StartUpload | Transition::RetryUpload, _) => Status::Uploading,
+        (Transition::FinishUpload, true) => Status::UploadFailed,
+        (Transition::FinishUpload, false) => Status::UploadCompleted,
     };
     record.enter(status, now, size);
     if status == Status::RecFailed {
@@ -122,17 +136,18 @@ mod tests {
 
     use super::*;
 
-    const PACE: Pace = Pace { recording: 600_000, upload: 360_000, failures: 0.02 };
+    const SETTINGS: LifecycleSettings =
+        LifecycleSettings { recording_length: 600_000, upload_time: 360_000, failure_share: 0.02 };
 
-    fn live(seed: u64) -> Vec<Status> {
+    fn statuses_of_a_life(seed: u64) -> Vec<Status> {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let mut record = Record::new(1, 0);
         let mut path = vec![record.status];
         let mut last = 0;
-        while let Some((time, step)) = next(&record, PACE, &mut rng) {
+        while let Some((time, transition)) = next_transition(&record, SETTINGS, &mut rng) {
             assert!(time > last, "time moves on");
-            assert_eq!(step.from(), record.status);
-            take(&mut record, step, time, PACE, &mut rng);
+            assert_eq!(transition.required_status(), record.status);
+            apply(&mut record, transition, time, SETTINGS, &mut rng);
             assert_eq!(record.update, time);
             last = time;
             path.push(record.status);
@@ -143,7 +158,7 @@ mod tests {
 
     #[test]
     fn every_life_ends_settled_and_a_few_fail() {
-        let lives: Vec<_> = (0..5000).map(live).collect();
+        let lives: Vec<_> = (0..5000).map(statuses_of_a_life).collect();
         let ended = |status| lives.iter().filter(|path| path.last() == Some(&status)).count();
         assert!((50..200).contains(&ended(Status::RecFailed)));
         assert!((20..120).contains(&ended(Status::UploadFailed)));

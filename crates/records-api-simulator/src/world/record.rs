@@ -1,6 +1,6 @@
 //! One recording as the simulated service keeps it: numbers and references, no text.
 //!
-//! Names, hashes and file names are derived from the id and from the [`super::directory::Cast`] when a
+//! Names, hashes and file names are derived from the id and from the [`super::directory::Directory`] when a
 //! row is written, so that a million records fit in well under 200 MB.
 
 /// The `status` of a record.

@@ -1,6 +1,6 @@
 //! The settings of a world: how many records it begins with, and how they change.
 
-use super::lifecycle::Pace;
+use super::lifecycle::LifecycleSettings;
 
 /// The settings of a world. Times are in milliseconds.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub(crate) struct Settings {
     /// Whether every second name has characters that need escaping.
     pub(crate) hostile_names: bool,
     /// Durations and failures.
-    pub(crate) pace: Pace,
+    pub(crate) lifecycle: LifecycleSettings,
     /// Number of recordings that start at exactly 09:00 each day.
     pub(crate) burst: u32,
     /// Share of records with undocumented or missing values.

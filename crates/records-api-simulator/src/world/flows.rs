@@ -36,7 +36,7 @@ impl Flow {
 
 /// Counts of entries and departures by (status, type, pool) and by (user, status).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ledger {
+pub struct Flows {
     /// By status, type and pool.
     pub pools: BTreeMap<PoolCell, Flow>,
     /// By user and status.
@@ -45,31 +45,31 @@ pub struct Ledger {
     pub appeared: BTreeMap<(Kind, Option<u32>), u64>,
 }
 
-impl Ledger {
-    pub(crate) fn initial(&mut self, record: &Record) {
-        self.each(record, |flow| flow.initial += 1);
+impl Flows {
+    pub(crate) fn count_initial(&mut self, record: &Record) {
+        self.update(record, |flow| flow.initial += 1);
     }
 
-    pub(crate) fn appear(&mut self, record: &Record) {
-        self.each(record, |flow| flow.entered += 1);
+    pub(crate) fn count_appearance(&mut self, record: &Record) {
+        self.update(record, |flow| flow.entered += 1);
         *self.appeared.entry((record.kind, record.pool)).or_default() += 1;
     }
 
-    pub(crate) fn disappear(&mut self, record: &Record) {
-        self.each(record, |flow| flow.left += 1);
+    pub(crate) fn count_disappearance(&mut self, record: &Record) {
+        self.update(record, |flow| flow.left += 1);
     }
 
-    pub(crate) fn change(&mut self, before: &Record, after: &Record) {
+    pub(crate) fn count_change(&mut self, before: &Record, after: &Record) {
         if before.status != after.status {
-            self.each(before, |flow| flow.left += 1);
-            self.each(after, |flow| flow.entered += 1);
+            self.update(before, |flow| flow.left += 1);
+            self.update(after, |flow| flow.entered += 1);
         } else if (before.kind, before.pool, before.user) != (after.kind, after.pool, after.user) {
-            self.each(before, |flow| flow.initial -= 1);
-            self.each(after, |flow| flow.initial += 1);
+            self.update(before, |flow| flow.initial -= 1);
+            self.update(after, |flow| flow.initial += 1);
         }
     }
 
-    fn each(&mut self, record: &Record, mut count: impl FnMut(&mut Flow)) {
+    fn update(&mut self, record: &Record, mut count: impl FnMut(&mut Flow)) {
         count(self.pools.entry((record.status, record.kind, record.pool)).or_default());
         count(self.users.entry((record.user, record.status)).or_default());
     }
