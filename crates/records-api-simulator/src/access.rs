@@ -25,7 +25,7 @@ pub use self::{
 
 use self::{iam::Iam, keys::Keys, metadata::Metadata, signature::ALGORITHM};
 use crate::wire::{
-    error::Refusal,
+    error::ApiError,
     request::{Endpoint, Request},
 };
 
@@ -103,7 +103,7 @@ impl Access {
     }
 
     /// Asks a request for the records API for its credentials.
-    pub(super) fn admit(&mut self, request: &Request<'_>, now: i64) -> Result<(), Refusal> {
+    pub(super) fn admit(&mut self, request: &Request<'_>, now: i64) -> Result<(), ApiError> {
         if !self.is_checked {
             return Ok(());
         }
@@ -114,7 +114,7 @@ impl Access {
                 self.keys.check(authorization, request, now)?;
                 let told = request.headers.get("x-project-id").map(http::HeaderValue::as_bytes);
                 if told.is_some() && project.is_some() && told != project.map(str::as_bytes) {
-                    return Err(Refusal::other_project());
+                    return Err(ApiError::project_mismatch());
                 }
                 Ok(())
             }
@@ -123,15 +123,21 @@ impl Access {
     }
 
     /// Refuses what the credentials may not read.
-    pub(super) fn permit(&self, endpoint: Endpoint) -> Result<(), Refusal> {
+    pub(super) fn permit(&self, endpoint: Endpoint) -> Result<(), ApiError> {
         match endpoint {
-            Endpoint::Records | Endpoint::Record if !self.may_list => Err(Refusal::of_status(403)),
+            Endpoint::Records | Endpoint::Record if !self.may_list => {
+                Err(ApiError::for_status(403))
+            }
             _ => Ok(()),
         }
     }
 
     /// IAM's answer.
-    pub(super) fn sign_in(&mut self, request: &Request<'_>, now: i64) -> Result<SignedIn, Refusal> {
+    pub(super) fn sign_in(
+        &mut self,
+        request: &Request<'_>,
+        now: i64,
+    ) -> Result<SignedIn, ApiError> {
         let query = request.uri.query().unwrap_or_default();
         let with_catalog = !query.split('&').any(|pair| pair == "nocatalog=true");
         self.iam.sign_in(request.body, with_catalog, now)
@@ -142,7 +148,7 @@ impl Access {
         &mut self,
         request: &Request<'_>,
         now: i64,
-    ) -> Result<Vec<u8>, Refusal> {
+    ) -> Result<Vec<u8>, ApiError> {
         self.metadata.token(request.headers, now).map(String::into_bytes)
     }
 
@@ -151,7 +157,7 @@ impl Access {
         &mut self,
         request: &Request<'_>,
         now: i64,
-    ) -> Result<Vec<u8>, Refusal> {
+    ) -> Result<Vec<u8>, ApiError> {
         self.metadata.security_key(&mut self.keys, request.headers, now)
     }
 
@@ -188,12 +194,12 @@ impl Access {
         headers: &HeaderMap,
         project: Option<&str>,
         now: i64,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         match headers.get("x-auth-token").map(http::HeaderValue::as_bytes) {
             Some(token) if self.is_static(token) => Ok(()),
             token => token
                 .and_then(|token| self.iam.check(token, project, now))
-                .unwrap_or_else(|| Err(Refusal::unauthorized())),
+                .unwrap_or_else(|| Err(ApiError::invalid_token())),
         }
     }
 

@@ -29,8 +29,8 @@ use crate::{
     faults,
     simulator::Simulator,
     wire::{
-        error::Refusal,
-        request::{Arrived, Endpoint},
+        error::ApiError,
+        request::{Endpoint, ReceivedRequest},
     },
 };
 
@@ -78,17 +78,17 @@ impl Simulator {
     }
 }
 
-async fn unknown(State(simulator): State<Simulator>, arrived: Arrived) -> Response {
+async fn unknown(State(simulator): State<Simulator>, received: ReceivedRequest) -> Response {
     let message = "The API does not exist or has not been published in the environment";
-    let refusal = Refusal::new(404, "APIGW.0101", message);
-    refuse(&simulator, &arrived, refusal).await
+    let error = ApiError::new(404, "APIGW.0101", message);
+    refuse(&simulator, &received, error).await
 }
 
-async fn not_allowed(State(simulator): State<Simulator>, arrived: Arrived) -> Response {
-    refuse(&simulator, &arrived, Refusal::of_status(405)).await
+async fn not_allowed(State(simulator): State<Simulator>, received: ReceivedRequest) -> Response {
+    refuse(&simulator, &received, ApiError::for_status(405)).await
 }
 
-async fn refuse(simulator: &Simulator, arrived: &Arrived, refusal: Refusal) -> Response {
-    let request = arrived.request(Endpoint::Other, "");
-    simulator.answer(&request, |_| Err(refusal)).await
+async fn refuse(simulator: &Simulator, received: &ReceivedRequest, error: ApiError) -> Response {
+    let request = received.request(Endpoint::Other, "");
+    simulator.answer(&request, |_| Err(error)).await
 }

@@ -19,8 +19,8 @@ use http::HeaderValue;
 use self::{echo::Form, rows::RowFault, unrequested::Outside};
 use crate::wire::{
     encoding::Encoding,
-    error::{Refusal, RetryAfter, Shape},
-    huge_body::Filling,
+    error::{ApiError, ErrorShape, RetryAfter},
+    huge_body::HugeContent,
     request::Endpoint,
 };
 
@@ -53,7 +53,7 @@ pub enum FaultKind {
         /// How long it is, before it is compressed.
         bytes: u64,
         /// What it is full of.
-        filling: Filling,
+        content: HugeContent,
         /// Whether it is compressed, though nobody asked for it.
         gzip: bool,
     },
@@ -96,7 +96,7 @@ pub struct StatusFault {
     /// The HTTP status; 200 for an error that does not look like one.
     pub status: u16,
     /// The shape of the body.
-    pub shape: Shape,
+    pub shape: ErrorShape,
     /// The error code, where it is not the usual one.
     pub code: Option<String>,
     /// The message, where it is not the usual one.
@@ -166,24 +166,24 @@ impl fmt::Display for Fault {
 
 impl StatusFault {
     /// What stands in place of the answer.
-    pub(super) fn refusal(&self) -> Refusal {
-        let mut refusal = match &self.window {
-            None => Refusal::of_status(self.status),
-            Some(Window::Untold) => Refusal::throttled_somehow(),
-            Some(Window::Told(window)) => Refusal::throttled(200, window),
+    pub(super) fn error(&self) -> ApiError {
+        let mut error = match &self.window {
+            None => ApiError::for_status(self.status),
+            Some(Window::Untold) => ApiError::throttled_without_window(),
+            Some(Window::Told(window)) => ApiError::throttled(200, window),
         };
-        refusal.shape = self.shape;
-        refusal.retry_after = self.retry_after;
+        error.shape = self.shape;
+        error.retry_after = self.retry_after;
         if let Some(code) = &self.code {
-            refusal.code = code.clone().into();
+            error.code = code.clone().into();
         }
         if let Some(message) = &self.message {
-            refusal.message.clone_from(message);
+            error.message.clone_from(message);
         }
         if self.encoding.is_some() {
             // Made up: a text of ASCII alone would be the same in most encodings.
-            refusal.message.push_str(" (Réessayez plus tard.)");
+            error.message.push_str(" (Réessayez plus tard.)");
         }
-        refusal
+        error
     }
 }

@@ -48,8 +48,8 @@ pub use self::{
     truth::{Failure, Oldest, PoolFlow, PoolSums, Sums, Truth, UserFlow, UserSums},
     wire::{
         encoding::Encoding,
-        error::{RetryAfter, Shape},
-        huge_body::Filling,
+        error::{ErrorShape, RetryAfter},
+        huge_body::HugeContent,
         request::Endpoint,
     },
     world::{

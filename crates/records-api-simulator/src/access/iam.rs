@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     time,
-    wire::error::{Refusal, Shape},
+    wire::error::{ApiError, ErrorShape},
 };
 
 /// Wrong passwords in a row that a user survives, and how long the user is locked after one more.
@@ -106,7 +106,7 @@ impl Iam {
         body: &[u8],
         with_catalog: bool,
         now: i64,
-    ) -> Result<SignedIn, Refusal> {
+    ) -> Result<SignedIn, ApiError> {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let identity = &body["auth"]["identity"];
         let user = &identity["password"]["user"];
@@ -137,17 +137,17 @@ impl Iam {
         text: &[u8],
         project: Option<&str>,
         now: i64,
-    ) -> Option<Result<(), Refusal>> {
+    ) -> Option<Result<(), ApiError>> {
         let token = self.tokens.iter().find(|token| token.text.as_bytes() == text)?;
         if token.is_revoked || now >= token.expires {
-            return Some(Err(Refusal::new(401, "APIGW.0307", "The token must be updated.")));
+            return Some(Err(ApiError::new(401, "APIGW.0307", "The token must be updated.")));
         }
         let fits = match (&token.scope, project) {
             (Scope::AnyProject, _) | (_, None) => true,
             (Scope::Project(id), Some(project)) => id == project,
             (Scope::Account, Some(_)) => false,
         };
-        Some(if fits { Ok(()) } else { Err(Refusal::other_project()) })
+        Some(if fits { Ok(()) } else { Err(ApiError::project_mismatch()) })
     }
 
     /// The number of a token, from 1.
@@ -157,7 +157,7 @@ impl Iam {
     }
 
     /// A project beats the account; without either the token is the account's.
-    fn scope(&self, scope: &Value) -> Result<Scope, Refusal> {
+    fn scope(&self, scope: &Value) -> Result<Scope, ApiError> {
         let (id, name) = (scope["project"]["id"].as_str(), scope["project"]["name"].as_str());
         let wrong = |asked: Option<&str>, real: &Option<String>| {
             asked.is_some() && real.is_some() && asked != real.as_deref()
@@ -223,10 +223,10 @@ pub(super) fn user_of(body: &[u8]) -> Option<String> {
 }
 
 /// The shape of IAM's errors that has only the status for a code.
-fn nested(status: u16, message: &str) -> Refusal {
-    Refusal { shape: Shape::Nested, ..Refusal::new(status, "", message) }
+fn nested(status: u16, message: &str) -> ApiError {
+    ApiError { shape: ErrorShape::Nested, ..ApiError::new(status, "", message) }
 }
 
-fn coded(code: &'static str, message: &str) -> Refusal {
-    Refusal { shape: Shape::NestedCode, ..Refusal::new(401, code, message) }
+fn coded(code: &'static str, message: &str) -> ApiError {
+    ApiError { shape: ErrorShape::NestedCode, ..ApiError::new(401, code, message) }
 }

@@ -8,7 +8,7 @@ use super::{
     lockout::{Lock, Lockout},
     signature::{self, Signed},
 };
-use crate::wire::{error::Refusal, request::Request};
+use crate::wire::{error::ApiError, request::Request};
 
 /// How far `X-Sdk-Date` may be from the gateway's clock.
 const TOLERANCE: i64 = 15 * 60 * 1000;
@@ -69,13 +69,15 @@ impl Keys {
         authorization: &str,
         request: &Request<'_>,
         now: i64,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         let Some(signed) = Signed::read(authorization) else {
             // Made up.
-            return Err(Refusal::unauthenticated("the Authorization header cannot be read"));
+            return Err(ApiError::unauthenticated("the Authorization header cannot be read"));
         };
         if self.lockout.is_locked(&signed.access_key, now) {
-            return Err(Refusal::unauthenticated("AK access failed to reach the limit,forbidden."));
+            return Err(ApiError::unauthenticated(
+                "AK access failed to reach the limit,forbidden.",
+            ));
         }
         let judged = self.judge(&signed, request, now);
         match judged {
@@ -85,22 +87,22 @@ impl Keys {
         judged
     }
 
-    fn judge(&self, signed: &Signed, request: &Request<'_>, now: i64) -> Result<(), Refusal> {
+    fn judge(&self, signed: &Signed, request: &Request<'_>, now: i64) -> Result<(), ApiError> {
         let Some(key) = self.known.get(&signed.access_key) else {
             let access_key = &signed.access_key;
-            return Err(Refusal::unauthenticated(&format!(
+            return Err(ApiError::unauthenticated(&format!(
                 "Get secretKey failed,ak:{access_key},err:ak not exist"
             )));
         };
         let sent = signature::date(request).and_then(moment);
         if sent.is_none_or(|sent| (now - sent).abs() > TOLERANCE) {
-            return Err(Refusal::unauthenticated("calc ak sk signature fail:signature expired"));
+            return Err(ApiError::unauthenticated("calc ak sk signature fail:signature expired"));
         }
         if !signed.covers("x-sdk-date") || !signed.is_by(&key.secret, request) {
             // The gateway is known to repeat everything that it hashed, with the values of headers.
             let canonical = signed.canonical(request);
             let shown = String::from_utf8_lossy(&canonical).replace('\n', "|");
-            return Err(Refusal::unauthenticated(&format!(
+            return Err(ApiError::unauthenticated(&format!(
                 "verify aksk signature fail, canonicalRequest:{shown}"
             )));
         }
@@ -109,11 +111,11 @@ impl Keys {
             && (token.is_none() || signed.covers("x-security-token"));
         if !is_right {
             // Made up: the text is documented for X-Auth-Token.
-            return Err(Refusal::unauthenticated("decrypt token fail"));
+            return Err(ApiError::unauthenticated("decrypt token fail"));
         }
         if key.expires.is_some_and(|expires| now >= expires) {
             // Made up.
-            return Err(Refusal::unauthenticated("the security token has expired"));
+            return Err(ApiError::unauthenticated("the security token has expired"));
         }
         Ok(())
     }

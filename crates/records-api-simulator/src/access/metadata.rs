@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     time,
-    wire::error::{Refusal, Shape},
+    wire::error::{ApiError, ErrorShape},
 };
 
 /// New keys appear this long before the old ones expire, of an hour; of a shorter life, as large a
@@ -61,7 +61,7 @@ impl Metadata {
     }
 
     /// Gives out a token.
-    pub(super) fn token(&mut self, headers: &HeaderMap, now: i64) -> Result<String, Refusal> {
+    pub(super) fn token(&mut self, headers: &HeaderMap, now: i64) -> Result<String, ApiError> {
         if self.imds == Imds::V1 {
             return Err(text(405, "Method Not Allowed"));
         }
@@ -87,7 +87,7 @@ impl Metadata {
         keys: &mut Keys,
         headers: &HeaderMap,
         now: i64,
-    ) -> Result<Vec<u8>, Refusal> {
+    ) -> Result<Vec<u8>, ApiError> {
         if self.imds == Imds::V2 {
             let given = token_of(headers);
             let known = self.tokens.iter().find(|(token, _)| Some(token.as_bytes()) == given);
@@ -130,6 +130,6 @@ fn token_of(headers: &HeaderMap) -> Option<&[u8]> {
     headers.get("x-metadata-token").map(http::HeaderValue::as_bytes)
 }
 
-fn text(status: u16, message: &str) -> Refusal {
-    Refusal { shape: Shape::Text, ..Refusal::new(status, "", message) }
+fn text(status: u16, message: &str) -> ApiError {
+    ApiError { shape: ErrorShape::Text, ..ApiError::new(status, "", message) }
 }

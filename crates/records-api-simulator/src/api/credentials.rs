@@ -9,13 +9,16 @@ use crate::{
     access::SignedIn,
     wire::{
         answer::Answer,
-        error::Refusal,
-        request::{Arrived, Endpoint},
+        error::ApiError,
+        request::{Endpoint, ReceivedRequest},
     },
 };
 
-pub(crate) async fn tokens(State(simulator): State<Simulator>, arrived: Arrived) -> Response {
-    let request = arrived.request(Endpoint::Tokens, "");
+pub(crate) async fn tokens(
+    State(simulator): State<Simulator>,
+    received: ReceivedRequest,
+) -> Response {
+    let request = received.request(Endpoint::Tokens, "");
     let sign_in = |served: Served<'_>| {
         let SignedIn { token, body } = served.access.sign_in(&request, served.now)?;
         let token = HeaderValue::from_str(&token).expect("tokens are ASCII without controls");
@@ -26,21 +29,24 @@ pub(crate) async fn tokens(State(simulator): State<Simulator>, arrived: Arrived)
 
 pub(crate) async fn metadata_token(
     State(simulator): State<Simulator>,
-    arrived: Arrived,
+    received: ReceivedRequest,
 ) -> Response {
-    let request = arrived.request(Endpoint::MetadataToken, "");
+    let request = received.request(Endpoint::MetadataToken, "");
     let give = |served: Served<'_>| {
         let token = served.access.metadata_token(&request, served.now)?;
-        Ok::<_, Refusal>(Shown::of(Answer { content_type: "text/plain", ..Answer::json(token) }))
+        Ok::<_, ApiError>(Shown::of(Answer { content_type: "text/plain", ..Answer::json(token) }))
     };
     simulator.answer(&request, give).await
 }
 
-pub(crate) async fn security_key(State(simulator): State<Simulator>, arrived: Arrived) -> Response {
-    let request = arrived.request(Endpoint::SecurityKey, "");
+pub(crate) async fn security_key(
+    State(simulator): State<Simulator>,
+    received: ReceivedRequest,
+) -> Response {
+    let request = received.request(Endpoint::SecurityKey, "");
     let show = |served: Served<'_>| {
         let keys = served.access.security_key(&request, served.now)?;
-        Ok::<_, Refusal>(Shown::of(Answer::json(keys)))
+        Ok::<_, ApiError>(Shown::of(Answer::json(keys)))
     };
     simulator.answer(&request, show).await
 }

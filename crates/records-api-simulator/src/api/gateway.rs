@@ -8,14 +8,14 @@ use std::sync::Arc;
 use crate::{
     simulator::Inner,
     wire::{
-        error::Refusal,
+        error::ApiError,
         request::{Endpoint, Request},
     },
 };
 
 impl Inner {
     /// What a gateway asks before the service is reached.
-    pub(crate) fn admit(&mut self, request: &Request<'_>, now: i64) -> Result<(), Refusal> {
+    pub(crate) fn admit(&mut self, request: &Request<'_>, now: i64) -> Result<(), ApiError> {
         if request.endpoint.is_for_credentials() {
             return Ok(());
         }
@@ -27,13 +27,13 @@ impl Inner {
             }
             self.second.1 += 1;
             if self.second.1 > limit {
-                return Err(Refusal::throttled(limit, "1 second"));
+                return Err(ApiError::throttled(limit, "1 second"));
             }
         }
         self.access.admit(request, now)?;
         let other = options.project_id.as_ref().is_some_and(|id| id != request.project);
         if other && request.endpoint != Endpoint::Other {
-            return Err(Refusal::new(404, "WKS.00170312", "The tenant does not exist."));
+            return Err(ApiError::new(404, "WKS.00170312", "The tenant does not exist."));
         }
         self.access.permit(request.endpoint)
     }

@@ -13,7 +13,7 @@ use crate::{
     simulator::{Simulator, hooks::When},
     wire::{
         answer::{Answer, Transport},
-        error::Refusal,
+        error::ApiError,
         request::Request,
     },
     world::World,
@@ -53,7 +53,7 @@ impl Simulator {
     pub(super) async fn answer(
         &self,
         request: &Request<'_>,
-        serve: impl FnOnce(Served<'_>) -> Result<Shown, Refusal>,
+        serve: impl FnOnce(Served<'_>) -> Result<Shown, ApiError>,
     ) -> Response {
         let number = self.shared.number.fetch_add(1, Ordering::Relaxed);
         let id = format!("{:016x}{:016x}", mix(number), mix(mix(number)));
@@ -74,7 +74,7 @@ impl Simulator {
         request: &Request<'_>,
         number: u64,
         id: &str,
-        serve: impl FnOnce(Served<'_>) -> Result<Shown, Refusal>,
+        serve: impl FnOnce(Served<'_>) -> Result<Shown, ApiError>,
     ) -> Answer {
         let mut inner = self.lock();
         let inner = &mut *inner;
@@ -82,16 +82,16 @@ impl Simulator {
         inner.world.advance(now);
         inner.hooks.run(When::Before, request, (&[], false), &mut inner.world);
         let mishap = inner.faults.strike(request.endpoint, &mut inner.chance);
-        let refusal = match &mishap.answer {
+        let error = match &mishap.answer {
             Some(FaultKind::Echo { status, form }) => {
                 Some(echo(request.method, request.headers, *status, *form))
             }
-            Some(FaultKind::Status(fault)) => Some(fault.refusal()),
+            Some(FaultKind::Status(fault)) => Some(fault.error()),
             _ => None,
         };
         let credential = inner.access.credential_of(request);
-        let served = match refusal {
-            Some(refusal) => Err(refusal),
+        let served = match error {
+            Some(error) => Err(error),
             None => inner.admit(request, now).and_then(|()| {
                 let stale = mishap.answer == Some(FaultKind::Stale);
                 let past = inner.past.as_ref().filter(|_| stale);
@@ -112,10 +112,10 @@ impl Simulator {
         };
         let (mut answer, rows) = match served {
             Ok(shown) => (shown.answer, shown.rows),
-            Err(refusal) => (Answer::refused(&refusal, id), Vec::new()),
+            Err(error) => (Answer::error(&error, id), Vec::new()),
         };
         if let Some(fault) = &mishap.answer {
-            answer = answer.damaged(fault);
+            answer = answer.with_fault(fault);
         }
         let is_stale = mishap.answer == Some(FaultKind::Stale);
         inner.hooks.run(When::After, request, (&rows, is_stale), &mut inner.world);

@@ -9,23 +9,23 @@ use super::{pipeline::Shown, query};
 use crate::{
     simulator::Simulator,
     wire::{
-        error::Refusal,
-        request::{Arrived, Endpoint},
+        error::ApiError,
+        request::{Endpoint, ReceivedRequest},
     },
 };
 
 pub(super) async fn list(
     State(simulator): State<Simulator>,
     Path(project): Path<String>,
-    arrived: Arrived,
+    received: ReceivedRequest,
 ) -> Response {
-    let request = arrived.request(Endpoint::Pools, &project);
+    let request = received.request(Endpoint::Pools, &project);
     simulator
         .answer(&request, |served| {
             if served.forbid_pools {
-                return Err(Refusal::of_status(403));
+                return Err(ApiError::for_status(403));
             }
-            let (limit, offset) = query::read_page(arrived.query())?;
+            let (limit, offset) = query::read_page(received.query())?;
             let directory = served.world.directory();
             let rows: Vec<_> = (0_u32..)
                 .zip(directory.pools())

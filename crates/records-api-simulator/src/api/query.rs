@@ -6,7 +6,7 @@
 use crate::{
     dialect::{DefaultOrder, Dialect, Obeyed, OverLimit, StatusFilter},
     time,
-    wire::error::Refusal,
+    wire::error::ApiError,
     world::record::{Kind, Status},
 };
 
@@ -39,7 +39,7 @@ pub(crate) struct Query {
 }
 
 /// Reads the query string of a listing at `now`.
-pub(crate) fn read(query: &str, dialect: &Dialect, now: i64) -> Result<Query, Refusal> {
+pub(crate) fn read(query: &str, dialect: &Dialect, now: i64) -> Result<Query, ApiError> {
     let pairs: Vec<(String, String)> =
         url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let value = |name: &str| {
@@ -50,18 +50,18 @@ pub(crate) fn read(query: &str, dialect: &Dialect, now: i64) -> Result<Query, Re
         None => Ok(None),
         Some(text) => time::read_parameter(text)
             .map(Some)
-            .ok_or_else(|| Refusal::parameter(name, "expected yyyy-MM-dd HH:mm:ss")),
+            .ok_or_else(|| ApiError::parameter(name, "expected yyyy-MM-dd HH:mm:ss")),
     };
     let names = value("desktop_names").unwrap_or_default();
     let desktop_names: Vec<String> =
         names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
     if desktop_names.len() > MAX_DESKTOP_NAMES {
-        return Err(Refusal::parameter("desktop_names", "at most 100 names"));
+        return Err(ApiError::parameter("desktop_names", "at most 100 names"));
     }
     let kind = match value("type") {
         None => None,
         Some(code) => Some(Kind::from_code(code).ok_or_else(|| {
-            Refusal::parameter("type", "expected FULL, INTERVAL, OPERATION or SESSION")
+            ApiError::parameter("type", "expected FULL, INTERVAL, OPERATION or SESSION")
         })?),
     };
     Ok(Query {
@@ -79,7 +79,7 @@ pub(crate) fn read(query: &str, dialect: &Dialect, now: i64) -> Result<Query, Re
 }
 
 /// Reads `limit` and `offset` of the list of pools: 0 to 1000, 1000 by default.
-pub(crate) fn read_page(query: &str) -> Result<(usize, usize), Refusal> {
+pub(crate) fn read_page(query: &str) -> Result<(usize, usize), ApiError> {
     let pairs: Vec<(String, String)> =
         url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let value = |name: &str| {
@@ -88,32 +88,32 @@ pub(crate) fn read_page(query: &str) -> Result<(usize, usize), Refusal> {
     };
     let limit = number("limit", value("limit"))?.unwrap_or(1000);
     if limit > 1000 {
-        return Err(Refusal::parameter("limit", "expected 0 to 1000"));
+        return Err(ApiError::parameter("limit", "expected 0 to 1000"));
     }
     Ok((limit, number("offset", value("offset"))?.unwrap_or(0)))
 }
 
-fn number(name: &str, text: Option<&str>) -> Result<Option<usize>, Refusal> {
+fn number(name: &str, text: Option<&str>) -> Result<Option<usize>, ApiError> {
     let Some(text) = text else { return Ok(None) };
     let number = text.parse::<u32>().ok().filter(|number| i32::try_from(*number).is_ok());
     match number {
         Some(number) => Ok(Some(number as usize)),
-        None => Err(Refusal::parameter(name, "expected 0 to 2147483647")),
+        None => Err(ApiError::parameter(name, "expected 0 to 2147483647")),
     }
 }
 
-fn limit(text: Option<&str>, dialect: &Dialect) -> Result<usize, Refusal> {
+fn limit(text: Option<&str>, dialect: &Dialect) -> Result<usize, ApiError> {
     let asked = number("limit", text)?.unwrap_or(dialect.limit_default);
     let max = dialect.limit_max;
     match dialect.limit_over {
         OverLimit::Refuse if asked > max && text.is_some() => {
-            Err(Refusal::parameter("limit", &format!("expected 0 to {max}")))
+            Err(ApiError::parameter("limit", &format!("expected 0 to {max}")))
         }
         _ => Ok(asked.min(max)),
     }
 }
 
-fn status(text: Option<&str>, dialect: &Dialect) -> Result<Option<Status>, Refusal> {
+fn status(text: Option<&str>, dialect: &Dialect) -> Result<Option<Status>, ApiError> {
     let Some(text) = text else { return Ok(None) };
     let known = Status::from_code(text);
     let failed = matches!(known, Some(Status::RecFailed | Status::UploadFailed));
@@ -121,7 +121,7 @@ fn status(text: Option<&str>, dialect: &Dialect) -> Result<Option<Status>, Refus
         StatusFilter::Ignored => Ok(None),
         StatusFilter::Documented if known.is_some() && !failed => Ok(known),
         StatusFilter::All if known.is_some() => Ok(known),
-        _ => Err(Refusal::parameter("status", "not one of the accepted values")),
+        _ => Err(ApiError::parameter("status", "not one of the accepted values")),
     }
 }
 
@@ -129,15 +129,15 @@ fn order(
     field: Option<&str>,
     direction: Option<&str>,
     dialect: &Dialect,
-) -> Result<Order, Refusal> {
+) -> Result<Order, ApiError> {
     if field.is_some_and(|field| field != "start_time") {
-        return Err(Refusal::parameter("sort_field", "expected start_time"));
+        return Err(ApiError::parameter("sort_field", "expected start_time"));
     }
     let asked = match direction {
         None => None,
         Some("asc") => Some(Order::Asc),
         Some("desc") => Some(Order::Desc),
-        Some(_) => return Err(Refusal::parameter("sort_type", "expected asc or desc")),
+        Some(_) => return Err(ApiError::parameter("sort_type", "expected asc or desc")),
     };
     let unsorted = match dialect.default_order {
         DefaultOrder::Asc => Order::Asc,
@@ -155,7 +155,7 @@ fn order(
 mod tests {
     use super::*;
 
-    fn parse(query: &str) -> Result<Query, Refusal> {
+    fn parse(query: &str) -> Result<Query, ApiError> {
         read(query, &Dialect::default(), 0)
     }
 
@@ -193,8 +193,8 @@ mod tests {
             "sort_field=update_time&sort_type=asc",
             "sort_field=start_time&sort_type=ASC",
         ] {
-            let refusal = parse(query).expect_err(query);
-            assert_eq!((refusal.status, refusal.code.as_ref()), (400, "WKS.0001"), "{query}");
+            let error = parse(query).expect_err(query);
+            assert_eq!((error.status, error.code.as_ref()), (400, "WKS.0001"), "{query}");
         }
         let names = vec!["a"; 101].join(",");
         assert!(parse(&format!("desktop_names={names}")).is_err());

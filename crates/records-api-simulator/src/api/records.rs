@@ -14,21 +14,21 @@ use crate::{
     mix::mix,
     simulator::Simulator,
     wire::{
-        error::Refusal,
-        request::{Arrived, Endpoint},
+        error::ApiError,
+        request::{Endpoint, ReceivedRequest},
     },
 };
 
 pub(super) async fn list(
     State(simulator): State<Simulator>,
     Path(project): Path<String>,
-    arrived: Arrived,
+    received: ReceivedRequest,
 ) -> Response {
-    let request = arrived.request(Endpoint::Records, &project);
+    let request = received.request(Endpoint::Records, &project);
     simulator
         .answer(&request, |served| {
             let Served { world, dialect, .. } = served;
-            let query = query::read(arrived.query(), dialect, world.now())?;
+            let query = query::read(received.query(), dialect, world.now())?;
             let selection = select::select(world, &query, dialect);
             let mut slots = selection.page(&query, dialect.ties, mix(world.seed() ^ served.number));
             if let Some(outside) = served.outside {
@@ -43,14 +43,14 @@ pub(super) async fn list(
 pub(super) async fn one(
     State(simulator): State<Simulator>,
     Path((project, id)): Path<(String, String)>,
-    arrived: Arrived,
+    received: ReceivedRequest,
 ) -> Response {
-    let request = arrived.request(Endpoint::Record, &project);
+    let request = received.request(Endpoint::Record, &project);
     simulator
         .answer(&request, |served| {
             let known = (id.len() == 32).then(|| u128::from_str_radix(&id, 16).ok()).flatten();
             let record = known.and_then(|id| served.world.record(id));
-            let record = record.ok_or_else(|| Refusal::of_status(404))?;
+            let record = record.ok_or_else(|| ApiError::for_status(404))?;
             let mut out = Vec::new();
             let (_, spoil) = RowFault::on(served.rows, record.id);
             render::row(&mut out, served.world, served.dialect, record, spoil);

@@ -4,12 +4,12 @@ use super::{FaultKind, Place};
 use crate::wire::{
     answer::{Answer, Transport},
     encoding::Encoding,
-    huge_body::Flood,
+    huge_body::HugeBody,
 };
 
 impl Answer {
     /// Does the damage of a fault that leaves an answer to damage.
-    pub(crate) fn damaged(mut self, fault: &FaultKind) -> Self {
+    pub(crate) fn with_fault(mut self, fault: &FaultKind) -> Self {
         match fault {
             FaultKind::Html => {
                 // Whoever stands there with a page has no token to give.
@@ -23,11 +23,11 @@ impl Answer {
             FaultKind::EmptyObject => self.body = b"{}".to_vec(),
             FaultKind::EmptyBody => self.body.clear(),
             FaultKind::Truncated => self.body.truncate(self.body.len() / 2),
-            FaultKind::Huge { status, bytes, filling, gzip } => {
+            FaultKind::Huge { status, bytes, content, gzip } => {
                 self.status = *status;
-                let flood = Flood::new(*bytes, *filling);
+                let body = HugeBody::new(*bytes, *content);
                 self.gzip = *gzip;
-                self.transport = Transport::Flood(if *gzip { flood.gzipped() } else { flood });
+                self.transport = Transport::Huge(if *gzip { body.gzipped() } else { body });
             }
             FaultKind::Deep { status, levels, place } => {
                 self.status = *status;

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, Method};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
-use crate::wire::error::Refusal;
+use crate::wire::error::ApiError;
 
 /// How the repeated headers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Form {
 }
 
 /// A refusal that gives away what it was sent.
-pub(crate) fn echo(method: &Method, headers: &HeaderMap, status: u16, form: Form) -> Refusal {
+pub(crate) fn echo(method: &Method, headers: &HeaderMap, status: u16, form: Form) -> ApiError {
     let mut sent = method.to_string();
     for (name, value) in headers {
         let value = match form {
@@ -56,7 +56,7 @@ pub(crate) fn echo(method: &Method, headers: &HeaderMap, status: u16, form: Form
     if form == Form::Base64All {
         sent = STANDARD.encode(sent);
     }
-    let mut refusal = Refusal::of_status(status);
+    let mut refusal = ApiError::for_status(status);
     refusal.message = format!("verify aksk signature fail, canonicalRequest: {sent}");
     refusal
 }

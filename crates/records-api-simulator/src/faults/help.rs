@@ -66,7 +66,8 @@ Transport:
 mod tests {
     use super::*;
     use crate::{
-        Encoding, Endpoint, Fault, Filling, Form, Place, Shape, Spoil, Why, faults::syntax::KINDS,
+        Encoding, Endpoint, ErrorShape, Fault, Form, HugeContent, Place, Spoil, Why,
+        faults::syntax::KINDS,
     };
 
     #[test]
@@ -81,10 +82,10 @@ mod tests {
         }
         let words: Vec<&str> = FAULTS.split(|c: char| !c.is_alphanumeric() && c != '-').collect();
         for name in [
-            names(&Shape::NAMES),
+            names(&ErrorShape::NAMES),
             names(&Form::NAMES),
             names(&Encoding::NAMES),
-            names(&Filling::NAMES),
+            names(&HugeContent::NAMES),
             names(&Place::NAMES),
             names(&Spoil::NAMES),
             names(&Why::NAMES),

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::wire::{
     encoding::Encoding,
-    error::{RetryAfter, Shape},
-    huge_body::Filling,
+    error::{ErrorShape, RetryAfter},
+    huge_body::HugeContent,
     request::Endpoint,
 };
 
@@ -210,7 +210,7 @@ fn status_fault(keys: &mut Keys<'_>, status: u16) -> Result<StatusFault, String>
     };
     Ok(StatusFault {
         status,
-        shape: keys.one_of("shape", &Shape::NAMES, Shape::Plain)?,
+        shape: keys.one_of("shape", &ErrorShape::NAMES, ErrorShape::Plain)?,
         code: keys.take("code").map(str::to_owned),
         message: keys.take("message").map(str::to_owned),
         window,
@@ -227,7 +227,7 @@ fn huge(keys: &mut Keys<'_>, gzip: bool) -> Result<FaultKind, String> {
     Ok(FaultKind::Huge {
         status: keys.status(200..600, Some(200))?,
         bytes,
-        filling: keys.one_of("as", &Filling::NAMES, Filling::Rows)?,
+        content: keys.one_of("as", &HugeContent::NAMES, HugeContent::Rows)?,
         gzip,
     })
 }

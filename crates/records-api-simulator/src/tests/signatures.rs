@@ -78,7 +78,7 @@ fn keyed(change: impl FnOnce(&mut Options)) -> Simulator {
     })
 }
 
-async fn refusal(simulator: &Simulator, request: Request<Body>) -> String {
+async fn auth_error(simulator: &Simulator, request: Request<Body>) -> String {
     let (status, _, body) = ask(simulator, request).await;
     assert_eq!((status, &body["error_code"]), (401, &"APIGW.0301".into()), "{body}");
     let message = body["error_msg"].as_str().unwrap();
@@ -94,11 +94,11 @@ async fn a_right_signature_lets_in_and_a_wrong_one_does_not() {
     let bare = Draft::at(NOW).header("accept", "*/*").signed_with(&["x-sdk-date"]);
     assert_eq!(ask(&simulator, bare).await.0, 200);
     let undated = Draft::at(NOW).signed_with(&["host"]);
-    assert!(refusal(&simulator, undated).await.starts_with("verify aksk signature fail"));
+    assert!(auth_error(&simulator, undated).await.starts_with("verify aksk signature fail"));
 
     let changed = Draft::at(NOW).header("x-note", "a/b").key(KEY.0, "another secret").signed();
     assert_eq!(
-        refusal(&simulator, changed).await,
+        auth_error(&simulator, changed).await,
         "verify aksk signature fail, canonicalRequest:GET|/v2/p/screen-records/|\
          limit=1&offset=0&username=a%20b|host:127.0.0.1:1|x-note:a/b|\
          x-sdk-date:20240911T140000Z||host;x-note;x-sdk-date|\
@@ -106,14 +106,14 @@ async fn a_right_signature_lets_in_and_a_wrong_one_does_not() {
     );
     let unknown = Draft::at(NOW).key("NOBODY", KEY.1).signed();
     assert_eq!(
-        refusal(&simulator, unknown).await,
+        auth_error(&simulator, unknown).await,
         "Get secretKey failed,ak:NOBODY,err:ak not exist"
     );
     let unsigned = Request::get(PROJECT_LIST).body(Body::empty()).unwrap();
-    assert_eq!(refusal(&simulator, unsigned).await, "verify token failed");
+    assert_eq!(auth_error(&simulator, unsigned).await, "verify token failed");
     let odd = Request::get(PROJECT_LIST).header("Authorization", "SDK-HMAC-SHA256 what?");
     let odd = odd.body(Body::empty()).unwrap();
-    assert_eq!(refusal(&simulator, odd).await, "the Authorization header cannot be read");
+    assert_eq!(auth_error(&simulator, odd).await, "the Authorization header cannot be read");
 
     let requests = simulator.requests();
     let with = |who: &str| requests.with(Endpoint::Records, &Credential::AccessKey(who.to_owned()));
@@ -130,7 +130,7 @@ async fn the_body_is_part_of_what_is_signed() {
     let (mut parts, _) = Draft::at(NOW).signed().into_parts();
     parts.headers.insert("content-type", "application/json".parse().unwrap());
     let with_body = Request::from_parts(parts, Body::from("{}"));
-    assert!(refusal(&simulator, with_body).await.starts_with("verify aksk signature fail"));
+    assert!(auth_error(&simulator, with_body).await.starts_with("verify aksk signature fail"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,10 +141,10 @@ async fn a_signature_is_good_for_fifteen_minutes_around_the_clock() {
     }
     for seconds in [-901, 901] {
         let request = Draft::at(NOW + seconds * 1000).signed();
-        assert_eq!(refusal(&simulator, request).await, EXPIRED);
+        assert_eq!(auth_error(&simulator, request).await, EXPIRED);
     }
     let odd = Draft::at(NOW).header("x-sdk-date", "now").signed();
-    assert_eq!(refusal(&simulator, odd).await, EXPIRED);
+    assert_eq!(auth_error(&simulator, odd).await, EXPIRED);
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,16 +153,16 @@ async fn the_sixth_failure_in_a_row_locks_the_key_for_five_minutes() {
     let wrong = || Draft::at(NOW).key(KEY.0, "wrong").signed();
     let locked = "AK access failed to reach the limit,forbidden.";
     for _ in 0..5 {
-        assert!(refusal(&simulator, wrong()).await.starts_with("verify"));
+        assert!(auth_error(&simulator, wrong()).await.starts_with("verify"));
     }
     assert_eq!(ask(&simulator, Draft::at(NOW).signed()).await.0, 200, "not yet, and it resets");
     for _ in 0..6 {
         pass(1).await;
-        assert!(refusal(&simulator, wrong()).await.starts_with("verify"));
+        assert!(auth_error(&simulator, wrong()).await.starts_with("verify"));
     }
-    assert_eq!(refusal(&simulator, Draft::at(NOW).signed()).await, locked);
+    assert_eq!(auth_error(&simulator, Draft::at(NOW).signed()).await, locked);
     pass(299).await;
-    assert_eq!(refusal(&simulator, wrong()).await, locked);
+    assert_eq!(auth_error(&simulator, wrong()).await, locked);
     let lock = Lock { who: KEY.0.to_owned(), from: NOW + 6000, until: NOW + 306_000 };
     assert_eq!(simulator.edit_access(|access| access.locks()), simulator.requests().locks);
     assert_eq!(simulator.requests().locks, [lock]);
@@ -180,10 +180,10 @@ async fn a_temporary_key_needs_its_token_and_a_permanent_one_has_none() {
         Draft::at(NOW).header("x-security-token", "other").signed(),
         with_token().signed_with(&["host", "x-sdk-date"]),
     ] {
-        assert_eq!(refusal(&simulator, wrong).await, "decrypt token fail");
+        assert_eq!(auth_error(&simulator, wrong).await, "decrypt token fail");
     }
     simulator.edit_access(|access| access.set_key(KEY.0, KEY.1, None));
-    assert_eq!(refusal(&simulator, with_token().signed()).await, "decrypt token fail");
+    assert_eq!(auth_error(&simulator, with_token().signed()).await, "decrypt token fail");
     assert_eq!(ask(&simulator, Draft::at(NOW).signed()).await.0, 200);
 }
 
@@ -199,7 +199,7 @@ async fn the_project_that_a_header_names_is_that_of_the_path() {
 async fn keys_and_permission_change_while_it_runs() {
     let simulator = keyed(|_| ());
     simulator.edit_access(|access| access.set_key("NEW", "new secret", None));
-    assert!(refusal(&simulator, Draft::at(NOW).signed()).await.ends_with("err:ak not exist"));
+    assert!(auth_error(&simulator, Draft::at(NOW).signed()).await.ends_with("err:ak not exist"));
     let new = || Draft::at(NOW).key("NEW", "new secret").signed();
     assert_eq!(ask(&simulator, new()).await.0, 200);
     simulator.edit_access(|access| access.set_permission(false));

@@ -11,16 +11,16 @@ use futures_util::{StreamExt as _, stream};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::{
-    error::{Refusal, RetryAfter},
-    huge_body::Flood,
+    error::{ApiError, RetryAfter},
+    huge_body::HugeBody,
 };
 use crate::time;
 
 /// A dripping body is sent in this many pieces, ten a second.
-const DRIPS: usize = 200;
-const DRIP_EVERY: Duration = Duration::from_millis(100);
+const DRIP_PIECES: usize = 200;
+const DRIP_INTERVAL: Duration = Duration::from_millis(100);
 
-const BREAK_AFTER: Duration = Duration::from_millis(5);
+const RESET_DELAY: Duration = Duration::from_millis(5);
 
 /// An answer before it is sent.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub(crate) enum Transport {
     /// Slowly.
     Drip,
     /// Another one in its place, of any size and of no told length.
-    Flood(Flood),
+    Huge(HugeBody),
 }
 
 impl Answer {
@@ -68,12 +68,12 @@ impl Answer {
         }
     }
 
-    pub(crate) fn refused(refusal: &Refusal, request_id: &str) -> Self {
-        let (body, content_type) = refusal.body(request_id);
+    pub(crate) fn error(error: &ApiError, request_id: &str) -> Self {
+        let (body, content_type) = error.body(request_id);
         Self {
-            status: refusal.status,
+            status: error.status,
             content_type,
-            retry_after: refusal.retry_after,
+            retry_after: error.retry_after,
             ..Self::json(body.into_bytes())
         }
     }
@@ -83,18 +83,18 @@ impl Answer {
         match self.transport {
             Transport::Hang => "hang".to_owned(),
             Transport::Reset => "reset".to_owned(),
-            Transport::Whole | Transport::Drip | Transport::Flood(_) => self.status.to_string(),
+            Transport::Whole | Transport::Drip | Transport::Huge(_) => self.status.to_string(),
         }
     }
 
     /// The response at `now`.
     pub(crate) fn into_response(self, request_id: &str, now: i64) -> Response {
-        let length = (!matches!(self.transport, Transport::Flood(_))).then_some(self.body.len());
+        let length = (!matches!(self.transport, Transport::Huge(_))).then_some(self.body.len());
         let body = match self.transport {
             Transport::Whole | Transport::Hang => Body::from(self.body),
-            Transport::Reset => breaking(self.body),
-            Transport::Drip => dripping(self.body),
-            Transport::Flood(flood) => flood.into_body(),
+            Transport::Reset => reset_body(self.body),
+            Transport::Drip => drip_body(self.body),
+            Transport::Huge(body) => body.into_body(),
         };
         let mut response = Response::new(body);
         *response.status_mut() =
@@ -129,27 +129,27 @@ impl Answer {
 }
 
 /// Half of the body, then an error: the server cannot keep its Content-Length and closes.
-fn breaking(mut body: Vec<u8>) -> Body {
+fn reset_body(mut body: Vec<u8>) -> Body {
     body.truncate(body.len() / 2);
     let broken = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "simulated reset");
     let break_off = async {
         // Time for the first half to be sent, or the whole answer would be lost.
-        tokio::time::sleep(BREAK_AFTER).await;
+        tokio::time::sleep(RESET_DELAY).await;
         Err(broken)
     };
     let half = stream::once(std::future::ready(Ok(Bytes::from(body))));
     Body::from_stream(half.chain(stream::once(break_off)))
 }
 
-fn dripping(body: Vec<u8>) -> Body {
-    let piece = body.len().div_ceil(DRIPS).max(1);
-    let drops = stream::unfold(Bytes::from(body), move |mut rest| async move {
+fn drip_body(body: Vec<u8>) -> Body {
+    let piece = body.len().div_ceil(DRIP_PIECES).max(1);
+    let pieces = stream::unfold(Bytes::from(body), move |mut rest| async move {
         if rest.is_empty() {
             return None;
         }
-        tokio::time::sleep(DRIP_EVERY).await;
-        let drop = rest.split_to(piece.min(rest.len()));
-        Some((Ok::<_, Infallible>(drop), rest))
+        tokio::time::sleep(DRIP_INTERVAL).await;
+        let next = rest.split_to(piece.min(rest.len()));
+        Some((Ok::<_, Infallible>(next), rest))
     });
-    Body::from_stream(drops)
+    Body::from_stream(pieces)
 }

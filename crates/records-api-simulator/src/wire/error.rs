@@ -4,11 +4,11 @@
 
 use std::borrow::Cow;
 
-const THROTTLED: &str = "The throttling threshold has been reached";
+const THROTTLED_MESSAGE: &str = "The throttling threshold has been reached";
 
 /// The shape of an error body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Shape {
+pub enum ErrorShape {
     /// `{"error_code", "error_msg", "request_id"}`
     #[default]
     Plain,
@@ -34,7 +34,7 @@ pub enum Shape {
     Empty,
 }
 
-impl Shape {
+impl ErrorShape {
     /// Every shape with its name.
     pub(crate) const NAMES: [(&'static str, Self); 11] = [
         ("plain", Self::Plain),
@@ -62,59 +62,59 @@ pub enum RetryAfter {
 
 /// An answer that is not the one asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct ApiError {
     pub(crate) status: u16,
     pub(crate) code: Cow<'static, str>,
     pub(crate) message: String,
-    pub(crate) shape: Shape,
+    pub(crate) shape: ErrorShape,
     pub(crate) retry_after: Option<RetryAfter>,
 }
 
-impl Refusal {
+impl ApiError {
     pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         let (code, message) = (Cow::Borrowed(code), message.into());
-        Self { status, code, message, shape: Shape::Plain, retry_after: None }
+        Self { status, code, message, shape: ErrorShape::Plain, retry_after: None }
     }
 
     /// 400 for a parameter that cannot be understood.
-    pub(crate) fn parameter(name: &str, why: &str) -> Self {
-        Self::new(400, "WKS.0001", format!("Invalid parameter {name}: {why}"))
+    pub(crate) fn parameter(name: &str, reason: &str) -> Self {
+        Self::new(400, "WKS.0001", format!("Invalid parameter {name}: {reason}"))
     }
 
-    pub(crate) fn unauthorized() -> Self {
+    pub(crate) fn invalid_token() -> Self {
         Self::unauthenticated("verify token failed")
     }
 
     /// 401 of the gateway, with its reason.
-    pub(crate) fn unauthenticated(why: &str) -> Self {
-        let message = format!("Incorrect IAM authentication information: {why}");
+    pub(crate) fn unauthenticated(reason: &str) -> Self {
+        let message = format!("Incorrect IAM authentication information: {reason}");
         Self::new(401, "APIGW.0301", message)
     }
 
     /// Credentials for another project than that of the path. Made up: no document says what it
     /// answers.
-    pub(crate) fn other_project() -> Self {
+    pub(crate) fn project_mismatch() -> Self {
         Self::new(403, "WKS.0403", "The project of the credentials is not that of the URL.")
     }
 
     /// 429 with the window in the text.
     pub(crate) fn throttled(limit: u32, window: &str) -> Self {
         let message =
-            format!("{THROTTLED}: policy user over ratelimit,limit:{limit},time:{window}");
+            format!("{THROTTLED_MESSAGE}: policy user over ratelimit,limit:{limit},time:{window}");
         Self::new(429, "APIGW.0308", message)
     }
 
     /// 429 that does not say when to come again.
-    pub(crate) fn throttled_somehow() -> Self {
-        Self::new(429, "APIGW.0308", THROTTLED)
+    pub(crate) fn throttled_without_window() -> Self {
+        Self::new(429, "APIGW.0308", THROTTLED_MESSAGE)
     }
 
     /// The documented error of a status.
-    pub(crate) fn of_status(status: u16) -> Self {
+    pub(crate) fn for_status(status: u16) -> Self {
         match status {
             200 => Self::new(200, "WKS.00010109", "Busy."),
             400 => Self::new(400, "WKS.0001", "Empty request message."),
-            401 => Self::unauthorized(),
+            401 => Self::invalid_token(),
             403 => Self::new(403, "APIGW.0302", "The IAM user is not authorized to access the API"),
             404 => Self::new(404, "WKS.0202", "The resource does not exist."),
             // Made up: no code is documented for it.
@@ -132,27 +132,29 @@ impl Refusal {
     pub(crate) fn body(&self, request_id: &str) -> (String, &'static str) {
         let (code, message) = (self.code.as_ref(), self.message.as_str());
         let mut json = match self.shape {
-            Shape::Plain | Shape::Encoded | Shape::Detail | Shape::Details => serde_json::json!(
-                {"error_msg": message, "error_code": code, "request_id": request_id}),
-            Shape::Camel => serde_json::json!({"errorCode": code, "errorMsg": message}),
-            Shape::Code => serde_json::json!({"code": code, "message": message}),
-            Shape::Nested => serde_json::json!({"error":
+            ErrorShape::Plain | ErrorShape::Encoded | ErrorShape::Detail | ErrorShape::Details => {
+                serde_json::json!(
+                {"error_msg": message, "error_code": code, "request_id": request_id})
+            }
+            ErrorShape::Camel => serde_json::json!({"errorCode": code, "errorMsg": message}),
+            ErrorShape::Code => serde_json::json!({"code": code, "message": message}),
+            ErrorShape::Nested => serde_json::json!({"error":
                 {"code": self.status, "message": message, "title": "Error"}}),
-            Shape::NestedCode => {
+            ErrorShape::NestedCode => {
                 serde_json::json!({"error": {"error_code": code, "error_msg": message}})
             }
-            Shape::Html => {
+            ErrorShape::Html => {
                 let page = format!("<html><body><h1>{}</h1></body></html>", self.status);
                 return (page, "text/html");
             }
-            Shape::Text => return (message.to_owned(), "text/plain"),
-            Shape::Empty => return (String::new(), "application/json"),
+            ErrorShape::Text => return (message.to_owned(), "text/plain"),
+            ErrorShape::Empty => return (String::new(), "application/json"),
         };
         match self.shape {
             // Made up: what it decodes to is told to nobody.
-            Shape::Encoded => json["encoded_authorization_message"] = "ZW5jb2RlZA==".into(),
-            Shape::Detail => json["error_detail"] = message.into(),
-            Shape::Details => {
+            ErrorShape::Encoded => json["encoded_authorization_message"] = "ZW5jb2RlZA==".into(),
+            ErrorShape::Detail => json["error_detail"] = message.into(),
+            ErrorShape::Details => {
                 json["details"] = serde_json::json!([{"error_code": code, "error_msg": message}]);
             }
             _ => {}

@@ -67,14 +67,14 @@ pub(crate) struct Request<'r> {
 }
 
 /// A request as it arrived, before it is known what it asks for.
-pub(crate) struct Arrived {
+pub(crate) struct ReceivedRequest {
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 }
 
-impl Arrived {
+impl ReceivedRequest {
     pub(crate) fn request<'r>(&'r self, endpoint: Endpoint, project: &'r str) -> Request<'r> {
         let Self { method, uri, headers, body } = self;
         Request { endpoint, project, method, uri, headers, body }
@@ -85,7 +85,7 @@ impl Arrived {
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for Arrived {
+impl<S: Send + Sync> FromRequest<S> for ReceivedRequest {
     type Rejection = BytesRejection;
 
     async fn from_request(
