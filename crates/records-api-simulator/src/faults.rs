@@ -16,7 +16,7 @@ use std::fmt;
 
 use http::HeaderValue;
 
-use self::{echo::Form, rows::RowFault, unrequested::Outside};
+use self::{echo::EchoEncoding, rows::RowFault, unrequested::UnrequestedRows};
 use crate::wire::{
     encoding::Encoding,
     error::{ApiError, ErrorShape, RetryAfter},
@@ -34,7 +34,7 @@ pub enum FaultKind {
         /// The HTTP status.
         status: u16,
         /// How they are written.
-        form: Form,
+        encoding: EchoEncoding,
     },
     /// 200 with a page of HTML.
     Html,
@@ -64,7 +64,7 @@ pub enum FaultKind {
         /// How many.
         levels: usize,
         /// Where.
-        place: Place,
+        position: NestingPosition,
     },
     /// Another place is named.
     Redirect {
@@ -85,7 +85,7 @@ pub enum FaultKind {
     /// that lags behind.
     Stale,
     /// The list has rows that were not asked for.
-    Outside(Outside),
+    Unrequested(UnrequestedRows),
     /// A share of the rows is wrong: always the same records.
     Rows(RowFault),
 }
@@ -102,7 +102,7 @@ pub struct StatusFault {
     /// The message, where it is not the usual one.
     pub message: Option<String>,
     /// The window that the text of a 429 names.
-    pub window: Option<Window>,
+    pub window: Option<ThrottleWindow>,
     /// The `Retry-After` header.
     pub retry_after: Option<RetryAfter>,
     /// The encoding of the body, which then has a text beyond ASCII.
@@ -111,16 +111,16 @@ pub struct StatusFault {
 
 /// The window that the text of a 429 names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Window {
+pub enum ThrottleWindow {
     /// None.
-    Untold,
+    Omitted,
     /// As in `limit:200,time:5 minute`.
-    Told(String),
+    Named(String),
 }
 
 /// Where arrays in arrays are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum NestingPosition {
     /// They are the body.
     Top,
     /// In a field of the page that nobody knows.
@@ -129,7 +129,7 @@ pub enum Place {
     Row,
 }
 
-impl Place {
+impl NestingPosition {
     /// Every place with its name.
     pub(super) const NAMES: [(&'static str, Self); 3] =
         [("top", Self::Top), ("page", Self::Page), ("row", Self::Row)];
@@ -169,8 +169,8 @@ impl StatusFault {
     pub(super) fn error(&self) -> ApiError {
         let mut error = match &self.window {
             None => ApiError::for_status(self.status),
-            Some(Window::Untold) => ApiError::throttled_without_window(),
-            Some(Window::Told(window)) => ApiError::throttled(200, window),
+            Some(ThrottleWindow::Omitted) => ApiError::throttled_without_window(),
+            Some(ThrottleWindow::Named(window)) => ApiError::throttled(200, window),
         };
         error.shape = self.shape;
         error.retry_after = self.retry_after;

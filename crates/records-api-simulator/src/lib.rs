@@ -34,10 +34,10 @@ pub use self::{
         Ties, Times, TotalCount, Vocabulary,
     },
     faults::{
-        Fault, FaultKind, Place, StatusFault, Window,
-        echo::Form,
-        rows::{RowFault, Spoil},
-        unrequested::{Outside, Why},
+        Fault, FaultKind, NestingPosition, StatusFault, ThrottleWindow,
+        echo::EchoEncoding,
+        rows::{RowDefect, RowFault},
+        unrequested::{UnrequestedReason, UnrequestedRows},
     },
     options::Options,
     simulator::{

@@ -11,7 +11,7 @@ use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use crate::{
     access::Access,
     dialect::Dialect,
-    faults::{Fault, schedule::Faults},
+    faults::{Fault, schedule::FaultSchedule},
     mix::mix,
     options::Options,
     simulator::{
@@ -50,7 +50,7 @@ pub(super) struct Inner {
     pub(super) options: Arc<Options>,
     pub(super) dialect: Dialect,
     pub(super) world: World,
-    pub(super) faults: Faults,
+    pub(super) faults: FaultSchedule,
     pub(super) hooks: Hooks,
     /// The world when the faults were set, for answers that lag behind.
     pub(super) past: Option<World>,
@@ -72,7 +72,7 @@ impl Simulator {
         let mut inner = Inner {
             dialect: options.dialect.clone(),
             world: World::new(options.world(), clock()),
-            faults: Faults::default(),
+            faults: FaultSchedule::default(),
             hooks: Hooks::default(),
             past: None,
             chance: Xoshiro256PlusPlus::seed_from_u64(mix(options.seed ^ 0x000f_a017)),
@@ -162,7 +162,7 @@ impl Simulator {
 
 impl Inner {
     fn set_faults(&mut self, faults: Vec<Fault>) {
-        self.faults = Faults::new(faults);
-        self.past = self.faults.need_past().then(|| self.world.clone());
+        self.faults = FaultSchedule::new(faults);
+        self.past = self.faults.needs_past_world().then(|| self.world.clone());
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::{
     access::Access,
     dialect::Dialect,
-    faults::{FaultKind, echo::echo, rows::RowFault, unrequested::Outside},
+    faults::{FaultKind, echo::echo_error, rows::RowFault, unrequested::UnrequestedRows},
     mix::mix,
     simulator::{Simulator, hooks::When},
     wire::{
@@ -46,7 +46,7 @@ pub(super) struct Served<'w> {
     pub(super) forbid_pools: bool,
     pub(super) number: u64,
     pub(super) rows: &'w [RowFault],
-    pub(super) outside: Option<Outside>,
+    pub(super) unrequested: Option<UnrequestedRows>,
 }
 
 impl Simulator {
@@ -81,10 +81,10 @@ impl Simulator {
         let now = self.shared.now_millis();
         inner.world.advance(now);
         inner.hooks.run(When::Before, request, (&[], false), &mut inner.world);
-        let mishap = inner.faults.strike(request.endpoint, &mut inner.chance);
-        let error = match &mishap.answer {
-            Some(FaultKind::Echo { status, form }) => {
-                Some(echo(request.method, request.headers, *status, *form))
+        let faults = inner.faults.next_request(request.endpoint, &mut inner.chance);
+        let error = match &faults.answer {
+            Some(FaultKind::Echo { status, encoding }) => {
+                Some(echo_error(request.method, request.headers, *status, *encoding))
             }
             Some(FaultKind::Status(fault)) => Some(fault.error()),
             _ => None,
@@ -93,7 +93,7 @@ impl Simulator {
         let served = match error {
             Some(error) => Err(error),
             None => inner.admit(request, now).and_then(|()| {
-                let stale = mishap.answer == Some(FaultKind::Stale);
+                let stale = faults.answer == Some(FaultKind::Stale);
                 let past = inner.past.as_ref().filter(|_| stale);
                 serve(Served {
                     world: past.unwrap_or(&inner.world),
@@ -102,9 +102,9 @@ impl Simulator {
                     now,
                     forbid_pools: inner.options.forbid_pools,
                     number,
-                    rows: &mishap.rows,
-                    outside: match &mishap.answer {
-                        Some(FaultKind::Outside(outside)) => Some(*outside),
+                    rows: &faults.rows,
+                    unrequested: match &faults.answer {
+                        Some(FaultKind::Unrequested(unrequested)) => Some(*unrequested),
                         _ => None,
                     },
                 })
@@ -114,10 +114,10 @@ impl Simulator {
             Ok(shown) => (shown.answer, shown.rows),
             Err(error) => (Answer::error(&error, id), Vec::new()),
         };
-        if let Some(fault) = &mishap.answer {
+        if let Some(fault) = &faults.answer {
             answer = answer.with_fault(fault);
         }
-        let is_stale = mishap.answer == Some(FaultKind::Stale);
+        let is_stale = faults.answer == Some(FaultKind::Stale);
         inner.hooks.run(When::After, request, (&rows, is_stale), &mut inner.world);
         inner.log.note(request, answer.outcome(), credential, now);
         answer

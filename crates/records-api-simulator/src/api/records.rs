@@ -31,8 +31,8 @@ pub(super) async fn list(
             let query = query::read(received.query(), dialect, world.now())?;
             let selection = select::select(world, &query, dialect);
             let mut slots = selection.page(&query, dialect.ties, mix(world.seed() ^ served.number));
-            if let Some(outside) = served.outside {
-                slots = unrequested::add(outside, slots, world, &query, dialect);
+            if let Some(rows) = served.unrequested {
+                slots = unrequested::add(rows, slots, world, &query, dialect);
             }
             let body = render::page(world, dialect, &slots, selection.len(), served.rows);
             Ok(Shown::page(body, slots.iter().map(|slot| world.record_in(*slot).id).collect()))
@@ -52,8 +52,8 @@ pub(super) async fn one(
             let record = known.and_then(|id| served.world.record(id));
             let record = record.ok_or_else(|| ApiError::for_status(404))?;
             let mut out = Vec::new();
-            let (_, spoil) = RowFault::on(served.rows, record.id);
-            render::row(&mut out, served.world, served.dialect, record, spoil);
+            let (_, defect) = RowFault::combine(served.rows, record.id);
+            render::row(&mut out, served.world, served.dialect, record, defect);
             Ok(Shown::page(out, vec![record.id]))
         })
         .await

@@ -6,7 +6,7 @@
 use crate::{
     dialect::{Dialect, Nothing, TotalCount, vocabulary},
     digits::{hex, integer},
-    faults::rows::{RowFault, Spoil},
+    faults::rows::{RowDefect, RowFault},
     mix::{high, low, mix},
     world::{
         World,
@@ -48,12 +48,12 @@ pub(crate) fn page(
     let mut first = true;
     for &slot in slots {
         let record = world.record_in(slot);
-        let (copies, spoil) = RowFault::on(faults, record.id);
+        let (copies, defect) = RowFault::combine(faults, record.id);
         for _ in 0..copies {
             if !std::mem::take(&mut first) {
                 out.push(b',');
             }
-            row(&mut out, world, dialect, record, spoil);
+            row(&mut out, world, dialect, record, defect);
         }
     }
     out.extend_from_slice(b"]}");
@@ -66,15 +66,15 @@ pub(crate) fn row(
     world: &World,
     dialect: &Dialect,
     record: &Record,
-    spoil: Option<Spoil>,
+    defect: Option<RowDefect>,
 ) {
-    match spoil {
-        Some(Spoil::Null) => return out.extend_from_slice(b"null"),
-        Some(Spoil::Text) => return out.extend_from_slice(b"\"row\""),
+    match defect {
+        Some(RowDefect::Null) => return out.extend_from_slice(b"null"),
+        Some(RowDefect::Text) => return out.extend_from_slice(b"\"row\""),
         _ => {}
     }
     out.push(b'{');
-    let mut row = Row { out, dialect, spoil, first: true };
+    let mut row = Row { out, dialect, defect, first: true };
     row.who(world, record);
     row.what(record);
     row.files(world, record);
@@ -85,15 +85,15 @@ pub(crate) fn row(
 struct Row<'a> {
     out: &'a mut Vec<u8>,
     dialect: &'a Dialect,
-    spoil: Option<Spoil>,
+    defect: Option<RowDefect>,
     first: bool,
 }
 
 impl Row<'_> {
     fn who(&mut self, world: &World, record: &Record) {
         let directory = world.directory();
-        let wrong = self.spoil == Some(Spoil::WrongTypes);
-        if self.spoil != Some(Spoil::NoId) {
+        let wrong = self.defect == Some(RowDefect::WrongTypes);
+        if self.defect != Some(RowDefect::NoId) {
             self.quoted("id", true, |out| hex(out, &[high(record.id), low(record.id)]));
         }
         let desktop = directory.desktops().get(record.desktop as usize);
@@ -111,7 +111,7 @@ impl Row<'_> {
     }
 
     fn what(&mut self, record: &Record) {
-        let wrong = self.spoil == Some(Spoil::WrongTypes);
+        let wrong = self.defect == Some(RowDefect::WrongTypes);
         match record.status {
             Status::Missing => self.nothing("status", self.dialect.missing, false),
             status => self.text("status", vocabulary::status(self.dialect.vocabulary, status)),
@@ -125,7 +125,7 @@ impl Row<'_> {
             self.json("duration", Some("{\"seconds\":600}"));
             return;
         }
-        let negative = self.spoil == Some(Spoil::NegativeSize);
+        let negative = self.defect == Some(RowDefect::NegativeSize);
         self.number("size", if negative { Some(-1) } else { record.size });
         self.number("duration", record.duration.map(i64::from));
     }
@@ -162,13 +162,13 @@ impl Row<'_> {
     }
 
     fn when(&mut self, record: &Record) {
-        match self.spoil {
-            Some(Spoil::NoStart) => {}
-            Some(Spoil::BadStart) => self.json("start_time", Some("\"yesterday\"")),
+        match self.defect {
+            Some(RowDefect::NoStart) => {}
+            Some(RowDefect::BadStart) => self.json("start_time", Some("\"yesterday\"")),
             _ => self.time("start_time", Some(record.start)),
         }
         self.time("end_time", record.end);
-        if self.spoil == Some(Spoil::WrongTypes) {
+        if self.defect == Some(RowDefect::WrongTypes) {
             self.json("update_time", Some("true"));
         } else {
             self.time("update_time", Some(record.update));

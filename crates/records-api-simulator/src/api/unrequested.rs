@@ -8,23 +8,23 @@ use super::{
 };
 use crate::{
     dialect::{Dialect, EndBound, Ties},
-    faults::unrequested::{Outside, Why},
+    faults::unrequested::{UnrequestedReason, UnrequestedRows},
     world::{World, last_known_time},
 };
 
 /// Puts the rows where the order of the page has their place. The counts stay as they are.
 pub(super) fn add(
-    outside: Outside,
+    unrequested: UnrequestedRows,
     mut page: Vec<u32>,
     world: &World,
     query: &Query,
     dialect: &Dialect,
 ) -> Vec<u32> {
-    let more = match outside.why {
-        Why::Early => early(world, query, dialect),
-        Why::Filter => unmatched(&page, world, query, dialect),
+    let added = match unrequested.reason {
+        UnrequestedReason::Early => before_start(world, query, dialect),
+        UnrequestedReason::Filter => filtered_out(&page, world, query, dialect),
     };
-    page.extend(more.into_iter().take(outside.count));
+    page.extend(added.into_iter().take(unrequested.count));
     match query.order {
         Order::Asc => page.sort_by_key(|slot| world.record_in(*slot).start),
         Order::Desc => page.sort_by_key(|slot| Reverse(world.record_in(*slot).start)),
@@ -33,9 +33,9 @@ pub(super) fn add(
     page
 }
 
-fn early(world: &World, query: &Query, dialect: &Dialect) -> Vec<u32> {
+fn before_start(world: &World, query: &Query, dialect: &Dialect) -> Vec<u32> {
     let Some(from) = query.from else { return Vec::new() };
-    let before = Query { from: None, to: Some(from - 1), ..whole(query) };
+    let before = Query { from: None, to: Some(from - 1), ..on_one_page(query) };
     let dialect = Dialect { end_bound: EndBound::Start, ..dialect.clone() };
     let mut rows = select(world, &before, &dialect).page(&before, Ties::Stable, 0);
     rows.retain(|slot| {
@@ -46,17 +46,17 @@ fn early(world: &World, query: &Query, dialect: &Dialect) -> Vec<u32> {
 }
 
 /// Records between the first and the last row of the page; on an empty first page, any.
-fn unmatched(page: &[u32], world: &World, query: &Query, dialect: &Dialect) -> Vec<u32> {
-    let asked = whole(query);
+fn filtered_out(page: &[u32], world: &World, query: &Query, dialect: &Dialect) -> Vec<u32> {
+    let all = on_one_page(query);
     let matches: HashSet<u32> =
-        select(world, &asked, dialect).page(&asked, Ties::Stable, 0).into_iter().collect();
-    let any = Query {
+        select(world, &all, dialect).page(&all, Ties::Stable, 0).into_iter().collect();
+    let unfiltered = Query {
         desktop_id: None,
         desktop_names: Vec::new(),
         username: None,
         status: None,
         kind: None,
-        ..asked
+        ..all
     };
     let starts = || page.iter().map(|slot| world.record_in(*slot).start);
     let (first, last) = match (starts().min(), starts().max()) {
@@ -64,7 +64,7 @@ fn unmatched(page: &[u32], world: &World, query: &Query, dialect: &Dialect) -> V
         _ if query.offset == 0 => (i64::MIN, i64::MAX),
         _ => return Vec::new(),
     };
-    let mut rows = select(world, &any, dialect).page(&any, Ties::Stable, 0);
+    let mut rows = select(world, &unfiltered, dialect).page(&unfiltered, Ties::Stable, 0);
     rows.retain(|slot| {
         !matches.contains(slot) && (first..=last).contains(&world.record_in(*slot).start)
     });
@@ -72,6 +72,6 @@ fn unmatched(page: &[u32], world: &World, query: &Query, dialect: &Dialect) -> V
 }
 
 /// The same listing on one page, oldest first.
-fn whole(query: &Query) -> Query {
+fn on_one_page(query: &Query) -> Query {
     Query { limit: usize::MAX, offset: 0, order: Order::Asc, ..query.clone() }
 }

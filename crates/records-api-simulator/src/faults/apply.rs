@@ -1,6 +1,6 @@
 //! What a fault does to an answer before it is sent.
 
-use super::{FaultKind, Place};
+use super::{FaultKind, NestingPosition};
 use crate::wire::{
     answer::{Answer, Transport},
     encoding::Encoding,
@@ -29,9 +29,9 @@ impl Answer {
                 self.gzip = *gzip;
                 self.transport = Transport::Huge(if *gzip { body.gzipped() } else { body });
             }
-            FaultKind::Deep { status, levels, place } => {
+            FaultKind::Deep { status, levels, position } => {
                 self.status = *status;
-                self.body = nested(&self.body, *levels, *place);
+                self.body = nested(&self.body, *levels, *position);
             }
             FaultKind::Redirect { status, location } => {
                 self.status = *status;
@@ -45,11 +45,11 @@ impl Answer {
                     self = self.encoded(encoding);
                 }
             }
-            FaultKind::Echo { form, .. } => form.escape(&mut self.body),
+            FaultKind::Echo { encoding, .. } => encoding.escape(&mut self.body),
             FaultKind::Hang => self.transport = Transport::Hang,
             FaultKind::Reset => self.transport = Transport::Reset,
             FaultKind::Drip => self.transport = Transport::Drip,
-            FaultKind::Stale | FaultKind::Outside(_) | FaultKind::Rows(_) => {}
+            FaultKind::Stale | FaultKind::Unrequested(_) | FaultKind::Rows(_) => {}
         }
         self
     }
@@ -62,14 +62,18 @@ impl Answer {
 }
 
 /// A body of ours with arrays in arrays at some place of it.
-fn nested(body: &[u8], levels: usize, place: Place) -> Vec<u8> {
+fn nested(body: &[u8], levels: usize, position: NestingPosition) -> Vec<u8> {
     let deep = ["[".repeat(levels), "]".repeat(levels)].concat();
     let text = String::from_utf8_lossy(body);
     let member = format!("\"nested\":{deep}");
-    let text = match place {
-        Place::Top => deep,
-        Place::Row if text.contains("[{") => text.replacen("[{", &format!("[{{{member},"), 1),
-        Place::Row | Place::Page => text.replacen('{', &format!("{{{member},"), 1),
+    let text = match position {
+        NestingPosition::Top => deep,
+        NestingPosition::Row if text.contains("[{") => {
+            text.replacen("[{", &format!("[{{{member},"), 1)
+        }
+        NestingPosition::Row | NestingPosition::Page => {
+            text.replacen('{', &format!("{{{member},"), 1)
+        }
     };
     text.into_bytes()
 }

@@ -10,7 +10,7 @@ use crate::wire::error::ApiError;
 
 /// How the repeated headers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum EchoEncoding {
     /// As they came
     Plain,
     /// As they came, with every `/` of the body as `\/`
@@ -23,7 +23,7 @@ pub enum Form {
     Url,
 }
 
-impl Form {
+impl EchoEncoding {
     /// Every form with its name.
     pub(crate) const NAMES: [(&'static str, Self); 5] = [
         ("plain", Self::Plain),
@@ -43,17 +43,22 @@ impl Form {
 }
 
 /// A refusal that gives away what it was sent.
-pub(crate) fn echo(method: &Method, headers: &HeaderMap, status: u16, form: Form) -> ApiError {
+pub(crate) fn echo_error(
+    method: &Method,
+    headers: &HeaderMap,
+    status: u16,
+    encoding: EchoEncoding,
+) -> ApiError {
     let mut sent = method.to_string();
     for (name, value) in headers {
-        let value = match form {
-            Form::Base64 => STANDARD.encode(value),
-            Form::Url => percent_encode(value.as_bytes(), NON_ALPHANUMERIC).to_string(),
+        let value = match encoding {
+            EchoEncoding::Base64 => STANDARD.encode(value),
+            EchoEncoding::Url => percent_encode(value.as_bytes(), NON_ALPHANUMERIC).to_string(),
             _ => value.to_str().unwrap_or("?").to_owned(),
         };
         write!(sent, "|{name}:{value}").expect("writing to a String cannot fail");
     }
-    if form == Form::Base64All {
+    if encoding == EchoEncoding::Base64All {
         sent = STANDARD.encode(sent);
     }
     let mut refusal = ApiError::for_status(status);

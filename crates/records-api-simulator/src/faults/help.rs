@@ -66,8 +66,8 @@ Transport:
 mod tests {
     use super::*;
     use crate::{
-        Encoding, Endpoint, ErrorShape, Fault, Form, HugeContent, Place, Spoil, Why,
-        faults::syntax::KINDS,
+        EchoEncoding, Encoding, Endpoint, ErrorShape, Fault, HugeContent, NestingPosition,
+        RowDefect, UnrequestedReason, faults::syntax::KINDS,
     };
 
     #[test]
@@ -83,12 +83,12 @@ mod tests {
         let words: Vec<&str> = FAULTS.split(|c: char| !c.is_alphanumeric() && c != '-').collect();
         for name in [
             names(&ErrorShape::NAMES),
-            names(&Form::NAMES),
+            names(&EchoEncoding::NAMES),
             names(&Encoding::NAMES),
             names(&HugeContent::NAMES),
-            names(&Place::NAMES),
-            names(&Spoil::NAMES),
-            names(&Why::NAMES),
+            names(&NestingPosition::NAMES),
+            names(&RowDefect::NAMES),
+            names(&UnrequestedReason::NAMES),
         ]
         .concat()
         {

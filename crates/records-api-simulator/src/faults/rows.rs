@@ -4,7 +4,7 @@ use crate::mix::{high, low, mix};
 
 /// How the wrong is done to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spoil {
+pub enum RowDefect {
     /// `null` in place of the row
     Null,
     /// A string in place of the row
@@ -21,7 +21,7 @@ pub enum Spoil {
     NegativeSize,
 }
 
-impl Spoil {
+impl RowDefect {
     /// Every way with its name.
     pub(crate) const NAMES: [(&'static str, Self); 7] = [
         ("null", Self::Null),
@@ -37,30 +37,30 @@ impl Spoil {
 /// What goes wrong with rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RowFault {
-    pub(crate) what: RowChange,
+    pub(crate) change: RowChange,
     pub(crate) share: f64,
     pub(crate) seed: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum RowChange {
-    Spoil(Spoil),
+    Defect(RowDefect),
     Duplicate,
     Omit,
 }
 
 impl RowFault {
-    /// How often a record's row is written, and how it is spoilt.
-    pub(crate) fn on(faults: &[Self], id: u128) -> (usize, Option<Spoil>) {
-        let (mut copies, mut spoil) = (1, None);
+    /// How often a record's row is written, and its defect.
+    pub(crate) fn combine(faults: &[Self], id: u128) -> (usize, Option<RowDefect>) {
+        let (mut copies, mut defect) = (1, None);
         for fault in faults.iter().filter(|fault| fault.hits(id)) {
-            match fault.what {
-                RowChange::Spoil(how) => spoil = spoil.or(Some(how)),
+            match fault.change {
+                RowChange::Defect(new) => defect = defect.or(Some(new)),
                 RowChange::Duplicate => copies *= 2,
                 RowChange::Omit => copies = 0,
             }
         }
-        (copies, spoil)
+        (copies, defect)
     }
 
     pub(crate) fn hits(&self, id: u128) -> bool {
@@ -76,10 +76,12 @@ mod tests {
 
     #[test]
     fn a_share_of_the_rows_is_hit_and_always_the_same() {
-        let rows = RowFault { what: RowChange::Spoil(Spoil::NoId), share: 0.1, seed: 0 };
+        let rows = RowFault { change: RowChange::Defect(RowDefect::NoId), share: 0.1, seed: 0 };
         let ids = |n: u64| mixed_id(1, n);
         let hit: Vec<_> = (0..10_000).filter(|n| rows.hits(ids(*n))).collect();
         assert!((900..1100).contains(&hit.len()), "{}", hit.len());
-        assert!(hit.iter().all(|n| RowFault::on(&[rows], ids(*n)) == (1, Some(Spoil::NoId))));
+        assert!(
+            hit.iter().all(|n| RowFault::combine(&[rows], ids(*n)) == (1, Some(RowDefect::NoId)))
+        );
     }
 }

@@ -7,35 +7,50 @@ use crate::wire::request::Endpoint;
 
 /// The faults in force and how far each has come.
 #[derive(Debug, Default)]
-pub(crate) struct Faults {
-    faults: Vec<(Fault, u64, u64)>,
+pub(crate) struct FaultSchedule {
+    faults: Vec<ActiveFault>,
+}
+
+/// A fault with its counts.
+#[derive(Debug)]
+struct ActiveFault {
+    fault: Fault,
+    /// Requests to its endpoint.
+    seen: u64,
+    /// Requests that it hit.
+    hits: u64,
 }
 
 /// What goes wrong with one request.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Mishap {
+pub(crate) struct RequestFaults {
     pub(crate) answer: Option<FaultKind>,
     pub(crate) rows: Vec<RowFault>,
 }
 
-impl Faults {
+impl FaultSchedule {
     pub(crate) fn new(faults: Vec<Fault>) -> Self {
-        Self { faults: faults.into_iter().map(|fault| (fault, 0, 0)).collect() }
+        Self {
+            faults: faults
+                .into_iter()
+                .map(|fault| ActiveFault { fault, seen: 0, hits: 0 })
+                .collect(),
+        }
     }
 
     /// Whether a copy of the world will be needed.
-    pub(crate) fn need_past(&self) -> bool {
-        self.faults.iter().any(|(fault, ..)| fault.kind == FaultKind::Stale)
+    pub(crate) fn needs_past_world(&self) -> bool {
+        self.faults.iter().any(|active| active.fault.kind == FaultKind::Stale)
     }
 
     pub(crate) fn texts(&self) -> Vec<String> {
-        self.faults.iter().map(|(fault, ..)| fault.to_string()).collect()
+        self.faults.iter().map(|active| active.fault.to_string()).collect()
     }
 
     /// Decides about the next request of an endpoint.
-    pub(crate) fn strike(&mut self, endpoint: Endpoint, rng: &mut impl Rng) -> Mishap {
-        let mut mishap = Mishap::default();
-        for (fault, seen, hits) in &mut self.faults {
+    pub(crate) fn next_request(&mut self, endpoint: Endpoint, rng: &mut impl Rng) -> RequestFaults {
+        let mut drawn = RequestFaults::default();
+        for ActiveFault { fault, seen, hits } in &mut self.faults {
             if fault.endpoint.is_some_and(|other| other != endpoint) {
                 continue;
             }
@@ -45,13 +60,13 @@ impl Faults {
                 continue;
             }
             match &fault.kind {
-                FaultKind::Rows(rows) => mishap.rows.push(*rows),
-                _ if mishap.answer.is_some() => continue,
-                kind => mishap.answer = Some(kind.clone()),
+                FaultKind::Rows(rows) => drawn.rows.push(*rows),
+                _ if drawn.answer.is_some() => continue,
+                kind => drawn.answer = Some(kind.clone()),
             }
             *hits += 1;
         }
-        mishap
+        drawn
     }
 }
 
@@ -63,13 +78,13 @@ mod tests {
 
     fn hits(text: &str, requests: usize) -> Vec<usize> {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
-        let mut faults = Faults::new(vec![text.parse().unwrap()]);
-        let strike = |_: &usize| faults.strike(Endpoint::Records, &mut rng).answer.is_some();
-        (1..=requests).filter(strike).collect()
+        let mut faults = FaultSchedule::new(vec![text.parse().unwrap()]);
+        let is_hit = |_: &usize| faults.next_request(Endpoint::Records, &mut rng).answer.is_some();
+        (1..=requests).filter(is_hit).collect()
     }
 
     #[test]
-    fn a_fault_strikes_when_it_is_told_to() {
+    fn a_fault_hits_the_requests_that_its_keys_select() {
         assert_eq!(hits("kind=html,after=3,times=2", 10), [4, 5]);
         assert_eq!(hits("status=503,times=1,endpoint=pools", 10), [0_usize; 0]);
         let some = hits("status=503,rate=0.05", 2000).len();

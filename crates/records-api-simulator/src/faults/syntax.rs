@@ -5,10 +5,10 @@ use std::{ops::Range, str::FromStr};
 use http::HeaderValue;
 
 use super::{
-    Fault, FaultKind, Place, StatusFault, Window,
-    echo::Form,
-    rows::{RowChange, RowFault, Spoil},
-    unrequested::{Outside, Why},
+    Fault, FaultKind, NestingPosition, StatusFault, ThrottleWindow,
+    echo::EchoEncoding,
+    rows::{RowChange, RowDefect, RowFault},
+    unrequested::{UnrequestedReason, UnrequestedRows},
 };
 use crate::wire::{
     encoding::Encoding,
@@ -40,10 +40,10 @@ pub(crate) const KINDS: [&str; 20] = [
     "omitted",
     "no-rows",
 ];
-const BYTES: u64 = 300 << 20;
+const DEFAULT_BYTES: u64 = 300 << 20;
 /// More would keep the simulator busy with a checksum for seconds.
 const MAX_BYTES: u64 = 64 << 30;
-const LEVELS: usize = 10_000;
+const DEFAULT_LEVELS: usize = 10_000;
 const MAX_LEVELS: usize = 10_000_000;
 /// Nobody listens there.
 const OTHER_HOST: &str = "http://127.0.0.1:1/elsewhere";
@@ -82,8 +82,8 @@ struct Keys<'t>(Vec<(&'t str, &'t str)>);
 
 impl<'t> Keys<'t> {
     fn take(&mut self, key: &str) -> Option<&'t str> {
-        let place = self.0.iter().position(|(other, _)| *other == key)?;
-        Some(self.0.remove(place).1)
+        let index = self.0.iter().position(|(other, _)| *other == key)?;
+        Some(self.0.remove(index).1)
     }
 
     fn peek(&self, key: &str) -> Option<&'t str> {
@@ -103,12 +103,10 @@ impl<'t> Keys<'t> {
         }
     }
 
-    fn up_to(&mut self, key: &str, most: usize) -> Result<Option<usize>, String> {
+    fn up_to(&mut self, key: &str, max: usize) -> Result<Option<usize>, String> {
         let number = self.number(key)?.map(|number| usize::try_from(number).unwrap_or(usize::MAX));
         match number {
-            Some(number) if number > most => {
-                Err(format!("{key}={number}: expected at most {most}"))
-            }
+            Some(number) if number > max => Err(format!("{key}={number}: expected at most {max}")),
             _ => Ok(number),
         }
     }
@@ -122,8 +120,8 @@ impl<'t> Keys<'t> {
         let Some(text) = self.take(key) else { return Ok(default) };
         let found = names.iter().find(|(name, _)| *name == text);
         found.map(|(_, value)| *value).ok_or_else(|| {
-            let known: Vec<_> = names.iter().map(|(name, _)| *name).collect();
-            format!("{key}={text}: expected one of {}", known.join(", "))
+            let accepted: Vec<_> = names.iter().map(|(name, _)| *name).collect();
+            format!("{key}={text}: expected one of {}", accepted.join(", "))
         })
     }
 }
@@ -136,7 +134,7 @@ fn kind(keys: &mut Keys<'_>) -> Result<FaultKind, String> {
     Ok(match kind {
         "echo" => FaultKind::Echo {
             status: keys.status(400..600, Some(401))?,
-            form: keys.one_of("as", &Form::NAMES, Form::Plain)?,
+            encoding: keys.one_of("as", &EchoEncoding::NAMES, EchoEncoding::Plain)?,
         },
         "error-body" => FaultKind::Status(status_fault(keys, 200)?),
         "html" => FaultKind::Html,
@@ -148,8 +146,8 @@ fn kind(keys: &mut Keys<'_>) -> Result<FaultKind, String> {
         "bomb" => huge(keys, true)?,
         "deep" => FaultKind::Deep {
             status: keys.status(200..600, Some(200))?,
-            levels: keys.up_to("levels", MAX_LEVELS)?.unwrap_or(LEVELS),
-            place: keys.one_of("at", &Place::NAMES, Place::Row)?,
+            levels: keys.up_to("levels", MAX_LEVELS)?.unwrap_or(DEFAULT_LEVELS),
+            position: keys.one_of("at", &NestingPosition::NAMES, NestingPosition::Row)?,
         },
         "redirect" => redirect(keys)?,
         "encoding" => {
@@ -161,18 +159,18 @@ fn kind(keys: &mut Keys<'_>) -> Result<FaultKind, String> {
         "stale" => FaultKind::Stale,
         "rows" if keys.peek("as") == Some("outside") => {
             keys.take("as");
-            FaultKind::Outside(Outside {
-                why: keys.one_of("why", &Why::NAMES, Why::Early)?,
+            FaultKind::Unrequested(UnrequestedRows {
+                reason: keys.one_of("why", &UnrequestedReason::NAMES, UnrequestedReason::Early)?,
                 count: keys.up_to("count", 1_000_000)?.unwrap_or(1),
             })
         }
         "rows" => {
-            let spoil = keys.one_of("as", &Spoil::NAMES, Spoil::Null)?;
-            row_fault(keys, RowChange::Spoil(spoil))?
+            let defect = keys.one_of("as", &RowDefect::NAMES, RowDefect::Null)?;
+            row_fault(keys, RowChange::Defect(defect))?
         }
         "duplicates" => row_fault(keys, RowChange::Duplicate)?,
         "omitted" => row_fault(keys, RowChange::Omit)?,
-        "no-rows" => FaultKind::Rows(RowFault { what: RowChange::Omit, share: 1.0, seed: 0 }),
+        "no-rows" => FaultKind::Rows(RowFault { change: RowChange::Omit, share: 1.0, seed: 0 }),
         other => {
             return Err(format!("kind={other}: expected one of {}", KINDS.join(", ")));
         }
@@ -194,14 +192,14 @@ fn status_fault(keys: &mut Keys<'_>, status: u16) -> Result<StatusFault, String>
     let window = if status == 429 { keys.take("window") } else { None };
     let window = match window {
         None => None,
-        Some("none") => Some(Window::Untold),
+        Some("none") => Some(ThrottleWindow::Omitted),
         Some(text) => {
             let parts = text.split_once('-').filter(|(n, unit)| {
                 n.parse::<u32>().is_ok() && unit.chars().all(|c| c.is_ascii_lowercase())
             });
             let (number, unit) =
                 parts.ok_or_else(|| format!("window={text}: expected none or such as 5-minute"))?;
-            Some(Window::Told(format!("{number} {unit}")))
+            Some(ThrottleWindow::Named(format!("{number} {unit}")))
         }
     };
     let encoding = match keys.peek("encoding") {
@@ -220,7 +218,7 @@ fn status_fault(keys: &mut Keys<'_>, status: u16) -> Result<StatusFault, String>
 }
 
 fn huge(keys: &mut Keys<'_>, gzip: bool) -> Result<FaultKind, String> {
-    let bytes = keys.number("bytes")?.unwrap_or(BYTES);
+    let bytes = keys.number("bytes")?.unwrap_or(DEFAULT_BYTES);
     if bytes > MAX_BYTES {
         return Err(format!("bytes={bytes}: expected at most {MAX_BYTES}"));
     }
@@ -242,10 +240,10 @@ fn redirect(keys: &mut Keys<'_>) -> Result<FaultKind, String> {
     })
 }
 
-fn row_fault(keys: &mut Keys<'_>, what: RowChange) -> Result<FaultKind, String> {
+fn row_fault(keys: &mut Keys<'_>, change: RowChange) -> Result<FaultKind, String> {
     let share = keys.take("share").map_or(Ok(1.0), share)?;
     let seed = keys.number("seed")?.unwrap_or(0);
-    Ok(FaultKind::Rows(RowFault { what, share, seed }))
+    Ok(FaultKind::Rows(RowFault { change, share, seed }))
 }
 
 /// A number from 0 to 1.

@@ -2,14 +2,14 @@
 
 /// Why the rows do not belong there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
+pub enum UnrequestedReason {
     /// They were over before the lower bound, by start and by end: the oldest there are
     Early,
     /// They are within the bounds but do not match the filters
     Filter,
 }
 
-impl Why {
+impl UnrequestedReason {
     /// Every reason with its name.
     pub(crate) const NAMES: [(&'static str, Self); 2] =
         [("early", Self::Early), ("filter", Self::Filter)];
@@ -17,9 +17,9 @@ impl Why {
 
 /// Rows that should not be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outside {
+pub struct UnrequestedRows {
     /// Why not.
-    pub why: Why,
+    pub reason: UnrequestedReason,
     /// How many are added to each page; fewer if the world has no more.
     pub count: usize,
 }
