@@ -12,8 +12,8 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use records_api::record::Status;
 use records_api_simulator::{
-    DefaultOrder, Dialect, Nothing, Obeyed, OverLimit, StartBound, StatusFilter, Ties, Times,
-    TotalCount, Vocabulary,
+    DefaultOrder, Dialect, MissingValue, OverLimit, SortSupport, StartBound, StatusFilter, Ties,
+    TimeFormat, TotalCount, Vocabulary,
 };
 
 use crate::harness::{DAY, Harness, HarnessOptions, NOW, UP};
@@ -40,11 +40,11 @@ fn dialect(
         default_order,
         ties,
         total_count,
-        times: any::<Times>(rng),
+        times: any::<TimeFormat>(rng),
         vocabulary: any::<Vocabulary>(rng),
         status_filter: any::<StatusFilter>(rng),
-        missing: any::<Nothing>(rng),
-        missing_pool: any::<Nothing>(rng),
+        missing: any::<MissingValue>(rng),
+        missing_pool: any::<MissingValue>(rng),
         ..Dialect::default()
     }
 }
@@ -154,7 +154,7 @@ async fn an_api_that_does_not_sort_is_right_by_its_default_order_or_fails_and_sa
             let dialect = &mut setup.options.dialect;
             (dialect.limit_max, dialect.limit_over) = limit;
             dialect.default_order = *order;
-            dialect.sort = Obeyed::Ignored;
+            dialect.sort = SortSupport::Ignored;
             let harness = setup.start();
             if *order == DefaultOrder::Asc {
                 harness.assert_polls_right(&format!("{limit:?}")).await;

@@ -22,8 +22,8 @@ pub struct Dialect {
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub limit_default: usize,
     /// How times are written
-    #[arg(long, value_enum, default_value_t = Times::IsoMillis)]
-    pub times: Times,
+    #[arg(long, value_enum, default_value_t = TimeFormat::IsoMillis)]
+    pub times: TimeFormat,
     /// How statuses and types are written
     #[arg(long, value_enum, default_value_t = Vocabulary::Codes)]
     pub vocabulary: Vocabulary,
@@ -40,8 +40,8 @@ pub struct Dialect {
     #[arg(long, value_enum, default_value_t = Ties::Stable)]
     pub ties: Ties,
     /// Whether `sort_field` and `sort_type` work
-    #[arg(long, value_enum, default_value_t = Obeyed::Honoured)]
-    pub sort: Obeyed,
+    #[arg(long, value_enum, default_value_t = SortSupport::Honoured)]
+    pub sort: SortSupport,
     /// What the `status` filter understands
     #[arg(long, value_enum, default_value_t = StatusFilter::Documented)]
     pub status_filter: StatusFilter,
@@ -49,11 +49,11 @@ pub struct Dialect {
     #[arg(long, value_enum, default_value_t = TotalCount::Right)]
     pub total_count: TotalCount,
     /// How a record without a pool shows it
-    #[arg(long, value_enum, default_value_t = Nothing::Absent)]
-    pub missing_pool: Nothing,
+    #[arg(long, value_enum, default_value_t = MissingValue::Absent)]
+    pub missing_pool: MissingValue,
     /// How any other field without a value is shown
-    #[arg(long, value_enum, default_value_t = Nothing::Absent)]
-    pub missing: Nothing,
+    #[arg(long, value_enum, default_value_t = MissingValue::Absent)]
+    pub missing: MissingValue,
 }
 
 impl Default for Dialect {
@@ -77,7 +77,7 @@ pub enum OverLimit {
 
 /// How times are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Times {
+pub enum TimeFormat {
     /// 2024-10-15T10:04:41.263Z
     IsoMillis,
     /// 2024-10-15T10:04:41Z
@@ -156,7 +156,7 @@ pub enum Ties {
 
 /// Whether a parameter works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Obeyed {
+pub enum SortSupport {
     /// It works
     Honoured,
     /// It is accepted and does nothing
@@ -197,7 +197,7 @@ pub enum TotalCount {
 
 /// How a value that does not exist is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Nothing {
+pub enum MissingValue {
     /// The field is left out
     Absent,
     /// null

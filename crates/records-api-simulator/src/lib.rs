@@ -30,8 +30,8 @@ pub use self::{
     access::{Access, AccessOptions, Credential, Imds, Lock},
     api::run,
     dialect::{
-        DefaultOrder, Dialect, EndBound, Nothing, Obeyed, OverLimit, StartBound, StatusFilter,
-        Ties, Times, TotalCount, Vocabulary,
+        DefaultOrder, Dialect, EndBound, MissingValue, OverLimit, SortSupport, StartBound,
+        StatusFilter, Ties, TimeFormat, TotalCount, Vocabulary,
     },
     faults::{
         Fault, FaultKind, NestingPosition, StatusFault, ThrottleWindow,

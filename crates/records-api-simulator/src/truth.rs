@@ -9,7 +9,7 @@ use chrono::DateTime;
 use serde::Serialize;
 
 use crate::{
-    dialect::Times,
+    dialect::TimeFormat,
     mix::{high, mix},
     world::{
         World,
@@ -166,7 +166,7 @@ pub struct Truth {
 }
 
 /// The truth about the records that started at or after `from`.
-pub(super) fn tell(world: &World, from: i64, times: Times) -> Truth {
+pub(super) fn tell(world: &World, from: i64, times: TimeFormat) -> Truth {
     let directory = world.directory();
     let pool_of =
         |pool: Option<u32>| pool.map_or("_none", |pool| directory.pool_id(pool)).to_owned();
@@ -245,7 +245,7 @@ pub(super) fn tell(world: &World, from: i64, times: Times) -> Truth {
 /// Failures that a truth lists.
 const MOST_FAILURES: usize = 1000;
 
-fn failures(world: &World, from: i64, times: Times) -> Vec<Failure> {
+fn failures(world: &World, from: i64, times: TimeFormat) -> Vec<Failure> {
     let failed = world
         .records_from(from)
         .filter(|record| matches!(record.status, Status::RecFailed | Status::UploadFailed));
@@ -255,7 +255,7 @@ fn failures(world: &World, from: i64, times: Times) -> Vec<Failure> {
     failed.into_iter().map(|record| failure(world, record, times)).collect()
 }
 
-fn failure(world: &World, record: &Record, times: Times) -> Failure {
+fn failure(world: &World, record: &Record, times: TimeFormat) -> Failure {
     let directory = world.directory();
     let desktop = directory.desktop_id(record.desktop);
     // Of a recording that failed there is no file.

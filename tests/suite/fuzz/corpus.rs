@@ -10,7 +10,7 @@ use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt as _;
 use records_api::clock::{Clock, TokioClock};
-use records_api_simulator::{Nothing, Options, Simulator, Times, TotalCount, Vocabulary};
+use records_api_simulator::{MissingValue, Options, Simulator, TimeFormat, TotalCount, Vocabulary};
 use tower::ServiceExt as _;
 
 use super::model::{Outcome, found};
@@ -64,10 +64,10 @@ fn pages() -> Vec<(String, Change)> {
         with("failed", |options| options.failure_share = 1.0),
         with("none", |options| options.records = 0),
     ];
-    pages.extend(dialects("times", |o, times: Times| o.dialect.times = times));
+    pages.extend(dialects("times", |o, times: TimeFormat| o.dialect.times = times));
     pages.extend(dialects("vocabulary", |o, words: Vocabulary| o.dialect.vocabulary = words));
     pages.extend(dialects("total-count", |o, total: TotalCount| o.dialect.total_count = total));
-    pages.extend(dialects("missing", |o, nothing: Nothing| {
+    pages.extend(dialects("missing", |o, nothing: MissingValue| {
         o.dialect.missing = nothing;
         o.dialect.missing_pool = nothing;
     }));

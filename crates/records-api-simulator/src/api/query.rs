@@ -4,7 +4,7 @@
 //! one the first counts.
 
 use crate::{
-    dialect::{DefaultOrder, Dialect, Obeyed, OverLimit, StatusFilter},
+    dialect::{DefaultOrder, Dialect, OverLimit, SortSupport, StatusFilter},
     time,
     wire::error::ApiError,
     world::record::{Kind, Status},
@@ -146,7 +146,7 @@ fn order(
     };
     // "This parameter is used together with sort_field": alone, neither does anything.
     match (dialect.sort, field, asked) {
-        (Obeyed::Honoured, Some(_), Some(asked)) => Ok(asked),
+        (SortSupport::Honoured, Some(_), Some(asked)) => Ok(asked),
         _ => Ok(unsorted),
     }
 }

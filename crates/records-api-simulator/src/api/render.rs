@@ -4,7 +4,7 @@
 //! hashes) are derived from the id, the same each time.
 
 use crate::{
-    dialect::{Dialect, Nothing, TotalCount, vocabulary},
+    dialect::{Dialect, MissingValue, TotalCount, vocabulary},
     digits::{hex, integer},
     faults::rows::{RowDefect, RowFault},
     mix::{high, low, mix},
@@ -75,10 +75,10 @@ pub(crate) fn row(
     }
     out.push(b'{');
     let mut row = Row { out, dialect, defect, first: true };
-    row.who(world, record);
-    row.what(record);
+    row.identity(world, record);
+    row.state(record);
     row.files(world, record);
-    row.when(record);
+    row.times(record);
     out.push(b'}');
 }
 
@@ -90,7 +90,7 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    fn who(&mut self, world: &World, record: &Record) {
+    fn identity(&mut self, world: &World, record: &Record) {
         let directory = world.directory();
         let wrong = self.defect == Some(RowDefect::WrongTypes);
         if self.defect != Some(RowDefect::NoId) {
@@ -104,20 +104,20 @@ impl Row<'_> {
         self.json("desktop_name", if wrong { Some("17") } else { name });
         match record.pool {
             Some(pool) => self.text("desktop_pool_id", directory.pool_id(pool)),
-            None => self.nothing("desktop_pool_id", self.dialect.missing_pool, false),
+            None => self.missing("desktop_pool_id", self.dialect.missing_pool, false),
         }
         let user = record.user.and_then(|user| directory.user_json(user));
         self.json("username", if wrong { Some("[1,2]") } else { user });
     }
 
-    fn what(&mut self, record: &Record) {
+    fn state(&mut self, record: &Record) {
         let wrong = self.defect == Some(RowDefect::WrongTypes);
         match record.status {
-            Status::Missing => self.nothing("status", self.dialect.missing, false),
+            Status::Missing => self.missing("status", self.dialect.missing, false),
             status => self.text("status", vocabulary::status(self.dialect.vocabulary, status)),
         }
         match record.kind {
-            Kind::Missing => self.nothing("type", self.dialect.missing, false),
+            Kind::Missing => self.missing("type", self.dialect.missing, false),
             kind => self.text("type", vocabulary::kind(self.dialect.vocabulary, kind)),
         }
         if wrong {
@@ -161,7 +161,7 @@ impl Row<'_> {
         self.quoted("event_file_sha256", events, |out| hex(out, &sha(!number)));
     }
 
-    fn when(&mut self, record: &Record) {
+    fn times(&mut self, record: &Record) {
         match self.defect {
             Some(RowDefect::NoStart) => {}
             Some(RowDefect::BadStart) => self.json("start_time", Some("\"yesterday\"")),
@@ -175,7 +175,7 @@ impl Row<'_> {
         }
     }
 
-    fn name(&mut self, name: &str) {
+    fn key(&mut self, name: &str) {
         if !std::mem::take(&mut self.first) {
             self.out.push(b',');
         }
@@ -186,7 +186,7 @@ impl Row<'_> {
 
     /// A text that needs no escaping.
     fn text(&mut self, name: &str, text: &str) {
-        self.name(name);
+        self.key(name);
         self.out.push(b'"');
         self.out.extend_from_slice(text.as_bytes());
         self.out.push(b'"');
@@ -195,40 +195,40 @@ impl Row<'_> {
     /// A text that `write` writes and that needs no escaping.
     fn quoted(&mut self, name: &str, present: bool, write: impl FnOnce(&mut Vec<u8>)) {
         if !present {
-            return self.nothing(name, self.dialect.missing, false);
+            return self.missing(name, self.dialect.missing, false);
         }
-        self.name(name);
+        self.key(name);
         self.out.push(b'"');
         write(self.out);
         self.out.push(b'"');
     }
 
     fn json(&mut self, name: &str, json: Option<&str>) {
-        let Some(json) = json else { return self.nothing(name, self.dialect.missing, false) };
-        self.name(name);
+        let Some(json) = json else { return self.missing(name, self.dialect.missing, false) };
+        self.key(name);
         self.out.extend_from_slice(json.as_bytes());
     }
 
     fn number(&mut self, name: &str, number: Option<i64>) {
-        let Some(number) = number else { return self.nothing(name, self.dialect.missing, true) };
-        self.name(name);
+        let Some(number) = number else { return self.missing(name, self.dialect.missing, true) };
+        self.key(name);
         integer(self.out, number);
     }
 
     fn time(&mut self, name: &str, millis: Option<i64>) {
-        let Some(millis) = millis else { return self.nothing(name, self.dialect.missing, false) };
-        self.name(name);
+        let Some(millis) = millis else { return self.missing(name, self.dialect.missing, false) };
+        self.key(name);
         self.dialect.times.write(self.out, millis);
     }
 
-    fn nothing(&mut self, name: &str, nothing: Nothing, number: bool) {
-        if nothing == Nothing::Absent {
+    fn missing(&mut self, name: &str, missing: MissingValue, is_number: bool) {
+        if missing == MissingValue::Absent {
             return;
         }
-        self.name(name);
-        self.out.extend_from_slice(match (nothing, number) {
-            (Nothing::Empty, true) => b"0",
-            (Nothing::Empty, false) => b"\"\"",
+        self.key(name);
+        self.out.extend_from_slice(match (missing, is_number) {
+            (MissingValue::Empty, true) => b"0",
+            (MissingValue::Empty, false) => b"\"\"",
             _ => b"null",
         });
     }

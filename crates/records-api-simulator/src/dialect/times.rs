@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Datelike as _, Timelike as _};
 
-use super::Times;
+use super::TimeFormat;
 use crate::digits::{integer, padded};
 
 /// China's time, which the offset form shows.
 const OFFSET: i64 = 8 * 3_600_000;
 
-impl Times {
+impl TimeFormat {
     /// The moment as a reader of the rows can know it: without what the format leaves out.
     pub(crate) fn as_shown(self, millis: i64) -> i64 {
         match self {
@@ -69,17 +69,17 @@ mod tests {
 
     #[test]
     fn a_moment_is_written_in_every_format() {
-        let written = |times: Times| {
+        let written = |times: TimeFormat| {
             let mut out = Vec::new();
             times.write(&mut out, 1_728_986_681_263);
             String::from_utf8(out).unwrap()
         };
-        assert_eq!(written(Times::IsoMillis), r#""2024-10-15T10:04:41.263Z""#);
-        assert_eq!(written(Times::IsoSeconds), r#""2024-10-15T10:04:41Z""#);
-        assert_eq!(written(Times::Space), r#""2024-10-15 10:04:41""#);
-        assert_eq!(written(Times::Colon), r#""2024-10-15T10:04:41:263000Z""#);
-        assert_eq!(written(Times::EpochMillis), "1728986681263");
-        assert_eq!(written(Times::IsoNanos), r#""2024-10-15T10:04:41.263000000Z""#);
-        assert_eq!(written(Times::IsoOffset), r#""2024-10-15T18:04:41.263+08:00""#);
+        assert_eq!(written(TimeFormat::IsoMillis), r#""2024-10-15T10:04:41.263Z""#);
+        assert_eq!(written(TimeFormat::IsoSeconds), r#""2024-10-15T10:04:41Z""#);
+        assert_eq!(written(TimeFormat::Space), r#""2024-10-15 10:04:41""#);
+        assert_eq!(written(TimeFormat::Colon), r#""2024-10-15T10:04:41:263000Z""#);
+        assert_eq!(written(TimeFormat::EpochMillis), "1728986681263");
+        assert_eq!(written(TimeFormat::IsoNanos), r#""2024-10-15T10:04:41.263000000Z""#);
+        assert_eq!(written(TimeFormat::IsoOffset), r#""2024-10-15T18:04:41.263+08:00""#);
     }
 }

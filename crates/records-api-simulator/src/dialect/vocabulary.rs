@@ -4,10 +4,13 @@ use super::Vocabulary;
 use crate::world::record::{Kind, Status};
 
 /// The six documented statuses and the four types of a vocabulary, in the order of `ALL`.
-type Words = ([&'static str; 6], [&'static str; 4]);
+struct Spellings {
+    statuses: [&'static str; 6],
+    types: [&'static str; 4],
+}
 
-const ENGLISH: Words = (
-    [
+const ENGLISH: Spellings = Spellings {
+    statuses: [
         "being recorded",
         "recording completed",
         "recording failed",
@@ -15,16 +18,16 @@ const ENGLISH: Words = (
         "upload completed",
         "upload failed",
     ],
-    [
+    types: [
         "continuous screen recording",
         "interval-based screen recording",
         "screen recording triggered by a specific user operation",
         "screen recording of the session lifecycle",
     ],
-);
+};
 
-const UPPER_CASE: Words = (
-    [
+const UPPER_CASE: Spellings = Spellings {
+    statuses: [
         "BEING RECORDED",
         "RECORDING COMPLETED",
         "RECORDING FAILED",
@@ -32,42 +35,61 @@ const UPPER_CASE: Words = (
         "UPLOAD COMPLETED",
         "UPLOAD FAILED",
     ],
-    [
+    types: [
         "CONTINUOUS SCREEN RECORDING",
         "INTERVAL-BASED SCREEN RECORDING",
         "SCREEN RECORDING TRIGGERED BY A SPECIFIC USER OPERATION",
         "SCREEN RECORDING OF THE SESSION LIFECYCLE",
     ],
-);
+};
 
-const CHINESE: Words = (
-    ["录制中", "录制完成", "录制失败", "上传中", "上传完成", "上传失败"],
-    ["全程录屏", "间隔录屏", "用户操作录屏", "监听会话生命周期录屏"],
-);
+const CHINESE: Spellings = Spellings {
+    statuses: ["录制中", "录制完成", "录制失败", "上传中", "上传完成", "上传失败"],
+    types: ["全程录屏", "间隔录屏", "用户操作录屏", "监听会话生命周期录屏"],
+};
 
-const LEGACY: Words = (
-    ["RECORDING", "REC_COMPLETED", "REC_FAILED", "UPLOADING", "Uploaded", "UPLOAD_FAILED"],
-    ["Continuous screen recording", "Interval-based screen recording", "USER_OPERATION", "SESSION"],
-);
+const LEGACY: Spellings = Spellings {
+    statuses: [
+        "RECORDING",
+        "REC_COMPLETED",
+        "REC_FAILED",
+        "UPLOADING",
+        "Uploaded",
+        "UPLOAD_FAILED",
+    ],
+    types: [
+        "Continuous screen recording",
+        "Interval-based screen recording",
+        "USER_OPERATION",
+        "SESSION",
+    ],
+};
 
-const LOWER_CASE: Words = (
-    ["recording", "rec_completed", "rec_failed", "uploading", "upload_completed", "upload_failed"],
-    ["full", "interval", "operation", "session"],
-);
+const LOWER_CASE: Spellings = Spellings {
+    statuses: [
+        "recording",
+        "rec_completed",
+        "rec_failed",
+        "uploading",
+        "upload_completed",
+        "upload_failed",
+    ],
+    types: ["full", "interval", "operation", "session"],
+};
 
 /// A status as rows show it.
 pub(crate) fn status(vocabulary: Vocabulary, status: Status) -> &'static str {
-    let word = words(vocabulary).and_then(|(statuses, _)| statuses.get(status as usize));
+    let word = spellings(vocabulary).and_then(|spellings| spellings.statuses.get(status as usize));
     word.copied().unwrap_or_else(|| status.code())
 }
 
 /// A type as rows show it.
 pub(crate) fn kind(vocabulary: Vocabulary, kind: Kind) -> &'static str {
-    let word = words(vocabulary).and_then(|(_, kinds)| kinds.get(kind as usize));
+    let word = spellings(vocabulary).and_then(|spellings| spellings.types.get(kind as usize));
     word.copied().unwrap_or_else(|| kind.code())
 }
 
-fn words(vocabulary: Vocabulary) -> Option<&'static Words> {
+fn spellings(vocabulary: Vocabulary) -> Option<&'static Spellings> {
     match vocabulary {
         Vocabulary::Codes => None,
         Vocabulary::English => Some(&ENGLISH),

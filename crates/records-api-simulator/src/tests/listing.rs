@@ -107,7 +107,7 @@ async fn pages_follow_the_order_that_was_asked_for() {
     assert_eq!(json(&simulator, &uri).await, json(&simulator, &uri).await);
     simulator.set_dialect(|dialect| {
         dialect.default_order = DefaultOrder::Shuffled;
-        dialect.sort = Obeyed::Ignored;
+        dialect.sort = SortSupport::Ignored;
     });
     let (_, shuffled) = json(&simulator, &uri).await;
     let (_, other) = json(&simulator, &uri).await;
@@ -148,13 +148,13 @@ async fn what_a_record_does_not_have_is_shown_as_the_dialect_wants() {
     let (_, absent) = json(&simulator, &uri).await;
     assert!(absent.get("size").is_none() && absent.get("desktop_pool_id").is_none());
     simulator.set_dialect(|dialect| {
-        dialect.missing = Nothing::Null;
-        dialect.missing_pool = Nothing::Empty;
+        dialect.missing = MissingValue::Null;
+        dialect.missing_pool = MissingValue::Empty;
     });
     let (_, row) = json(&simulator, &uri).await;
     assert_eq!(row.as_object().unwrap().len(), 21);
     assert_eq!((&row["size"], &row["desktop_pool_id"]), (&Value::Null, &"".into()));
-    simulator.set_dialect(|dialect| dialect.missing = Nothing::Empty);
+    simulator.set_dialect(|dialect| dialect.missing = MissingValue::Empty);
     let (_, row) = json(&simulator, &uri).await;
     assert_eq!((&row["duration"], &row["end_time"]), (&0.into(), &"".into()));
 }
