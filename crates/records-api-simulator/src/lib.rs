@@ -42,8 +42,8 @@ pub use self::{
     options::Options,
     simulator::{
         Simulator,
-        hooks::Turn,
-        request_log::{Asked, Requests},
+        hooks::HookContext,
+        request_log::{LoggedRequest, Requests},
     },
     truth::{Failure, Oldest, PoolFlow, PoolSums, Sums, Truth, UserFlow, UserSums},
     wire::{

@@ -1,6 +1,7 @@
 //! The simulator as its users hold it: the world, the faults and the credentials behind one lock.
 
 pub(crate) mod hooks;
+mod rate_limiter;
 pub(crate) mod request_log;
 
 use std::sync::{Arc, atomic::AtomicU64};
@@ -8,16 +9,17 @@ use std::sync::{Arc, atomic::AtomicU64};
 use parking_lot::{Mutex, MutexGuard};
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
+use self::{
+    hooks::{HookContext, HookPhase, Hooks},
+    rate_limiter::RateLimiter,
+    request_log::{RequestLog, Requests},
+};
 use crate::{
     access::Access,
     dialect::Dialect,
     faults::{Fault, schedule::FaultSchedule},
     mix::mix,
     options::Options,
-    simulator::{
-        hooks::{Hooks, Turn, When},
-        request_log::{Log, Requests},
-    },
     truth::{self, Truth},
     wire::request::Endpoint,
     world::World,
@@ -37,7 +39,7 @@ pub(super) struct Shared {
     clock: Clock,
     pub(super) options: Arc<Options>,
     pub(super) number: AtomicU64,
-    inner: Mutex<Inner>,
+    state: Mutex<SimulatorState>,
 }
 
 impl Shared {
@@ -46,20 +48,20 @@ impl Shared {
     }
 }
 
-pub(super) struct Inner {
+pub(super) struct SimulatorState {
     pub(super) options: Arc<Options>,
     pub(super) dialect: Dialect,
     pub(super) world: World,
     pub(super) faults: FaultSchedule,
     pub(super) hooks: Hooks,
     /// The world when the faults were set, for answers that lag behind.
-    pub(super) past: Option<World>,
+    pub(super) past_world: Option<World>,
     /// Chance of the faults, apart from the world's so that faults do not change history.
-    pub(super) chance: Xoshiro256PlusPlus,
+    pub(super) fault_rng: Xoshiro256PlusPlus,
     /// The present second and its requests.
-    pub(super) second: (i64, u32),
+    pub(super) rate_limiter: RateLimiter,
     pub(super) access: Access,
-    pub(super) log: Log,
+    pub(super) request_log: RequestLog,
 }
 
 impl Simulator {
@@ -67,42 +69,42 @@ impl Simulator {
     /// since the Unix epoch.
     pub fn new(options: &Options, now_millis: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         let options = Arc::new(options.clone());
-        let ahead_millis = options.skew();
-        let clock: Clock = Box::new(move || now_millis().saturating_add(ahead_millis));
-        let mut inner = Inner {
+        let skew_millis = options.skew();
+        let clock: Clock = Box::new(move || now_millis().saturating_add(skew_millis));
+        let mut state = SimulatorState {
             dialect: options.dialect.clone(),
             world: World::new(options.world(), clock()),
             faults: FaultSchedule::default(),
             hooks: Hooks::default(),
-            past: None,
-            chance: Xoshiro256PlusPlus::seed_from_u64(mix(options.seed ^ 0x000f_a017)),
-            second: (i64::MIN, 0),
+            past_world: None,
+            fault_rng: Xoshiro256PlusPlus::seed_from_u64(mix(options.seed ^ 0x000f_a017)),
+            rate_limiter: RateLimiter::default(),
             access: Access::new(
                 &options.access,
                 options.token.as_deref(),
                 options.project_id.as_deref(),
                 options.seed,
             ),
-            log: Log::default(),
+            request_log: RequestLog::default(),
             options: Arc::clone(&options),
         };
-        inner.set_faults(options.faults.clone());
-        let shared = Shared { clock, options, number: AtomicU64::new(0), inner: Mutex::new(inner) };
+        state.set_faults(options.faults.clone());
+        let shared = Shared { clock, options, number: AtomicU64::new(0), state: Mutex::new(state) };
         Self { shared: Arc::new(shared) }
     }
 
     /// What is true now of the records that started at or after `from_millis`.
     pub fn truth(&self, from_millis: i64) -> Truth {
-        let mut inner = self.lock();
-        inner.world.advance(self.shared.now_millis());
-        truth::tell(&inner.world, from_millis, inner.dialect.times)
+        let mut state = self.lock();
+        state.world.advance(self.shared.now_millis());
+        truth::compute(&state.world, from_millis, state.dialect.times)
     }
 
     /// Looks at or changes the world as it is now.
     pub fn edit<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
-        let mut inner = self.lock();
-        inner.world.advance(self.shared.now_millis());
-        change(&mut inner.world)
+        let mut state = self.lock();
+        state.world.advance(self.shared.now_millis());
+        change(&mut state.world)
     }
 
     /// Looks at or changes the credentials that are right.
@@ -116,9 +118,9 @@ impl Simulator {
     pub fn before_request(
         &self,
         endpoint: Endpoint,
-        change: impl FnMut(&Turn<'_>, &mut World) + Send + 'static,
+        change: impl FnMut(&HookContext<'_>, &mut World) + Send + 'static,
     ) {
-        self.lock().hooks.add(When::Before, endpoint, change);
+        self.lock().hooks.add(HookPhase::BeforeAnswer, endpoint, change);
     }
 
     /// Sets a hook like [`Simulator::before_request`] that runs when the answer is written: it sees
@@ -126,9 +128,9 @@ impl Simulator {
     pub fn after_request(
         &self,
         endpoint: Endpoint,
-        change: impl FnMut(&Turn<'_>, &mut World) + Send + 'static,
+        change: impl FnMut(&HookContext<'_>, &mut World) + Send + 'static,
     ) {
-        self.lock().hooks.add(When::After, endpoint, change);
+        self.lock().hooks.add(HookPhase::AfterAnswer, endpoint, change);
     }
 
     /// Removes every hook.
@@ -138,9 +140,9 @@ impl Simulator {
 
     /// Replaces the faults; their counts begin anew.
     pub fn set_faults(&self, faults: Vec<Fault>) {
-        let mut inner = self.lock();
-        inner.world.advance(self.shared.now_millis());
-        inner.set_faults(faults);
+        let mut state = self.lock();
+        state.world.advance(self.shared.now_millis());
+        state.set_faults(faults);
     }
 
     /// Changes how it reads its documents, from the next request on.
@@ -150,19 +152,19 @@ impl Simulator {
 
     /// The requests so far.
     pub fn requests(&self) -> Requests {
-        let inner = self.lock();
-        inner.log.tell(inner.access.locks())
+        let state = self.lock();
+        state.request_log.summary(state.access.locks())
     }
 
     /// A panic inside an edit of one test does not poison the lock for the others.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.shared.inner.lock()
+    pub(super) fn lock(&self) -> MutexGuard<'_, SimulatorState> {
+        self.shared.state.lock()
     }
 }
 
-impl Inner {
+impl SimulatorState {
     fn set_faults(&mut self, faults: Vec<Fault>) {
         self.faults = FaultSchedule::new(faults);
-        self.past = self.faults.needs_past_world().then(|| self.world.clone());
+        self.past_world = self.faults.needs_past_world().then(|| self.world.clone());
     }
 }

@@ -166,7 +166,7 @@ pub struct Truth {
 }
 
 /// The truth about the records that started at or after `from`.
-pub(super) fn tell(world: &World, from: i64, times: TimeFormat) -> Truth {
+pub(super) fn compute(world: &World, from: i64, times: TimeFormat) -> Truth {
     let directory = world.directory();
     let pool_of =
         |pool: Option<u32>| pool.map_or("_none", |pool| directory.pool_id(pool)).to_owned();
@@ -243,7 +243,7 @@ pub(super) fn tell(world: &World, from: i64, times: TimeFormat) -> Truth {
 }
 
 /// Failures that a truth lists.
-const MOST_FAILURES: usize = 1000;
+const MAX_FAILURES: usize = 1000;
 
 fn failures(world: &World, from: i64, times: TimeFormat) -> Vec<Failure> {
     let failed = world
@@ -251,7 +251,7 @@ fn failures(world: &World, from: i64, times: TimeFormat) -> Vec<Failure> {
         .filter(|record| matches!(record.status, Status::RecFailed | Status::UploadFailed));
     let mut failed: Vec<_> = failed.collect();
     failed.reverse();
-    failed.truncate(MOST_FAILURES);
+    failed.truncate(MAX_FAILURES);
     failed.into_iter().map(|record| failure(world, record, times)).collect()
 }
 

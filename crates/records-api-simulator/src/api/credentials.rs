@@ -3,7 +3,7 @@
 use axum::{extract::State, response::Response};
 use http::HeaderValue;
 
-use super::pipeline::{Served, Shown};
+use super::pipeline::{Reply, ServeContext};
 use crate::{
     Simulator,
     access::SignedIn,
@@ -19,10 +19,14 @@ pub(crate) async fn tokens(
     received: ReceivedRequest,
 ) -> Response {
     let request = received.request(Endpoint::Tokens, "");
-    let sign_in = |served: Served<'_>| {
-        let SignedIn { token, body } = served.access.sign_in(&request, served.now)?;
+    let sign_in = |context: ServeContext<'_>| {
+        let SignedIn { token, body } = context.access.sign_in(&request, context.now)?;
         let token = HeaderValue::from_str(&token).expect("tokens are ASCII without controls");
-        Ok(Shown::of(Answer { status: 201, subject_token: Some(token), ..Answer::json(body) }))
+        Ok(Reply::without_records(Answer {
+            status: 201,
+            subject_token: Some(token),
+            ..Answer::json(body)
+        }))
     };
     simulator.answer(&request, sign_in).await
 }
@@ -32,9 +36,12 @@ pub(crate) async fn metadata_token(
     received: ReceivedRequest,
 ) -> Response {
     let request = received.request(Endpoint::MetadataToken, "");
-    let give = |served: Served<'_>| {
-        let token = served.access.metadata_token(&request, served.now)?;
-        Ok::<_, ApiError>(Shown::of(Answer { content_type: "text/plain", ..Answer::json(token) }))
+    let give = |context: ServeContext<'_>| {
+        let token = context.access.metadata_token(&request, context.now)?;
+        Ok::<_, ApiError>(Reply::without_records(Answer {
+            content_type: "text/plain",
+            ..Answer::json(token)
+        }))
     };
     simulator.answer(&request, give).await
 }
@@ -44,9 +51,9 @@ pub(crate) async fn security_key(
     received: ReceivedRequest,
 ) -> Response {
     let request = received.request(Endpoint::SecurityKey, "");
-    let show = |served: Served<'_>| {
-        let keys = served.access.security_key(&request, served.now)?;
-        Ok::<_, ApiError>(Shown::of(Answer::json(keys)))
+    let show = |context: ServeContext<'_>| {
+        let keys = context.access.security_key(&request, context.now)?;
+        Ok::<_, ApiError>(Reply::without_records(Answer::json(keys)))
     };
     simulator.answer(&request, show).await
 }

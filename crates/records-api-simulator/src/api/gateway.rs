@@ -6,29 +6,24 @@
 use std::sync::Arc;
 
 use crate::{
-    simulator::Inner,
+    simulator::SimulatorState,
     wire::{
         error::ApiError,
         request::{Endpoint, Request},
     },
 };
 
-impl Inner {
+impl SimulatorState {
     /// What a gateway asks before the service is reached.
     pub(crate) fn admit(&mut self, request: &Request<'_>, now: i64) -> Result<(), ApiError> {
         if request.endpoint.is_for_credentials() {
             return Ok(());
         }
         let options = Arc::clone(&self.options);
-        if let Some(limit) = options.rate_limit {
-            let second = self.world.now().div_euclid(1000);
-            if self.second.0 != second {
-                self.second = (second, 0);
-            }
-            self.second.1 += 1;
-            if self.second.1 > limit {
-                return Err(ApiError::throttled(limit, "1 second"));
-            }
+        if let Some(limit) = options.rate_limit
+            && !self.rate_limiter.admits(limit, self.world.now())
+        {
+            return Err(ApiError::throttled(limit, "1 second"));
         }
         self.access.admit(request, now)?;
         let other = options.project_id.as_ref().is_some_and(|id| id != request.project);

@@ -10,7 +10,7 @@ use crate::{
     dialect::Dialect,
     faults::{FaultKind, echo::echo_error, rows::RowFault, unrequested::UnrequestedRows},
     mix::mix,
-    simulator::{Simulator, hooks::When},
+    simulator::{Simulator, hooks::HookPhase},
     wire::{
         answer::{Answer, Transport},
         error::ApiError,
@@ -20,24 +20,24 @@ use crate::{
 };
 
 /// What it is answered with.
-pub(super) struct Shown {
+pub(super) struct Reply {
     answer: Answer,
     /// The ids of the records in it.
-    rows: Vec<u128>,
+    record_ids: Vec<u128>,
 }
 
-impl Shown {
-    pub(super) fn of(answer: Answer) -> Self {
-        Self { answer, rows: Vec::new() }
+impl Reply {
+    pub(super) fn without_records(answer: Answer) -> Self {
+        Self { answer, record_ids: Vec::new() }
     }
 
-    pub(super) fn page(body: Vec<u8>, rows: Vec<u128>) -> Self {
-        Self { answer: Answer::json(body), rows }
+    pub(super) fn page(body: Vec<u8>, record_ids: Vec<u128>) -> Self {
+        Self { answer: Answer::json(body), record_ids }
     }
 }
 
 /// What an admitted request is served from.
-pub(super) struct Served<'w> {
+pub(super) struct ServeContext<'w> {
     pub(super) world: &'w World,
     pub(super) dialect: &'w Dialect,
     pub(super) access: &'w mut Access,
@@ -53,15 +53,15 @@ impl Simulator {
     pub(super) async fn answer(
         &self,
         request: &Request<'_>,
-        serve: impl FnOnce(Served<'_>) -> Result<Shown, ApiError>,
+        serve: impl FnOnce(ServeContext<'_>) -> Result<Reply, ApiError>,
     ) -> Response {
         let number = self.shared.number.fetch_add(1, Ordering::Relaxed);
         let id = format!("{:016x}{:016x}", mix(number), mix(mix(number)));
-        let (begun, latency) = (Instant::now(), self.latency(number));
-        until(begun + latency / 2).await;
-        let answer = self.look(request, number, &id, serve);
+        let (received_at, latency) = (Instant::now(), self.latency(number));
+        wait_until(received_at + latency / 2).await;
+        let answer = self.process(request, number, &id, serve);
         // The latency is that of the whole request: the simulator's own work is part of it.
-        until(begun + latency).await;
+        wait_until(received_at + latency).await;
         if answer.transport == Transport::Hang {
             std::future::pending::<()>().await;
         }
@@ -69,19 +69,20 @@ impl Simulator {
     }
 
     /// The moment at which the request is understood.
-    fn look(
+    fn process(
         &self,
         request: &Request<'_>,
         number: u64,
         id: &str,
-        serve: impl FnOnce(Served<'_>) -> Result<Shown, ApiError>,
+        serve: impl FnOnce(ServeContext<'_>) -> Result<Reply, ApiError>,
     ) -> Answer {
-        let mut inner = self.lock();
-        let inner = &mut *inner;
+        let mut state = self.lock();
+        let state = &mut *state;
         let now = self.shared.now_millis();
-        inner.world.advance(now);
-        inner.hooks.run(When::Before, request, (&[], false), &mut inner.world);
-        let faults = inner.faults.next_request(request.endpoint, &mut inner.chance);
+        state.world.advance(now);
+        state.hooks.run(HookPhase::BeforeAnswer, request, (&[], false), &mut state.world);
+        let faults = state.faults.next_request(request.endpoint, &mut state.fault_rng);
+        let is_stale = faults.answer == Some(FaultKind::Stale);
         let error = match &faults.answer {
             Some(FaultKind::Echo { status, encoding }) => {
                 Some(echo_error(request.method, request.headers, *status, *encoding))
@@ -89,18 +90,17 @@ impl Simulator {
             Some(FaultKind::Status(fault)) => Some(fault.error()),
             _ => None,
         };
-        let credential = inner.access.credential_of(request);
-        let served = match error {
+        let credential = state.access.credential_of(request);
+        let reply = match error {
             Some(error) => Err(error),
-            None => inner.admit(request, now).and_then(|()| {
-                let stale = faults.answer == Some(FaultKind::Stale);
-                let past = inner.past.as_ref().filter(|_| stale);
-                serve(Served {
-                    world: past.unwrap_or(&inner.world),
-                    dialect: &inner.dialect,
-                    access: &mut inner.access,
+            None => state.admit(request, now).and_then(|()| {
+                let past_world = state.past_world.as_ref().filter(|_| is_stale);
+                serve(ServeContext {
+                    world: past_world.unwrap_or(&state.world),
+                    dialect: &state.dialect,
+                    access: &mut state.access,
                     now,
-                    forbid_pools: inner.options.forbid_pools,
+                    forbid_pools: state.options.forbid_pools,
                     number,
                     rows: &faults.rows,
                     unrequested: match &faults.answer {
@@ -110,16 +110,15 @@ impl Simulator {
                 })
             }),
         };
-        let (mut answer, rows) = match served {
-            Ok(shown) => (shown.answer, shown.rows),
+        let (mut answer, record_ids) = match reply {
+            Ok(reply) => (reply.answer, reply.record_ids),
             Err(error) => (Answer::error(&error, id), Vec::new()),
         };
         if let Some(fault) = &faults.answer {
             answer = answer.with_fault(fault);
         }
-        let is_stale = faults.answer == Some(FaultKind::Stale);
-        inner.hooks.run(When::After, request, (&rows, is_stale), &mut inner.world);
-        inner.log.note(request, answer.outcome(), credential, now);
+        state.hooks.run(HookPhase::AfterAnswer, request, (&record_ids, is_stale), &mut state.world);
+        state.request_log.add(request, answer.outcome(), credential, now);
         answer
     }
 
@@ -131,7 +130,7 @@ impl Simulator {
     }
 }
 
-async fn until(moment: Instant) {
+async fn wait_until(moment: Instant) {
     if moment > Instant::now() {
         sleep_until(moment).await;
     }

@@ -5,7 +5,7 @@ use axum::{
     response::Response,
 };
 
-use super::{pipeline::Shown, query};
+use super::{pipeline::Reply, query};
 use crate::{
     simulator::Simulator,
     wire::{
@@ -21,12 +21,12 @@ pub(super) async fn list(
 ) -> Response {
     let request = received.request(Endpoint::Pools, &project);
     simulator
-        .answer(&request, |served| {
-            if served.forbid_pools {
+        .answer(&request, |context| {
+            if context.forbid_pools {
                 return Err(ApiError::for_status(403));
             }
             let (limit, offset) = query::read_page(received.query())?;
-            let directory = served.world.directory();
+            let directory = context.world.directory();
             let rows: Vec<_> = (0_u32..)
                 .zip(directory.pools())
                 .skip(offset)
@@ -45,7 +45,7 @@ pub(super) async fn list(
                 .collect();
             let page = serde_json::json!(
                 {"desktop_pools": rows, "total_count": directory.pools().len()});
-            Ok(Shown::page(page.to_string().into_bytes(), Vec::new()))
+            Ok(Reply::page(page.to_string().into_bytes(), Vec::new()))
         })
         .await
 }

@@ -6,7 +6,7 @@ use axum::{
 };
 
 use super::{
-    pipeline::{Served, Shown},
+    pipeline::{Reply, ServeContext},
     query, render, select, unrequested,
 };
 use crate::{
@@ -26,16 +26,17 @@ pub(super) async fn list(
 ) -> Response {
     let request = received.request(Endpoint::Records, &project);
     simulator
-        .answer(&request, |served| {
-            let Served { world, dialect, .. } = served;
+        .answer(&request, |context| {
+            let ServeContext { world, dialect, .. } = context;
             let query = query::read(received.query(), dialect, world.now())?;
             let selection = select::select(world, &query, dialect);
-            let mut slots = selection.page(&query, dialect.ties, mix(world.seed() ^ served.number));
-            if let Some(rows) = served.unrequested {
+            let mut slots =
+                selection.page(&query, dialect.ties, mix(world.seed() ^ context.number));
+            if let Some(rows) = context.unrequested {
                 slots = unrequested::add(rows, slots, world, &query, dialect);
             }
-            let body = render::page(world, dialect, &slots, selection.len(), served.rows);
-            Ok(Shown::page(body, slots.iter().map(|slot| world.record_in(*slot).id).collect()))
+            let body = render::page(world, dialect, &slots, selection.len(), context.rows);
+            Ok(Reply::page(body, slots.iter().map(|slot| world.record_in(*slot).id).collect()))
         })
         .await
 }
@@ -47,14 +48,14 @@ pub(super) async fn one(
 ) -> Response {
     let request = received.request(Endpoint::Record, &project);
     simulator
-        .answer(&request, |served| {
+        .answer(&request, |context| {
             let known = (id.len() == 32).then(|| u128::from_str_radix(&id, 16).ok()).flatten();
-            let record = known.and_then(|id| served.world.record(id));
+            let record = known.and_then(|id| context.world.record(id));
             let record = record.ok_or_else(|| ApiError::for_status(404))?;
             let mut out = Vec::new();
-            let (_, defect) = RowFault::combine(served.rows, record.id);
-            render::row(&mut out, served.world, served.dialect, record, defect);
-            Ok(Shown::page(out, vec![record.id]))
+            let (_, defect) = RowFault::combine(context.rows, record.id);
+            render::row(&mut out, context.world, context.dialect, record, defect);
+            Ok(Reply::page(out, vec![record.id]))
         })
         .await
 }

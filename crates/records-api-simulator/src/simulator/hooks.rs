@@ -11,7 +11,7 @@ use crate::{
 
 /// A request that is answered, as a hook sees it.
 #[derive(Debug, Clone, Copy)]
-pub struct Turn<'t> {
+pub struct HookContext<'t> {
     /// Which request to the endpoint it is, from 1, since the hook was set. Requests that a fault
     /// or the gateway answers count too.
     pub number: u64,
@@ -25,15 +25,15 @@ pub struct Turn<'t> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum When {
-    Before,
-    After,
+pub(crate) enum HookPhase {
+    BeforeAnswer,
+    AfterAnswer,
 }
 
-type Change = Box<dyn FnMut(&Turn<'_>, &mut World) + Send>;
+type Change = Box<dyn FnMut(&HookContext<'_>, &mut World) + Send>;
 
 struct Hook {
-    when: When,
+    phase: HookPhase,
     endpoint: Endpoint,
     seen: u64,
     change: Change,
@@ -46,11 +46,11 @@ pub(crate) struct Hooks(Vec<Hook>);
 impl Hooks {
     pub(crate) fn add(
         &mut self,
-        when: When,
+        phase: HookPhase,
         endpoint: Endpoint,
-        change: impl FnMut(&Turn<'_>, &mut World) + Send + 'static,
+        change: impl FnMut(&HookContext<'_>, &mut World) + Send + 'static,
     ) {
-        self.0.push(Hook { when, endpoint, seen: 0, change: Box::new(change) });
+        self.0.push(Hook { phase, endpoint, seen: 0, change: Box::new(change) });
     }
 
     pub(crate) fn clear(&mut self) {
@@ -60,16 +60,16 @@ impl Hooks {
     /// Runs the hooks of a moment in the order in which they were set.
     pub(crate) fn run(
         &mut self,
-        when: When,
+        phase: HookPhase,
         request: &Request<'_>,
         (rows, is_stale): (&[u128], bool),
         world: &mut World,
     ) {
-        let due = |hook: &&mut Hook| hook.when == when && hook.endpoint == request.endpoint;
+        let due = |hook: &&mut Hook| hook.phase == phase && hook.endpoint == request.endpoint;
         for hook in self.0.iter_mut().filter(due) {
             hook.seen += 1;
             let query = request.uri.query().unwrap_or_default();
-            (hook.change)(&Turn { number: hook.seen, query, rows, is_stale }, world);
+            (hook.change)(&HookContext { number: hook.seen, query, rows, is_stale }, world);
         }
     }
 }

@@ -8,9 +8,9 @@ use crate::{
 };
 
 /// Requests that are remembered one by one.
-const REMEMBERED: usize = 1000;
+const MAX_REMEMBERED_REQUESTS: usize = 1000;
 /// Pairs of endpoint and credential that are counted; only an attacker has so many access keys.
-const COUNTED: usize = 1000;
+const MAX_COUNTED_CREDENTIALS: usize = 1000;
 
 /// The requests that were made so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -25,14 +25,14 @@ pub struct Requests {
     /// Path and query of the last 1000, oldest first.
     pub recent: Vec<String>,
     /// When and with what the last 1000 were made, oldest first.
-    pub asked: Vec<Asked>,
+    pub asked: Vec<LoggedRequest>,
     /// Every lock of an access key or a user.
     pub locks: Vec<Lock>,
 }
 
 /// One request, for who asks who asked, with what, and when.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Asked {
+pub struct LoggedRequest {
     /// When it was answered, in milliseconds since the Unix epoch, by the simulator's clock.
     pub at: i64,
     /// What it asked for.
@@ -64,14 +64,14 @@ impl Requests {
 
 /// What is remembered of requests.
 #[derive(Default)]
-pub(crate) struct Log {
+pub(crate) struct RequestLog {
     counts: BTreeMap<(Endpoint, String), u64>,
     credentials: BTreeMap<(Endpoint, Credential), u64>,
-    recent: VecDeque<(String, Asked)>,
+    recent: VecDeque<(String, LoggedRequest)>,
 }
 
-impl Log {
-    pub(crate) fn note(
+impl RequestLog {
+    pub(crate) fn add(
         &mut self,
         request: &Request<'_>,
         outcome: String,
@@ -81,17 +81,17 @@ impl Log {
         let endpoint = request.endpoint;
         *self.counts.entry((endpoint, outcome.clone())).or_default() += 1;
         let key = (endpoint, credential.clone());
-        if self.credentials.len() < COUNTED || self.credentials.contains_key(&key) {
+        if self.credentials.len() < MAX_COUNTED_CREDENTIALS || self.credentials.contains_key(&key) {
             *self.credentials.entry(key).or_default() += 1;
         }
-        if self.recent.len() == REMEMBERED {
+        if self.recent.len() == MAX_REMEMBERED_REQUESTS {
             self.recent.pop_front();
         }
-        let asked = Asked { at, endpoint, credential, outcome };
-        self.recent.push_back((request.uri.to_string(), asked));
+        let logged = LoggedRequest { at, endpoint, credential, outcome };
+        self.recent.push_back((request.uri.to_string(), logged));
     }
 
-    pub(crate) fn tell(&self, locks: Vec<Lock>) -> Requests {
+    pub(crate) fn summary(&self, locks: Vec<Lock>) -> Requests {
         let mut requests = Requests { locks, ..Requests::default() };
         for ((endpoint, outcome), count) in &self.counts {
             requests.total += count;

@@ -21,11 +21,11 @@ fn thirty() -> (Simulator, Vec<u128>) {
 async fn a_record_inserted_at_the_end_before_the_last_page_is_on_it() {
     let (simulator, mut all) = thirty();
     let inserted = Arc::new(Mutex::new(None));
-    let told = Arc::clone(&inserted);
-    simulator.before_request(Endpoint::Records, move |turn, world| {
-        if turn.number == 3 {
+    let seen = Arc::clone(&inserted);
+    simulator.before_request(Endpoint::Records, move |context, world| {
+        if context.number == 3 {
             let now = world.now();
-            *told.lock() = Some(world.insert_at(now, Status::Recording));
+            *seen.lock() = Some(world.insert_at(now, Status::Recording));
         }
     });
     let seen = read(&simulator).await;
@@ -37,10 +37,10 @@ async fn a_record_inserted_at_the_end_before_the_last_page_is_on_it() {
 #[tokio::test(start_paused = true)]
 async fn a_record_inserted_behind_the_cursor_shows_a_row_again() {
     let (simulator, all) = thirty();
-    simulator.after_request(Endpoint::Records, |turn, world| {
-        if turn.number == 1 {
-            assert_eq!(turn.rows.len(), 10);
-            let middle = world.record(turn.rows[5]).unwrap().start;
+    simulator.after_request(Endpoint::Records, |context, world| {
+        if context.number == 1 {
+            assert_eq!(context.rows.len(), 10);
+            let middle = world.record(context.rows[5]).unwrap().start;
             let id = world.insert_at(middle, Status::UploadCompleted);
             let record = world.record(id).unwrap();
             assert!(record.end.is_some() && record.size.is_some() && record.update == world.now());
@@ -54,10 +54,10 @@ async fn a_record_inserted_behind_the_cursor_shows_a_row_again() {
 #[tokio::test(start_paused = true)]
 async fn a_record_deleted_behind_the_cursor_hides_another_and_one_ahead_only_itself() {
     let (simulator, all) = thirty();
-    simulator.after_request(Endpoint::Records, |turn, world| {
-        if turn.number == 1 {
-            assert!(turn.query.contains("offset=0&"));
-            assert!(world.delete(turn.rows[3]));
+    simulator.after_request(Endpoint::Records, |context, world| {
+        if context.number == 1 {
+            assert!(context.query.contains("offset=0&"));
+            assert!(world.delete(context.rows[3]));
         }
     });
     let seen = read(&simulator).await;
@@ -65,8 +65,8 @@ async fn a_record_deleted_behind_the_cursor_hides_another_and_one_ahead_only_its
     assert!(!seen.contains(&all[10]) && seen.contains(&all[3]));
     let (simulator, all) = thirty();
     let ahead = all[20];
-    simulator.after_request(Endpoint::Records, move |turn, world| {
-        assert_eq!(turn.number > 1, !world.delete(ahead));
+    simulator.after_request(Endpoint::Records, move |context, world| {
+        assert_eq!(context.number > 1, !world.delete(ahead));
     });
     let seen = read(&simulator).await;
     assert_eq!(seen.len(), 29);
@@ -79,9 +79,9 @@ async fn a_status_changes_between_two_pages() {
     let (simulator, all) = thirty();
     let changing = all[15];
     simulator.edit(|world| world.set_status(changing, Status::Uploading));
-    simulator.before_request(Endpoint::Records, move |turn, world| {
-        if turn.number == 2 {
-            assert!(turn.rows.is_empty());
+    simulator.before_request(Endpoint::Records, move |context, world| {
+        if context.number == 2 {
+            assert!(context.rows.is_empty());
             assert!(world.set_status(changing, Status::UploadFailed));
         }
     });
@@ -96,9 +96,9 @@ async fn hooks_count_their_own_endpoint_from_when_they_are_set() {
     send(&simulator, LIST).await;
     let numbers = Arc::new(Mutex::new(Vec::new()));
     for (name, endpoint) in [("records", Endpoint::Records), ("pools", Endpoint::Pools)] {
-        let told = Arc::clone(&numbers);
-        simulator.before_request(endpoint, move |turn, _| {
-            told.lock().push((name, turn.number));
+        let seen = Arc::clone(&numbers);
+        simulator.before_request(endpoint, move |context, _| {
+            seen.lock().push((name, context.number));
         });
     }
     simulator.set_faults(vec!["status=503,times=1".parse().unwrap()]);

@@ -1,0 +1,21 @@
+//! The rate limit of the gateway.
+
+/// Requests in the current second.
+#[derive(Debug, Default)]
+pub(crate) struct RateLimiter {
+    second: i64,
+    requests: u32,
+}
+
+impl RateLimiter {
+    /// Counts a request at `now` in milliseconds. True if it is one of the first `limit` of its
+    /// second.
+    pub(crate) fn admits(&mut self, limit: u32, now: i64) -> bool {
+        let second = now.div_euclid(1000);
+        if self.second != second {
+            (self.second, self.requests) = (second, 0);
+        }
+        self.requests += 1;
+        self.requests <= limit
+    }
+}
