@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use records_api::secret::Source;
 use records_api::{Agency, Auth, IamUser, Transport};
-use records_api_simulator::{Access, Credential, Endpoint, Imds};
+use records_api_simulator::{Access, Credential, Endpoint, ImdsVersion};
 use screen_records_exporter::collector::Failure;
 use tokio::time::{Instant, sleep};
 
@@ -97,7 +97,7 @@ async fn every_method_signs_in_and_shows_the_truth() {
     let mut temporary = setup(access_key("AK", SECRET, Some("the-security-token")));
     temporary.options.access.security_token = Some("the-security-token".to_owned());
     let mut old = setup(agency());
-    old.options.access.imds = Imds::V1;
+    old.options.access.imds = ImdsVersion::V1;
     let mut large = setup(password(value(PASSWORD)));
     large.options.access.token_bytes = 40_000;
     for setup in [setup(access_key("AK", SECRET, None)), temporary, large, setup(agency()), old] {

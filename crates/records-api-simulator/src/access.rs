@@ -3,40 +3,40 @@
 //! Written from what is known of the gateway, never from this crate's client. As long as no
 //! credential is configured, nothing is checked. What no document says is marked as made up.
 
-mod chance;
 mod credential;
 mod iam;
 mod keys;
 mod lockout;
 mod metadata;
 mod options;
+mod secret_generator;
 mod signature;
 
 use http::HeaderMap;
 
-pub(super) use self::iam::SignedIn;
+pub(super) use self::iam::IssuedToken;
 #[cfg(test)]
 pub(super) use self::signature::authorization;
 pub use self::{
     credential::Credential,
     lockout::Lock,
-    options::{AccessOptions, Imds},
+    options::{AccessOptions, ImdsVersion},
 };
 
-use self::{iam::Iam, keys::Keys, metadata::Metadata, signature::ALGORITHM};
+use self::{iam::Iam, keys::AccessKeys, metadata::Metadata, signature::ALGORITHM};
 use crate::wire::{
     error::ApiError,
     request::{Endpoint, Request},
 };
 
 /// An access key longer than this is cut where it is shown.
-const SHOWN: usize = 128;
+const MAX_LOGGED_CHARS: usize = 128;
 
 /// The credentials that exist, as they are now. A test changes them while the simulator runs.
 pub struct Access {
     is_checked: bool,
     static_token: Option<String>,
-    keys: Keys,
+    keys: AccessKeys,
     iam: Iam,
     metadata: Metadata,
     may_list: bool,
@@ -49,7 +49,7 @@ impl Access {
         project_id: Option<&str>,
         seed: u64,
     ) -> Self {
-        let mut keys = Keys::new();
+        let mut keys = AccessKeys::new();
         if let (Some(access_key), Some(secret_key)) = (&options.access_key, &options.secret_key) {
             keys.configure(access_key, secret_key, options.security_token.as_deref());
         }
@@ -103,7 +103,7 @@ impl Access {
     }
 
     /// Asks a request for the records API for its credentials.
-    pub(super) fn admit(&mut self, request: &Request<'_>, now: i64) -> Result<(), ApiError> {
+    pub(super) fn authenticate(&mut self, request: &Request<'_>, now: i64) -> Result<(), ApiError> {
         if !self.is_checked {
             return Ok(());
         }
@@ -112,8 +112,8 @@ impl Access {
             // Made up: a signature counts before a token.
             Some(authorization) => {
                 self.keys.check(authorization, request, now)?;
-                let told = request.headers.get("x-project-id").map(http::HeaderValue::as_bytes);
-                if told.is_some() && project.is_some() && told != project.map(str::as_bytes) {
+                let header = request.headers.get("x-project-id").map(http::HeaderValue::as_bytes);
+                if header.is_some() && project.is_some() && header != project.map(str::as_bytes) {
                     return Err(ApiError::project_mismatch());
                 }
                 Ok(())
@@ -123,7 +123,7 @@ impl Access {
     }
 
     /// Refuses what the credentials may not read.
-    pub(super) fn permit(&self, endpoint: Endpoint) -> Result<(), ApiError> {
+    pub(super) fn authorize(&self, endpoint: Endpoint) -> Result<(), ApiError> {
         match endpoint {
             Endpoint::Records | Endpoint::Record if !self.may_list => {
                 Err(ApiError::for_status(403))
@@ -137,7 +137,7 @@ impl Access {
         &mut self,
         request: &Request<'_>,
         now: i64,
-    ) -> Result<SignedIn, ApiError> {
+    ) -> Result<IssuedToken, ApiError> {
         let query = request.uri.query().unwrap_or_default();
         let with_catalog = !query.split('&').any(|pair| pair == "nocatalog=true");
         self.iam.sign_in(request.body, with_catalog, now)
@@ -164,21 +164,21 @@ impl Access {
     /// What a request names itself with.
     pub(super) fn credential_of(&self, request: &Request<'_>) -> Credential {
         match request.endpoint {
-            Endpoint::Tokens => iam::user_of(request.body)
-                .map_or(Credential::Nothing, |name| Credential::User(shown(&name))),
+            Endpoint::Tokens => iam::user_name(request.body)
+                .map_or(Credential::None, |name| Credential::User(truncated(&name))),
             Endpoint::MetadataToken | Endpoint::SecurityKey => self
                 .metadata
                 .number_of(request.headers)
-                .map_or(Credential::Nothing, Credential::MetadataToken),
+                .map_or(Credential::None, Credential::MetadataToken),
             Endpoint::Records | Endpoint::Record | Endpoint::Pools | Endpoint::Other => {
                 if let Some(authorization) = authorization_of(request.headers) {
-                    return signature::Signed::read(authorization)
-                        .map_or(Credential::Nothing, |signed| {
-                            Credential::AccessKey(shown(&signed.access_key))
+                    return signature::Authorization::parse(authorization)
+                        .map_or(Credential::None, |signed| {
+                            Credential::AccessKey(truncated(&signed.access_key))
                         });
                 }
                 match request.headers.get("x-auth-token").map(http::HeaderValue::as_bytes) {
-                    None => Credential::Nothing,
+                    None => Credential::None,
                     Some(token) if self.is_static(token) => Credential::StaticToken,
                     Some(token) => self
                         .iam
@@ -214,6 +214,6 @@ fn authorization_of(headers: &HeaderMap) -> Option<&str> {
     text.starts_with(ALGORITHM).then_some(text)
 }
 
-fn shown(text: &str) -> String {
-    text.chars().take(SHOWN).collect()
+fn truncated(text: &str) -> String {
+    text.chars().take(MAX_LOGGED_CHARS).collect()
 }

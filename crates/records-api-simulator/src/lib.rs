@@ -27,7 +27,7 @@ mod wire;
 mod world;
 
 pub use self::{
-    access::{Access, AccessOptions, Credential, Imds, Lock},
+    access::{Access, AccessOptions, Credential, ImdsVersion, Lock},
     api::run,
     dialect::{
         DefaultOrder, Dialect, EndBound, MissingValue, OverLimit, SortSupport, StartBound,

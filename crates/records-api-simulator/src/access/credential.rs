@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Credential {
     /// Nothing.
-    Nothing,
+    None,
     /// A signature with this access key.
     AccessKey(String),
     /// The token that IAM gave out as its first, second, ...
@@ -24,7 +24,7 @@ pub enum Credential {
 impl fmt::Display for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nothing => f.write_str("nothing"),
+            Self::None => f.write_str("nothing"),
             Self::AccessKey(key) => write!(f, "access key {key}"),
             Self::Token(number) => write!(f, "token {number}"),
             Self::StaticToken => f.write_str("static token"),

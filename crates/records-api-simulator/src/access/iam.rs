@@ -6,9 +6,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    chance::{BASE64, Chance, MIXED},
     lockout::{Lock, Lockout},
     options::AccessOptions,
+    secret_generator::{SECRET_KEY_ALPHABET, SecretGenerator, TOKEN_ALPHABET},
 };
 use crate::{
     time,
@@ -17,14 +17,14 @@ use crate::{
 
 /// Wrong passwords in a row that a user survives, and how long the user is locked after one more.
 /// Both are made up.
-const FAILURES: u32 = 5;
-const LOCKED: i64 = 15 * 60 * 1000;
+const ALLOWED_FAILURES: u32 = 5;
+const LOCK_MILLIS: i64 = 15 * 60 * 1000;
 /// Tokens that are remembered.
-const TOKENS: usize = 1000;
+const MAX_TOKENS: usize = 1000;
 /// What a body has at least if the catalog is asked for: more than anybody wants to read for a token.
-const CATALOG: usize = 2 << 20;
+const MIN_CATALOG_BYTES: usize = 2 << 20;
 /// The id of a project that has only a name.
-const MADE_UP_ID: &str = "5f1c5e3d0a7b4c2e9d8f6a1b2c3d4e5f";
+const INVENTED_PROJECT_ID: &str = "5f1c5e3d0a7b4c2e9d8f6a1b2c3d4e5f";
 
 /// What a token is good for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ struct Token {
 }
 
 /// A token and the answer that it comes with.
-pub(crate) struct SignedIn {
+pub(crate) struct IssuedToken {
     pub(crate) token: String,
     pub(crate) body: Vec<u8>,
 }
@@ -60,8 +60,8 @@ pub(super) struct Iam {
     token_bytes: usize,
     /// The newest, oldest first; numbers go from 1 over all that were given out.
     tokens: Vec<Token>,
-    forgotten: u64,
-    chance: Chance,
+    evicted: u64,
+    secrets: SecretGenerator,
     lockout: Lockout,
 }
 
@@ -76,9 +76,9 @@ impl Iam {
             lifetime: time::millis(options.token_lifetime),
             token_bytes: options.token_bytes,
             tokens: Vec::new(),
-            forgotten: 0,
-            chance: Chance::new(seed, 0x1a),
-            lockout: Lockout::new(FAILURES, LOCKED),
+            evicted: 0,
+            secrets: SecretGenerator::new(seed, 0x1a),
+            lockout: Lockout::new(ALLOWED_FAILURES, LOCK_MILLIS),
         }
     }
 
@@ -106,25 +106,25 @@ impl Iam {
         body: &[u8],
         with_catalog: bool,
         now: i64,
-    ) -> Result<SignedIn, ApiError> {
+    ) -> Result<IssuedToken, ApiError> {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let identity = &body["auth"]["identity"];
         let user = &identity["password"]["user"];
         let (Some(name), Some(password), Some(domain)) =
             (user["name"].as_str(), user["password"].as_str(), user["domain"]["name"].as_str())
         else {
-            return Err(nested(400, "The request body is invalid."));
+            return Err(nested_error(400, "The request body is invalid."));
         };
         if identity["methods"] != json!(["password"]) {
-            return Err(nested(400, "The method is not supported."));
+            return Err(nested_error(400, "The method is not supported."));
         }
         if self.lockout.is_locked(name, now) {
-            return Err(coded("IAM.0061", "Account locked."));
+            return Err(error_with_code("IAM.0061", "Account locked."));
         }
         let is_known = self.user.as_deref() == Some(name) && self.domain == domain;
         if !is_known || self.password != password {
             self.lockout.fail(name, now);
-            return Err(coded("IAM.0062", "Incorrect password."));
+            return Err(error_with_code("IAM.0062", "Incorrect password."));
         }
         self.lockout.succeed(name);
         let scope = self.scope(&body["auth"]["scope"])?;
@@ -142,28 +142,28 @@ impl Iam {
         if token.is_revoked || now >= token.expires {
             return Some(Err(ApiError::new(401, "APIGW.0307", "The token must be updated.")));
         }
-        let fits = match (&token.scope, project) {
+        let is_in_scope = match (&token.scope, project) {
             (Scope::AnyProject, _) | (_, None) => true,
             (Scope::Project(id), Some(project)) => id == project,
             (Scope::Account, Some(_)) => false,
         };
-        Some(if fits { Ok(()) } else { Err(ApiError::project_mismatch()) })
+        Some(if is_in_scope { Ok(()) } else { Err(ApiError::project_mismatch()) })
     }
 
     /// The number of a token, from 1.
     pub(super) fn number_of(&self, text: &[u8]) -> Option<u64> {
-        let place = self.tokens.iter().position(|token| token.text.as_bytes() == text)?;
-        Some(self.forgotten + place as u64 + 1)
+        let index = self.tokens.iter().position(|token| token.text.as_bytes() == text)?;
+        Some(self.evicted + index as u64 + 1)
     }
 
     /// A project beats the account; without either the token is the account's.
     fn scope(&self, scope: &Value) -> Result<Scope, ApiError> {
         let (id, name) = (scope["project"]["id"].as_str(), scope["project"]["name"].as_str());
-        let wrong = |asked: Option<&str>, real: &Option<String>| {
-            asked.is_some() && real.is_some() && asked != real.as_deref()
+        let differs = |requested: Option<&str>, real: &Option<String>| {
+            requested.is_some() && real.is_some() && requested != real.as_deref()
         };
-        if wrong(id, &self.project_id) || wrong(name, &self.project_name) {
-            return Err(nested(401, "The project does not exist."));
+        if differs(id, &self.project_id) || differs(name, &self.project_name) {
+            return Err(nested_error(401, "The project does not exist."));
         }
         Ok(match (id, name, &self.project_id) {
             (Some(id), ..) => Scope::Project(id.to_owned()),
@@ -173,9 +173,9 @@ impl Iam {
         })
     }
 
-    fn issue(&mut self, scope: Scope, with_catalog: bool, now: i64) -> SignedIn {
+    fn issue(&mut self, scope: Scope, with_catalog: bool, now: i64) -> IssuedToken {
         let expires = now.saturating_add(self.lifetime);
-        let text = self.chance.text("MIIP", BASE64, self.token_bytes);
+        let text = self.secrets.draw("MIIP", TOKEN_ALPHABET, self.token_bytes);
         let domain = json!({"id": "d78cbac186b744899480f25bd022f468", "name": self.domain});
         let catalog = if with_catalog { self.catalog() } else { Vec::new() };
         let mut token = json!({
@@ -189,7 +189,7 @@ impl Iam {
         });
         let id = match &scope {
             Scope::Project(id) => Some(id.as_str()),
-            Scope::AnyProject => Some(MADE_UP_ID),
+            Scope::AnyProject => Some(INVENTED_PROJECT_ID),
             Scope::Account => None,
         };
         match id {
@@ -199,34 +199,34 @@ impl Iam {
             }
             None => token["domain"] = domain,
         }
-        if self.tokens.len() == TOKENS {
+        if self.tokens.len() == MAX_TOKENS {
             self.tokens.remove(0);
-            self.forgotten += 1;
+            self.evicted += 1;
         }
         self.tokens.push(Token { text: text.clone(), scope, expires, is_revoked: false });
-        SignedIn { token: text, body: json!({"token": token}).to_string().into_bytes() }
+        IssuedToken { token: text, body: json!({"token": token}).to_string().into_bytes() }
     }
 
     /// Services with their endpoints, as many as it takes.
     fn catalog(&mut self) -> Vec<Value> {
-        let url = self.chance.text("https://", MIXED, 2000);
+        let url = self.secrets.draw("https://", SECRET_KEY_ALPHABET, 2000);
         let service = json!({"type": "example", "name": "example", "endpoints": [
             {"region": "cn-north-4", "interface": "public", "region_id": "cn-north-4", "url": url}]});
-        vec![service; CATALOG.div_ceil(url.len())]
+        vec![service; MIN_CATALOG_BYTES.div_ceil(url.len())]
     }
 }
 
 /// The name of the user that a request for a token gives.
-pub(super) fn user_of(body: &[u8]) -> Option<String> {
+pub(super) fn user_name(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
     body["auth"]["identity"]["password"]["user"]["name"].as_str().map(str::to_owned)
 }
 
 /// The shape of IAM's errors that has only the status for a code.
-fn nested(status: u16, message: &str) -> ApiError {
+fn nested_error(status: u16, message: &str) -> ApiError {
     ApiError { shape: ErrorShape::Nested, ..ApiError::new(status, "", message) }
 }
 
-fn coded(code: &'static str, message: &str) -> ApiError {
+fn error_with_code(code: &'static str, message: &str) -> ApiError {
     ApiError { shape: ErrorShape::NestedCode, ..ApiError::new(401, code, message) }
 }

@@ -6,15 +6,15 @@ use chrono::NaiveDateTime;
 
 use super::{
     lockout::{Lock, Lockout},
-    signature::{self, Signed},
+    signature::{self, Authorization},
 };
 use crate::wire::{error::ApiError, request::Request};
 
 /// How far `X-Sdk-Date` may be from the gateway's clock.
-const TOLERANCE: i64 = 15 * 60 * 1000;
+const MAX_CLOCK_DIFFERENCE: i64 = 15 * 60 * 1000;
 /// Failures in a row that an access key survives, and how long it is locked after one more.
-const FAILURES: u32 = 5;
-const LOCKED: i64 = 5 * 60 * 1000;
+const ALLOWED_FAILURES: u32 = 5;
+const LOCK_MILLIS: i64 = 5 * 60 * 1000;
 
 struct Key {
     secret: String,
@@ -24,16 +24,16 @@ struct Key {
 }
 
 /// The access keys that exist, and how often requests with one have failed.
-pub(super) struct Keys {
+pub(super) struct AccessKeys {
     known: BTreeMap<String, Key>,
     /// The key that was configured, of those.
     configured: Option<String>,
     lockout: Lockout,
 }
 
-impl Keys {
+impl AccessKeys {
     pub(super) fn new() -> Self {
-        let lockout = Lockout::new(FAILURES, LOCKED);
+        let lockout = Lockout::new(ALLOWED_FAILURES, LOCK_MILLIS);
         Self { known: BTreeMap::new(), configured: None, lockout }
     }
 
@@ -44,8 +44,8 @@ impl Keys {
         secret_key: &str,
         security_token: Option<&str>,
     ) {
-        if let Some(before) = self.configured.replace(access_key.to_owned()) {
-            self.known.remove(&before);
+        if let Some(previous) = self.configured.replace(access_key.to_owned()) {
+            self.known.remove(&previous);
         }
         let (secret, token) = (secret_key.to_owned(), security_token.map(str::to_owned));
         let key = Key { secret, token, expires: None };
@@ -70,7 +70,7 @@ impl Keys {
         request: &Request<'_>,
         now: i64,
     ) -> Result<(), ApiError> {
-        let Some(signed) = Signed::read(authorization) else {
+        let Some(signed) = Authorization::parse(authorization) else {
             // Made up.
             return Err(ApiError::unauthenticated("the Authorization header cannot be read"));
         };
@@ -79,37 +79,42 @@ impl Keys {
                 "AK access failed to reach the limit,forbidden.",
             ));
         }
-        let judged = self.judge(&signed, request, now);
-        match judged {
+        let verdict = self.verify(&signed, request, now);
+        match verdict {
             Ok(()) => self.lockout.succeed(&signed.access_key),
             Err(_) => self.lockout.fail(&signed.access_key, now),
         }
-        judged
+        verdict
     }
 
-    fn judge(&self, signed: &Signed, request: &Request<'_>, now: i64) -> Result<(), ApiError> {
+    fn verify(
+        &self,
+        signed: &Authorization,
+        request: &Request<'_>,
+        now: i64,
+    ) -> Result<(), ApiError> {
         let Some(key) = self.known.get(&signed.access_key) else {
             let access_key = &signed.access_key;
             return Err(ApiError::unauthenticated(&format!(
                 "Get secretKey failed,ak:{access_key},err:ak not exist"
             )));
         };
-        let sent = signature::date(request).and_then(moment);
-        if sent.is_none_or(|sent| (now - sent).abs() > TOLERANCE) {
+        let sent_at = signature::date(request).and_then(parse_date);
+        if sent_at.is_none_or(|sent_at| (now - sent_at).abs() > MAX_CLOCK_DIFFERENCE) {
             return Err(ApiError::unauthenticated("calc ak sk signature fail:signature expired"));
         }
-        if !signed.covers("x-sdk-date") || !signed.is_by(&key.secret, request) {
+        if !signed.includes("x-sdk-date") || !signed.is_valid(&key.secret, request) {
             // The gateway is known to repeat everything that it hashed, with the values of headers.
-            let canonical = signed.canonical(request);
-            let shown = String::from_utf8_lossy(&canonical).replace('\n', "|");
+            let canonical = signed.canonical_request(request);
+            let one_line = String::from_utf8_lossy(&canonical).replace('\n', "|");
             return Err(ApiError::unauthenticated(&format!(
-                "verify aksk signature fail, canonicalRequest:{shown}"
+                "verify aksk signature fail, canonicalRequest:{one_line}"
             )));
         }
         let token = request.headers.get("x-security-token").map(http::HeaderValue::as_bytes);
-        let is_right = token == key.token.as_deref().map(str::as_bytes)
-            && (token.is_none() || signed.covers("x-security-token"));
-        if !is_right {
+        let token_matches = token == key.token.as_deref().map(str::as_bytes)
+            && (token.is_none() || signed.includes("x-security-token"));
+        if !token_matches {
             // Made up: the text is documented for X-Auth-Token.
             return Err(ApiError::unauthenticated("decrypt token fail"));
         }
@@ -122,7 +127,7 @@ impl Keys {
 }
 
 /// Reads `yyyyMMdd'T'HHmmss'Z'`.
-fn moment(text: &str) -> Option<i64> {
+fn parse_date(text: &str) -> Option<i64> {
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     // chrono would also take signs and single digits.
     if shape != "00000000T000000Z" {
@@ -138,9 +143,9 @@ mod tests {
 
     #[test]
     fn only_the_basic_form_of_a_date_is_read() {
-        assert_eq!(moment("20240312T120201Z"), Some(1_710_244_921_000));
+        assert_eq!(parse_date("20240312T120201Z"), Some(1_710_244_921_000));
         for wrong in ["", "20240312T120201", "2024-03-12T12:02:01Z", "20240312T126201Z"] {
-            assert_eq!(moment(wrong), None, "{wrong}");
+            assert_eq!(parse_date(wrong), None, "{wrong}");
         }
     }
 }

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 /// More names than this are not remembered; nobody but an attacker has so many.
-const NAMES: usize = 1000;
-const LOCKS: usize = 1000;
+const MAX_NAMES: usize = 1000;
+const MAX_LOCKS: usize = 1000;
 
 /// A lock that was put on somebody.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -27,35 +27,35 @@ pub(super) struct Lockout {
     allowed: u32,
     millis: i64,
     /// Failures in a row, and the end of the lock.
-    rows: BTreeMap<String, (u32, i64)>,
+    streaks: BTreeMap<String, (u32, i64)>,
     locks: Vec<Lock>,
 }
 
 impl Lockout {
     pub(super) fn new(allowed: u32, millis: i64) -> Self {
-        Self { allowed, millis, rows: BTreeMap::new(), locks: Vec::new() }
+        Self { allowed, millis, streaks: BTreeMap::new(), locks: Vec::new() }
     }
 
     pub(super) fn is_locked(&self, who: &str, now: i64) -> bool {
-        self.rows.get(who).is_some_and(|(_, until)| now < *until)
+        self.streaks.get(who).is_some_and(|(_, until)| now < *until)
     }
 
     pub(super) fn fail(&mut self, who: &str, now: i64) {
-        if self.rows.len() == NAMES && !self.rows.contains_key(who) {
+        if self.streaks.len() == MAX_NAMES && !self.streaks.contains_key(who) {
             return;
         }
-        let (failures, until) = self.rows.entry(who.to_owned()).or_insert((0, i64::MIN));
+        let (failures, until) = self.streaks.entry(who.to_owned()).or_insert((0, i64::MIN));
         *failures += 1;
         if *failures > self.allowed {
             *until = now.saturating_add(self.millis);
-            if self.locks.len() < LOCKS {
+            if self.locks.len() < MAX_LOCKS {
                 self.locks.push(Lock { who: who.to_owned(), from: now, until: *until });
             }
         }
     }
 
     pub(super) fn succeed(&mut self, who: &str) {
-        self.rows.remove(who);
+        self.streaks.remove(who);
     }
 
     /// Every lock so far, oldest first.

@@ -7,9 +7,9 @@ use http::HeaderMap;
 use serde_json::json;
 
 use super::{
-    chance::{BASE64, Chance, MIXED, UPPER},
-    keys::Keys,
-    options::{AccessOptions, Imds},
+    keys::AccessKeys,
+    options::{AccessOptions, ImdsVersion},
+    secret_generator::{ACCESS_KEY_ALPHABET, SECRET_KEY_ALPHABET, SecretGenerator, TOKEN_ALPHABET},
 };
 use crate::{
     time,
@@ -18,24 +18,24 @@ use crate::{
 
 /// New keys appear this long before the old ones expire, of an hour; of a shorter life, as large a
 /// part of it.
-const AHEAD: i64 = 10 * 60 * 1000;
-const AHEAD_SHARE: i64 = 6;
+const RENEWAL_LEAD: i64 = 10 * 60 * 1000;
+const RENEWAL_SHARE: i64 = 6;
 /// The longest life of a token, in seconds.
-const LONGEST: i64 = 21_600;
+const MAX_TOKEN_SECONDS: i64 = 21_600;
 /// Tokens that are remembered.
-const TOKENS: usize = 1000;
+const MAX_TOKENS: usize = 1000;
 
 /// The metadata service.
 pub(super) struct Metadata {
-    imds: Imds,
+    imds: ImdsVersion,
     has_agency: bool,
     key_lifetime: i64,
     /// With the moments at which they expire; the newest, oldest first.
     tokens: Vec<(String, i64)>,
-    forgotten: u64,
+    evicted: u64,
     /// The answer that shows the newest keys, and when they expire.
     newest: Option<(Vec<u8>, i64)>,
-    chance: Chance,
+    secrets: SecretGenerator,
 }
 
 impl Metadata {
@@ -45,9 +45,9 @@ impl Metadata {
             has_agency: options.agency,
             key_lifetime: time::millis(options.key_lifetime),
             tokens: Vec::new(),
-            forgotten: 0,
+            evicted: 0,
             newest: None,
-            chance: Chance::new(seed, 0x3d),
+            secrets: SecretGenerator::new(seed, 0x3d),
         }
     }
 
@@ -62,20 +62,20 @@ impl Metadata {
 
     /// Gives out a token.
     pub(super) fn token(&mut self, headers: &HeaderMap, now: i64) -> Result<String, ApiError> {
-        if self.imds == Imds::V1 {
-            return Err(text(405, "Method Not Allowed"));
+        if self.imds == ImdsVersion::V1 {
+            return Err(text_error(405, "Method Not Allowed"));
         }
         let seconds = headers.get("x-metadata-token-ttl-seconds").and_then(|value| {
             let seconds = value.to_str().ok()?.parse::<i64>().ok()?;
-            (1..=LONGEST).contains(&seconds).then_some(seconds)
+            (1..=MAX_TOKEN_SECONDS).contains(&seconds).then_some(seconds)
         });
         let Some(seconds) = seconds else {
-            return Err(text(400, "X-Metadata-Token-Ttl-Seconds: expected 1 to 21600"));
+            return Err(text_error(400, "X-Metadata-Token-Ttl-Seconds: expected 1 to 21600"));
         };
-        let token = self.chance.text("", BASE64, 48);
-        if self.tokens.len() == TOKENS {
+        let token = self.secrets.draw("", TOKEN_ALPHABET, 48);
+        if self.tokens.len() == MAX_TOKENS {
             self.tokens.remove(0);
-            self.forgotten += 1;
+            self.evicted += 1;
         }
         self.tokens.push((token.clone(), now.saturating_add(seconds * 1000)));
         Ok(token)
@@ -84,39 +84,39 @@ impl Metadata {
     /// Shows the newest keys. Those before them stay valid until they expire.
     pub(super) fn security_key(
         &mut self,
-        keys: &mut Keys,
+        keys: &mut AccessKeys,
         headers: &HeaderMap,
         now: i64,
     ) -> Result<Vec<u8>, ApiError> {
-        if self.imds == Imds::V2 {
-            let given = token_of(headers);
-            let known = self.tokens.iter().find(|(token, _)| Some(token.as_bytes()) == given);
+        if self.imds == ImdsVersion::V2 {
+            let sent = token_of(headers);
+            let known = self.tokens.iter().find(|(token, _)| Some(token.as_bytes()) == sent);
             if known.is_none_or(|(_, expires)| now >= *expires) {
-                return Err(text(401, "Unauthorized"));
+                return Err(text_error(401, "Unauthorized"));
             }
         }
         if !self.has_agency {
-            return Err(text(401, "Please configure Cloud Service Agency first"));
+            return Err(text_error(401, "Please configure Cloud Service Agency first"));
         }
-        let ahead = AHEAD.min(self.key_lifetime / AHEAD_SHARE);
+        let lead = RENEWAL_LEAD.min(self.key_lifetime / RENEWAL_SHARE);
         match &self.newest {
-            Some((answer, expires)) if now < expires - ahead => Ok(answer.clone()),
+            Some((answer, expires)) if now < expires - lead => Ok(answer.clone()),
             _ => Ok(self.renew(keys, now)),
         }
     }
 
     /// The number of a token, from 1.
     pub(super) fn number_of(&self, headers: &HeaderMap) -> Option<u64> {
-        let given = token_of(headers)?;
-        let place = self.tokens.iter().position(|(token, _)| token.as_bytes() == given)?;
-        Some(self.forgotten + place as u64 + 1)
+        let sent = token_of(headers)?;
+        let index = self.tokens.iter().position(|(token, _)| token.as_bytes() == sent)?;
+        Some(self.evicted + index as u64 + 1)
     }
 
-    fn renew(&mut self, keys: &mut Keys, now: i64) -> Vec<u8> {
+    fn renew(&mut self, keys: &mut AccessKeys, now: i64) -> Vec<u8> {
         let expires = now.saturating_add(self.key_lifetime);
-        let access = self.chance.text("HST", UPPER, 20);
-        let secret = self.chance.text("", MIXED, 40);
-        let token = self.chance.text("gQ", BASE64, 600);
+        let access = self.secrets.draw("HST", ACCESS_KEY_ALPHABET, 20);
+        let secret = self.secrets.draw("", SECRET_KEY_ALPHABET, 40);
+        let token = self.secrets.draw("gQ", TOKEN_ALPHABET, 600);
         let answer = json!({"credential": {"access": access, "secret": secret,
             "securitytoken": token, "expires_at": time::micros(expires)}});
         let answer = answer.to_string().into_bytes();
@@ -130,6 +130,6 @@ fn token_of(headers: &HeaderMap) -> Option<&[u8]> {
     headers.get("x-metadata-token").map(http::HeaderValue::as_bytes)
 }
 
-fn text(status: u16, message: &str) -> ApiError {
+fn text_error(status: u16, message: &str) -> ApiError {
     ApiError { shape: ErrorShape::Text, ..ApiError::new(status, "", message) }
 }

@@ -39,8 +39,8 @@ pub struct AccessOptions {
     #[arg(long)]
     pub agency: bool,
     /// The version of the metadata service
-    #[arg(long, value_enum, default_value_t = Imds::V2)]
-    pub imds: Imds,
+    #[arg(long, value_enum, default_value_t = ImdsVersion::V2)]
+    pub imds: ImdsVersion,
     /// How long temporary keys are valid; new ones appear ten minutes before
     #[arg(long, value_name = "DURATION", default_value = "1h",
           value_parser = humantime::parse_duration)]
@@ -49,7 +49,7 @@ pub struct AccessOptions {
 
 /// The version of the metadata service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Imds {
+pub enum ImdsVersion {
     /// No tokens: asking for one is answered 405, and nothing needs one
     V1,
     /// Keys are given only for a token

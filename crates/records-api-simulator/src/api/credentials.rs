@@ -6,7 +6,7 @@ use http::HeaderValue;
 use super::pipeline::{Reply, ServeContext};
 use crate::{
     Simulator,
-    access::SignedIn,
+    access::IssuedToken,
     wire::{
         answer::Answer,
         error::ApiError,
@@ -20,7 +20,7 @@ pub(crate) async fn tokens(
 ) -> Response {
     let request = received.request(Endpoint::Tokens, "");
     let sign_in = |context: ServeContext<'_>| {
-        let SignedIn { token, body } = context.access.sign_in(&request, context.now)?;
+        let IssuedToken { token, body } = context.access.sign_in(&request, context.now)?;
         let token = HeaderValue::from_str(&token).expect("tokens are ASCII without controls");
         Ok(Reply::without_records(Answer {
             status: 201,

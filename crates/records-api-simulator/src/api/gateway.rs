@@ -25,11 +25,11 @@ impl SimulatorState {
         {
             return Err(ApiError::throttled(limit, "1 second"));
         }
-        self.access.admit(request, now)?;
+        self.access.authenticate(request, now)?;
         let other = options.project_id.as_ref().is_some_and(|id| id != request.project);
         if other && request.endpoint != Endpoint::Other {
             return Err(ApiError::new(404, "WKS.00170312", "The tenant does not exist."));
         }
-        self.access.permit(request.endpoint)
+        self.access.authorize(request.endpoint)
     }
 }

@@ -61,7 +61,7 @@ async fn keys_are_renewed_ten_minutes_early_and_both_work_until_the_old_ones_exp
     assert_eq!(works(&new, 3600).await, (200, false));
     let requests = simulator.requests();
     assert_eq!(requests.with(Endpoint::SecurityKey, &Credential::MetadataToken(1)), 3);
-    assert_eq!(requests.with(Endpoint::MetadataToken, &Credential::Nothing), 1);
+    assert_eq!(requests.with(Endpoint::MetadataToken, &Credential::None), 1);
     let old_key = Credential::AccessKey(old["access"].as_str().unwrap().to_owned());
     assert_eq!(requests.with(Endpoint::Records, &old_key), 3);
 }
@@ -85,7 +85,7 @@ async fn keys_need_a_token_that_is_valid() {
 
 #[tokio::test(start_paused = true)]
 async fn the_first_version_has_no_tokens() {
-    let simulator = with_agency(|options| options.access.imds = Imds::V1);
+    let simulator = with_agency(|options| options.access.imds = ImdsVersion::V1);
     assert_eq!(ask(&simulator, token_request("21600")).await.0, 405);
     let keys = keys(&simulator, None).await;
     assert_eq!(ask(&simulator, signed_with_keys(NOW, &keys)).await.0, 200);

@@ -118,7 +118,7 @@ async fn a_right_signature_lets_in_and_a_wrong_one_does_not() {
     let requests = simulator.requests();
     let with = |who: &str| requests.with(Endpoint::Records, &Credential::AccessKey(who.to_owned()));
     assert_eq!((with(KEY.0), with("NOBODY")), (4, 1));
-    assert_eq!(requests.with(Endpoint::Records, &Credential::Nothing), 2);
+    assert_eq!(requests.with(Endpoint::Records, &Credential::None), 2);
     let outcomes: Vec<_> = requests.asked.iter().map(|asked| asked.outcome.as_str()).collect();
     assert_eq!(outcomes, ["200", "200", "401", "401", "401", "401", "401"]);
     assert!(requests.asked.iter().all(|asked| asked.at == NOW));
