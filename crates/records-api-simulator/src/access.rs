@@ -1,7 +1,8 @@
-//! Who may ask: keys, tokens, and where they come from (IAM, the metadata service).
+//! Credentials: the ones that exist, how they are issued (IAM, the metadata service), and how a
+//! request is authenticated.
 //!
-//! Written from what is known of the gateway, never from this crate's client. As long as no
-//! credential is configured, nothing is checked. What no document says is marked as made up.
+//! Written from the gateway's documents, never from the client's code. While no credential is
+//! configured, every request is accepted. Comments mark what no document specifies as invented.
 
 mod credential;
 mod iam;
@@ -29,10 +30,10 @@ use crate::wire::{
     request::{Endpoint, Request},
 };
 
-/// An access key longer than this is cut where it is shown.
+/// Longer access keys and user names are cut in the request log.
 const MAX_LOGGED_CHARS: usize = 128;
 
-/// The credentials that exist, as they are now. A test changes them while the simulator runs.
+/// The credentials that currently exist. Tests change them while the simulator runs.
 pub struct Access {
     is_checked: bool,
     static_token: Option<String>,
@@ -68,7 +69,7 @@ impl Access {
         }
     }
 
-    /// Sets the configured access key in place of the one before, which is unknown from now on.
+    /// Replaces the configured access key. The previous one becomes unknown.
     pub fn set_key(&mut self, access_key: &str, secret_key: &str, security_token: Option<&str>) {
         self.is_checked = true;
         self.keys.configure(access_key, secret_key, security_token);
@@ -79,37 +80,37 @@ impl Access {
         self.iam.set_password(password);
     }
 
-    /// Makes every token that IAM gave out so far invalid, as happens some time after a change of
-    /// password or permissions.
+    /// Invalidates every token that IAM has issued, as happens some time after a change of password
+    /// or permissions.
     pub fn revoke_tokens(&mut self) {
         self.iam.revoke_tokens();
     }
 
-    /// Gives the server an agency or takes it away. Keys that were given out stay valid until they
-    /// expire.
+    /// Attaches an agency to the server, or detaches it. Issued keys stay valid until they expire.
     pub fn set_agency(&mut self, has_agency: bool) {
         self.is_checked |= has_agency;
         self.metadata.set_agency(has_agency);
     }
 
-    /// Grants or takes away the permission to read records: 403 without.
+    /// Grants or revokes the permission to read records. Without it, requests for records get a
+    /// 403.
     pub fn set_permission(&mut self, may_list: bool) {
         self.may_list = may_list;
     }
 
-    /// Every lock of an access key or a user so far; of each kind the oldest first.
+    /// Returns every lock of an access key or a user so far, oldest first within each kind.
     pub fn locks(&self) -> Vec<Lock> {
         [self.keys.locks(), self.iam.locks()].concat()
     }
 
-    /// Asks a request for the records API for its credentials.
+    /// Authenticates a request to the records API.
     pub(super) fn authenticate(&mut self, request: &Request<'_>, now: i64) -> Result<(), ApiError> {
         if !self.is_checked {
             return Ok(());
         }
         let project = (request.endpoint != Endpoint::Other).then_some(request.project);
         match authorization_of(request.headers) {
-            // Made up: a signature counts before a token.
+            // Invented: a signature takes precedence over a token.
             Some(authorization) => {
                 self.keys.check(authorization, request, now)?;
                 let header = request.headers.get("x-project-id").map(http::HeaderValue::as_bytes);
@@ -122,7 +123,7 @@ impl Access {
         }
     }
 
-    /// Refuses what the credentials may not read.
+    /// Refuses an endpoint that the credentials have no permission for.
     pub(super) fn authorize(&self, endpoint: Endpoint) -> Result<(), ApiError> {
         match endpoint {
             Endpoint::Records | Endpoint::Record if !self.may_list => {
@@ -132,7 +133,7 @@ impl Access {
         }
     }
 
-    /// IAM's answer.
+    /// Answers a sign-in request with a token, as IAM does.
     pub(super) fn sign_in(
         &mut self,
         request: &Request<'_>,
@@ -143,7 +144,7 @@ impl Access {
         self.iam.sign_in(request.body, with_catalog, now)
     }
 
-    /// The metadata service's answer to a request for a token.
+    /// Answers a request for a token of the metadata service.
     pub(super) fn metadata_token(
         &mut self,
         request: &Request<'_>,
@@ -152,7 +153,7 @@ impl Access {
         self.metadata.token(request.headers, now).map(String::into_bytes)
     }
 
-    /// The metadata service's answer to a request for keys.
+    /// Answers a request for temporary keys, as the metadata service does.
     pub(super) fn security_key(
         &mut self,
         request: &Request<'_>,
@@ -161,7 +162,7 @@ impl Access {
         self.metadata.security_key(&mut self.keys, request.headers, now)
     }
 
-    /// What a request names itself with.
+    /// Returns the credential that a request presents.
     pub(super) fn credential_of(&self, request: &Request<'_>) -> Credential {
         match request.endpoint {
             Endpoint::Tokens => iam::user_name(request.body)
@@ -208,7 +209,7 @@ impl Access {
     }
 }
 
-/// The signature of a request, if it has one.
+/// Returns the `Authorization` header if it holds a signature.
 fn authorization_of(headers: &HeaderMap) -> Option<&str> {
     let text = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
     text.starts_with(ALGORITHM).then_some(text)

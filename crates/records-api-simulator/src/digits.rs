@@ -1,4 +1,4 @@
-//! Numbers as digits, written straight into bytes.
+//! Numbers written as digits into a byte buffer.
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 

@@ -1,6 +1,6 @@
-//! Numbers that look random and depend on nothing but a seed.
+//! Deterministic pseudo-random numbers and ids.
 
-/// A well-mixed number out of `value`: the finaliser of `SplitMix64`.
+/// Mixes a number into a random-looking one: the finaliser of `SplitMix64`.
 pub(crate) fn mix(value: u64) -> u64 {
     let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -8,17 +8,17 @@ pub(crate) fn mix(value: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// The upper half of an id.
+/// Returns the upper half of an id.
 pub(crate) fn high(id: u128) -> u64 {
     u64::try_from(id >> 64).unwrap_or_default()
 }
 
-/// The lower half of an id.
+/// Returns the lower half of an id.
 pub(crate) fn low(id: u128) -> u64 {
     u64::try_from(id & u128::from(u64::MAX)).unwrap_or_default()
 }
 
-/// A well-mixed id out of a seed and a running number.
+/// Derives a random-looking id from a seed and a sequence number.
 pub(crate) fn mixed_id(seed: u64, number: u64) -> u128 {
     let high = mix(seed ^ mix(number));
     let low = mix(high ^ number);

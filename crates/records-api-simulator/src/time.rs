@@ -1,10 +1,10 @@
-//! Times in the forms that the parameters, the headers and the credentials have. Everything is UTC.
+//! Times in parameters, headers and credentials. All times are UTC.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
-/// Reads `yyyy-MM-dd HH:mm:ss`, the one format that the parameters document.
+/// Parses `yyyy-MM-dd HH:mm:ss`, the only documented format of the time parameters.
 pub(crate) fn read_parameter(text: &str) -> Option<i64> {
-    // chrono would also take single digits and signs.
+    // chrono also accepts single digits and signs.
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     if shape != "0000-00-00 00:00:00" {
         return None;
@@ -16,7 +16,8 @@ pub(crate) fn read_parameter(text: &str) -> Option<i64> {
     Some(time.and_utc().timestamp_millis())
 }
 
-/// Reads a moment for the truth: ISO 8601, the space form, or milliseconds since the epoch.
+/// Parses a time for `/simulator/truth`: ISO 8601, the format of the parameters, or milliseconds
+/// since the Unix epoch.
 pub(crate) fn read_any(text: &str) -> Option<i64> {
     if let Ok(millis) = text.parse() {
         return Some(millis);
@@ -28,19 +29,19 @@ pub(crate) fn read_any(text: &str) -> Option<i64> {
     time.map(|time| time.and_utc().timestamp_millis()).or_else(|| read_parameter(text))
 }
 
-/// The moment as HTTP's `Date` header has it.
+/// Formats a time for the `Date` header.
 pub(crate) fn http_date(millis: i64) -> String {
     let time = DateTime::from_timestamp_millis(millis).unwrap_or_default();
     time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
-/// The moment as IAM and the metadata service write it, with six digits of a fraction.
+/// Formats a time as IAM and the metadata service do, with six fractional digits.
 pub(crate) fn micros(millis: i64) -> String {
     let time = DateTime::from_timestamp_millis(millis).unwrap_or_default();
     time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }
 
-/// A duration in milliseconds.
+/// Returns a duration in milliseconds.
 pub(crate) fn millis(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! Requests as they arrive, and answers as they leave.
+//! Requests as they are received, and answers as they are sent.
 
 pub(crate) mod answer;
 pub(crate) mod encoding;

@@ -1,23 +1,23 @@
-//! With what a request was sent, as far as may be told: names and numbers, never secrets.
+//! Credentials as the request log shows them: names and numbers, never secrets.
 
 use std::fmt;
 
-/// What a request named itself with, right or wrong.
+/// The credential that a request presented, valid or not.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Credential {
-    /// Nothing.
+    /// No credential.
     None,
     /// A signature with this access key.
     AccessKey(String),
-    /// The token that IAM gave out as its first, second, ...
+    /// A token of IAM, numbered in the order of issue, from 1.
     Token(u64),
     /// The token of `--token`.
     StaticToken,
-    /// A token that nobody knows.
+    /// A token that was never issued.
     UnknownToken,
-    /// The token that the metadata service gave out as its first, second, ...
+    /// A token of the metadata service, numbered in the order of issue, from 1.
     MetadataToken(u64),
-    /// A user of IAM with a password.
+    /// An IAM user with a password.
     User(String),
 }
 

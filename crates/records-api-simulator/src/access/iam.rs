@@ -1,7 +1,7 @@
-//! IAM: a token for a name and a password.
+//! IAM: issues a token for a user name and a password.
 //!
-//! Only the password method is understood, and one user exists. What a wrong project is answered is
-//! made up (after Keystone, from which IAM comes).
+//! Supports the password method only, and a single user. The answer for a wrong project is
+//! invented, after Keystone, on which IAM is based.
 
 use serde_json::{Value, json};
 
@@ -15,24 +15,24 @@ use crate::{
     wire::error::{ApiError, ErrorShape},
 };
 
-/// Wrong passwords in a row that a user survives, and how long the user is locked after one more.
-/// Both are made up.
+/// Wrong passwords in a row before the user is locked, and how long the lock lasts. Both are
+/// invented.
 const ALLOWED_FAILURES: u32 = 5;
 const LOCK_MILLIS: i64 = 15 * 60 * 1000;
-/// Tokens that are remembered.
+/// Older tokens are forgotten.
 const MAX_TOKENS: usize = 1000;
-/// What a body has at least if the catalog is asked for: more than anybody wants to read for a token.
+/// Size of the body with the catalog: larger than a client should be willing to read for a token.
 const MIN_CATALOG_BYTES: usize = 2 << 20;
-/// The id of a project that has only a name.
+/// The project id in tokens when only the name of the project is configured.
 const INVENTED_PROJECT_ID: &str = "5f1c5e3d0a7b4c2e9d8f6a1b2c3d4e5f";
 
-/// What a token is good for.
+/// The scope of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Scope {
     Project(String),
-    /// A project of which only the name is known, so that its id may be any.
+    /// A project given by name whose id is not configured: any id is accepted.
     AnyProject,
-    /// The account as a whole: no project.
+    /// The whole account, without a project.
     Account,
 }
 
@@ -43,13 +43,13 @@ struct Token {
     is_revoked: bool,
 }
 
-/// A token and the answer that it comes with.
+/// A token, and the body of the answer that carries it.
 pub(crate) struct IssuedToken {
     pub(crate) token: String,
     pub(crate) body: Vec<u8>,
 }
 
-/// Who may sign in, and the tokens that were given out.
+/// The user, and the issued tokens.
 pub(super) struct Iam {
     domain: String,
     user: Option<String>,
@@ -58,7 +58,7 @@ pub(super) struct Iam {
     project_name: Option<String>,
     lifetime: i64,
     token_bytes: usize,
-    /// The newest, oldest first; numbers go from 1 over all that were given out.
+    /// The newest tokens, oldest first. `evicted` older ones came before them.
     tokens: Vec<Token>,
     evicted: u64,
     secrets: SecretGenerator,
@@ -131,7 +131,7 @@ impl Iam {
         Ok(self.issue(scope, with_catalog, now))
     }
 
-    /// Whether a token lets a request for a project in. None: it never was a token.
+    /// Checks a token against the project of a request. `None` if the token was never issued.
     pub(super) fn check(
         &self,
         text: &[u8],
@@ -150,13 +150,14 @@ impl Iam {
         Some(if is_in_scope { Ok(()) } else { Err(ApiError::project_mismatch()) })
     }
 
-    /// The number of a token, from 1.
+    /// Returns the number of a token, in the order of issue, from 1.
     pub(super) fn number_of(&self, text: &[u8]) -> Option<u64> {
         let index = self.tokens.iter().position(|token| token.text.as_bytes() == text)?;
         Some(self.evicted + index as u64 + 1)
     }
 
-    /// A project beats the account; without either the token is the account's.
+    /// Reads the requested scope. A project takes precedence over the account, which is the
+    /// default.
     fn scope(&self, scope: &Value) -> Result<Scope, ApiError> {
         let (id, name) = (scope["project"]["id"].as_str(), scope["project"]["name"].as_str());
         let differs = |requested: Option<&str>, real: &Option<String>| {
@@ -207,7 +208,7 @@ impl Iam {
         IssuedToken { token: text, body: json!({"token": token}).to_string().into_bytes() }
     }
 
-    /// Services with their endpoints, as many as it takes.
+    /// Builds a catalog of at least [`MIN_CATALOG_BYTES`].
     fn catalog(&mut self) -> Vec<Value> {
         let url = self.secrets.draw("https://", SECRET_KEY_ALPHABET, 2000);
         let service = json!({"type": "example", "name": "example", "endpoints": [
@@ -216,13 +217,13 @@ impl Iam {
     }
 }
 
-/// The name of the user that a request for a token gives.
+/// Returns the user name in a request for a token.
 pub(super) fn user_name(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
     body["auth"]["identity"]["password"]["user"]["name"].as_str().map(str::to_owned)
 }
 
-/// The shape of IAM's errors that has only the status for a code.
+/// An IAM error whose code is the HTTP status.
 fn nested_error(status: u16, message: &str) -> ApiError {
     ApiError { shape: ErrorShape::Nested, ..ApiError::new(status, "", message) }
 }

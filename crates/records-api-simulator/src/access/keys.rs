@@ -1,4 +1,4 @@
-//! Access keys, and the gateway's judgement of requests that are signed with one.
+//! Access keys, and the gateway's verification of signed requests.
 
 use std::collections::BTreeMap;
 
@@ -10,23 +10,23 @@ use super::{
 };
 use crate::wire::{error::ApiError, request::Request};
 
-/// How far `X-Sdk-Date` may be from the gateway's clock.
+/// Maximum difference between `X-Sdk-Date` and the gateway's clock.
 const MAX_CLOCK_DIFFERENCE: i64 = 15 * 60 * 1000;
-/// Failures in a row that an access key survives, and how long it is locked after one more.
+/// Failures in a row before an access key is locked, and how long the lock lasts.
 const ALLOWED_FAILURES: u32 = 5;
 const LOCK_MILLIS: i64 = 5 * 60 * 1000;
 
 struct Key {
     secret: String,
-    /// A temporary key is worth nothing without it.
+    /// The security token. A temporary key is not valid without it.
     token: Option<String>,
     expires: Option<i64>,
 }
 
-/// The access keys that exist, and how often requests with one have failed.
+/// The access keys that exist, and their failed requests.
 pub(super) struct AccessKeys {
     known: BTreeMap<String, Key>,
-    /// The key that was configured, of those.
+    /// The name of the configured key in `known`.
     configured: Option<String>,
     lockout: Lockout,
 }
@@ -37,7 +37,7 @@ impl AccessKeys {
         Self { known: BTreeMap::new(), configured: None, lockout }
     }
 
-    /// Sets the configured key in place of the one before.
+    /// Replaces the configured key.
     pub(super) fn configure(
         &mut self,
         access_key: &str,
@@ -52,7 +52,7 @@ impl AccessKeys {
         self.known.insert(access_key.to_owned(), key);
     }
 
-    /// Adds a key that is valid for a while.
+    /// Adds a temporary key.
     pub(super) fn add(&mut self, access_key: String, secret: String, token: String, expires: i64) {
         let key = Key { secret, token: Some(token), expires: Some(expires) };
         self.known.insert(access_key, key);
@@ -62,8 +62,8 @@ impl AccessKeys {
         self.lockout.locks()
     }
 
-    /// Judges a signed request. Each failure counts against the access key that it names, also where
-    /// the key is unknown or the date is what is wrong (which no document says or denies).
+    /// Verifies a signed request. Every failure counts against the access key in the signature,
+    /// even if the key is unknown or only the date is wrong; the documents do not say.
     pub(super) fn check(
         &mut self,
         authorization: &str,
@@ -71,7 +71,7 @@ impl AccessKeys {
         now: i64,
     ) -> Result<(), ApiError> {
         let Some(signed) = Authorization::parse(authorization) else {
-            // Made up.
+            // Invented.
             return Err(ApiError::unauthenticated("the Authorization header cannot be read"));
         };
         if self.lockout.is_locked(&signed.access_key, now) {
@@ -104,7 +104,7 @@ impl AccessKeys {
             return Err(ApiError::unauthenticated("calc ak sk signature fail:signature expired"));
         }
         if !signed.includes("x-sdk-date") || !signed.is_valid(&key.secret, request) {
-            // The gateway is known to repeat everything that it hashed, with the values of headers.
+            // The real gateway repeats the whole canonical request, including header values.
             let canonical = signed.canonical_request(request);
             let one_line = String::from_utf8_lossy(&canonical).replace('\n', "|");
             return Err(ApiError::unauthenticated(&format!(
@@ -115,21 +115,21 @@ impl AccessKeys {
         let token_matches = token == key.token.as_deref().map(str::as_bytes)
             && (token.is_none() || signed.includes("x-security-token"));
         if !token_matches {
-            // Made up: the text is documented for X-Auth-Token.
+            // Invented: the text is documented for X-Auth-Token.
             return Err(ApiError::unauthenticated("decrypt token fail"));
         }
         if key.expires.is_some_and(|expires| now >= expires) {
-            // Made up.
+            // Invented.
             return Err(ApiError::unauthenticated("the security token has expired"));
         }
         Ok(())
     }
 }
 
-/// Reads `yyyyMMdd'T'HHmmss'Z'`.
+/// Parses `yyyyMMdd'T'HHmmss'Z'`.
 fn parse_date(text: &str) -> Option<i64> {
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-    // chrono would also take signs and single digits.
+    // chrono also accepts signs and single digits.
     if shape != "00000000T000000Z" {
         return None;
     }

@@ -1,29 +1,29 @@
-//! Who failed too often and is locked out for a while.
+//! Locks an access key or a user after too many failures.
 //!
-//! Only a success ends a row of failures: whoever fails again after the lock is locked at once. (That
-//! is made up, the harder of two readings.)
+//! Only a success ends a streak of failures: a failure after the lock has expired locks again at
+//! once. (Invented, the stricter of two readings.)
 
 use std::collections::BTreeMap;
 
-/// More names than this are not remembered; nobody but an attacker has so many.
+/// Limits on memory. Only an attacker has more names.
 const MAX_NAMES: usize = 1000;
 const MAX_LOCKS: usize = 1000;
 
-/// A lock that was put on somebody.
+/// A lock of an access key or a user.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Lock {
-    /// The access key, or the name of the user.
+    /// The access key or the user name.
     pub who: String,
-    /// When, in milliseconds since the Unix epoch, by the simulator's clock.
+    /// Start of the lock, in milliseconds since the Unix epoch, by the simulator's clock.
     pub from: i64,
-    /// When it ends.
+    /// End of the lock.
     pub until: i64,
 }
 
-/// Rows of failures, by name.
+/// Streaks of failures by access key or user name.
 #[derive(Debug)]
 pub(super) struct Lockout {
-    /// Failures in a row that do no harm.
+    /// Failures in a row that do not lock.
     allowed: u32,
     millis: i64,
     /// Failures in a row, and the end of the lock.

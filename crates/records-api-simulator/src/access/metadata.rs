@@ -1,7 +1,8 @@
-//! The metadata service of a cloud server: temporary keys of the agency that the server has.
+//! The metadata service of a cloud server: temporary keys of the agency that is attached to the
+//! server.
 //!
-//! Texts and statuses that no document gives are made up: a wrong lifetime for a token is answered
-//! 400, a missing or old token 401.
+//! Texts and statuses without documentation are invented: 400 for an invalid token lifetime, 401
+//! for a missing or expired token.
 
 use http::HeaderMap;
 use serde_json::json;
@@ -16,13 +17,13 @@ use crate::{
     wire::error::{ApiError, ErrorShape},
 };
 
-/// New keys appear this long before the old ones expire, of an hour; of a shorter life, as large a
-/// part of it.
+/// New keys appear this long before the old ones expire, but at most this share of the lifetime
+/// before.
 const RENEWAL_LEAD: i64 = 10 * 60 * 1000;
 const RENEWAL_SHARE: i64 = 6;
-/// The longest life of a token, in seconds.
+/// Maximum lifetime of a token, in seconds.
 const MAX_TOKEN_SECONDS: i64 = 21_600;
-/// Tokens that are remembered.
+/// Older tokens are forgotten.
 const MAX_TOKENS: usize = 1000;
 
 /// The metadata service.
@@ -30,10 +31,11 @@ pub(super) struct Metadata {
     imds: ImdsVersion,
     has_agency: bool,
     key_lifetime: i64,
-    /// With the moments at which they expire; the newest, oldest first.
+    /// The newest tokens with their expiry times, oldest first. `evicted` older ones came before
+    /// them.
     tokens: Vec<(String, i64)>,
     evicted: u64,
-    /// The answer that shows the newest keys, and when they expire.
+    /// The answer with the newest keys, and when they expire.
     newest: Option<(Vec<u8>, i64)>,
     secrets: SecretGenerator,
 }
@@ -55,12 +57,12 @@ impl Metadata {
         self.has_agency
     }
 
-    /// Keys that were given out stay good until they expire.
+    /// Issued keys stay valid until they expire.
     pub(super) fn set_agency(&mut self, has_agency: bool) {
         self.has_agency = has_agency;
     }
 
-    /// Gives out a token.
+    /// Issues a token.
     pub(super) fn token(&mut self, headers: &HeaderMap, now: i64) -> Result<String, ApiError> {
         if self.imds == ImdsVersion::V1 {
             return Err(text_error(405, "Method Not Allowed"));
@@ -81,7 +83,7 @@ impl Metadata {
         Ok(token)
     }
 
-    /// Shows the newest keys. Those before them stay valid until they expire.
+    /// Returns the newest keys. Older ones stay valid until they expire.
     pub(super) fn security_key(
         &mut self,
         keys: &mut AccessKeys,
@@ -105,7 +107,7 @@ impl Metadata {
         }
     }
 
-    /// The number of a token, from 1.
+    /// Returns the number of a token, in the order of issue, from 1.
     pub(super) fn number_of(&self, headers: &HeaderMap) -> Option<u64> {
         let sent = token_of(headers)?;
         let index = self.tokens.iter().position(|(token, _)| token.as_bytes() == sent)?;

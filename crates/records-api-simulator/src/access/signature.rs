@@ -1,7 +1,7 @@
-//! The signature of a request, SDK-HMAC-SHA256, as the gateway computes it from what arrived.
+//! Request signatures (SDK-HMAC-SHA256) as the gateway computes them.
 //!
-//! It works on the request as it came over the wire, so that a client must have signed what it sent.
-//! Whether the key is known, the moment right and the token valid is asked elsewhere.
+//! They are computed from the request as it was received, so a client must sign exactly what it
+//! sends. `keys.rs` checks the key, the date and the security token.
 
 #[cfg(test)]
 mod tests;
@@ -14,23 +14,23 @@ use sha2::{Digest as _, Sha256};
 
 use crate::wire::request::Request;
 
-/// The one algorithm that is understood; the others of the documents are for other deployments.
+/// The only supported algorithm. The documents name others, for other deployments.
 pub(super) const ALGORITHM: &str = "SDK-HMAC-SHA256";
 const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
-/// All but the unreserved characters of RFC 3986.
+/// Everything but the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What an `Authorization` header says.
+/// A parsed `Authorization` header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Authorization {
     pub(super) access_key: String,
-    /// In lower case, in the order in which they enter the signature.
+    /// Names of the signed headers in lower case, in signing order.
     headers: Vec<String>,
     signature: String,
 }
 
 impl Authorization {
-    /// Reads `SDK-HMAC-SHA256 Access=..., SignedHeaders=a;b, Signature=...`.
+    /// Parses `SDK-HMAC-SHA256 Access=..., SignedHeaders=a;b, Signature=...`.
     pub(super) fn parse(authorization: &str) -> Option<Self> {
         let rest = authorization.strip_prefix(ALGORITHM)?.strip_prefix(' ')?;
         let mut parts = rest.split(',').map(str::trim);
@@ -46,19 +46,19 @@ impl Authorization {
         Some(Self { access_key, headers, signature })
     }
 
-    /// Whether a header is part of what was signed.
+    /// Reports whether a header is one of the signed headers.
     pub(super) fn includes(&self, name: &str) -> bool {
         self.headers.iter().any(|header| header == name)
     }
 
-    /// Whether this secret key signs the request so.
+    /// Reports whether the signature of the request is the one that this secret key gives.
     pub(super) fn is_valid(&self, secret_key: &str, request: &Request<'_>) -> bool {
         let text =
             string_to_sign(date(request).unwrap_or_default(), &self.canonical_request(request));
         sign(secret_key, &text) == self.signature
     }
 
-    /// The request in the one form that is signed.
+    /// Builds the canonical request.
     pub(super) fn canonical_request(&self, request: &Request<'_>) -> Vec<u8> {
         let mut out = Vec::new();
         for line in [
@@ -81,7 +81,7 @@ impl Authorization {
     }
 }
 
-/// `X-Sdk-Date` as it was sent.
+/// Returns the `X-Sdk-Date` header.
 pub(super) fn date<'r>(request: &Request<'r>) -> Option<&'r str> {
     request.headers.get("x-sdk-date")?.to_str().ok()
 }
@@ -89,7 +89,7 @@ pub(super) fn date<'r>(request: &Request<'r>) -> Option<&'r str> {
 fn header_value<'r>(request: &Request<'r>, name: &str) -> &'r [u8] {
     match request.headers.get(name) {
         Some(value) => value.as_bytes(),
-        // A request that never was on a wire has its host in its URI only.
+        // A request that did not come over a connection has its host in the URI only.
         None if name == "host" => {
             request.uri.authority().map_or(&[], |authority| authority.as_str().as_bytes())
         }
@@ -97,7 +97,8 @@ fn header_value<'r>(request: &Request<'r>, name: &str) -> &'r [u8] {
     }
 }
 
-/// Each segment encoded anew, with a slash at the end that the path on the wire does not have.
+/// Decodes and encodes each segment of the path, and adds the trailing slash that the path itself
+/// lacks.
 fn canonical_path(path: &str) -> String {
     let decoded: Vec<u8> = percent_decode_str(path).collect();
     let mut out = String::new();
@@ -113,7 +114,7 @@ fn canonical_path(path: &str) -> String {
     out
 }
 
-/// The pairs, sorted as pairs (not as joined texts), with `=` also where there is no value.
+/// Sorts the query by key and value (not as joined text). Pairs without a value get a `=` too.
 fn canonical_query(query: &str) -> String {
     let pieces = query.split('&').filter(|piece| !piece.is_empty());
     let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = pieces
@@ -131,7 +132,7 @@ fn canonical_query(query: &str) -> String {
 
 fn payload_hash(request: &Request<'_>) -> String {
     let declared = request.headers.get("x-sdk-content-sha256");
-    // The official SDK in Python hashes an empty body whatever the header says.
+    // The official Python SDK hashes an empty body whatever the header says.
     if !request.body.is_empty() && declared.is_some_and(|value| value == UNSIGNED_PAYLOAD) {
         return UNSIGNED_PAYLOAD.to_owned();
     }
@@ -156,7 +157,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Signs a request with these of its headers, for tests of what happens to signed requests.
+/// Signs a request, for tests.
 #[cfg(test)]
 pub(crate) fn authorization(
     (access_key, secret_key): (&str, &str),

@@ -1,15 +1,15 @@
-//! Times as the rows show them.
+//! The formats of times in rows.
 
 use chrono::{DateTime, Datelike as _, Timelike as _};
 
 use super::TimeFormat;
 use crate::digits::{integer, padded};
 
-/// China's time, which the offset form shows.
+/// China Standard Time, used by the format with an offset.
 const OFFSET: i64 = 8 * 3_600_000;
 
 impl TimeFormat {
-    /// The moment as a reader of the rows can know it: without what the format leaves out.
+    /// Truncates a time to the precision of the format.
     pub(crate) fn as_shown(self, millis: i64) -> i64 {
         match self {
             Self::IsoMillis
@@ -21,7 +21,7 @@ impl TimeFormat {
         }
     }
 
-    /// Writes the moment as a JSON value.
+    /// Writes a time as a JSON value.
     pub(crate) fn write(self, out: &mut Vec<u8>, millis: i64) {
         if self == Self::EpochMillis {
             return integer(out, millis);

@@ -1,9 +1,9 @@
-//! How statuses and types are spelled in each vocabulary. Undocumented values stay as they are.
+//! The spelling of statuses and types in each vocabulary. Undocumented values are always the same.
 
 use super::Vocabulary;
 use crate::world::record::{Kind, Status};
 
-/// The six documented statuses and the four types of a vocabulary, in the order of `ALL`.
+/// The six documented statuses and the four documented types, in the order of `ALL`.
 struct Spellings {
     statuses: [&'static str; 6],
     types: [&'static str; 4],
@@ -77,13 +77,13 @@ const LOWER_CASE: Spellings = Spellings {
     types: ["full", "interval", "operation", "session"],
 };
 
-/// A status as rows show it.
+/// Returns the spelling of a status.
 pub(crate) fn status(vocabulary: Vocabulary, status: Status) -> &'static str {
     let word = spellings(vocabulary).and_then(|spellings| spellings.statuses.get(status as usize));
     word.copied().unwrap_or_else(|| status.code())
 }
 
-/// A type as rows show it.
+/// Returns the spelling of a type.
 pub(crate) fn kind(vocabulary: Vocabulary, kind: Kind) -> &'static str {
     let word = spellings(vocabulary).and_then(|spellings| spellings.types.get(kind as usize));
     word.copied().unwrap_or_else(|| kind.code())

@@ -1,5 +1,5 @@
-//! Turns what the service would answer into what arrives: headers, and a body that travels well or
-//! badly.
+//! Turns an answer into an HTTP response: headers, and a body that arrives whole, slowly or not at
+//! all.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::time;
 
-/// A dripping body is sent in this many pieces, ten a second.
+/// Number of pieces of a dripping body, ten a second.
 const DRIP_PIECES: usize = 200;
 const DRIP_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -29,27 +29,27 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     pub(crate) content_type: &'static str,
     pub(crate) charset: Option<&'static str>,
-    /// Whether it says that it is compressed.
+    /// Whether to set `Content-Encoding: gzip`. The body is not compressed here.
     pub(crate) gzip: bool,
     pub(crate) retry_after: Option<RetryAfter>,
     pub(crate) location: Option<HeaderValue>,
-    /// A token of IAM, which comes in a header.
+    /// The header with a token of IAM.
     pub(crate) subject_token: Option<HeaderValue>,
     pub(crate) transport: Transport,
 }
 
-/// How the body travels.
+/// How the body is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Transport {
     /// Whole.
     Whole,
-    /// Never.
+    /// Never: the request gets no answer.
     Hang,
-    /// It breaks off half way.
+    /// Half of it, then the connection breaks.
     Reset,
-    /// Slowly.
+    /// In small pieces.
     Drip,
-    /// Another one in its place, of any size and of no told length.
+    /// Not at all: a huge body without a Content-Length is sent instead.
     Huge(HugeBody),
 }
 
@@ -78,7 +78,7 @@ impl Answer {
         }
     }
 
-    /// What is counted for it.
+    /// The outcome in the request log.
     pub(crate) fn outcome(&self) -> String {
         match self.transport {
             Transport::Hang => "hang".to_owned(),
@@ -87,7 +87,7 @@ impl Answer {
         }
     }
 
-    /// The response at `now`.
+    /// Builds the response, with `now` as its date.
     pub(crate) fn into_response(self, request_id: &str, now: i64) -> Response {
         let length = (!matches!(self.transport, Transport::Huge(_))).then_some(self.body.len());
         let body = match self.transport {
@@ -128,12 +128,13 @@ impl Answer {
     }
 }
 
-/// Half of the body, then an error: the server cannot keep its Content-Length and closes.
+/// Sends half of the body, then an error. The server cannot keep its Content-Length and closes the
+/// connection.
 fn reset_body(mut body: Vec<u8>) -> Body {
     body.truncate(body.len() / 2);
     let broken = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "simulated reset");
     let break_off = async {
-        // Time for the first half to be sent, or the whole answer would be lost.
+        // Without a pause the first half would not be sent either.
         tokio::time::sleep(RESET_DELAY).await;
         Err(broken)
     };

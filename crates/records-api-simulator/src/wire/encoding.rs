@@ -1,15 +1,15 @@
-//! The right text in an encoding that nobody asked for.
+//! Bodies in an encoding other than UTF-8.
 
-/// An encoding other than UTF-8.
+/// An encoding other than plain UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// UTF-16, low byte first, without a mark
+    /// UTF-16 little-endian without a byte order mark
     Utf16Le,
-    /// UTF-16, high byte first, without a mark
+    /// UTF-16 big-endian without a byte order mark
     Utf16Be,
-    /// UTF-8 after a byte order mark
+    /// UTF-8 with a byte order mark
     Bom,
-    /// ISO 8859-1; what it cannot express becomes a JSON escape
+    /// ISO 8859-1. Other characters become JSON escapes
     Latin1,
 }
 
@@ -22,7 +22,7 @@ impl Encoding {
         ("latin-1", Self::Latin1),
     ];
 
-    /// The charset as `Content-Type` tells it.
+    /// The charset in the `Content-Type` header.
     pub(crate) fn charset(self) -> &'static str {
         match self {
             Self::Utf16Le => "utf-16le",
@@ -32,7 +32,7 @@ impl Encoding {
         }
     }
 
-    /// Encodes a body that is UTF-8.
+    /// Encodes a UTF-8 body.
     pub(crate) fn encode(self, body: &[u8]) -> Vec<u8> {
         let text = String::from_utf8_lossy(body);
         match self {

@@ -1,6 +1,6 @@
-//! Error answers, in the shapes that the service and its gateway are known to use.
+//! Error answers in the shapes that the service and its gateway use.
 //!
-//! Codes marked as made up stand where no document gives one.
+//! Where no document gives a code, it is marked as invented.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ pub enum ErrorShape {
     Encoded,
     /// `plain` with `error_detail`
     Detail,
-    /// `plain` with `details`, a list of objects; their shape is made up
+    /// `plain` with `details`, a list of objects whose fields are invented
     Details,
     /// `{"errorCode", "errorMsg"}`
     Camel,
@@ -28,9 +28,9 @@ pub enum ErrorShape {
     NestedCode,
     /// `<html>`
     Html,
-    /// The message, as text
+    /// The message as plain text
     Text,
-    /// Nothing
+    /// An empty body
     Empty,
 }
 
@@ -51,16 +51,16 @@ impl ErrorShape {
     ];
 }
 
-/// What a `Retry-After` header says.
+/// The value of a `Retry-After` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryAfter {
     /// A number of seconds.
     Seconds(u64),
-    /// The date that is so many seconds away from now.
+    /// A date this many seconds from now; may be negative.
     Date(i64),
 }
 
-/// An answer that is not the one asked for.
+/// An error answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ApiError {
     pub(crate) status: u16,
@@ -76,7 +76,7 @@ impl ApiError {
         Self { status, code, message, shape: ErrorShape::Plain, retry_after: None }
     }
 
-    /// 400 for a parameter that cannot be understood.
+    /// 400 for an invalid parameter.
     pub(crate) fn parameter(name: &str, reason: &str) -> Self {
         Self::new(400, "WKS.0001", format!("Invalid parameter {name}: {reason}"))
     }
@@ -85,31 +85,31 @@ impl ApiError {
         Self::unauthenticated("verify token failed")
     }
 
-    /// 401 of the gateway, with its reason.
+    /// 401 of the gateway with a reason.
     pub(crate) fn unauthenticated(reason: &str) -> Self {
         let message = format!("Incorrect IAM authentication information: {reason}");
         Self::new(401, "APIGW.0301", message)
     }
 
-    /// Credentials for another project than that of the path. Made up: no document says what it
-    /// answers.
+    /// 403 for credentials of a project other than the one in the path. Invented: the documents do
+    /// not say.
     pub(crate) fn project_mismatch() -> Self {
         Self::new(403, "WKS.0403", "The project of the credentials is not that of the URL.")
     }
 
-    /// 429 with the window in the text.
+    /// 429 whose text names the window.
     pub(crate) fn throttled(limit: u32, window: &str) -> Self {
         let message =
             format!("{THROTTLED_MESSAGE}: policy user over ratelimit,limit:{limit},time:{window}");
         Self::new(429, "APIGW.0308", message)
     }
 
-    /// 429 that does not say when to come again.
+    /// 429 that does not say when to retry.
     pub(crate) fn throttled_without_window() -> Self {
         Self::new(429, "APIGW.0308", THROTTLED_MESSAGE)
     }
 
-    /// The documented error of a status.
+    /// The documented error for a status.
     pub(crate) fn for_status(status: u16) -> Self {
         match status {
             200 => Self::new(200, "WKS.00010109", "Busy."),
@@ -117,7 +117,7 @@ impl ApiError {
             401 => Self::invalid_token(),
             403 => Self::new(403, "APIGW.0302", "The IAM user is not authorized to access the API"),
             404 => Self::new(404, "WKS.0202", "The resource does not exist."),
-            // Made up: no code is documented for it.
+            // Invented: no code is documented for 405.
             405 => Self::new(405, "WKS.0405", "The method is not allowed."),
             429 => Self::throttled(200, "1 second"),
             502 => Self::new(502, "APIGW.0610", "Backend unavailable."),
@@ -128,7 +128,7 @@ impl ApiError {
         }
     }
 
-    /// The body and its content type.
+    /// Returns the body and its content type.
     pub(crate) fn body(&self, request_id: &str) -> (String, &'static str) {
         let (code, message) = (self.code.as_ref(), self.message.as_str());
         let mut json = match self.shape {
@@ -151,7 +151,7 @@ impl ApiError {
             ErrorShape::Empty => return (String::new(), "application/json"),
         };
         match self.shape {
-            // Made up: what it decodes to is told to nobody.
+            // Invented: the documents do not say what it decodes to.
             ErrorShape::Encoded => json["encoded_authorization_message"] = "ZW5jb2RlZA==".into(),
             ErrorShape::Detail => json["error_detail"] = message.into(),
             ErrorShape::Details => {

@@ -1,8 +1,7 @@
-//! Bodies that do not end: as many bytes as wanted, from one block that is repeated while it is
-//! sent.
+//! Bodies of any size, made of one block that is sent repeatedly.
 //!
-//! Compressed, the block is flushed so that it needs nothing of what came before: then it may be
-//! repeated as well, and a body of any size costs the simulator a quarter of a megabyte.
+//! The compressed block is flushed so that it does not refer to earlier data and can be repeated as
+//! well. A body of any size takes a quarter of a megabyte of memory.
 
 use std::{convert::Infallible, iter};
 
@@ -10,11 +9,11 @@ use axum::body::{Body, Bytes};
 use flate2::{Compress, Compression, Crc, FlushCompress};
 use futures_util::stream;
 
-/// Bytes of the block, about.
+/// Approximate size of the block.
 const BLOCK_BYTES: usize = 256 << 10;
-/// Room for what deflate adds to data that it cannot compress.
+/// Room for what deflate adds to incompressible data.
 const DEFLATE_OVERHEAD: usize = 1024;
-/// Deflate, no flags, no time, best compression, no system.
+/// Deflate, no flags, no time, best compression, unknown system.
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255];
 
 const PAGE_START: &str = "{\"total_count\":1,\"screen_records\":[";
@@ -22,12 +21,12 @@ const ROW: &str = "{\"id\":\"0123456789abcdef0123456789abcdef\",\"status\":\"UPL
                    \"type\":\"FULL\",\"start_time\":\"2024-10-15T10:04:41.263Z\"}";
 const ROW_START: &str = "{\"id\":\"";
 
-/// What a body without end is full of.
+/// The content of a huge body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HugeContent {
-    /// Rows, all of one record
+    /// Many rows, all of the same record
     Rows,
-    /// The `id` of the one row
+    /// One row with a huge `id`
     Text,
 }
 
@@ -37,7 +36,7 @@ impl HugeContent {
         [("rows", Self::Rows), ("text", Self::Text)];
 }
 
-/// A page of the API, in parts.
+/// A page of the API in parts: a head, a repeated block, a tail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HugeBody {
     head: Bytes,
@@ -47,7 +46,7 @@ pub(crate) struct HugeBody {
 }
 
 impl HugeBody {
-    /// A page of `bytes` bytes; of a few hundred at least.
+    /// Creates a page of `bytes` bytes, or a few hundred if that is less.
     pub(crate) fn new(bytes: u64, content: HugeContent) -> Self {
         let (head, block, padding, end) = match content {
             HugeContent::Rows => {
@@ -73,7 +72,7 @@ impl HugeBody {
         Self { head: head.into(), block: block.into(), repeats, tail: tail.into() }
     }
 
-    /// The same, compressed as one gzip member.
+    /// Returns the same body, compressed as one gzip member.
     pub(crate) fn gzipped(&self) -> Self {
         let mut sum = Crc::new();
         sum.update(&self.head);
@@ -93,7 +92,7 @@ impl HugeBody {
         Self { head: head.into(), block: block.into(), repeats: self.repeats, tail: tail.into() }
     }
 
-    /// The body, written as fast as it is read.
+    /// Returns the body, which is written as fast as the client reads it.
     pub(crate) fn into_body(self) -> Body {
         let repeats = usize::try_from(self.repeats).unwrap_or(usize::MAX);
         let blocks = iter::repeat_n(self.block, repeats);

@@ -1,4 +1,4 @@
-//! What is asked of the simulated API: an endpoint, and one request on its way to it.
+//! Endpoints of the simulated API, and requests to them.
 
 use axum::{
     body::Bytes,
@@ -6,7 +6,7 @@ use axum::{
 };
 use http::{HeaderMap, Method, Uri};
 
-/// One of the simulated endpoints.
+/// An endpoint of the simulated API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Endpoint {
     /// The list of records.
@@ -17,16 +17,16 @@ pub enum Endpoint {
     Pools,
     /// IAM: a token for a password.
     Tokens,
-    /// The metadata service: a token for itself.
+    /// Metadata service: a token.
     MetadataToken,
-    /// The metadata service: temporary keys.
+    /// Metadata service: temporary keys.
     SecurityKey,
     /// Anything else.
     Other,
 }
 
 impl Endpoint {
-    /// Every endpoint that has a name of its own in faults.
+    /// Every endpoint that a fault can be limited to.
     pub(crate) const NAMED: [Self; 6] = [
         Self::Records,
         Self::Record,
@@ -36,7 +36,7 @@ impl Endpoint {
         Self::SecurityKey,
     ];
 
-    /// Its name in faults and counts.
+    /// The name in faults and in the request log.
     pub fn name(self) -> &'static str {
         match self {
             Self::Records => "records",
@@ -49,16 +49,16 @@ impl Endpoint {
         }
     }
 
-    /// Whether it is where credentials come from, and no gateway stands before it.
+    /// Reports whether the endpoint issues credentials. There is no gateway in front of these.
     pub(crate) fn is_for_credentials(self) -> bool {
         matches!(self, Self::Tokens | Self::MetadataToken | Self::SecurityKey)
     }
 }
 
-/// One request on its way.
+/// A request to an endpoint.
 pub(crate) struct Request<'r> {
     pub(crate) endpoint: Endpoint,
-    /// Of the path; empty where the path has none.
+    /// The project id in the path; empty if the path has none.
     pub(crate) project: &'r str,
     pub(crate) method: &'r Method,
     pub(crate) uri: &'r Uri,
@@ -66,7 +66,7 @@ pub(crate) struct Request<'r> {
     pub(crate) body: &'r [u8],
 }
 
-/// A request as it arrived, before it is known what it asks for.
+/// A request as it was received, before its endpoint is known.
 pub(crate) struct ReceivedRequest {
     method: Method,
     uri: Uri,

@@ -1,4 +1,4 @@
-//! The published signatures, and signatures that do not fit.
+//! Known answers for signatures, and headers that are not signatures.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::*;
 use crate::wire::request::Endpoint;
 
-/// A request as a vector describes it.
+/// A request of a test vector.
 struct Sent {
     method: Method,
     uri: Uri,
@@ -38,7 +38,7 @@ impl Sent {
         });
         Self {
             method: text(&input["method"]).parse().unwrap(),
-            // A space cannot be on the wire; the SDK's own target has one.
+            // The SDK's own target has a space, which is not allowed in a request line.
             uri: target.replace(' ', "%20").parse().unwrap(),
             headers,
             body: text(&input["body"]),
@@ -57,8 +57,7 @@ impl Sent {
     }
 }
 
-/// Path and query with the pairs in the order in which the caller gave them, which is not the
-/// one that is signed.
+/// Path and query with the pairs in the caller's order, which is not the signing order.
 fn target_as_given(vector: &Value) -> Uri {
     let input = &vector["input"];
     let encoded =
