@@ -1,7 +1,6 @@
-//! The endpoints: what a request means, in the order in which a gateway and a service look at it.
+//! The HTTP server: routes, and what each endpoint answers.
 //!
-//! Faults, then the rate limit, the credentials and the project, then the parameters. Half of the
-//! latency passes before the world is looked at, half after: what arrives may be out of date already.
+//! `pipeline.rs` has the order in which a request passes faults, gateway and endpoint.
 
 mod control;
 mod credentials;
@@ -34,14 +33,15 @@ use crate::{
     },
 };
 
-/// How long a shutdown waits for answers on their way; some never come.
+/// How long a shutdown waits for requests in flight. Some are never answered.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Serves a simulator until `shutdown`, then waits a second for answers on their way.
+/// Serves a simulator until `shutdown` is cancelled, then waits up to a second for requests in
+/// flight.
 ///
 /// # Errors
 ///
-/// When the listener fails.
+/// Fails if the listener fails.
 pub async fn run(
     listener: tokio::net::TcpListener,
     simulator: Simulator,
@@ -59,7 +59,8 @@ pub async fn run(
 }
 
 impl Simulator {
-    /// Everything it serves. In a test with paused time, use this as a `tower::Service`.
+    /// Returns the router of all endpoints. In a test with paused time, use it as a
+    /// `tower::Service`.
     pub fn router(&self) -> Router {
         Router::new()
             .route("/", get(|| async { format!("{}\n{}", help::PAGE, faults::help::FAULTS) }))

@@ -1,5 +1,5 @@
-//! The readings of the API's documents: one option for each point that they leave open or on which
-//! they contradict each other.
+//! Readings of the API's documents: one option for each point on which they are ambiguous or
+//! contradict each other.
 //!
 //! The defaults are the reading that the official SDK and the Chinese reference support. Every
 //! combination is valid.
@@ -12,19 +12,19 @@ use clap::{Args, FromArgMatches as _, ValueEnum};
 /// How the simulated API reads its own documents.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Dialect {
-    /// The largest `limit` that is granted
+    /// Largest `limit` that is granted
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub limit_max: usize,
-    /// What happens to a larger `limit`
+    /// Answer to a larger `limit`
     #[arg(long, value_enum, default_value_t = OverLimit::Refuse)]
     pub limit_over: OverLimit,
-    /// The `limit` of a request that gives none
+    /// `limit` of a request without one
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub limit_default: usize,
-    /// How times are written
+    /// Format of times
     #[arg(long, value_enum, default_value_t = TimeFormat::IsoMillis)]
     pub times: TimeFormat,
-    /// How statuses and types are written
+    /// Spelling of statuses and types
     #[arg(long, value_enum, default_value_t = Vocabulary::Codes)]
     pub vocabulary: Vocabulary,
     /// What `start_time` is compared with
@@ -33,25 +33,25 @@ pub struct Dialect {
     /// What `end_time` is compared with
     #[arg(long, value_enum, default_value_t = EndBound::Start)]
     pub end_bound: EndBound,
-    /// The order of rows when no sort is asked for
+    /// Order of rows if the request does not ask for one
     #[arg(long, value_enum, default_value_t = DefaultOrder::Desc)]
     pub default_order: DefaultOrder,
-    /// The order among rows of equal start
+    /// Order of rows with equal starts
     #[arg(long, value_enum, default_value_t = Ties::Stable)]
     pub ties: Ties,
-    /// Whether `sort_field` and `sort_type` work
+    /// Whether `sort_field` and `sort_type` have an effect
     #[arg(long, value_enum, default_value_t = SortSupport::Honoured)]
     pub sort: SortSupport,
-    /// What the `status` filter understands
+    /// Values that the `status` filter accepts
     #[arg(long, value_enum, default_value_t = StatusFilter::Documented)]
     pub status_filter: StatusFilter,
-    /// What `total_count` says
+    /// Value of `total_count`
     #[arg(long, value_enum, default_value_t = TotalCount::Right)]
     pub total_count: TotalCount,
-    /// How a record without a pool shows it
+    /// How a row shows that its record is not in a pool
     #[arg(long, value_enum, default_value_t = MissingValue::Absent)]
     pub missing_pool: MissingValue,
-    /// How any other field without a value is shown
+    /// How a row shows any other missing value
     #[arg(long, value_enum, default_value_t = MissingValue::Absent)]
     pub missing: MissingValue,
 }
@@ -66,16 +66,16 @@ impl Default for Dialect {
     }
 }
 
-/// What happens to a `limit` above the largest.
+/// Answer to a `limit` above the largest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OverLimit {
-    /// The largest is granted instead
+    /// Grant the largest limit instead
     Clamp,
-    /// 400
+    /// Answer with a 400
     Refuse,
 }
 
-/// How times are written.
+/// Format of times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TimeFormat {
     /// 2024-10-15T10:04:41.263Z
@@ -94,7 +94,7 @@ pub enum TimeFormat {
     IsoOffset,
 }
 
-/// How statuses and types are written.
+/// Spelling of statuses and types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Vocabulary {
     /// `UPLOAD_COMPLETED`, `OPERATION`
@@ -103,89 +103,90 @@ pub enum Vocabulary {
     English,
     /// `上传完成`, `全程录屏`
     Chinese,
-    /// `Uploaded` and `Continuous screen recording` of the example, `USER_OPERATION` of old
+    /// `Uploaded` and `Continuous screen recording` as in the example, and the older
+    /// `USER_OPERATION`
     Legacy,
     /// `upload_completed`, `operation`
     LowerCase,
-    /// `UPLOAD COMPLETED`, `CONTINUOUS SCREEN RECORDING`: the English words
+    /// `UPLOAD COMPLETED`, `CONTINUOUS SCREEN RECORDING`: the English spelling in upper case
     UpperCase,
 }
 
 /// What the lower bound is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum StartBound {
-    /// The record's start is at or after it
+    /// The record starts at or after the bound
     Start,
-    /// The record ends at or after it or is being recorded; one without an end counts until its
-    /// last update
+    /// The record ends at or after the bound, or is being recorded. Others without an end count
+    /// until their last update
     Interval,
-    /// The record ends at or after it or has no end
+    /// The record ends at or after the bound, or has no end
     End,
 }
 
 /// What the upper bound is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EndBound {
-    /// The record starts at or before it
+    /// The record starts at or before the bound
     Start,
-    /// The record's interval reaches before it: the same as `start`
+    /// The record's interval begins at or before the bound: the same as `start`
     Interval,
-    /// The record ends at or before it; one without an end does not
+    /// The record ends at or before the bound. Records without an end do not match
     End,
 }
 
-/// The order when none is asked for.
+/// Order of rows if the request does not ask for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DefaultOrder {
     /// Oldest first
     Asc,
     /// Newest first
     Desc,
-    /// Another order in each answer
+    /// A different order in each answer
     Shuffled,
 }
 
-/// The order among equal starts.
+/// Order of rows with equal starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Ties {
-    /// Always the same
+    /// Always the same order
     Stable,
-    /// Another in each answer
+    /// A different order in each answer
     Unstable,
 }
 
-/// Whether a parameter works.
+/// Whether the sort parameters have an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SortSupport {
-    /// It works
+    /// Rows are sorted as requested
     Honoured,
-    /// It is accepted and does nothing
+    /// The parameters are accepted without effect
     Ignored,
 }
 
-/// What the status filter understands.
+/// Values that the `status` filter accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum StatusFilter {
-    /// The four documented values; 400 for the failed states
+    /// The four documented values. The failed statuses get a 400
     Documented,
-    /// All six
+    /// All six statuses
     All,
-    /// 400 for every value
+    /// None: every value gets a 400
     Refused,
-    /// Accepted and without effect
+    /// Every value is accepted without effect
     Ignored,
 }
 
-/// What `total_count` says.
+/// Value of `total_count`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TotalCount {
     /// The number of matching records
     Right,
-    /// It is absent
+    /// The field is left out
     Missing,
     /// It is null
     Null,
-    /// Always 7 too many
+    /// The number of matching records plus 7
     Off,
     /// The number of rows on the page
     Page,
@@ -195,13 +196,13 @@ pub enum TotalCount {
     Text,
 }
 
-/// How a value that does not exist is shown.
+/// How a row shows a missing value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum MissingValue {
     /// The field is left out
     Absent,
     /// null
     Null,
-    /// "", and 0 for numbers
+    /// "", or 0 for numbers
     Empty,
 }

@@ -1,8 +1,9 @@
-//! What can be made to go wrong, and when.
+//! Faults: what goes wrong with an answer, and with which requests.
 //!
-//! A fault has a kind and a moment: a probability, a number of requests to leave alone first, a
-//! number of requests to hit, an endpoint. It is written `key=value,key=value`. Of several faults
-//! that hit one request, the first one that replaces the answer wins; those that spoil rows add up.
+//! A fault has a kind, and keys that select requests: a probability, a number of requests to skip,
+//! a maximum number of requests, an endpoint. It is written `key=value,key=value`. If several
+//! faults hit one request, the first one that replaces the answer wins; faults of rows are
+//! combined.
 
 mod apply;
 pub(crate) mod echo;
@@ -24,56 +25,56 @@ use crate::wire::{
     request::Endpoint,
 };
 
-/// What goes wrong; `simulate --help` has the syntax.
+/// The kind of a fault. `simulate --help` lists the syntax.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FaultKind {
-    /// An error in place of the answer.
+    /// An error instead of the answer.
     Status(StatusFault),
-    /// An error whose message repeats the request's headers, as the gateway is known to do.
+    /// An error whose message repeats the request's headers, as the real gateway does.
     Echo {
         /// The HTTP status.
         status: u16,
-        /// How they are written.
+        /// The encoding of the headers.
         encoding: EchoEncoding,
     },
-    /// 200 with a page of HTML.
+    /// 200 with an HTML page.
     Html,
     /// 200 with `[]`.
     List,
     /// 200 with `{}`.
     EmptyObject,
-    /// 200 with nothing.
+    /// 200 with an empty body.
     EmptyBody,
     /// 200 with the first half of the body.
     Truncated,
-    /// A page that is far too long.
+    /// A page that is far too large.
     Huge {
         /// The HTTP status.
         status: u16,
-        /// How long it is, before it is compressed.
+        /// Size before compression.
         bytes: u64,
-        /// What it is full of.
+        /// Content of the page.
         content: HugeContent,
-        /// Whether it is compressed, though nobody asked for it.
+        /// Whether it is compressed, even for clients that do not accept gzip.
         gzip: bool,
     },
-    /// Arrays in arrays.
+    /// Nested arrays.
     Deep {
         /// The HTTP status.
         status: u16,
-        /// How many.
+        /// Number of levels.
         levels: usize,
-        /// Where.
+        /// Where they are.
         position: NestingPosition,
     },
-    /// Another place is named.
+    /// A redirect.
     Redirect {
         /// The HTTP status.
         status: u16,
-        /// The place.
+        /// The `Location` header.
         location: HeaderValue,
     },
-    /// The right body in another encoding.
+    /// The correct body in another encoding.
     Encoding(Encoding),
     /// No answer, ever.
     Hang,
@@ -81,78 +82,78 @@ pub enum FaultKind {
     Reset,
     /// The body arrives in small pieces, ten a second.
     Drip,
-    /// The answer is that of the world at the moment when the faults were set, as from a replica
-    /// that lags behind.
+    /// The answer shows the world as it was when the faults were set, like a replica that lags
+    /// behind.
     Stale,
-    /// The list has rows that were not asked for.
+    /// The list has rows that the request did not ask for.
     Unrequested(UnrequestedRows),
-    /// A share of the rows is wrong: always the same records.
+    /// A share of the rows is changed. It is always the same records.
     Rows(RowFault),
 }
 
-/// An error in place of an answer.
+/// An error instead of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusFault {
-    /// The HTTP status; 200 for an error that does not look like one.
+    /// The HTTP status. 200 for an error that looks like a success.
     pub status: u16,
     /// The shape of the body.
     pub shape: ErrorShape,
-    /// The error code, where it is not the usual one.
+    /// The error code, if it is not the usual one.
     pub code: Option<String>,
-    /// The message, where it is not the usual one.
+    /// The message, if it is not the usual one.
     pub message: Option<String>,
-    /// The window that the text of a 429 names.
+    /// The window in the text of a 429.
     pub window: Option<ThrottleWindow>,
     /// The `Retry-After` header.
     pub retry_after: Option<RetryAfter>,
-    /// The encoding of the body, which then has a text beyond ASCII.
+    /// The encoding of the body. The message then has characters other than ASCII.
     pub encoding: Option<Encoding>,
 }
 
-/// The window that the text of a 429 names.
+/// The window in the text of a 429.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ThrottleWindow {
-    /// None.
+    /// The text names no window.
     Omitted,
-    /// As in `limit:200,time:5 minute`.
+    /// For example `5 minute`, as in `limit:200,time:5 minute`.
     Named(String),
 }
 
-/// Where arrays in arrays are.
+/// The position of nested arrays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NestingPosition {
-    /// They are the body.
+    /// They are the whole body.
     Top,
-    /// In a field of the page that nobody knows.
+    /// In an unknown field of the page.
     Page,
-    /// In a field of the first row that nobody knows.
+    /// In an unknown field of the first row.
     Row,
 }
 
 impl NestingPosition {
-    /// Every place with its name.
+    /// Every position with its name.
     pub(super) const NAMES: [(&'static str, Self); 3] =
         [("top", Self::Top), ("page", Self::Page), ("row", Self::Row)];
 }
 
-/// A fault and when it strikes.
+/// A fault, and the requests that it hits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     /// What goes wrong.
     pub kind: FaultKind,
-    /// With what probability.
+    /// The probability that it hits a request.
     pub rate: f64,
-    /// How many requests are left alone first.
+    /// Number of requests to skip first.
     pub after: u64,
-    /// How many requests it hits at most.
+    /// Maximum number of requests that it hits.
     pub times: Option<u64>,
-    /// Where; everywhere by default.
+    /// The endpoint; every endpoint if `None`.
     pub endpoint: Option<Endpoint>,
     text: String,
 }
 
 impl Fault {
-    /// Whether it is one of rows and hits the record of this id.
+    /// Reports whether this is a fault of rows that affects the record with this id.
     pub fn hits(&self, id: u128) -> bool {
         matches!(&self.kind, FaultKind::Rows(rows) if rows.hits(id))
     }
@@ -165,7 +166,7 @@ impl fmt::Display for Fault {
 }
 
 impl StatusFault {
-    /// What stands in place of the answer.
+    /// Returns the error.
     pub(super) fn error(&self) -> ApiError {
         let mut error = match &self.window {
             None => ApiError::for_status(self.status),
@@ -181,7 +182,7 @@ impl StatusFault {
             error.message.clone_from(message);
         }
         if self.encoding.is_some() {
-            // Made up: a text of ASCII alone would be the same in most encodings.
+            // Invented: text in ASCII alone would be the same in most encodings.
             error.message.push_str(" (Réessayez plus tard.)");
         }
         error

@@ -1,15 +1,20 @@
-//! The upstream records API in one process: for the demo, for tests and for benches.
+//! A simulator of the upstream records API in one process, for the demo, tests and benchmarks.
 //!
-//! It is written from what is known of the API (its reference and its SDKs), never from this
-//! crate's client, so that the two can disagree. It promises: the same seed and options give the
-//! same history; a listing, one record and the truth agree at any moment; nothing changes unless
-//! `--live` or an edit changes it. Where the documents leave something open there is a
-//! [`Dialect`]; where the service can fail there is a [`Fault`].
+//! It is written from the documents of the API (its reference and its SDKs), never from the
+//! client's code, so the two can disagree. The same seed and options give the same history. The
+//! list, a single record and the truth always agree. Nothing changes unless `--live` or an edit
+//! changes it. Where the documents are ambiguous, a [`Dialect`] has an option; where the service
+//! can fail, a [`Fault`] makes it fail.
 //!
-//! IAM and the metadata service stand on the same listener; where any credential is configured, the
-//! records API asks for one, and verifies signatures ([`Access`]).
+//! IAM and the metadata service are served by the same listener. If any credential is configured,
+//! the records API requires one and verifies signatures ([`Access`]).
 //!
-//! It does not compress (but for a fault), speak TLS, or keep anything between runs.
+//! The simulator does not compress answers (except for a fault), does not speak TLS, and keeps
+//! nothing between runs.
+//!
+//! A tour of the crate: [`Simulator`] is the handle. `api` has the endpoints, `wire` requests and
+//! answers, `access` the credentials, `faults` what goes wrong, `dialect` the readings of the
+//! documents, `world` the records and their changes, `truth` what a correct client must find.
 
 mod access;
 mod api;

@@ -1,4 +1,4 @@
-//! What the simulated service is told when it starts. Each field's comment is its `--help`.
+//! Command-line flags of the simulator. The comment of each field is its `--help` text.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -12,26 +12,27 @@ use crate::{
     world::{self, lifecycle::LifecycleSettings},
 };
 
-/// The settings of a simulator.
+/// The options of a simulator.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct Options {
     /// Address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10048")]
     pub listen: SocketAddr,
-    /// Number of records to begin with
+    /// Number of records at the start
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub records: usize,
-    /// Seed: the same seed and options give the same history
+    /// Seed of the random numbers. The same seed and options give the same history
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Changes a second from now on: new recordings and the life that follows; 0: nothing changes
+    /// Changes per second from the start on: new recordings, and everything that happens to them.
+    /// With 0, nothing changes
     #[arg(long, value_name = "CHANGES_PER_SECOND", default_value_t = 0.0, value_parser = rate)]
     pub live: f64,
-    /// How far back the records that it begins with are spread
+    /// Time before the start over which the first records are spread
     #[arg(long, value_name = "DURATION", default_value = "15d",
           value_parser = humantime::parse_duration)]
     pub window: Duration,
-    /// Number of desktops; one in five is in no pool
+    /// Number of desktops. One in five is not in a pool
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub desktops: u32,
     /// Number of users
@@ -40,69 +41,69 @@ pub struct Options {
     /// Number of desktop pools
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub pools: u32,
-    /// Give users, desktops and pools names with quotes, newlines, HTML, Unicode
+    /// Give users, desktops and pools names with quotes, newlines, HTML and Unicode
     #[arg(long)]
     pub hostile_names: bool,
-    /// How long a recording lasts
+    /// Length of a recording
     #[arg(long, value_name = "DURATION", default_value = "10m",
           value_parser = humantime::parse_duration)]
     pub recording_length: Duration,
-    /// How long an upload takes on average
+    /// Average duration of an upload
     #[arg(long, value_name = "DURATION", default_value = "6m",
           value_parser = humantime::parse_duration)]
     pub upload_time: Duration,
     /// Share of recordings, and of uploads, that fail
     #[arg(long, value_name = "SHARE", default_value_t = 0.015, value_parser = share)]
     pub failure_share: f64,
-    /// Share of records with an undocumented status or type, or without one, or without a user
+    /// Share of records with an undocumented or missing status or type, or without a user
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     pub odd_share: f64,
-    /// Number of recordings that begin at exactly 09:00:00 each day
+    /// Number of recordings that start at exactly 09:00:00 each day
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub burst: u32,
-    /// Time that every answer takes
+    /// Minimum time that every answer takes
     #[arg(long, value_name = "DURATION", default_value = "0s",
           value_parser = humantime::parse_duration)]
     pub latency: Duration,
-    /// Time that an answer takes longer at most
+    /// Maximum random time added to the latency
     #[arg(long, value_name = "DURATION", default_value = "0s",
           value_parser = humantime::parse_duration)]
     pub latency_jitter: Duration,
-    /// How far the simulator's clock is ahead of this machine's
+    /// How far the simulator's clock is ahead of this machine's clock
     #[arg(long, value_name = "DURATION", default_value = "0s",
           value_parser = humantime::parse_duration)]
     pub clock_ahead: Duration,
-    /// How far it is behind
+    /// How far the simulator's clock is behind this machine's clock
     #[arg(long, value_name = "DURATION", default_value = "0s",
           value_parser = humantime::parse_duration, conflicts_with = "clock_ahead")]
     pub clock_behind: Duration,
-    /// A token that X-Auth-Token may carry. Requests need a credential if any is configured: this
-    /// one, a key, an IAM user, or an agency
+    /// Token accepted in X-Auth-Token. If any credential is configured (a token, an access key, an
+    /// IAM user or an agency), requests need a valid one
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
-    /// The only project that exists; without it every project shows the same records
+    /// The only project that exists. If not set, every project has the same records
     #[arg(long, value_name = "ID")]
     pub project_id: Option<String>,
-    /// Requests a second that are answered; the others get 429
+    /// Maximum requests per second. Further requests get a 429
     #[arg(long, value_name = "N")]
     pub rate_limit: Option<u32>,
-    /// Answer 403 to the list of desktop pools
+    /// Answer the list of desktop pools with a 403
     #[arg(long)]
     pub forbid_pools: bool,
-    /// A fault, such as `status=503,rate=0.05` or `kind=html,after=3,times=1`; repeatable; --help
-    /// lists them all
+    /// Add a fault, such as `status=503,rate=0.05` or `kind=html,after=3,times=1`. Repeatable;
+    /// --help lists all faults
     #[arg(long = "fault", value_name = "FAULT", long_help = FAULTS)]
     pub faults: Vec<Fault>,
-    /// Credentials
+    /// Valid credentials
     #[command(flatten)]
     pub access: AccessOptions,
-    /// How it reads its own documents
+    /// How the API reads its own documents
     #[command(flatten)]
     pub dialect: Dialect,
 }
 
 impl Options {
-    /// The part that describes the world.
+    /// Returns the settings of the world.
     pub(super) fn world(&self) -> world::Settings {
         world::Settings {
             seed: self.seed,
@@ -123,7 +124,7 @@ impl Options {
         }
     }
 
-    /// Milliseconds that the clock is ahead.
+    /// Returns by how many milliseconds the clock is ahead; negative if it is behind.
     pub(super) fn skew(&self) -> i64 {
         time::millis(self.clock_ahead).saturating_sub(time::millis(self.clock_behind))
     }

@@ -1,4 +1,4 @@
-//! The simulator as its users hold it: the world, the faults and the credentials behind one lock.
+//! The simulator: the world, the faults and the credentials behind one lock.
 
 pub(crate) mod hooks;
 mod rate_limiter;
@@ -31,7 +31,7 @@ pub struct Simulator {
     pub(super) shared: Arc<Shared>,
 }
 
-/// Tells the present moment in milliseconds since the Unix epoch, UTC.
+/// Returns the current time in milliseconds since the Unix epoch, UTC.
 type Clock = Box<dyn Fn() -> i64 + Send + Sync>;
 
 pub(super) struct Shared {
@@ -54,19 +54,20 @@ pub(super) struct SimulatorState {
     pub(super) world: World,
     pub(super) faults: FaultSchedule,
     pub(super) hooks: Hooks,
-    /// The world when the faults were set, for answers that lag behind.
+    /// The world when the faults were set, for stale answers.
     pub(super) past_world: Option<World>,
-    /// Chance of the faults, apart from the world's so that faults do not change history.
+    /// Random numbers for faults. Separate from the world's, so that faults do not change its
+    /// history.
     pub(super) fault_rng: Xoshiro256PlusPlus,
-    /// The present second and its requests.
+    /// The requests of the current second.
     pub(super) rate_limiter: RateLimiter,
     pub(super) access: Access,
     pub(super) request_log: RequestLog,
 }
 
 impl Simulator {
-    /// A simulator whose world begins now. `now_millis` tells the present moment in milliseconds
-    /// since the Unix epoch.
+    /// Creates a simulator whose world begins now. `now_millis` returns the current time in
+    /// milliseconds since the Unix epoch.
     pub fn new(options: &Options, now_millis: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         let options = Arc::new(options.clone());
         let skew_millis = options.skew();
@@ -93,28 +94,28 @@ impl Simulator {
         Self { shared: Arc::new(shared) }
     }
 
-    /// What is true now of the records that started at or after `from_millis`.
+    /// Returns the truth about the records that started at or after `from_millis`.
     pub fn truth(&self, from_millis: i64) -> Truth {
         let mut state = self.lock();
         state.world.advance(self.shared.now_millis());
         truth::compute(&state.world, from_millis, state.dialect.times)
     }
 
-    /// Looks at or changes the world as it is now.
+    /// Reads or changes the current world.
     pub fn edit<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         let mut state = self.lock();
         state.world.advance(self.shared.now_millis());
         change(&mut state.world)
     }
 
-    /// Looks at or changes the credentials that are right.
+    /// Reads or changes the valid credentials.
     pub fn edit_access<T>(&self, change: impl FnOnce(&mut Access) -> T) -> T {
         change(&mut self.lock().access)
     }
 
-    /// Sets a hook: `change` runs whenever a request to the endpoint is about to be answered, and
-    /// may change the world that the answer will show. It must not use the simulator itself, which
-    /// waits for it; only the world that it is given.
+    /// Sets a hook that runs before each answer of the endpoint and may change the world that the
+    /// answer shows. The hook holds the simulator's lock, so it must use only the world that it is
+    /// given.
     pub fn before_request(
         &self,
         endpoint: Endpoint,
@@ -123,8 +124,8 @@ impl Simulator {
         self.lock().hooks.add(HookPhase::BeforeAnswer, endpoint, change);
     }
 
-    /// Sets a hook like [`Simulator::before_request`] that runs when the answer is written: it sees
-    /// the rows, and what it changes shows from the next request on.
+    /// Sets a hook that runs after each answer of the endpoint. It sees the rows of the answer; its
+    /// changes show from the next request on.
     pub fn after_request(
         &self,
         endpoint: Endpoint,
@@ -138,19 +139,19 @@ impl Simulator {
         self.lock().hooks.clear();
     }
 
-    /// Replaces the faults; their counts begin anew.
+    /// Replaces the faults and resets their counts.
     pub fn set_faults(&self, faults: Vec<Fault>) {
         let mut state = self.lock();
         state.world.advance(self.shared.now_millis());
         state.set_faults(faults);
     }
 
-    /// Changes how it reads its documents, from the next request on.
+    /// Changes the dialect from the next request on.
     pub fn set_dialect(&self, change: impl FnOnce(&mut Dialect)) {
         change(&mut self.lock().dialect);
     }
 
-    /// The requests so far.
+    /// Returns the request log.
     pub fn requests(&self) -> Requests {
         let state = self.lock();
         state.request_log.summary(state.access.locks())

@@ -1,4 +1,4 @@
-//! The simulator as a whole, over its router: what it lists, shows and counts is one world.
+//! Tests of the whole simulator over its router: list, single records, truth and flows agree.
 
 mod clock;
 mod faults;
@@ -26,7 +26,7 @@ use super::*;
 const NOW: i64 = 1_726_063_200_000;
 const LIST: &str = "/v2/p/screen-records";
 
-/// A clock that begins at [`NOW`] and follows tokio's, which a test may pause.
+/// A clock that starts at [`NOW`] and follows tokio's clock, which a test may pause.
 fn clock() -> impl Fn() -> i64 + Send + Sync + 'static {
     let started = tokio::time::Instant::now();
     move || NOW + time::millis(started.elapsed())
@@ -50,7 +50,7 @@ async fn json(simulator: &Simulator, uri: &str) -> (StatusCode, Value) {
     (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
 }
 
-/// Every row of a listing, page by page, and the last `total_count`.
+/// Reads every row of a list, page by page, and the last `total_count`.
 async fn list(simulator: &Simulator, filter: &str, limit: usize) -> (Vec<Value>, Value) {
     let mut rows = Vec::new();
     loop {
@@ -93,7 +93,7 @@ fn added_up(rows: &[Value], keys: [&str; 3]) -> Cells {
     cells
 }
 
-/// The listing adds up to the truth, by pool and by user.
+/// Asserts that the list adds up to the truth, by pool and by user.
 async fn assert_true(simulator: &Simulator, limit: usize) {
     let truth = simulator.truth(NOW - 86_400_000 * 15);
     let filter = format!("start_time={}&sort_field=start_time&sort_type=asc", space(truth.from));
@@ -122,7 +122,7 @@ async fn assert_true(simulator: &Simulator, limit: usize) {
     assert_eq!(truth.newest_start, Some(newest));
 }
 
-/// What is present is what was there plus what came less what went.
+/// Asserts that the present records are the initial ones plus the entries minus the departures.
 fn assert_flows_balance(simulator: &Simulator) {
     simulator.edit(|world| {
         let mut pools = BTreeMap::<PoolCell, i64>::new();
@@ -142,7 +142,7 @@ fn assert_flows_balance(simulator: &Simulator) {
     });
 }
 
-/// Sends a request and reads the answer: status, headers, body.
+/// Sends a request and returns status, headers and body.
 async fn ask(simulator: &Simulator, request: Request<Body>) -> (u16, HeaderMap, Value) {
     let response = simulator.router().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
@@ -152,7 +152,7 @@ async fn ask(simulator: &Simulator, request: Request<Body>) -> (u16, HeaderMap, 
     (parts.status.as_u16(), parts.headers, body)
 }
 
-/// The status, and the code or text of an error.
+/// Returns the status, and the code or text of an error.
 async fn outcome(simulator: &Simulator, request: Request<Body>) -> (u16, String) {
     let (status, _, body) = ask(simulator, request).await;
     let codes = [&body["error_code"], &body["error"]["error_code"], &body];

@@ -1,7 +1,7 @@
-//! What is true of the world now, added up without any of the listing's code.
+//! The truth about the world, computed without any code of the listing.
 //!
-//! Statuses and types are the documented constants whatever the dialect; a record without a pool,
-//! user, status or type counts under `_none`. Times are as precise as the dialect shows them.
+//! Statuses and types are the documented constants in every dialect. Records without a pool, user,
+//! status or type count under `_none`. Times have the precision of the dialect.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// Counts, bytes and seconds of some records; what a record does not have adds 0.
+/// Number, bytes and seconds of records. A missing value counts as 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Sums {
     /// Number of records.
@@ -37,39 +37,40 @@ impl Sums {
     }
 }
 
-/// Sums of a (status, type, pool).
+/// Sums for a status, type and pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PoolSums {
-    /// The status' constant.
+    /// Constant of the status.
     pub status: &'static str,
-    /// The type's constant.
+    /// Constant of the type.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// The pool's id.
+    /// Id of the pool.
     pub pool: String,
     /// The sums.
     #[serde(flatten)]
     pub sums: Sums,
 }
 
-/// Sums of a (user, status).
+/// Sums for a user and status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UserSums {
-    /// The user's name.
+    /// Name of the user.
     pub user: String,
-    /// The status' constant.
+    /// Constant of the status.
     pub status: &'static str,
     /// The sums.
     #[serde(flatten)]
     pub sums: Sums,
 }
 
-/// The oldest of the records in flight of a (status, pool). Milliseconds since the epoch.
+/// The oldest record in flight of a status and pool. Times are in milliseconds since the Unix
+/// epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Oldest {
-    /// The status' constant.
+    /// Constant of the status.
     pub status: &'static str,
-    /// The pool's id.
+    /// Id of the pool.
     pub pool: String,
     /// The earliest `start_time`.
     pub start: i64,
@@ -77,58 +78,60 @@ pub struct Oldest {
     pub update: i64,
 }
 
-/// Entries and departures of a (status, type, pool) since the world began, whatever the window.
+/// Entries into and departures from a status, type and pool since the world began, regardless of
+/// the window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PoolFlow {
-    /// The status' constant.
+    /// Constant of the status.
     pub status: &'static str,
-    /// The type's constant.
+    /// Constant of the type.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// The pool's id.
+    /// Id of the pool.
     pub pool: String,
-    /// Times that a record entered.
+    /// Number of times that a record entered.
     pub entered: u64,
-    /// Times that a record left.
+    /// Number of times that a record left.
     pub left: u64,
 }
 
-/// Entries and departures of a (user, status) since the world began, whatever the window.
+/// Entries into and departures from a status of a user since the world began, regardless of the
+/// window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UserFlow {
-    /// The user's name.
+    /// Name of the user.
     pub user: String,
-    /// The status' constant.
+    /// Constant of the status.
     pub status: &'static str,
-    /// Times that a record entered.
+    /// Number of times that a record entered.
     pub entered: u64,
-    /// Times that a record left.
+    /// Number of times that a record left.
     pub left: u64,
 }
 
-/// A failed record as the API shows it; absent values are null.
+/// A failed record as the API shows it. Missing values are null.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
-    /// The record's id.
+    /// Id of the record.
     pub id: String,
-    /// The status' constant.
+    /// Constant of the status.
     pub status: &'static str,
-    /// The type's constant, if the row has one.
+    /// Constant of the type, if the row has one.
     #[serde(rename = "type")]
     pub kind: Option<&'static str>,
-    /// The pool's id.
+    /// Id of the pool.
     pub pool: Option<String>,
-    /// The pool's name.
+    /// Name of the pool.
     pub pool_name: Option<String>,
-    /// The desktop's id.
+    /// Id of the desktop.
     pub desktop_id: String,
-    /// The desktop's name.
+    /// Name of the desktop.
     pub desktop_name: String,
-    /// The user's name.
+    /// Name of the user.
     pub user: Option<String>,
     /// `start_time`, RFC 3339 with milliseconds.
     pub start_time: String,
-    /// `update_time`, likewise.
+    /// `update_time`, RFC 3339 with milliseconds.
     pub update_time: String,
     /// `size` in bytes.
     pub size_bytes: Option<i64>,
@@ -140,32 +143,32 @@ pub struct Failure {
     pub file_name: Option<String>,
 }
 
-/// The world at a moment.
+/// The truth at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Truth {
-    /// The moment, in milliseconds since the epoch.
+    /// The time in milliseconds since the Unix epoch.
     pub now: i64,
-    /// Records that started earlier are left out.
+    /// Records that started earlier are not included.
     pub from: i64,
     /// Number of records.
     pub records: u64,
-    /// Sums by (status, type, pool), only of those that have records.
+    /// Sums by status, type and pool; only those with records.
     pub by_pool: Vec<PoolSums>,
-    /// Sums by (user, status), only of those that have records.
+    /// Sums by user and status; only those with records.
     pub by_user: Vec<UserSums>,
-    /// The oldest in flight by (status, pool).
+    /// The oldest records in flight by status and pool.
     pub oldest: Vec<Oldest>,
-    /// The latest `start_time`, in milliseconds since the epoch.
+    /// The latest `start_time`, in milliseconds since the Unix epoch.
     pub newest_start: Option<i64>,
-    /// Entries by (status, type, pool).
+    /// Entries and departures by status, type and pool.
     pub pool_flows: Vec<PoolFlow>,
-    /// Entries by (user, status).
+    /// Entries and departures by user and status.
     pub user_flows: Vec<UserFlow>,
-    /// The failed records that started last, at most a thousand, the latest first.
+    /// The failed records with the latest starts, latest first; at most 1000.
     pub failures: Vec<Failure>,
 }
 
-/// The truth about the records that started at or after `from`.
+/// Computes the truth about the records that started at or after `from`.
 pub(super) fn compute(world: &World, from: i64, times: TimeFormat) -> Truth {
     let directory = world.directory();
     let pool_of =
@@ -187,7 +190,7 @@ pub(super) fn compute(world: &World, from: i64, times: TimeFormat) -> Truth {
             *entry = (entry.0.min(record.start), entry.1.min(record.update));
         }
     }
-    // A user may be called `_none`: what has the same label is the same group.
+    // A user may be named `_none`: equal labels are one group.
     let mut named = BTreeMap::<_, Sums>::new();
     for ((user, status), sums) in by_user {
         let entry = named.entry((user_of(user), status.code())).or_default();
@@ -242,7 +245,7 @@ pub(super) fn compute(world: &World, from: i64, times: TimeFormat) -> Truth {
     }
 }
 
-/// Failures that a truth lists.
+/// Maximum number of failures in a truth.
 const MAX_FAILURES: usize = 1000;
 
 fn failures(world: &World, from: i64, times: TimeFormat) -> Vec<Failure> {
@@ -258,7 +261,7 @@ fn failures(world: &World, from: i64, times: TimeFormat) -> Vec<Failure> {
 fn failure(world: &World, record: &Record, times: TimeFormat) -> Failure {
     let directory = world.directory();
     let desktop = directory.desktop_id(record.desktop);
-    // Of a recording that failed there is no file.
+    // There is no file if the recording itself failed.
     let file = (record.status == Status::UploadFailed).then_some(desktop);
     let shown = |millis| {
         let moment = DateTime::from_timestamp_millis(times.as_shown(millis)).unwrap_or_default();

@@ -1,8 +1,8 @@
-//! The state of the simulated service: records, their order, and what will happen to them.
+//! The state of the simulated service: the records, their order, and what will happen to them.
 //!
-//! A discrete-event simulation. Nothing happens by itself: [`World::advance`] applies every event
-//! up to a moment, in the order of their times, so that a history depends on the seed and not on
-//! how often somebody looks. Edits by tests come in between.
+//! This is a discrete-event simulation. Only [`World::advance`] makes time pass: it applies every
+//! event up to a given time, in order. The history therefore depends on the seed and not on how
+//! often the world is read. Tests can edit the world in between.
 
 pub(crate) mod directory;
 mod edits;
@@ -29,16 +29,16 @@ use self::{
     timeline::Timeline,
 };
 
-/// What happens at a moment.
+/// An event at a scheduled time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Event {
-    /// A record takes a step of its life.
+    /// A record changes its status.
     Transition(u32, Transition),
-    /// Somebody deletes a settled record.
+    /// A random record is deleted, if it is settled.
     Delete,
-    /// A recording begins, and the next beginning is drawn.
+    /// A recording starts, and the next one is scheduled.
     NewRecording,
-    /// Many recordings begin at the same moment; again a day later.
+    /// Many recordings start at the same time. Repeated daily.
     Burst,
 }
 
@@ -49,15 +49,15 @@ struct Slot {
     is_visible: bool,
 }
 
-/// The records of one project, and their future.
+/// The records of one project, and the events to come.
 #[derive(Debug, Clone)]
 pub struct World {
     pub(crate) settings: Settings,
     pub(crate) rng: Xoshiro256PlusPlus,
     pub(crate) generated_ids: u64,
-    /// Records that edits gave an id.
+    /// Number of ids that were given to inserted records.
     inserted_ids: u64,
-    /// When the next birth falls, finer than a millisecond so that high rates stay right.
+    /// Time of the next new recording, finer than a millisecond so that high rates are exact.
     pub(crate) next_recording_at: f64,
     now: i64,
     directory: Directory,
@@ -65,9 +65,9 @@ pub struct World {
     ids: HashTable<u32>,
     by_start: Timeline,
     by_status: [Timeline; 8],
-    /// Those without an end.
+    /// Records without an end.
     without_end: Timeline,
-    /// No record that has ended lasted longer than this.
+    /// Maximum length of the records that have ended.
     max_length: i64,
     events: BinaryHeap<Reverse<(i64, u64, Event)>>,
     event_count: u64,
@@ -75,7 +75,7 @@ pub struct World {
 }
 
 impl World {
-    /// A world without records at `now`.
+    /// Creates a world without records at `now`.
     pub(crate) fn empty(settings: Settings, directory: Directory, now: i64) -> Self {
         Self {
             rng: Xoshiro256PlusPlus::seed_from_u64(mix(settings.seed)),
@@ -101,54 +101,54 @@ impl World {
         self.settings.seed
     }
 
-    /// The moment the world has come to, in milliseconds since the Unix epoch.
+    /// The current time of the world, in milliseconds since the Unix epoch.
     pub fn now(&self) -> i64 {
         self.now
     }
 
-    /// Who and what the records refer to.
+    /// The desktops, users and pools of the records.
     pub fn directory(&self) -> &Directory {
         &self.directory
     }
 
-    /// The same, to add to it.
+    /// The desktops, users and pools of the records, to add more.
     pub fn directory_mut(&mut self) -> &mut Directory {
         &mut self.directory
     }
 
-    /// Entries into and departures from each status since the beginning.
+    /// Entries into and departures from each status since the world began.
     pub fn flows(&self) -> &Flows {
         &self.flows
     }
 
-    /// How many records can be seen.
+    /// Number of visible records.
     pub fn len(&self) -> usize {
         self.by_start.len()
     }
 
-    /// Whether no record can be seen.
+    /// Reports whether no record is visible.
     pub fn is_empty(&self) -> bool {
         self.by_start.len() == 0
     }
 
-    /// The record of this id, if it can be seen.
+    /// Returns the record with this id, if it is visible.
     pub fn record(&self, id: u128) -> Option<&Record> {
         let slot = self.slot(id)?;
         let Slot { record, is_visible } = &self.slots[slot as usize];
         is_visible.then_some(record)
     }
 
-    /// The record at a place, 0 for the oldest, of those that can be seen.
+    /// Returns the visible record at a position; 0 is the oldest.
     pub fn record_at(&self, place: usize) -> Option<&Record> {
         self.by_start.get(place).map(|(_, slot)| self.record_in(slot))
     }
 
-    /// Every record that can be seen and started at or after `from`, oldest first.
+    /// Returns the visible records that started at or after `from`, oldest first.
     pub fn records_from(&self, from: i64) -> impl Iterator<Item = &Record> {
         self.by_start.iter_from(self.by_start.rank(from)).map(|(_, slot)| self.record_in(slot))
     }
 
-    /// Applies every event up to `now`. A `now` in the past changes nothing.
+    /// Applies every event up to `now`. Does nothing if `now` is in the past.
     pub fn advance(&mut self, now: i64) {
         while let Some(Reverse((time, _, event))) = self.events.peek().copied()
             && time <= now
@@ -170,13 +170,13 @@ impl World {
         self.events.push(Reverse((time, self.event_count, event)));
     }
 
-    /// A new id of this world.
+    /// Returns a new id.
     pub(crate) fn next_id(&mut self) -> u128 {
         self.generated_ids += 1;
         mixed_id(self.settings.seed, self.generated_ids)
     }
 
-    /// A desktop, its pool, and a user.
+    /// Draws a desktop with its pool, and a user.
     pub(crate) fn draw_desktop(&mut self) -> (u32, Option<u32>, u32) {
         self.directory.draw(&mut self.rng)
     }
@@ -192,7 +192,7 @@ impl World {
         }
     }
 
-    /// Adds a record after the beginning: it counts as an entry.
+    /// Adds a new record, which counts as an entry. `None` if the id exists.
     pub(crate) fn add(&mut self, record: Record) -> Option<u32> {
         if self.slot(record.id).is_some() {
             return None;
@@ -205,7 +205,7 @@ impl World {
         Some(slot)
     }
 
-    /// Takes the history that the world begins with, sorted by start.
+    /// Loads the records that the world begins with, sorted by start.
     pub(crate) fn load_history(&mut self, records: Vec<Record>) {
         self.slots = records.into_iter().map(|record| Slot { record, is_visible: true }).collect();
         self.ids.reserve(self.slots.len(), |_| 0);
@@ -234,7 +234,7 @@ impl World {
         &self.slots[slot as usize].record
     }
 
-    /// The records of a status, or all.
+    /// The records with a status, or all records.
     pub(crate) fn timeline(&self, status: Option<Status>) -> &Timeline {
         status.map_or(&self.by_start, |status| &self.by_status[status as usize])
     }
@@ -249,7 +249,7 @@ impl World {
 
     fn apply_transition(&mut self, slot: u32, transition: Transition) {
         let Slot { record, is_visible } = &self.slots[slot as usize];
-        // An edit may have taken the record out of the state that the step was planned for.
+        // An edit may have changed the status since the transition was scheduled.
         if !is_visible || record.status != transition.required_status() {
             return;
         }
@@ -302,7 +302,7 @@ impl World {
     }
 }
 
-/// The last moment that is known of a record.
+/// Returns the last known time of a record: its end, or its last update.
 pub(crate) fn last_known_time(record: &Record) -> i64 {
     record.end.unwrap_or(record.update)
 }

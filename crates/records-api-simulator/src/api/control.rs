@@ -1,4 +1,4 @@
-//! What a test asks of the simulator itself: the truth, the requests, the faults.
+//! Endpoints for tests: the truth, the request log, the faults.
 
 use axum::{
     Json,

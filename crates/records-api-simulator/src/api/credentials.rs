@@ -1,4 +1,4 @@
-//! Where credentials come from: IAM's tokens, and the metadata service.
+//! Endpoints that issue credentials: IAM and the metadata service.
 
 use axum::{extract::State, response::Response};
 use http::HeaderValue;

@@ -1,7 +1,6 @@
-//! What the API gateway in front of the service asks of a request: patience, credentials, a project,
-//! a permission.
+//! The API gateway in front of the service: rate limit, credentials, project, permission.
 //!
-//! IAM and the metadata service have no gateway in front of them.
+//! There is no gateway in front of IAM and the metadata service.
 
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use crate::{
 };
 
 impl SimulatorState {
-    /// What a gateway asks before the service is reached.
+    /// Admits a request to the service, or refuses it with the gateway's error.
     pub(crate) fn admit(&mut self, request: &Request<'_>, now: i64) -> Result<(), ApiError> {
         if request.endpoint.is_for_credentials() {
             return Ok(());

@@ -1,24 +1,24 @@
-//! The page `/`.
+//! Help text of the page `/`.
 
-/// The endpoints.
+/// Every endpoint.
 pub(super) const PAGE: &str = "\
 Simulated Workspace screen-records API
 
-GET  /v2/{project_id}/screen-records               the list of records
+GET  /v2/{project_id}/screen-records               list of records
 GET  /v2/{project_id}/screen-records/{record_id}   one record
-GET  /v2/{project_id}/desktop-pools                the list of desktop pools
+GET  /v2/{project_id}/desktop-pools                list of desktop pools
 POST /v3/auth/tokens[?nocatalog=true]              IAM: a token for a password
-PUT  /meta-data/latest/api/token                   metadata service: a token for the next
+PUT  /meta-data/latest/api/token                   metadata service: a token for the next request
 GET  /openstack/latest/securitykey                 metadata service: temporary keys
-GET  /simulator/truth?from=TIME                    what is true now, as JSON; TIME is ISO 8601 or
-                                                   milliseconds since 1970
-GET  /simulator/requests                           requests counted by endpoint and outcome, and by
+GET  /simulator/truth?from=TIME                    what a correct client must find, as JSON; TIME
+                                                   is ISO 8601 or milliseconds since 1970
+GET  /simulator/requests                           requests by endpoint and outcome, and by
                                                    endpoint and credential; locked keys
-POST /simulator/faults                             a JSON array of faults to set; [] for none
+POST /simulator/faults                             replaces the faults by a JSON array of faults
 GET  /                                             this page
 
-Without any credential configured nothing is checked. Otherwise requests to /v2 and to unknown paths
-need a valid X-Auth-Token (--token, or one of IAM) or a signature of SDK-HMAC-SHA256 (--access-key,
-or keys of the metadata service) with X-Sdk-Date within 15 minutes of the simulator's clock. An access
-key is locked for 5 minutes by its sixth failure in a row, an IAM user for 15.
+If no credential is configured, requests need none. Otherwise requests to /v2 and to unknown paths
+need a valid X-Auth-Token (--token, or a token of IAM) or an SDK-HMAC-SHA256 signature (--access-key,
+or keys of the metadata service) with an X-Sdk-Date within 15 minutes of the simulator's clock. Six
+failures in a row lock an access key for 5 minutes, or an IAM user for 15 minutes.
 ";

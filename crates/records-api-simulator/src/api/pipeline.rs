@@ -1,4 +1,7 @@
-//! The way of one request: faults, then the rate limit, the credentials and the project, then the endpoint.
+//! The path of a request: faults, then the gateway, then the endpoint.
+//!
+//! Half of the latency passes before the answer is made and half after it, so an answer may be out
+//! of date when it arrives.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -19,10 +22,10 @@ use crate::{
     world::World,
 };
 
-/// What it is answered with.
+/// The answer of an endpoint.
 pub(super) struct Reply {
     answer: Answer,
-    /// The ids of the records in it.
+    /// Ids of the records in the answer.
     record_ids: Vec<u128>,
 }
 
@@ -36,12 +39,13 @@ impl Reply {
     }
 }
 
-/// What an admitted request is served from.
+/// What an endpoint makes its answer from.
 pub(super) struct ServeContext<'w> {
     pub(super) world: &'w World,
     pub(super) dialect: &'w Dialect,
     pub(super) access: &'w mut Access,
-    /// By the simulator's clock, which a test may set back; the world only goes forward.
+    /// Time by the simulator's clock. A test may set it back; the time of the world never
+    /// decreases.
     pub(super) now: i64,
     pub(super) forbid_pools: bool,
     pub(super) number: u64,
@@ -60,7 +64,7 @@ impl Simulator {
         let (received_at, latency) = (Instant::now(), self.latency(number));
         wait_until(received_at + latency / 2).await;
         let answer = self.process(request, number, &id, serve);
-        // The latency is that of the whole request: the simulator's own work is part of it.
+        // The latency includes the simulator's own work.
         wait_until(received_at + latency).await;
         if answer.transport == Transport::Hang {
             std::future::pending::<()>().await;
@@ -68,7 +72,7 @@ impl Simulator {
         answer.into_response(&id, self.shared.now_millis())
     }
 
-    /// The moment at which the request is understood.
+    /// Makes the answer, in one step under the lock.
     fn process(
         &self,
         request: &Request<'_>,

@@ -1,7 +1,7 @@
-//! The parameters of a listing, read as the documents say or refused with a 400.
+//! Query parameters of the list of records. Invalid ones get a 400.
 //!
-//! Empty values count as absent (the SDK sends them), unknown parameters are ignored, of a repeated
-//! one the first counts.
+//! Empty values count as absent (the SDK sends them). Unknown parameters are ignored. If a
+//! parameter is repeated, the first value counts.
 
 use crate::{
     dialect::{DefaultOrder, Dialect, OverLimit, SortSupport, StatusFilter},
@@ -10,9 +10,9 @@ use crate::{
     world::record::{Kind, Status},
 };
 
-/// Without a `start_time`, records of the last 15 days are listed.
+/// Records of the last 15 days are listed if there is no `start_time`.
 const DEFAULT_SPAN: i64 = 15 * 24 * 3_600_000;
-/// More desktop names than this are refused.
+/// Requests with more desktop names are refused.
 const MAX_DESKTOP_NAMES: usize = 100;
 
 /// The order of the rows.
@@ -23,7 +23,7 @@ pub(crate) enum Order {
     Shuffled,
 }
 
-/// A listing that was understood. Times are milliseconds since the epoch.
+/// The parsed query. Times are in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Query {
     pub(crate) limit: usize,
@@ -38,7 +38,7 @@ pub(crate) struct Query {
     pub(crate) order: Order,
 }
 
-/// Reads the query string of a listing at `now`.
+/// Parses the query string of a request at `now`.
 pub(crate) fn read(query: &str, dialect: &Dialect, now: i64) -> Result<Query, ApiError> {
     let pairs: Vec<(String, String)> =
         url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
@@ -78,7 +78,7 @@ pub(crate) fn read(query: &str, dialect: &Dialect, now: i64) -> Result<Query, Ap
     })
 }
 
-/// Reads `limit` and `offset` of the list of pools: 0 to 1000, 1000 by default.
+/// Parses `limit` and `offset` of the list of pools: 0 to 1000, 1000 by default.
 pub(crate) fn read_page(query: &str) -> Result<(usize, usize), ApiError> {
     let pairs: Vec<(String, String)> =
         url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
@@ -144,7 +144,7 @@ fn order(
         DefaultOrder::Desc => Order::Desc,
         DefaultOrder::Shuffled => Order::Shuffled,
     };
-    // "This parameter is used together with sort_field": alone, neither does anything.
+    // "This parameter is used together with sort_field": neither has an effect alone.
     match (dialect.sort, field, asked) {
         (SortSupport::Honoured, Some(_), Some(asked)) => Ok(asked),
         _ => Ok(unsorted),

@@ -1,4 +1,4 @@
-//! The list of records, and one record.
+//! Endpoints of the records: the list, and one record.
 
 use axum::{
     extract::{Path, State},

@@ -1,7 +1,7 @@
-//! Writes rows and pages as JSON, straight into bytes.
+//! Writes rows and pages as JSON into a byte buffer.
 //!
-//! All 21 fields of `ScreenRecordDetail`. Texts that no record keeps (policy, bucket, file names,
-//! hashes) are derived from the id, the same each time.
+//! A row has all 21 fields of `ScreenRecordDetail`. Records do not store policy, bucket, file names
+//! and hashes; they are derived from the id.
 
 use crate::{
     dialect::{Dialect, MissingValue, TotalCount, vocabulary},
@@ -16,7 +16,7 @@ use crate::{
 
 const POLICIES: u64 = 3;
 
-/// Writes a page: the rows of `slots`, and `matches` as the dialect counts them.
+/// Writes a page with the rows of `slots`. `matches` is the correct total.
 pub(crate) fn page(
     world: &World,
     dialect: &Dialect,
@@ -60,7 +60,7 @@ pub(crate) fn page(
     out
 }
 
-/// Writes one record.
+/// Writes one row.
 pub(crate) fn row(
     out: &mut Vec<u8>,
     world: &World,
@@ -138,7 +138,7 @@ impl Row<'_> {
         self.text("upload_type", "AUTO");
         self.text("site_type", if record.desktop % 7 == 6 { "IES" } else { "CENTER" });
         let present = record.status.has_file();
-        // Key events are recorded for some desktops only.
+        // Only some desktops record key events.
         let events = present && record.desktop.is_multiple_of(3);
         let file = |out: &mut Vec<u8>, what: &[u8], ending: &[u8]| {
             for part in [what, desktop, b"_"] {
@@ -184,7 +184,7 @@ impl Row<'_> {
         self.out.extend_from_slice(b"\":");
     }
 
-    /// A text that needs no escaping.
+    /// Writes a text that needs no escaping.
     fn text(&mut self, name: &str, text: &str) {
         self.key(name);
         self.out.push(b'"');
@@ -192,7 +192,7 @@ impl Row<'_> {
         self.out.push(b'"');
     }
 
-    /// A text that `write` writes and that needs no escaping.
+    /// Writes a text with `write`, which needs no escaping.
     fn quoted(&mut self, name: &str, present: bool, write: impl FnOnce(&mut Vec<u8>)) {
         if !present {
             return self.missing(name, self.dialect.missing, false);

@@ -1,8 +1,8 @@
-//! Which records a listing matches, and which of them are on its page.
+//! Selects the records that a query matches, and the ones on its page.
 //!
-//! Where the bound is compared with starts and nothing but the status is filtered, the matches are
-//! a stretch of a timeline and are never looked at one by one. A bound that is compared with ends
-//! adds the few earlier records that reach past it. Any other filter reads the stretch through.
+//! If the bounds are compared with starts and the only filter is the status, the matches are a
+//! range of a timeline, and no record is read. If a bound is compared with ends, a few earlier
+//! records are added. Any other filter reads every record in the range.
 
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus, seq::SliceRandom};
 
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// The matches of a listing in ascending order: `head`, then a stretch of `tail`.
+/// The matches of a query in ascending order: `head`, then the range `lo..hi` of `tail`.
 pub(crate) struct Selection<'w> {
     head: Vec<Entry>,
     tail: &'w Timeline,
@@ -24,7 +24,7 @@ pub(crate) struct Selection<'w> {
     hi: usize,
 }
 
-/// The matches of a listing.
+/// Returns the matches of a query.
 pub(crate) fn select<'w>(world: &'w World, query: &Query, dialect: &Dialect) -> Selection<'w> {
     let tail = world.timeline(query.status);
     let lo = query.from.map_or(0, |from| tail.rank(from));
@@ -43,7 +43,7 @@ pub(crate) fn select<'w>(world: &'w World, query: &Query, dialect: &Dialect) -> 
     }
 }
 
-/// Records that began before `from` and reach past it, where the dialect compares ends.
+/// Returns the records that start before `from` and reach past it, if the dialect compares ends.
 fn reaching(world: &World, query: &Query, dialect: &Dialect, from: i64) -> Vec<Entry> {
     if dialect.start_bound == StartBound::Start {
         return Vec::new();
@@ -76,7 +76,7 @@ fn reaching(world: &World, query: &Query, dialect: &Dialect, from: i64) -> Vec<E
 
 type Matches<'q> = Box<dyn Fn(&Record) -> bool + 'q>;
 
-/// What has to be asked of each record.
+/// Returns the part of the query that each record must be checked for.
 fn residual<'q>(world: &'q World, query: &'q Query, dialect: &Dialect) -> Option<Matches<'q>> {
     let ends_by = query.to.filter(|_| dialect.end_bound == EndBound::End);
     let names = &query.desktop_names;
@@ -109,12 +109,13 @@ fn residual<'q>(world: &'q World, query: &'q Query, dialect: &Dialect) -> Option
 }
 
 impl Selection<'_> {
-    /// How many records match.
+    /// Number of records that match.
     pub(crate) fn len(&self) -> usize {
         self.head.len() + (self.hi - self.lo)
     }
 
-    /// The slots on the page of `query`; `salt` makes this answer's order differ from others.
+    /// Returns the slots on the page of a query. `salt` gives each answer a different order of its
+    /// own.
     pub(crate) fn page(&self, query: &Query, ties: Ties, salt: u64) -> Vec<u32> {
         let len = self.len();
         let begin = query.offset.min(len);
@@ -149,7 +150,7 @@ impl Selection<'_> {
         }
     }
 
-    /// The ascending places from `begin` to `end`.
+    /// Returns the matches from position `begin` to `end` in ascending order.
     fn stretch(&self, begin: usize, end: usize, ties: Ties, salt: u64) -> Vec<Entry> {
         if ties == Ties::Stable || begin >= end {
             return self.slice(begin, end);
@@ -157,7 +158,7 @@ impl Selection<'_> {
         let (Some(first), Some(last)) = (self.get(begin), self.get(end - 1)) else {
             return Vec::new();
         };
-        // Whole groups of equal starts are shuffled, of which the page cuts out its part.
+        // Groups of equal starts are shuffled as a whole, so that pages can cut through them.
         let wide = (self.rank(first.0), self.rank(last.0.saturating_add(1)));
         let mut entries = self.slice(wide.0, wide.1);
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(salt);
@@ -182,7 +183,7 @@ impl Selection<'_> {
     }
 }
 
-/// A permutation of the places below `len` that costs nothing to look into: `step * n + shift`.
+/// A permutation of the positions below `len` that needs no memory: `step * n + shift`.
 struct Shuffle {
     len: usize,
     step: usize,

@@ -1,4 +1,4 @@
-//! Rows that an answer has no business with: true records of the world that were not asked for.
+//! Finds the rows that a request did not ask for, and adds them to its page.
 
 use std::{cmp::Reverse, collections::HashSet};
 
@@ -12,7 +12,7 @@ use crate::{
     world::{World, last_known_time},
 };
 
-/// Puts the rows where the order of the page has their place. The counts stay as they are.
+/// Adds the rows in the order of the page. `total_count` does not change.
 pub(super) fn add(
     unrequested: UnrequestedRows,
     mut page: Vec<u32>,
@@ -45,7 +45,8 @@ fn before_start(world: &World, query: &Query, dialect: &Dialect) -> Vec<u32> {
     rows
 }
 
-/// Records between the first and the last row of the page; on an empty first page, any.
+/// Finds records between the first and the last row of the page. On an empty first page, any
+/// record.
 fn filtered_out(page: &[u32], world: &World, query: &Query, dialect: &Dialect) -> Vec<u32> {
     let all = on_one_page(query);
     let matches: HashSet<u32> =
@@ -71,7 +72,7 @@ fn filtered_out(page: &[u32], world: &World, query: &Query, dialect: &Dialect) -
     rows
 }
 
-/// The same listing on one page, oldest first.
+/// The same query with all matches on one page, oldest first.
 fn on_one_page(query: &Query) -> Query {
     Query { limit: usize::MAX, offset: 0, order: Order::Asc, ..query.clone() }
 }

@@ -1,4 +1,4 @@
-//! What a fault does to an answer before it is sent.
+//! Applies a fault to an answer before it is sent.
 
 use super::{FaultKind, NestingPosition};
 use crate::wire::{
@@ -8,11 +8,11 @@ use crate::wire::{
 };
 
 impl Answer {
-    /// Does the damage of a fault that leaves an answer to damage.
+    /// Applies a fault. Faults of rows and stale answers are applied when the answer is made.
     pub(crate) fn with_fault(mut self, fault: &FaultKind) -> Self {
         match fault {
             FaultKind::Html => {
-                // Whoever stands there with a page has no token to give.
+                // A proxy that answers with a page has no token to send.
                 if self.subject_token.take().is_some() {
                     self.status = 200;
                 }
@@ -61,7 +61,7 @@ impl Answer {
     }
 }
 
-/// A body of ours with arrays in arrays at some place of it.
+/// Inserts nested arrays into a JSON body.
 fn nested(body: &[u8], levels: usize, position: NestingPosition) -> Vec<u8> {
     let deep = ["[".repeat(levels), "]".repeat(levels)].concat();
     let text = String::from_utf8_lossy(body);

@@ -1,4 +1,5 @@
-//! A gateway that repeats what it was sent, as one is known to do when a signature fails.
+//! A gateway error that repeats the request's headers, as the real one does when a signature is
+//! wrong.
 
 use std::fmt::Write as _;
 
@@ -8,23 +9,23 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 use crate::wire::error::ApiError;
 
-/// How the repeated headers are written.
+/// The encoding of the repeated headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EchoEncoding {
-    /// As they came
+    /// Unchanged
     Plain,
-    /// As they came, with every `/` of the body as `\/`
+    /// Unchanged, with every `/` of the body written as `\/`
     JsonEscaped,
     /// Each value in base64
     Base64,
-    /// All of them in base64, as one
+    /// All headers together in base64
     Base64All,
     /// Each value percent-encoded
     Url,
 }
 
 impl EchoEncoding {
-    /// Every form with its name.
+    /// Every encoding with its name.
     pub(crate) const NAMES: [(&'static str, Self); 5] = [
         ("plain", Self::Plain),
         ("json-escaped", Self::JsonEscaped),
@@ -33,7 +34,7 @@ impl EchoEncoding {
         ("url", Self::Url),
     ];
 
-    /// Rewrites a JSON body, which says the same afterwards.
+    /// Escapes the slashes of a JSON body, without changing its meaning.
     pub(crate) fn escape(self, body: &mut Vec<u8>) {
         if self == Self::JsonEscaped {
             let text = String::from_utf8_lossy(body).replace('/', "\\/");
@@ -42,7 +43,7 @@ impl EchoEncoding {
     }
 }
 
-/// A refusal that gives away what it was sent.
+/// Returns an error that repeats the method and the headers of a request.
 pub(crate) fn echo_error(
     method: &Method,
     headers: &HeaderMap,

@@ -1,65 +1,65 @@
-//! The faults as the page `/` and the command line list them.
+//! Help text for faults, for the page `/` and `simulate --help`.
 
 /// Every fault with its keys.
 pub(crate) const FAULTS: &str = "\
-A fault is written key=value,key=value; repeatable. Examples: status=503,rate=0.05
+Faults are written key=value,key=value. Repeatable. Examples: status=503,rate=0.05
 kind=html,after=3,times=1   kind=rows,as=no-id,share=0.01
 
-When, for every fault:
-  rate=SHARE            probability, 1 by default
-  after=N               requests that are left alone first
-  times=N               requests that are hit at most
+Keys of every fault:
+  rate=SHARE            probability of hitting a request (default 1)
+  after=N               number of requests to skip first
+  times=N               maximum number of requests to hit
   endpoint=E            records, record, pools, tokens (IAM), metadata_token or
-                        security_key (metadata service); everywhere by default
+                        security_key (metadata service); default: every endpoint
 
 Errors:
-  status=400..599       in place of the answer, with
+  status=400..599       an error instead of the answer, with
     shape=S             plain, encoded, detail, details, camel, code, nested,
-                        nested-code, html, text (the message alone) or empty
-    code=C, message=M   in place of the usual ones; M has no comma
-    retry-after=N       seconds
-    retry-after-date=N  the date that is N seconds from now; N may be negative
-    window=N-UNIT       of 429: the text says limit:200,time:N UNIT; with window=none
-                        it says nothing
-    encoding=E          utf-16le, utf-16be, bom or latin-1; the message is then not
-                        ASCII
+                        nested-code, html, text (only the message) or empty
+    code=C, message=M   instead of the usual ones; M must not contain a comma
+    retry-after=N       in seconds
+    retry-after-date=N  a date N seconds from now; N may be negative
+    window=N-UNIT       for 429: the text says limit:200,time:N UNIT; with window=none
+                        it names no window
+    encoding=E          utf-16le, utf-16be, bom or latin-1; the message then has
+                        characters other than ASCII
   kind=error-body       the same with status 200
-  kind=echo             the message repeats the headers; as=plain, json-escaped,
-                        base64 (each value), base64-all or url; status=400..599, 401
-                        by default
+  kind=echo             an error whose message repeats the headers; as=plain,
+                        json-escaped, base64 (each value), base64-all or url;
+                        status=400..599 (default 401)
 
-Bodies, with status 200 (a token of IAM comes with 201, and in a header; html has none):
+Bodies, with status 200 (IAM tokens: 201 and a header, except for kind=html):
   kind=html             a page that asks to sign in
   kind=list             []
   kind=empty-object     {}
-  kind=empty-body       nothing
-  kind=truncated        the first half
+  kind=empty-body       an empty body
+  kind=truncated        the first half of the body
   kind=encoding         as=utf-16le, utf-16be, bom or latin-1
-  kind=huge             a page of bytes=N (300 MiB by default) without Content-Length,
+  kind=huge             a page of bytes=N (default 300 MiB) without Content-Length,
                         full of as=rows or text; status=200..599
-  kind=bomb             the same, compressed with gzip, whoever asks
-  kind=deep             levels=N arrays in each other (10000 by default), at=row, page
-                        or top; status=200..599
+  kind=bomb             the same, compressed with gzip, whatever the client accepts
+  kind=deep             levels=N nested arrays (default 10000), at=row, page or top;
+                        status=200..599
 
 Rows:
   kind=rows             as=null, text, no-id, no-start, bad-start, wrong-types or
-                        negative-size; share=SHARE of the records, always the same;
-                        seed=N for others
+                        negative-size; share=SHARE of the records, always the same
+                        ones; seed=N selects others
   kind=duplicates       share and seed as above
   kind=omitted          share and seed as above
-  kind=no-rows          none of the rows; total_count stays
-  kind=rows,as=outside  count=N more records of the world (1 by default) on each page
-                        of the list, in their place, why=early (over before
-                        start_time) or filter (another status, type, user or desktop
-                        than asked for)
+  kind=no-rows          no rows; total_count does not change
+  kind=rows,as=outside  count=N (default 1) additional records on each page of the
+                        list, in the order of the page; why=early (they ended before
+                        start_time) or filter (status, type, user or desktop do not
+                        match)
   kind=stale            the world as it was when the faults were set
 
 Transport:
-  kind=redirect         status=300..399, 302 by default; to=other (a host where nobody
-                        listens) or same (/elsewhere); location=URL in place of both
+  kind=redirect         status=300..399 (default 302); to=other (a host where nothing
+                        listens) or same (/elsewhere); location=URL instead of both
   kind=hang             no answer, ever
   kind=reset            the connection breaks in the middle of the body
-  kind=drip             two hundred pieces, ten a second
+  kind=drip             the body in two hundred pieces, ten a second
 ";
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
-//! What goes wrong with rows: which of them, always the same, and how.
+//! Faults of rows: defects, duplicates and omissions of a fixed share of the records.
 
 use crate::mix::{high, low, mix};
 
-/// How the wrong is done to a row.
+/// The defect of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowDefect {
-    /// `null` in place of the row
+    /// `null` instead of the row
     Null,
-    /// A string in place of the row
+    /// A string instead of the row
     Text,
     /// The row has no `id`
     NoId,
@@ -15,14 +15,14 @@ pub enum RowDefect {
     NoStart,
     /// `start_time` is `yesterday`
     BadStart,
-    /// Strings where numbers belong and numbers where strings belong
+    /// Strings instead of numbers, and numbers instead of strings
     WrongTypes,
     /// `size` is -1
     NegativeSize,
 }
 
 impl RowDefect {
-    /// Every way with its name.
+    /// Every defect with its name.
     pub(crate) const NAMES: [(&'static str, Self); 7] = [
         ("null", Self::Null),
         ("text", Self::Text),
@@ -34,7 +34,7 @@ impl RowDefect {
     ];
 }
 
-/// What goes wrong with rows.
+/// A fault that changes a share of the rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RowFault {
     pub(crate) change: RowChange,
@@ -50,7 +50,7 @@ pub(crate) enum RowChange {
 }
 
 impl RowFault {
-    /// How often a record's row is written, and its defect.
+    /// Returns the number of copies of a record's row, and its defect.
     pub(crate) fn combine(faults: &[Self], id: u128) -> (usize, Option<RowDefect>) {
         let (mut copies, mut defect) = (1, None);
         for fault in faults.iter().filter(|fault| fault.hits(id)) {

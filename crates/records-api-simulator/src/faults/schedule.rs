@@ -1,11 +1,11 @@
-//! Which faults hit a request.
+//! Decides which faults hit a request.
 
 use rand::{Rng, RngExt};
 
 use super::{Fault, FaultKind, rows::RowFault};
 use crate::wire::request::Endpoint;
 
-/// The faults in force and how far each has come.
+/// The faults that are set, with their counts.
 #[derive(Debug, Default)]
 pub(crate) struct FaultSchedule {
     faults: Vec<ActiveFault>,
@@ -15,13 +15,13 @@ pub(crate) struct FaultSchedule {
 #[derive(Debug)]
 struct ActiveFault {
     fault: Fault,
-    /// Requests to its endpoint.
+    /// Number of requests to its endpoint so far.
     seen: u64,
-    /// Requests that it hit.
+    /// Number of requests that it has hit.
     hits: u64,
 }
 
-/// What goes wrong with one request.
+/// The faults that hit one request.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct RequestFaults {
     pub(crate) answer: Option<FaultKind>,
@@ -38,7 +38,7 @@ impl FaultSchedule {
         }
     }
 
-    /// Whether a copy of the world will be needed.
+    /// Reports whether a fault needs a copy of the world from when the faults were set.
     pub(crate) fn needs_past_world(&self) -> bool {
         self.faults.iter().any(|active| active.fault.kind == FaultKind::Stale)
     }
@@ -47,7 +47,7 @@ impl FaultSchedule {
         self.faults.iter().map(|active| active.fault.to_string()).collect()
     }
 
-    /// Decides about the next request of an endpoint.
+    /// Draws the faults of the next request to an endpoint.
     pub(crate) fn next_request(&mut self, endpoint: Endpoint, rng: &mut impl Rng) -> RequestFaults {
         let mut drawn = RequestFaults::default();
         for ActiveFault { fault, seen, hits } in &mut self.faults {

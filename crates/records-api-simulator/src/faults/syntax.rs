@@ -1,4 +1,4 @@
-//! How faults are written: `key=value,key=value`, for the command line and at run time.
+//! The syntax of faults: `key=value,key=value`.
 
 use std::{ops::Range, str::FromStr};
 
@@ -17,7 +17,7 @@ use crate::wire::{
     request::Endpoint,
 };
 
-/// Every kind, for the message about a wrong one.
+/// Every kind, for the error message.
 pub(crate) const KINDS: [&str; 20] = [
     "echo",
     "error-body",
@@ -41,13 +41,13 @@ pub(crate) const KINDS: [&str; 20] = [
     "no-rows",
 ];
 const DEFAULT_BYTES: u64 = 300 << 20;
-/// More would keep the simulator busy with a checksum for seconds.
+/// Larger bodies would take seconds for their checksum.
 const MAX_BYTES: u64 = 64 << 30;
 const DEFAULT_LEVELS: usize = 10_000;
 const MAX_LEVELS: usize = 10_000_000;
-/// Nobody listens there.
+/// Nothing listens there.
 const OTHER_HOST: &str = "http://127.0.0.1:1/elsewhere";
-/// No endpoint: a request that arrives is counted under `other` and answered with a 404.
+/// Not an endpoint: requests are logged under `other` and get a 404.
 const OTHER_PATH: &str = "/elsewhere";
 
 impl FromStr for Fault {
@@ -90,7 +90,7 @@ impl<'t> Keys<'t> {
         self.0.iter().find(|(other, _)| *other == key).map(|(_, value)| *value)
     }
 
-    /// A status of a range.
+    /// Reads a status in a range.
     fn status(&mut self, range: Range<u16>, default: Option<u16>) -> Result<u16, String> {
         let (low, high) = (range.start, range.end - 1);
         match (self.number("status")?, default) {
@@ -188,7 +188,7 @@ fn status_fault(keys: &mut Keys<'_>, status: u16) -> Result<StatusFault, String>
         }
         (Some(_), Some(_)) => return Err("retry-after and retry-after-date: one of them".into()),
     };
-    // Elsewhere the key is left, and refused as unknown.
+    // For other statuses the key stays unread, and is refused as unknown.
     let window = if status == 429 { keys.take("window") } else { None };
     let window = match window {
         None => None,
@@ -246,7 +246,7 @@ fn row_fault(keys: &mut Keys<'_>, change: RowChange) -> Result<FaultKind, String
     Ok(FaultKind::Rows(RowFault { change, share, seed }))
 }
 
-/// A number from 0 to 1.
+/// Parses a number from 0 to 1.
 pub(crate) fn share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),

@@ -1,9 +1,9 @@
-//! Rows that an answer has no business with: true records of the world that were not asked for.
+//! Rows that a request did not ask for: existing records outside its bounds or filters.
 
-/// Why the rows do not belong there.
+/// Why a request does not ask for the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnrequestedReason {
-    /// They were over before the lower bound, by start and by end: the oldest there are
+    /// They start and end before the lower bound; the oldest records of the world
     Early,
     /// They are within the bounds but do not match the filters
     Filter,
@@ -15,11 +15,11 @@ impl UnrequestedReason {
         [("early", Self::Early), ("filter", Self::Filter)];
 }
 
-/// Rows that should not be there.
+/// Rows to add to a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnrequestedRows {
-    /// Why not.
+    /// Which records are added.
     pub reason: UnrequestedReason,
-    /// How many are added to each page; fewer if the world has no more.
+    /// Number of rows added to each page; fewer if the world has no more.
     pub count: usize,
 }

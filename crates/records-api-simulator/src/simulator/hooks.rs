@@ -1,24 +1,23 @@
-//! Moments at which a test changes the world by hand: just before and just after a request is
-//! answered.
+//! Hooks: changes to the world just before and just after an answer is made.
 //!
-//! A hook runs at the one moment at which the world is looked at, after half of the latency. It
-//! holds the simulator: from inside, only the world that it is given may be used.
+//! A hook runs under the simulator's lock, halfway through the latency. It must use only the world
+//! that it is given.
 
 use crate::{
     wire::request::{Endpoint, Request},
     world::World,
 };
 
-/// A request that is answered, as a hook sees it.
+/// A request as a hook sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct HookContext<'t> {
-    /// Which request to the endpoint it is, from 1, since the hook was set. Requests that a fault
-    /// or the gateway answers count too.
+    /// Number of the request to the endpoint since the hook was set, from 1. Requests that a fault
+    /// or the gateway answers are counted too.
     pub number: u64,
-    /// The query string as it was sent.
+    /// The query string, unparsed.
     pub query: &'t str,
-    /// The ids on the page, in its order; none before the answer, nor where a fault or a refusal
-    /// took its place.
+    /// Ids of the records on the page, in its order. Empty before the answer, and if the answer is
+    /// an error.
     pub rows: &'t [u128],
     /// Whether the answer shows the world as it was when the faults were set.
     pub is_stale: bool,
@@ -57,7 +56,7 @@ impl Hooks {
         self.0.clear();
     }
 
-    /// Runs the hooks of a moment in the order in which they were set.
+    /// Runs the hooks of a phase in the order in which they were set.
     pub(crate) fn run(
         &mut self,
         phase: HookPhase,

@@ -1,6 +1,6 @@
 //! The rate limit of the gateway.
 
-/// Requests in the current second.
+/// Counts the requests of the current second.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimiter {
     second: i64,
@@ -8,7 +8,7 @@ pub(crate) struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// Counts a request at `now` in milliseconds. True if it is one of the first `limit` of its
+    /// Counts a request at `now`, in milliseconds. True if it is among the first `limit` of its
     /// second.
     pub(crate) fn admits(&mut self, limit: u32, now: i64) -> bool {
         let second = now.div_euclid(1000);

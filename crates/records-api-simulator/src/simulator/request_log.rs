@@ -1,4 +1,4 @@
-//! The requests that were made so far: by endpoint, by what came of them, by who asked.
+//! Requests so far, by endpoint, outcome and credential.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,12 +7,12 @@ use crate::{
     wire::request::{Endpoint, Request},
 };
 
-/// Requests that are remembered one by one.
+/// Number of requests that are kept one by one.
 const MAX_REMEMBERED_REQUESTS: usize = 1000;
-/// Pairs of endpoint and credential that are counted; only an attacker has so many access keys.
+/// Number of pairs of endpoint and credential. Only an attacker uses more access keys.
 const MAX_COUNTED_CREDENTIALS: usize = 1000;
 
-/// The requests that were made so far.
+/// The request log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Requests {
     /// Number of requests to the simulated API.
@@ -20,25 +20,25 @@ pub struct Requests {
     /// By endpoint (`records`, `record`, `pools`, `tokens`, `metadata_token`, `security_key`,
     /// `other`), then by HTTP status, `hang` or `reset`.
     pub counts: BTreeMap<&'static str, BTreeMap<String, u64>>,
-    /// By endpoint, then by what the request named itself with, such as `access key AK`, `token 2`.
+    /// By endpoint, then by credential, such as `access key AK` or `token 2`.
     pub credentials: BTreeMap<&'static str, BTreeMap<String, u64>>,
-    /// Path and query of the last 1000, oldest first.
+    /// Path and query of the last 1000 requests, oldest first.
     pub recent: Vec<String>,
-    /// When and with what the last 1000 were made, oldest first.
+    /// The last 1000 requests, oldest first.
     pub asked: Vec<LoggedRequest>,
     /// Every lock of an access key or a user.
     pub locks: Vec<Lock>,
 }
 
-/// One request, for who asks who asked, with what, and when.
+/// One request: its time, endpoint, credential and outcome.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct LoggedRequest {
-    /// When it was answered, in milliseconds since the Unix epoch, by the simulator's clock.
+    /// Time of the answer in milliseconds since the Unix epoch, by the simulator's clock.
     pub at: i64,
-    /// What it asked for.
+    /// The endpoint.
     #[serde(serialize_with = "name")]
     pub endpoint: Endpoint,
-    /// What it named itself with.
+    /// The credential that it presented.
     pub credential: Credential,
     /// The HTTP status, `hang` or `reset`.
     pub outcome: String,
@@ -50,19 +50,19 @@ fn name<S: serde::Serializer>(endpoint: &Endpoint, serializer: S) -> Result<S::O
 }
 
 impl Requests {
-    /// How many requests an endpoint had, whatever came of them.
+    /// Returns the number of requests to an endpoint, with any outcome.
     pub fn of(&self, endpoint: Endpoint) -> u64 {
         self.counts.get(endpoint.name()).map_or(0, |codes| codes.values().sum())
     }
 
-    /// How many requests an endpoint had with a credential, right or wrong.
+    /// Returns the number of requests to an endpoint with a credential, valid or not.
     pub fn with(&self, endpoint: Endpoint, credential: &Credential) -> u64 {
         let counts = self.credentials.get(endpoint.name());
         counts.and_then(|counts| counts.get(&credential.to_string())).copied().unwrap_or(0)
     }
 }
 
-/// What is remembered of requests.
+/// The counts and the last requests.
 #[derive(Default)]
 pub(crate) struct RequestLog {
     counts: BTreeMap<(Endpoint, String), u64>,

@@ -1,4 +1,4 @@
-//! A simulator whose clock is not that of its clients.
+//! A simulator whose clock differs from its clients' clock.
 
 use super::*;
 

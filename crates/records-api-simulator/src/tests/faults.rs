@@ -1,4 +1,4 @@
-//! The faults that need more than a status to be told from a good answer.
+//! Faults that change more than the status.
 
 use http::HeaderMap;
 
@@ -8,7 +8,7 @@ fn set(simulator: &Simulator, fault: &str) {
     simulator.set_faults(vec![fault.parse().expect(fault)]);
 }
 
-/// Status, headers and body of an answer under a fault.
+/// Sends a request under a fault and returns status, headers and body.
 async fn under(simulator: &Simulator, fault: &str, uri: &str) -> (u16, HeaderMap, Vec<u8>) {
     set(simulator, fault);
     let (parts, body) = send(simulator, uri).await.into_parts();
@@ -241,7 +241,7 @@ async fn floods_and_bombs_reach_a_real_client() {
     let response = client(false).get(&url).send().await.unwrap();
     assert_eq!(response.headers()["content-encoding"], "gzip", "though nobody asked");
     assert!(response.bytes().await.unwrap().len() < 100_000);
-    // The default, of which a client reads as much as it likes.
+    // The default size, of which the client reads only a part.
     set(&simulator, "kind=bomb,status=500");
     let mut response = client(true).get(&url).send().await.unwrap();
     assert_eq!(response.status(), 500);

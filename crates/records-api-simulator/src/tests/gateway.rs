@@ -1,4 +1,4 @@
-//! Who is let in, how answers arrive, and what faults do to them.
+//! The gateway, the transport of answers, and what faults do to them.
 
 use super::*;
 

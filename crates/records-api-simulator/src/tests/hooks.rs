@@ -1,10 +1,11 @@
-//! The world changes in the middle of a reading.
+//! Hooks: the world changes while a client reads the list.
 
 use super::*;
 
 const SORTED: &str = "sort_field=start_time&sort_type=asc";
 
-/// Reads pages of ten by offset, one after the other, and returns the ids in the order they came.
+/// Reads pages of ten by offset, one after the other, and returns the ids in the order of the
+/// pages.
 async fn read(simulator: &Simulator) -> Vec<u128> {
     let (rows, _) = list(simulator, SORTED, 10).await;
     let id = |row: &Value| u128::from_str_radix(row["id"].as_str().unwrap(), 16).unwrap();

@@ -1,4 +1,4 @@
-//! Tokens for a password.
+//! IAM: tokens for a password.
 
 use super::*;
 

@@ -13,7 +13,7 @@ fn the_simulator_does_not_depend_on_the_client_or_the_exporter() {
         .collect();
     assert!(dependencies.len() > 10, "{dependencies:?}");
     for dependency in dependencies {
-        // A crate of this workspace can be reached by its path only.
+        // A crate of this workspace can only be reached by a path.
         assert!(!dependency.contains("path ="), "{dependency}");
         for other in ["records-api", "screen-records-exporter"] {
             assert!(!dependency.contains(other), "{dependency}");

@@ -1,8 +1,8 @@
-//! What listings match, in which order and in which words, dialect by dialect.
+//! The list in every dialect: matches, order, spelling.
 
 use super::*;
 
-/// What a listing must match, one record at a time.
+/// Returns the ids of the records that a list must match, checked one by one.
 fn matching(simulator: &Simulator, matches: impl Fn(&World, &Record) -> bool) -> Vec<String> {
     simulator.edit(|world| {
         let records = world.records_from(i64::MIN).filter(|record| matches(world, record));

@@ -1,4 +1,4 @@
-//! Temporary keys from the metadata service.
+//! The metadata service: temporary keys.
 
 use super::{signatures::signed_with_keys, *};
 

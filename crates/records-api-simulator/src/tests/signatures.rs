@@ -1,4 +1,4 @@
-//! Signed requests: what is right, what is refused, and whose key is locked.
+//! Signed requests: accepted, refused, and locked.
 
 use super::*;
 use crate::{access::authorization, wire::request};
@@ -7,7 +7,7 @@ const KEY: (&str, &str) = ("HPUAEXAMPLE", "secret of the tests");
 const EXPIRED: &str = "calc ak sk signature fail:signature expired";
 const PROJECT_LIST: &str = "/v2/p/screen-records?offset=0&limit=1&username=a%20b";
 
-/// A request on its way to be signed.
+/// A request before it is signed.
 struct Draft {
     uri: String,
     headers: HeaderMap,
@@ -15,7 +15,7 @@ struct Draft {
 }
 
 impl Draft {
-    /// A right one at a moment.
+    /// A correct request at a given time.
     fn at(millis: i64) -> Self {
         let mut headers = HeaderMap::new();
         let date = chrono::DateTime::from_timestamp_millis(millis).unwrap();
@@ -60,7 +60,7 @@ impl Draft {
     }
 }
 
-/// A request as the metadata service's keys sign it.
+/// A request signed with keys of the metadata service.
 pub(super) fn signed_with_keys(millis: i64, credential: &Value) -> Request<Body> {
     let text = |name: &str| credential[name].as_str().unwrap();
     Draft::at(millis)
@@ -90,7 +90,7 @@ async fn a_right_signature_lets_in_and_a_wrong_one_does_not() {
     let simulator = keyed(|_| ());
     let (status, _, page) = ask(&simulator, Draft::at(NOW).signed()).await;
     assert_eq!((status, &page["screen_records"]), (200, &serde_json::json!([])));
-    // Which headers are signed is free, but for the date.
+    // Any header may be left unsigned, except the date.
     let bare = Draft::at(NOW).header("accept", "*/*").signed_with(&["x-sdk-date"]);
     assert_eq!(ask(&simulator, bare).await.0, 200);
     let undated = Draft::at(NOW).signed_with(&["host"]);

@@ -1,7 +1,7 @@
 //! The desktops, users and pools that records refer to.
 //!
-//! Every text is kept once, with its JSON spelling beside it, so that writing a row is copying.
-//! Names are unique per table: the API's filters by name find one user or one desktop.
+//! Every text is stored together with its JSON encoding, so a row is written by copying. Names are
+//! unique per table, so a filter by name finds one user or one desktop.
 
 use std::fmt::Write as _;
 
@@ -29,7 +29,7 @@ const HOSTILE_NAMES: [&str; 15] = [
     "Zoë Müller-Ñandú",
 ];
 
-/// A text and its JSON spelling.
+/// A text and its JSON encoding.
 #[derive(Debug, Clone)]
 pub(crate) struct Name {
     pub(crate) text: String,
@@ -43,7 +43,7 @@ impl Name {
     }
 }
 
-/// One desktop.
+/// A desktop.
 #[derive(Debug, Clone)]
 pub(crate) struct Desktop {
     pub(crate) id: String,
@@ -52,14 +52,14 @@ pub(crate) struct Desktop {
     pub(crate) home_user: u32,
 }
 
-/// One desktop pool.
+/// A desktop pool.
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
     pub(crate) id: String,
     pub(crate) name: Name,
 }
 
-/// Everybody and everything that records refer to by number.
+/// The desktops, users and pools. Records refer to them by number.
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
     seed: u64,
@@ -70,8 +70,8 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// A cast of the given sizes; at least one desktop and one user. One desktop in five is in no
-    /// pool. With `hostile`, every second name is one of the hostile ones.
+    /// Creates a directory with at least one desktop and one user. One desktop in five is not in a
+    /// pool. With `hostile`, every second name is a hostile one.
     pub(crate) fn new(seed: u64, desktops: u32, users: u32, pools: u32, hostile: bool) -> Self {
         let mut directory = Self { seed, ..Self::default() };
         for number in 0..users.max(1) {
@@ -87,7 +87,7 @@ impl Directory {
         directory
     }
 
-    /// The number of the user of this name, who is added if there is none yet.
+    /// Returns the number of the user with this name, and adds the user if there is none.
     pub fn add_user(&mut self, name: &str) -> u32 {
         if let Some(&number) = self.users_by_name.get(name) {
             return number;
@@ -120,27 +120,27 @@ impl Directory {
         number
     }
 
-    /// The id of a pool, as rows show it.
+    /// Returns the id of a pool.
     pub fn pool_id(&self, pool: u32) -> &str {
         self.pools.get(pool as usize).map_or("", |pool| &pool.id)
     }
 
-    /// The name of a pool, as the list of pools shows it.
+    /// Returns the name of a pool.
     pub fn pool_name(&self, pool: u32) -> &str {
         self.pools.get(pool as usize).map_or("", |pool| &pool.name.text)
     }
 
-    /// The name of a user, as rows show it.
+    /// Returns the name of a user.
     pub fn user_name(&self, user: u32) -> &str {
         self.users.get(user as usize).map_or("", |user| &user.text)
     }
 
-    /// The id of a desktop, as rows show it.
+    /// Returns the id of a desktop.
     pub fn desktop_id(&self, desktop: u32) -> &str {
         self.desktops.get(desktop as usize).map_or("", |desktop| &desktop.id)
     }
 
-    /// The name of a desktop, as rows show it.
+    /// Returns the name of a desktop.
     pub fn desktop_name(&self, desktop: u32) -> &str {
         self.desktops.get(desktop as usize).map_or("", |desktop| &desktop.name.text)
     }
@@ -161,7 +161,7 @@ impl Directory {
         self.users_by_name.get(name).copied()
     }
 
-    /// A desktop, with its pool and, mostly, the user it belongs to.
+    /// Draws a desktop, its pool, and a user, who is mostly the desktop's own user.
     pub(crate) fn draw(&self, rng: &mut impl Rng) -> (u32, Option<u32>, u32) {
         let number = rng.random_range(0..self.desktops.len());
         let desktop = &self.desktops[number];
@@ -186,7 +186,7 @@ fn generated_name(what: &str, number: u32, hostile: bool) -> String {
     }
 }
 
-/// The number of the next of them; options and tests stay far below 2^32.
+/// Returns the number of the next entry of a table. Options and tests stay far below 2^32.
 fn next_number<T>(table: &[T]) -> u32 {
     u32::try_from(table.len()).unwrap_or(u32::MAX)
 }

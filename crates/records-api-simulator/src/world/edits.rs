@@ -1,7 +1,7 @@
-//! Changes that tests make by hand: one record comes, changes, hides or goes.
+//! Edits by tests: insert, change, hide and delete single records.
 //!
-//! Every edit counts in the ledger as if it had happened by itself. What was planned for a record
-//! is dropped when an edit has taken it out of the status that it was planned for.
+//! An edit counts in the flows like a change of the simulation itself. A scheduled transition is
+//! dropped if an edit has changed the record's status.
 
 use super::{
     Slot, World, hash_id,
@@ -10,18 +10,18 @@ use super::{
 use crate::mix::mixed_id;
 
 impl World {
-    /// Adds a record, visible at once, that stays as it is. False if the id exists.
+    /// Adds a visible record that does not change by itself. False if the id exists.
     pub fn insert(&mut self, record: Record) -> bool {
         self.add(record).is_some()
     }
 
-    /// Adds a record with an id that no other has, begun at `start` and now in `status`: first
-    /// desktop, first user, no pool. It stays as it is. Among records of equal start it is the
-    /// last.
+    /// Adds a record with a new id that started at `start` and is now in `status`: first desktop,
+    /// first user, no pool. It does not change by itself. Among records with equal starts it is the
+    /// last. Returns its id.
     pub fn insert_at(&mut self, start: i64, status: Status) -> u128 {
         loop {
             self.inserted_ids += 1;
-            // Apart from the ids of births, so that the history goes on as it would have.
+            // Not the ids of new recordings, so that the history is the same with or without edits.
             let mut record = Record::new(mixed_id(!self.settings.seed, self.inserted_ids), start);
             if status != Status::Recording {
                 record.end = Some(
@@ -39,21 +39,22 @@ impl World {
         }
     }
 
-    /// Begins a recording now and lets it live: it stops, uploads, and may fail.
+    /// Adds a record that goes on by itself: it stops, uploads, and may fail. False if the id
+    /// exists.
     pub fn begin(&mut self, record: Record) -> bool {
         let Some(slot) = self.add(record) else { return false };
         self.schedule_next(slot);
         true
     }
 
-    /// Puts a record into a status now, as its life would. False if it cannot be seen.
+    /// Moves a record to a status now, as the simulation would. False if it is not visible.
     pub fn set_status(&mut self, id: u128, status: Status) -> bool {
         let now = self.now;
         self.change(id, |record| record.enter(status, now, 100_000_000))
     }
 
-    /// Changes a record in any way; `update` moves only if `change` moves it. False if it cannot
-    /// be seen.
+    /// Changes a record in any way. `update` changes only if `change` sets it. False if the record
+    /// is not visible.
     pub fn change(&mut self, id: u128, change: impl FnOnce(&mut Record)) -> bool {
         let Some(slot) = self.slot(id) else { return false };
         let Slot { record, is_visible } = &self.slots[slot as usize];
@@ -70,7 +71,7 @@ impl World {
         true
     }
 
-    /// Deletes a record for good. False if it cannot be seen.
+    /// Deletes a record for good. False if it is not visible.
     pub fn delete(&mut self, id: u128) -> bool {
         let hidden = self.hide(id);
         if hidden {
@@ -84,7 +85,7 @@ impl World {
         hidden
     }
 
-    /// Makes a record absent from every answer until [`World::show`]. False if it cannot be seen.
+    /// Hides a record from every answer until [`World::show`]. False if it is not visible.
     pub fn hide(&mut self, id: u128) -> bool {
         let Some(slot) = self.slot(id) else { return false };
         let record = self.record_in(slot).clone();
@@ -96,7 +97,7 @@ impl World {
         true
     }
 
-    /// Makes a hidden record visible again. False if there is none.
+    /// Makes a hidden record visible again. False if it is not hidden.
     pub fn show(&mut self, id: u128) -> bool {
         let Some(slot) = self.slot(id) else { return false };
         if std::mem::replace(&mut self.slots[slot as usize].is_visible, true) {

@@ -1,9 +1,9 @@
-//! The books of a world: how often records entered and left each status.
+//! Flows: how often records entered and left each status.
 //!
-//! This is what an observer who misses nothing would count from the world's first moment on. The
-//! history that a world begins with is no entry. For every cell,
-//! `present = initial + entered - left`, as long as only statuses change; an edit that moves a
-//! record to another type, pool or user moves it from `initial` to `initial`.
+//! These are the counts of a perfect observer from the start of the world on. The records that the
+//! world begins with are not entries. In every cell, `present = initial + entered - left` while
+//! only statuses change. An edit that moves a record to another type, pool or user changes
+//! `initial` of both cells.
 
 use std::collections::BTreeMap;
 
@@ -17,16 +17,17 @@ pub type UserCell = (Option<u32>, Status);
 /// The counts of one cell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Flow {
-    /// What was there when the world began, or moved here by an edit of its labels.
+    /// Records in the cell when the world began, plus or minus those that edits of type, pool or
+    /// user moved.
     pub initial: i64,
-    /// Entries into the status: births, appearances, changes.
+    /// Entries into the status: new records, reappearances, transitions.
     pub entered: u64,
-    /// Departures from the status: changes, deletions, disappearances.
+    /// Departures from the status: transitions, deletions, disappearances.
     pub left: u64,
 }
 
 impl Flow {
-    /// How many records are in the cell now.
+    /// Number of records that are in the cell now.
     pub fn present(&self) -> i64 {
         let entered = i64::try_from(self.entered).unwrap_or(i64::MAX);
         let left = i64::try_from(self.left).unwrap_or(i64::MAX);
@@ -34,14 +35,14 @@ impl Flow {
     }
 }
 
-/// Counts of entries and departures by (status, type, pool) and by (user, status).
+/// Entries and departures by status, type and pool, and by user and status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flows {
     /// By status, type and pool.
     pub pools: BTreeMap<PoolCell, Flow>,
     /// By user and status.
     pub users: BTreeMap<UserCell, Flow>,
-    /// Records that became visible after the beginning, by type and pool.
+    /// Records that became visible after the world began, by type and pool.
     pub appeared: BTreeMap<(Kind, Option<u32>), u64>,
 }
 

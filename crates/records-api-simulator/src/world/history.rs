@@ -1,7 +1,8 @@
-//! The history that a world begins with, and the births that go on from there.
+//! The records that a world begins with, and the new recordings afterwards.
 //!
-//! Starts are spread over the window, denser in working hours, with a share in the last half hour
-//! so that something is always in flight. Every record gets the life that it would have had.
+//! Starts are spread over the window, with more in working hours and a share in the last half hour,
+//! so that some records are always in flight. The simulation brings every record to the state that
+//! it would have now.
 
 use chrono::{DateTime, Datelike, Timelike, Weekday};
 use rand::RngExt;
@@ -16,17 +17,17 @@ use super::{
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
-/// Older records are settled from the beginning.
+/// Records that are older than this when the world begins are settled.
 const SETTLED_AFTER: i64 = 2 * HOUR;
-/// One birth in this many becomes visible long after its start.
+/// One new recording in this many becomes visible long after its start.
 const LATE_ONE_IN: u32 = 60;
-/// One birth in this many comes with the deletion of another record.
+/// One new recording in this many comes with the deletion of another record.
 const DELETE_ONE_IN: u32 = 50;
-/// Appearing, stopping, the two ends of the upload: what a birth brings.
+/// Changes that a recording brings: it appears, stops, starts and finishes its upload.
 const CHANGES_PER_RECORDING: f64 = 4.0;
 
 impl World {
-    /// The world that the settings describe, at `now`.
+    /// Creates the world that the settings describe, at `now`.
     pub(crate) fn new(settings: Settings, now: i64) -> Self {
         let directory = Directory::new(
             settings.seed,
@@ -50,12 +51,12 @@ impl World {
         world
     }
 
-    /// Recordings that begin in a second.
+    /// Rate of new recordings.
     fn recordings_per_second(&self) -> f64 {
         self.settings.live / CHANGES_PER_RECORDING
     }
 
-    /// Fills the world; the steps that are still to come are returned.
+    /// Generates the first records. Returns the transitions that are still to come.
     fn generate_history(&mut self, records: usize) -> Vec<(u32, i64, Transition)> {
         let mut starts = self.draw_starts(records);
         starts.sort_unstable();
@@ -97,8 +98,9 @@ impl World {
         starts
     }
 
-    /// How many records begin in the last half hour: as many as live change would have brought, or
-    /// it would set in only when the first births end; and always a few.
+    /// Number of records that start in the last half hour: as many as live changes would have
+    /// brought, and always a few. Otherwise changes would begin only when the first new recordings
+    /// stop.
     fn recent_count(&self, records: usize) -> usize {
         let new = lifecycle::scaled(30 * 60, self.recordings_per_second());
         usize::try_from(new).unwrap_or(0).min(records / 2).max(records / 200).max(1)
@@ -126,7 +128,7 @@ impl World {
         record
     }
 
-    /// Lets a record that began in the past live up to now. Returns the step that comes next.
+    /// Applies the transitions of a record up to now. Returns the next one.
     fn catch_up(&mut self, record: &mut Record) -> Option<(i64, Transition)> {
         let now = self.now();
         let must_settle = record.start < now - SETTLED_AFTER;
@@ -155,7 +157,7 @@ impl World {
         if late {
             let longest = self.settings.window.min(2 * DAY);
             let shortest = (5 * MINUTE).min(longest);
-            // Even in the logarithm: minutes are as likely as days.
+            // Uniform in the logarithm: minutes are as likely as days.
             let (low, high) = ((shortest as f64).ln(), (longest as f64).ln());
             let lag = (low + self.rng.random::<f64>() * (high - low)).exp();
             start -= lifecycle::scaled(1, lag);
@@ -200,7 +202,7 @@ impl World {
     }
 }
 
-/// How likely a recording starts at this moment, compared with the middle of a working day.
+/// Probability of a start at this time, relative to working hours.
 fn density(start: i64) -> f64 {
     let Some(time) = DateTime::from_timestamp_millis(start) else { return 1.0 };
     let weekend = matches!(time.weekday(), Weekday::Sat | Weekday::Sun);

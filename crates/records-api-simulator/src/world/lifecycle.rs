@@ -1,40 +1,40 @@
-//! What happens to a record next, and when.
+//! The lifecycle of a record: which transition comes next, and when.
 //!
 //! `RECORDING` becomes `REC_COMPLETED` or `REC_FAILED`, then `UPLOADING`, then `UPLOAD_COMPLETED`
-//! or `UPLOAD_FAILED`; half of the failed uploads are tried again. No document gives the
-//! transitions, the delays or the shares: these are read off the status names and the example
-//! response, whose uploads ended 6 and 64 minutes after the recording.
+//! or `UPLOAD_FAILED`. Half of the failed uploads are retried. No document gives the transitions,
+//! delays or shares. They are derived from the names of the statuses and from the example response,
+//! whose uploads ended 6 and 64 minutes after the recording.
 
 use rand::{Rng, RngExt};
 
 use super::record::{Record, Status};
 
-/// The paces and shares of a life. Times in milliseconds.
+/// Durations and failure share. Times are in milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LifecycleSettings {
-    /// How long a recording lasts unless it stops early.
+    /// Length of a recording that does not stop early.
     pub(crate) recording_length: i64,
-    /// How long an upload takes on average.
+    /// Average duration of an upload.
     pub(crate) upload_time: i64,
-    /// The share of recordings, and of uploads, that fail.
+    /// Share of recordings, and of uploads, that fail.
     pub(crate) failure_share: f64,
 }
 
-/// The status that comes next.
+/// A transition to the next status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Transition {
     /// The recording ends.
     StopRecording,
-    /// The upload begins.
+    /// The upload starts.
     StartUpload,
     /// The upload ends.
     FinishUpload,
-    /// A failed upload is tried again.
+    /// A failed upload is retried.
     RetryUpload,
 }
 
 impl Transition {
-    /// The status that a record must be in for this step.
+    /// The status that a record must have for this transition.
     pub(crate) fn required_status(self) -> Status {
         match self {
             Self::StopRecording => Status::Recording,
@@ -45,7 +45,7 @@ impl Transition {
     }
 }
 
-/// The next step in the life of a record that has just entered its status, and its time.
+/// Draws the next transition of a record that has just entered its status, and its time.
 pub(crate) fn next_transition(
     record: &Record,
     settings: LifecycleSettings,
@@ -66,8 +66,8 @@ pub(crate) fn next_transition(
             Some((record.update + delay.max(1), Transition::StartUpload))
         }
         Status::Uploading => {
-            // Exponential around the mean, as queues are; ten means at most, so that everything
-            // older than a couple of hours is settled.
+            // Exponentially distributed, like a queue, but at most ten times the average, so that
+            // everything older than a couple of hours is settled.
             let means = -(1.0 - rng.random::<f64>()).ln();
             let takes = scaled(settings.upload_time, means.clamp(0.05, 10.0));
             Some((record.update + takes.max(1), Transition::FinishUpload))
@@ -80,7 +80,7 @@ pub(crate) fn next_transition(
     }
 }
 
-/// Takes a step at `now`.
+/// Applies a transition at `now`.
 pub(crate) fn apply(
     record: &mut Record,
     transition: Transition,
@@ -99,7 +99,7 @@ pub(crate) fn apply(
     };
     record.enter(status, now, size);
     if status == Status::RecFailed {
-        // Some failures leave an end and a broken file, some leave nothing.
+        // Some failures leave an end and a broken file, others nothing.
         if rng.random_bool(0.5) {
             record.end = Some(now);
         }
@@ -111,20 +111,20 @@ pub(crate) fn apply(
     }
 }
 
-/// Bytes of a recording of this length: 0.3 to 4 Mbit/s, one in three hundred twenty times that,
-/// so that sizes beyond 2^31 occur.
+/// Draws the size of a recording in bytes: 0.3 to 4 Mbit/s. One in three hundred is twenty times as
+/// large, so that sizes beyond 2^31 occur.
 fn size_of(millis: i64, rng: &mut impl Rng) -> i64 {
     let bytes_a_second = between(rng, 40_000, 500_000);
     let burst = if rng.random_ratio(1, 300) { 20 } else { 1 };
     (millis.max(0) / 1000).saturating_mul(bytes_a_second * burst) + between(rng, 500, 5_000)
 }
 
-/// A number from `low` to `high`, both included; `low` when they are the wrong way round.
+/// Draws a number from `low` to `high`, both included. Returns `low` if `high` is lower.
 pub(crate) fn between(rng: &mut impl Rng, low: i64, high: i64) -> i64 {
     rng.random_range(low..=high.max(low))
 }
 
-/// `value` times `factor`, rounded down.
+/// Multiplies and rounds down.
 #[expect(clippy::cast_possible_truncation, reason = "delays are far below 2^53 milliseconds")]
 pub(crate) fn scaled(value: i64, factor: f64) -> i64 {
     (value as f64 * factor) as i64

@@ -1,32 +1,32 @@
-//! One recording as the simulated service keeps it: numbers and references, no text.
+//! A record as the simulated service stores it: numbers and references, no text.
 //!
-//! Names, hashes and file names are derived from the id and from the [`super::directory::Directory`] when a
-//! row is written, so that a million records fit in well under 200 MB.
+//! Rows take names from the [`Directory`](super::directory::Directory), and derive hashes and file
+//! names from the id. A million records need well under 200 MB.
 
 /// The `status` of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Status {
-    /// Being recorded; nothing is known of its file yet.
+    /// Being recorded. Nothing is known of its file yet.
     Recording,
-    /// Recorded, waits for its upload.
+    /// Recorded, waiting for the upload.
     RecCompleted,
-    /// The recording itself failed.
+    /// The recording failed.
     RecFailed,
-    /// On its way to the bucket.
+    /// Being uploaded to the bucket.
     Uploading,
     /// In the bucket.
     UploadCompleted,
-    /// The upload failed; some are tried again later.
+    /// The upload failed. Some are retried later.
     UploadFailed,
-    /// `ARCHIVED`: a value that no document names.
+    /// `ARCHIVED`, an undocumented value.
     Unknown,
     /// The row has no status.
     Missing,
 }
 
 impl Status {
-    /// Every status, in the order of their numbers.
+    /// Every status, in the order of their discriminants.
     pub const ALL: [Self; 8] = [
         Self::Recording,
         Self::RecCompleted,
@@ -38,7 +38,7 @@ impl Status {
         Self::Missing,
     ];
 
-    /// The documented constant; `_none` where the row has none.
+    /// The documented constant, or `_none` if the row has no status.
     pub fn code(self) -> &'static str {
         match self {
             Self::Recording => "RECORDING",
@@ -52,17 +52,17 @@ impl Status {
         }
     }
 
-    /// Whether the record will change by itself.
+    /// Reports whether the record will change by itself.
     pub fn in_flight(self) -> bool {
         matches!(self, Self::Recording | Self::RecCompleted | Self::Uploading)
     }
 
-    /// Whether there is a video file to name.
+    /// Reports whether the record has a video file.
     pub(crate) fn has_file(self) -> bool {
         !matches!(self, Self::Recording | Self::RecFailed)
     }
 
-    /// The status that a documented constant names.
+    /// Returns the status with a documented constant.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL[..6].iter().copied().find(|status| status.code() == code)
     }
@@ -76,22 +76,22 @@ pub enum Kind {
     Full,
     /// Interval-based.
     Interval,
-    /// Triggered by an operation of the user.
+    /// Triggered by a user operation.
     Operation,
-    /// As long as the session lasts.
+    /// For the whole session.
     Session,
-    /// `AUDIO`: a value that no document names.
+    /// `AUDIO`, an undocumented value.
     Unknown,
     /// The row has no type.
     Missing,
 }
 
 impl Kind {
-    /// Every type, in the order of their numbers.
+    /// Every type, in the order of their discriminants.
     pub const ALL: [Self; 6] =
         [Self::Full, Self::Interval, Self::Operation, Self::Session, Self::Unknown, Self::Missing];
 
-    /// The documented constant; `_none` where the row has none.
+    /// The documented constant, or `_none` if the row has no type.
     pub fn code(self) -> &'static str {
         match self {
             Self::Full => "FULL",
@@ -103,20 +103,20 @@ impl Kind {
         }
     }
 
-    /// The type that a documented constant names.
+    /// Returns the type with a documented constant.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL[..4].iter().copied().find(|kind| kind.code() == code)
     }
 }
 
-/// One recording. Times are milliseconds since the Unix epoch.
+/// One record. Times are in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Shown as 32 hex digits.
+    /// The id. Rows show it as 32 hex digits.
     pub id: u128,
     /// `start_time`.
     pub start: i64,
-    /// `end_time`; absent while it lasts, and for some failures.
+    /// `end_time`. Absent during the recording, and for some failures.
     pub end: Option<i64>,
     /// `update_time`.
     pub update: i64,
@@ -124,11 +124,11 @@ pub struct Record {
     pub size: Option<i64>,
     /// `duration` in seconds.
     pub duration: Option<u32>,
-    /// Which desktop of the cast.
+    /// Number of the desktop in the directory.
     pub desktop: u32,
-    /// Which user of the cast.
+    /// Number of the user in the directory.
     pub user: Option<u32>,
-    /// Which pool of the cast.
+    /// Number of the pool in the directory.
     pub pool: Option<u32>,
     /// `status`.
     pub status: Status,
@@ -137,7 +137,8 @@ pub struct Record {
 }
 
 impl Record {
-    /// A record that began at `start` and still lasts: FULL, first desktop, first user, no pool.
+    /// Creates a record that started at `start` and is being recorded: FULL, first desktop, first
+    /// user, no pool.
     pub fn new(id: u128, start: i64) -> Self {
         Self {
             id,
@@ -154,7 +155,7 @@ impl Record {
         }
     }
 
-    /// Puts it into `status` at `now`, filling what the service knows from then on.
+    /// Moves the record to `status` at `now`, and sets the values that the service then knows.
     pub(crate) fn enter(&mut self, status: Status, now: i64, size: i64) {
         self.status = status;
         self.update = now;

@@ -1,4 +1,4 @@
-//! The settings of a world: how many records it begins with, and how they change.
+//! Settings of a world: its size, and how it changes.
 
 use super::lifecycle::LifecycleSettings;
 
@@ -9,10 +9,10 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
     /// Number of records at the beginning.
     pub(crate) records: usize,
-    /// Changes a second; with 0 nothing ever changes.
+    /// Changes per second. With 0, nothing changes.
     pub(crate) live: f64,
-    /// The first records start within this time before the beginning. Late ones never start longer
-    /// ago than this.
+    /// The first records start within this time before the world begins. Late records start at most
+    /// this long before they appear.
     pub(crate) window: i64,
     /// Number of desktops.
     pub(crate) desktops: u32,
@@ -22,7 +22,7 @@ pub(crate) struct Settings {
     pub(crate) pools: u32,
     /// Whether every second name has characters that need escaping.
     pub(crate) hostile_names: bool,
-    /// Durations and failures.
+    /// Durations and failure share.
     pub(crate) lifecycle: LifecycleSettings,
     /// Number of recordings that start at exactly 09:00 each day.
     pub(crate) burst: u32,

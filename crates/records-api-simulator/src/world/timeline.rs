@@ -1,12 +1,13 @@
-//! Records in the order of their starts, with the place of each known.
+//! Records sorted by start, with fast access by position.
 //!
-//! A list of sorted chunks: finding a place walks the chunks' lengths (about a thousand for a
-//! million records), inserting moves at most one chunk. It holds keys only, 16 bytes a record.
+//! A list of sorted chunks. Finding a position walks the lengths of the chunks (about a thousand
+//! for a million records); inserting moves at most one chunk. It stores keys only, 16 bytes per
+//! record.
 
-/// A record's start and the slot it is kept in.
+/// Start of a record, and its slot.
 pub(crate) type Entry = (i64, u32);
 
-/// A chunk is split when it grows beyond this.
+/// Larger chunks are split.
 const CHUNK: usize = 1024;
 
 /// A sorted multiset of entries.
@@ -17,7 +18,7 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// Takes entries that are sorted already.
+    /// Creates a timeline from sorted entries.
     pub(crate) fn from_sorted(entries: &[Entry]) -> Self {
         debug_assert!(entries.is_sorted(), "the caller promised sorted entries");
         let chunks = entries.chunks(CHUNK * 3 / 4).map(<[Entry]>::to_vec).collect();
@@ -38,14 +39,14 @@ impl Timeline {
         let place = chunk.partition_point(|other| *other < entry);
         chunk.insert(place, entry);
         if chunk.len() > CHUNK {
-            // A chunk that only grows at its end is left full: history is written in order.
+            // A chunk that only grows at its end stays full: history is written in order.
             let at = if place + 1 == chunk.len() { CHUNK } else { CHUNK / 2 };
             let rest = chunk.split_off(at);
             self.chunks.insert(index + 1, rest);
         }
     }
 
-    /// Removes an entry; false if it is not there.
+    /// Removes an entry. False if it does not exist.
     pub(crate) fn remove(&mut self, entry: Entry) -> bool {
         let index = self.chunk_of(entry);
         let Some(chunk) = self.chunks.get_mut(index) else { return false };
@@ -58,7 +59,7 @@ impl Timeline {
         true
     }
 
-    /// How many entries start before `start`.
+    /// Number of entries that start before `start`.
     pub(crate) fn rank(&self, start: i64) -> usize {
         let entry = (start, 0);
         let index = self.chunk_of(entry);
@@ -68,7 +69,7 @@ impl Timeline {
         before + inside
     }
 
-    /// The entries from a place on, ascending.
+    /// Returns the entries from a position on, in ascending order.
     pub(crate) fn iter_from(&self, place: usize) -> impl Iterator<Item = Entry> + '_ {
         let mut skip = place;
         let mut index = 0;
@@ -83,12 +84,13 @@ impl Timeline {
         first.iter().chain(rest.iter().flatten()).copied()
     }
 
-    /// The entry at a place.
+    /// Returns the entry at a position.
     pub(crate) fn get(&self, place: usize) -> Option<Entry> {
         self.iter_from(place).next()
     }
 
-    /// The first chunk that ends at or after `entry`; the number of chunks if none does.
+    /// Returns the index of the first chunk that ends at or after `entry`, or the number of chunks
+    /// if none does.
     fn chunk_of(&self, entry: Entry) -> usize {
         self.chunks.partition_point(|chunk| chunk.last().is_some_and(|last| *last < entry))
     }
