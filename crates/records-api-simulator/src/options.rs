@@ -109,14 +109,14 @@ impl Options {
             seed: self.seed,
             records: self.records,
             live: self.live,
-            window: time::millis(self.window).max(1),
+            window: time::duration_millis(self.window).max(1),
             desktops: self.desktops,
             users: self.users,
             pools: self.pools,
             hostile_names: self.hostile_names,
             lifecycle: LifecycleSettings {
-                recording_length: time::millis(self.recording_length),
-                upload_time: time::millis(self.upload_time).max(1),
+                recording_length: time::duration_millis(self.recording_length),
+                upload_time: time::duration_millis(self.upload_time).max(1),
                 failure_share: self.failure_share,
             },
             burst: self.burst,
@@ -126,7 +126,8 @@ impl Options {
 
     /// Returns by how many milliseconds the clock is ahead; negative if it is behind.
     pub(super) fn skew(&self) -> i64 {
-        time::millis(self.clock_ahead).saturating_sub(time::millis(self.clock_behind))
+        time::duration_millis(self.clock_ahead)
+            .saturating_sub(time::duration_millis(self.clock_behind))
     }
 }
 
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_and_clocks_are_flags_that_go_together() {
+    fn credential_flags_require_each_other_and_clock_flags_conflict() {
         let options = parse(&[
             "--access-key=AK",
             "--secret-key=SK",

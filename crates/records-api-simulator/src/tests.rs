@@ -29,7 +29,7 @@ const LIST: &str = "/v2/p/screen-records";
 /// A clock that starts at [`NOW`] and follows tokio's clock, which a test may pause.
 fn clock() -> impl Fn() -> i64 + Send + Sync + 'static {
     let started = tokio::time::Instant::now();
-    move || NOW + time::millis(started.elapsed())
+    move || NOW + time::duration_millis(started.elapsed())
 }
 
 fn simulator(change: impl FnOnce(&mut Options)) -> Simulator {
@@ -99,7 +99,7 @@ async fn assert_true(simulator: &Simulator, limit: usize) {
     let filter = format!("start_time={}&sort_field=start_time&sort_type=asc", space(truth.from));
     let (rows, total) = list(simulator, &filter, limit).await;
     assert_eq!(total, truth.records);
-    let told: Cells = truth
+    let expected: Cells = truth
         .by_pool
         .iter()
         .map(|cell| {
@@ -107,8 +107,8 @@ async fn assert_true(simulator: &Simulator, limit: usize) {
             (key, (cell.sums.count, cell.sums.size, cell.sums.duration))
         })
         .collect();
-    assert_eq!(added_up(&rows, ["status", "type", "desktop_pool_id"]), told);
-    let told: Cells = truth
+    assert_eq!(added_up(&rows, ["status", "type", "desktop_pool_id"]), expected);
+    let expected: Cells = truth
         .by_user
         .iter()
         .map(|cell| {
@@ -116,7 +116,7 @@ async fn assert_true(simulator: &Simulator, limit: usize) {
             (key, (cell.sums.count, cell.sums.size, cell.sums.duration))
         })
         .collect();
-    assert_eq!(added_up(&rows, ["username", "status", "no such field"]), told);
+    assert_eq!(added_up(&rows, ["username", "status", "no such field"]), expected);
     let newest = rows.iter().filter_map(|row| row["start_time"].as_str()).max().unwrap();
     let newest = chrono::DateTime::parse_from_rfc3339(newest).unwrap().timestamp_millis();
     assert_eq!(truth.newest_start, Some(newest));
@@ -165,7 +165,7 @@ async fn pass(seconds: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_listing_adds_up_to_the_truth_while_the_world_lives() {
+async fn the_list_adds_up_to_the_truth_while_the_world_changes() {
     let simulator = simulator(|options| {
         options.live = 5.0;
         options.hostile_names = true;
@@ -191,7 +191,7 @@ async fn a_world_without_live_change_never_changes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn changes_come_at_about_the_rate_asked_for() {
+async fn changes_come_at_about_the_configured_rate() {
     let simulator = simulator(|options| {
         options.live = 10.0;
         options.records = 100_000;
@@ -212,7 +212,7 @@ async fn changes_come_at_about_the_rate_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_seed_gives_the_same_history_however_often_it_is_looked_at() {
+async fn the_same_seed_gives_the_same_history_however_often_it_is_read() {
     let live = |options: &mut Options| options.live = 20.0;
     let (one, two) = (simulator(live), simulator(live));
     for _ in 0..60 {
@@ -244,7 +244,7 @@ async fn old_records_are_settled_and_some_recent_ones_are_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_burst_begins_at_the_same_moment_each_day() {
+async fn a_burst_starts_at_the_same_time_each_day() {
     let simulator = simulator(|options| {
         options.burst = 40;
         options.live = 0.01;
@@ -271,7 +271,7 @@ async fn late_records_appear_long_after_their_start() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn edits_show_at_once_and_keep_the_books() {
+async fn edits_show_at_once_and_are_counted() {
     let simulator = simulator(|options| options.records = 10);
     let id = 0xabc;
     simulator.edit(|world| {

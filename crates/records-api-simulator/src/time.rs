@@ -36,13 +36,13 @@ pub(crate) fn http_date(millis: i64) -> String {
 }
 
 /// Formats a time as IAM and the metadata service do, with six fractional digits.
-pub(crate) fn micros(millis: i64) -> String {
+pub(crate) fn iso_micros(millis: i64) -> String {
     let time = DateTime::from_timestamp_millis(millis).unwrap_or_default();
     time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }
 
 /// Returns a duration in milliseconds.
-pub(crate) fn millis(duration: std::time::Duration) -> i64 {
+pub(crate) fn duration_millis(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_documented_format_is_read_from_parameters() {
+    fn parameters_accept_only_the_documented_format() {
         assert_eq!(read_parameter("2024-10-15 10:04:41"), Some(1_728_986_681_000));
         for wrong in [
             "2024-10-15T10:04:41Z",
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn the_truth_reads_moments_in_any_usual_form() {
+    fn the_truth_accepts_times_in_any_usual_format() {
         for text in [
             "1728986681000",
             "2024-10-15T10:04:41Z",
@@ -80,13 +80,13 @@ mod tests {
     }
 
     #[test]
-    fn the_date_header_is_that_of_http() {
+    fn the_date_header_has_the_http_format() {
         assert_eq!(http_date(784_111_777_000), "Sun, 06 Nov 1994 08:49:37 GMT");
     }
 
     #[test]
-    fn moments_of_credentials_have_six_digits_of_a_fraction() {
-        assert_eq!(micros(1_578_128_722_701), "2020-01-04T09:05:22.701000Z");
-        assert_eq!(micros(784_111_777_000), "1994-11-06T08:49:37.000000Z");
+    fn times_of_credentials_have_six_fractional_digits() {
+        assert_eq!(iso_micros(1_578_128_722_701), "2020-01-04T09:05:22.701000Z");
+        assert_eq!(iso_micros(784_111_777_000), "1994-11-06T08:49:37.000000Z");
     }
 }

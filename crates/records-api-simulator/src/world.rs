@@ -139,8 +139,8 @@ impl World {
     }
 
     /// Returns the visible record at a position; 0 is the oldest.
-    pub fn record_at(&self, place: usize) -> Option<&Record> {
-        self.by_start.get(place).map(|(_, slot)| self.record_in(slot))
+    pub fn record_at(&self, position: usize) -> Option<&Record> {
+        self.by_start.get(position).map(|(_, slot)| self.record_in(slot))
     }
 
     /// Returns the visible records that started at or after `from`, oldest first.
@@ -263,8 +263,8 @@ impl World {
         if self.by_start.len() == 0 {
             return;
         }
-        let place = self.rng.random_range(0..self.by_start.len());
-        let Some((_, slot)) = self.by_start.get(place) else { return };
+        let position = self.rng.random_range(0..self.by_start.len());
+        let Some((_, slot)) = self.by_start.get(position) else { return };
         let (id, status) = (self.record_in(slot).id, self.record_in(slot).status);
         if !status.in_flight() {
             self.delete(id);

@@ -73,7 +73,7 @@ impl Iam {
             password: options.iam_password.clone().unwrap_or_default(),
             project_id: project_id.map(str::to_owned),
             project_name: options.project_name.clone(),
-            lifetime: time::millis(options.token_lifetime),
+            lifetime: time::duration_millis(options.token_lifetime),
             token_bytes: options.token_bytes,
             tokens: Vec::new(),
             evicted: 0,
@@ -180,8 +180,8 @@ impl Iam {
         let domain = json!({"id": "d78cbac186b744899480f25bd022f468", "name": self.domain});
         let catalog = if with_catalog { self.catalog() } else { Vec::new() };
         let mut token = json!({
-            "expires_at": time::micros(expires),
-            "issued_at": time::micros(now),
+            "expires_at": time::iso_micros(expires),
+            "issued_at": time::iso_micros(now),
             "methods": ["password"],
             "catalog": catalog,
             "roles": [{"id": "0", "name": "op_gated_example"}],

@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_basic_form_of_a_date_is_read() {
+    fn only_the_basic_format_of_a_date_is_parsed() {
         assert_eq!(parse_date("20240312T120201Z"), Some(1_710_244_921_000));
         for wrong in ["", "20240312T120201", "2024-03-12T12:02:01Z", "20240312T126201Z"] {
             assert_eq!(parse_date(wrong), None, "{wrong}");

@@ -20,14 +20,20 @@ pub struct Lock {
     pub until: i64,
 }
 
+/// Failures in a row, and the end of the lock.
+#[derive(Debug)]
+struct Streak {
+    failures: u32,
+    locked_until: i64,
+}
+
 /// Streaks of failures by access key or user name.
 #[derive(Debug)]
 pub(super) struct Lockout {
     /// Failures in a row that do not lock.
     allowed: u32,
     millis: i64,
-    /// Failures in a row, and the end of the lock.
-    streaks: BTreeMap<String, (u32, i64)>,
+    streaks: BTreeMap<String, Streak>,
     locks: Vec<Lock>,
 }
 
@@ -37,19 +43,24 @@ impl Lockout {
     }
 
     pub(super) fn is_locked(&self, who: &str, now: i64) -> bool {
-        self.streaks.get(who).is_some_and(|(_, until)| now < *until)
+        self.streaks.get(who).is_some_and(|streak| now < streak.locked_until)
     }
 
     pub(super) fn fail(&mut self, who: &str, now: i64) {
         if self.streaks.len() == MAX_NAMES && !self.streaks.contains_key(who) {
             return;
         }
-        let (failures, until) = self.streaks.entry(who.to_owned()).or_insert((0, i64::MIN));
-        *failures += 1;
-        if *failures > self.allowed {
-            *until = now.saturating_add(self.millis);
+        let new = Streak { failures: 0, locked_until: i64::MIN };
+        let streak = self.streaks.entry(who.to_owned()).or_insert(new);
+        streak.failures += 1;
+        if streak.failures > self.allowed {
+            streak.locked_until = now.saturating_add(self.millis);
             if self.locks.len() < MAX_LOCKS {
-                self.locks.push(Lock { who: who.to_owned(), from: now, until: *until });
+                self.locks.push(Lock {
+                    who: who.to_owned(),
+                    from: now,
+                    until: streak.locked_until,
+                });
             }
         }
     }
@@ -69,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sixth_failure_in_a_row_locks_and_a_success_ends_the_row() {
+    fn the_sixth_failure_in_a_row_locks_and_a_success_ends_the_streak() {
         let mut lockout = Lockout::new(5, 1000);
         (0..5).for_each(|now| lockout.fail("a", now));
         lockout.succeed("a");
@@ -79,7 +90,7 @@ mod tests {
         assert!(lockout.is_locked("a", 10) && lockout.is_locked("a", 1009));
         assert!(!lockout.is_locked("a", 1010) && !lockout.is_locked("b", 10));
         lockout.fail("a", 2000);
-        assert!(lockout.is_locked("a", 2999), "the row goes on after the lock");
+        assert!(lockout.is_locked("a", 2999), "the streak continues after the lock");
         let lock = |from, until| Lock { who: "a".to_owned(), from, until };
         assert_eq!(lockout.locks(), [lock(10, 1010), lock(2000, 3000)]);
     }

@@ -45,7 +45,7 @@ impl Metadata {
         Self {
             imds: options.imds,
             has_agency: options.agency,
-            key_lifetime: time::millis(options.key_lifetime),
+            key_lifetime: time::duration_millis(options.key_lifetime),
             tokens: Vec::new(),
             evicted: 0,
             newest: None,
@@ -120,7 +120,7 @@ impl Metadata {
         let secret = self.secrets.draw("", SECRET_KEY_ALPHABET, 40);
         let token = self.secrets.draw("gQ", TOKEN_ALPHABET, 600);
         let answer = json!({"credential": {"access": access, "secret": secret,
-            "securitytoken": token, "expires_at": time::micros(expires)}});
+            "securitytoken": token, "expires_at": time::iso_micros(expires)}});
         let answer = answer.to_string().into_bytes();
         keys.add(access, secret, token, expires);
         self.newest = Some((answer.clone(), expires));

@@ -166,7 +166,7 @@ pub(crate) fn authorization(
 ) -> String {
     let head = format!("{ALGORITHM} Access={access_key}, SignedHeaders={}", headers.join(";"));
     let unsigned =
-        Authorization::parse(&format!("{head}, Signature=")).expect("a test signs rightly");
+        Authorization::parse(&format!("{head}, Signature=")).expect("the header is complete");
     let canonical = unsigned.canonical_request(request);
     let text = string_to_sign(date(request).unwrap_or_default(), &canonical);
     format!("{head}, Signature={}", sign(secret_key, &text))

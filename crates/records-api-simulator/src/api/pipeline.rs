@@ -134,8 +134,8 @@ impl Simulator {
     }
 }
 
-async fn wait_until(moment: Instant) {
-    if moment > Instant::now() {
-        sleep_until(moment).await;
+async fn wait_until(instant: Instant) {
+    if instant > Instant::now() {
+        sleep_until(instant).await;
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn read(query: &str, dialect: &Dialect, now: i64) -> Result<Query, Ap
         let pair = pairs.iter().find(|(other, _)| other == name);
         pair.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     };
-    let moment = |name: &str| match value(name) {
+    let time = |name: &str| match value(name) {
         None => Ok(None),
         Some(text) => time::read_parameter(text)
             .map(Some)
@@ -72,8 +72,8 @@ pub(crate) fn read(query: &str, dialect: &Dialect, now: i64) -> Result<Query, Ap
         username: value("username").map(str::to_owned),
         status: status(value("status"), dialect)?,
         kind,
-        from: Some(moment("start_time")?.unwrap_or(now - DEFAULT_SPAN)),
-        to: moment("end_time")?,
+        from: Some(time("start_time")?.unwrap_or(now - DEFAULT_SPAN)),
+        to: time("end_time")?,
         order: order(value("sort_field"), value("sort_type"), dialect)?,
     })
 }
@@ -103,13 +103,13 @@ fn number(name: &str, text: Option<&str>) -> Result<Option<usize>, ApiError> {
 }
 
 fn limit(text: Option<&str>, dialect: &Dialect) -> Result<usize, ApiError> {
-    let asked = number("limit", text)?.unwrap_or(dialect.limit_default);
+    let requested = number("limit", text)?.unwrap_or(dialect.limit_default);
     let max = dialect.limit_max;
     match dialect.limit_over {
-        OverLimit::Refuse if asked > max && text.is_some() => {
+        OverLimit::Refuse if requested > max && text.is_some() => {
             Err(ApiError::parameter("limit", &format!("expected 0 to {max}")))
         }
-        _ => Ok(asked.min(max)),
+        _ => Ok(requested.min(max)),
     }
 }
 
@@ -133,7 +133,7 @@ fn order(
     if field.is_some_and(|field| field != "start_time") {
         return Err(ApiError::parameter("sort_field", "expected start_time"));
     }
-    let asked = match direction {
+    let requested = match direction {
         None => None,
         Some("asc") => Some(Order::Asc),
         Some("desc") => Some(Order::Desc),
@@ -145,8 +145,8 @@ fn order(
         DefaultOrder::Shuffled => Order::Shuffled,
     };
     // "This parameter is used together with sort_field": neither has an effect alone.
-    match (dialect.sort, field, asked) {
-        (SortSupport::Honoured, Some(_), Some(asked)) => Ok(asked),
+    match (dialect.sort, field, requested) {
+        (SortSupport::Honoured, Some(_), Some(requested)) => Ok(requested),
         _ => Ok(unsorted),
     }
 }
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_requests_of_the_sdk_are_understood() {
+    fn queries_of_the_sdk_are_parsed() {
         let query = parse(
             "desktop_id=7f1ac068-0000&desktop_names=pc-1%2Cpc%202%2C%E6%A1%8C%E9%9D%A2\
              &end_time=2024-03-13%2012%3A02%3A01&limit=100&offset=0&sort_field=start_time\
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_start_the_last_15_days_are_listed() {
+    fn a_query_without_a_start_covers_the_last_15_days() {
         let now = 20 * 86_400_000;
         let query = read("", &Dialect::default(), now).unwrap();
         assert_eq!((query.from, query.to), (Some(5 * 86_400_000), None));
@@ -209,13 +209,13 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_clamped_where_the_dialect_says_so() {
+    fn a_limit_is_clamped_if_the_dialect_says_so() {
         let dialect =
             Dialect { limit_max: 100, limit_over: OverLimit::Clamp, ..Dialect::default() };
         assert_eq!(read("limit=1000", &dialect, 0).unwrap().limit, 100);
         let tiny = Dialect { limit_max: 5, ..dialect.clone() };
         assert_eq!(read("limit=1000", &tiny, 0).unwrap().limit, 5);
-        assert_eq!(read("", &tiny, 0).unwrap().limit, 5, "the default is no more than the most");
+        assert_eq!(read("", &tiny, 0).unwrap().limit, 5, "the default limit is clamped too");
         let strict = Dialect { limit_over: OverLimit::Refuse, ..dialect };
         assert_eq!(read("limit=101", &strict, 0).unwrap_err().status, 400);
     }

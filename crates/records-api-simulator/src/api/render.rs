@@ -92,7 +92,7 @@ struct Row<'a> {
 impl Row<'_> {
     fn identity(&mut self, world: &World, record: &Record) {
         let directory = world.directory();
-        let wrong = self.defect == Some(RowDefect::WrongTypes);
+        let has_wrong_types = self.defect == Some(RowDefect::WrongTypes);
         if self.defect != Some(RowDefect::NoId) {
             self.quoted("id", true, |out| hex(out, &[high(record.id), low(record.id)]));
         }
@@ -101,17 +101,17 @@ impl Row<'_> {
             out.extend_from_slice(directory.desktop_id(record.desktop).as_bytes());
         });
         let name = desktop.map(|desktop| desktop.name.json.as_str());
-        self.json("desktop_name", if wrong { Some("17") } else { name });
+        self.json("desktop_name", if has_wrong_types { Some("17") } else { name });
         match record.pool {
             Some(pool) => self.text("desktop_pool_id", directory.pool_id(pool)),
             None => self.missing("desktop_pool_id", self.dialect.missing_pool, false),
         }
         let user = record.user.and_then(|user| directory.user_json(user));
-        self.json("username", if wrong { Some("[1,2]") } else { user });
+        self.json("username", if has_wrong_types { Some("[1,2]") } else { user });
     }
 
     fn state(&mut self, record: &Record) {
-        let wrong = self.defect == Some(RowDefect::WrongTypes);
+        let has_wrong_types = self.defect == Some(RowDefect::WrongTypes);
         match record.status {
             Status::Missing => self.missing("status", self.dialect.missing, false),
             status => self.text("status", vocabulary::status(self.dialect.vocabulary, status)),
@@ -120,13 +120,13 @@ impl Row<'_> {
             Kind::Missing => self.missing("type", self.dialect.missing, false),
             kind => self.text("type", vocabulary::kind(self.dialect.vocabulary, kind)),
         }
-        if wrong {
+        if has_wrong_types {
             self.json("size", Some("\"12 MB\""));
             self.json("duration", Some("{\"seconds\":600}"));
             return;
         }
-        let negative = self.defect == Some(RowDefect::NegativeSize);
-        self.number("size", if negative { Some(-1) } else { record.size });
+        let is_negative = self.defect == Some(RowDefect::NegativeSize);
+        self.number("size", if is_negative { Some(-1) } else { record.size });
         self.number("duration", record.duration.map(i64::from));
     }
 

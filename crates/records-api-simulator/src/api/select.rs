@@ -129,7 +129,7 @@ impl Selection<'_> {
             }
             Order::Shuffled => {
                 let shuffle = Shuffle::new(len, salt);
-                (begin..end).filter_map(|place| self.get(shuffle.place(place))).collect()
+                (begin..end).filter_map(|position| self.get(shuffle.position(position))).collect()
             }
         };
         page.drain(..).map(|(_, slot)| slot).collect()
@@ -143,10 +143,10 @@ impl Selection<'_> {
         self
     }
 
-    fn get(&self, place: usize) -> Option<Entry> {
-        match self.head.get(place) {
+    fn get(&self, position: usize) -> Option<Entry> {
+        match self.head.get(position) {
             Some(entry) => Some(*entry),
-            None => self.tail.get(self.lo + (place - self.head.len())),
+            None => self.tail.get(self.lo + (position - self.head.len())),
         }
     }
 
@@ -200,8 +200,8 @@ impl Shuffle {
         Self { len, step, shift: rng.random_range(0..len.max(1)) }
     }
 
-    fn place(&self, place: usize) -> usize {
-        let product = place as u128 * self.step as u128 + self.shift as u128;
+    fn position(&self, position: usize) -> usize {
+        let product = position as u128 * self.step as u128 + self.shift as u128;
         usize::try_from(product % self.len.max(1) as u128).unwrap_or(0)
     }
 }

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_written_in_every_format() {
+    fn a_time_is_written_in_every_format() {
         let written = |times: TimeFormat| {
             let mut out = Vec::new();
             times.write(&mut out, 1_728_986_681_263);

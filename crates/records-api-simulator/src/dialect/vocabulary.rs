@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn upper_case_is_the_english_in_upper_case_and_lower_case_the_codes_in_lower_case() {
+    fn upper_case_is_english_and_lower_case_is_the_codes() {
         for status in &Status::ALL[..6] {
             let spelled = |vocabulary| super::status(vocabulary, *status);
             let english = spelled(Vocabulary::English).to_uppercase();

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_help_fits_beside_the_indentation_of_the_command_line() {
+    fn the_help_is_narrow_enough_for_the_indented_command_line_help() {
         assert!(FAULTS.lines().all(|line| line.len() <= 88));
     }
 }

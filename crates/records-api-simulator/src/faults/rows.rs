@@ -75,7 +75,7 @@ mod tests {
     use crate::mix::mixed_id;
 
     #[test]
-    fn a_share_of_the_rows_is_hit_and_always_the_same() {
+    fn a_fault_hits_its_share_of_the_rows_and_always_the_same_ones() {
         let rows = RowFault { change: RowChange::Defect(RowDefect::NoId), share: 0.1, seed: 0 };
         let ids = |n: u64| mixed_id(1, n);
         let hit: Vec<_> = (0..10_000).filter(|n| rows.hits(ids(*n))).collect();

@@ -186,7 +186,9 @@ fn status_fault(keys: &mut Keys<'_>, status: u16) -> Result<StatusFault, String>
                 format!("retry-after-date={text}: expected a number of seconds from now")
             })?)))
         }
-        (Some(_), Some(_)) => return Err("retry-after and retry-after-date: one of them".into()),
+        (Some(_), Some(_)) => {
+            return Err("expected only one of retry-after and retry-after-date".into());
+        }
     };
     // For other statuses the key stays unread, and is refused as unknown.
     let window = if status == 429 { keys.take("window") } else { None };
@@ -197,8 +199,9 @@ fn status_fault(keys: &mut Keys<'_>, status: u16) -> Result<StatusFault, String>
             let parts = text.split_once('-').filter(|(n, unit)| {
                 n.parse::<u32>().is_ok() && unit.chars().all(|c| c.is_ascii_lowercase())
             });
-            let (number, unit) =
-                parts.ok_or_else(|| format!("window={text}: expected none or such as 5-minute"))?;
+            let (number, unit) = parts.ok_or_else(|| {
+                format!("window={text}: expected none, or a number and a unit such as 5-minute")
+            })?;
             Some(ThrottleWindow::Named(format!("{number} {unit}")))
         }
     };
@@ -236,7 +239,7 @@ fn redirect(keys: &mut Keys<'_>) -> Result<FaultKind, String> {
     Ok(FaultKind::Redirect {
         status: keys.status(300..400, Some(302))?,
         location: HeaderValue::from_str(location)
-            .map_err(|_| format!("location={location}: not fit for a header"))?,
+            .map_err(|_| format!("location={location}: not a valid header value"))?,
     })
 }
 
@@ -259,7 +262,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn faults_that_mean_nothing_are_refused() {
+    fn invalid_faults_are_refused() {
         for wrong in [
             "",
             "html",

@@ -17,7 +17,7 @@ async fn under(simulator: &Simulator, fault: &str, uri: &str) -> (u16, HeaderMap
 }
 
 #[tokio::test(start_paused = true)]
-async fn pages_without_rows_and_lists_in_place_of_a_page() {
+async fn pages_can_have_no_rows_or_be_lists() {
     let simulator = simulator(|_| ());
     let (status, _, body) = under(&simulator, "kind=list", LIST).await;
     assert_eq!((status, body.as_slice()), (200, b"[]".as_slice()));
@@ -59,7 +59,7 @@ async fn every_shape_of_an_error_has_its_fields() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_429_tells_when_to_come_again_in_every_way_or_in_none() {
+async fn a_429_says_when_to_retry_in_every_way_or_not_at_all() {
     let simulator = simulator(|_| ());
     for (keys, header, text) in [
         ("", None, "limit:200,time:1 second"),
@@ -82,7 +82,7 @@ async fn a_429_tells_when_to_come_again_in_every_way_or_in_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_in_another_encoding_says_the_same() {
+async fn a_body_in_another_encoding_has_the_same_content() {
     let simulator = simulator(|options| options.hostile_names = true);
     let right = under(&simulator, "status=500,times=0", LIST).await.2;
     let right: Value = serde_json::from_slice(&right).unwrap();
@@ -106,7 +106,7 @@ async fn a_body_in_another_encoding_says_the_same() {
             under(&simulator, &format!("kind=encoding,as={name}"), LIST).await;
         assert_eq!(status, 200);
         assert!(headers["content-type"].to_str().unwrap().ends_with(charset));
-        assert!(serde_json::from_slice::<Value>(&body).is_err(), "{name} is no UTF-8 JSON");
+        assert!(serde_json::from_slice::<Value>(&body).is_err(), "{name} is not UTF-8 JSON");
         assert_eq!(serde_json::from_str::<Value>(&decode(name, &body)).unwrap(), right, "{name}");
         let fault = format!("status=500,encoding={name}");
         let (status, _, body) = under(&simulator, &fault, LIST).await;
@@ -118,7 +118,7 @@ async fn a_body_in_another_encoding_says_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn headers_are_repeated_in_every_form() {
+async fn headers_are_repeated_in_every_encoding() {
     let simulator = simulator(|_| ());
     for (keys, status, expected) in [
         ("", 401, "|x-auth-token:a/b+c"),
@@ -141,7 +141,7 @@ async fn headers_are_repeated_in_every_form() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn redirects_lead_elsewhere() {
+async fn redirects_have_the_configured_location() {
     let simulator = simulator(|_| ());
     for (keys, status, location) in [
         ("", 302, "http://127.0.0.1:1/elsewhere"),
@@ -156,7 +156,7 @@ async fn redirects_lead_elsewhere() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn arrays_are_as_deep_as_wanted_and_where_they_are_wanted() {
+async fn nested_arrays_have_the_configured_depth_and_position() {
     let simulator = simulator(|_| ());
     let page = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     let one = format!("{LIST}?limit=1");
@@ -179,7 +179,7 @@ async fn arrays_are_as_deep_as_wanted_and_where_they_are_wanted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_that_were_not_asked_for_are_true_and_in_their_place() {
+async fn unrequested_rows_are_real_records_in_page_order() {
     let simulator = simulator(|_| ());
     let from = NOW - 86_400_000;
     let sorted = "sort_field=start_time&sort_type=asc&limit=20";
@@ -210,7 +210,7 @@ async fn rows_that_were_not_asked_for_are_true_and_in_their_place() {
 }
 
 #[tokio::test]
-async fn floods_and_bombs_reach_a_real_client() {
+async fn huge_bodies_reach_a_real_client() {
     let options = Options { records: 5, ..Options::default() };
     let simulator = Simulator::new(&options, clock());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -239,7 +239,11 @@ async fn floods_and_bombs_reach_a_real_client() {
         assert_eq!(read, size, "{kind} {as_}");
     }
     let response = client(false).get(&url).send().await.unwrap();
-    assert_eq!(response.headers()["content-encoding"], "gzip", "though nobody asked");
+    assert_eq!(
+        response.headers()["content-encoding"],
+        "gzip",
+        "although the client does not accept it"
+    );
     assert!(response.bytes().await.unwrap().len() < 100_000);
     // The default size, of which the client reads only a part.
     set(&simulator, "kind=bomb,status=500");

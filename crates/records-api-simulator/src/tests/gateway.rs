@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn the_gateway_asks_for_token_project_and_patience() {
+async fn the_gateway_checks_rate_limit_token_and_project() {
     let simulator = simulator(|options| {
         options.token = Some("secret".to_owned());
         options.project_id = Some("p".to_owned());
@@ -43,7 +43,7 @@ async fn answers_carry_the_simulated_date_and_a_request_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_take_the_time_they_are_told_to() {
+async fn answers_take_the_configured_latency() {
     let simulator = simulator(|options| {
         options.latency = Duration::from_millis(200);
         options.latency_jitter = Duration::from_millis(50);
@@ -55,7 +55,7 @@ async fn answers_take_the_time_they_are_told_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_fault_does_its_damage() {
+async fn every_fault_changes_the_answer() {
     let simulator = simulator(|_| ());
     let set = |text: &str| simulator.set_faults(vec![text.parse().unwrap()]);
     for (fault, status, code) in [
@@ -98,7 +98,7 @@ async fn every_fault_does_its_damage() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_are_spoilt_repeated_and_left_out() {
+async fn rows_are_damaged_duplicated_and_omitted() {
     let simulator = simulator(|_| ());
     let set = |text: &str| simulator.set_faults(vec![text.parse().unwrap()]);
     let uri = format!("{LIST}?limit=1000");
@@ -116,15 +116,15 @@ async fn rows_are_spoilt_repeated_and_left_out() {
     set("kind=omitted,share=0.1");
     let (_, page) = json(&simulator, &uri).await;
     assert!(page["screen_records"].as_array().unwrap().len() < 950);
-    for (spoil, field) in [("no-start", "start_time"), ("wrong-types", "size")] {
-        set(&format!("kind=rows,as={spoil}"));
+    for (defect, field) in [("no-start", "start_time"), ("wrong-types", "size")] {
+        set(&format!("kind=rows,as={defect}"));
         let (_, page) = json(&simulator, &uri).await;
-        assert!(!page["screen_records"][0][field].is_number(), "{spoil}");
+        assert!(!page["screen_records"][0][field].is_number(), "{defect}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stale_answer_shows_the_world_when_the_fault_was_set() {
+async fn a_stale_answer_shows_the_world_as_it_was_when_the_fault_was_set() {
     let simulator = simulator(|options| options.records = 0);
     simulator.edit(|world| world.insert(Record::new(7, NOW)));
     simulator.set_faults(vec!["kind=stale,times=1".parse().unwrap()]);
@@ -140,7 +140,7 @@ async fn a_stale_answer_shows_the_world_when_the_fault_was_set() {
 }
 
 #[tokio::test]
-async fn it_serves_a_socket_until_it_is_told_to_stop() {
+async fn the_simulator_serves_a_socket_until_shutdown() {
     let simulator = Simulator::new(
         &Options { records: 5, faults: vec!["kind=hang".parse().unwrap()], ..Options::default() },
         clock(),

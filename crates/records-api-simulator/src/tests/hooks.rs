@@ -12,15 +12,15 @@ async fn read(simulator: &Simulator) -> Vec<u128> {
     rows.iter().map(id).collect()
 }
 
-fn thirty() -> (Simulator, Vec<u128>) {
+fn thirty_records() -> (Simulator, Vec<u128>) {
     let simulator = simulator(|options| options.records = 30);
     let all = simulator.edit(|world| world.records_from(0).map(|record| record.id).collect());
     (simulator, all)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_inserted_at_the_end_before_the_last_page_is_on_it() {
-    let (simulator, mut all) = thirty();
+async fn a_record_inserted_at_the_end_is_on_the_last_page() {
+    let (simulator, mut all) = thirty_records();
     let inserted = Arc::new(Mutex::new(None));
     let seen = Arc::clone(&inserted);
     simulator.before_request(Endpoint::Records, move |context, world| {
@@ -36,8 +36,8 @@ async fn a_record_inserted_at_the_end_before_the_last_page_is_on_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_inserted_behind_the_cursor_shows_a_row_again() {
-    let (simulator, all) = thirty();
+async fn a_record_inserted_before_the_cursor_repeats_a_row() {
+    let (simulator, all) = thirty_records();
     simulator.after_request(Endpoint::Records, |context, world| {
         if context.number == 1 {
             assert_eq!(context.rows.len(), 10);
@@ -53,8 +53,8 @@ async fn a_record_inserted_behind_the_cursor_shows_a_row_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_deleted_behind_the_cursor_hides_another_and_one_ahead_only_itself() {
-    let (simulator, all) = thirty();
+async fn a_record_deleted_before_the_cursor_hides_another_row() {
+    let (simulator, all) = thirty_records();
     simulator.after_request(Endpoint::Records, |context, world| {
         if context.number == 1 {
             assert!(context.query.contains("offset=0&"));
@@ -64,7 +64,7 @@ async fn a_record_deleted_behind_the_cursor_hides_another_and_one_ahead_only_its
     let seen = read(&simulator).await;
     assert_eq!(seen.len(), 29);
     assert!(!seen.contains(&all[10]) && seen.contains(&all[3]));
-    let (simulator, all) = thirty();
+    let (simulator, all) = thirty_records();
     let ahead = all[20];
     simulator.after_request(Endpoint::Records, move |context, world| {
         assert_eq!(context.number > 1, !world.delete(ahead));
@@ -77,7 +77,7 @@ async fn a_record_deleted_behind_the_cursor_hides_another_and_one_ahead_only_its
 
 #[tokio::test(start_paused = true)]
 async fn a_status_changes_between_two_pages() {
-    let (simulator, all) = thirty();
+    let (simulator, all) = thirty_records();
     let changing = all[15];
     simulator.edit(|world| world.set_status(changing, Status::Uploading));
     simulator.before_request(Endpoint::Records, move |context, world| {
@@ -92,8 +92,8 @@ async fn a_status_changes_between_two_pages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hooks_count_their_own_endpoint_from_when_they_are_set() {
-    let (simulator, _) = thirty();
+async fn hooks_count_requests_to_their_endpoint_once_set() {
+    let (simulator, _) = thirty_records();
     send(&simulator, LIST).await;
     let numbers = Arc::new(Mutex::new(Vec::new()));
     for (name, endpoint) in [("records", Endpoint::Records), ("pools", Endpoint::Pools)] {

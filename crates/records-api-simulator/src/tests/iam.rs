@@ -45,18 +45,21 @@ fn is(status: u16, code: &str) -> (u16, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_password_gives_a_token_that_lets_in_until_it_expires() {
+async fn a_password_gives_a_token_that_is_valid_until_it_expires() {
     let simulator = with_user(|_| ());
     let (status, headers, body) = ask(&simulator, sign_in("pass word")).await;
     assert_eq!(status, 201);
     let token = headers["x-subject-token"].to_str().unwrap();
     assert_eq!(token.len(), 4096);
-    let told = &body["token"];
-    assert_eq!(told["issued_at"], "2024-09-11T14:00:00.000000Z");
-    assert_eq!(told["expires_at"], "2024-09-12T14:00:00.000000Z");
-    assert_eq!(told["methods"], serde_json::json!(["password"]));
-    assert_eq!(told["catalog"], serde_json::json!([]));
-    assert_eq!((&told["project"]["id"], &told["user"]["name"]), (&"p".into(), &"exporter".into()));
+    let issued = &body["token"];
+    assert_eq!(issued["issued_at"], "2024-09-11T14:00:00.000000Z");
+    assert_eq!(issued["expires_at"], "2024-09-12T14:00:00.000000Z");
+    assert_eq!(issued["methods"], serde_json::json!(["password"]));
+    assert_eq!(issued["catalog"], serde_json::json!([]));
+    assert_eq!(
+        (&issued["project"]["id"], &issued["user"]["name"]),
+        (&"p".into(), &"exporter".into())
+    );
 
     assert_eq!(ask(&simulator, list(token)).await.0, 200);
     pass(86_399).await;
@@ -70,12 +73,12 @@ async fn a_password_gives_a_token_that_lets_in_until_it_expires() {
     assert_eq!(requests.with(Endpoint::Records, &Credential::Token(1)), 3);
     assert_eq!(requests.with(Endpoint::Records, &Credential::UnknownToken), 1);
     assert_eq!(requests.with(Endpoint::Tokens, &Credential::User("exporter".to_owned())), 1);
-    let shown = serde_json::to_string(&requests).unwrap();
-    assert!(!shown.contains("pass word") && !shown.contains(&token[..20]));
+    let logged = serde_json::to_string(&requests).unwrap();
+    assert!(!logged.contains("pass word") && !logged.contains(&token[..20]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_not_the_user_gets_nothing() {
+async fn wrong_credentials_get_no_token() {
     let simulator = with_user(|_| ());
     let scope = serde_json::json!({"project": {"id": "p"}});
     for user in [
@@ -117,11 +120,11 @@ async fn too_many_wrong_passwords_lock_the_user_for_a_while() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn passwords_change_and_tokens_are_revoked_while_it_runs() {
+async fn the_password_and_tokens_can_change_at_run_time() {
     let simulator = with_user(|options| options.access.token_lifetime = Duration::from_secs(60));
     let first = token(&simulator, sign_in("pass word")).await;
     simulator.edit_access(|access| access.set_password("new"));
-    assert_eq!(ask(&simulator, list(&first)).await.0, 200, "until somebody revokes it");
+    assert_eq!(ask(&simulator, list(&first)).await.0, 200, "valid until it is revoked");
     assert_eq!(outcome(&simulator, sign_in("pass word")).await, is(401, "IAM.0062"));
     simulator.edit_access(Access::revoke_tokens);
     assert_eq!(outcome(&simulator, list(&first)).await, is(401, "APIGW.0307"));
@@ -134,7 +137,7 @@ async fn passwords_change_and_tokens_are_revoked_while_it_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_is_for_the_project_that_it_was_asked_for() {
+async fn a_token_is_valid_for_the_requested_project_only() {
     let scoped = async |simulator: &Simulator, scope: Value| {
         let request = sign_in_to("", ["account", "exporter", "pass word"], &scope);
         let (status, headers, _) = ask(simulator, request).await;
@@ -150,7 +153,7 @@ async fn a_token_is_for_the_project_that_it_was_asked_for() {
     assert_eq!(scoped(&simulator, json(r#"{"domain":{"name":"account"}}"#)).await, Some(403));
     assert_eq!(scoped(&simulator, Value::Null).await, Some(403));
     let both = r#"{"domain":{"name":"account"},"project":{"id":"p"}}"#;
-    assert_eq!(scoped(&simulator, json(both)).await, Some(200), "the project wins");
+    assert_eq!(scoped(&simulator, json(both)).await, Some(200), "the project takes precedence");
 
     let simulator = with_user(|options| {
         options.project_id = Some("p".to_owned());
@@ -162,7 +165,7 @@ async fn a_token_is_for_the_project_that_it_was_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_catalog_is_large_and_tokens_may_be() {
+async fn the_catalog_is_large_and_tokens_can_be() {
     let simulator = with_user(|options| options.access.token_bytes = 64_000);
     let scope = serde_json::json!({"project": {"id": "p"}});
     let user = ["account", "exporter", "pass word"];
@@ -176,7 +179,7 @@ async fn the_catalog_is_large_and_tokens_may_be() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn faults_hit_the_endpoint_for_tokens_alone() {
+async fn faults_can_hit_only_the_token_endpoint() {
     let simulator = with_user(|options| options.token = Some("static".to_owned()));
     let set = |text: &str| simulator.set_faults(vec![text.parse().unwrap()]);
     for (fault, status) in [

@@ -13,7 +13,7 @@ fn matching(simulator: &Simulator, matches: impl Fn(&World, &Record) -> bool) ->
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_filter_matches_what_it_says() {
+async fn every_filter_matches_the_right_records() {
     let simulator = simulator(|options| options.hostile_names = true);
     let (desktop, name) = simulator.edit(|world| {
         (world.directory().desktop_id(3).to_owned(), world.directory().desktop_name(5).to_owned())
@@ -43,7 +43,7 @@ async fn every_filter_matches_what_it_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_bounds_mean_what_the_dialect_says() {
+async fn bounds_follow_the_dialect() {
     let simulator = simulator(|options| {
         options.live = 30.0;
         options.failure_share = 0.2;
@@ -83,7 +83,7 @@ async fn the_bounds_mean_what_the_dialect_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pages_follow_the_order_that_was_asked_for() {
+async fn pages_follow_the_requested_order() {
     let simulator = simulator(|options| options.burst = 60);
     let starts = |rows: &[Value]| -> Vec<String> {
         rows.iter().map(|row| row["start_time"].as_str().unwrap().to_owned()).collect()
@@ -100,7 +100,7 @@ async fn pages_follow_the_order_that_was_asked_for() {
     let uri = format!("{LIST}?limit=1000&sort_field=start_time&sort_type=asc");
     let once = json(&simulator, &uri).await.1;
     let again = json(&simulator, &uri).await.1;
-    assert_ne!(once, again, "equal starts come in another order");
+    assert_ne!(once, again, "the order of equal starts differs");
     let order = |page: &Value| starts(page["screen_records"].as_array().unwrap());
     assert_eq!(order(&once), order(&again));
     simulator.set_dialect(|dialect| dialect.ties = Ties::Stable);
@@ -116,11 +116,11 @@ async fn pages_follow_the_order_that_was_asked_for() {
     let whole = format!("{LIST}?limit=1000");
     let mut seen = ids(json(&simulator, &whole).await.1["screen_records"].as_array().unwrap());
     seen.dedup();
-    assert_eq!(seen.len(), 1000, "no row twice on a shuffled page");
+    assert_eq!(seen.len(), 1000, "no duplicate rows on a shuffled page");
 }
 
 #[tokio::test(start_paused = true)]
-async fn total_counts_are_as_wrong_as_the_dialect_wants() {
+async fn total_counts_follow_the_dialect() {
     let simulator = simulator(|_| ());
     for (total_count, expected) in [
         (TotalCount::Right, Value::from(2000)),
@@ -141,7 +141,7 @@ async fn total_counts_are_as_wrong_as_the_dialect_wants() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_record_does_not_have_is_shown_as_the_dialect_wants() {
+async fn missing_values_follow_the_dialect() {
     let simulator = simulator(|options| options.records = 0);
     simulator.edit(|world| world.insert(Record::new(7, NOW)));
     let uri = format!("{LIST}/{}", hex(7));
@@ -160,7 +160,7 @@ async fn what_a_record_does_not_have_is_shown_as_the_dialect_wants() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_vocabulary_is_spoken() {
+async fn every_vocabulary_is_used() {
     let simulator = simulator(|options| options.records = 0);
     simulator.edit(|world| {
         let mut record = Record::new(7, NOW);

@@ -67,7 +67,7 @@ async fn keys_are_renewed_ten_minutes_early_and_both_work_until_the_old_ones_exp
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_need_a_token_that_is_valid() {
+async fn keys_need_a_valid_token() {
     let simulator = with_agency(|_| ());
     for wrong in ["0", "21601", "soon", ""] {
         assert_eq!(ask(&simulator, token_request(wrong)).await.0, 400, "{wrong}");

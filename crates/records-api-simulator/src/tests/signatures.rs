@@ -86,7 +86,7 @@ async fn auth_error(simulator: &Simulator, request: Request<Body>) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_right_signature_lets_in_and_a_wrong_one_does_not() {
+async fn a_correct_signature_is_accepted_and_a_wrong_one_is_not() {
     let simulator = keyed(|_| ());
     let (status, _, page) = ask(&simulator, Draft::at(NOW).signed()).await;
     assert_eq!((status, &page["screen_records"]), (200, &serde_json::json!([])));
@@ -119,13 +119,13 @@ async fn a_right_signature_lets_in_and_a_wrong_one_does_not() {
     let with = |who: &str| requests.with(Endpoint::Records, &Credential::AccessKey(who.to_owned()));
     assert_eq!((with(KEY.0), with("NOBODY")), (4, 1));
     assert_eq!(requests.with(Endpoint::Records, &Credential::None), 2);
-    let outcomes: Vec<_> = requests.asked.iter().map(|asked| asked.outcome.as_str()).collect();
+    let outcomes: Vec<_> = requests.asked.iter().map(|request| request.outcome.as_str()).collect();
     assert_eq!(outcomes, ["200", "200", "401", "401", "401", "401", "401"]);
-    assert!(requests.asked.iter().all(|asked| asked.at == NOW));
+    assert!(requests.asked.iter().all(|request| request.at == NOW));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_body_is_part_of_what_is_signed() {
+async fn the_body_is_signed() {
     let simulator = keyed(|_| ());
     let (mut parts, _) = Draft::at(NOW).signed().into_parts();
     parts.headers.insert("content-type", "application/json".parse().unwrap());
@@ -134,7 +134,7 @@ async fn the_body_is_part_of_what_is_signed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_signature_is_good_for_fifteen_minutes_around_the_clock() {
+async fn a_signature_is_valid_within_fifteen_minutes_of_the_clock() {
     let simulator = keyed(|_| ());
     for seconds in [-900, 900] {
         assert_eq!(ask(&simulator, Draft::at(NOW + seconds * 1000).signed()).await.0, 200);
@@ -188,15 +188,15 @@ async fn a_temporary_key_needs_its_token_and_a_permanent_one_has_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_project_that_a_header_names_is_that_of_the_path() {
+async fn the_project_header_must_match_the_path() {
     let simulator = keyed(|_| ());
-    let told = |project| Draft::at(NOW).header("x-project-id", project).signed();
-    assert_eq!(ask(&simulator, told("p")).await.0, 200);
-    assert_eq!(outcome(&simulator, told("q")).await, (403, "WKS.0403".to_owned()));
+    let with_project = |project| Draft::at(NOW).header("x-project-id", project).signed();
+    assert_eq!(ask(&simulator, with_project("p")).await.0, 200);
+    assert_eq!(outcome(&simulator, with_project("q")).await, (403, "WKS.0403".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_and_permission_change_while_it_runs() {
+async fn keys_and_permission_can_change_at_run_time() {
     let simulator = keyed(|_| ());
     simulator.edit_access(|access| access.set_key("NEW", "new secret", None));
     assert!(auth_error(&simulator, Draft::at(NOW).signed()).await.ends_with("err:ak not exist"));

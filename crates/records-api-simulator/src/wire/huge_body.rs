@@ -104,7 +104,7 @@ impl HugeBody {
 fn compress(deflate: &mut Compress, data: &[u8], flush: FlushCompress) -> Vec<u8> {
     let mut out = Vec::with_capacity(data.len() + DEFLATE_OVERHEAD);
     deflate.compress_vec(data, &mut out, flush).expect("deflate takes any data");
-    debug_assert!(out.len() < out.capacity(), "the output had room, so nothing is left inside");
+    debug_assert!(out.len() < out.capacity(), "deflate wrote all of its output");
     out
 }
 
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_flood_is_a_page_of_as_many_bytes_as_wanted() {
+    async fn a_huge_body_is_a_page_of_the_configured_size() {
         for content in [HugeContent::Rows, HugeContent::Text] {
             for bytes in [2000, 3 << 20] {
                 let huge = HugeBody::new(bytes, content);

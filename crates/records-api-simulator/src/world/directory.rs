@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn one_desktop_in_five_is_in_no_pool() {
+    fn one_desktop_in_five_is_not_in_a_pool() {
         let directory = Directory::new(1, 100, 1, 4, false);
         assert_eq!(directory.desktops.iter().filter(|d| d.pool.is_none()).count(), 20);
         assert!(Directory::new(1, 10, 1, 0, false).desktops.iter().all(|d| d.pool.is_none()));

@@ -102,8 +102,8 @@ impl World {
     /// brought, and always a few. Otherwise changes would begin only when the first new recordings
     /// stop.
     fn recent_count(&self, records: usize) -> usize {
-        let new = lifecycle::scaled(30 * 60, self.recordings_per_second());
-        usize::try_from(new).unwrap_or(0).min(records / 2).max(records / 200).max(1)
+        let expected = lifecycle::scaled(30 * 60, self.recordings_per_second());
+        usize::try_from(expected).unwrap_or(0).min(records / 2).max(records / 200).max(1)
     }
 
     fn draw_record(&mut self, start: i64) -> Record {
@@ -138,8 +138,8 @@ impl World {
             if time > now && !(must_settle && record.status.in_flight()) {
                 return Some((time, transition));
             }
-            let moment = time.min(now);
-            lifecycle::apply(record, transition, moment, self.settings.lifecycle, &mut self.rng);
+            let time = time.min(now);
+            lifecycle::apply(record, transition, time, self.settings.lifecycle, &mut self.rng);
         }
         if self.settings.odd_share > 0.0
             && must_settle

@@ -139,7 +139,7 @@ mod tests {
     const SETTINGS: LifecycleSettings =
         LifecycleSettings { recording_length: 600_000, upload_time: 360_000, failure_share: 0.02 };
 
-    fn statuses_of_a_life(seed: u64) -> Vec<Status> {
+    fn statuses_of_a_record(seed: u64) -> Vec<Status> {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let mut record = Record::new(1, 0);
         let mut path = vec![record.status];
@@ -157,12 +157,12 @@ mod tests {
     }
 
     #[test]
-    fn every_life_ends_settled_and_a_few_fail() {
-        let lives: Vec<_> = (0..5000).map(statuses_of_a_life).collect();
-        let ended = |status| lives.iter().filter(|path| path.last() == Some(&status)).count();
+    fn every_record_settles_and_a_few_fail() {
+        let paths: Vec<_> = (0..5000).map(statuses_of_a_record).collect();
+        let ended = |status| paths.iter().filter(|path| path.last() == Some(&status)).count();
         assert!((50..200).contains(&ended(Status::RecFailed)));
         assert!((20..120).contains(&ended(Status::UploadFailed)));
-        let retried = lives.iter().filter(|path| path.len() > 4).count();
+        let retried = paths.iter().filter(|path| path.len() > 4).count();
         assert!((20..120).contains(&retried), "{retried}");
     }
 

@@ -20,7 +20,7 @@ pub(crate) struct Timeline {
 impl Timeline {
     /// Creates a timeline from sorted entries.
     pub(crate) fn from_sorted(entries: &[Entry]) -> Self {
-        debug_assert!(entries.is_sorted(), "the caller promised sorted entries");
+        debug_assert!(entries.is_sorted(), "the caller passes sorted entries");
         let chunks = entries.chunks(CHUNK * 3 / 4).map(<[Entry]>::to_vec).collect();
         Self { chunks, len: entries.len() }
     }
@@ -36,11 +36,11 @@ impl Timeline {
             self.chunks.push(vec![entry]);
             return;
         };
-        let place = chunk.partition_point(|other| *other < entry);
-        chunk.insert(place, entry);
+        let position = chunk.partition_point(|other| *other < entry);
+        chunk.insert(position, entry);
         if chunk.len() > CHUNK {
             // A chunk that only grows at its end stays full: history is written in order.
-            let at = if place + 1 == chunk.len() { CHUNK } else { CHUNK / 2 };
+            let at = if position + 1 == chunk.len() { CHUNK } else { CHUNK / 2 };
             let rest = chunk.split_off(at);
             self.chunks.insert(index + 1, rest);
         }
@@ -50,8 +50,8 @@ impl Timeline {
     pub(crate) fn remove(&mut self, entry: Entry) -> bool {
         let index = self.chunk_of(entry);
         let Some(chunk) = self.chunks.get_mut(index) else { return false };
-        let Ok(place) = chunk.binary_search(&entry) else { return false };
-        chunk.remove(place);
+        let Ok(position) = chunk.binary_search(&entry) else { return false };
+        chunk.remove(position);
         if chunk.is_empty() {
             self.chunks.remove(index);
         }
@@ -70,8 +70,8 @@ impl Timeline {
     }
 
     /// Returns the entries from a position on, in ascending order.
-    pub(crate) fn iter_from(&self, place: usize) -> impl Iterator<Item = Entry> + '_ {
-        let mut skip = place;
+    pub(crate) fn iter_from(&self, position: usize) -> impl Iterator<Item = Entry> + '_ {
+        let mut skip = position;
         let mut index = 0;
         while let Some(chunk) = self.chunks.get(index)
             && skip >= chunk.len()
@@ -85,8 +85,8 @@ impl Timeline {
     }
 
     /// Returns the entry at a position.
-    pub(crate) fn get(&self, place: usize) -> Option<Entry> {
-        self.iter_from(place).next()
+    pub(crate) fn get(&self, position: usize) -> Option<Entry> {
+        self.iter_from(position).next()
     }
 
     /// Returns the index of the first chunk that ends at or after `entry`, or the number of chunks
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_behaves_like_a_sorted_set() {
+    fn a_timeline_behaves_like_a_sorted_set() {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
         let mut model: BTreeSet<Entry> = (0..3000).map(|n| (i64::from(n / 7), n)).collect();
         let mut timeline = Timeline::from_sorted(&model.iter().copied().collect::<Vec<_>>());
@@ -122,15 +122,15 @@ mod tests {
                 let start = rng.random_range(-1..502);
                 assert_eq!(timeline.rank(start), model.range(..(start, 0)).count());
                 assert_eq!(timeline.len(), model.len());
-                let place = rng.random_range(0..=model.len());
-                assert!(timeline.iter_from(place).eq(model.iter().skip(place).copied()));
-                assert_eq!(timeline.get(place), model.iter().nth(place).copied());
+                let position = rng.random_range(0..=model.len());
+                assert!(timeline.iter_from(position).eq(model.iter().skip(position).copied()));
+                assert_eq!(timeline.get(position), model.iter().nth(position).copied());
             }
         }
     }
 
     #[test]
-    fn an_empty_one_answers_too() {
+    fn an_empty_timeline_has_no_entries() {
         let mut timeline = Timeline::default();
         assert_eq!((timeline.rank(5), timeline.len(), timeline.get(0)), (0, 0, None));
         assert!(!timeline.remove((1, 1)));

@@ -82,7 +82,7 @@ fn vectors() -> Vec<(Value, String)> {
 }
 
 #[test]
-fn every_known_answer_is_found_and_nothing_else_is_right() {
+fn known_signatures_are_valid_and_changed_requests_are_not() {
     let vectors = vectors();
     assert_eq!(vectors.len(), 20);
     for (vector, secret) in vectors {
@@ -124,7 +124,7 @@ fn every_known_answer_is_found_and_nothing_else_is_right() {
 }
 
 #[test]
-fn a_request_that_was_never_on_a_wire_has_its_host_in_its_uri() {
+fn the_host_is_read_from_the_uri_if_there_is_no_host_header() {
     let (vector, secret) = &vectors()[9];
     let mut sent = Sent::read(vector);
     assert_eq!(sent.headers.remove("host").unwrap(), "127.0.0.1:18080");
@@ -135,7 +135,7 @@ fn a_request_that_was_never_on_a_wire_has_its_host_in_its_uri() {
 }
 
 #[test]
-fn an_authorization_of_another_form_is_none() {
+fn other_authorization_headers_are_not_signatures() {
     for wrong in [
         "",
         "Basic abc",
