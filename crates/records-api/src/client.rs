@@ -1,25 +1,33 @@
 //! The client: asks for one page of records, or for the desktop pools.
 
+pub(crate) mod caller;
+mod echo;
+mod gate;
+mod limits;
+mod observer;
+mod page_size;
+pub(crate) mod query;
+pub(crate) mod throttle;
+pub(crate) mod transport;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use url::Url;
 
-use super::auth::{Auth, Session, SignIn};
-use super::caller::{Caller, Decoded};
-use super::endpoint::Endpoint;
-use super::error::ApiError;
-use super::gate::Gate;
-use super::limits::Limits;
-use super::observer::Observer;
-use super::page_size::PageSize;
-use super::pools::{self, DesktopPool};
-use super::query::{RecordsFilter, RecordsQuery};
-use super::refusals::Refusals;
-use super::transport::{Answer, Transport};
-use super::wire::{OwnedPage, PageError};
 use crate::clock::Clock;
+use crate::endpoint::Endpoint;
+use crate::error::ApiError;
+use crate::sign_in::{Auth, Refusals, Session, SignIn};
+use crate::wire::{DesktopPool, OwnedPage, PageError, pools};
+use caller::{Caller, Decoded};
+use gate::Gate;
+pub use limits::Limits;
+pub use observer::{Observer, Unobserved};
+use page_size::PageSize;
+pub use query::{RecordsFilter, RecordsQuery, SortOrder};
+pub use transport::{Answer, HttpTransport, Transport, TransportError};
 
 /// Whom to ask, and as whom.
 #[derive(Debug)]

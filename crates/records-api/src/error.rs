@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::cause::Cause;
-use super::endpoint::Endpoint;
-use super::wire::Fault;
+use crate::endpoint::Endpoint;
+use crate::sign_in::Cause;
+use crate::wire::Fault;
 
 /// Why a request gave nothing. Never holds a secret.
 #[derive(Debug, Clone, thiserror::Error)]

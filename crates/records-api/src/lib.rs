@@ -7,39 +7,21 @@
 //! The domain types are in [`record`]; [`wire`] reads them from a page. [`secret`] and [`profile`]
 //! hold credentials; [`clock`] and [`mod@file`] are what the crate needs of the machine.
 
-mod auth;
-mod caller;
-mod cause;
 mod client;
 pub mod clock;
-mod credentials;
-mod echo;
 mod endpoint;
 mod error;
 pub mod file;
-mod gate;
-mod limits;
-mod observer;
-mod page_size;
-mod pools;
-pub mod profile;
-mod query;
 pub mod record;
-mod refusals;
 pub mod secret;
-mod signature;
-mod throttle;
-mod transport;
+mod sign_in;
 pub mod wire;
 
-pub use auth::{Agency, Auth, IamUser, SignIn};
-pub use cause::Cause;
-pub use client::{Client, Listed, Target};
+pub use client::{
+    Answer, Client, HttpTransport, Limits, Listed, Observer, RecordsFilter, RecordsQuery,
+    SortOrder, Target, Transport, TransportError, Unobserved,
+};
 pub use endpoint::Endpoint;
 pub use error::ApiError;
-pub use limits::Limits;
-pub use observer::{Observer, Unobserved};
-pub use pools::DesktopPool;
-pub use query::{RecordsFilter, RecordsQuery, SortOrder};
-pub use refusals::Refusals;
-pub use transport::{Answer, HttpTransport, Transport, TransportError};
+pub use sign_in::{Agency, Auth, Cause, IamUser, Refusals, SignIn, profile};
+pub use wire::DesktopPool;

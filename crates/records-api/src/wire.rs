@@ -7,9 +7,11 @@
 mod fault;
 mod mend;
 mod page;
+pub(crate) mod pools;
 mod row;
 mod scalar;
 
 pub use fault::Fault;
-pub(super) use fault::one_line;
+pub(crate) use fault::one_line;
 pub use page::{OwnedPage, Page, PageError};
+pub use pools::DesktopPool;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::credentials::Credentials;
-use super::endpoint::Endpoint;
-use super::wire::Fault;
+use crate::endpoint::Endpoint;
+use crate::wire::Fault;
 
 /// What a refusal most probably means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ const SEARCHED_BYTES: usize = 4096;
 impl Cause {
     /// The cause of an answer with this status and body. `clock_ahead_millis`: how far the other
     /// side's clock is ahead.
-    pub(super) fn of(
+    pub(crate) fn of(
         endpoint: Endpoint,
         (status, body): (StatusCode, &[u8]),
         fault: &Fault,
@@ -97,7 +97,7 @@ impl Cause {
     }
 
     /// What an administrator can do about it.
-    pub(super) fn remedy(self, endpoint: Endpoint) -> String {
+    pub(crate) fn remedy(self, endpoint: Endpoint) -> String {
         let text = match self {
             Self::WrongToken => {
                 "the token is wrong, expired, or of another region: check `projects.auth` and \

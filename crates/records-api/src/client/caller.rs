@@ -11,52 +11,51 @@ use http::{Request, StatusCode, header};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::cause::Cause;
-use super::credentials::{Credentials, Fingerprint};
 use super::echo::repeats;
-use super::endpoint::Endpoint;
-use super::error::ApiError;
 use super::gate::Gate;
 use super::limits::Limits;
 use super::observer::Observer;
-use super::refusals::{Asker, Refusals};
 use super::throttle::{asked_pause, retry_after};
 use super::transport::{Answer, Transport, TransportError};
-use super::wire::Fault;
 use crate::clock::Clock;
+use crate::endpoint::Endpoint;
+use crate::error::ApiError;
 use crate::record::Timestamp;
 use crate::secret::{Secret, Source};
+use crate::sign_in::credentials::{Credentials, Fingerprint};
+use crate::sign_in::{Asker, Cause, Refusals};
+use crate::wire::Fault;
 
 /// Asks for one project.
-pub(super) struct Caller {
-    pub(super) project_id: String,
-    pub(super) limits: Limits,
-    pub(super) gate: Gate,
-    pub(super) transport: Arc<dyn Transport>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) observer: Arc<dyn Observer>,
-    pub(super) refusals: Arc<Refusals>,
+pub(crate) struct Caller {
+    pub(crate) project_id: String,
+    pub(crate) limits: Limits,
+    pub(crate) gate: Gate,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) refusals: Arc<Refusals>,
 }
 
 /// What is asked, of whom, and as whom.
-pub(super) struct Question<'q> {
-    pub(super) endpoint: Endpoint,
+pub(crate) struct Question<'q> {
+    pub(crate) endpoint: Endpoint,
     /// Without credentials.
-    pub(super) request: Request<Bytes>,
-    pub(super) identity: &'q dyn Identity,
-    pub(super) transport: &'q Arc<dyn Transport>,
+    pub(crate) request: Request<Bytes>,
+    pub(crate) identity: &'q dyn Identity,
+    pub(crate) transport: &'q Arc<dyn Transport>,
     /// The status of a good answer.
-    pub(super) succeeds_with: StatusCode,
+    pub(crate) succeeds_with: StatusCode,
     /// Time for one attempt.
-    pub(super) timeout: Duration,
+    pub(crate) timeout: Duration,
     /// Bytes of an answer.
-    pub(super) limit: usize,
+    pub(crate) limit: usize,
     /// Attempts after the first.
-    pub(super) retries: usize,
+    pub(crate) retries: usize,
 }
 
 /// Who asks.
-pub(super) trait Identity: Send + Sync {
+pub(crate) trait Identity: Send + Sync {
     /// What proves it, as of now.
     fn credentials(&self) -> BoxFuture<'_, Result<Credentials, ApiError>>;
 
@@ -75,24 +74,24 @@ impl Identity for Credentials {
 }
 
 /// A decoded answer.
-pub(super) struct Decoded<T> {
-    pub(super) value: T,
+pub(crate) struct Decoded<T> {
+    pub(crate) value: T,
     /// How far the server's clock is ahead of ours, in milliseconds, according to the `Date` header.
-    pub(super) clock_ahead_millis: Option<i64>,
+    pub(crate) clock_ahead_millis: Option<i64>,
 }
 
 impl Caller {
-    pub(super) fn now_millis(&self) -> i64 {
+    pub(crate) fn now_millis(&self) -> i64 {
         self.clock.now_millis()
     }
 
     /// A renewal of credentials failed while those that there are are still good.
-    pub(super) fn renewal_failed(&self, error: &ApiError) {
+    pub(crate) fn renewal_failed(&self, error: &ApiError) {
         self.observer.renewal_failed(error);
     }
 
     /// A question as most are.
-    pub(super) fn question<'q>(
+    pub(crate) fn question<'q>(
         &'q self,
         endpoint: Endpoint,
         request: Request<Bytes>,
@@ -111,7 +110,7 @@ impl Caller {
     }
 
     /// Reads a secret that a question needs.
-    pub(super) async fn secret(
+    pub(crate) async fn secret(
         &self,
         endpoint: Endpoint,
         source: &Source,
@@ -127,7 +126,7 @@ impl Caller {
     /// # Errors
     ///
     /// [`ApiError`], after the retries where they can help.
-    pub(super) async fn ask<T>(
+    pub(crate) async fn ask<T>(
         &self,
         question: &Question<'_>,
         mut decode: impl FnMut(&Answer) -> Result<T, ApiError>,

@@ -12,9 +12,9 @@ use tokio::time::Instant;
 
 use super::cause::Cause;
 use super::credentials::Fingerprint;
-use super::endpoint::Endpoint;
-use super::error::ApiError;
-use super::wire::Fault;
+use crate::endpoint::Endpoint;
+use crate::error::ApiError;
+use crate::wire::Fault;
 
 /// Six refusals lock an access key for everybody who uses it, for five minutes.
 const REFUSED_CREDENTIALS_PAUSE: Duration = Duration::from_secs(300);
@@ -38,7 +38,7 @@ struct State {
 }
 
 /// The right to ask with credentials of which nothing is known.
-pub(super) type Trial = OwnedSemaphorePermit;
+pub(crate) type Trial = OwnedSemaphorePermit;
 
 #[derive(Debug)]
 struct Refusal {
@@ -60,16 +60,16 @@ impl Refusal {
 
 /// Who asks for what.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asker<'a> {
-    pub(super) project_id: &'a str,
-    pub(super) endpoint: Endpoint,
-    pub(super) credentials: Fingerprint,
+pub(crate) struct Asker<'a> {
+    pub(crate) project_id: &'a str,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) credentials: Fingerprint,
 }
 
 impl Refusals {
     /// Waits until this may be asked: at once, unless nobody knows yet whether the credentials are
     /// any good; then one at a time, so that a wrong key is refused once and not by all.
-    pub(super) async fn admit(&self, asker: Asker<'_>) -> Result<Option<Trial>, ApiError> {
+    pub(crate) async fn admit(&self, asker: Asker<'_>) -> Result<Option<Trial>, ApiError> {
         let turn = {
             let mut state = self.lock();
             state.check(asker)?;
@@ -88,12 +88,12 @@ impl Refusals {
     }
 
     /// Whether this may be asked by now.
-    pub(super) fn check(&self, asker: Asker<'_>) -> Result<(), ApiError> {
+    pub(crate) fn check(&self, asker: Asker<'_>) -> Result<(), ApiError> {
         self.lock().check(asker)
     }
 
     /// Remembers what an answer, or the lack of one, says of the credentials.
-    pub(super) fn remember(&self, error: Option<&ApiError>, asker: Asker<'_>) {
+    pub(crate) fn remember(&self, error: Option<&ApiError>, asker: Asker<'_>) {
         let Asker { project_id, endpoint, credentials } = asker;
         if error.is_some_and(says_nothing) {
             return;
@@ -175,7 +175,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credentials::Credentials;
+    use crate::sign_in::credentials::Credentials;
 
     #[test]
     fn a_refusal_holds_where_it_says_something() {

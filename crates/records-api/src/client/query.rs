@@ -5,7 +5,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::record::{RecordType, Status, Timestamp};
 
 /// RFC 3986 unreserved characters stay as they are: what the gateway's signature rules demand.
-pub(super) const UNRESERVED: AsciiSet =
+pub(crate) const UNRESERVED: AsciiSet =
     NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Everything that can be asked of `GET /v2/{project_id}/screen-records`.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::endpoint::Endpoint;
-use super::error::ApiError;
+use crate::endpoint::Endpoint;
+use crate::error::ApiError;
 
 /// Is told of every request.
 pub trait Observer: Send + Sync + 'static {

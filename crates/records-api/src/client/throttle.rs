@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
 
-use super::error::ApiError;
+use crate::error::ApiError;
 
 /// However long the API asks us to wait, after this it is asked again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
@@ -12,7 +12,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 const UNKNOWN_THROTTLE_PAUSE: Duration = Duration::from_secs(2);
 
 /// How long the API wants to be left alone.
-pub(super) fn asked_pause(error: &ApiError) -> Option<Duration> {
+pub(crate) fn asked_pause(error: &ApiError) -> Option<Duration> {
     let ApiError::Refused { status, fault, retry_after, .. } = error else { return None };
     let throttled = *status == StatusCode::TOO_MANY_REQUESTS;
     let asked = retry_after
@@ -22,7 +22,7 @@ pub(super) fn asked_pause(error: &ApiError) -> Option<Duration> {
 }
 
 /// What `Retry-After` says: seconds, or a moment by the clock of the same answer's `Date`.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name| headers.get(name)?.to_str().ok();
     let value = text(header::RETRY_AFTER)?.trim();
     if let Ok(seconds) = value.parse() {

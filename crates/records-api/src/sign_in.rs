@@ -1,8 +1,13 @@
 //! How requests prove who asks: the methods, and what each obtains, keeps and renews.
 
 mod agency;
+mod cause;
+pub(crate) mod credentials;
 mod iam;
+pub mod profile;
+mod refusals;
 mod renewal;
+mod signature;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,17 +17,20 @@ use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
 pub use agency::Agency;
+pub use cause::Cause;
 pub use iam::IamUser;
+pub(crate) use refusals::Asker;
+pub use refusals::Refusals;
 use renewal::Renewal;
 
-use super::caller::{Caller, Identity};
-use super::credentials::{Credentials, Fingerprint};
-use super::endpoint::Endpoint;
-use super::error::ApiError;
-use super::signature::AccessKey;
-use crate::profile::Profile;
+use crate::client::caller::{Caller, Identity};
+use crate::endpoint::Endpoint;
+use crate::error::ApiError;
 use crate::record::Timestamp;
 use crate::secret::Source;
+use credentials::{Credentials, Fingerprint};
+use profile::Profile;
+use signature::AccessKey;
 
 /// How to prove who asks.
 #[derive(Debug)]
@@ -56,7 +64,7 @@ pub struct SignIn {
 }
 
 /// What a project proves itself with.
-pub(super) struct Session {
+pub(crate) struct Session {
     auth: Auth,
     caller: Arc<Caller>,
     /// The token of an IAM user.
@@ -68,11 +76,11 @@ pub(super) struct Session {
 const SIGN_IN_PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
 
 impl Session {
-    pub(super) fn new(auth: Auth, caller: Arc<Caller>) -> Self {
+    pub(crate) fn new(auth: Auth, caller: Arc<Caller>) -> Self {
         Self { auth, caller, renewal: Renewal::new(Endpoint::IamTokens, SIGN_IN_PAUSES) }
     }
 
-    pub(super) fn sign_in(&self) -> SignIn {
+    pub(crate) fn sign_in(&self) -> SignIn {
         let (method, expires) = match &self.auth {
             Auth::Token(_) => ("token", None),
             Auth::Password(_) => ("password", self.renewal.expires()),

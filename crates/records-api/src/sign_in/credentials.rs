@@ -13,7 +13,7 @@ const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-auth-token");
 
 /// What goes with a request to prove who asks.
 #[derive(Debug, Clone)]
-pub(super) enum Credentials {
+pub(crate) enum Credentials {
     /// A token, sent as `X-Auth-Token`.
     Token(Secret),
     /// An access key, by which the request is signed.
@@ -27,7 +27,7 @@ pub(super) enum Credentials {
 
 /// Tells credentials apart without keeping them: a refusal holds for the same ones only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Fingerprint([u8; 8]);
+pub(crate) struct Fingerprint([u8; 8]);
 
 impl Credentials {
     /// Adds what proves who asks to a request that goes out at `now` for a project.
@@ -35,7 +35,7 @@ impl Credentials {
     /// # Errors
     ///
     /// What of them no header can carry, without showing it.
-    pub(super) fn authorize(
+    pub(crate) fn authorize(
         &self,
         request: &mut Request<Bytes>,
         project_id: &str,
@@ -55,7 +55,7 @@ impl Credentials {
     }
 
     /// Tells them from others.
-    pub(super) fn fingerprint(&self) -> Fingerprint {
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
         let mut hash = Sha256::new();
         let whose = match self {
             Self::Password(whose, _) => whose.as_str(),
@@ -72,7 +72,7 @@ impl Credentials {
     }
 
     /// What nobody may see of them, and what an answer may not repeat.
-    pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
         let secrets = match self {
             Self::Token(secret) | Self::Password(_, secret) => [Some(secret), None, None],
             Self::AccessKey(AccessKey { id, secret, security_token }) => {
@@ -87,7 +87,7 @@ impl Credentials {
 impl Fingerprint {
     /// A number from 0 to 1 that differs from credentials to credentials: chance enough to spread
     /// what would otherwise happen to all at once.
-    pub(super) fn spread(self) -> f64 {
+    pub(crate) fn spread(self) -> f64 {
         f64::from(self.0[0]) / 255.0
     }
 }

@@ -13,7 +13,7 @@ const TELLING_BYTES: usize = 12;
 
 /// Whether what came holds the beginning of a secret, or what is to be shown of it, `shown`, any part
 /// of one, in any of these forms.
-pub(super) fn repeats<'s>(
+pub(crate) fn repeats<'s>(
     came: &[u8],
     shown: &str,
     secrets: impl Iterator<Item = &'s str>,

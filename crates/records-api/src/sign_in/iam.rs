@@ -7,14 +7,14 @@ use serde_json::json;
 use tokio::time::Instant;
 use url::Url;
 
+use super::credentials::Credentials;
 use super::renewal::{Lease, life};
-use crate::caller::{Caller, Question};
-use crate::credentials::Credentials;
+use crate::client::caller::{Caller, Question};
+use crate::client::transport::Answer;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::record::Timestamp;
 use crate::secret::{Secret, Source};
-use crate::transport::Answer;
 
 /// An IAM user who signs in with a password.
 #[derive(Debug)]

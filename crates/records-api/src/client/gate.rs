@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// Lets requests through, no more of them than configured.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     slots: Semaphore,
     /// At most `burst` requests begin within any `period`.
     burst: usize,
@@ -27,7 +27,7 @@ struct State {
 }
 
 impl Gate {
-    pub(super) fn new(max_concurrent: usize, max_per_second: f64) -> Self {
+    pub(crate) fn new(max_concurrent: usize, max_per_second: f64) -> Self {
         // 10 a second are 10 within any second; 0.2 a second are one within any 5 seconds.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 or more")]
         let burst = max_per_second.floor().max(1.0) as usize;
@@ -37,7 +37,7 @@ impl Gate {
 
     /// Waits for a turn. Returns a permit to hold during the request, and how long the API's own
     /// pause kept it waiting.
-    pub(super) async fn enter(&self) -> (SemaphorePermit<'_>, Duration) {
+    pub(crate) async fn enter(&self) -> (SemaphorePermit<'_>, Duration) {
         let permit = self.slots.acquire().await.expect("the semaphore is never closed");
         let mut paused = Duration::ZERO;
         loop {
@@ -57,7 +57,7 @@ impl Gate {
     }
 
     /// Lets nothing begin for `pause`.
-    pub(super) fn close_for(&self, pause: Duration) {
+    pub(crate) fn close_for(&self, pause: Duration) {
         let until = Instant::now() + pause;
         let mut state = self.lock();
         if state.closed_until.is_none_or(|closed| closed < until) {

@@ -13,16 +13,16 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
 
+use super::cause::Cause;
+use super::credentials::Credentials;
 use super::renewal::{Lease, Renewal, life};
-use crate::caller::{Caller, Question};
-use crate::cause::Cause;
-use crate::credentials::Credentials;
+use super::signature::AccessKey;
+use crate::client::caller::{Caller, Question};
+use crate::client::transport::Transport;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::record::Timestamp;
 use crate::secret::Secret;
-use crate::signature::AccessKey;
-use crate::transport::Transport;
 
 /// The agency of this machine. All projects that sign in by it share one.
 #[derive(Debug)]

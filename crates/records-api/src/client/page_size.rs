@@ -14,26 +14,26 @@ const BELIEVED_FOR: Duration = Duration::from_secs(3600);
 
 /// The number of rows that a page asks for.
 #[derive(Debug)]
-pub(super) struct PageSize {
+pub(crate) struct PageSize {
     configured: u32,
     granted: Mutex<Option<(u32, Instant)>>,
 }
 
 impl PageSize {
     /// Nothing is known of the server yet.
-    pub(super) fn new(configured: u32) -> Self {
+    pub(crate) fn new(configured: u32) -> Self {
         Self { configured, granted: Mutex::default() }
     }
 
     /// Rows to ask for now.
-    pub(super) fn current(&self) -> u32 {
+    pub(crate) fn current(&self) -> u32 {
         let mut granted = self.lock();
         granted.take_if(|(_, since)| since.elapsed() >= BELIEVED_FOR);
         granted.map_or(self.configured, |(rows, _)| rows)
     }
 
     /// The server gives no more rows than this, whatever is asked for.
-    pub(super) fn grant(&self, rows: u32) {
+    pub(crate) fn grant(&self, rows: u32) {
         let rows = rows.max(1);
         let mut granted = self.lock();
         if granted.map_or(self.configured, |(known, _)| known) > rows {
@@ -42,7 +42,7 @@ impl PageSize {
     }
 
     /// What to try when the server refused to give so many.
-    pub(super) fn smaller_than(rows: u32) -> Option<u32> {
+    pub(crate) fn smaller_than(rows: u32) -> Option<u32> {
         SMALLER.into_iter().find(|size| *size < rows)
     }
 

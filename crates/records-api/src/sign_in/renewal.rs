@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::credentials::{Credentials, Fingerprint};
+use super::credentials::{Credentials, Fingerprint};
+use crate::client::throttle::asked_pause;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::record::Timestamp;
-use crate::throttle::asked_pause;
 
 /// Credentials for a while.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::wire::one_line;
+use super::one_line;
 
 /// A desktop pool.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,7 +29,7 @@ struct PoolsPage {
 
 /// Reads one page of pools. Entries without an id are passed over: a name more or less changes no
 /// figure.
-pub(super) fn decode(body: &[u8]) -> Result<Vec<DesktopPool>, String> {
+pub(crate) fn decode(body: &[u8]) -> Result<Vec<DesktopPool>, String> {
     if body.len() > LONGEST_BODY_BYTES {
         return Err(format!("the body is larger than {LONGEST_BODY_BYTES} bytes"));
     }

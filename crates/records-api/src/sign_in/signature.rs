@@ -12,7 +12,7 @@ use http::{HeaderName, HeaderValue, Request, header};
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
-use super::query::UNRESERVED;
+use crate::client::query::UNRESERVED;
 use crate::record::Timestamp;
 use crate::secret::Secret;
 
@@ -26,10 +26,10 @@ const CONTENT_HASH: &str = "x-sdk-content-sha256";
 
 /// An access key with its secret; a temporary one has a token too.
 #[derive(Debug, Clone)]
-pub(super) struct AccessKey {
-    pub(super) id: Secret,
-    pub(super) secret: Secret,
-    pub(super) security_token: Option<Secret>,
+pub(crate) struct AccessKey {
+    pub(crate) id: Secret,
+    pub(crate) secret: Secret,
+    pub(crate) security_token: Option<Secret>,
 }
 
 /// Signs a request at a moment. `project_id` names the project that the key acts in.
@@ -37,7 +37,7 @@ pub(super) struct AccessKey {
 /// # Errors
 ///
 /// What of the key no header can carry.
-pub(super) fn sign(
+pub(crate) fn sign(
     request: &mut Request<Bytes>,
     key: &AccessKey,
     project_id: &str,
