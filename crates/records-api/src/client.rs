@@ -1,12 +1,12 @@
 //! The client: asks for one page of records, or for the desktop pools.
 
-pub(crate) mod caller;
 mod echo;
 mod gate;
 mod limits;
 mod observer;
 mod page_size;
 pub(crate) mod query;
+pub(crate) mod retry;
 pub(crate) mod throttle;
 pub(crate) mod transport;
 
@@ -21,12 +21,12 @@ use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::sign_in::{Auth, Refusals, Session, SignIn};
 use crate::wire::{DesktopPool, OwnedPage, PageError, pools};
-use caller::{Caller, Decoded};
 use gate::Gate;
 pub use limits::Limits;
 pub use observer::{Observer, Unobserved};
 use page_size::PageSize;
 pub use query::{RecordsFilter, RecordsQuery, SortOrder};
+use retry::{Decoded, RetryingClient};
 pub use transport::{Answer, HttpTransport, Transport, TransportError};
 
 /// Whom to ask, and as whom.
@@ -53,7 +53,7 @@ pub struct Listed {
 /// Asks the records API of one project.
 pub struct Client {
     endpoint: Url,
-    caller: Arc<Caller>,
+    http: Arc<RetryingClient>,
     session: Session,
     page_size: PageSize,
 }
@@ -74,10 +74,17 @@ impl Client {
         let Target { endpoint, project_id, auth } = target;
         let gate = Gate::new(limits.max_concurrent_requests, limits.max_requests_per_second);
         let page_size = PageSize::new(limits.page_size);
-        let caller =
-            Arc::new(Caller { project_id, limits, gate, transport, clock, observer, refusals });
-        let session = Session::new(auth, caller.clone());
-        Self { endpoint, caller, session, page_size }
+        let http = Arc::new(RetryingClient {
+            project_id,
+            limits,
+            gate,
+            transport,
+            clock,
+            observer,
+            refusals,
+        });
+        let session = Session::new(auth, http.clone());
+        Self { endpoint, http, session, page_size }
     }
 
     /// Where it stands with its credentials.
@@ -97,12 +104,12 @@ impl Client {
 
     /// Requests that may be under way at once.
     pub fn max_concurrent_requests(&self) -> usize {
-        self.caller.limits.max_concurrent_requests
+        self.http.limits.max_concurrent_requests
     }
 
     /// Requests that may begin within a second.
     pub fn max_requests_per_second(&self) -> f64 {
-        self.caller.limits.max_requests_per_second
+        self.http.limits.max_requests_per_second
     }
 
     /// Requests one page of records. The page is complete and parsed; rows that are not records
@@ -125,7 +132,7 @@ impl Client {
         loop {
             let text = query.to_query_string();
             let asked = self
-                .ask(Endpoint::ScreenRecords, &text, |answer| {
+                .send(Endpoint::ScreenRecords, &text, |answer| {
                     OwnedPage::parse(&answer.body, query.offset).map_err(page_error)
                 })
                 .await;
@@ -160,7 +167,7 @@ impl Client {
         loop {
             let query = format!("limit={POOLS_PAGE}&offset={}", pools.len());
             let page = self
-                .ask(Endpoint::DesktopPools, &query, |answer| {
+                .send(Endpoint::DesktopPools, &query, |answer| {
                     pools::decode(&answer.body).map_err(|what| ApiError::Invalid {
                         endpoint: Endpoint::DesktopPools,
                         what,
@@ -179,21 +186,21 @@ impl Client {
         }
     }
 
-    async fn ask<T>(
+    async fn send<T>(
         &self,
         endpoint: Endpoint,
         query: &str,
         decode: impl FnMut(&Answer) -> Result<T, ApiError>,
     ) -> Result<Decoded<T>, ApiError> {
         let request = self.request(endpoint, query)?;
-        self.caller.ask(&self.caller.question(endpoint, request, &self.session), decode).await
+        self.http.send(&self.http.api_call(endpoint, request, &self.session), decode).await
     }
 
     /// Whose records it lists with this filter.
     pub fn identity(&self, filter: &RecordsFilter) -> String {
         let mut filter = filter.clone();
         filter.desktop_names.sort_unstable();
-        format!("{} {} {filter:?}", self.endpoint, self.caller.project_id)
+        format!("{} {} {filter:?}", self.endpoint, self.http.project_id)
     }
 
     /// Path and query by which records are asked for, for people.
@@ -207,7 +214,7 @@ impl Client {
     }
 
     fn path(&self, endpoint: Endpoint, query: &str) -> String {
-        format!("/v2/{}/{endpoint}?{query}", self.caller.project_id)
+        format!("/v2/{}/{endpoint}?{query}", self.http.project_id)
     }
 
     fn request(&self, endpoint: Endpoint, query: &str) -> Result<Request<Bytes>, ApiError> {
@@ -224,7 +231,7 @@ impl std::fmt::Debug for Client {
         formatter
             .debug_struct("Client")
             .field("endpoint", &self.endpoint.as_str())
-            .field("project_id", &self.caller.project_id)
+            .field("project_id", &self.http.project_id)
             .finish_non_exhaustive()
     }
 }

@@ -23,7 +23,7 @@ pub(crate) use refusals::Asker;
 pub use refusals::Refusals;
 use renewal::Renewal;
 
-use crate::client::caller::{Caller, Identity};
+use crate::client::retry::{CredentialSource, RetryingClient};
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::record::Timestamp;
@@ -66,7 +66,7 @@ pub struct SignIn {
 /// What a project proves itself with.
 pub(crate) struct Session {
     auth: Auth,
-    caller: Arc<Caller>,
+    client: Arc<RetryingClient>,
     /// The token of an IAM user.
     renewal: Renewal,
 }
@@ -76,8 +76,8 @@ pub(crate) struct Session {
 const SIGN_IN_PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
 
 impl Session {
-    pub(crate) fn new(auth: Auth, caller: Arc<Caller>) -> Self {
-        Self { auth, caller, renewal: Renewal::new(Endpoint::IamTokens, SIGN_IN_PAUSES) }
+    pub(crate) fn new(auth: Auth, client: Arc<RetryingClient>) -> Self {
+        Self { auth, client, renewal: Renewal::new(Endpoint::IamTokens, SIGN_IN_PAUSES) }
     }
 
     pub(crate) fn sign_in(&self) -> SignIn {
@@ -93,26 +93,26 @@ impl Session {
 
     async fn obtain(&self) -> Result<Credentials, ApiError> {
         let endpoint = Endpoint::ScreenRecords;
-        let caller = &*self.caller;
-        let failed = |error: &ApiError| caller.renewal_failed(error);
+        let client = &*self.client;
+        let failed = |error: &ApiError| client.renewal_failed(error);
         match &self.auth {
-            Auth::Token(token) => Ok(Credentials::Token(caller.secret(endpoint, token).await?)),
-            Auth::Password(user) => self.renewal.get(user.sign_in(caller), failed).await,
-            Auth::EcsAgency(agency) => agency.renewal.get(agency.fetch(caller), failed).await,
+            Auth::Token(token) => Ok(Credentials::Token(client.secret(endpoint, token).await?)),
+            Auth::Password(user) => self.renewal.get(user.sign_in(client), failed).await,
+            Auth::EcsAgency(agency) => agency.renewal.get(agency.fetch(client), failed).await,
             Auth::AccessKey { access_key, secret_key, security_token } => {
                 let security_token = match security_token {
-                    Some(token) => Some(caller.secret(endpoint, token).await?),
+                    Some(token) => Some(client.secret(endpoint, token).await?),
                     None => None,
                 };
                 Ok(Credentials::AccessKey(AccessKey {
-                    id: caller.secret(endpoint, access_key).await?,
-                    secret: caller.secret(endpoint, secret_key).await?,
+                    id: client.secret(endpoint, access_key).await?,
+                    secret: client.secret(endpoint, secret_key).await?,
                     security_token,
                 }))
             }
             Auth::Profile(path) => {
                 let key = read_profile(path.clone());
-                let key = timeout(caller.limits.request_timeout, key).await;
+                let key = timeout(client.limits.request_timeout, key).await;
                 key.unwrap_or_else(|_| Err("the profile file does not answer".to_owned()))
                     .map(Credentials::AccessKey)
                     .map_err(|what| ApiError::Credentials { endpoint, what })
@@ -121,12 +121,12 @@ impl Session {
     }
 }
 
-impl Identity for Session {
+impl CredentialSource for Session {
     fn credentials(&self) -> BoxFuture<'_, Result<Credentials, ApiError>> {
         Box::pin(self.obtain())
     }
 
-    fn refused(&self, credentials: Fingerprint) -> bool {
+    fn invalidate(&self, credentials: Fingerprint) -> bool {
         match &self.auth {
             Auth::Password(_) => self.renewal.refuse(credentials),
             Auth::EcsAgency(agency) => agency.renewal.refuse(credentials),

@@ -17,7 +17,7 @@ use super::cause::Cause;
 use super::credentials::Credentials;
 use super::renewal::{Lease, Renewal, life};
 use super::signature::AccessKey;
-use crate::client::caller::{Caller, Question};
+use crate::client::retry::{ApiCall, RetryingClient};
 use crate::client::transport::Transport;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
@@ -73,24 +73,24 @@ impl Agency {
     }
 
     /// Asks for the keys as they are now.
-    pub(super) async fn fetch(&self, caller: &Caller) -> Result<Lease, ApiError> {
+    pub(super) async fn fetch(&self, client: &RetryingClient) -> Result<Lease, ApiError> {
         let had_token = self.known_token().is_some();
-        match self.fetch_key(caller).await {
+        match self.fetch_key(client).await {
             // A token may have been given up before its time; without an agency it is not that.
             Err(ApiError::Refused { status: StatusCode::UNAUTHORIZED, cause, .. })
                 if had_token && cause != Some(Cause::NoAgency) =>
             {
                 self.forget_token();
-                self.fetch_key(caller).await
+                self.fetch_key(client).await
             }
             result => result,
         }
     }
 
-    async fn fetch_key(&self, caller: &Caller) -> Result<Lease, ApiError> {
+    async fn fetch_key(&self, client: &RetryingClient) -> Result<Lease, ApiError> {
         let endpoint = Endpoint::SecurityKey;
         let mut request = Request::get(self.url(KEY_PATH));
-        let token = self.token(caller).await?;
+        let token = self.token(client).await?;
         if let Some(token) = &token {
             let mut value = HeaderValue::from_str(token.expose()).map_err(|_| {
                 let what = "the token of the metadata service is none".to_owned();
@@ -102,7 +102,7 @@ impl Agency {
         let asked = Instant::now();
         let invalid = |what: &str| ApiError::Invalid { endpoint, what: what.to_owned() };
         let (answer, ahead) = self
-            .ask(caller, endpoint, request, token, |body| {
+            .send(client, endpoint, request, token, |body| {
                 let body: Body = serde_json::from_slice(body).map_err(|_| {
                     invalid(
                         "its body has no credential of access, secret, securitytoken, expires_at",
@@ -114,7 +114,7 @@ impl Agency {
             .await?;
         let (Credential { access, secret, securitytoken, .. }, expires) = answer;
         // Its own clock says when they end; ours may be off.
-        let now = Timestamp::from_millis(caller.now_millis()).plus_millis(ahead.unwrap_or(0));
+        let now = Timestamp::from_millis(client.now_millis()).plus_millis(ahead.unwrap_or(0));
         let life = life(now, expires).ok_or_else(|| invalid("the keys have expired already"))?;
         let ends_at = asked + life;
         let security_token = Some(securitytoken);
@@ -125,7 +125,7 @@ impl Agency {
     }
 
     /// The token of the metadata service, or none where it knows none.
-    async fn token(&self, caller: &Caller) -> Result<Option<Secret>, ApiError> {
+    async fn token(&self, client: &RetryingClient) -> Result<Option<Secret>, ApiError> {
         let known = self.known_token().filter(|(_, until)| Instant::now() < *until);
         if let Some((token, _)) = known {
             return Ok(token);
@@ -135,7 +135,7 @@ impl Agency {
         let asked = Instant::now();
         let endpoint = Endpoint::MetadataToken;
         let token = self
-            .ask(caller, endpoint, request, None, |body| {
+            .send(client, endpoint, request, None, |body| {
                 let text = std::str::from_utf8(body).map(str::trim).unwrap_or_default();
                 let what = || "its body is no token".to_owned();
                 let is_token = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -172,11 +172,11 @@ impl Agency {
         format!("{}{path}", self.endpoint.as_str().trim_end_matches('/'))
     }
 
-    /// One question, once, with the token of the service in it or none. Returns how far the clock of
+    /// One call, once, with the token of the service in it or none. Returns how far the clock of
     /// the other side is ahead, too.
-    async fn ask<T>(
+    async fn send<T>(
         &self,
-        caller: &Caller,
+        client: &RetryingClient,
         endpoint: Endpoint,
         request: http::request::Builder,
         token: Option<Secret>,
@@ -185,15 +185,15 @@ impl Agency {
         let request = request
             .body(Bytes::new())
             .map_err(|error| ApiError::Unreachable { endpoint, what: error.to_string() })?;
-        let identity = Credentials::Machine(token);
-        let question = Question {
+        let source = Credentials::Machine(token);
+        let call = ApiCall {
             transport: &self.transport,
             timeout: TIMEOUT,
             limit: LONGEST_ANSWER_BYTES,
             retries: 0,
-            ..caller.question(endpoint, request, &identity)
+            ..client.api_call(endpoint, request, &source)
         };
-        let listed = caller.ask(&question, |answer| read(&answer.body)).await?;
+        let listed = client.send(&call, |answer| read(&answer.body)).await?;
         Ok((listed.value, listed.clock_ahead_millis))
     }
 }

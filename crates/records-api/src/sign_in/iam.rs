@@ -9,7 +9,7 @@ use url::Url;
 
 use super::credentials::Credentials;
 use super::renewal::{Lease, life};
-use crate::client::caller::{Caller, Question};
+use crate::client::retry::{ApiCall, RetryingClient};
 use crate::client::transport::Answer;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
@@ -48,23 +48,23 @@ struct Token {
 
 impl IamUser {
     /// Signs in.
-    pub(super) async fn sign_in(&self, caller: &Caller) -> Result<Lease, ApiError> {
-        let password = caller.secret(Endpoint::IamTokens, &self.password).await?;
+    pub(super) async fn sign_in(&self, client: &RetryingClient) -> Result<Lease, ApiError> {
+        let password = client.secret(Endpoint::IamTokens, &self.password).await?;
         let credentials = Credentials::Password(self.whose(), password.clone());
-        let request = self.request(&password, &caller.project_id).map_err(|error| {
+        let request = self.request(&password, &client.project_id).map_err(|error| {
             ApiError::Unreachable { endpoint: Endpoint::IamTokens, what: error.to_string() }
         })?;
-        let question = Question {
+        let call = ApiCall {
             succeeds_with: StatusCode::CREATED,
-            ..caller.question(Endpoint::IamTokens, request, &credentials)
+            ..client.api_call(Endpoint::IamTokens, request, &credentials)
         };
         let asked = Instant::now();
         let lease = |answer: &Answer| {
-            lease(answer, asked, Timestamp::from_millis(caller.now_millis())).map_err(|what| {
+            lease(answer, asked, Timestamp::from_millis(client.now_millis())).map_err(|what| {
                 ApiError::Invalid { endpoint: Endpoint::IamTokens, what: what.to_owned() }
             })
         };
-        caller.ask(&question, lease).await.map(|listed| listed.value)
+        client.send(&call, lease).await.map(|listed| listed.value)
     }
 
     fn whose(&self) -> String {

@@ -1,4 +1,4 @@
-//! One question to the other side: within the limits, with its retries, and not again where it was
+//! One call to the other side: within the limits, with its retries, and not again where it was
 //! refused.
 
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::sign_in::{Asker, Cause, Refusals};
 use crate::wire::Fault;
 
 /// Asks for one project.
-pub(crate) struct Caller {
+pub(crate) struct RetryingClient {
     pub(crate) project_id: String,
     pub(crate) limits: Limits,
     pub(crate) gate: Gate,
@@ -38,12 +38,12 @@ pub(crate) struct Caller {
 }
 
 /// What is asked, of whom, and as whom.
-pub(crate) struct Question<'q> {
+pub(crate) struct ApiCall<'c> {
     pub(crate) endpoint: Endpoint,
     /// Without credentials.
     pub(crate) request: Request<Bytes>,
-    pub(crate) identity: &'q dyn Identity,
-    pub(crate) transport: &'q Arc<dyn Transport>,
+    pub(crate) credentials: &'c dyn CredentialSource,
+    pub(crate) transport: &'c Arc<dyn Transport>,
     /// The status of a good answer.
     pub(crate) succeeds_with: StatusCode,
     /// Time for one attempt.
@@ -55,20 +55,20 @@ pub(crate) struct Question<'q> {
 }
 
 /// Who asks.
-pub(crate) trait Identity: Send + Sync {
+pub(crate) trait CredentialSource: Send + Sync {
     /// What proves it, as of now.
     fn credentials(&self) -> BoxFuture<'_, Result<Credentials, ApiError>>;
 
     /// These were refused. Returns whether it is worth asking for others at once.
-    fn refused(&self, credentials: Fingerprint) -> bool;
+    fn invalidate(&self, credentials: Fingerprint) -> bool;
 }
 
-impl Identity for Credentials {
+impl CredentialSource for Credentials {
     fn credentials(&self) -> BoxFuture<'_, Result<Credentials, ApiError>> {
         Box::pin(std::future::ready(Ok(self.clone())))
     }
 
-    fn refused(&self, _: Fingerprint) -> bool {
+    fn invalidate(&self, _: Fingerprint) -> bool {
         false
     }
 }
@@ -80,7 +80,7 @@ pub(crate) struct Decoded<T> {
     pub(crate) clock_ahead_millis: Option<i64>,
 }
 
-impl Caller {
+impl RetryingClient {
     pub(crate) fn now_millis(&self) -> i64 {
         self.clock.now_millis()
     }
@@ -90,17 +90,17 @@ impl Caller {
         self.observer.renewal_failed(error);
     }
 
-    /// A question as most are.
-    pub(crate) fn question<'q>(
-        &'q self,
+    /// A call as most are.
+    pub(crate) fn api_call<'c>(
+        &'c self,
         endpoint: Endpoint,
         request: Request<Bytes>,
-        identity: &'q dyn Identity,
-    ) -> Question<'q> {
-        Question {
+        credentials: &'c dyn CredentialSource,
+    ) -> ApiCall<'c> {
+        ApiCall {
             endpoint,
             request,
-            identity,
+            credentials,
             transport: &self.transport,
             succeeds_with: StatusCode::OK,
             timeout: self.limits.request_timeout,
@@ -109,7 +109,7 @@ impl Caller {
         }
     }
 
-    /// Reads a secret that a question needs.
+    /// Reads a secret that a call needs.
     pub(crate) async fn secret(
         &self,
         endpoint: Endpoint,
@@ -120,39 +120,39 @@ impl Caller {
             .map_err(|what| ApiError::Credentials { endpoint, what })
     }
 
-    /// One question with its retries. `decode` parses successful answers; its errors
+    /// One call with its retries. `decode` parses successful answers; its errors
     /// are retried like those of the request.
     ///
     /// # Errors
     ///
     /// [`ApiError`], after the retries where they can help.
-    pub(crate) async fn ask<T>(
+    pub(crate) async fn send<T>(
         &self,
-        question: &Question<'_>,
+        call: &ApiCall<'_>,
         mut decode: impl FnMut(&Answer) -> Result<T, ApiError>,
     ) -> Result<Decoded<T>, ApiError> {
         let mut delays = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(250))
             .with_max_delay(Duration::from_secs(10))
-            .with_max_times(question.retries)
+            .with_max_times(call.retries)
             .with_jitter()
             .build();
         let mut was_refused = false;
         loop {
-            let credentials = question.identity.credentials().await?;
-            let error = match self.attempt(question, &credentials, &mut decode).await {
+            let credentials = call.credentials.credentials().await?;
+            let error = match self.attempt(call, &credentials, &mut decode).await {
                 Ok(decoded) => return Ok(decoded),
                 Err(error) => error,
             };
             let is_refused =
                 matches!(&error, ApiError::Refused { status: StatusCode::UNAUTHORIZED, .. });
             if is_refused
-                && question.identity.refused(credentials.fingerprint())
+                && call.credentials.invalidate(credentials.fingerprint())
                 && !std::mem::replace(&mut was_refused, true)
             {
                 continue;
             }
-            if let Some(pause) = asked_pause(&error).filter(|_| question.endpoint.is_of_api()) {
+            if let Some(pause) = asked_pause(&error).filter(|_| call.endpoint.is_of_api()) {
                 self.observer.asked_to_pause(&error, pause);
                 self.gate.close_for(pause);
             }
@@ -166,11 +166,11 @@ impl Caller {
 
     async fn attempt<T>(
         &self,
-        question: &Question<'_>,
+        call: &ApiCall<'_>,
         credentials: &Credentials,
         decode: &mut impl FnMut(&Answer) -> Result<T, ApiError>,
     ) -> Result<Decoded<T>, ApiError> {
-        let endpoint = question.endpoint;
+        let endpoint = call.endpoint;
         let fingerprint = credentials.fingerprint();
         let asker = Asker { project_id: &self.project_id, endpoint, credentials: fingerprint };
         // Who proves nothing can be refused nothing.
@@ -192,18 +192,18 @@ impl Caller {
             None => None,
         };
         asker.map_or(Ok(()), |asker| self.refusals.check(asker))?;
-        let mut request = question.request.clone();
+        let mut request = call.request.clone();
         let now = Timestamp::from_millis(self.now_millis());
         credentials
             .authorize(&mut request, &self.project_id, now)
             .map_err(|what| ApiError::Credentials { endpoint, what })?;
 
         let begun = Instant::now();
-        let result = exchange(question, request).await;
+        let result = exchange(call, request).await;
         let took = begun.elapsed();
         // The next request goes out before a page is read: the API need not wait for us. After a
         // refusal nothing may go out until it is remembered.
-        let is_good = result.as_ref().is_ok_and(|answer| answer.status == question.succeeds_with);
+        let is_good = result.as_ref().is_ok_and(|answer| answer.status == call.succeeds_with);
         let held = if is_good {
             asker.inspect(|asker| self.refusals.remember(None, *asker));
             drop((permit, trial));
@@ -226,7 +226,7 @@ impl Caller {
             })
         });
         let code = match &result {
-            Ok(_) => Some(question.succeeds_with.as_u16().to_string()),
+            Ok(_) => Some(call.succeeds_with.as_u16().to_string()),
             Err(error) => error.code(),
         };
         self.observer.requested(endpoint, code.as_deref().unwrap_or("connect"), took);
@@ -244,9 +244,9 @@ impl Caller {
     }
 }
 
-async fn exchange(question: &Question<'_>, request: Request<Bytes>) -> Result<Answer, ApiError> {
-    let (endpoint, after) = (question.endpoint, question.timeout);
-    let sent = question.transport.send(request, question.limit);
+async fn exchange(call: &ApiCall<'_>, request: Request<Bytes>) -> Result<Answer, ApiError> {
+    let (endpoint, after) = (call.endpoint, call.timeout);
+    let sent = call.transport.send(request, call.limit);
     match timeout(after, sent).await {
         Err(_) => Err(ApiError::Timeout { endpoint, after }),
         Ok(Ok(answer)) => Ok(answer),
