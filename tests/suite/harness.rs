@@ -15,7 +15,8 @@ use records_api::clock::{Clock, TokioClock};
 use records_api::record::Timestamp;
 use records_api::secret::{Secret, Source};
 use records_api::{
-    Answer, Auth, Client, Limits, RecordsFilter, Refusals, Target, Transport, TransportError,
+    Answer, Auth, Client, CredentialBackoff, Limits, RecordsFilter, Target, Transport,
+    TransportError,
 };
 use records_api_simulator::{Fault, Options, Simulator, Status};
 use screen_records_exporter::collector::{
@@ -256,7 +257,7 @@ impl HarnessOptions {
         clock: &Arc<C>,
     ) -> Arc<Collector> {
         let now = Timestamp::from_millis(clock.now_millis());
-        let (instruments, refusals) = (Instruments::new(now), Arc::<Refusals>::default());
+        let (instruments, refusals) = (Instruments::new(now), Arc::<CredentialBackoff>::default());
         let token = || match &self.token_file {
             None => Source::Value(Secret::from(TOKEN)),
             Some(path) => Source::File(path.clone()),

@@ -19,7 +19,7 @@ use url::Url;
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
-use crate::sign_in::{Auth, Refusals, Session, SignIn};
+use crate::sign_in::{Auth, CredentialBackoff, Session, SignIn};
 use crate::wire::{DesktopPool, OwnedPage, PageError, pools};
 use gate::Gate;
 pub use limits::Limits;
@@ -66,7 +66,7 @@ impl Client {
     pub fn new(
         target: Target,
         limits: Limits,
-        refusals: Arc<Refusals>,
+        backoff: Arc<CredentialBackoff>,
         transport: Arc<dyn Transport>,
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
@@ -81,7 +81,7 @@ impl Client {
             transport,
             clock,
             observer,
-            refusals,
+            backoff,
         });
         let session = Session::new(auth, http.clone());
         Self { endpoint, http, session, page_size }

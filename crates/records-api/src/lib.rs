@@ -23,5 +23,5 @@ pub use client::{
 };
 pub use endpoint::Endpoint;
 pub use error::ApiError;
-pub use sign_in::{Agency, Auth, Cause, IamUser, Refusals, SignIn, profile};
+pub use sign_in::{Agency, Auth, Cause, CredentialBackoff, IamUser, SignIn, profile};
 pub use wire::DesktopPool;

@@ -1,11 +1,11 @@
 //! How requests prove who asks: the methods, and what each obtains, keeps and renews.
 
 mod agency;
+mod backoff;
 mod cause;
 pub(crate) mod credentials;
 mod iam;
 pub mod profile;
-mod refusals;
 mod renewal;
 mod signature;
 
@@ -17,10 +17,10 @@ use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
 pub use agency::Agency;
+pub(crate) use backoff::CallKey;
+pub use backoff::CredentialBackoff;
 pub use cause::Cause;
 pub use iam::IamUser;
-pub(crate) use refusals::Asker;
-pub use refusals::Refusals;
 use renewal::Renewal;
 
 use crate::client::retry::{CredentialSource, RetryingClient};

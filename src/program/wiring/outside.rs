@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::config;
 use crate::program::Failure;
-use records_api::{Agency, Auth, HttpTransport, IamUser, Refusals, Transport};
+use records_api::{Agency, Auth, CredentialBackoff, HttpTransport, IamUser, Transport};
 
 /// What all projects share towards the outside.
 #[derive(Clone)]
@@ -17,7 +17,7 @@ pub(super) struct Outside {
     /// The way to the metadata service: never through a proxy.
     direct: Arc<dyn Transport>,
     /// Which credentials were refused.
-    pub(super) refusals: Arc<Refusals>,
+    pub(super) refusals: Arc<CredentialBackoff>,
     /// The agency of this machine, by the metadata service that knows it.
     agencies: BTreeMap<Url, Arc<Agency>>,
 }

@@ -23,7 +23,7 @@ use crate::error::ApiError;
 use crate::record::Timestamp;
 use crate::secret::{Secret, Source};
 use crate::sign_in::credentials::{Credentials, Fingerprint};
-use crate::sign_in::{Asker, Cause, Refusals};
+use crate::sign_in::{CallKey, Cause, CredentialBackoff};
 use crate::wire::Fault;
 
 /// Asks for one project.
@@ -34,7 +34,7 @@ pub(crate) struct RetryingClient {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Arc<dyn Observer>,
-    pub(crate) refusals: Arc<Refusals>,
+    pub(crate) backoff: Arc<CredentialBackoff>,
 }
 
 /// What is asked, of whom, and as whom.
@@ -172,16 +172,16 @@ impl RetryingClient {
     ) -> Result<Decoded<T>, ApiError> {
         let endpoint = call.endpoint;
         let fingerprint = credentials.fingerprint();
-        let asker = Asker { project_id: &self.project_id, endpoint, credentials: fingerprint };
+        let key = CallKey { project_id: &self.project_id, endpoint, credentials: fingerprint };
         // Who proves nothing can be refused nothing.
-        let asker = Some(asker).filter(|_| !matches!(credentials, Credentials::Machine(_)));
-        let trial = match asker {
-            Some(asker) => self.refusals.admit(asker).await?,
+        let key = Some(key).filter(|_| !matches!(credentials, Credentials::Machine(_)));
+        let trial = match key {
+            Some(key) => self.backoff.admit(key).await?,
             None => None,
         };
         // A pause that the API asked for is none of the machine's own service, and all projects wait
         // for its keys.
-        let permit = match asker {
+        let permit = match key {
             Some(_) => {
                 let (permit, paused) = self.gate.enter().await;
                 if !paused.is_zero() {
@@ -191,7 +191,7 @@ impl RetryingClient {
             }
             None => None,
         };
-        asker.map_or(Ok(()), |asker| self.refusals.check(asker))?;
+        key.map_or(Ok(()), |key| self.backoff.check(key))?;
         let mut request = call.request.clone();
         let now = Timestamp::from_millis(self.now_millis());
         credentials
@@ -205,7 +205,7 @@ impl RetryingClient {
         // refusal nothing may go out until it is remembered.
         let is_good = result.as_ref().is_ok_and(|answer| answer.status == call.succeeds_with);
         let held = if is_good {
-            asker.inspect(|asker| self.refusals.remember(None, *asker));
+            key.inspect(|key| self.backoff.report(None, *key));
             drop((permit, trial));
             yield_now().await;
             None
@@ -231,7 +231,7 @@ impl RetryingClient {
         };
         self.observer.requested(endpoint, code.as_deref().unwrap_or("connect"), took);
         if held.is_some() {
-            asker.inspect(|asker| self.refusals.remember(result.as_ref().err(), *asker));
+            key.inspect(|key| self.backoff.report(result.as_ref().err(), *key));
         }
         drop(held);
         result.map(|value| Decoded { value, clock_ahead_millis })

@@ -25,7 +25,7 @@ const MOST_GOOD: usize = 2048;
 /// What is known of credentials. A 401 holds for every endpoint and project, a 403, and a 401 that
 /// is about the project, for its own; all hold for the same credentials only.
 #[derive(Debug, Default)]
-pub struct Refusals(Mutex<State>);
+pub struct CredentialBackoff(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -38,7 +38,7 @@ struct State {
 }
 
 /// The right to ask with credentials of which nothing is known.
-pub(crate) type Trial = OwnedSemaphorePermit;
+pub(crate) type TrialPermit = OwnedSemaphorePermit;
 
 #[derive(Debug)]
 struct Refusal {
@@ -60,41 +60,41 @@ impl Refusal {
 
 /// Who asks for what.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asker<'a> {
+pub(crate) struct CallKey<'a> {
     pub(crate) project_id: &'a str,
     pub(crate) endpoint: Endpoint,
     pub(crate) credentials: Fingerprint,
 }
 
-impl Refusals {
+impl CredentialBackoff {
     /// Waits until this may be asked: at once, unless nobody knows yet whether the credentials are
     /// any good; then one at a time, so that a wrong key is refused once and not by all.
-    pub(crate) async fn admit(&self, asker: Asker<'_>) -> Result<Option<Trial>, ApiError> {
+    pub(crate) async fn admit(&self, key: CallKey<'_>) -> Result<Option<TrialPermit>, ApiError> {
         let turn = {
             let mut state = self.lock();
-            state.check(asker)?;
-            if state.good.contains(&asker.credentials) {
+            state.check(key)?;
+            if state.good.contains(&key.credentials) {
                 return Ok(None);
             }
             // Of these nobody waits any more, nor is anybody trying.
             state.trials.retain(|_, turn| Arc::strong_count(turn) > 1);
             let trial = || Arc::new(Semaphore::new(1));
-            state.trials.entry(asker.credentials).or_insert_with(trial).clone()
+            state.trials.entry(key.credentials).or_insert_with(trial).clone()
         };
         let turn = turn.acquire_owned().await.expect("the semaphore is never closed");
         let mut state = self.lock();
-        state.check(asker)?;
-        Ok((!state.good.contains(&asker.credentials)).then_some(turn))
+        state.check(key)?;
+        Ok((!state.good.contains(&key.credentials)).then_some(turn))
     }
 
     /// Whether this may be asked by now.
-    pub(crate) fn check(&self, asker: Asker<'_>) -> Result<(), ApiError> {
-        self.lock().check(asker)
+    pub(crate) fn check(&self, key: CallKey<'_>) -> Result<(), ApiError> {
+        self.lock().check(key)
     }
 
     /// Remembers what an answer, or the lack of one, says of the credentials.
-    pub(crate) fn remember(&self, error: Option<&ApiError>, asker: Asker<'_>) {
-        let Asker { project_id, endpoint, credentials } = asker;
+    pub(crate) fn report(&self, error: Option<&ApiError>, key: CallKey<'_>) {
+        let CallKey { project_id, endpoint, credentials } = key;
         if error.is_some_and(says_nothing) {
             return;
         }
@@ -152,17 +152,16 @@ fn says_nothing(error: &ApiError) -> bool {
 }
 
 impl State {
-    fn check(&mut self, asker: Asker<'_>) -> Result<(), ApiError> {
+    fn check(&mut self, key: CallKey<'_>) -> Result<(), ApiError> {
         let now = Instant::now();
         self.refusals.retain(|refusal| refusal.until > now);
         let held = self.refusals.iter().find(|refusal| {
-            let is_here =
-                refusal.endpoint == asker.endpoint && refusal.project_id == asker.project_id;
-            refusal.credentials == asker.credentials && (refusal.holds_everywhere() || is_here)
+            let is_here = refusal.endpoint == key.endpoint && refusal.project_id == key.project_id;
+            refusal.credentials == key.credentials && (refusal.holds_everywhere() || is_here)
         });
         held.map_or(Ok(()), |refusal| {
             Err(ApiError::HeldBack {
-                endpoint: asker.endpoint,
+                endpoint: key.endpoint,
                 status: refusal.status,
                 fault: refusal.fault.clone(),
                 cause: refusal.cause,
@@ -180,7 +179,7 @@ mod tests {
     #[test]
     fn a_refusal_holds_where_it_says_something() {
         let credentials = Credentials::Password("robot".to_owned(), "p".into()).fingerprint();
-        let asker = |project_id| Asker { project_id, endpoint: Endpoint::IamTokens, credentials };
+        let key = |project_id| CallKey { project_id, endpoint: Endpoint::IamTokens, credentials };
         for (status, cause, elsewhere) in [
             (StatusCode::UNAUTHORIZED, Cause::WrongPassword, false),
             (StatusCode::UNAUTHORIZED, Cause::WrongProject, true),
@@ -193,10 +192,10 @@ mod tests {
                 cause: Some(cause),
                 retry_after: None,
             };
-            let refusals = Refusals::default();
-            refusals.remember(Some(&error), asker("wrong"));
-            assert!(refusals.check(asker("wrong")).is_err(), "{cause:?}");
-            assert_eq!(refusals.check(asker("right")).is_ok(), elsewhere, "{cause:?}");
+            let backoff = CredentialBackoff::default();
+            backoff.report(Some(&error), key("wrong"));
+            assert!(backoff.check(key("wrong")).is_err(), "{cause:?}");
+            assert_eq!(backoff.check(key("right")).is_ok(), elsewhere, "{cause:?}");
         }
     }
 }
