@@ -1,12 +1,12 @@
 //! The client: asks for one page of records, or for the desktop pools.
 
-mod echo;
 mod gate;
 mod limits;
 mod observer;
 mod page_size;
 pub(crate) mod query;
 pub(crate) mod retry;
+mod secret_scan;
 pub(crate) mod throttle;
 pub(crate) mod transport;
 

@@ -5,11 +5,11 @@
 //! is an error, a row without identity or start is a rejection. Pages borrow from the body.
 
 mod fault;
-mod mend;
 mod page;
 pub(crate) mod pools;
 mod row;
 mod scalar;
+mod utf8_repair;
 
 pub use fault::Fault;
 pub(crate) use fault::one_line;

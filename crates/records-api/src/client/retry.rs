@@ -11,10 +11,10 @@ use http::{Request, StatusCode, header};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::echo::repeats;
 use super::gate::Gate;
 use super::limits::Limits;
 use super::observer::Observer;
+use super::secret_scan::contains_secret;
 use super::throttle::{asked_pause, retry_after};
 use super::transport::{Answer, Transport, TransportError};
 use crate::clock::Clock;
@@ -221,8 +221,8 @@ impl RetryingClient {
             };
             result.map_err(|error| {
                 let secrets = credentials.secrets().map(Secret::expose);
-                let is_told = repeats(&answer.body, &error.to_string(), secrets);
-                if is_told { error.without_texts() } else { error }
+                let is_leak = contains_secret(&answer.body, &error.to_string(), secrets);
+                if is_leak { error.without_texts() } else { error }
             })
         });
         let code = match &result {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::mend::mended;
+use super::utf8_repair::repaired;
 
 /// What an error body says. Every shape that the gateway, the service and IAM are known to use:
 /// `error_code`/`error_msg`, `errorCode`/`errorMsg`, `code`/`message`, any of them inside `error`,
@@ -32,7 +32,7 @@ impl Fault {
             return Self::default();
         }
         let json = |body: &[u8]| serde_json::from_slice::<Value>(body).ok();
-        let Some(value) = json(body).or_else(|| json(&mended(body)?)) else {
+        let Some(value) = json(body).or_else(|| json(&repaired(body)?)) else {
             return Self::default();
         };
         let inner = value.get("error").filter(|inner| inner.is_object()).unwrap_or(&value);

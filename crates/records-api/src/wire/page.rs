@@ -7,9 +7,9 @@ use self_cell::self_cell;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::fault::{Fault, one_line};
-use super::mend::mended;
 use super::row::WireRow;
 use super::scalar::Scalar;
+use super::utf8_repair::repaired;
 use crate::record::Row;
 
 /// One page of records, in the order of the API.
@@ -62,10 +62,10 @@ impl OwnedPage {
             Ok(page) => return Ok(page),
             Err(error) => error,
         };
-        if !matches!(error, PageError::NotJson(_)) || body.len() > LONGEST_MENDED_BYTES {
+        if !matches!(error, PageError::NotJson(_)) || body.len() > LONGEST_REPAIRED_BYTES {
             return Err(error);
         }
-        match mended(body) {
+        match repaired(body) {
             Some(body) => Self::decode(body.into(), offset),
             None => Err(error),
         }
@@ -175,7 +175,7 @@ impl<'de> Deserialize<'de> for Parts<'de> {
 struct Rows<'a>(Option<Vec<Row<'a>>>);
 
 /// Mending copies the body more than once.
-const LONGEST_MENDED_BYTES: usize = 8 << 20;
+const LONGEST_REPAIRED_BYTES: usize = 8 << 20;
 /// A page asks for 1000 rows at most; room for them without growing.
 const EXPECTED_ROWS: usize = 1000;
 /// A server may ignore the limit; a row of two bytes takes 500 in memory.

@@ -13,7 +13,7 @@ const TELLING_BYTES: usize = 12;
 
 /// Whether what came holds the beginning of a secret, or what is to be shown of it, `shown`, any part
 /// of one, in any of these forms.
-pub(crate) fn repeats<'s>(
+pub(crate) fn contains_secret<'s>(
     came: &[u8],
     shown: &str,
     secrets: impl Iterator<Item = &'s str>,
@@ -89,8 +89,8 @@ mod tests {
                 format!("given: {}", URL_SAFE.encode(&plain)),
             ];
             for form in forms {
-                assert!(repeats(form.as_bytes(), "", [SECRET].into_iter()), "{form}");
-                assert!(repeats(b"", &form, [SECRET].into_iter()), "{form}");
+                assert!(contains_secret(form.as_bytes(), "", [SECRET].into_iter()), "{form}");
+                assert!(contains_secret(b"", &form, [SECRET].into_iter()), "{form}");
             }
         }
     }
@@ -98,16 +98,19 @@ mod tests {
     #[test]
     fn other_texts_are_no_secret() {
         for text in ["", "MIIF/token", "the token is wrong", "TUlJRi90b2tlb"] {
-            assert!(!repeats(text.as_bytes(), text, [SECRET].into_iter()), "{text}");
+            assert!(!contains_secret(text.as_bytes(), text, [SECRET].into_iter()), "{text}");
         }
-        assert!(!repeats(b"anything", "anything", [""].into_iter()));
+        assert!(!contains_secret(b"anything", "anything", [""].into_iter()));
     }
 
     #[test]
     fn what_is_shown_may_not_hold_the_end_of_a_secret_either() {
         let end = &SECRET[SECRET.len() - 14..];
         for form in [end.to_owned(), end.replace('=', "%3D"), STANDARD.encode(end)] {
-            assert!(repeats(b"", &format!("signed: {form}"), ["", SECRET].into_iter()), "{form}");
+            assert!(
+                contains_secret(b"", &format!("signed: {form}"), ["", SECRET].into_iter()),
+                "{form}"
+            );
         }
     }
 }

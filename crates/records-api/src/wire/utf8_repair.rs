@@ -7,15 +7,15 @@ use std::borrow::Cow;
 
 /// The body with U+FFFD in the place of every half character, in raw bytes and in escapes; `None`
 /// if it has none.
-pub(super) fn mended(body: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn repaired(body: &[u8]) -> Option<Vec<u8>> {
     let text = String::from_utf8_lossy(body);
     let was_cut = matches!(text, Cow::Owned(_));
     let mut bytes = text.into_owned().into_bytes();
-    let was_halved = mend_escapes(&mut bytes);
+    let was_halved = repair_escapes(&mut bytes);
     (was_cut || was_halved).then_some(bytes)
 }
 
-fn mend_escapes(bytes: &mut [u8]) -> bool {
+fn repair_escapes(bytes: &mut [u8]) -> bool {
     let mut has_changed = false;
     let mut at = 0;
     while at < bytes.len() {
@@ -61,8 +61,8 @@ mod tests {
             (b"\\", None),
         ];
         for (body, expected) in cases {
-            let mended = mended(body).map(|body| String::from_utf8(body).unwrap());
-            assert_eq!(mended.as_deref(), expected, "{}", String::from_utf8_lossy(body));
+            let repaired = repaired(body).map(|body| String::from_utf8(body).unwrap());
+            assert_eq!(repaired.as_deref(), expected, "{}", String::from_utf8_lossy(body));
         }
     }
 }
