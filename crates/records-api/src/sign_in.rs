@@ -2,11 +2,11 @@
 
 mod agency;
 mod backoff;
+mod cache;
 mod cause;
 pub(crate) mod credentials;
 mod iam;
 pub mod profile;
-mod renewal;
 mod signature;
 
 use std::path::PathBuf;
@@ -19,9 +19,9 @@ use tokio::time::timeout;
 pub use agency::Agency;
 pub(crate) use backoff::CallKey;
 pub use backoff::CredentialBackoff;
+use cache::CredentialCache;
 pub use cause::Cause;
 pub use iam::IamUser;
-use renewal::Renewal;
 
 use crate::client::retry::{CredentialSource, RetryingClient};
 use crate::endpoint::Endpoint;
@@ -68,7 +68,7 @@ pub(crate) struct Session {
     auth: Auth,
     client: Arc<RetryingClient>,
     /// The token of an IAM user.
-    renewal: Renewal,
+    cache: CredentialCache,
 }
 
 /// After a sign-in at IAM that succeeded, and after one that failed. Tokens live for hours: the first
@@ -77,15 +77,15 @@ const SIGN_IN_PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::
 
 impl Session {
     pub(crate) fn new(auth: Auth, client: Arc<RetryingClient>) -> Self {
-        Self { auth, client, renewal: Renewal::new(Endpoint::IamTokens, SIGN_IN_PAUSES) }
+        Self { auth, client, cache: CredentialCache::new(Endpoint::IamTokens, SIGN_IN_PAUSES) }
     }
 
     pub(crate) fn sign_in(&self) -> SignIn {
         let (method, expires) = match &self.auth {
             Auth::Token(_) => ("token", None),
-            Auth::Password(_) => ("password", self.renewal.expires()),
+            Auth::Password(_) => ("password", self.cache.expires()),
             Auth::AccessKey { .. } => ("aksk", None),
-            Auth::EcsAgency(agency) => ("ecs-agency", agency.renewal.expires()),
+            Auth::EcsAgency(agency) => ("ecs-agency", agency.cache.expires()),
             Auth::Profile(_) => ("profile", None),
         };
         SignIn { method, expires }
@@ -97,8 +97,8 @@ impl Session {
         let failed = |error: &ApiError| client.renewal_failed(error);
         match &self.auth {
             Auth::Token(token) => Ok(Credentials::Token(client.secret(endpoint, token).await?)),
-            Auth::Password(user) => self.renewal.get(user.sign_in(client), failed).await,
-            Auth::EcsAgency(agency) => agency.renewal.get(agency.fetch(client), failed).await,
+            Auth::Password(user) => self.cache.get(user.sign_in(client), failed).await,
+            Auth::EcsAgency(agency) => agency.cache.get(agency.fetch(client), failed).await,
             Auth::AccessKey { access_key, secret_key, security_token } => {
                 let security_token = match security_token {
                     Some(token) => Some(client.secret(endpoint, token).await?),
@@ -128,8 +128,8 @@ impl CredentialSource for Session {
 
     fn invalidate(&self, credentials: Fingerprint) -> bool {
         match &self.auth {
-            Auth::Password(_) => self.renewal.refuse(credentials),
-            Auth::EcsAgency(agency) => agency.renewal.refuse(credentials),
+            Auth::Password(_) => self.cache.invalidate(credentials),
+            Auth::EcsAgency(agency) => agency.cache.invalidate(credentials),
             Auth::Token(_) | Auth::AccessKey { .. } | Auth::Profile(_) => false,
         }
     }

@@ -13,9 +13,9 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
 
+use super::cache::{CredentialCache, TemporaryCredentials, lifetime};
 use super::cause::Cause;
 use super::credentials::Credentials;
-use super::renewal::{Lease, Renewal, life};
 use super::signature::AccessKey;
 use crate::client::retry::{ApiCall, RetryingClient};
 use crate::client::transport::Transport;
@@ -29,7 +29,7 @@ use crate::secret::Secret;
 pub struct Agency {
     endpoint: Url,
     transport: Arc<dyn Transport>,
-    pub(super) renewal: Renewal,
+    pub(super) cache: CredentialCache,
     /// The token of the metadata service, and until when it is used. Without one until then: it is
     /// of the kind that knows none.
     token: Mutex<Option<(Option<Secret>, Instant)>>,
@@ -68,12 +68,15 @@ struct Credential {
 impl Agency {
     /// The agency that a metadata service knows. `transport` must not go through a proxy.
     pub fn new(endpoint: Url, transport: Arc<dyn Transport>) -> Self {
-        let renewal = Renewal::new(Endpoint::SecurityKey, (PAUSE, PAUSE));
-        Self { endpoint, transport, renewal, token: Mutex::default() }
+        let cache = CredentialCache::new(Endpoint::SecurityKey, (PAUSE, PAUSE));
+        Self { endpoint, transport, cache, token: Mutex::default() }
     }
 
     /// Asks for the keys as they are now.
-    pub(super) async fn fetch(&self, client: &RetryingClient) -> Result<Lease, ApiError> {
+    pub(super) async fn fetch(
+        &self,
+        client: &RetryingClient,
+    ) -> Result<TemporaryCredentials, ApiError> {
         let had_token = self.known_token().is_some();
         match self.fetch_key(client).await {
             // A token may have been given up before its time; without an agency it is not that.
@@ -87,7 +90,7 @@ impl Agency {
         }
     }
 
-    async fn fetch_key(&self, client: &RetryingClient) -> Result<Lease, ApiError> {
+    async fn fetch_key(&self, client: &RetryingClient) -> Result<TemporaryCredentials, ApiError> {
         let endpoint = Endpoint::SecurityKey;
         let mut request = Request::get(self.url(KEY_PATH));
         let token = self.token(client).await?;
@@ -115,13 +118,14 @@ impl Agency {
         let (Credential { access, secret, securitytoken, .. }, expires) = answer;
         // Its own clock says when they end; ours may be off.
         let now = Timestamp::from_millis(client.now_millis()).plus_millis(ahead.unwrap_or(0));
-        let life = life(now, expires).ok_or_else(|| invalid("the keys have expired already"))?;
+        let life =
+            lifetime(now, expires).ok_or_else(|| invalid("the keys have expired already"))?;
         let ends_at = asked + life;
         let security_token = Some(securitytoken);
         let credentials = Credentials::AccessKey(AccessKey { id: access, secret, security_token });
         let later = SPREAD.mul_f64(credentials.fingerprint().spread());
         let renew_at = ends_at.checked_sub(AHEAD).map_or(asked, |at| at + later);
-        Ok(Lease { credentials, expires, renew_at, ends_at })
+        Ok(TemporaryCredentials { credentials, expires, renew_at, ends_at })
     }
 
     /// The token of the metadata service, or none where it knows none.

@@ -13,7 +13,7 @@ use crate::record::Timestamp;
 
 /// Credentials for a while.
 #[derive(Debug, Clone)]
-pub(super) struct Lease {
+pub(super) struct TemporaryCredentials {
     pub(super) credentials: Credentials,
     /// Their end by the clock of who gave them, as people are told it.
     pub(super) expires: Timestamp,
@@ -24,17 +24,17 @@ pub(super) struct Lease {
 }
 
 /// What is valid for longer is renewed as if it were not: nobody gives such credentials.
-const LONGEST_LIFE_MILLIS: u64 = 366 * 24 * 3_600_000;
+const LONGEST_LIFETIME_MILLIS: u64 = 366 * 24 * 3_600_000;
 
 /// How long what expires then is valid, by the clock of who gave it; `None` if it has expired.
-pub(super) fn life(now: Timestamp, expires: Timestamp) -> Option<Duration> {
+pub(super) fn lifetime(now: Timestamp, expires: Timestamp) -> Option<Duration> {
     let millis = u64::try_from(expires.millis().saturating_sub(now.millis())).ok()?;
-    (millis > 0).then(|| Duration::from_millis(millis.min(LONGEST_LIFE_MILLIS)))
+    (millis > 0).then(|| Duration::from_millis(millis.min(LONGEST_LIFETIME_MILLIS)))
 }
 
-/// Keeps a [`Lease`].
+/// Keeps a [`TemporaryCredentials`].
 #[derive(Debug)]
-pub(super) struct Renewal {
+pub(super) struct CredentialCache {
     /// Where new ones are asked for.
     endpoint: Endpoint,
     /// So long nobody asks for new ones after some came, and after none came.
@@ -46,13 +46,13 @@ pub(super) struct Renewal {
 
 #[derive(Debug, Default)]
 struct State {
-    lease: Option<Lease>,
+    lease: Option<TemporaryCredentials>,
     /// The lease was refused where it was used.
     is_refused: bool,
     /// When a lease was last given up because it was refused.
     refused_at: Option<Instant>,
     /// Somebody asks for new ones.
-    is_asking: bool,
+    is_fetching: bool,
     /// When new ones may be asked for again.
     not_before: Option<Instant>,
     /// Why nothing came then, or nothing that lasts until then.
@@ -63,18 +63,18 @@ struct State {
 const REFUSED_PAUSE: Duration = Duration::from_secs(300);
 
 /// What can be had at a moment.
-enum Have {
+enum Lookup {
     /// Good credentials.
-    Good(Credentials),
+    Fresh(Credentials),
     /// Good ones that should be renewed.
     Due(Credentials),
     /// None before others were asked for.
-    Nothing,
+    Missing,
     /// None, and it is too early to ask again.
     Failed(ApiError),
 }
 
-impl Renewal {
+impl CredentialCache {
     /// `pauses`: so long nobody asks `endpoint` for new ones after some came, and after none came.
     pub(super) fn new(endpoint: Endpoint, pauses: (Duration, Duration)) -> Self {
         Self { endpoint, pauses, state: Mutex::default(), turn: tokio::sync::Mutex::default() }
@@ -89,28 +89,28 @@ impl Renewal {
     /// `failed` only.
     pub(super) async fn get(
         &self,
-        ask: impl Future<Output = Result<Lease, ApiError>>,
+        ask: impl Future<Output = Result<TemporaryCredentials, ApiError>>,
         failed: impl Fn(&ApiError),
     ) -> Result<Credentials, ApiError> {
-        let _turn = match self.look() {
-            Have::Good(credentials) => return Ok(credentials),
-            Have::Failed(error) => return Err(error),
-            Have::Due(credentials) => match self.turn.try_lock() {
+        let _turn = match self.look_up() {
+            Lookup::Fresh(credentials) => return Ok(credentials),
+            Lookup::Failed(error) => return Err(error),
+            Lookup::Due(credentials) => match self.turn.try_lock() {
                 Ok(turn) => turn,
                 Err(_) => return Ok(credentials),
             },
-            Have::Nothing => self.turn.lock().await,
+            Lookup::Missing => self.turn.lock().await,
         };
         // Another may have asked while this one waited for its turn.
-        let fallback = match self.look() {
-            Have::Good(credentials) => return Ok(credentials),
-            Have::Failed(error) => return Err(error),
-            Have::Due(credentials) => Some(credentials),
-            Have::Nothing => None,
+        let fallback = match self.look_up() {
+            Lookup::Fresh(credentials) => return Ok(credentials),
+            Lookup::Failed(error) => return Err(error),
+            Lookup::Due(credentials) => Some(credentials),
+            Lookup::Missing => None,
         };
-        let asking = Asking::begin(self);
+        let fetching = Fetching::begin(self);
         let asked = ask.await;
-        drop(asking);
+        drop(fetching);
         let mut state = self.state();
         match asked {
             Ok(lease) => {
@@ -140,7 +140,7 @@ impl Renewal {
     }
 
     /// These were refused where they were used. Returns whether others are asked for at once.
-    pub(super) fn refuse(&self, refused: Fingerprint) -> bool {
+    pub(super) fn invalidate(&self, refused: Fingerprint) -> bool {
         let now = Instant::now();
         let mut state = self.state();
         let is_ours =
@@ -150,14 +150,14 @@ impl Renewal {
             return state.lease.is_some();
         }
         if state.is_refused {
-            return state.is_asking || state.may_ask(now);
+            return state.is_fetching || state.may_fetch(now);
         }
         if state.refused_at.is_some_and(|at| now < at + REFUSED_PAUSE) {
             return false;
         }
         state.is_refused = true;
         state.refused_at = Some(now);
-        state.may_ask(now)
+        state.may_fetch(now)
     }
 
     /// When what there is expires.
@@ -165,25 +165,25 @@ impl Renewal {
         self.state().lease.as_ref().map(|lease| lease.expires)
     }
 
-    fn look(&self) -> Have {
+    fn look_up(&self) -> Lookup {
         let now = Instant::now();
         let state = self.state();
-        let may_ask = state.may_ask(now);
+        let may_fetch = state.may_fetch(now);
         match &state.lease {
             Some(lease) if now < lease.ends_at => {
                 let credentials = lease.credentials.clone();
-                if state.is_refused && (may_ask || state.is_asking) {
-                    Have::Nothing
-                } else if !state.is_refused && may_ask && now >= lease.renew_at {
-                    Have::Due(credentials)
+                if state.is_refused && (may_fetch || state.is_fetching) {
+                    Lookup::Missing
+                } else if !state.is_refused && may_fetch && now >= lease.renew_at {
+                    Lookup::Due(credentials)
                 } else {
                     // A refusal of what there is is remembered where it was met.
-                    Have::Good(credentials)
+                    Lookup::Fresh(credentials)
                 }
             }
             _ => match &state.failure {
-                Some(error) if !may_ask => Have::Failed(error.clone()),
-                _ => Have::Nothing,
+                Some(error) if !may_fetch => Lookup::Failed(error.clone()),
+                _ => Lookup::Missing,
             },
         }
     }
@@ -195,27 +195,27 @@ impl Renewal {
 }
 
 impl State {
-    fn may_ask(&self, now: Instant) -> bool {
+    fn may_fetch(&self, now: Instant) -> bool {
         self.not_before.is_none_or(|not_before| now >= not_before)
     }
 }
 
 /// Somebody asks; ends with it, however it ends.
-struct Asking<'a>(&'a Renewal);
+struct Fetching<'a>(&'a CredentialCache);
 
-impl<'a> Asking<'a> {
-    fn begin(renewal: &'a Renewal) -> Self {
-        let mut state = renewal.state();
-        state.is_asking = true;
-        state.not_before = Some(Instant::now() + renewal.pauses.1);
+impl<'a> Fetching<'a> {
+    fn begin(cache: &'a CredentialCache) -> Self {
+        let mut state = cache.state();
+        state.is_fetching = true;
+        state.not_before = Some(Instant::now() + cache.pauses.1);
         drop(state);
-        Self(renewal)
+        Self(cache)
     }
 }
 
-impl Drop for Asking<'_> {
+impl Drop for Fetching<'_> {
     fn drop(&mut self) {
-        self.0.state().is_asking = false;
+        self.0.state().is_fetching = false;
     }
 }
 
@@ -237,7 +237,7 @@ mod tests {
     }
 
     impl Giver {
-        async fn ask(&self) -> Result<Lease, ApiError> {
+        async fn ask(&self) -> Result<TemporaryCredentials, ApiError> {
             let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
             sleep(Duration::from_secs(1)).await;
             if self.fails.load(Ordering::Relaxed) {
@@ -245,7 +245,7 @@ mod tests {
                 return Err(ApiError::Unreachable { endpoint: Endpoint::IamTokens, what });
             }
             let now = Instant::now();
-            Ok(Lease {
+            Ok(TemporaryCredentials {
                 credentials: Credentials::Token(format!("token {number}").into()),
                 expires: Timestamp::from_millis(0),
                 renew_at: now + 8 * MINUTE,
@@ -253,8 +253,8 @@ mod tests {
             })
         }
 
-        async fn token(&self, renewal: &Renewal) -> Result<String, ApiError> {
-            match renewal.get(self.ask(), |_| {}).await? {
+        async fn token(&self, cache: &CredentialCache) -> Result<String, ApiError> {
+            match cache.get(self.ask(), |_| {}).await? {
                 Credentials::Token(token) => Ok(token.expose().to_owned()),
                 other => panic!("{other:?}"),
             }
@@ -267,9 +267,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn many_who_need_one_ask_once() {
-        let (giver, renewal) =
-            (Giver::default(), Renewal::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
-        let all = (0..20).map(|_| giver.token(&renewal));
+        let (giver, cache) =
+            (Giver::default(), CredentialCache::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
+        let all = (0..20).map(|_| giver.token(&cache));
         for token in futures_util::future::join_all(all).await {
             assert_eq!(token.unwrap(), "token 1");
         }
@@ -278,27 +278,27 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_is_renewed_ahead_by_one_while_the_others_go_on() {
-        let (giver, renewal) =
-            (Giver::default(), Renewal::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
-        giver.token(&renewal).await.unwrap();
+        let (giver, cache) =
+            (Giver::default(), CredentialCache::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
+        giver.token(&cache).await.unwrap();
         sleep(8 * MINUTE).await;
-        let (first, second) = tokio::join!(giver.token(&renewal), giver.token(&renewal));
+        let (first, second) = tokio::join!(giver.token(&cache), giver.token(&cache));
         assert_eq!((first.unwrap().as_str(), second.unwrap().as_str()), ("token 2", "token 1"));
         assert_eq!(giver.asked(), 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_renewal_that_fails_leaves_what_is_good_and_is_tried_once_a_minute() {
-        let (giver, renewal) =
-            (Giver::default(), Renewal::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
-        giver.token(&renewal).await.unwrap();
+        let (giver, cache) =
+            (Giver::default(), CredentialCache::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
+        giver.token(&cache).await.unwrap();
         giver.fails.store(true, Ordering::Relaxed);
         let mut told = 0;
         sleep(8 * MINUTE).await;
         let mut results = Vec::new();
         for _ in 0..10 {
             let seen = std::cell::Cell::new(0);
-            let got = renewal.get(giver.ask(), |_| seen.set(seen.get() + 1)).await;
+            let got = cache.get(giver.ask(), |_| seen.set(seen.get() + 1)).await;
             told += seen.get();
             results.push(got.is_ok());
             sleep(Duration::from_secs(20)).await;
@@ -307,37 +307,37 @@ mod tests {
         assert_eq!((giver.asked(), told), (5, 2), "{results:?}");
         giver.fails.store(false, Ordering::Relaxed);
         sleep(MINUTE).await;
-        assert_eq!(giver.token(&renewal).await.unwrap(), "token 6");
+        assert_eq!(giver.token(&cache).await.unwrap(), "token 6");
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_refused_is_replaced_once_in_five_minutes() {
-        let (giver, renewal) =
-            (Giver::default(), Renewal::new(Endpoint::IamTokens, (MINUTE / 2, MINUTE)));
+        let (giver, cache) =
+            (Giver::default(), CredentialCache::new(Endpoint::IamTokens, (MINUTE / 2, MINUTE)));
         let refused =
             |number: u32| Credentials::Token(format!("token {number}").into()).fingerprint();
-        giver.token(&renewal).await.unwrap();
+        giver.token(&cache).await.unwrap();
         sleep(MINUTE).await;
-        assert!(renewal.refuse(refused(1)));
-        assert_eq!(giver.token(&renewal).await.unwrap(), "token 2");
-        assert!(renewal.refuse(refused(1)), "that is the one before: there are others by now");
-        assert!(!renewal.refuse(refused(2)));
-        assert_eq!(giver.token(&renewal).await.unwrap(), "token 2");
+        assert!(cache.invalidate(refused(1)));
+        assert_eq!(giver.token(&cache).await.unwrap(), "token 2");
+        assert!(cache.invalidate(refused(1)), "that is the one before: there are others by now");
+        assert!(!cache.invalidate(refused(2)));
+        assert_eq!(giver.token(&cache).await.unwrap(), "token 2");
         sleep(5 * MINUTE).await;
-        assert!(renewal.refuse(refused(2)));
-        assert_eq!(giver.token(&renewal).await.unwrap(), "token 3");
+        assert!(cache.invalidate(refused(2)));
+        assert_eq!(giver.token(&cache).await.unwrap(), "token 3");
     }
 
     #[tokio::test(start_paused = true)]
     async fn all_whose_token_is_refused_at_once_wait_for_the_next() {
-        let (giver, renewal) =
-            (Giver::default(), Renewal::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
-        giver.token(&renewal).await.unwrap();
+        let (giver, cache) =
+            (Giver::default(), CredentialCache::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
+        giver.token(&cache).await.unwrap();
         sleep(MINUTE).await;
         let first = Credentials::Token("token 1".into()).fingerprint();
         let all = (0..4).map(|_| async {
-            assert!(renewal.refuse(first));
-            giver.token(&renewal).await.unwrap()
+            assert!(cache.invalidate(first));
+            giver.token(&cache).await.unwrap()
         });
         assert_eq!(futures_util::future::join_all(all).await, ["token 2"; 4]);
         assert_eq!(giver.asked(), 2);
@@ -345,11 +345,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nothing_is_asked_for_more_often_than_once_in_the_pause() {
-        let (giver, renewal) =
-            (Giver::default(), Renewal::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
+        let (giver, cache) =
+            (Giver::default(), CredentialCache::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
         giver.fails.store(true, Ordering::Relaxed);
         for _ in 0..60 {
-            assert!(giver.token(&renewal).await.is_err());
+            assert!(giver.token(&cache).await.is_err());
             sleep(Duration::from_secs(5)).await;
         }
         assert!(giver.asked() <= 6, "{}", giver.asked());

@@ -7,8 +7,8 @@ use serde_json::json;
 use tokio::time::Instant;
 use url::Url;
 
+use super::cache::{TemporaryCredentials, lifetime};
 use super::credentials::Credentials;
-use super::renewal::{Lease, life};
 use crate::client::retry::{ApiCall, RetryingClient};
 use crate::client::transport::Answer;
 use crate::endpoint::Endpoint;
@@ -48,7 +48,10 @@ struct Token {
 
 impl IamUser {
     /// Signs in.
-    pub(super) async fn sign_in(&self, client: &RetryingClient) -> Result<Lease, ApiError> {
+    pub(super) async fn sign_in(
+        &self,
+        client: &RetryingClient,
+    ) -> Result<TemporaryCredentials, ApiError> {
         let password = client.secret(Endpoint::IamTokens, &self.password).await?;
         let credentials = Credentials::Password(self.whose(), password.clone());
         let request = self.request(&password, &client.project_id).map_err(|error| {
@@ -91,7 +94,11 @@ impl IamUser {
     }
 }
 
-fn lease(answer: &Answer, asked: Instant, now: Timestamp) -> Result<Lease, &'static str> {
+fn lease(
+    answer: &Answer,
+    asked: Instant,
+    now: Timestamp,
+) -> Result<TemporaryCredentials, &'static str> {
     let token = answer.headers.get(SUBJECT_TOKEN).and_then(|token| token.to_str().ok());
     let token = token.map(str::trim).filter(|token| !token.is_empty());
     let token = token.ok_or("it has no header X-Subject-Token")?;
@@ -101,11 +108,16 @@ fn lease(answer: &Answer, asked: Instant, now: Timestamp) -> Result<Lease, &'sta
         Timestamp::parse(&body.token.expires_at).ok_or("token.expires_at is no moment")?;
     // How long it lives is said by IAM's clock alone; ours may be off.
     let issued = body.token.issued_at.as_deref().and_then(Timestamp::parse).unwrap_or(now);
-    let life = life(issued, expires).ok_or("the token has expired already")?;
+    let life = lifetime(issued, expires).ok_or("the token has expired already")?;
     let credentials = Credentials::Token(Secret::from(token));
     let (begin, spread) = RENEWAL;
     let part = begin + spread * credentials.fingerprint().spread();
-    Ok(Lease { expires, renew_at: asked + life.mul_f64(part), ends_at: asked + life, credentials })
+    Ok(TemporaryCredentials {
+        expires,
+        renew_at: asked + life.mul_f64(part),
+        ends_at: asked + life,
+        credentials,
+    })
 }
 
 #[cfg(test)]
