@@ -199,7 +199,7 @@ impl Totals {
         from: Timestamp,
     ) -> impl Iterator<Item = (Timestamp, RecordKey)> {
         let groups = self.in_flight.values();
-        groups.flat_map(move |group| group.starts.range((from, RecordKey::LEAST)..).copied())
+        groups.flat_map(move |group| group.starts.range((from, RecordKey::MIN)..).copied())
     }
 
     /// Number of records in flight that start at `from` or later and before `until`.
@@ -207,7 +207,7 @@ impl Totals {
         if until <= from {
             return 0;
         }
-        let range = (from, RecordKey::LEAST)..(until, RecordKey::LEAST);
+        let range = (from, RecordKey::MIN)..(until, RecordKey::LEAST);
         let groups = self.in_flight.values();
         groups.map(|group| group.starts.range(range.clone()).count() as u64).sum()
     }

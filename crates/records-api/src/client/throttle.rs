@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode, header};
 use crate::error::ApiError;
 
 /// However long the API asks us to wait, after this it is asked again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const MAX_PAUSE: Duration = Duration::from_secs(300);
 /// A 429 that says nothing of its window: the provider's advice is 2 to 5 seconds.
 const UNKNOWN_THROTTLE_PAUSE: Duration = Duration::from_secs(2);
 
@@ -18,7 +18,7 @@ pub(crate) fn asked_pause(error: &ApiError) -> Option<Duration> {
     let asked = retry_after
         .or_else(|| throttled.then(|| fault.message.as_deref().and_then(throttle_window)).flatten())
         .or_else(|| throttled.then_some(UNKNOWN_THROTTLE_PAUSE));
-    asked.map(|pause| pause.min(LONGEST_PAUSE))
+    asked.map(|pause| pause.min(MAX_PAUSE))
 }
 
 /// What `Retry-After` says: seconds, or a moment by the clock of the same answer's `Date`.
@@ -87,7 +87,7 @@ mod tests {
                     cause: None,
                     retry_after,
                 };
-                prop_assert!(asked_pause(&error).is_some_and(|pause| pause <= LONGEST_PAUSE));
+                prop_assert!(asked_pause(&error).is_some_and(|pause| pause <= MAX_PAUSE));
             }
         }
     }

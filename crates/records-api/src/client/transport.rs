@@ -71,9 +71,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(90);
 /// A token comes in a header, and may have 100,000 characters. The library's own limit for HTTP/2 is
 /// 16 KiB.
-const LONGEST_HEADERS_BYTES: u32 = 256 * 1024;
+const MAX_HEADERS_BYTES: u32 = 256 * 1024;
 /// All the world's authorities need a quarter of this.
-const LARGEST_CA_FILE_BYTES: u64 = 1 << 20;
+const MAX_CA_FILE_BYTES: u64 = 1 << 20;
 /// Nothing behind a proxy can mean this machine.
 const NOT_BY_PROXY: &str = "localhost,127.0.0.0/8,::1";
 
@@ -90,7 +90,7 @@ impl HttpTransport {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let failed = TransportError::Connection;
         let roots = ca_file.map(|path| {
-            let pem = file::read(path, LARGEST_CA_FILE_BYTES).map_err(|error| error.to_string());
+            let pem = file::read(path, MAX_CA_FILE_BYTES).map_err(|error| error.to_string());
             let certificates = pem
                 .and_then(|pem| Certificate::from_pem_bundle(&pem).map_err(|error| chain(&error)));
             certificates.map_err(|error| failed(format!("{}: {error}", path.display())))
@@ -136,7 +136,7 @@ impl HttpTransport {
                 .no_proxy()
                 .connect_timeout(CONNECT_TIMEOUT)
                 .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
-                .http2_max_header_list_size(LONGEST_HEADERS_BYTES)
+                .http2_max_header_list_size(MAX_HEADERS_BYTES)
                 .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
             proxy.iter().cloned().fold(builder, ClientBuilder::proxy)
         };

@@ -12,7 +12,7 @@ pub struct RecordKey(u64, u64);
 
 impl RecordKey {
     /// The first in order.
-    pub const LEAST: Self = Self(0, 0);
+    pub const MIN: Self = Self(0, 0);
 
     /// The key of an id.
     pub fn of(id: &str) -> Self {

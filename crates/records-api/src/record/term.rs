@@ -164,10 +164,10 @@ const TYPE_SPELLINGS: &[(&str, RecordType)] = &[
 ];
 
 /// Longer than every spelling: a text of a megabyte is not worth a copy.
-const LONGEST_SPELLING_BYTES: usize = 120;
+const MAX_SPELLING_BYTES: usize = 120;
 
 fn look_up<T: Copy>(spellings: &[(&str, T)], text: &str) -> Option<T> {
-    if text.len() > LONGEST_SPELLING_BYTES {
+    if text.len() > MAX_SPELLING_BYTES {
         return None;
     }
     let text = plain(text);

@@ -15,7 +15,7 @@ pub enum Source {
 }
 
 /// The gateway's documents allow a token of 64,000 characters; nothing is longer.
-const LONGEST_BYTES: usize = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 /// A line's end behind it.
 const LINE_END_BYTES: usize = 2;
 
@@ -45,14 +45,14 @@ impl Source {
             Self::File(path) => path,
         };
         let shown = path.display();
-        let text = file::read_text(path, (LONGEST_BYTES + LINE_END_BYTES) as u64)
+        let text = file::read_text(path, (MAX_BYTES + LINE_END_BYTES) as u64)
             .map_err(|error| format!("the file {shown} is not readable: {error}"))?;
         let secret = text.trim_end_matches(['\r', '\n']);
         if secret.is_empty() {
             return Err(format!("the file {shown} is empty"));
         }
-        if secret.len() > LONGEST_BYTES {
-            return Err(format!("the file {shown} is larger than {LONGEST_BYTES} bytes"));
+        if secret.len() > MAX_BYTES {
+            return Err(format!("the file {shown} is larger than {MAX_BYTES} bytes"));
         }
         Ok(Secret::from(secret))
     }
@@ -77,7 +77,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let source = Source::File(file.path().to_owned());
         for (text, complaint) in
-            [(String::new(), "is empty"), ("x".repeat(LONGEST_BYTES + 1), "is larger than")]
+            [(String::new(), "is empty"), ("x".repeat(MAX_BYTES + 1), "is larger than")]
         {
             std::fs::write(file.path(), text).unwrap();
             let error = source.read().await.unwrap_err();

@@ -50,7 +50,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// New keys appear ten minutes before the old ones end.
 const AHEAD: Duration = Duration::from_secs(570);
 const SPREAD: Duration = Duration::from_secs(60);
-const LONGEST_ANSWER_BYTES: usize = 256 * 1024;
+const MAX_RESPONSE_BYTES: usize = 256 * 1024;
 
 #[derive(Deserialize)]
 struct Body {
@@ -193,7 +193,7 @@ impl Agency {
         let call = ApiCall {
             transport: &self.transport,
             timeout: TIMEOUT,
-            limit: LONGEST_ANSWER_BYTES,
+            limit: MAX_RESPONSE_BYTES,
             retries: 0,
             ..client.api_call(endpoint, request, &source)
         };

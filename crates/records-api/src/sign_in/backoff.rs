@@ -20,7 +20,7 @@ use crate::wire::Fault;
 const REFUSED_CREDENTIALS_PAUSE: Duration = Duration::from_secs(300);
 /// Credentials that are remembered as good. Of more than these, those that were good first are tried
 /// by one request at a time again.
-const MOST_GOOD: usize = 2048;
+const MAX_GOOD_CREDENTIALS: usize = 2048;
 
 /// What is known of credentials. A 401 holds for every endpoint and project, a 403, and a 401 that
 /// is about the project, for its own; all hold for the same credentials only.
@@ -116,7 +116,7 @@ impl CredentialBackoff {
             Some((StatusCode::UNAUTHORIZED, ..)) => {}
             _ if is_good => {}
             _ => {
-                state.good.truncate(MOST_GOOD - 1);
+                state.good.truncate(MAX_GOOD_CREDENTIALS - 1);
                 state.good.push_front(credentials);
             }
         }

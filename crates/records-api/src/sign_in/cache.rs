@@ -24,12 +24,12 @@ pub(super) struct TemporaryCredentials {
 }
 
 /// What is valid for longer is renewed as if it were not: nobody gives such credentials.
-const LONGEST_LIFETIME_MILLIS: u64 = 366 * 24 * 3_600_000;
+const MAX_LIFETIME_MILLIS: u64 = 366 * 24 * 3_600_000;
 
 /// How long what expires then is valid, by the clock of who gave it; `None` if it has expired.
 pub(super) fn lifetime(now: Timestamp, expires: Timestamp) -> Option<Duration> {
     let millis = u64::try_from(expires.millis().saturating_sub(now.millis())).ok()?;
-    (millis > 0).then(|| Duration::from_millis(millis.min(LONGEST_LIFETIME_MILLIS)))
+    (millis > 0).then(|| Duration::from_millis(millis.min(MAX_LIFETIME_MILLIS)))
 }
 
 /// Keeps a [`TemporaryCredentials`].

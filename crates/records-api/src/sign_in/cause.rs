@@ -38,7 +38,7 @@ pub enum Cause {
 }
 
 /// The gateway takes a signature for a quarter of an hour; a poll gives up earlier.
-const LARGEST_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
+const MAX_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
 /// More of a body is not searched for words.
 const SEARCHED_BYTES: usize = 4096;
 
@@ -73,7 +73,7 @@ impl Cause {
             }
             _ => return None,
         }
-        let clock = clock_ahead_millis.filter(|ahead| ahead.abs() > LARGEST_DIFFERENCE_MILLIS);
+        let clock = clock_ahead_millis.filter(|ahead| ahead.abs() > MAX_CLOCK_DIFFERENCE_MILLIS);
         Some(match credentials {
             Credentials::Machine(_) if text.contains("agency") => Self::NoAgency,
             Credentials::Machine(_) => return None,

@@ -26,7 +26,7 @@ pub struct Profile {
 }
 
 /// More than two keys and a token of 64,000 characters need; less than a wrong path can hold.
-pub const LARGEST_BYTES: u64 = 256 * 1024;
+pub const MAX_BYTES: u64 = 256 * 1024;
 
 impl Profile {
     /// What a text says.
@@ -52,7 +52,7 @@ impl Profile {
     /// What is wrong with the file, by its path.
     pub fn read(path: &Path) -> Result<Self, String> {
         let shown = path.display();
-        let text = file::read_text(path, LARGEST_BYTES).map(Secret::from);
+        let text = file::read_text(path, MAX_BYTES).map(Secret::from);
         let text = text.map_err(|error| format!("the file {shown} cannot be read: {error}"))?;
         Self::parse(text.expose()).map_err(|what| format!("the file {shown} {what}"))
     }

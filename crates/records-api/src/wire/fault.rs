@@ -19,16 +19,16 @@ pub struct Fault {
 
 /// The documents allow 12 characters in a code and 1000 in a message.
 /// As JSON in memory a body takes up to a hundred times its size.
-const LONGEST_BODY_BYTES: usize = 256 * 1024;
-const LONGEST_CODE_CHARS: usize = 64;
-const LONGEST_MESSAGE_CHARS: usize = 300;
+const MAX_BODY_BYTES: usize = 256 * 1024;
+const MAX_CODE_CHARS: usize = 64;
+const MAX_MESSAGE_CHARS: usize = 300;
 
 impl Fault {
     /// Reads the body of an error answer, whatever it is. Text that was cut within a character
     /// shows U+FFFD there.
     pub fn read(body: &[u8]) -> Self {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-        if body.len() > LONGEST_BODY_BYTES {
+        if body.len() > MAX_BODY_BYTES {
             return Self::default();
         }
         let json = |body: &[u8]| serde_json::from_slice::<Value>(body).ok();
@@ -37,11 +37,11 @@ impl Fault {
         };
         let inner = value.get("error").filter(|inner| inner.is_object()).unwrap_or(&value);
         Self {
-            code: first_text(inner, &["error_code", "errorCode", "code"], LONGEST_CODE_CHARS),
+            code: first_text(inner, &["error_code", "errorCode", "code"], MAX_CODE_CHARS),
             message: first_text(
                 inner,
                 &["error_msg", "errorMsg", "message", "error", "title"],
-                LONGEST_MESSAGE_CHARS,
+                MAX_MESSAGE_CHARS,
             ),
         }
     }
@@ -123,7 +123,7 @@ mod tests {
         let body = format!(r#"{{"error_msg":"a\nb{}"}}"#, "c".repeat(1000));
         let message = Fault::read(body.as_bytes()).message.unwrap();
         assert!(message.starts_with("a bccc"));
-        assert_eq!(message.chars().count(), LONGEST_MESSAGE_CHARS + 3);
+        assert_eq!(message.chars().count(), MAX_MESSAGE_CHARS + 3);
         let body = br#"{"error_msg":"a\u0085b\u2028c\u202ed\u2066e"}"#;
         assert_eq!(Fault::read(body).to_string(), "a b c d e");
     }

@@ -62,7 +62,7 @@ impl OwnedPage {
             Ok(page) => return Ok(page),
             Err(error) => error,
         };
-        if !matches!(error, PageError::NotJson(_)) || body.len() > LONGEST_REPAIRED_BYTES {
+        if !matches!(error, PageError::NotJson(_)) || body.len() > MAX_REPAIRED_BYTES {
             return Err(error);
         }
         match repaired(body) {
@@ -113,10 +113,10 @@ impl<'a> Page<'a> {
 }
 
 /// The parser may quote a text in full, however long it is.
-const LONGEST_ERROR_CHARS: usize = 200;
+const MAX_ERROR_CHARS: usize = 200;
 
 fn not_json(error: &serde_json::Error, body: &[u8]) -> PageError {
-    let error = one_line(&error.to_string(), LONGEST_ERROR_CHARS);
+    let error = one_line(&error.to_string(), MAX_ERROR_CHARS);
     PageError::NotJson(format!("{error}, in {}", excerpt(body)))
 }
 
@@ -175,11 +175,11 @@ impl<'de> Deserialize<'de> for Parts<'de> {
 struct Rows<'a>(Option<Vec<Row<'a>>>);
 
 /// Mending copies the body more than once.
-const LONGEST_REPAIRED_BYTES: usize = 8 << 20;
+const MAX_REPAIRED_BYTES: usize = 8 << 20;
 /// A page asks for 1000 rows at most; room for them without growing.
 const EXPECTED_ROWS: usize = 1000;
 /// A server may ignore the limit; a row of two bytes takes 500 in memory.
-const MOST_ROWS: usize = 20_000;
+const MAX_ROWS: usize = 20_000;
 const TOO_MANY_ROWS: &str = "more than 20000 rows in one page";
 
 impl<'de> Deserialize<'de> for Rows<'de> {
@@ -195,7 +195,7 @@ impl<'de> Deserialize<'de> for Rows<'de> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
                 let mut rows = Vec::with_capacity(EXPECTED_ROWS);
                 while let Some(row) = list.next_element::<WireRow<'de>>()? {
-                    if rows.len() == MOST_ROWS {
+                    if rows.len() == MAX_ROWS {
                         return Err(serde::de::Error::custom(TOO_MANY_ROWS));
                     }
                     rows.push(row.0);

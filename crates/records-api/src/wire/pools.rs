@@ -15,12 +15,12 @@ pub struct DesktopPool {
 }
 
 /// Names come from outside and go into every scrape.
-const LONGEST_NAME_CHARS: usize = 256;
+const MAX_NAME_CHARS: usize = 256;
 /// The parser may quote a text in full, however long it is.
-const LONGEST_ERROR_CHARS: usize = 200;
+const MAX_ERROR_CHARS: usize = 200;
 
 /// A thousand pools of 2 kB each. As JSON in memory a body takes many times its size.
-const LONGEST_BODY_BYTES: usize = 2 << 20;
+const MAX_BODY_BYTES: usize = 2 << 20;
 
 #[derive(Deserialize)]
 struct PoolsPage {
@@ -30,16 +30,16 @@ struct PoolsPage {
 /// Reads one page of pools. Entries without an id are passed over: a name more or less changes no
 /// figure.
 pub(crate) fn decode(body: &[u8]) -> Result<Vec<DesktopPool>, String> {
-    if body.len() > LONGEST_BODY_BYTES {
-        return Err(format!("the body is larger than {LONGEST_BODY_BYTES} bytes"));
+    if body.len() > MAX_BODY_BYTES {
+        return Err(format!("the body is larger than {MAX_BODY_BYTES} bytes"));
     }
     let page: PoolsPage = serde_json::from_slice(body).map_err(|error| {
-        format!("the body is no list: {}", one_line(&error.to_string(), LONGEST_ERROR_CHARS))
+        format!("the body is no list: {}", one_line(&error.to_string(), MAX_ERROR_CHARS))
     })?;
     let entries = page.desktop_pools.ok_or("the body has no list `desktop_pools`")?;
     let text = |entry: &Value, name| {
         let text = entry.get(name).and_then(Value::as_str)?;
-        Some(text.chars().take(LONGEST_NAME_CHARS).collect::<String>())
+        Some(text.chars().take(MAX_NAME_CHARS).collect::<String>())
     };
     Ok(entries
         .iter()

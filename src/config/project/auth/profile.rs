@@ -9,7 +9,7 @@ use crate::config::project::endpoint::Surroundings;
 use crate::config::project::section::Section;
 use crate::config::secrets::show_path;
 use records_api::file;
-use records_api::profile::{LARGEST_BYTES, Profile};
+use records_api::profile::{MAX_BYTES, Profile};
 use records_api::secret::Secret;
 
 const PATH: &str = "auth.profile_file";
@@ -74,7 +74,7 @@ fn parse(path: &Path) -> Result<Profile, Complaint> {
         let text = "is a pipe, which cannot be read again. Put the profile into a plain file";
         return Err(Complaint::Unreadable(text.to_owned()));
     }
-    let text = file::read_text(path, LARGEST_BYTES).map_err(|error| match error.kind() {
+    let text = file::read_text(path, MAX_BYTES).map_err(|error| match error.kind() {
         ErrorKind::InvalidData => Complaint::NoProfile("is not UTF-8 text".to_owned()),
         _ => Complaint::Unreadable(format!("cannot be read: {error}. Create it, or name another")),
     })?;
