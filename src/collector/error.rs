@@ -94,11 +94,11 @@ impl Reason {
     pub(super) fn kind(&self) -> String {
         match self {
             Self::Api(
-                ApiError::Refused { endpoint, status, fault, cause, .. }
-                | ApiError::HeldBack { endpoint, status, fault, cause, .. },
+                ApiError::Refused { endpoint, status, error_body, cause, .. }
+                | ApiError::HeldBack { endpoint, status, error_body, cause, .. },
             ) => {
                 let cause = cause.map(|cause| std::mem::discriminant(&cause));
-                format!("{endpoint} {status} {:?} {cause:?}", fault.code)
+                format!("{endpoint} {status} {:?} {cause:?}", error_body.code)
             }
             Self::Api(error) => format!("{:?}", std::mem::discriminant(error)),
             Self::Sync(error) => format!("{:?}", std::mem::discriminant(error)),

@@ -15,7 +15,7 @@ use records_api::clock::{Clock, TokioClock};
 use records_api::record::Timestamp;
 use records_api::secret::{Secret, Source};
 use records_api::{
-    Answer, Auth, Client, CredentialBackoff, Limits, RecordsFilter, Target, Transport,
+    Auth, Client, CredentialBackoff, Limits, RecordsFilter, Response, Target, Transport,
     TransportError,
 };
 use records_api_simulator::{Fault, Options, Simulator, Status};
@@ -36,7 +36,7 @@ pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(crate) const UP: &str = "workspace_screen_records_up{project=\"p\"}";
 pub(crate) const TOKEN: &str = "token-of-the-test/with+marks=";
 
-type Answered = BoxFuture<'static, Result<Answer, TransportError>>;
+type Answered = BoxFuture<'static, Result<Response, TransportError>>;
 type Answering = dyn Fn(u64, http::Request<Bytes>, usize) -> Answered + Send + Sync;
 
 /// A server in the place of the network. Remembers when each request began.
@@ -112,7 +112,7 @@ pub(crate) fn bytes_script(
     FakeTransport::new(move |number, request, _| {
         let (status, body) = answer(number, &request);
         let status = StatusCode::from_u16(status).unwrap();
-        let answer = Answer { status, headers: HeaderMap::new(), body: body.into() };
+        let answer = Response { status, headers: HeaderMap::new(), body: body.into() };
         Box::pin(async move { Ok(answer) })
     })
 }
@@ -130,7 +130,7 @@ fn simulated(simulator: &Simulator) -> Arc<FakeTransport> {
                 Err(error) => TransportError::Connection(error.to_string()),
             })?;
             let body = body.to_bytes();
-            Ok(Answer { status: parts.status, headers: parts.headers, body })
+            Ok(Response { status: parts.status, headers: parts.headers, body })
         })
     })
 }

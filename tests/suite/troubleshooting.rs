@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use records_api::record::Timestamp;
-use records_api::wire::Fault;
+use records_api::wire::ErrorBody;
 use records_api::{ApiError, Cause, Endpoint};
 use screen_records_exporter::collector::Reason;
 use screen_records_exporter::ledger::CommitError;
@@ -30,7 +30,7 @@ fn refused_for(
     ApiError::Refused {
         endpoint,
         status: StatusCode::from_u16(status).unwrap(),
-        fault: Fault { code: text(code), message: text(message) },
+        error_body: ErrorBody { code: text(code), message: text(message) },
         cause: cause.into(),
         retry_after: None,
     }
@@ -41,7 +41,7 @@ fn held_back(cause: Cause, status: u16, code: &str) -> Reason {
     ApiError::HeldBack {
         endpoint: RECORDS,
         status: StatusCode::from_u16(status).unwrap(),
-        fault: Fault { code: Some(code.to_owned()), message: None },
+        error_body: ErrorBody { code: Some(code.to_owned()), message: None },
         cause: Some(cause),
         left: Duration::from_secs(287),
     }

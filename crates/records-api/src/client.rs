@@ -27,7 +27,7 @@ pub use observer::{Observer, Unobserved};
 use page_size::PageSize;
 pub use query::{RecordsFilter, RecordsQuery, SortOrder};
 use retry::{Decoded, RetryingClient};
-pub use transport::{Answer, HttpTransport, Transport, TransportError};
+pub use transport::{HttpTransport, Response, Transport, TransportError};
 
 /// Whom to ask, and as whom.
 #[derive(Debug)]
@@ -132,8 +132,8 @@ impl Client {
         loop {
             let text = query.to_query_string();
             let asked = self
-                .send(Endpoint::ScreenRecords, &text, |answer| {
-                    OwnedPage::parse(&answer.body, query.offset).map_err(page_error)
+                .send(Endpoint::ScreenRecords, &text, |response| {
+                    OwnedPage::parse(&response.body, query.offset).map_err(page_error)
                 })
                 .await;
             let error = match asked {
@@ -167,8 +167,8 @@ impl Client {
         loop {
             let query = format!("limit={POOLS_PAGE}&offset={}", pools.len());
             let page = self
-                .send(Endpoint::DesktopPools, &query, |answer| {
-                    pools::decode(&answer.body).map_err(|what| ApiError::Invalid {
+                .send(Endpoint::DesktopPools, &query, |response| {
+                    pools::decode(&response.body).map_err(|what| ApiError::Invalid {
                         endpoint: Endpoint::DesktopPools,
                         what,
                     })
@@ -190,7 +190,7 @@ impl Client {
         &self,
         endpoint: Endpoint,
         query: &str,
-        decode: impl FnMut(&Answer) -> Result<T, ApiError>,
+        decode: impl FnMut(&Response) -> Result<T, ApiError>,
     ) -> Result<Decoded<T>, ApiError> {
         let request = self.request(endpoint, query)?;
         self.http.send(&self.http.api_call(endpoint, request, &self.session), decode).await
@@ -240,10 +240,10 @@ fn page_error(error: PageError) -> ApiError {
     let endpoint = Endpoint::ScreenRecords;
     match error {
         // The documents list error codes that arrive with status 200.
-        PageError::Fault(fault) => ApiError::Refused {
+        PageError::Reported(error_body) => ApiError::Refused {
             endpoint,
             status: StatusCode::OK,
-            fault,
+            error_body,
             cause: None,
             retry_after: None,
         },

@@ -6,20 +6,20 @@ use http::StatusCode;
 
 use crate::endpoint::Endpoint;
 use crate::sign_in::Cause;
-use crate::wire::Fault;
+use crate::wire::ErrorBody;
 
 /// Why a request gave nothing. Never holds a secret.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ApiError {
     /// The API answered with an error status.
-    #[error("{endpoint} answered {status}{}", shown(.fault))]
+    #[error("{endpoint} answered {status}{}", shown(.error_body))]
     Refused {
         /// What was asked.
         endpoint: Endpoint,
         /// The HTTP status.
         status: StatusCode,
         /// The error body. Of a 401 only its code: the gateway echoes signed headers there.
-        fault: Fault,
+        error_body: ErrorBody,
         /// What it most probably means, if it is about credentials.
         cause: Option<Cause>,
         /// How long the API asked to wait.
@@ -70,7 +70,7 @@ pub enum ApiError {
     /// Not asked, because the same credentials were refused less than five minutes ago.
     #[error(
         "{endpoint} answered {status} to these credentials{}; not asked again for {}",
-        shown(.fault),
+        shown(.error_body),
         humantime::format_duration(*.left)
     )]
     HeldBack {
@@ -79,7 +79,7 @@ pub enum ApiError {
         /// The status of the refusal.
         status: StatusCode,
         /// Its error body.
-        fault: Fault,
+        error_body: ErrorBody,
         /// What it most probably means.
         cause: Option<Cause>,
         /// How much longer nothing will be asked.
@@ -87,8 +87,8 @@ pub enum ApiError {
     },
 }
 
-fn shown(fault: &Fault) -> String {
-    if *fault == Fault::default() { String::new() } else { format!(" ({fault})") }
+fn shown(error_body: &ErrorBody) -> String {
+    if *error_body == ErrorBody::default() { String::new() } else { format!(" ({error_body})") }
 }
 
 impl ApiError {
@@ -107,7 +107,7 @@ impl ApiError {
     /// The same without any text that came from the other side: it repeats the credentials.
     pub(super) fn without_texts(mut self) -> Self {
         match &mut self {
-            Self::Refused { fault, .. } => *fault = Fault::default(),
+            Self::Refused { error_body, .. } => *error_body = ErrorBody::default(),
             Self::Invalid { what, .. } => {
                 "the answer repeats the credentials, so it is not shown".clone_into(what);
             }

@@ -18,7 +18,7 @@ mod sign_in;
 pub mod wire;
 
 pub use client::{
-    Answer, Client, HttpTransport, Limits, Listed, Observer, RecordsFilter, RecordsQuery,
+    Client, HttpTransport, Limits, Listed, Observer, RecordsFilter, RecordsQuery, Response,
     SortOrder, Target, Transport, TransportError, Unobserved,
 };
 pub use endpoint::Endpoint;

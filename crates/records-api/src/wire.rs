@@ -4,14 +4,14 @@
 //! fields and values), strict where tolerance would mean guessing: a body that is no page at all
 //! is an error, a row without identity or start is a rejection. Pages borrow from the body.
 
-mod fault;
+mod error_body;
 mod page;
 pub(crate) mod pools;
 mod row;
 mod scalar;
 mod utf8_repair;
 
-pub use fault::Fault;
-pub(crate) use fault::one_line;
+pub use error_body::ErrorBody;
+pub(crate) use error_body::one_line;
 pub use page::{OwnedPage, Page, PageError};
 pub use pools::DesktopPool;

@@ -99,7 +99,7 @@ fn property(body: &[u8]) {
 
 fn outcome_of(error: &PageError) -> Outcome {
     match error {
-        PageError::Fault(_) => Outcome::Fault,
+        PageError::Reported(_) => Outcome::Fault,
         PageError::NotJson(_) => Outcome::NotJson,
         PageError::NoRecords => Outcome::NoRecords,
     }

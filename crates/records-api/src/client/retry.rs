@@ -16,7 +16,7 @@ use super::limits::Limits;
 use super::observer::Observer;
 use super::secret_scan::contains_secret;
 use super::throttle::{asked_pause, retry_after};
-use super::transport::{Answer, Transport, TransportError};
+use super::transport::{Response, Transport, TransportError};
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
@@ -24,7 +24,7 @@ use crate::record::Timestamp;
 use crate::secret::{Secret, Source};
 use crate::sign_in::credentials::{Credentials, Fingerprint};
 use crate::sign_in::{CallKey, Cause, CredentialBackoff};
-use crate::wire::Fault;
+use crate::wire::ErrorBody;
 
 /// Asks for one project.
 pub(crate) struct RetryingClient {
@@ -129,7 +129,7 @@ impl RetryingClient {
     pub(crate) async fn send<T>(
         &self,
         call: &ApiCall<'_>,
-        mut decode: impl FnMut(&Answer) -> Result<T, ApiError>,
+        mut decode: impl FnMut(&Response) -> Result<T, ApiError>,
     ) -> Result<Decoded<T>, ApiError> {
         let mut delays = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(250))
@@ -168,7 +168,7 @@ impl RetryingClient {
         &self,
         call: &ApiCall<'_>,
         credentials: &Credentials,
-        decode: &mut impl FnMut(&Answer) -> Result<T, ApiError>,
+        decode: &mut impl FnMut(&Response) -> Result<T, ApiError>,
     ) -> Result<Decoded<T>, ApiError> {
         let endpoint = call.endpoint;
         let fingerprint = credentials.fingerprint();
@@ -203,7 +203,7 @@ impl RetryingClient {
         let took = begun.elapsed();
         // The next request goes out before a page is read: the API need not wait for us. After a
         // refusal nothing may go out until it is remembered.
-        let is_good = result.as_ref().is_ok_and(|answer| answer.status == call.succeeds_with);
+        let is_good = result.as_ref().is_ok_and(|response| response.status == call.succeeds_with);
         let held = if is_good {
             key.inspect(|key| self.backoff.report(None, *key));
             drop((permit, trial));
@@ -212,16 +212,17 @@ impl RetryingClient {
         } else {
             Some((permit, trial))
         };
-        let clock_ahead_millis = result.as_ref().ok().and_then(|answer| self.clock_ahead(answer));
-        let result = result.and_then(|answer| {
+        let clock_ahead_millis =
+            result.as_ref().ok().and_then(|response| self.clock_ahead(response));
+        let result = result.and_then(|response| {
             let result = if is_good {
-                decode(&answer)
+                decode(&response)
             } else {
-                Err(refused(endpoint, &answer, credentials, clock_ahead_millis))
+                Err(refused(endpoint, &response, credentials, clock_ahead_millis))
             };
             result.map_err(|error| {
                 let secrets = credentials.secrets().map(Secret::expose);
-                let is_leak = contains_secret(&answer.body, &error.to_string(), secrets);
+                let is_leak = contains_secret(&response.body, &error.to_string(), secrets);
                 if is_leak { error.without_texts() } else { error }
             })
         });
@@ -237,19 +238,19 @@ impl RetryingClient {
         result.map(|value| Decoded { value, clock_ahead_millis })
     }
 
-    fn clock_ahead(&self, answer: &Answer) -> Option<i64> {
-        let date = answer.headers.get(header::DATE)?.to_str().ok()?;
+    fn clock_ahead(&self, response: &Response) -> Option<i64> {
+        let date = response.headers.get(header::DATE)?.to_str().ok()?;
         let date = chrono::DateTime::parse_from_rfc2822(date).ok()?;
         date.timestamp_millis().checked_sub(self.clock.now_millis())
     }
 }
 
-async fn exchange(call: &ApiCall<'_>, request: Request<Bytes>) -> Result<Answer, ApiError> {
+async fn exchange(call: &ApiCall<'_>, request: Request<Bytes>) -> Result<Response, ApiError> {
     let (endpoint, after) = (call.endpoint, call.timeout);
     let sent = call.transport.send(request, call.limit);
     match timeout(after, sent).await {
         Err(_) => Err(ApiError::Timeout { endpoint, after }),
-        Ok(Ok(answer)) => Ok(answer),
+        Ok(Ok(response)) => Ok(response),
         Ok(Err(TransportError::TooLarge(limit))) => Err(ApiError::TooLarge { endpoint, limit }),
         Ok(Err(TransportError::Connection(what))) => Err(ApiError::Unreachable { endpoint, what }),
     }
@@ -257,18 +258,18 @@ async fn exchange(call: &ApiCall<'_>, request: Request<Bytes>) -> Result<Answer,
 
 fn refused(
     endpoint: Endpoint,
-    answer: &Answer,
+    response: &Response,
     credentials: &Credentials,
     clock_ahead_millis: Option<i64>,
 ) -> ApiError {
-    let mut fault = Fault::read(&answer.body);
-    let (status, body) = (answer.status, &answer.body[..]);
-    let cause = Cause::of(endpoint, (status, body), &fault, credentials, clock_ahead_millis);
+    let mut error_body = ErrorBody::read(&response.body);
+    let (status, body) = (response.status, &response.body[..]);
+    let cause = Cause::of(endpoint, (status, body), &error_body, credentials, clock_ahead_millis);
     if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED) {
         // The gateway echoes the signed request there, session tokens included. What a proxy echoes
         // may be its own password.
-        fault.message = None;
+        error_body.message = None;
     }
-    let retry_after = retry_after(&answer.headers);
-    ApiError::Refused { endpoint, status, fault, cause, retry_after }
+    let retry_after = retry_after(&response.headers);
+    ApiError::Refused { endpoint, status, error_body, cause, retry_after }
 }

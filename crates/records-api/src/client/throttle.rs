@@ -13,10 +13,12 @@ const UNKNOWN_THROTTLE_PAUSE: Duration = Duration::from_secs(2);
 
 /// How long the API wants to be left alone.
 pub(crate) fn asked_pause(error: &ApiError) -> Option<Duration> {
-    let ApiError::Refused { status, fault, retry_after, .. } = error else { return None };
+    let ApiError::Refused { status, error_body, retry_after, .. } = error else { return None };
     let throttled = *status == StatusCode::TOO_MANY_REQUESTS;
     let asked = retry_after
-        .or_else(|| throttled.then(|| fault.message.as_deref().and_then(throttle_window)).flatten())
+        .or_else(|| {
+            throttled.then(|| error_body.message.as_deref().and_then(throttle_window)).flatten()
+        })
         .or_else(|| throttled.then_some(UNKNOWN_THROTTLE_PAUSE));
     asked.map(|pause| pause.min(MAX_PAUSE))
 }
@@ -53,7 +55,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Endpoint, wire::Fault};
+    use crate::{Endpoint, wire::ErrorBody};
 
     /// What may stand in a header: moments, numbers, anything.
     fn header() -> impl Strategy<Value = String> {
@@ -83,7 +85,7 @@ mod tests {
                 let error = ApiError::Refused {
                     endpoint: Endpoint::ScreenRecords,
                     status: StatusCode::TOO_MANY_REQUESTS,
-                    fault: Fault { code: None, message: Some(window.clone()) },
+                    error_body: ErrorBody { code: None, message: Some(window.clone()) },
                     cause: None,
                     retry_after,
                 };

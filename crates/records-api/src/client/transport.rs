@@ -19,7 +19,7 @@ use crate::secret::{Secret, Source};
 
 /// A complete answer.
 #[derive(Clone)]
-pub struct Answer {
+pub struct Response {
     /// HTTP status.
     pub status: StatusCode,
     /// HTTP headers.
@@ -28,10 +28,10 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-impl fmt::Debug for Answer {
+impl fmt::Debug for Response {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Headers and body may be credentials: those that were given, or those that were sent.
-        formatter.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+        formatter.debug_struct("Response").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
@@ -54,7 +54,7 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
         &self,
         request: http::Request<Bytes>,
         limit: usize,
-    ) -> BoxFuture<'_, Result<Answer, TransportError>>;
+    ) -> BoxFuture<'_, Result<Response, TransportError>>;
 }
 
 /// The real transport: HTTP/1.1 and 2, TLS by rustls, gzip.
@@ -158,7 +158,7 @@ impl HttpTransport {
         &self,
         request: http::Request<Bytes>,
         limit: usize,
-    ) -> Result<Answer, TransportError> {
+    ) -> Result<Response, TransportError> {
         let broken =
             |error: reqwest::Error| TransportError::Connection(chain(&error.without_url()));
         let request = reqwest::Request::try_from(request).map_err(broken)?;
@@ -172,7 +172,7 @@ impl HttpTransport {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer {
+        Ok(Response {
             status: response.status(),
             headers: std::mem::take(response.headers_mut()),
             body: body.freeze(),
@@ -185,7 +185,7 @@ impl Transport for HttpTransport {
         &self,
         request: http::Request<Bytes>,
         limit: usize,
-    ) -> BoxFuture<'_, Result<Answer, TransportError>> {
+    ) -> BoxFuture<'_, Result<Response, TransportError>> {
         Box::pin(self.exchange(request, limit))
     }
 }

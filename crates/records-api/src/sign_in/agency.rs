@@ -104,7 +104,7 @@ impl Agency {
         }
         let asked = Instant::now();
         let invalid = |what: &str| ApiError::Invalid { endpoint, what: what.to_owned() };
-        let (answer, ahead) = self
+        let (response, ahead) = self
             .send(client, endpoint, request, token, |body| {
                 let body: Body = serde_json::from_slice(body).map_err(|_| {
                     invalid(
@@ -115,7 +115,7 @@ impl Agency {
                 Ok((body.credential, expires.ok_or_else(|| invalid("expires_at is no moment"))?))
             })
             .await?;
-        let (Credential { access, secret, securitytoken, .. }, expires) = answer;
+        let (Credential { access, secret, securitytoken, .. }, expires) = response;
         // Its own clock says when they end; ours may be off.
         let now = Timestamp::from_millis(client.now_millis()).plus_millis(ahead.unwrap_or(0));
         let life =
@@ -197,7 +197,7 @@ impl Agency {
             retries: 0,
             ..client.api_call(endpoint, request, &source)
         };
-        let listed = client.send(&call, |answer| read(&answer.body)).await?;
+        let listed = client.send(&call, |response| read(&response.body)).await?;
         Ok((listed.value, listed.clock_ahead_millis))
     }
 }

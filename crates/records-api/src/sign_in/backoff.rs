@@ -14,7 +14,7 @@ use super::cause::Cause;
 use super::credentials::Fingerprint;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
-use crate::wire::Fault;
+use crate::wire::ErrorBody;
 
 /// Six refusals lock an access key for everybody who uses it, for five minutes.
 const REFUSED_CREDENTIALS_PAUSE: Duration = Duration::from_secs(300);
@@ -45,7 +45,7 @@ struct Refusal {
     project_id: String,
     endpoint: Endpoint,
     status: StatusCode,
-    fault: Fault,
+    error_body: ErrorBody,
     cause: Option<Cause>,
     credentials: Fingerprint,
     until: Instant,
@@ -101,10 +101,10 @@ impl CredentialBackoff {
         let mut state = self.lock();
         state.trials.remove(&credentials);
         let refused = match error {
-            Some(ApiError::Refused { status, fault, cause, .. })
+            Some(ApiError::Refused { status, error_body, cause, .. })
                 if matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) =>
             {
-                Some((*status, fault.clone(), *cause))
+                Some((*status, error_body.clone(), *cause))
             }
             _ => None,
         };
@@ -120,14 +120,14 @@ impl CredentialBackoff {
                 state.good.push_front(credentials);
             }
         }
-        if let Some((status, fault, cause)) = refused {
+        if let Some((status, error_body, cause)) = refused {
             let until = Instant::now() + REFUSED_CREDENTIALS_PAUSE;
             let project_id = project_id.to_owned();
             state.refusals.push(Refusal {
                 project_id,
                 endpoint,
                 status,
-                fault,
+                error_body,
                 cause,
                 credentials,
                 until,
@@ -163,7 +163,7 @@ impl State {
             Err(ApiError::HeldBack {
                 endpoint: key.endpoint,
                 status: refusal.status,
-                fault: refusal.fault.clone(),
+                error_body: refusal.error_body.clone(),
                 cause: refusal.cause,
                 left: Duration::from_secs((refusal.until - now).as_secs().max(1)),
             })
@@ -188,7 +188,7 @@ mod tests {
             let error = ApiError::Refused {
                 endpoint: Endpoint::IamTokens,
                 status,
-                fault: Fault::default(),
+                error_body: ErrorBody::default(),
                 cause: Some(cause),
                 retry_after: None,
             };

@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use super::credentials::Credentials;
 use crate::endpoint::Endpoint;
-use crate::wire::Fault;
+use crate::wire::ErrorBody;
 
 /// What a refusal most probably means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,16 +48,16 @@ impl Cause {
     pub(crate) fn of(
         endpoint: Endpoint,
         (status, body): (StatusCode, &[u8]),
-        fault: &Fault,
+        error_body: &ErrorBody,
         credentials: &Credentials,
         clock_ahead_millis: Option<i64>,
     ) -> Option<Self> {
         let text = String::from_utf8_lossy(&body[..body.len().min(SEARCHED_BYTES)]).to_lowercase();
-        let code = fault.code.as_deref().unwrap_or_default();
+        let code = error_body.code.as_deref().unwrap_or_default();
         match status {
             StatusCode::UNAUTHORIZED => {}
             // The user is forbidden in this region.
-            StatusCode::FORBIDDEN if fault.gateway_number() == Some("0802") => {
+            StatusCode::FORBIDDEN if error_body.gateway_number() == Some("0802") => {
                 return Some(Self::WrongProject);
             }
             StatusCode::FORBIDDEN if endpoint.is_of_api() => return Some(Self::NoPermission),
@@ -86,12 +86,14 @@ impl Cause {
             Credentials::AccessKey(_) if clock.is_some() => Self::Clock(clock.unwrap_or_default()),
             Credentials::AccessKey(key)
                 if key.security_token.is_some() && text.contains("expired")
-                    || fault.gateway_number() == Some("0307") =>
+                    || error_body.gateway_number() == Some("0307") =>
             {
                 Self::ExpiredKey
             }
             Credentials::AccessKey(_) => Self::WrongKey,
-            Credentials::Token(_) if fault.gateway_number() == Some("0307") => Self::ExpiredToken,
+            Credentials::Token(_) if error_body.gateway_number() == Some("0307") => {
+                Self::ExpiredToken
+            }
             Credentials::Token(_) => Self::WrongToken,
         })
     }

@@ -10,7 +10,7 @@ use url::Url;
 use super::cache::{TemporaryCredentials, lifetime};
 use super::credentials::Credentials;
 use crate::client::retry::{ApiCall, RetryingClient};
-use crate::client::transport::Answer;
+use crate::client::transport::Response;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::record::Timestamp;
@@ -62,8 +62,8 @@ impl IamUser {
             ..client.api_call(Endpoint::IamTokens, request, &credentials)
         };
         let asked = Instant::now();
-        let lease = |answer: &Answer| {
-            lease(answer, asked, Timestamp::from_millis(client.now_millis())).map_err(|what| {
+        let lease = |response: &Response| {
+            lease(response, asked, Timestamp::from_millis(client.now_millis())).map_err(|what| {
                 ApiError::Invalid { endpoint: Endpoint::IamTokens, what: what.to_owned() }
             })
         };
@@ -95,15 +95,15 @@ impl IamUser {
 }
 
 fn lease(
-    answer: &Answer,
+    response: &Response,
     asked: Instant,
     now: Timestamp,
 ) -> Result<TemporaryCredentials, &'static str> {
-    let token = answer.headers.get(SUBJECT_TOKEN).and_then(|token| token.to_str().ok());
+    let token = response.headers.get(SUBJECT_TOKEN).and_then(|token| token.to_str().ok());
     let token = token.map(str::trim).filter(|token| !token.is_empty());
     let token = token.ok_or("it has no header X-Subject-Token")?;
     let body: Body =
-        serde_json::from_slice(&answer.body).map_err(|_| "its body has no token.expires_at")?;
+        serde_json::from_slice(&response.body).map_err(|_| "its body has no token.expires_at")?;
     let expires =
         Timestamp::parse(&body.token.expires_at).ok_or("token.expires_at is no moment")?;
     // How long it lives is said by IAM's clock alone; ours may be off.
@@ -128,12 +128,12 @@ mod tests {
 
     use super::*;
 
-    fn answer(token: Option<&str>, body: &str) -> Answer {
+    fn response(token: Option<&str>, body: &str) -> Response {
         let mut headers = HeaderMap::new();
         if let Some(token) = token {
             headers.insert(SUBJECT_TOKEN, token.parse().unwrap());
         }
-        Answer { status: StatusCode::CREATED, headers, body: Bytes::from(body.to_owned()) }
+        Response { status: StatusCode::CREATED, headers, body: Bytes::from(body.to_owned()) }
     }
 
     #[tokio::test(start_paused = true)]
@@ -141,7 +141,7 @@ mod tests {
         let (now, asked) = (Timestamp::from_millis(0), Instant::now());
         let body = r#"{"token":{"expires_at":"2020-01-04T09:05:22.701000Z",
             "issued_at":"2020-01-03T09:05:22.701000Z","methods":["password"]}}"#;
-        let lease = lease(&answer(Some(" the-token "), body), asked, now).unwrap();
+        let lease = lease(&response(Some(" the-token "), body), asked, now).unwrap();
         let hours = |hours: f64| asked + Duration::from_secs_f64(hours * 3600.0);
         assert_eq!(lease.ends_at, hours(24.0));
         assert!((hours(18.0)..=hours(21.6)).contains(&lease.renew_at));
@@ -161,7 +161,7 @@ mod tests {
             (Some("t"), good, late.millis(), "expired already"),
         ] {
             let now = Timestamp::from_millis(now);
-            let error = lease(&answer(token, body), Instant::now(), now).unwrap_err();
+            let error = lease(&response(token, body), Instant::now(), now).unwrap_err();
             assert!(error.contains(what), "{error}");
         }
     }

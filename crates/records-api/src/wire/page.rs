@@ -6,7 +6,7 @@ use bytes::Bytes;
 use self_cell::self_cell;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::fault::{Fault, one_line};
+use super::error_body::{ErrorBody, one_line};
 use super::row::WireRow;
 use super::scalar::Scalar;
 use super::utf8_repair::repaired;
@@ -26,7 +26,7 @@ pub struct Page<'a> {
 pub enum PageError {
     /// The body reports an error.
     #[error("the body reports an error: {0}")]
-    Fault(Fault),
+    Reported(ErrorBody),
     /// The body is no JSON, or none that can be read.
     #[error("the body is no JSON page: {0}")]
     NotJson(String),
@@ -103,7 +103,7 @@ impl<'a> Page<'a> {
             Some(rows) if !parts.reports_error || !rows.is_empty() => {
                 Ok(Self { total_count, rows })
             }
-            _ if parts.reports_error => Err(PageError::Fault(Fault::read(body))),
+            _ if parts.reports_error => Err(PageError::Reported(ErrorBody::read(body))),
             None if total_count.is_some_and(|total| offset >= total) => {
                 Ok(Self { total_count, rows: Vec::new() })
             }

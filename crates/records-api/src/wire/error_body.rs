@@ -10,7 +10,7 @@ use super::utf8_repair::repaired;
 /// `error_code`/`error_msg`, `errorCode`/`errorMsg`, `code`/`message`, any of them inside `error`,
 /// with codes as text or number; and bodies that are none of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Fault {
+pub struct ErrorBody {
     /// The error code, such as `APIGW.0308`.
     pub code: Option<String>,
     /// The text that came with it, shortened, on one line.
@@ -23,7 +23,7 @@ const MAX_BODY_BYTES: usize = 256 * 1024;
 const MAX_CODE_CHARS: usize = 64;
 const MAX_MESSAGE_CHARS: usize = 300;
 
-impl Fault {
+impl ErrorBody {
     /// Reads the body of an error answer, whatever it is. Text that was cut within a character
     /// shows U+FFFD there.
     pub fn read(body: &[u8]) -> Self {
@@ -78,7 +78,7 @@ fn is_printable(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ErrorBody {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.code, &self.message) {
             (Some(code), Some(message)) => write!(formatter, "{code}: {message}"),
@@ -114,18 +114,18 @@ mod tests {
             ("\u{feff}{\"error_code\":\"A.1\"}", "A.1"),
         ];
         for (body, text) in cases {
-            assert_eq!(Fault::read(body.as_bytes()).to_string(), text, "{body}");
+            assert_eq!(ErrorBody::read(body.as_bytes()).to_string(), text, "{body}");
         }
     }
 
     #[test]
     fn long_and_many_lined_messages_are_tamed() {
         let body = format!(r#"{{"error_msg":"a\nb{}"}}"#, "c".repeat(1000));
-        let message = Fault::read(body.as_bytes()).message.unwrap();
+        let message = ErrorBody::read(body.as_bytes()).message.unwrap();
         assert!(message.starts_with("a bccc"));
         assert_eq!(message.chars().count(), MAX_MESSAGE_CHARS + 3);
         let body = br#"{"error_msg":"a\u0085b\u2028c\u202ed\u2066e"}"#;
-        assert_eq!(Fault::read(body).to_string(), "a b c d e");
+        assert_eq!(ErrorBody::read(body).to_string(), "a b c d e");
     }
 
     #[test]
@@ -134,18 +134,18 @@ mod tests {
         for cut in [&b"\xe4\xb8"[..], br"\ud83d"] {
             let begin = format!(r#"{{"error_code":"APIGW.0308","error_msg":"{message}"#);
             let body = [begin.as_bytes(), cut, br#""}"#].concat();
-            let fault = Fault::read(&body);
-            assert_eq!(fault.gateway_number(), Some("0308"));
-            assert_eq!(fault.message, Some(format!("{message}\u{fffd}")));
+            let error_body = ErrorBody::read(&body);
+            assert_eq!(error_body.gateway_number(), Some("0308"));
+            assert_eq!(error_body.message, Some(format!("{message}\u{fffd}")));
         }
     }
 
     #[test]
     fn gateway_codes_are_known_by_their_number() {
-        let fault = |code: &str| Fault { code: Some(code.to_owned()), message: None };
-        assert_eq!(fault("APIGW.0308").gateway_number(), Some("0308"));
-        assert_eq!(fault("APIG.0308").gateway_number(), Some("0308"));
-        assert_eq!(fault("WKS.0308").gateway_number(), None);
-        assert_eq!(Fault::default().gateway_number(), None);
+        let error_body = |code: &str| ErrorBody { code: Some(code.to_owned()), message: None };
+        assert_eq!(error_body("APIGW.0308").gateway_number(), Some("0308"));
+        assert_eq!(error_body("APIG.0308").gateway_number(), Some("0308"));
+        assert_eq!(error_body("WKS.0308").gateway_number(), None);
+        assert_eq!(ErrorBody::default().gateway_number(), None);
     }
 }
