@@ -2,9 +2,9 @@
 //! the pause that the API asked for.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until};
 
@@ -59,19 +59,19 @@ impl Gate {
     /// Lets nothing begin for `pause`.
     pub(crate) fn close_for(&self, pause: Duration) {
         let until = Instant::now() + pause;
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.closed_until.is_none_or(|closed| closed < until) {
             state.closed_until = Some(until);
         }
     }
 
     fn is_closed(&self) -> bool {
-        self.lock().closed_until.is_some_and(|until| until > Instant::now())
+        self.state.lock().closed_until.is_some_and(|until| until > Instant::now())
     }
 
     /// The turn of a request that comes now, or the end of the pause that it must wait for first.
     fn take_turn(&self, now: Instant) -> (Instant, Option<Instant>) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if let Some(until) = state.closed_until.filter(|until| *until > now) {
             return (until, Some(until));
         }
@@ -84,11 +84,6 @@ impl Gate {
         };
         state.begun.push_back(turn);
         (turn, None)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        // Nothing panics while it is held; and if it did, the state would still be usable.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

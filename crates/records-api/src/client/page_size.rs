@@ -1,8 +1,8 @@
 //! How many rows a page may ask for: as configured, or what the server turned out to grant.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// What is tried when a page size is refused: the limits that the documents contradict each other
@@ -27,7 +27,7 @@ impl PageSize {
 
     /// Rows to ask for now.
     pub(crate) fn current(&self) -> u32 {
-        let mut granted = self.lock();
+        let mut granted = self.granted.lock();
         granted.take_if(|(_, since)| since.elapsed() >= BELIEVED_FOR);
         granted.map_or(self.configured, |(rows, _)| rows)
     }
@@ -35,7 +35,7 @@ impl PageSize {
     /// The server gives no more rows than this, whatever is asked for.
     pub(crate) fn grant(&self, rows: u32) {
         let rows = rows.max(1);
-        let mut granted = self.lock();
+        let mut granted = self.granted.lock();
         if granted.map_or(self.configured, |(known, _)| known) > rows {
             *granted = Some((rows, Instant::now()));
         }
@@ -44,11 +44,6 @@ impl PageSize {
     /// What to try when the server refused to give so many.
     pub(crate) fn smaller_than(rows: u32) -> Option<u32> {
         SMALLER.into_iter().find(|size| *size < rows)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<(u32, Instant)>> {
-        // A plain assignment: a panic elsewhere leaves it whole.
-        self.granted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,12 +5,12 @@
 use std::error::Error;
 use std::fmt;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, StatusCode};
+use parking_lot::Mutex;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy};
 
@@ -98,7 +98,7 @@ impl HttpTransport {
         let transport = Self { roots: roots.transpose()?, proxy, client: Mutex::default() };
         if transport.proxy.is_none() {
             let client = transport.build(None)?;
-            *transport.lock() = Some((None, client));
+            *transport.client.lock() = Some((None, client));
         }
         Ok(transport)
     }
@@ -111,7 +111,7 @@ impl HttpTransport {
             })?),
             None => None,
         };
-        let mut client = self.lock();
+        let mut client = self.client.lock();
         if let Some((known, client)) = &*client
             && known.as_ref().map(Secret::expose) == proxy.as_ref().map(Secret::expose)
         {
@@ -147,11 +147,6 @@ impl HttpTransport {
             None => builder().build().or_else(|_| builder().tls_certs_only([]).build()),
         };
         built.map_err(|error| TransportError::Connection(chain(&error)))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<(Option<Secret>, Client)>> {
-        // A plain assignment: a panic elsewhere leaves it usable.
-        self.client.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn exchange(

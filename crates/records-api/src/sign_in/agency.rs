@@ -4,11 +4,12 @@
 //! it gives one (`PUT .../meta-data/latest/api/token`). Keys live for an hour, and new ones appear ten
 //! minutes before they end.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode};
+use parking_lot::Mutex;
 use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
@@ -159,17 +160,16 @@ impl Agency {
             }) => (None, WITHOUT_TOKEN),
             Err(error) => return Err(error),
         };
-        *self.token.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((token.clone(), asked + life));
+        *self.token.lock() = Some((token.clone(), asked + life));
         Ok(token)
     }
 
     fn known_token(&self) -> Option<(Option<Secret>, Instant)> {
-        self.token.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.token.lock().clone()
     }
 
     fn forget_token(&self) {
-        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.token.lock() = None;
     }
 
     fn url(&self, path: &str) -> String {

@@ -3,10 +3,11 @@
 //! All projects of a process share what is known here, since they may share credentials.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -71,7 +72,7 @@ impl CredentialBackoff {
     /// any good; then one at a time, so that a wrong key is refused once and not by all.
     pub(crate) async fn admit(&self, key: CallKey<'_>) -> Result<Option<TrialPermit>, ApiError> {
         let turn = {
-            let mut state = self.lock();
+            let mut state = self.0.lock();
             state.check(key)?;
             if state.good.contains(&key.credentials) {
                 return Ok(None);
@@ -82,14 +83,14 @@ impl CredentialBackoff {
             state.trials.entry(key.credentials).or_insert_with(trial).clone()
         };
         let turn = turn.acquire_owned().await.expect("the semaphore is never closed");
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         state.check(key)?;
         Ok((!state.good.contains(&key.credentials)).then_some(turn))
     }
 
     /// Whether this may be asked by now.
     pub(crate) fn check(&self, key: CallKey<'_>) -> Result<(), ApiError> {
-        self.lock().check(key)
+        self.0.lock().check(key)
     }
 
     /// Remembers what an answer, or the lack of one, says of the credentials.
@@ -98,7 +99,7 @@ impl CredentialBackoff {
         if error.is_some_and(says_nothing) {
             return;
         }
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         state.trials.remove(&credentials);
         let refused = match error {
             Some(ApiError::Refused { status, error_body, cause, .. })
@@ -133,11 +134,6 @@ impl CredentialBackoff {
                 until,
             });
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is held; and if it did, what is known would still be true.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

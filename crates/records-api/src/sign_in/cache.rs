@@ -1,8 +1,8 @@
 //! What was obtained and expires: kept, renewed ahead of its end, by one at a time.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::credentials::{Credentials, Fingerprint};
@@ -111,7 +111,7 @@ impl CredentialCache {
         let fetching = Fetching::begin(self);
         let asked = ask.await;
         drop(fetching);
-        let mut state = self.state();
+        let mut state = self.state.lock();
         match asked {
             Ok(lease) => {
                 let credentials = lease.credentials.clone();
@@ -142,7 +142,7 @@ impl CredentialCache {
     /// These were refused where they were used. Returns whether others are asked for at once.
     pub(super) fn invalidate(&self, refused: Fingerprint) -> bool {
         let now = Instant::now();
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let is_ours =
             state.lease.as_ref().is_some_and(|lease| lease.credentials.fingerprint() == refused);
         // What was refused is not what there is now: somebody has renewed it meanwhile.
@@ -162,12 +162,12 @@ impl CredentialCache {
 
     /// When what there is expires.
     pub(super) fn expires(&self) -> Option<Timestamp> {
-        self.state().lease.as_ref().map(|lease| lease.expires)
+        self.state.lock().lease.as_ref().map(|lease| lease.expires)
     }
 
     fn look_up(&self) -> Lookup {
         let now = Instant::now();
-        let state = self.state();
+        let state = self.state.lock();
         let may_fetch = state.may_fetch(now);
         match &state.lease {
             Some(lease) if now < lease.ends_at => {
@@ -187,11 +187,6 @@ impl CredentialCache {
             },
         }
     }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Each change is a plain assignment: a panic elsewhere leaves it usable.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl State {
@@ -205,7 +200,7 @@ struct Fetching<'a>(&'a CredentialCache);
 
 impl<'a> Fetching<'a> {
     fn begin(cache: &'a CredentialCache) -> Self {
-        let mut state = cache.state();
+        let mut state = cache.state.lock();
         state.is_fetching = true;
         state.not_before = Some(Instant::now() + cache.pauses.1);
         drop(state);
@@ -215,7 +210,7 @@ impl<'a> Fetching<'a> {
 
 impl Drop for Fetching<'_> {
     fn drop(&mut self) {
-        self.0.state().is_fetching = false;
+        self.0.state.lock().is_fetching = false;
     }
 }
 
