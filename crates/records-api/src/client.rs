@@ -1,5 +1,6 @@
 //! The client: asks for one page of records, or for the desktop pools.
 
+mod date;
 mod gate;
 mod limits;
 mod observer;

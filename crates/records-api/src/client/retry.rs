@@ -11,6 +11,7 @@ use http::{Request, StatusCode, header};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::date::date;
 use super::gate::Gate;
 use super::limits::Limits;
 use super::observer::Observer;
@@ -239,8 +240,7 @@ impl RetryingClient {
     }
 
     fn clock_ahead(&self, response: &Response) -> Option<i64> {
-        let date = response.headers.get(header::DATE)?.to_str().ok()?;
-        let date = chrono::DateTime::parse_from_rfc2822(date).ok()?;
+        let date = date(&response.headers, header::DATE)?;
         date.timestamp_millis().checked_sub(self.clock.now_millis())
     }
 }

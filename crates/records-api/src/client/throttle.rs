@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
 
+use super::date::date;
 use crate::error::ApiError;
 
 /// However long the API asks us to wait, after this it is asked again.
@@ -25,14 +26,12 @@ pub(crate) fn asked_pause(error: &ApiError) -> Option<Duration> {
 
 /// What `Retry-After` says: seconds, or a moment by the clock of the same answer's `Date`.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name| headers.get(name)?.to_str().ok();
-    let value = text(header::RETRY_AFTER)?.trim();
-    if let Ok(seconds) = value.parse() {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let moment = chrono::DateTime::parse_from_rfc2822(value).ok()?;
-    let now = chrono::DateTime::parse_from_rfc2822(text(header::DATE)?).ok()?;
-    moment.signed_duration_since(now).to_std().ok()
+    let until = date(headers, header::RETRY_AFTER)?;
+    until.signed_duration_since(date(headers, header::DATE)?).to_std().ok()
 }
 
 /// The window in `policy user over ratelimit,limit:200,time:5 minute`: after that long the
