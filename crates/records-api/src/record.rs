@@ -1,7 +1,7 @@
-//! The domain: what a screen recording is, valid by construction.
+//! Screen recordings as typed values, valid by construction.
 //!
-//! A [`Record`] borrows its text from the page that it was read from. It knows nothing of HTTP,
-//! metrics or config. Source of every field: the records API, `GET /v2/{project_id}/screen-records`.
+//! A [`Record`] borrows its texts from the page that it was parsed from. Nothing here depends on
+//! HTTP, metrics or config. Source of all fields: `GET /v2/{project_id}/screen-records`.
 
 mod field;
 mod key;
@@ -17,33 +17,33 @@ pub use time_range::TimeRange;
 
 use std::borrow::Cow;
 
-/// Text of the API: absent when the field was missing, null, empty or not a scalar.
+/// A text field; `None` if it is missing, null, empty or not a scalar.
 pub type Text<'a> = Option<Cow<'a, str>>;
 
-/// One screen recording, which is one video file: all 21 fields of the API.
+/// One screen recording, which is one video file, with all 21 fields of the API.
 ///
-/// Only `id` and `start_time` are certain; a row without them is a [`Rejection`].
+/// Only `id` and `start_time` are always present; a row without them is a [`Rejection`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record<'a> {
-    /// Primary key. Opaque, never empty.
+    /// Primary key; opaque and never empty.
     pub id: Cow<'a, str>,
-    /// The desktop that was recorded.
+    /// ID of the desktop that was recorded.
     pub desktop_id: Text<'a>,
-    /// Its name.
+    /// Name of that desktop.
     pub desktop_name: Text<'a>,
-    /// The desktop pool; absent for a desktop outside pools.
+    /// ID of the desktop pool; absent if the desktop belongs to none.
     pub desktop_pool_id: Text<'a>,
-    /// The user who was recorded.
+    /// Name of the user who was recorded.
     pub username: Text<'a>,
-    /// Size of the video file in bytes. May exceed 2^31.
+    /// Size of the video file in bytes; may exceed 2^31.
     pub size: Option<u64>,
-    /// What made the desktop record.
+    /// What triggered the recording; `type` in the API.
     pub record_type: Term<'a, RecordType>,
-    /// Where the recording stands.
+    /// State of the recording and of its upload.
     pub status: Term<'a, Status>,
-    /// The recording policy.
+    /// ID of the recording policy.
     pub policy_id: Text<'a>,
-    /// Bucket that the file goes to.
+    /// OBS bucket that the file is uploaded to.
     pub obs_bucket: Text<'a>,
     /// Folder in the bucket.
     pub file_directory: Text<'a>,
@@ -55,24 +55,24 @@ pub struct Record<'a> {
     pub event_filename: Text<'a>,
     /// SHA-256 of the event file.
     pub event_file_sha256: Text<'a>,
-    /// When the recording began.
+    /// Start of the recording.
     pub start_time: Timestamp,
-    /// When it ended; absent while it goes on.
+    /// End of the recording; absent while it is running.
     pub end_time: Option<Timestamp>,
-    /// When the record last changed.
+    /// Time of the last change of the record.
     pub update_time: Option<Timestamp>,
-    /// Length of the video in seconds. 2^32 of them are 136 years.
+    /// Length of the video in seconds.
     pub duration: Option<u32>,
-    /// Undocumented by the API; free text.
+    /// Free text whose meaning the API does not document.
     pub upload_type: Text<'a>,
-    /// Undocumented by the API; free text.
+    /// Free text whose meaning the API does not document.
     pub site_type: Text<'a>,
-    /// Fields that had a value which could not be understood and so count as absent.
+    /// Fields whose value could not be parsed; they count as absent.
     pub odd: FieldSet,
 }
 
 impl<'a> Record<'a> {
-    /// A record of which nothing is known but what must be.
+    /// Returns a record with the two required fields, all others absent.
     pub fn new(id: impl Into<Cow<'a, str>>, start_time: Timestamp) -> Self {
         Self {
             id: id.into(),
@@ -104,30 +104,30 @@ impl<'a> Record<'a> {
 /// A row that cannot become a [`Record`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rejection<'a> {
-    /// Why.
+    /// Reason for the rejection.
     pub reason: RejectionReason,
-    /// The row's id, if it has one.
+    /// ID of the row, if it has one.
     pub id: Option<Cow<'a, str>>,
 }
 
-/// Why a row was rejected.
+/// The reason why a row was rejected.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
 pub enum RejectionReason {
-    /// The row is no JSON object.
+    /// The row is not a JSON object.
     NotAnObject,
-    /// It has no id.
+    /// The row has no `id`.
     NoId,
-    /// It has no `start_time`, or one that cannot be read.
+    /// The row has no `start_time`, or one that cannot be parsed.
     NoStartTime,
 }
 
 impl RejectionReason {
-    /// Every reason, in the order of the metric's label values.
+    /// All reasons, in the order of the metric's label values.
     pub const ALL: [Self; 3] = [Self::NoId, Self::NoStartTime, Self::NotAnObject];
 
-    /// The label value.
+    /// Returns the value of the label `reason`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotAnObject => "not_an_object",
@@ -137,5 +137,5 @@ impl RejectionReason {
     }
 }
 
-/// One row of a page.
+/// One row of a page: a record, or the reason why it is not one.
 pub type Row<'a> = Result<Record<'a>, Rejection<'a>>;

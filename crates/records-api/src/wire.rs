@@ -1,8 +1,8 @@
-//! From the bytes of a page to records: the one place that knows the wire format.
+//! Parses the bodies of responses. No other module depends on the wire format.
 //!
-//! Tolerant of everything that the documents leave open (types of scalars, null, absent, unknown
-//! fields and values), strict where tolerance would mean guessing: a body that is no page at all
-//! is an error, a row without identity or start is a rejection. Pages borrow from the body.
+//! Parsing accepts everything that the API's documents leave open: types of scalars, null, missing and
+//! unknown fields, unknown values. It does not guess: a body that is not a page is an error, and a row
+//! without an id or a start is a rejection. Pages borrow their texts from the body.
 
 mod error_body;
 mod page;

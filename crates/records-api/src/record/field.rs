@@ -1,9 +1,9 @@
-//! The names of the 21 fields of a record, as the API spells them.
+//! The 21 fields of a record under their API names.
 
 /// A field of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
-#[expect(missing_docs, reason = "each is named like the API's field; Record documents them")]
+#[expect(missing_docs, reason = "named like the fields of the API, which Record documents")]
 pub enum Field {
     Id,
     DesktopId,
@@ -29,7 +29,7 @@ pub enum Field {
 }
 
 impl Field {
-    /// Every field with the name that the API gives it.
+    /// All fields with their API names, in the order of the enum.
     pub const ALL: [(Self, &'static str); 21] = [
         (Self::Id, "id"),
         (Self::DesktopId, "desktop_id"),
@@ -54,7 +54,7 @@ impl Field {
         (Self::SiteType, "site_type"),
     ];
 
-    /// The field of this name, if a record has it.
+    /// Returns the field with this API name, `None` for other names.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known)| *known == name).map(|(field, _)| *field)
     }
@@ -70,12 +70,12 @@ impl FieldSet {
         self.0 |= 1 << field as u8;
     }
 
-    /// Whether no field is in it.
+    /// True if the set has no fields.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The names of its fields, in the API's order.
+    /// Returns the API names of the fields, in the order of the enum.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         Field::ALL
             .into_iter()
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_names_what_was_put_in() {
+    fn a_set_names_the_fields_that_were_inserted() {
         let mut set = FieldSet::default();
         assert!(set.is_empty());
         set.insert(Field::SiteType);

@@ -1,20 +1,20 @@
-//! The identity of a record in memory.
+//! Fixed-size keys of records.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// The first 128 bits of the SHA-256 of a record's id.
 ///
-/// Ids are opaque text of any length. A fixed size keeps a million of them small, and a
-/// cryptographic digest lets nobody choose two ids that meet.
+/// Ids are opaque texts of any length. Keys of a fixed size keep a million records small, and a
+/// cryptographic digest prevents collisions, even of ids that were chosen to collide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RecordKey(u64, u64);
 
 impl RecordKey {
-    /// The first in order.
+    /// The smallest key.
     pub const MIN: Self = Self(0, 0);
 
-    /// The key of an id.
+    /// Returns the key of an id.
     pub fn of(id: &str) -> Self {
         let digest = Sha256::digest(id.as_bytes());
         let word = |from: usize| {
@@ -23,7 +23,7 @@ impl RecordKey {
         Self(word(0), word(8))
     }
 
-    /// 64 of its bits, evenly spread: a hash for tables.
+    /// Returns 64 evenly distributed bits of the key, a hash for tables.
     pub fn hash64(self) -> u64 {
         self.1
     }
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_beginning_of_the_sha256_of_the_id() {
+    fn a_key_is_the_beginning_of_the_sha256_of_the_id() {
         // printf abc | sha256sum
         let expected = RecordKey(0xba78_16bf_8f01_cfea, 0x4141_40de_5dae_2223);
         assert_eq!(RecordKey::of("abc"), expected);

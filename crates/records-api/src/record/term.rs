@@ -1,30 +1,30 @@
-//! Status and type of a record, in whatever vocabulary the API speaks.
+//! Status and type of a record in all known spellings.
 //!
-//! The documents name codes (`UPLOAD_COMPLETED`), show display texts (`Uploaded`), and older
-//! releases, the Chinese pages and the policy API have words of their own. Every known spelling
-//! becomes one value; what is unknown stays as it is and is never guessed.
+//! The API's documents list codes (`UPLOAD_COMPLETED`) and show display texts (`Uploaded`); older
+//! releases, the Chinese pages and the policy API use other words. All known spellings of a value
+//! are parsed to it. An unknown text is kept unchanged; nothing is guessed.
 
 use std::borrow::Cow;
 
-/// A value out of a fixed vocabulary.
+/// A field with a fixed vocabulary.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Term<'a, T> {
-    /// Understood.
+    /// A value of the vocabulary.
     Known(T),
-    /// A text that is neither a code nor a known spelling.
+    /// A text that is not a known spelling of any value.
     Unknown(Cow<'a, str>),
-    /// Missing, null or empty.
+    /// The field is missing, null or empty.
     #[default]
     Absent,
 }
 
-/// Where a recording stands.
+/// State of a recording and of its upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Status {
     /// The desktop is being recorded.
     Recording,
-    /// The recording is complete and waits for its upload.
+    /// The recording is complete; the upload has not started.
     RecCompleted,
     /// The recording failed.
     RecFailed,
@@ -36,22 +36,22 @@ pub enum Status {
     UploadFailed,
 }
 
-/// What made a desktop record.
+/// What triggered a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum RecordType {
     /// Continuous recording.
     Full,
-    /// Recording in given hours.
+    /// Recording at configured hours.
     Interval,
-    /// Recording triggered by operations of the user.
+    /// Recording triggered by user operations.
     Operation,
-    /// Recording of a session's life cycle.
+    /// Recording of the life cycle of a session.
     Session,
 }
 
 impl Status {
-    /// Every status, in the order of a recording's life.
+    /// All statuses, in the order of a recording's life cycle.
     pub const ALL: [Self; 6] = [
         Self::Recording,
         Self::RecCompleted,
@@ -61,7 +61,7 @@ impl Status {
         Self::UploadFailed,
     ];
 
-    /// The API's code.
+    /// Returns the code that the API documents.
     pub fn code(self) -> &'static str {
         match self {
             Self::Recording => "RECORDING",
@@ -73,22 +73,23 @@ impl Status {
         }
     }
 
-    /// Whether the record has arrived where it stays, unless it is tried again.
+    /// True for `REC_FAILED`, `UPLOAD_COMPLETED` and `UPLOAD_FAILED`, which change only if the upload is
+    /// retried.
     pub fn is_settled(self) -> bool {
         !self.is_in_flight()
     }
 
-    /// Whether the recording or its upload failed.
+    /// True for `REC_FAILED` and `UPLOAD_FAILED`.
     pub fn is_failed(self) -> bool {
         matches!(self, Self::RecFailed | Self::UploadFailed)
     }
 
-    /// Whether the record is on its way: RECORDING, `REC_COMPLETED` or UPLOADING.
+    /// True for RECORDING, `REC_COMPLETED` and UPLOADING.
     pub fn is_in_flight(self) -> bool {
         matches!(self, Self::Recording | Self::RecCompleted | Self::Uploading)
     }
 
-    /// Reads any known spelling.
+    /// Parses any known spelling; `None` for other texts.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -98,10 +99,10 @@ impl Status {
 }
 
 impl RecordType {
-    /// Every type.
+    /// All types.
     pub const ALL: [Self; 4] = [Self::Full, Self::Interval, Self::Operation, Self::Session];
 
-    /// The API's code.
+    /// Returns the code that the API documents.
     pub fn code(self) -> &'static str {
         match self {
             Self::Full => "FULL",
@@ -111,7 +112,7 @@ impl RecordType {
         }
     }
 
-    /// Reads any known spelling.
+    /// Parses any known spelling; `None` for other texts.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -120,7 +121,7 @@ impl RecordType {
     }
 }
 
-/// Spellings after [`plain`]: lower case, words parted by one space.
+/// Spellings as [`normalized`] returns them: in lower case, words separated by one space.
 const STATUS_SPELLINGS: &[(&str, Status)] = &[
     ("recording", Status::Recording),
     ("being recorded", Status::Recording),
@@ -163,18 +164,18 @@ const TYPE_SPELLINGS: &[(&str, RecordType)] = &[
     ("监听会话生命周期录屏", RecordType::Session),
 ];
 
-/// Longer than every spelling: a text of a megabyte is not worth a copy.
+/// Longer than all spellings, so that a text of a megabyte is not copied to be looked up.
 const MAX_SPELLING_BYTES: usize = 120;
 
 fn look_up<T: Copy>(spellings: &[(&str, T)], text: &str) -> Option<T> {
     if text.len() > MAX_SPELLING_BYTES {
         return None;
     }
-    let text = plain(text);
+    let text = normalized(text);
     spellings.iter().find(|(spelling, _)| *spelling == text).map(|(_, value)| *value)
 }
 
-fn plain(text: &str) -> String {
+fn normalized(text: &str) -> String {
     let words = text.split(|c: char| c == '_' || c == '-' || c.is_whitespace());
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
     words.join(" ").to_lowercase()
@@ -185,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_read_in_any_case() {
+    fn codes_are_parsed_in_any_case() {
         for status in Status::ALL {
             assert_eq!(Status::parse(status.code()), Some(status));
             assert_eq!(Status::parse(&status.code().to_lowercase()), Some(status));
@@ -197,19 +198,19 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_in_the_table_is_already_plain() {
+    fn all_spellings_in_the_tables_are_normalized() {
         for (spelling, status) in STATUS_SPELLINGS {
-            assert_eq!(plain(spelling), *spelling);
+            assert_eq!(normalized(spelling), *spelling);
             assert_eq!(Status::parse(spelling), Some(*status));
         }
         for (spelling, kind) in TYPE_SPELLINGS {
-            assert_eq!(plain(spelling), *spelling);
+            assert_eq!(normalized(spelling), *spelling);
             assert_eq!(RecordType::parse(spelling), Some(*kind));
         }
     }
 
     #[test]
-    fn display_texts_old_codes_and_the_policy_words_are_read() {
+    fn display_texts_old_codes_and_words_of_the_policy_api_are_parsed() {
         assert_eq!(Status::parse("Uploaded"), Some(Status::UploadCompleted));
         assert_eq!(Status::parse(" Upload-Failed "), Some(Status::UploadFailed));
         assert_eq!(
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_guessed() {
+    fn other_texts_are_not_parsed() {
         for text in ["", "UPLOAD", "UPLOAD_FAILED!", "完成", "REC"] {
             assert_eq!(Status::parse(text), None, "{text}");
         }

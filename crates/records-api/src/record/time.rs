@@ -1,54 +1,60 @@
-//! Moments as the API writes them.
+//! Points in time, and the formats in which the API writes them.
 
 use chrono::{DateTime, NaiveDate};
 use serde::{Deserialize, Serialize};
 
-/// A moment, in milliseconds since the Unix epoch, UTC.
+/// A point in time: milliseconds since the Unix epoch, UTC.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 pub struct Timestamp(i64);
 
-/// 2000-01-01 and 9999-12-31. Outside stands what is no moment of a recording: zero values
-/// (`0001-01-01T00:00:00Z`), and seconds where milliseconds are meant.
+/// From 2000-01-01 until 9999-12-31. Values outside are not times of recordings but zero values
+/// (`0001-01-01T00:00:00Z`), or seconds where milliseconds are expected.
 const PLAUSIBLE_MILLIS: std::ops::RangeInclusive<i64> = 946_684_800_000..=253_402_300_799_999;
 
 impl Timestamp {
-    /// The moment this many milliseconds after the Unix epoch.
+    /// Creates a timestamp from milliseconds since the Unix epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Returns the milliseconds since the Unix epoch.
     pub const fn millis(self) -> i64 {
         self.0
     }
 
-    /// Seconds since the Unix epoch with their fraction, as Prometheus wants them.
+    /// Returns the seconds since the Unix epoch with a fraction, the unit of Prometheus.
     pub fn as_seconds(self) -> f64 {
         self.0 as f64 / 1000.0
     }
 
-    /// The same moment without its fraction of a second.
+    /// Returns the timestamp without its fraction of a second.
     #[must_use]
     pub fn floor_to_second(self) -> Self {
         Self(self.0.div_euclid(1000) * 1000)
     }
 
-    /// The moment `millis` later, or earlier if negative.
+    /// Returns the timestamp `millis` milliseconds later, or earlier if negative. Saturates.
     #[must_use]
     pub fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
     }
 
-    /// Reads milliseconds since the epoch, if they can be a moment of a recording.
+    /// Creates a timestamp from milliseconds since the Unix epoch; `None` if that cannot be a time of a
+    /// recording (before 2000 or after 9999).
     pub fn from_plausible_millis(millis: i64) -> Option<Self> {
         PLAUSIBLE_MILLIS.contains(&millis).then_some(Self(millis))
     }
 
-    /// Reads what the API is known or documented to write: `2024-10-15T10:04:41.263Z` with 0 to 9
-    /// digits of fraction (also after a colon) and `Z`, an offset or nothing (UTC);
-    /// `2024-03-12 12:02:01` (UTC); and milliseconds since the epoch.
+    /// Parses all formats that the API is known or documented to use:
+    ///
+    /// * `2024-10-15T10:04:41.263Z`, with 0 to 9 digits of a fraction after a dot, comma or colon, and
+    ///   with `Z`, an offset or nothing (UTC)
+    /// * `2024-03-12 12:02:01` (UTC)
+    /// * milliseconds since the Unix epoch
+    ///
+    /// Returns `None` for other texts, and for times before 2000 or after 9999.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let bytes = text.as_bytes();
@@ -70,7 +76,7 @@ impl Timestamp {
         )?;
         let (hour, minute, second) =
             (number(&bytes[11..13])?, number(&bytes[14..16])?, number(&bytes[17..19])?);
-        // 60 is a leap second; it reads as the next one.
+        // Second 60 is a leap second; it becomes the next second.
         if hour > 23 || minute > 59 || second > 60 {
             return None;
         }
@@ -81,19 +87,19 @@ impl Timestamp {
         Self::from_plausible_millis(seconds * 1000 + i64::from(fraction))
     }
 
-    /// Writes it as the query parameters want it, without the fraction: `2024-03-12 12:02:01`.
+    /// Formats the timestamp for a query parameter, in whole seconds: `2024-03-12 12:02:01`.
     pub fn to_query(self) -> String {
         self.format("%Y-%m-%d %H:%M:%S")
     }
 
-    /// Writes it for people and logs: `2024-03-12T12:02:01.263Z`.
+    /// Formats the timestamp for people and logs: `2024-03-12T12:02:01.263Z`.
     pub fn to_rfc3339(self) -> String {
         self.format("%Y-%m-%dT%H:%M:%S%.3fZ")
     }
 
     fn format(self, pattern: &str) -> String {
         DateTime::from_timestamp_millis(self.0)
-            .map_or_else(|| format!("{} ms", self.0), |moment| moment.format(pattern).to_string())
+            .map_or_else(|| format!("{} ms", self.0), |time| time.format(pattern).to_string())
     }
 }
 
@@ -103,7 +109,7 @@ fn number(digits: &[u8]) -> Option<u32> {
     })
 }
 
-/// Parts `.263000Z` into whole milliseconds and the zone. Digits beyond the third are cut off.
+/// Splits `.263000Z` into milliseconds and the zone. Digits after the third are dropped.
 fn split_fraction(rest: &[u8]) -> Option<(u32, &[u8])> {
     let [b'.' | b',' | b':', after @ ..] = rest else { return Some((0, rest)) };
     let digits = after.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -115,7 +121,7 @@ fn split_fraction(rest: &[u8]) -> Option<(u32, &[u8])> {
     Some((millis, &after[digits..]))
 }
 
-/// Offset from UTC in seconds: nothing, `Z`, `+08:00`, `+0800` or `+08`.
+/// Parses the offset from UTC in seconds: nothing, `Z`, `+08:00`, `+0800` or `+08`.
 fn zone_seconds(zone: &[u8]) -> Option<i64> {
     let (sign, digits) = match zone {
         [] | [b'Z' | b'z'] => return Some(0),
@@ -138,7 +144,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn every_known_way_of_writing_a_moment_is_read() {
+    fn all_known_formats_are_parsed() {
         let cases = [
             ("2024-10-15T10:04:41.263Z", 1_728_986_681_263),
             ("2024-03-12 12:02:01", 1_710_244_921_000),
@@ -162,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_moment_is_refused() {
+    fn other_texts_are_not_parsed() {
         let cases = [
             "",
             "yesterday",
@@ -189,7 +195,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_again(millis in PLAUSIBLE_MILLIS) {
+        fn formatted_timestamps_are_parsed_again(millis in PLAUSIBLE_MILLIS) {
             let moment = Timestamp(millis);
             prop_assert_eq!(Timestamp::parse(&moment.to_rfc3339()), Some(moment));
             prop_assert_eq!(Timestamp::parse(&moment.to_query()), Some(moment.floor_to_second()));
@@ -197,16 +203,16 @@ mod tests {
         }
 
         #[test]
-        fn it_agrees_with_chrono(millis in PLAUSIBLE_MILLIS, offset in -1439_i32..1439) {
+        fn parsing_agrees_with_chrono(millis in PLAUSIBLE_MILLIS, offset in -1439_i32..1439) {
             let zone = chrono::FixedOffset::east_opt(offset * 60).unwrap();
             let text = DateTime::from_timestamp_millis(millis).unwrap().with_timezone(&zone)
                 .format("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string();
-            prop_assume!(text.len() == 32, "a year of four digits in that zone");
+            prop_assume!(text.len() == 32, "the year has four digits in that zone");
             prop_assert_eq!(Timestamp::parse(&text), Some(Timestamp(millis)));
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in "\\PC*") {
+        fn parsing_never_panics(text in "\\PC*") {
             let _ = Timestamp::parse(&text);
         }
     }

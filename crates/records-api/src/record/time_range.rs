@@ -9,34 +9,34 @@ use super::time::Timestamp;
 /// A half-open range of time: from `start`, inclusive, until `end`, exclusive. Without an end it
 /// has no upper bound.
 ///
-/// A record belongs to a range if its `start_time` does. Adjacent ranges share an edge and no
-/// moment, so a record never belongs to two of them.
+/// A record belongs to a range if its `start_time` does. Adjacent ranges have an edge in common but no
+/// point in time, so a record belongs to at most one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TimeRange {
-    /// First moment in the range.
+    /// First point in time of the range.
     pub start: Timestamp,
-    /// First moment after the range; `None` if the range is unbounded.
+    /// First point in time after the range; `None` if the range is unbounded.
     pub end: Option<Timestamp>,
 }
 
 impl TimeRange {
-    /// The range from `start`, inclusive, until `end`, exclusive. It is empty if `end` is not after
+    /// Creates the range from `start`, inclusive, until `end`, exclusive. It is empty if `end` is not after
     /// `start`.
     pub const fn new(start: Timestamp, end: Timestamp) -> Self {
         Self { start, end: Some(end) }
     }
 
-    /// The unbounded range from `start`, inclusive.
+    /// Creates the unbounded range from `start`, inclusive.
     pub const fn since(start: Timestamp) -> Self {
         Self { start, end: None }
     }
 
-    /// True if the range includes `moment`.
-    pub fn contains(self, moment: Timestamp) -> bool {
-        self.start <= moment && !self.ends_by(moment)
+    /// True if `time` belongs to the range.
+    pub fn contains(self, time: Timestamp) -> bool {
+        self.start <= time && !self.ends_by(time)
     }
 
-    /// True if the range includes every moment of `other`. An empty range is part of any other.
+    /// True if `other` lies within the range. An empty range lies within all ranges.
     pub fn contains_range(self, other: Self) -> bool {
         let ends_within = match (self.end, other.end) {
             (None, _) => true,
@@ -46,7 +46,7 @@ impl TimeRange {
         other.is_empty() || (self.start <= other.start && ends_within)
     }
 
-    /// True if the range includes no moment.
+    /// True if no point in time belongs to the range.
     pub fn is_empty(self) -> bool {
         self.ends_by(self.start)
     }
@@ -56,18 +56,17 @@ impl TimeRange {
         self.end.is_none()
     }
 
-    /// True if the range starts before `moment`.
-    pub fn starts_before(self, moment: Timestamp) -> bool {
-        self.start < moment
+    /// True if the range starts before `time`.
+    pub fn starts_before(self, time: Timestamp) -> bool {
+        self.start < time
     }
 
-    /// True if no moment from `moment` on, inclusive, belongs to the range. False for an unbounded
-    /// range.
-    pub fn ends_by(self, moment: Timestamp) -> bool {
-        self.end.is_some_and(|end| end <= moment)
+    /// True if the range ends at `time` or earlier. False for an unbounded range.
+    pub fn ends_by(self, time: Timestamp) -> bool {
+        self.end.is_some_and(|end| end <= time)
     }
 
-    /// The moments that belong to both ranges; an empty range if there are none.
+    /// Returns the range that both ranges have in common; an empty range if there is none.
     #[must_use]
     pub fn intersection(self, other: Self) -> Self {
         let end = match (self.end, other.end) {
@@ -77,12 +76,12 @@ impl TimeRange {
         Self { start: self.start.max(other.start), end }
     }
 
-    /// True if a moment belongs to both ranges.
+    /// True if the ranges have a point in time in common.
     pub fn overlaps(self, other: Self) -> bool {
         !self.intersection(other).is_empty()
     }
 
-    /// Length of the range, zero if it is empty; `None` if it is unbounded.
+    /// Returns the length of the range, zero if it is empty; `None` if it is unbounded.
     pub fn duration(self) -> Option<Duration> {
         let millis = self.end?.millis().saturating_sub(self.start.millis());
         Some(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
@@ -114,8 +113,8 @@ mod tests {
             (range(10, 10), 10, false),
             (range(20, 10), 15, false),
         ];
-        for (range, moment, expected) in cases {
-            assert_eq!(range.contains(at(moment)), expected, "{range:?} {moment}");
+        for (range, time, expected) in cases {
+            assert_eq!(range.contains(at(time)), expected, "{range:?} {time}");
         }
     }
 
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn edges_are_compared_with_moments() {
+    fn edges_are_compared_with_times() {
         let cases = [
             (range(10, 20), 10, false, false),
             (range(10, 20), 11, true, false),
@@ -145,9 +144,9 @@ mod tests {
             (range(10, 20), 20, true, true),
             (range(10, None), i64::MAX, true, false),
         ];
-        for (range, moment, starts_before, ends_by) in cases {
-            assert_eq!(range.starts_before(at(moment)), starts_before, "{range:?} {moment}");
-            assert_eq!(range.ends_by(at(moment)), ends_by, "{range:?} {moment}");
+        for (range, time, starts_before, ends_by) in cases {
+            assert_eq!(range.starts_before(at(time)), starts_before, "{range:?} {time}");
+            assert_eq!(range.ends_by(at(time)), ends_by, "{range:?} {time}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Errors as the API, its gateway and IAM write them.
+//! Bodies of error responses of the API, its gateway and IAM.
 
 use std::fmt;
 
@@ -6,26 +6,28 @@ use serde_json::Value;
 
 use super::utf8_repair::repaired;
 
-/// What an error body says. Every shape that the gateway, the service and IAM are known to use:
-/// `error_code`/`error_msg`, `errorCode`/`errorMsg`, `code`/`message`, any of them inside `error`,
-/// with codes as text or number; and bodies that are none of it.
+/// Code and message of an error.
+///
+/// All shapes that the gateway, the service and IAM are known to use are parsed:
+/// `error_code`/`error_msg`, `errorCode`/`errorMsg` and `code`/`message`, any of them also inside
+/// `error`, with the code as a text or a number. Both fields are `None` for other bodies.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ErrorBody {
-    /// The error code, such as `APIGW.0308`.
+    /// Error code, such as `APIGW.0308`; at most 64 characters.
     pub code: Option<String>,
-    /// The text that came with it, shortened, on one line.
+    /// Message, on one line and cut to 300 characters.
     pub message: Option<String>,
 }
 
-/// The documents allow 12 characters in a code and 1000 in a message.
-/// As JSON in memory a body takes up to a hundred times its size.
+/// A parsed JSON value takes up to a hundred times the size of its text.
 const MAX_BODY_BYTES: usize = 256 * 1024;
+// The documents allow 12 characters for a code and 1000 for a message.
 const MAX_CODE_CHARS: usize = 64;
 const MAX_MESSAGE_CHARS: usize = 300;
 
 impl ErrorBody {
-    /// Reads the body of an error answer, whatever it is. Text that was cut within a character
-    /// shows U+FFFD there.
+    /// Parses the body of an error response. Text that was cut in the middle of a character gets U+FFFD
+    /// there.
     pub fn read(body: &[u8]) -> Self {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         if body.len() > MAX_BODY_BYTES {
@@ -46,8 +48,8 @@ impl ErrorBody {
         }
     }
 
-    /// The digits after the last dot of the code. The same gateway error comes as `APIGW.0308`
-    /// and as `APIG.0308`.
+    /// Returns the number of a gateway error, `0308` for `APIGW.0308` and for `APIG.0308`: the gateway
+    /// sends the same error with both prefixes. `None` for other errors.
     pub fn gateway_number(&self) -> Option<&str> {
         let code = self.code.as_deref()?;
         let (family, number) = code.rsplit_once('.')?;
@@ -55,25 +57,29 @@ impl ErrorBody {
     }
 }
 
-fn first_text(value: &Value, names: &[&str], longest: usize) -> Option<String> {
+fn first_text(value: &Value, names: &[&str], max_chars: usize) -> Option<String> {
     names.iter().find_map(|name| match value.get(name)? {
-        Value::String(text) if !text.trim().is_empty() => Some(one_line(text, longest)),
+        Value::String(text) if !text.trim().is_empty() => Some(one_line(text, max_chars)),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     })
 }
 
-/// The text on one line of printable characters, cut to `longest` of them.
-pub(crate) fn one_line(text: &str, longest: usize) -> String {
-    let mut line: String =
-        text.trim().chars().take(longest).map(|c| if is_printable(c) { c } else { ' ' }).collect();
-    if text.trim().chars().nth(longest).is_some() {
+/// Returns the text on one line of printable characters, cut to `max_chars` of them.
+pub(crate) fn one_line(text: &str, max_chars: usize) -> String {
+    let mut line: String = text
+        .trim()
+        .chars()
+        .take(max_chars)
+        .map(|c| if is_printable(c) { c } else { ' ' })
+        .collect();
+    if text.trim().chars().nth(max_chars).is_some() {
         line.push_str("...");
     }
     line
 }
 
-/// Whether it neither ends a line nor turns the text around it.
+/// False for characters that end a line or change the direction of the text around them.
 fn is_printable(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -93,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_known_shape_is_read() {
+    fn all_known_shapes_are_parsed() {
         let cases = [
             (r#"{"error_code":"WKS.0001","error_msg":"bad","request_id":"r"}"#, "WKS.0001: bad"),
             (r#"{"errorCode":"X.1","errorMsg":"m"}"#, "X.1: m"),
@@ -119,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn long_and_many_lined_messages_are_tamed() {
+    fn messages_are_cut_and_put_on_one_line() {
         let body = format!(r#"{{"error_msg":"a\nb{}"}}"#, "c".repeat(1000));
         let message = ErrorBody::read(body.as_bytes()).message.unwrap();
         assert!(message.starts_with("a bccc"));
@@ -129,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_character_hides_nothing_else() {
+    fn an_incomplete_character_does_not_hide_the_rest() {
         let message = "policy user over ratelimit,limit:200,time:5 minute";
         for cut in [&b"\xe4\xb8"[..], br"\ud83d"] {
             let begin = format!(r#"{{"error_code":"APIGW.0308","error_msg":"{message}"#);
@@ -141,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn gateway_codes_are_known_by_their_number() {
+    fn gateway_errors_are_recognised_by_their_number() {
         let error_body = |code: &str| ErrorBody { code: Some(code.to_owned()), message: None };
         assert_eq!(error_body("APIGW.0308").gateway_number(), Some("0308"));
         assert_eq!(error_body("APIG.0308").gateway_number(), Some("0308"));

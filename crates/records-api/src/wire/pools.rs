@@ -1,4 +1,4 @@
-//! The names of desktop pools: `GET /v2/{project_id}/desktop-pools`.
+//! A page of desktop pools: `GET /v2/{project_id}/desktop-pools`.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -8,18 +8,18 @@ use super::one_line;
 /// A desktop pool.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DesktopPool {
-    /// Id, as records name it in `desktop_pool_id`.
+    /// ID, the `desktop_pool_id` of records.
     pub id: String,
-    /// Name; empty if the API gave none.
+    /// Name, at most 256 characters; empty if the API returned none.
     pub name: String,
 }
 
-/// Names come from outside and go into every scrape.
+/// Names are part of each scrape.
 const MAX_NAME_CHARS: usize = 256;
-/// The parser may quote a text in full, however long it is.
+/// The parser's errors may quote a text of any length in full.
 const MAX_ERROR_CHARS: usize = 200;
 
-/// A thousand pools of 2 kB each. As JSON in memory a body takes many times its size.
+/// Enough for 1000 pools of 2 kB each. A parsed JSON value takes many times the size of its text.
 const MAX_BODY_BYTES: usize = 2 << 20;
 
 #[derive(Deserialize)]
@@ -27,14 +27,20 @@ struct PoolsPage {
     desktop_pools: Option<Vec<Value>>,
 }
 
-/// Reads one page of pools. Entries without an id are passed over: a name more or less changes no
-/// figure.
+/// Parses one page of pools. Skips entries without an id: a missing name changes no other metric.
+///
+/// # Errors
+///
+/// What is wrong with the body.
 pub(crate) fn decode(body: &[u8]) -> Result<Vec<DesktopPool>, String> {
     if body.len() > MAX_BODY_BYTES {
         return Err(format!("the body is larger than {MAX_BODY_BYTES} bytes"));
     }
     let page: PoolsPage = serde_json::from_slice(body).map_err(|error| {
-        format!("the body is no list: {}", one_line(&error.to_string(), MAX_ERROR_CHARS))
+        format!(
+            "the body is not a list of pools: {}",
+            one_line(&error.to_string(), MAX_ERROR_CHARS)
+        )
     })?;
     let entries = page.desktop_pools.ok_or("the body has no list `desktop_pools`")?;
     let text = |entry: &Value, name| {
@@ -55,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pools_are_read_and_odd_entries_passed_over() {
+    fn pools_are_parsed_and_odd_entries_skipped() {
         let body = br#"{"desktop_pools":[{"id":"p1","name":"Sales"},{"id":"p2"},{"name":"x"},7],
             "total_count":4}"#;
         let pool = |id: &str, name: &str| DesktopPool { id: id.to_owned(), name: name.to_owned() };

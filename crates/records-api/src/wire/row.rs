@@ -1,4 +1,4 @@
-//! One row of a page.
+//! One row of a page, parsed to a record or a rejection.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,7 @@ use crate::record::{
     Field, FieldSet, Record, RecordType, Rejection, RejectionReason, Row, Status, Text,
 };
 
-/// A row, taken out of whatever JSON value stood there.
+/// A row parsed from any JSON value.
 #[derive(Debug)]
 pub(super) struct WireRow<'a>(pub(super) Row<'a>);
 
@@ -76,7 +76,7 @@ impl<'de> Visitor<'de> for RowVisitor {
     }
 }
 
-/// The name of a field, if a record has it.
+/// The field with the name in the JSON object; `None` for an unknown name.
 struct FieldName(Option<Field>);
 
 impl<'de> Deserialize<'de> for FieldName {
@@ -97,7 +97,7 @@ impl<'de> Deserialize<'de> for FieldName {
     }
 }
 
-/// The scalars of a row by field.
+/// The values of a row, by field.
 #[derive(Default)]
 struct Fields<'a> {
     scalars: [Scalar<'a>; Field::ALL.len()],
@@ -109,7 +109,7 @@ impl<'a> Fields<'a> {
         &mut self.scalars[field as usize]
     }
 
-    /// Takes a field as what it should be; otherwise it counts as absent and is noted.
+    /// Converts the value of a field. If it cannot be converted, the field is absent and marked as odd.
     fn take<T: Default>(
         &mut self,
         field: Field,

@@ -1,4 +1,4 @@
-//! A JSON value where the API documents a scalar, whatever it turns out to be.
+//! A JSON value of any type in a place where the API documents a scalar.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 
 use crate::record::{Term, Text, Timestamp};
 
-/// A scalar as it came.
+/// A JSON value before its conversion.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) enum Scalar<'a> {
     /// Missing or null.
@@ -16,18 +16,20 @@ pub(super) enum Scalar<'a> {
     Text(Cow<'a, str>),
     Integer(i128),
     Float(f64),
-    /// A boolean, a list or an object, which no field is documented to be.
+    /// A boolean, a list or an object, which the API documents for no field.
     Odd,
 }
 
-/// Why a scalar gave no value.
+/// The value cannot be converted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NotUnderstood;
 
 impl<'a> Scalar<'a> {
-    /// As free text: `None` when empty, otherwise untouched, since a name may begin with a space.
-    /// Whole numbers keep their digits. Others have lost some to the parser, as have those beyond
-    /// 64 bits: as ids they would make one record of many.
+    /// Converts to free text: `None` if empty, otherwise unchanged, because a name may begin with a
+    /// space.
+    ///
+    /// Whole numbers keep their digits. Fractions and numbers beyond 64 bits are refused: the parser has
+    /// rounded them, so that as ids they would turn several records into one.
     pub(super) fn into_text(self) -> Result<Text<'a>, NotUnderstood> {
         match self {
             Self::Absent => Ok(None),
@@ -37,8 +39,7 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// As a count of something: a whole number of 0 or more. Fractions are cut off, as the
-    /// official SDK does.
+    /// Converts to a count: a whole number, 0 or more. Like the official SDK, drops fractions.
     pub(super) fn into_count(self) -> Result<Option<u64>, NotUnderstood> {
         match self {
             Self::Absent => Ok(None),
@@ -59,12 +60,12 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// As the length of a video: a count of seconds that a person can have recorded.
+    /// Converts to a duration in seconds, below 2^32 (136 years).
     pub(super) fn into_seconds(self) -> Result<Option<u32>, NotUnderstood> {
         self.into_count()?.map(u32::try_from).transpose().map_err(|_| NotUnderstood)
     }
 
-    /// As a moment.
+    /// Converts to a point in time.
     pub(super) fn into_time(self) -> Result<Option<Timestamp>, NotUnderstood> {
         match self {
             Self::Absent => Ok(None),
@@ -79,7 +80,7 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// As a word of a vocabulary.
+    /// Converts to a value of a vocabulary.
     pub(super) fn into_term<T>(
         self,
         parse: fn(&str) -> Option<T>,
@@ -92,7 +93,7 @@ impl<'a> Scalar<'a> {
 }
 
 fn count_from_float(number: f64) -> Result<u64, NotUnderstood> {
-    // Beyond 2^63 nothing is a size or a duration.
+    // A larger number cannot be a size or a duration.
     if (0.0..9.2e18).contains(&number) {
         #[expect(
             clippy::cast_possible_truncation,
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_is_read_from_numbers_and_from_text() {
+    fn counts_are_converted_from_numbers_and_texts() {
         let cases = [
             ("546", Ok(Some(546))),
             ("\"546\"", Ok(Some(546))),
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_beyond_136_years_is_none() {
+    fn a_duration_of_more_than_136_years_is_refused() {
         assert_eq!(scalar("3600").into_seconds(), Ok(Some(3600)));
         assert_eq!(scalar("4294967295").into_seconds(), Ok(Some(u32::MAX)));
         assert_eq!(scalar("4294967296").into_seconds(), Err(NotUnderstood));
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn text_stays_as_it_is_and_numbers_become_text() {
+    fn texts_are_unchanged_and_whole_numbers_become_texts() {
         let cases = [
             ("\" pc 1\\n\"", Ok(Some(" pc 1\n"))),
             ("\"\"", Ok(None)),
@@ -216,20 +217,20 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_read_from_text_and_from_epoch_milliseconds() {
-        let moment = Timestamp::from_millis(1_710_244_921_000);
+    fn times_are_converted_from_texts_and_from_milliseconds() {
+        let time = Timestamp::from_millis(1_710_244_921_000);
         let cases = [
-            ("\"2024-03-12 12:02:01\"", Ok(Some(moment))),
-            ("1710244921000", Ok(Some(moment))),
-            ("\"1710244921000\"", Ok(Some(moment))),
+            ("\"2024-03-12 12:02:01\"", Ok(Some(time))),
+            ("1710244921000", Ok(Some(time))),
+            ("\"1710244921000\"", Ok(Some(time))),
             ("\"\"", Ok(None)),
             ("null", Ok(None)),
             ("1710244921", Err(NotUnderstood)),
             ("\"yesterday\"", Err(NotUnderstood)),
             ("1.5", Err(NotUnderstood)),
         ];
-        for (json, time) in cases {
-            assert_eq!(scalar(json).into_time(), time, "{json}");
+        for (json, expected) in cases {
+            assert_eq!(scalar(json).into_time(), expected, "{json}");
         }
     }
 }

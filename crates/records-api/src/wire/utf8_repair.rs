@@ -1,18 +1,18 @@
-//! Text that a server cut in the middle of a character.
+//! Repairs texts that a server cut in the middle of a character.
 //!
-//! JSON with such a text is no JSON, but one odd user name must not take the figures of all
-//! others with it.
+//! A body with such a text is not valid JSON, but one odd user name must not make all other records of
+//! the page unreadable.
 
 use std::borrow::Cow;
 
-/// The body with U+FFFD in the place of every half character, in raw bytes and in escapes; `None`
-/// if it has none.
+/// Returns the body with U+FFFD in place of each incomplete character, both in raw bytes and in escapes
+/// (half a surrogate pair); `None` if all characters are complete.
 pub(super) fn repaired(body: &[u8]) -> Option<Vec<u8>> {
     let text = String::from_utf8_lossy(body);
-    let was_cut = matches!(text, Cow::Owned(_));
+    let has_invalid_bytes = matches!(text, Cow::Owned(_));
     let mut bytes = text.into_owned().into_bytes();
-    let was_halved = repair_escapes(&mut bytes);
-    (was_cut || was_halved).then_some(bytes)
+    let has_lone_surrogates = repair_escapes(&mut bytes);
+    (has_invalid_bytes || has_lone_surrogates).then_some(bytes)
 }
 
 fn repair_escapes(bytes: &mut [u8]) -> bool {
@@ -37,7 +37,7 @@ fn repair_escapes(bytes: &mut [u8]) -> bool {
     has_changed
 }
 
-/// The UTF-16 unit that is escaped here, if one is: `\ud83d`.
+/// Returns the UTF-16 unit of an escape such as `\ud83d` at this position, if there is one.
 fn unit(bytes: &[u8], at: usize) -> Option<u16> {
     let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
     let digits = std::str::from_utf8(digits).ok()?;
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_characters_are_replaced_and_whole_ones_stay() {
+    fn incomplete_characters_are_replaced_and_others_are_kept() {
         let cases: [(&[u8], Option<&str>); 8] = [
             (br#"{"a":"\ud83d\ude00"}"#, None),
             (br#"{"a":"\\ud83d"}"#, None),
