@@ -271,7 +271,7 @@ impl ProjectObserver {
 
 impl Observer for ProjectObserver {
     fn requested(&self, endpoint: Endpoint, code: &str, took: Duration) {
-        if endpoint.is_of_api() {
+        if endpoint.is_records_api() {
             self.requests.fetch_add(1, Ordering::Relaxed);
         }
         let labels = [self.project.as_str(), endpoint.as_str()];

@@ -207,7 +207,7 @@ impl Totals {
         if until <= from {
             return 0;
         }
-        let range = (from, RecordKey::MIN)..(until, RecordKey::LEAST);
+        let range = (from, RecordKey::MIN)..(until, RecordKey::MIN);
         let groups = self.in_flight.values();
         groups.map(|group| group.starts.range(range.clone()).count() as u64).sum()
     }

@@ -1,4 +1,4 @@
-//! Servers that no document describes, each a few lines of script: what a project makes of them.
+//! Polls of servers that behave in ways that no document describes, each a few lines of script.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,8 @@ fn time(millis_ago: i64) -> String {
     moment.to_rfc3339()
 }
 
-/// A server that honours bound, limit and offset over these rows: start in millis ago, and JSON.
+/// A server with these rows (start in milliseconds before now, and JSON) that applies bound, limit
+/// and offset.
 fn honest(rows: Vec<(i64, String)>) -> Arc<FakeTransport> {
     let mut rows = rows;
     rows.sort_by_key(|(ago, _)| std::cmp::Reverse(*ago));
@@ -42,7 +43,7 @@ pub(crate) fn row(id: &str, ago: i64, more: &str) -> (i64, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_rejected_rows_are_borne_with_and_eleven_only_within_one_in_a_hundred() {
+async fn ten_rejected_rows_are_tolerated_and_eleven_only_up_to_one_percent() {
     for (good, bad, succeeds) in
         [(20, 10, true), (20, 11, false), (1089, 11, true), (1088, 11, false)]
     {
@@ -56,7 +57,7 @@ async fn ten_rejected_rows_are_borne_with_and_eleven_only_within_one_in_a_hundre
 }
 
 #[tokio::test(start_paused = true)]
-async fn rejected_rows_that_all_come_first_are_no_more_than_if_they_came_apart() {
+async fn rejected_rows_count_the_same_at_the_beginning_and_in_between() {
     let mut rows: Vec<_> = (0..2100).map(|n| (2_000_000 + n, "null".to_owned())).collect();
     rows.extend((0..215_000).map(|n| row(&n.to_string(), n, "")));
     let harness = HarnessOptions::default().start_at(honest(rows));
@@ -65,7 +66,7 @@ async fn rejected_rows_that_all_come_first_are_no_more_than_if_they_came_apart()
 }
 
 #[tokio::test(start_paused = true)]
-async fn statuses_that_nobody_knows_show_as_themselves_up_to_sixteen() {
+async fn up_to_sixteen_unknown_statuses_are_exported_unchanged() {
     let rows = (0..40).map(|n| row(&n.to_string(), n, &format!(",\"status\":\"ODD_{n:02}\"")));
     let harness = HarnessOptions::default().start_at(honest(rows.collect()));
     assert_eq!(harness.poll().await, Ok(()));
@@ -85,11 +86,12 @@ async fn statuses_that_nobody_knows_show_as_themselves_up_to_sixteen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejected_row_of_a_record_that_has_left_the_window_does_not_hold_it() {
+async fn a_rejected_row_does_not_keep_a_record_that_has_left_the_window() {
     let day = 24 * 3_600_000;
     let broken = Arc::new(AtomicBool::new(false));
     let is_broken = broken.clone();
-    // An API that compares the end: the record stays in the answers when its start has left.
+    // This API compares the end of records, so it still returns the record when its start has left
+    // the window.
     let transport = script(move |_, _| {
         let rows = if is_broken.load(Ordering::Relaxed) {
             "{\"id\":\"old\",\"start_time\":\"?\"}".to_owned()
@@ -106,10 +108,10 @@ async fn a_rejected_row_of_a_record_that_has_left_the_window_does_not_hold_it() 
     assert_eq!(harness.counted(), 2.0);
     broken.store(true, Ordering::Relaxed);
     assert_eq!(harness.poll().await, Ok(()));
-    assert_eq!(harness.counted(), 2.0, "it keeps its last state");
+    assert_eq!(harness.counted(), 2.0, "the record keeps its last state");
     tokio::time::sleep(Duration::from_secs(120)).await;
     assert_eq!(harness.poll().await, Ok(()));
-    assert_eq!(harness.counted(), 1.0, "its start has left the window");
+    assert_eq!(harness.counted(), 1.0, "the start of the record has left the window");
 }
 
 #[tokio::test(start_paused = true)]
@@ -136,7 +138,7 @@ async fn a_refusal_is_remembered_while_other_credentials_are_tried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_forbidden_endpoint_is_left_alone_for_five_minutes_and_the_other_is_not() {
+async fn a_forbidden_endpoint_is_not_requested_for_five_minutes_and_the_other_one_is() {
     let transport = script(|_, request| {
         if request.uri().path().ends_with("desktop-pools") {
             return (403, "{\"error_code\":\"PAP5.0001\"}".to_owned());
@@ -157,7 +159,7 @@ async fn a_forbidden_endpoint_is_left_alone_for_five_minutes_and_the_other_is_no
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_remedy_fits_what_happened() {
+async fn the_remedy_fits_the_error() {
     let busy = script(|_, _| (200, "{\"error_code\":\"WKS.0407\",\"error_msg\":\"Busy\"}".into()));
     let harness = HarnessOptions::default().start_at(busy);
     let Failure { what, remedy, .. } = harness.poll().await.unwrap_err();
@@ -170,11 +172,11 @@ async fn a_remedy_fits_what_happened() {
     let Failure { what, remedy, .. } = harness.poll().await.unwrap_err();
     assert!(what.contains("larger than 10000 bytes"), "{what}");
     assert!(remedy.contains("api.page_size"), "{what}: {remedy}");
-    assert_eq!(harness.asked(), 1, "the same answer is not fetched again");
+    assert_eq!(harness.asked(), 1, "the request is not repeated");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_text_counts_as_absent_and_does_not_fail_the_page() {
+async fn a_broken_text_does_not_fail_the_page() {
     let good = row("good", 1000, ",\"username\":\"Zoë\"").1;
     for broken in [&b"\\ud83d"[..], b"\\udc00x", b"\xff\xfe", b"\xf0\x9f\x98"] {
         let mut body = format!(
@@ -192,7 +194,7 @@ async fn a_broken_text_counts_as_absent_and_does_not_fail_the_page() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_api_whose_rows_nobody_understands_is_given_up_soon() {
+async fn a_poll_fails_soon_if_no_row_can_be_parsed() {
     let page = vec!["{\"id\":\"x\"}"; 100].join(",");
     let body = format!("{{\"screen_records\":[{page}]}}");
     let harness = HarnessOptions::default().start_at(script(move |_, _| (200, body.clone())));
@@ -203,10 +205,10 @@ async fn an_api_whose_rows_nobody_understands_is_given_up_soon() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bug_in_a_poll_does_not_end_polling_in_the_background() {
+async fn a_panic_in_a_poll_does_not_end_polling_in_the_background() {
     let rows = [row("a", 1000, "")];
     let transport = script(move |number, request| {
-        assert!(number != 2, "a bug of ours");
+        assert!(number != 2, "a bug of the exporter");
         (200, page_of(&rows, request))
     });
     let mut setup = HarnessOptions::default();
@@ -216,13 +218,13 @@ async fn a_bug_in_a_poll_does_not_end_polling_in_the_background() {
     tokio::time::sleep(Duration::from_secs(20)).await;
     assert_eq!(harness.exposed().get(UP), 1.0);
     tokio::time::sleep(Duration::from_secs(30)).await;
-    assert_eq!(harness.exposed().get(UP), 0.0, "the second poll broke off");
+    assert_eq!(harness.exposed().get(UP), 0.0, "the second poll panicked");
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(harness.exposed().get(UP), 1.0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scraper_that_hangs_up_does_not_end_the_poll() {
+async fn a_scraper_that_disconnects_does_not_end_the_poll() {
     let mut setup = HarnessOptions::new(3000);
     setup.options.latency = Duration::from_secs(2);
     let harness = setup.start();
@@ -237,9 +239,9 @@ async fn a_scraper_that_hangs_up_does_not_end_the_poll() {
     assert_eq!(harness.exposed().get(polls), 2.0);
 }
 
-/// Time runs: a thread that waits for a file holds the paused clock.
+/// Runs in real time, because a paused clock does not advance while a thread waits for a file.
 #[tokio::test]
-async fn a_token_file_that_does_not_answer_fails_the_poll() {
+async fn a_token_file_that_blocks_fails_the_poll() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("token");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -247,14 +249,14 @@ async fn a_token_file_that_does_not_answer_fails_the_poll() {
     setup.limits.request_timeout = Duration::from_millis(100);
     let harness = setup.start_at(script(|_, _| (500, String::new())));
     let polled = tokio::time::timeout(Duration::from_secs(20), harness.poll()).await;
-    // Lets the thread that reads it go.
+    // Ends the thread that reads the pipe.
     std::fs::write(&pipe, "late").unwrap();
     let what = polled.expect("the poll ends").unwrap_err().what;
-    assert!(what.contains("file of a secret does not answer"), "{what}");
+    assert!(what.contains("timed out reading the file of a secret"), "{what}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_repeats_the_token_is_not_shown() {
+async fn a_response_that_contains_the_token_is_not_shown() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "hush-hush-secret-token").unwrap();
     for (status, body) in [
@@ -289,7 +291,7 @@ async fn pages_of_one_row_that_are_not_sorted_fail_the_poll() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listing_that_is_suddenly_empty_fails_the_poll_until_it_is_believable() {
+async fn a_list_that_is_suddenly_empty_fails_the_poll_until_nothing_contradicts_it() {
     let rows: Vec<_> = (0..3000).map(|n| row(&n.to_string(), 1_000_000 - 100 * n, "")).collect();
     let empty = "{\"screen_records\":[],\"total_count\":0}";
     let page = move |number, request: &http::Request<Bytes>| {
@@ -299,12 +301,12 @@ async fn a_listing_that_is_suddenly_empty_fails_the_poll_until_it_is_believable(
     let what = harness.poll().await.unwrap_err().what;
     assert!(what.contains("change faster than they can be read"), "{what}");
     assert_eq!(harness.counted(), 0.0);
-    assert_eq!(harness.poll().await, Ok(()), "nothing contradicts that all is gone");
+    assert_eq!(harness.poll().await, Ok(()), "nothing contradicts that all records are gone");
     assert_eq!(harness.counted(), 0.0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_api_that_ends_in_broken_rows_for_ever_is_given_up() {
+async fn a_poll_fails_if_a_list_never_ends_with_a_readable_row() {
     let rows: Vec<_> = (0..50).map(|n| row(&n.to_string(), 1_000_000 - n, "")).collect();
     let transport = script(move |_, request| {
         let page = page_of(&rows, request);
@@ -317,7 +319,7 @@ async fn an_api_that_ends_in_broken_rows_for_ever_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pages_that_become_small_for_no_reason_are_read_to_the_end() {
+async fn pages_that_become_smaller_are_read_to_the_end() {
     let rows: Vec<_> = (0..2600).map(|n| row(&n.to_string(), 90_000_000 - 1000 * n, "")).collect();
     for small in [90, 21, 20, 19, 7, 2, 1] {
         for (odd, cursors) in [(1, 1), (7, 1), (1, 4)] {
@@ -338,14 +340,14 @@ async fn pages_that_become_small_for_no_reason_are_read_to_the_end() {
     }
 }
 
-/// 9000 rows over 10 days.
+/// 9000 rows within 10 days.
 fn many() -> Vec<(i64, String)> {
     let rows = (0..9000_i64).map(|n| row(&n.to_string(), 864_000_000 - 95_000 * n, ""));
     rows.collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_answer_at_the_edge_of_a_segment_loses_nothing() {
+async fn an_empty_page_at_the_edge_of_a_segment_loses_no_record() {
     for empty in 1..8 {
         let rows = many();
         let transport = script(move |number, request| {
@@ -364,7 +366,7 @@ async fn an_empty_answer_at_the_edge_of_a_segment_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_of_millions_of_tiny_rows_is_refused_before_it_fills_memory() {
+async fn a_page_with_a_million_tiny_rows_is_refused_before_it_fills_memory() {
     for row in ["0", "{}", "null"] {
         let body = format!("{{\"screen_records\":[{}]}}", vec![row; 1 << 20].join(","));
         let harness = HarnessOptions::default().start_at(script(move |_, _| (200, body.clone())));
@@ -374,10 +376,10 @@ async fn a_page_of_millions_of_tiny_rows_is_refused_before_it_fills_memory() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ids_that_are_numbers_count_as_written_or_not_at_all() {
+async fn ids_that_are_numbers_keep_their_digits_or_are_rejected() {
     let numbered = |n: i64| (n, format!("{{\"id\":{}{n},\"start_time\":\"{}\"}}", 7, time(n)));
     let mut rows: Vec<_> = (0..1000).map(numbered).collect();
-    // Beyond 64 bits a number is rounded: these two would be one.
+    // The parser rounds numbers beyond 64 bits, so these two ids would be the same.
     for n in 0..2 {
         let id = format!("1844674407370955161{n}");
         rows.push((n, format!("{{\"id\":{id}77,\"start_time\":\"{}\"}}", time(n))));

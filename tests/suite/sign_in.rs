@@ -1,5 +1,5 @@
-//! Signing in, by each method, at a simulated gateway, IAM and metadata service: for days and months,
-//! through wrong keys, locks, and what is renewed or revoked meanwhile.
+//! Authentication by each method against a simulated gateway, IAM and metadata service, over days
+//! and months, with wrong and locked keys, and with credentials that are renewed or revoked.
 
 mod binary;
 
@@ -63,7 +63,7 @@ fn setup(auth: SignIn) -> HarnessOptions {
     setup
 }
 
-/// Polls for so long, one poll in so long; the failures.
+/// Polls for `time`, with a pause after each poll. Returns the failures.
 async fn polls(harness: &Harness, time: Duration, pause: Duration) -> Vec<Failure> {
     let mut failures = Vec::new();
     for _ in 0..time.as_secs() / pause.as_secs() {
@@ -77,7 +77,7 @@ fn asked(harness: &Harness, endpoint: Endpoint) -> u64 {
     harness.simulator().requests().of(endpoint)
 }
 
-/// A token of IAM.
+/// Obtains a token from IAM.
 async fn token(harness: &Harness) -> String {
     let body = serde_json::json!({"auth": {
         "identity": {"methods": ["password"], "password": {"user": {
@@ -93,7 +93,7 @@ async fn token(harness: &Harness) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_method_signs_in_and_shows_the_truth() {
+async fn all_methods_authenticate_and_polls_are_correct() {
     let mut temporary = setup(access_key("AK", SECRET, Some("the-security-token")));
     temporary.options.access.security_token = Some("the-security-token".to_owned());
     let mut old = setup(agency());
@@ -108,25 +108,25 @@ async fn every_method_signs_in_and_shows_the_truth() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_day_with_ten_minute_tokens_has_no_failed_poll_and_one_call_a_renewal() {
+async fn tokens_of_ten_minutes_are_renewed_for_a_day_without_a_failed_poll() {
     let mut setup = setup(password(value(PASSWORD)));
     setup.options.access.token_lifetime = 10 * MINUTE;
     setup.options.records = 10;
     let harness = setup.start();
     assert_eq!(polls(&harness, 24 * HOUR, MINUTE / 2).await, []);
     let tokens = asked(&harness, Endpoint::Tokens);
-    // Each is used for 7.5 to 9 minutes, and until the next poll.
+    // Each token is used for 7.5 to 9 minutes, and until the next poll.
     assert!((24 * 60 / 10..=24 * 60 / 7).contains(&tokens), "{tokens}");
     let requests = harness.simulator().requests();
     let used = (1..=tokens)
         .filter(|number| requests.with(Endpoint::Records, &Credential::Token(*number)) > 0);
-    assert_eq!(used.count() as u64, tokens, "each token was used");
+    assert_eq!(used.count() as u64, tokens, "all tokens were used");
     let left = harness.exposed().get(EXPIRY) - harness.clock_seconds();
     assert!((0.0..=600.0).contains(&left), "{left}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_requests_share_one_token() {
+async fn requests_share_one_token() {
     let mut setup = setup(password(value(PASSWORD)));
     setup.options.records = 20_000;
     setup.limits.page_size = 100;
@@ -136,7 +136,7 @@ async fn many_requests_share_one_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_revoked_token_is_replaced_at_once_and_once() {
+async fn a_revoked_token_is_replaced_immediately_and_only_once() {
     let mut setup = setup(password(value(PASSWORD)));
     setup.options.records = 20_000;
     setup.limits.page_size = 100;
@@ -146,7 +146,7 @@ async fn a_revoked_token_is_replaced_at_once_and_once() {
     harness.simulator().edit_access(Access::revoke_tokens);
     harness.assert_polls_right("with a new token").await;
     assert_eq!(asked(&harness, Endpoint::Tokens), 2);
-    // A gateway that takes no token at all is not asked for one again and again.
+    // If the gateway refuses all tokens, new ones are not requested again and again.
     harness.set_faults(&["status=401,endpoint=records"]);
     let failures = polls(&harness, HOUR, MINUTE / 2).await;
     assert_eq!(failures.len(), 120);
@@ -154,25 +154,25 @@ async fn a_revoked_token_is_replaced_at_once_and_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn iam_may_be_away_while_the_token_is_good() {
+async fn polls_succeed_without_iam_while_the_token_is_valid() {
     let mut setup = setup(password(value(PASSWORD)));
     setup.options.access.token_lifetime = HOUR;
     let harness = setup.start();
     assert_eq!(polls(&harness, 44 * MINUTE, MINUTE).await, []);
     harness.set_faults(&["status=503,endpoint=tokens"]);
     let failures = polls(&harness, HOUR, MINUTE).await;
-    // The token ends after an hour: what fails then is IAM, and is said so.
+    // The token expires after an hour. The error then is that of IAM.
     assert!((40..=46).contains(&failures.len()), "{}", failures.len());
     let Failure { asked, what, remedy, .. } = failures.last().unwrap();
     assert_eq!(asked.as_deref(), Some("POST /v3/auth/tokens?nocatalog=true"));
     assert!(what.starts_with("iam-tokens answered 503"), "{what}: {remedy}");
     harness.set_faults(&[]);
     sleep(MINUTE).await;
-    harness.assert_polls_right("IAM is back").await;
+    harness.assert_polls_right("IAM is available again").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn iam_may_hang_while_the_token_is_good() {
+async fn polls_succeed_while_iam_hangs_and_the_token_is_valid() {
     let mut setup = setup(password(value(PASSWORD))).reading_everything();
     setup.options.access.token_lifetime = HOUR;
     setup.options.records = 2000;
@@ -183,12 +183,12 @@ async fn iam_may_hang_while_the_token_is_good() {
     sleep(11 * MINUTE).await;
     let begun = Instant::now();
     harness.assert_polls_right("while IAM hangs").await;
-    // One request of the poll waits for IAM and its retries, the others do not.
+    // Only one request of the poll waits for IAM and the retries.
     assert!(begun.elapsed() < MINUTE, "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wrong_key_is_tried_once_in_five_minutes_and_never_while_it_is_locked() {
+async fn a_wrong_key_is_tried_once_in_five_minutes_and_never_while_locked() {
     let mut setup = setup(access_key("AK", "another-secret", None));
     setup.options.records = 5000;
     setup.limits.page_size = 100;
@@ -209,7 +209,7 @@ async fn a_wrong_key_is_tried_once_in_five_minutes_and_never_while_it_is_locked(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wrong_password_is_tried_once_in_five_minutes_and_a_right_one_at_once() {
+async fn a_wrong_password_is_tried_once_in_five_minutes_and_a_new_one_immediately() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "wrong\n").unwrap();
     let harness = setup(password(Source::File(file.path().to_owned()))).start();
@@ -224,7 +224,7 @@ async fn a_wrong_password_is_tried_once_in_five_minutes_and_a_right_one_at_once(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_is_replaced_in_its_files_counts_at_once() {
+async fn a_key_that_is_replaced_in_its_files_takes_effect_immediately() {
     let folder = tempfile::tempdir().unwrap();
     let (id, secret) = (folder.path().join("ak"), folder.path().join("sk"));
     std::fs::write(&id, "AK\n").unwrap();
@@ -245,7 +245,7 @@ async fn a_key_that_is_replaced_in_its_files_counts_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_profile_that_is_written_anew_counts_at_once() {
+async fn a_profile_that_is_replaced_takes_effect_immediately() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let write = |key: &str, secret: &str| {
         std::fs::write(file.path(), format!("[basic]\nak = {key}\nsk = {secret}\n")).unwrap();
@@ -264,7 +264,7 @@ async fn a_profile_that_is_written_anew_counts_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_of_an_agency_are_renewed_ahead_and_fetched_once_a_minute_at_most() {
+async fn keys_of_an_agency_are_renewed_before_they_expire() {
     let mut setup = setup(agency());
     setup.options.access.key_lifetime = HOUR;
     setup.options.records = 10;
@@ -272,18 +272,18 @@ async fn keys_of_an_agency_are_renewed_ahead_and_fetched_once_a_minute_at_most()
     assert_eq!(polls(&harness, 24 * HOUR, MINUTE / 2).await, []);
     let fetches = asked(&harness, Endpoint::SecurityKey);
     assert!((24..=32).contains(&fetches), "{fetches}");
-    // Tokens of the metadata service live for six hours.
+    // Tokens of the metadata service are valid for six hours.
     assert!(asked(&harness, Endpoint::MetadataToken) <= 5);
     let left = harness.exposed().get(EXPIRY) - harness.clock_seconds();
     assert!((0.0..=3600.0).contains(&left), "{left}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_metadata_service_is_asked_once_a_minute_whatever_it_answers() {
+async fn the_metadata_service_is_queried_at_most_once_a_minute_whatever_it_responds() {
     for (fault, what) in [
         ("status=500,endpoint=security_key", "metadata-securitykey answered 500"),
         ("kind=html,endpoint=security_key", "metadata-securitykey answered, but its body"),
-        ("kind=hang,endpoint=metadata_token", "metadata-token gave no complete answer within 3s"),
+        ("kind=hang,endpoint=metadata_token", "metadata-token sent no complete response within 3s"),
         ("status=401,endpoint=security_key", "metadata-securitykey answered 401"),
     ] {
         let harness = setup(agency()).start();
@@ -302,7 +302,7 @@ async fn a_metadata_service_is_asked_once_a_minute_whatever_it_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_that_end_within_seconds_are_fetched_once_a_minute_too() {
+async fn keys_that_expire_within_seconds_are_requested_at_most_once_a_minute() {
     let mut setup = setup(agency());
     setup.options.access.key_lifetime = Duration::from_secs(5);
     let harness = setup.start();
@@ -310,11 +310,11 @@ async fn keys_that_end_within_seconds_are_fetched_once_a_minute_too() {
     let fetches = asked(&harness, Endpoint::SecurityKey);
     assert!(fetches <= 11, "{fetches}");
     let what = &failures.last().unwrap().what;
-    assert!(what.contains("metadata-securitykey") && what.contains("ends within"), "{what}");
+    assert!(what.contains("metadata-securitykey") && what.contains("expire within"), "{what}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn tokens_that_end_within_a_second_are_asked_for_once_in_five() {
+async fn tokens_that_expire_within_a_second_are_requested_at_most_once_in_five_seconds() {
     let mut setup = setup(password(value(PASSWORD)));
     setup.options.access.token_lifetime = Duration::from_secs(1);
     let harness = setup.start();
@@ -324,7 +324,7 @@ async fn tokens_that_end_within_a_second_are_asked_for_once_in_five() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_metadata_service_that_repeats_its_token_gives_nothing_away() {
+async fn a_metadata_service_that_returns_its_token_in_an_error_does_not_reveal_it() {
     let transport = script(|_, request| {
         if request.method() == http::Method::PUT {
             return (200, "the-token-of-the-metadata-service".to_owned());
@@ -339,7 +339,7 @@ async fn a_metadata_service_that_repeats_its_token_gives_nothing_away() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_proxy_says_of_its_password_is_not_repeated() {
+async fn the_message_of_a_407_is_not_shown() {
     let transport =
         script(|_, _| (407, r#"{"error_msg": "wrong: Basic dXNlcjpodXNo"}"#.to_owned()));
     let harness = setup(access_key("AK", SECRET, None)).start_at(transport);
@@ -349,22 +349,22 @@ async fn what_a_proxy_says_of_its_password_is_not_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_machine_without_an_agency_is_told_so_in_plain_words() {
+async fn a_server_without_an_agency_gets_its_own_remedy() {
     let mut setup = setup(agency());
     setup.options.access.agency = false;
     let harness = setup.start();
     let failures = polls(&harness, 10 * MINUTE, MINUTE / 4).await;
     let Failure { remedy, .. } = failures.last().unwrap();
-    assert!(remedy.starts_with("this machine has no agency"), "{remedy}");
+    assert!(remedy.starts_with("this server has no agency"), "{remedy}");
     assert!(asked(&harness, Endpoint::SecurityKey) <= 11);
-    assert!(asked(&harness, Endpoint::MetadataToken) <= 1, "the token is not the failures");
+    assert!(asked(&harness, Endpoint::MetadataToken) <= 1, "the token is not the cause");
     harness.simulator().edit_access(|access| access.set_agency(true));
     sleep(MINUTE).await;
     harness.assert_polls_right("an agency was configured").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_refusal_is_told_from_the_others() {
+async fn each_cause_of_a_refusal_has_its_own_remedy() {
     let refused = async |setup: HarnessOptions, prepare: &dyn Fn(&Harness)| {
         let harness = setup.start();
         prepare(&harness);
@@ -373,36 +373,36 @@ async fn each_refusal_is_told_from_the_others() {
     };
     let right = || setup(access_key("AK", SECRET, None));
     let no = |_: &Harness| {};
-    let told = refused(setup(access_key("NOBODY", SECRET, None)), &no).await;
-    assert!(told.contains("the access key is wrong, deleted or disabled"), "{told}");
+    let text = refused(setup(access_key("NOBODY", SECRET, None)), &no).await;
+    assert!(text.contains("the access key is wrong, deleted or disabled"), "{text}");
     let forbid = |harness: &Harness| harness.simulator().edit_access(|a| a.set_permission(false));
-    let told = refused(right(), &forbid).await;
-    assert!(told.contains("IAM action `workspace:screenRecord:list`"), "{told}");
+    let text = refused(right(), &forbid).await;
+    assert!(text.contains("IAM action `workspace:screenRecord:list`"), "{text}");
     let mut other = right();
     other.options.project_id = Some("another".to_owned());
-    let told = refused(other, &no).await;
-    assert!(told.contains("do not belong to this project"), "{told}");
+    let text = refused(other, &no).await;
+    assert!(text.contains("do not belong to this project"), "{text}");
     let mut other = setup(password(value(PASSWORD)));
     other.options.project_id = Some("another".to_owned());
-    let told = refused(other, &no).await;
-    assert!(told.contains("do not belong to this project"), "{told}");
-    let mut askew = right();
-    askew.options.clock_ahead = 20 * MINUTE;
-    let told = refused(askew, &no).await;
-    assert!(told.contains("behind the API's, so its signatures are not accepted"), "{told}");
+    let text = refused(other, &no).await;
+    assert!(text.contains("do not belong to this project"), "{text}");
+    let mut wrong_clock = right();
+    wrong_clock.options.clock_ahead = 20 * MINUTE;
+    let text = refused(wrong_clock, &no).await;
+    assert!(text.contains("behind the API's, so the API does not accept its signatures"), "{text}");
     for (auth, endpoint, key) in [
         (password(value(PASSWORD)), "tokens", "`projects.auth.iam_endpoint`"),
         (agency(), "metadata_token", "`projects.auth.metadata_endpoint`"),
         (agency(), "security_key", "`projects.auth.metadata_endpoint`"),
     ] {
         let fault = format!("status=403,endpoint={endpoint}");
-        let told = refused(setup(auth), &|harness| harness.set_faults(&[&fault])).await;
-        assert!(told.contains(key) && !told.contains("IAM action"), "{told}");
+        let text = refused(setup(auth), &|harness| harness.set_faults(&[&fault])).await;
+        assert!(text.contains(key) && !text.contains("IAM action"), "{text}");
     }
     let hang = |harness: &Harness| harness.set_faults(&["kind=hang,endpoint=metadata_token"]);
-    let told = refused(setup(agency()), &hang).await;
-    assert!(!told.contains("request_timeout"), "no key changes it: {told}");
-    // Somebody else locks the key: a wrong secret, without patience.
+    let text = refused(setup(agency()), &hang).await;
+    assert!(!text.contains("request_timeout"), "no config key changes this limit: {text}");
+    // Another program locks the key by using it with a wrong secret again and again.
     let harness = right().start();
     harness.assert_polls_right("at first").await;
     for _ in 0..6 {
@@ -411,7 +411,7 @@ async fn each_refusal_is_told_from_the_others() {
     }
     let Failure { remedy, .. } = harness.poll().await.unwrap_err();
     assert!(remedy.contains("is locked for five minutes"), "{remedy}");
-    // A token that was made elsewhere, and has expired.
+    // A configured token that has expired.
     let mut short = setup(password(value(PASSWORD)));
     short.options.access.token_lifetime = HOUR;
     let harness = short.start();
@@ -423,7 +423,7 @@ async fn each_refusal_is_told_from_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn projects_that_share_a_wrong_key_try_it_once_together() {
+async fn projects_that_share_a_wrong_key_try_it_only_once() {
     let harness = setup(access_key("AK", "wrong", None)).start();
     let collector = harness.many(200, access_key("AK", "wrong", None));
     for _ in 0..10 {
@@ -437,7 +437,7 @@ async fn projects_that_share_a_wrong_key_try_it_once_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gateway_that_is_busy_at_first_vouches_for_no_key() {
+async fn a_busy_gateway_does_not_prove_that_a_key_is_valid() {
     for busy in ["status=503", "status=429"] {
         let harness = setup(access_key("AK", "wrong", None)).start();
         harness.set_faults(&[&format!("{busy},times=1,endpoint=records")]);

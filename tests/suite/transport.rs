@@ -1,4 +1,4 @@
-//! The real transport: whom it trusts, what goes through a proxy, and what an error shows.
+//! The transport over the network: trusted certificates, the proxy, and texts of errors.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tls").join(name)
 }
 
-/// Reads the head of a request, answers, and closes the connection.
+/// Reads the head of a request, responds, and closes the connection.
 async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, status: &str) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -38,7 +38,7 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, status: &str) -
     String::from_utf8(head).unwrap()
 }
 
-/// TLS with the certificate of the tests, for a protocol if it has a name.
+/// TLS with the certificate of the tests. `protocol` is an ALPN name or empty.
 fn tls(protocol: &[u8]) -> TlsAcceptor {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let certificate = CertificateDer::from_pem_file(fixture("server.pem")).unwrap();
@@ -53,7 +53,7 @@ fn tls(protocol: &[u8]) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// A server by TLS. Returns its port.
+/// Starts a server with TLS. Returns its port.
 async fn tls_server() -> u16 {
     let acceptor = tls(b"");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -71,7 +71,7 @@ async fn tls_server() -> u16 {
     port
 }
 
-/// A server by HTTP/2 that gives a token of so many bytes. Returns its port.
+/// Starts a server with HTTP/2 that returns a token of this size. Returns its port.
 async fn http2_server(token_bytes: usize) -> u16 {
     let acceptor = tls(b"h2");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -91,7 +91,7 @@ async fn http2_server(token_bytes: usize) -> u16 {
     port
 }
 
-/// A proxy that answers everything with a status. Returns its address and what it was asked.
+/// Starts a proxy that answers all requests with a status. Returns its address and the requests.
 async fn proxy(status: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -112,7 +112,7 @@ async fn get(transport: &HttpTransport, url: &str) -> Result<StatusCode, Transpo
 }
 
 #[tokio::test]
-async fn only_the_certificates_of_the_ca_file_are_trusted_if_there_is_one() {
+async fn a_ca_file_replaces_the_certificates_of_the_system() {
     let url = format!("https://localhost:{}/", tls_server().await);
     let ca = fixture("ca.pem");
     let trusting = HttpTransport::new(Some(&ca), None).unwrap();
@@ -120,7 +120,7 @@ async fn only_the_certificates_of_the_ca_file_are_trusted_if_there_is_one() {
     let usual = HttpTransport::new(None, None).unwrap();
     let error = get(&usual, &url).await.unwrap_err().to_string();
     assert!(error.contains("certificate"), "{error}");
-    // A certificate that is no authority's vouches for nobody else.
+    // The certificate of a server is not that of an authority.
     let other = HttpTransport::new(Some(&fixture("server.pem")), None).unwrap();
     assert!(get(&other, "https://127.0.0.2:1/").await.is_err());
     let missing = HttpTransport::new(Some(Path::new("no-such.pem")), None).unwrap_err();
@@ -128,7 +128,7 @@ async fn only_the_certificates_of_the_ca_file_are_trusted_if_there_is_one() {
 }
 
 #[tokio::test]
-async fn everything_but_what_is_meant_for_this_machine_goes_through_the_proxy() {
+async fn all_requests_except_those_to_this_machine_use_the_proxy() {
     let (address, heads) = proxy("200 OK").await;
     let (here, direct) = proxy("204 No Content").await;
     let url = format!("http://user:the-proxy-password@{address}");
@@ -146,7 +146,7 @@ async fn everything_but_what_is_meant_for_this_machine_goes_through_the_proxy() 
 }
 
 #[tokio::test]
-async fn a_proxy_that_refuses_is_told_without_its_password() {
+async fn errors_of_a_proxy_do_not_show_its_password() {
     let (address, heads) = proxy("407 Proxy Authentication Required").await;
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), format!("http://user:the-proxy-password@{address}\n")).unwrap();
@@ -156,20 +156,21 @@ async fn a_proxy_that_refuses_is_told_without_its_password() {
     let text = format!("{error} {error:?} {transport:?}");
     assert!(!text.contains("the-proxy-password") && !text.contains("dGhlLXByb3h5"), "{text}");
     assert!(heads.lock().unwrap()[0].starts_with("CONNECT records.invalid:443"));
-    // Another one counts as soon as it stands in the file.
+    // A new URL in the file takes effect immediately.
     let (other, heads) = self::proxy("200 OK").await;
     std::fs::write(file.path(), format!("http://{other}")).unwrap();
     assert_eq!(get(&transport, "http://records.invalid/").await.unwrap(), StatusCode::OK);
     assert_eq!(heads.lock().unwrap().len(), 1);
-    for (text, log_throttle) in [("", "is empty"), ("no url: the-proxy-password", "is no URL")] {
+    for (text, expected) in [("", "is empty"), ("not a url: the-proxy-password", "is not the URL")]
+    {
         std::fs::write(file.path(), text).unwrap();
         let error = get(&transport, "http://records.invalid/").await.unwrap_err().to_string();
-        assert!(error.contains(log_throttle) && !error.contains("the-proxy-password"), "{error}");
+        assert!(error.contains(expected) && !error.contains("the-proxy-password"), "{error}");
     }
 }
 
 #[tokio::test]
-async fn tokens_of_a_hundred_thousand_bytes_come_by_http_2_too_and_show_nowhere() {
+async fn http_2_accepts_tokens_of_a_hundred_thousand_bytes_and_does_not_show_them() {
     let url = format!("https://localhost:{}/", http2_server(100_000).await);
     let transport = HttpTransport::new(Some(&fixture("ca.pem")), None).unwrap();
     let request = Request::post(url).body(Bytes::new()).unwrap();

@@ -1,4 +1,4 @@
-//! `docs/troubleshooting.md` says of every failure what the source says of it.
+//! `docs/troubleshooting.md` lists all failures with the texts of the code.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -48,7 +48,7 @@ fn held_back(cause: Cause, status: u16, code: &str) -> Reason {
     .into()
 }
 
-/// One example of each failure whose text or remedy differs.
+/// One example of each failure with its own text or remedy.
 fn examples() -> Vec<Reason> {
     let time = Timestamp::parse("2026-11-20T09:00:00Z").unwrap();
     let what = |what: &str| what.to_owned();
@@ -94,7 +94,7 @@ fn examples() -> Vec<Reason> {
         ApiError::Invalid {
             endpoint: RECORDS,
             what: what(
-                "the body is no JSON page: expected value at line 1 column 1, in \"<html>\"",
+                "the body is not a JSON page: expected value at line 1 column 1, in \"<html>\"",
             ),
         }
         .into(),
@@ -127,9 +127,9 @@ fn examples() -> Vec<Reason> {
     ]
 }
 
-/// Whether the list of examples has one of this kind. Without a wildcard, so that a new kind of
-/// failure does not compile until it is thought of here.
-fn has_example(reason: &Reason) -> &'static str {
+/// The kind of a failure. Has no wildcard, so that a new kind does not compile until it has an
+/// example.
+fn kind(reason: &Reason) -> &'static str {
     match reason {
         Reason::Clock { .. } => "clock",
         Reason::Users(_) => "users",
@@ -172,21 +172,21 @@ fn has_example(reason: &Reason) -> &'static str {
 }
 
 #[test]
-fn every_failure_and_its_remedy_stand_in_the_troubleshooting() {
-    let kinds: std::collections::BTreeSet<_> = examples().iter().map(has_example).collect();
-    assert_eq!(kinds.len(), 31, "an example of each kind: {kinds:?}");
-    let mut table = String::from("| `error` says | what to do (`remedy`) |\n| --- | --- |\n");
+fn the_document_lists_all_failures_with_their_remedies() {
+    let kinds: std::collections::BTreeSet<_> = examples().iter().map(kind).collect();
+    assert_eq!(kinds.len(), 31, "one example of each kind: {kinds:?}");
+    let mut table = String::from("| `error` | `remedy` |\n| --- | --- |\n");
     for reason in examples() {
         let cell = |text: String| text.replace('|', "\\|");
         let (what, remedy) = (cell(reason.to_string()), cell(reason.remedy()));
         writeln!(table, "| {what} | {remedy} |").unwrap();
     }
     let document = read("docs/troubleshooting.md");
-    assert_eq!(part(&document, "failures"), table, "put this into the document:\n{table}");
+    assert_eq!(part(&document, "failures"), table, "the document should have:\n{table}");
 }
 
 #[test]
-fn a_remedy_names_only_keys_that_exist() {
+fn remedies_name_only_existing_keys() {
     use screen_records_exporter::config::KEYS;
     for reason in examples() {
         let remedy = reason.remedy();

@@ -340,7 +340,7 @@ fn rows_that_the_api_has_twice_count_once() {
 }
 
 fn take_pages(pages: &[Page<'_>]) -> Result<(), SyncError> {
-    let mut ledger = DurableLedger::default();
+    let ledger = DurableLedger::default();
     let mut read = new_read(10);
     for page in pages {
         let Next::Ask(request) = read.next_page() else { panic!("the walk wants no more pages") };

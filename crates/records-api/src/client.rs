@@ -1,4 +1,4 @@
-//! The client: asks for one page of records, or for the desktop pools.
+//! Requests pages of records and the desktop pools of one project.
 
 mod date;
 mod gate;
@@ -24,20 +24,20 @@ use crate::sign_in::{Auth, CredentialBackoff, Session, SignIn};
 use crate::wire::{DesktopPool, OwnedPage, PageError, pools};
 use gate::Gate;
 pub use limits::Limits;
-pub use observer::{Observer, Unobserved};
+pub use observer::Observer;
 use page_size::PageSize;
 pub use query::{RecordsFilter, RecordsQuery, SortOrder};
 use retry::{Decoded, RetryingClient};
 pub use transport::{HttpTransport, Response, Transport, TransportError};
 
-/// Whom to ask, and as whom.
+/// The project whose records are requested.
 #[derive(Debug)]
 pub struct Target {
-    /// Scheme and host.
+    /// Base URL of the API: scheme, host and port.
     pub endpoint: Url,
-    /// The project's id, part of every path.
+    /// ID of the project, part of all paths.
     pub project_id: String,
-    /// Who asks.
+    /// Method of authentication.
     pub auth: Auth,
 }
 
@@ -51,7 +51,7 @@ pub struct Listed {
     pub clock_ahead_millis: Option<i64>,
 }
 
-/// Asks the records API of one project.
+/// Client of the records API for one project.
 pub struct Client {
     endpoint: Url,
     http: Arc<RetryingClient>,
@@ -59,11 +59,14 @@ pub struct Client {
     page_size: PageSize,
 }
 
-const POOLS_PAGE: u32 = 1000;
+/// Pools requested per page.
+const POOLS_PAGE_SIZE: u32 = 1000;
+/// Further pools have no names.
 const MAX_POOLS: usize = 10_000;
 
 impl Client {
-    /// A client for one project. What is known of refused credentials is shared with others.
+    /// Creates a client for one project. Clients that may use the same credentials share `backoff`,
+    /// so that credentials that were refused once are not tried by others.
     pub fn new(
         target: Target,
         limits: Limits,
@@ -88,40 +91,42 @@ impl Client {
         Self { endpoint, http, session, page_size }
     }
 
-    /// Where it stands with its credentials.
+    /// Returns the method of authentication and the expiry of the credentials, for people.
     pub fn sign_in(&self) -> SignIn {
         self.session.sign_in()
     }
 
-    /// Rows that a page may ask for: as configured, or what the server turned out to grant.
+    /// Returns the number of rows to request per page: the configured one, or a smaller one if the
+    /// server grants less.
     pub fn page_size(&self) -> u32 {
         self.page_size.current()
     }
 
-    /// Remembers that the server gives no more rows than this, whatever is asked for.
+    /// Remembers for an hour that the server returns at most `granted` rows per page.
     pub fn limit_page_size(&self, granted: u32) {
         self.page_size.grant(granted);
     }
 
-    /// Requests that may be under way at once.
+    /// Returns the maximum number of requests in progress at the same time.
     pub fn max_concurrent_requests(&self) -> usize {
         self.http.limits.max_concurrent_requests
     }
 
-    /// Requests that may begin within a second.
+    /// Returns the maximum number of requests that start within any second.
     pub fn max_requests_per_second(&self) -> f64 {
         self.http.limits.max_requests_per_second
     }
 
-    /// Requests one page of records. The page is complete and parsed; rows that are not records
-    /// are rejections in it.
+    /// Requests one page of records. Rows that are not records are rejections in the page.
     ///
-    /// `query.limit` is lowered to what the server is known to grant; if it refuses that, less is
-    /// tried and remembered, unless it must not shrink: something else may be refused.
+    /// Lowers `query.limit` to the page size that the server is known to grant. If the server
+    /// answers 400 and `shrinks` is true, smaller page sizes are tried, and the one that is
+    /// accepted is remembered. `shrinks` must be false for a query with a parameter that the server
+    /// may refuse.
     ///
     /// # Errors
     ///
-    /// [`ApiError`], after the configured retries where they can help.
+    /// [`ApiError`], after the configured retries if it is transient.
     pub async fn list_records(
         &self,
         query: &RecordsQuery,
@@ -152,21 +157,21 @@ impl Client {
                     query.limit = smaller;
                     refused.get_or_insert(error);
                 }
-                // The first refusal named the true cause if no page size helped.
+                // If no page size is accepted, the first refusal has the true reason.
                 _ => return Err(refused.unwrap_or(error)),
             }
         }
     }
 
-    /// Asks for all desktop pools.
+    /// Requests all desktop pools, sorted by ID; at most 10,000.
     ///
     /// # Errors
     ///
-    /// [`ApiError`]; nothing but the pools' names is lost by it.
+    /// [`ApiError`] if a page cannot be read. Only the names of pools depend on it.
     pub async fn desktop_pools(&self) -> Result<Vec<DesktopPool>, ApiError> {
         let mut pools = Vec::new();
         loop {
-            let query = format!("limit={POOLS_PAGE}&offset={}", pools.len());
+            let query = format!("limit={POOLS_PAGE_SIZE}&offset={}", pools.len());
             let page = self
                 .send(Endpoint::DesktopPools, &query, |response| {
                     pools::decode(&response.body).map_err(|what| ApiError::Invalid {
@@ -180,6 +185,7 @@ impl Client {
             pools.extend(page);
             pools.sort();
             pools.dedup_by(|one, other| one.id == other.id);
+            // Ends at the first page without a new pool, because a server may ignore the offset.
             if pools.len() == before || pools.len() >= MAX_POOLS {
                 pools.truncate(MAX_POOLS);
                 return Ok(pools);
@@ -197,21 +203,22 @@ impl Client {
         self.http.send(&self.http.api_call(endpoint, request, &self.session), decode).await
     }
 
-    /// Whose records it lists with this filter.
+    /// Returns a text that identifies the records that a filter selects: endpoint, project and
+    /// filter. Two clients with the same text list the same records.
     pub fn identity(&self, filter: &RecordsFilter) -> String {
         let mut filter = filter.clone();
         filter.desktop_names.sort_unstable();
         format!("{} {} {filter:?}", self.endpoint, self.http.project_id)
     }
 
-    /// Path and query by which records are asked for, for people.
+    /// Returns path and query of a request for records, for people.
     pub fn records_path(&self, query: &RecordsQuery) -> String {
         self.path(Endpoint::ScreenRecords, &query.to_query_string())
     }
 
-    /// Path and query by which desktop pools are asked for, for people.
+    /// Returns path and query of the request for desktop pools, for people.
     pub fn pools_path(&self) -> String {
-        self.path(Endpoint::DesktopPools, &format!("limit={POOLS_PAGE}&offset=0"))
+        self.path(Endpoint::DesktopPools, &format!("limit={POOLS_PAGE_SIZE}&offset=0"))
     }
 
     fn path(&self, endpoint: Endpoint, query: &str) -> String {
@@ -240,7 +247,7 @@ impl std::fmt::Debug for Client {
 fn page_error(error: PageError) -> ApiError {
     let endpoint = Endpoint::ScreenRecords;
     match error {
-        // The documents list error codes that arrive with status 200.
+        // According to the documents, some errors are sent with status 200.
         PageError::Reported(error_body) => ApiError::Refused {
             endpoint,
             status: StatusCode::OK,

@@ -1,22 +1,22 @@
-//! The one place that knows what time it is.
+//! The only access to the time of day.
 //!
-//! Everything else is given a [`Clock`], so that tests and simulations decide how time passes.
-//! Durations and deadlines use `tokio::time`, which follows the paused clock of a test.
+//! All other code is passed a [`Clock`], so that tests and simulations control the time. Durations
+//! and deadlines use `tokio::time`, which follows the paused clock of a test.
 
 use std::time::SystemTime;
 
-/// Tells the present moment in milliseconds since the Unix epoch, UTC.
+/// A source of the current time.
 pub trait Clock: Send + Sync + 'static {
-    /// Milliseconds since 1970-01-01T00:00:00Z; negative before it.
+    /// Returns the milliseconds since the Unix epoch, UTC; negative before it.
     fn now_millis(&self) -> i64;
 }
 
-/// The real clock of the machine.
+/// The clock of the machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the real clock")]
+    #[expect(clippy::disallowed_methods, reason = "the only access to the real clock")]
     fn now_millis(&self) -> i64 {
         let now = SystemTime::now();
         match now.duration_since(SystemTime::UNIX_EPOCH) {
@@ -26,8 +26,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that begins at a given moment and then follows `tokio::time`: at the pace of the real
-/// one, or of the paused one of a test.
+/// A clock that starts at a given time and then follows `tokio::time`, which a test may have
+/// paused.
 #[derive(Debug, Clone, Copy)]
 pub struct TokioClock {
     epoch_millis: i64,
@@ -35,7 +35,7 @@ pub struct TokioClock {
 }
 
 impl TokioClock {
-    /// A clock that reads `epoch_millis` (milliseconds since the Unix epoch) now.
+    /// Creates a clock that shows `epoch_millis` (milliseconds since the Unix epoch) now.
     pub fn starting_at(epoch_millis: i64) -> Self {
         Self { epoch_millis, started: tokio::time::Instant::now() }
     }

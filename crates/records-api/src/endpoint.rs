@@ -1,8 +1,8 @@
-//! What can be asked, of whom.
+//! The endpoints of the API, of IAM and of the metadata service.
 
 use std::fmt;
 
-/// A part of the API that has its own limits, permissions and figures.
+/// An endpoint, which has its own permissions and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// `GET /v2/{project_id}/screen-records`
@@ -18,7 +18,8 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// The label value, and for those of the API the last part of the path.
+    /// Returns the value of the label `endpoint`; for the records API also the last part of the
+    /// path.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ScreenRecords => "screen-records",
@@ -29,12 +30,12 @@ impl Endpoint {
         }
     }
 
-    /// Whether it is the records API: the others give credentials for it.
-    pub fn is_of_api(self) -> bool {
+    /// True for the records API, false for endpoints that return credentials.
+    pub fn is_records_api(self) -> bool {
         matches!(self, Self::ScreenRecords | Self::DesktopPools)
     }
 
-    /// The permission that IAM wants for it.
+    /// Returns the IAM action that permits requests.
     pub(super) fn action(self) -> &'static str {
         match self {
             Self::ScreenRecords => "workspace:screenRecord:list",
@@ -43,7 +44,7 @@ impl Endpoint {
         }
     }
 
-    /// The request by which credentials are asked for there; `None` where records are.
+    /// Returns the request for credentials, for people; `None` for the records API.
     pub fn fixed_request(self) -> Option<&'static str> {
         match self {
             Self::ScreenRecords | Self::DesktopPools => None,
@@ -53,7 +54,7 @@ impl Endpoint {
         }
     }
 
-    /// The key that says where it is.
+    /// Returns the config key with the URL.
     pub(super) fn key(self) -> &'static str {
         match self {
             Self::ScreenRecords | Self::DesktopPools => "projects.endpoint",

@@ -1,4 +1,4 @@
-//! What can go wrong with a request, said so that an administrator can act on it.
+//! Errors of requests, with a remedy for the administrator.
 
 use std::time::Duration;
 
@@ -8,29 +8,30 @@ use crate::endpoint::Endpoint;
 use crate::sign_in::Cause;
 use crate::wire::ErrorBody;
 
-/// Why a request gave nothing. Never holds a secret.
+/// The reason why a request failed. Contains no secrets.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ApiError {
-    /// The API answered with an error status.
-    #[error("{endpoint} answered {status}{}", shown(.error_body))]
+    /// The server responded with an error.
+    #[error("{endpoint} answered {status}{}", parenthesized(.error_body))]
     Refused {
-        /// What was asked.
+        /// The endpoint of the request.
         endpoint: Endpoint,
-        /// The HTTP status.
+        /// HTTP status; 200 for an error in the body of a successful response.
         status: StatusCode,
-        /// The error body. Of a 401 only its code: the gateway echoes signed headers there.
+        /// Error in the body. For a 401 only its code, because the message may contain the signed
+        /// headers.
         error_body: ErrorBody,
-        /// What it most probably means, if it is about credentials.
+        /// Most probable cause, if the error is about credentials.
         cause: Option<Cause>,
-        /// How long the API asked to wait.
+        /// Pause in the header `Retry-After`.
         retry_after: Option<Duration>,
     },
-    /// A good status came with something that is not what was asked for.
+    /// The server responded with success, but the content is not what was requested.
     #[error("{endpoint} answered, but {what}")]
     Invalid {
-        /// What was asked.
+        /// The endpoint of the request.
         endpoint: Endpoint,
-        /// What came.
+        /// What is wrong with it.
         what: String,
     },
     /// The body is larger than `api.max_response_bytes`.
@@ -38,62 +39,62 @@ pub enum ApiError {
         "{endpoint} answered with a body that is larger than {limit} bytes (`api.max_response_bytes`)"
     )]
     TooLarge {
-        /// What was asked.
+        /// The endpoint of the request.
         endpoint: Endpoint,
-        /// The limit.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// No complete answer came within `api.request_timeout`.
-    #[error("{endpoint} gave no complete answer within {}", humantime::format_duration(*.after))]
+    /// No complete response arrived within `api.request_timeout`.
+    #[error("{endpoint} sent no complete response within {}", humantime::format_duration(*.after))]
     Timeout {
-        /// What was asked.
+        /// The endpoint of the request.
         endpoint: Endpoint,
-        /// The limit.
+        /// The time limit.
         after: Duration,
     },
-    /// No connection, or it broke.
+    /// The connection could not be established, or broke.
     #[error("{endpoint} cannot be reached: {what}")]
     Unreachable {
-        /// What was asked.
+        /// The endpoint of the request.
         endpoint: Endpoint,
-        /// What the connection said.
+        /// Error of the connection.
         what: String,
     },
-    /// The credentials cannot be used.
+    /// There are no usable credentials.
     #[error("no credentials for {endpoint}: {what}")]
     Credentials {
-        /// What was asked.
+        /// The endpoint of the request.
         endpoint: Endpoint,
         /// What is wrong with them.
         what: String,
     },
-    /// Not asked, because the same credentials were refused less than five minutes ago.
+    /// No request was sent, because the same credentials were refused less than five minutes ago.
     #[error(
-        "{endpoint} answered {status} to these credentials{}; not asked again for {}",
-        shown(.error_body),
+        "{endpoint} answered {status} to these credentials{}; next attempt in {}",
+        parenthesized(.error_body),
         humantime::format_duration(*.left)
     )]
     HeldBack {
-        /// What would have been asked.
+        /// The endpoint of the request.
         endpoint: Endpoint,
-        /// The status of the refusal.
+        /// HTTP status of the refusal.
         status: StatusCode,
-        /// Its error body.
+        /// Error in the body of the refusal.
         error_body: ErrorBody,
-        /// What it most probably means.
+        /// Most probable cause of the refusal.
         cause: Option<Cause>,
-        /// How much longer nothing will be asked.
+        /// Time until the next attempt.
         left: Duration,
     },
 }
 
-fn shown(error_body: &ErrorBody) -> String {
+fn parenthesized(error_body: &ErrorBody) -> String {
     if *error_body == ErrorBody::default() { String::new() } else { format!(" ({error_body})") }
 }
 
 impl ApiError {
-    /// The value of the label `code`: the HTTP status, `timeout`, `connect` or `invalid`.
-    /// `None` if nothing was sent.
+    /// Returns the value of the label `code`: the HTTP status, `timeout`, `connect` or `invalid`;
+    /// `None` if no request was sent.
     pub fn code(&self) -> Option<String> {
         match self {
             Self::Refused { status, .. } => Some(status.as_u16().to_string()),
@@ -104,26 +105,26 @@ impl ApiError {
         }
     }
 
-    /// The same without any text that came from the other side: it repeats the credentials.
+    /// Removes all texts of the response, because they contain the credentials.
     pub(super) fn without_texts(mut self) -> Self {
         match &mut self {
             Self::Refused { error_body, .. } => *error_body = ErrorBody::default(),
             Self::Invalid { what, .. } => {
-                "the answer repeats the credentials, so it is not shown".clone_into(what);
+                "the response contains the credentials and is therefore not shown".clone_into(what);
             }
             _ => {}
         }
         self
     }
 
-    /// Whether the same request may succeed a little later.
+    /// True if a retry after a short time may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Refused { status, .. } => {
                 status.is_server_error()
                     || matches!(
                         *status,
-                        // Some faults of the service ("busy") come with status 200.
+                        // Some errors of the service ("busy") are sent with status 200.
                         StatusCode::OK
                             | StatusCode::TOO_MANY_REQUESTS
                             | StatusCode::REQUEST_TIMEOUT
@@ -134,7 +135,7 @@ impl ApiError {
         }
     }
 
-    /// What was asked.
+    /// Returns the endpoint of the request.
     pub fn endpoint(&self) -> Endpoint {
         match self {
             Self::Refused { endpoint, .. }
@@ -147,7 +148,7 @@ impl ApiError {
         }
     }
 
-    /// What an administrator can do about it.
+    /// Returns what an administrator can do.
     pub fn remedy(&self) -> String {
         let endpoint = self.endpoint();
         let key = endpoint.key();
@@ -157,51 +158,53 @@ impl ApiError {
                     Some(cause) => cause.remedy(endpoint),
                     None if *status == StatusCode::FORBIDDEN && endpoint == Endpoint::IamTokens => {
                         format!(
-                            "IAM does not let the user in: check in its console that the user is \
-                             enabled, and that no access rule of the account shuts out this \
-                             machine; and check `{key}`"
+                            "IAM refuses the user: check in its console that the user is enabled and \
+                             that the access rules of the account permit this machine, and check \
+                             `{key}`"
                         )
                     }
-                    None if is_of_another(*status) && !endpoint.is_of_api() => {
-                        format!("check `{key}`: what answers there is something else")
+                    None if is_from_other_server(*status) && !endpoint.is_records_api() => {
+                        format!("check `{key}`: another server responds there")
                     }
                     None => remedy_for_status(key, *status),
                 }
             }
-            Self::Invalid { .. } if endpoint.is_of_api() => {
+            Self::Invalid { .. } if endpoint.is_records_api() => {
                 format!(
-                    "check that `{key}` is the Workspace API of the region and that no proxy \
-                     answers in its place"
+                    "check that `{key}` is the Workspace API of the region, and that no proxy \
+                     responds in its place"
                 )
             }
-            Self::Invalid { .. } => format!("check `{key}`: what answers there is something else"),
+            Self::Invalid { .. } => format!("check `{key}`: another server responds there"),
             Self::TooLarge { .. } => {
                 "lower `api.page_size`, or raise `api.max_response_bytes`".to_owned()
             }
             Self::Timeout { .. }
                 if matches!(endpoint, Endpoint::MetadataToken | Endpoint::SecurityKey) =>
             {
-                format!("check that `{key}` can be reached from where the exporter runs")
+                format!("check that the exporter can reach `{key}`")
             }
             Self::Timeout { .. } => {
                 format!("check the network path to `{key}`, or raise `api.request_timeout`")
             }
-            Self::Unreachable { .. } if endpoint.is_of_api() => {
+            Self::Unreachable { .. } if endpoint.is_records_api() => {
                 format!(
                     "check `{key}` and `projects.region`, DNS, firewall and TLS between this \
                      machine and the API"
                 )
             }
             Self::Unreachable { .. } => {
-                format!("check `{key}`, DNS, firewall and TLS between this machine and it")
+                format!("check `{key}`, DNS, firewall and TLS between this machine and that server")
             }
-            Self::Credentials { .. } => "check `projects.auth` and the file it names".to_owned(),
+            Self::Credentials { .. } => {
+                "check `projects.auth` and the file that it refers to".to_owned()
+            }
         }
     }
 }
 
-/// Whether only something else than what is meant to be there answers so.
-fn is_of_another(status: StatusCode) -> bool {
+/// True for statuses that IAM and the metadata service never send.
+fn is_from_other_server(status: StatusCode) -> bool {
     matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)
 }
 
@@ -209,7 +212,7 @@ fn remedy_for_status(key: &str, status: StatusCode) -> String {
     let text = match status {
         StatusCode::UNAUTHORIZED => "check `projects.auth`",
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-            "the proxy wants to be given a user and password, or others: check `api.proxy_url`"
+            "the proxy requires a user and password, or refused them: check `api.proxy_url`"
         }
         StatusCode::NOT_FOUND => {
             return format!(
@@ -218,29 +221,29 @@ fn remedy_for_status(key: &str, status: StatusCode) -> String {
             );
         }
         StatusCode::METHOD_NOT_ALLOWED => {
-            return format!("check `{key}`: what answers there is not the records API");
+            return format!("check `{key}`: the server there is not the records API");
         }
         StatusCode::TOO_MANY_REQUESTS => {
-            "lower `api.max_requests_per_second`, or look for other users of the same quota"
+            "lower `api.max_requests_per_second`, or find out what else uses the same quota"
         }
         StatusCode::BAD_REQUEST => {
             "the API did not accept a parameter: check `projects.project_id` and `projects.filter`"
         }
         StatusCode::OK => {
-            "the API reports a fault of its own; the next poll tries again. If it lasts, look its \
-             code up in the API's list of error codes"
+            "the API reports an internal error; the next poll tries again. If it persists, look up \
+             the code in the API's list of error codes"
         }
         status if status.is_redirection() => {
             return format!(
-                "redirects are not followed, so that credentials reach no other host: put the \
-                 final address into `{key}`"
+                "redirects are not followed, so that credentials are not sent to another host: set \
+                 `{key}` to the final address"
             );
         }
         status if status.is_server_error() => {
-            "the API has a fault of its own; the next poll tries again. If it lasts, look at the \
+            "the API has an internal error; the next poll tries again. If it persists, look at the \
              status page of the region"
         }
-        _ => return format!("check `{key}`: what answers there is not the records API"),
+        _ => return format!("check `{key}`: the server there is not the records API"),
     };
     text.to_owned()
 }

@@ -1,11 +1,12 @@
-//! The records API: one request for one page, and everything that makes it dependable.
+//! Client of the screen recording API of Huawei Cloud Workspace.
 //!
-//! Authentication, retries, rate and concurrency limits, size and time limits, and every shape in
-//! which the API reports an error. What it returns is complete and valid, or an error that says
-//! what came and what to do. It does not know what a poll is.
+//! A request returns one page of records, or an error that names the problem and a remedy. The
+//! client handles authentication, retries, limits of rate, concurrency, size and time, and all
+//! shapes in which the API reports errors. It knows nothing of polls, metrics and config.
 //!
-//! The domain types are in [`record`]; [`wire`] reads them from a page. [`secret`] and [`profile`]
-//! hold credentials; [`clock`] and [`mod@file`] are what the crate needs of the machine.
+//! * [`Client`] requests pages; [`wire`] parses them to the types in [`record`].
+//! * [`Auth`] lists the methods of authentication; [`secret`] and [`profile`] read credentials.
+//! * [`clock`] and [`mod@file`] access the time and the files of the machine.
 
 mod client;
 pub mod clock;
@@ -19,7 +20,7 @@ pub mod wire;
 
 pub use client::{
     Client, HttpTransport, Limits, Listed, Observer, RecordsFilter, RecordsQuery, Response,
-    SortOrder, Target, Transport, TransportError, Unobserved,
+    SortOrder, Target, Transport, TransportError,
 };
 pub use endpoint::Endpoint;
 pub use error::ApiError;

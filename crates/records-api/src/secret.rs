@@ -1,7 +1,7 @@
-//! A text that must not be seen: a token, a password, a key.
+//! Texts that must not be shown: tokens, passwords, keys.
 //!
-//! It is wiped from memory when it goes, and shows as [`REDACTED`] wherever something prints it.
-//! Whoever needs the text itself says so with [`Secret::expose`].
+//! A [`Secret`] is wiped from memory when it is dropped, and is printed as [`REDACTED`]. Only
+//! [`Secret::expose`] returns the text.
 
 mod source;
 
@@ -12,15 +12,15 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What stands in for a secret.
+/// The text that is shown in place of a secret.
 pub const REDACTED: &str = "<redacted>";
 
-/// A text that must not be seen.
+/// A text that must not be shown.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// The text itself, to be sent to whom it is meant for and to nobody else.
+    /// Returns the text, to be sent only to its recipient.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -38,7 +38,7 @@ impl From<&str> for Secret {
     }
 }
 
-/// Of two that came with the config: nobody from outside can measure how long it takes.
+/// Compares values of the config only, so nobody outside can measure the time that it takes.
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
         self.expose() == other.expose()
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_prints_a_secret_shows_it() {
+    fn a_secret_is_never_printed() {
         let secret = Secret::from("the-key");
         let json = serde_json::to_string(&[&secret]).unwrap();
         let all = format!("{secret} {secret:?} {json} {:?}", Some(secret.clone()));

@@ -1,4 +1,4 @@
-//! How requests prove who asks: the methods, and what each obtains, keeps and renews.
+//! Authentication: the methods, and the credentials that each obtains, caches and renews.
 
 mod agency;
 mod backoff;
@@ -17,9 +17,9 @@ use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
 pub use agency::Agency;
-pub(crate) use backoff::CallKey;
 pub use backoff::CredentialBackoff;
-use cache::CredentialCache;
+pub(crate) use backoff::{CallKey, TrialPermit};
+use cache::{CredentialCache, Pauses};
 pub use cause::Cause;
 pub use iam::IamUser;
 
@@ -32,52 +32,54 @@ use credentials::{Credentials, Fingerprint};
 use profile::Profile;
 use signature::AccessKey;
 
-/// How to prove who asks.
+/// A method of authentication.
 #[derive(Debug)]
 pub enum Auth {
-    /// By a token made elsewhere.
+    /// A token that something else obtains.
     Token(Source),
-    /// By tokens that IAM gives to a user with a password.
+    /// The password of an IAM user, with which the client obtains tokens.
     Password(IamUser),
-    /// By signing with an access key.
+    /// An access key, with which requests are signed.
     AccessKey {
-        /// The id of the key.
+        /// The ID of the key (AK).
         access_key: Source,
-        /// What it signs with.
+        /// The secret of the key (SK).
         secret_key: Source,
-        /// What a temporary key needs too.
+        /// The token that belongs to a temporary key.
         security_token: Option<Source>,
     },
-    /// By signing with temporary keys of the machine.
+    /// Temporary access keys from the metadata service of the cloud server.
     EcsAgency(Arc<Agency>),
-    /// By signing with the key of a profile file, which is read again for every request.
+    /// The access key in a profile file, which is read again for each request.
     Profile(PathBuf),
 }
 
-/// Where a project stands with its credentials, for people.
+/// Method and expiry of a project's credentials, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignIn {
-    /// The method, as the config names it.
+    /// The method, as in the key `projects.auth.method`.
     pub method: &'static str,
-    /// When what was obtained expires; `None` if nothing was, or nobody knows.
+    /// When the token or the temporary key expires; `None` if there is none yet, or if the expiry
+    /// is unknown.
     pub expires: Option<Timestamp>,
 }
 
-/// What a project proves itself with.
+/// The credentials of a project.
 pub(crate) struct Session {
     auth: Auth,
     client: Arc<RetryingClient>,
-    /// The token of an IAM user.
+    /// Tokens of the IAM user.
     cache: CredentialCache,
 }
 
-/// After a sign-in at IAM that succeeded, and after one that failed. Tokens live for hours: the first
-/// is against an IAM that gives them for seconds.
-const SIGN_IN_PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
+/// Tokens are valid for hours. The pause after a success matters only if IAM returns tokens that
+/// are valid for seconds.
+const TOKEN_PAUSES: Pauses =
+    Pauses { after_success: Duration::from_secs(5), after_failure: Duration::from_secs(30) };
 
 impl Session {
     pub(crate) fn new(auth: Auth, client: Arc<RetryingClient>) -> Self {
-        Self { auth, client, cache: CredentialCache::new(Endpoint::IamTokens, SIGN_IN_PAUSES) }
+        Self { auth, client, cache: CredentialCache::new(Endpoint::IamTokens, TOKEN_PAUSES) }
     }
 
     pub(crate) fn sign_in(&self) -> SignIn {
@@ -94,11 +96,11 @@ impl Session {
     async fn obtain(&self) -> Result<Credentials, ApiError> {
         let endpoint = Endpoint::ScreenRecords;
         let client = &*self.client;
-        let failed = |error: &ApiError| client.renewal_failed(error);
+        let renewal_failed = |error: &ApiError| client.renewal_failed(error);
         match &self.auth {
             Auth::Token(token) => Ok(Credentials::Token(client.secret(endpoint, token).await?)),
-            Auth::Password(user) => self.cache.get(user.sign_in(client), failed).await,
-            Auth::EcsAgency(agency) => agency.cache.get(agency.fetch(client), failed).await,
+            Auth::Password(user) => self.cache.get(user.sign_in(client), renewal_failed).await,
+            Auth::EcsAgency(agency) => agency.cache.get(agency.fetch(client), renewal_failed).await,
             Auth::AccessKey { access_key, secret_key, security_token } => {
                 let security_token = match security_token {
                     Some(token) => Some(client.secret(endpoint, token).await?),
@@ -113,7 +115,7 @@ impl Session {
             Auth::Profile(path) => {
                 let key = read_profile(path.clone());
                 let key = timeout(client.limits.request_timeout, key).await;
-                key.unwrap_or_else(|_| Err("the profile file does not answer".to_owned()))
+                key.unwrap_or_else(|_| Err("timed out reading the profile file".to_owned()))
                     .map(Credentials::AccessKey)
                     .map_err(|what| ApiError::Credentials { endpoint, what })
             }
@@ -135,7 +137,7 @@ impl CredentialSource for Session {
     }
 }
 
-/// The access key that stands in a profile file now.
+/// Reads the access key in a profile file.
 async fn read_profile(path: PathBuf) -> Result<AccessKey, String> {
     let shown = path.display().to_string();
     let read = tokio::task::spawn_blocking(move || Profile::read(&path)).await;

@@ -48,14 +48,14 @@ const TOKENS: &[&str] = &[
 ];
 
 fn property(body: &[u8]) {
-    let fault = ErrorBody::read(body);
+    let fault = ErrorBody::parse(body);
     assert_fit_for_a_log(&fault.to_string(), 64 + 2 + 300 + 6);
     assert!(fault.code.as_deref().is_none_or(|code| code.chars().count() <= 64 + 3));
     assert!(fault.message.as_deref().is_none_or(|text| text.chars().count() <= 300 + 3));
     let _ = fault.gateway_number();
     // Half characters do not hide the rest, and blanks mean nothing.
     if let Ok(value) = parse(body) {
-        assert_eq!(ErrorBody::read(value.write(" \n").as_bytes()), fault);
+        assert_eq!(ErrorBody::parse(value.write(" \n").as_bytes()), fault);
     }
 }
 

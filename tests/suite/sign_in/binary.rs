@@ -1,5 +1,4 @@
-//! The real binary as it signs in: what its log says of each refusal, and that nothing that is secret
-//! shows anywhere.
+//! Authentication of the binary: the log lines of all refusals, and that no secret is shown.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -12,8 +11,8 @@ const SECURITY_TOKEN: &str = "security-token/of+the=tests==";
 const PASSWORD: &str = "pass word of \u{e4} user";
 const STATIC: &str = "a-token-that-was-made-elsewhere";
 
-/// What every simulated API of these tests knows.
-const KNOWN: [&str; 12] = [
+/// Options of all simulated APIs of these tests.
+const OPTIONS: [&str; 12] = [
     "--access-key",
     ACCESS_KEY,
     "--secret-key",
@@ -28,10 +27,10 @@ const KNOWN: [&str; 12] = [
     "200",
 ];
 
-/// Not the usual helper: that one knows a token.
+/// Starts a simulated API without the token that the usual helper configures.
 fn simulate(arguments: &[&str]) -> (Process, String) {
     let mut command = binary();
-    command.args(["simulate", "--listen", "127.0.0.1:0"]).args(KNOWN).args(arguments);
+    command.args(["simulate", "--listen", "127.0.0.1:0"]).args(OPTIONS).args(arguments);
     let mut process = Process::start(&mut command);
     let url = process.line();
     assert!(url.starts_with("http://127.0.0.1:"), "{url}: {}", process.stderr());
@@ -60,7 +59,7 @@ fn agency(url: &str) -> String {
     format!("method = \"ecs-agency\", metadata_endpoint = \"{url}\"")
 }
 
-/// Polls once: whether it went well, and what it said.
+/// Polls once. Returns whether the poll succeeded, and the log.
 fn once(folder: &Path, config: &str) -> (bool, String) {
     let file = write(folder, "config.toml", config);
     let output = binary().args(["once", "--config.file"]).arg(file).output().unwrap();
@@ -78,7 +77,7 @@ fn poll_failed(log: &str) -> &str {
 }
 
 #[test]
-fn every_method_signs_in_from_its_config() {
+fn all_methods_authenticate_as_configured() {
     let folder = folder();
     let (_simulator, url) = simulate(&["--agency"]);
     let profile = format!("[basic]\nak = {ACCESS_KEY}\nsk = {SECRET_KEY}\n");
@@ -86,31 +85,31 @@ fn every_method_signs_in_from_its_config() {
     let profile = format!("method = \"profile\", profile_file = {:?}", profile.display());
     let key = access_key(ACCESS_KEY, SECRET_KEY);
     for auth in [key, password(&url, PASSWORD), agency(&url), profile] {
-        let (well, log) = once(folder.path(), &config(&url, &auth, ""));
-        assert!(well, "{auth}: {log}");
+        let (is_success, log) = once(folder.path(), &config(&url, &auth, ""));
+        assert!(is_success, "{auth}: {log}");
     }
     let mut command = binary();
     command.env("HUAWEICLOUD_SDK_AK", ACCESS_KEY).env("HUAWEICLOUD_SDK_SK", SECRET_KEY);
     let file = write(folder.path(), "config.toml", &config(&url, "method = \"aksk\"", ""));
     let output = command.args(["check", "--online", "--config.file"]).arg(file).output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success() && said.contains("# p: signed in"), "{said}");
+    let output_text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && output_text.contains("# p: signed in"), "{output_text}");
 }
 
 #[tokio::test]
-async fn the_log_tells_each_refusal_from_the_others() {
+async fn the_log_has_a_different_remedy_for_each_refusal() {
     let folder = folder();
     let once = |config: &str| once(folder.path(), config);
     let key = || access_key(ACCESS_KEY, SECRET_KEY);
     let (_simulator, url) = simulate(&[]);
     let wrong = || config(&url, &access_key(ACCESS_KEY, "wrong-secret"), "");
 
-    let (well, log) = once(&wrong());
+    let (is_success, log) = once(&wrong());
     let line = poll_failed(&log);
-    assert!(!well && line.contains("level=warn") && line.contains("project=p"), "{line}");
+    assert!(!is_success && line.contains("level=warn") && line.contains("project=p"), "{line}");
     assert!(line.contains("error=\"screen-records answered 401 Unauthorized ("), "{line}");
     assert!(line.contains("remedy=\"the access key is wrong, deleted or disabled"), "{line}");
-    // Five more of them lock the key, for those who have the right secret too.
+    // Five more failures lock the key, also for requests with the right secret.
     (0..5).for_each(|_| assert!(!once(&wrong()).0));
     let (_, log) = once(&config(&url, &key(), ""));
     assert!(
@@ -122,12 +121,12 @@ async fn the_log_tells_each_refusal_from_the_others() {
     let line = poll_failed(&log);
     assert!(line.contains("asked=\"POST /v3/auth/tokens?nocatalog=true\""), "{line}");
     assert!(line.contains("error=\"iam-tokens answered 401 Unauthorized (IAM.0062)\""), "{line}");
-    assert!(line.contains("remedy=\"the password is wrong, or there is no such user"), "{line}");
+    assert!(line.contains("remedy=\"the password is wrong, or the user does not exist"), "{line}");
 
     let (_, log) = once(&config(&url, &agency(&url), ""));
     let line = poll_failed(&log);
     assert!(line.contains("asked=/openstack/latest/securitykey"), "{line}");
-    assert!(line.contains("remedy=\"this machine has no agency"), "{line}");
+    assert!(line.contains("remedy=\"this server has no agency"), "{line}");
 
     let (_simulator, url) = simulate(&["--project-id", "another"]);
     let (_, log) = once(&config(&url, &key(), ""));
@@ -137,7 +136,10 @@ async fn the_log_tells_each_refusal_from_the_others() {
     let (_, log) = once(&config(&url, &key(), ""));
     let line = poll_failed(&log);
     assert!(line.contains("clock is 20m"), "{line}");
-    assert!(line.contains("so its signatures are not accepted: set it (NTP)"), "{line}");
+    assert!(
+        line.contains("so the API does not accept its signatures: set the clock (NTP)"),
+        "{line}"
+    );
 
     let (_simulator, url) = simulate(&["--fault", "status=403,endpoint=records"]);
     let (_, log) = once(&config(&url, &key(), ""));
@@ -148,14 +150,14 @@ async fn the_log_tells_each_refusal_from_the_others() {
     let token = token(&url).await;
     let auth = format!("method = \"token\", token = \"{token}\"");
     let line = eventually("the token expires", async || {
-        let (well, log) = once(&config(&url, &auth, ""));
-        (!well).then(|| poll_failed(&log).to_owned())
+        let (is_success, log) = once(&config(&url, &auth, ""));
+        (!is_success).then(|| poll_failed(&log).to_owned())
     });
     let line = line.await;
     assert!(line.contains("remedy=\"the token has expired or was revoked"), "{line}");
 }
 
-/// A token of IAM.
+/// Obtains a token from IAM.
 async fn token(url: &str) -> String {
     let body = serde_json::json!({"auth": {
         "identity": {"methods": ["password"], "password": {"user": {
@@ -171,7 +173,7 @@ async fn token(url: &str) -> String {
     response.headers()["x-subject-token"].to_str().unwrap().to_owned()
 }
 
-/// What a hostile other side may answer with, the refusal that ends it last.
+/// Responses of a hostile server. The last one is a refusal, which ends the requests.
 const FAULTS: [&str; 9] = [
     "kind=echo,status=400",
     "kind=echo,status=500,as=base64",
@@ -193,7 +195,7 @@ async fn set_faults(url: &str, faults: &[String]) {
 }
 
 #[tokio::test]
-async fn no_secret_shows_in_a_run_that_meets_every_error() {
+async fn no_error_shows_a_secret() {
     let (_simulator, url) = simulate(&["--agency", "--token", STATIC]);
     let token = format!("method = \"token\", token = \"{STATIC}\"");
     let temporary =
@@ -214,7 +216,7 @@ async fn no_secret_shows_in_a_run_that_meets_every_error() {
         let text = config(&url, &auth, more);
         for fault in FAULTS {
             set_faults(&url, &[format!("{fault},endpoint={endpoint}")]).await;
-            // Credentials are obtained at the start.
+            // Restarts, because credentials are obtained at the start.
             let exporter = Exporter::start(&text).await;
             eventually("a poll fails", async || (failures(&exporter).await > 0.0).then_some(()))
                 .await;
@@ -236,7 +238,7 @@ async fn no_secret_shows_in_a_run_that_meets_every_error() {
     }
 }
 
-/// Whole or in part, as it is or encoded.
+/// Fails if a text contains a secret, in whole or in part, in plain text or encoded.
 fn assert_shows_no_secret(texts: &[String], where_from: &str) {
     let secrets = [SECRET_KEY, SECURITY_TOKEN, PASSWORD, STATIC, "the-proxy-password"];
     let encoded =
@@ -253,17 +255,17 @@ async fn failures(exporter: &Exporter) -> f64 {
 }
 
 #[tokio::test]
-async fn tokens_of_forty_thousand_bytes_are_carried() {
+async fn tokens_of_forty_thousand_bytes_are_sent() {
     let (_simulator, url) = simulate(&["--token-bytes", "40000"]);
     let folder = folder();
-    let (well, log) = once(folder.path(), &config(&url, &password(&url, PASSWORD), ""));
-    assert!(well, "{log}");
+    let (is_success, log) = once(folder.path(), &config(&url, &password(&url, PASSWORD), ""));
+    assert!(is_success, "{log}");
     let requests = get_json(&format!("{url}/simulator/requests")).await;
     assert_eq!(requests["counts"]["tokens"]["201"].as_u64(), Some(1), "{requests}");
 }
 
 #[test]
-fn the_metadata_service_is_never_asked_through_the_proxy() {
+fn the_metadata_service_is_never_reached_through_the_proxy() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = format!("http://{}", listener.local_addr().unwrap());
     let heads = std::thread::spawn(move || {
@@ -287,7 +289,7 @@ fn the_metadata_service_is_never_asked_through_the_proxy() {
         let text = config(&format!("http://{host}"), auth, &more);
         once(folder.path(), &text.replace("pool_names", "insecure_http = true\npool_names"))
     };
-    // Named, so that nothing but the wiring keeps it from the proxy.
+    // A host name, so that only the wiring keeps the request from the proxy.
     let (_, log) = poll("records.invalid", &agency("http://metadata.invalid"));
     assert!(poll_failed(&log).contains("metadata-token cannot be reached"), "{log}");
     let (_, log) = poll("the-last.invalid", &access_key(ACCESS_KEY, SECRET_KEY));

@@ -1,7 +1,8 @@
 //! Reads the dates in HTTP headers.
 //!
-//! The format is that of RFC 9110 (`Sun, 22 Nov 2026 12:01:30 GMT`), of which the reader of RFC 2822
-//! accepts more variants, such as `+0000` in place of `GMT`, than one that reads only RFC 9110.
+//! The format is that of RFC 9110 (`Sun, 22 Nov 2026 12:01:30 GMT`), of which the reader of RFC
+//! 2822 accepts more variants, such as `+0000` in place of `GMT`, than one that reads only RFC
+//! 9110.
 
 use chrono::{DateTime, FixedOffset};
 use http::{HeaderMap, HeaderName};

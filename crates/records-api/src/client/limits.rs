@@ -1,20 +1,20 @@
-//! How much may be asked, waited for and read.
+//! Limits of the requests of a project.
 
 use std::time::Duration;
 
-/// How much a client may ask, wait and read. The keys of the config's section `api`.
+/// Limits of the requests of a project. They are keys of the config section `api`.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Rows asked for in a page, 1 to 1000.
+    /// Rows requested per page, 1 to 1000.
     pub page_size: u32,
-    /// Requests under way at once.
+    /// Maximum number of requests in progress at the same time.
     pub max_concurrent_requests: usize,
-    /// Requests begun within any second.
+    /// Maximum number of requests that start within any second; may be below 1.
     pub max_requests_per_second: f64,
-    /// Time for one request, from the first byte sent to the last byte read.
+    /// Time limit of one attempt, from the first byte sent until the last byte received.
     pub request_timeout: Duration,
-    /// Attempts after the first.
+    /// Maximum number of attempts after the first.
     pub max_retries: usize,
-    /// Size of a body after decompression.
+    /// Maximum size of a response body in bytes, after decompression.
     pub max_response_bytes: usize,
 }

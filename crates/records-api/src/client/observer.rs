@@ -1,36 +1,21 @@
-//! What the API layer tells about itself. Whoever wants figures implements it.
+//! Events of the client, for metrics and logs.
 
 use std::time::Duration;
 
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 
-/// Is told of every request.
+/// Receives the events of a client.
 pub trait Observer: Send + Sync + 'static {
-    /// A request was answered or failed. `code` is the HTTP status, `timeout`, `connect` or
-    /// `invalid`.
+    /// An attempt ended after `took`. `code` is the HTTP status, `timeout`, `connect` or `invalid`.
     fn requested(&self, endpoint: Endpoint, code: &str, took: Duration);
 
-    /// The API asked, by `error`, to be left alone for so long.
+    /// The API requested a pause of this length with the response that `error` describes.
     fn asked_to_pause(&self, error: &ApiError, pause: Duration);
 
-    /// A request had to wait this long because the API asked for a pause.
+    /// A request was delayed by this long because of such a pause.
     fn throttled(&self, waited: Duration);
 
-    /// New credentials could not be had, by `error`, while the old ones are still good.
+    /// Credentials could not be renewed; the current ones are still valid.
     fn renewal_failed(&self, error: &ApiError);
-}
-
-/// Tells nobody.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Unobserved;
-
-impl Observer for Unobserved {
-    fn requested(&self, _: Endpoint, _: &str, _: Duration) {}
-
-    fn asked_to_pause(&self, _: &ApiError, _: Duration) {}
-
-    fn throttled(&self, _: Duration) {}
-
-    fn renewal_failed(&self, _: &ApiError) {}
 }

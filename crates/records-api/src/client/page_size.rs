@@ -1,49 +1,58 @@
-//! How many rows a page may ask for: as configured, or what the server turned out to grant.
+//! The number of rows requested per page: the configured one, or a smaller one if the server grants
+//! less.
 
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// What is tried when a page size is refused: the limits that the documents contradict each other
-/// about, and less.
-const SMALLER: [u32; 5] = [100, 50, 10, 5, 1];
-/// A grant is believed so long. A server that refused once by mistake must not cost ten times the
-/// requests for ever; one that always refuses costs a request an hour more.
-const BELIEVED_FOR: Duration = Duration::from_secs(3600);
+/// Page sizes to try when one is refused. The API's documents contradict each other about the limit
+/// (1000 or 100).
+const SMALLER_SIZES: [u32; 5] = [100, 50, 10, 5, 1];
+/// How long a smaller page size is used before the configured one is tried again. A server that
+/// refused once by mistake must not cost ten times the requests for ever; one that always refuses
+/// costs one more request per hour.
+const GRANT_LIFETIME: Duration = Duration::from_secs(3600);
 
-/// The number of rows that a page asks for.
+/// The number of rows requested per page.
 #[derive(Debug)]
 pub(crate) struct PageSize {
     configured: u32,
-    granted: Mutex<Option<(u32, Instant)>>,
+    granted: Mutex<Option<Grant>>,
+}
+
+/// A page size below the configured one.
+#[derive(Debug, Clone, Copy)]
+struct Grant {
+    rows: u32,
+    since: Instant,
 }
 
 impl PageSize {
-    /// Nothing is known of the server yet.
+    /// Starts with the configured page size.
     pub(crate) fn new(configured: u32) -> Self {
         Self { configured, granted: Mutex::default() }
     }
 
-    /// Rows to ask for now.
+    /// Returns the number of rows to request now.
     pub(crate) fn current(&self) -> u32 {
         let mut granted = self.granted.lock();
-        granted.take_if(|(_, since)| since.elapsed() >= BELIEVED_FOR);
-        granted.map_or(self.configured, |(rows, _)| rows)
+        granted.take_if(|grant| grant.since.elapsed() >= GRANT_LIFETIME);
+        granted.map_or(self.configured, |grant| grant.rows)
     }
 
-    /// The server gives no more rows than this, whatever is asked for.
+    /// Remembers that the server returns at most `rows` rows per page. Never raises the page size.
     pub(crate) fn grant(&self, rows: u32) {
         let rows = rows.max(1);
         let mut granted = self.granted.lock();
-        if granted.map_or(self.configured, |(known, _)| known) > rows {
-            *granted = Some((rows, Instant::now()));
+        if granted.map_or(self.configured, |grant| grant.rows) > rows {
+            *granted = Some(Grant { rows, since: Instant::now() });
         }
     }
 
-    /// What to try when the server refused to give so many.
+    /// Returns the next page size to try after the server refused `rows`.
     pub(crate) fn smaller_than(rows: u32) -> Option<u32> {
-        SMALLER.into_iter().find(|size| *size < rows)
+        SMALLER_SIZES.into_iter().find(|size| *size < rows)
     }
 }
 
@@ -52,7 +61,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_granted_is_believed_for_an_hour() {
+    async fn a_granted_page_size_is_used_for_an_hour() {
         let size = PageSize::new(1000);
         assert_eq!(size.current(), 1000);
         size.grant(2000);

@@ -1,34 +1,35 @@
-//! The query parameters of the records API.
+//! Query parameters of `GET /v2/{project_id}/screen-records`.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::record::{RecordType, Status, Timestamp};
 
-/// RFC 3986 unreserved characters stay as they are: what the gateway's signature rules demand.
+/// All characters except the unreserved ones of RFC 3986 are encoded, as the rules for signatures
+/// demand.
 pub(crate) const UNRESERVED: AsciiSet =
     NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Everything that can be asked of `GET /v2/{project_id}/screen-records`.
+/// All query parameters of `GET /v2/{project_id}/screen-records`.
 ///
-/// Any of it may be refused or silently ignored by the other side; who asks must look at the rows.
+/// A server may refuse any of them or silently ignore it, so the caller must check the rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RecordsQuery {
-    /// Rows to return at most: 1 to 1000 by some documents, to 100 by others.
+    /// Maximum number of rows on the page: from 1 to 1000 or to 100, depending on the document.
     pub limit: u32,
-    /// Rows to skip.
+    /// Number of rows to skip.
     pub offset: u64,
-    /// Lower bound, sent in whole seconds. Left out, it means 15 days ago.
+    /// Lower bound, inclusive, sent in whole seconds. The API's default is 15 days ago.
     pub start_time: Option<Timestamp>,
-    /// Upper bound. A poll never sends it: an API that compares it with a record's own end leaves
-    /// out everything that is still recording.
+    /// Upper bound, sent in whole seconds. A poll never sends it: an API that compares it with the
+    /// `end_time` of records omits those that are still recording.
     pub end_time: Option<Timestamp>,
-    /// Order by `start_time`, the only field that can be sorted by.
+    /// Order by `start_time`, the only field that the API can sort by.
     pub sort: Option<SortOrder>,
-    /// Which records.
+    /// Further conditions.
     pub filter: RecordsFilter,
 }
 
-/// Direction of a sort.
+/// Sort direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SortOrder {
     /// Oldest first.
@@ -37,23 +38,23 @@ pub enum SortOrder {
     Descending,
 }
 
-/// Which records are asked for: all parameters that are no bound and no page.
+/// Conditions on records other than bounds of time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RecordsFilter {
-    /// Exactly this desktop.
+    /// Only records of the desktop with this ID.
     pub desktop_id: Option<String>,
-    /// Any of these desktops, 100 at most.
+    /// Only records of desktops with these names, at most 100.
     pub desktop_names: Vec<String>,
-    /// Exactly this user.
+    /// Only records of the user with this name.
     pub username: Option<String>,
-    /// Only this status. The API documents four; it may refuse the two failed ones.
+    /// Only records in this status. The API documents four; it may refuse the two for failures.
     pub status: Option<Status>,
-    /// Only this type.
+    /// Only records of this type.
     pub record_type: Option<RecordType>,
 }
 
 impl RecordsQuery {
-    /// Records that start at `start_time` or later, oldest first.
+    /// Creates a query for records that start at `start_time` or later, oldest first.
     pub fn ascending(
         start_time: Timestamp,
         offset: u64,
@@ -64,7 +65,7 @@ impl RecordsQuery {
         Self { limit, offset, start_time, end_time: None, sort, filter }
     }
 
-    /// Writes the query string, names sorted, as the request signature wants it.
+    /// Returns the query string with its parameters sorted by name, as the signature requires.
     pub fn to_query_string(&self) -> String {
         let filter = &self.filter;
         let mut pairs: Vec<(&str, String)> =
@@ -106,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_parameter_is_written_as_the_official_sdk_writes_it() {
+    fn all_parameters_are_written_as_by_the_official_sdk() {
         // wire.json, list_all_params: recorded from the Python SDK.
         let query = RecordsQuery {
             limit: 100,
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_asked_is_not_sent() {
+    fn absent_parameters_are_not_sent() {
         let query = RecordsQuery { limit: 1, ..RecordsQuery::default() };
         assert_eq!(query.to_query_string(), "limit=1&offset=0");
     }

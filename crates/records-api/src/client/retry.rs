@@ -1,4 +1,4 @@
-//! One call to the other side: within the limits, with its retries, and not again where it was
+//! Sends requests: within the limits, with retries, and not again with credentials that were
 //! refused.
 
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, StatusCode, header};
+use tokio::sync::SemaphorePermit;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -16,7 +17,7 @@ use super::gate::Gate;
 use super::limits::Limits;
 use super::observer::Observer;
 use super::secret_scan::contains_secret;
-use super::throttle::{asked_pause, retry_after};
+use super::throttle::{requested_pause, retry_after};
 use super::transport::{Response, Transport, TransportError};
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
@@ -24,10 +25,10 @@ use crate::error::ApiError;
 use crate::record::Timestamp;
 use crate::secret::{Secret, Source};
 use crate::sign_in::credentials::{Credentials, Fingerprint};
-use crate::sign_in::{CallKey, Cause, CredentialBackoff};
+use crate::sign_in::{CallKey, Cause, CredentialBackoff, TrialPermit};
 use crate::wire::ErrorBody;
 
-/// Asks for one project.
+/// Sends the requests of one project.
 pub(crate) struct RetryingClient {
     pub(crate) project_id: String,
     pub(crate) limits: Limits,
@@ -38,32 +39,34 @@ pub(crate) struct RetryingClient {
     pub(crate) backoff: Arc<CredentialBackoff>,
 }
 
-/// What is asked, of whom, and as whom.
+/// A request with its credentials and limits.
 pub(crate) struct ApiCall<'c> {
     pub(crate) endpoint: Endpoint,
-    /// Without credentials.
+    /// The request without credentials.
     pub(crate) request: Request<Bytes>,
     pub(crate) credentials: &'c dyn CredentialSource,
     pub(crate) transport: &'c Arc<dyn Transport>,
-    /// The status of a good answer.
+    /// Status of a successful response.
     pub(crate) succeeds_with: StatusCode,
-    /// Time for one attempt.
+    /// Time limit of one attempt.
     pub(crate) timeout: Duration,
-    /// Bytes of an answer.
-    pub(crate) limit: usize,
-    /// Attempts after the first.
-    pub(crate) retries: usize,
+    /// Maximum size of a response body in bytes.
+    pub(crate) max_response_bytes: usize,
+    /// Number of attempts after the first.
+    pub(crate) max_retries: usize,
 }
 
-/// Who asks.
+/// Provides the credentials for a request.
 pub(crate) trait CredentialSource: Send + Sync {
-    /// What proves it, as of now.
+    /// Returns the current credentials.
     fn credentials(&self) -> BoxFuture<'_, Result<Credentials, ApiError>>;
 
-    /// These were refused. Returns whether it is worth asking for others at once.
+    /// Tells the source that these credentials were refused. Returns true if [`Self::credentials`]
+    /// will return others, so that the request can be sent again immediately.
     fn invalidate(&self, credentials: Fingerprint) -> bool;
 }
 
+/// Fixed credentials, which cannot be replaced.
 impl CredentialSource for Credentials {
     fn credentials(&self) -> BoxFuture<'_, Result<Credentials, ApiError>> {
         Box::pin(std::future::ready(Ok(self.clone())))
@@ -74,24 +77,32 @@ impl CredentialSource for Credentials {
     }
 }
 
-/// A decoded answer.
+/// A decoded response.
 pub(crate) struct Decoded<T> {
     pub(crate) value: T,
-    /// How far the server's clock is ahead of ours, in milliseconds, according to the `Date` header.
+    /// How far the server's clock is ahead of ours, in milliseconds, according to the `Date`
+    /// header.
     pub(crate) clock_ahead_millis: Option<i64>,
 }
 
+/// Permission to send a request, to be held until the response has arrived.
+struct Admission<'g> {
+    _gate: Option<SemaphorePermit<'g>>,
+    _trial: Option<TrialPermit>,
+}
+
 impl RetryingClient {
+    /// Returns the time of the clock in milliseconds since the Unix epoch.
     pub(crate) fn now_millis(&self) -> i64 {
         self.clock.now_millis()
     }
 
-    /// A renewal of credentials failed while those that there are are still good.
+    /// Reports that credentials could not be renewed while the current ones are still valid.
     pub(crate) fn renewal_failed(&self, error: &ApiError) {
         self.observer.renewal_failed(error);
     }
 
-    /// A call as most are.
+    /// Creates a call with the configured limits.
     pub(crate) fn api_call<'c>(
         &'c self,
         endpoint: Endpoint,
@@ -105,28 +116,28 @@ impl RetryingClient {
             transport: &self.transport,
             succeeds_with: StatusCode::OK,
             timeout: self.limits.request_timeout,
-            limit: self.limits.max_response_bytes,
-            retries: self.limits.max_retries,
+            max_response_bytes: self.limits.max_response_bytes,
+            max_retries: self.limits.max_retries,
         }
     }
 
-    /// Reads a secret that a call needs.
+    /// Reads a secret that a request needs, within the time limit of a request.
     pub(crate) async fn secret(
         &self,
         endpoint: Endpoint,
         source: &Source,
     ) -> Result<Secret, ApiError> {
         let read = timeout(self.limits.request_timeout, source.read()).await;
-        read.unwrap_or_else(|_| Err("the file of a secret does not answer".to_owned()))
+        read.unwrap_or_else(|_| Err("timed out reading the file of a secret".to_owned()))
             .map_err(|what| ApiError::Credentials { endpoint, what })
     }
 
-    /// One call with its retries. `decode` parses successful answers; its errors
-    /// are retried like those of the request.
+    /// Sends a request, with retries. `decode` parses a successful response; its errors are retried
+    /// and counted like those of the request.
     ///
     /// # Errors
     ///
-    /// [`ApiError`], after the retries where they can help.
+    /// The [`ApiError`] of the last attempt.
     pub(crate) async fn send<T>(
         &self,
         call: &ApiCall<'_>,
@@ -135,32 +146,36 @@ impl RetryingClient {
         let mut delays = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(250))
             .with_max_delay(Duration::from_secs(10))
-            .with_max_times(call.retries)
+            .with_max_times(call.max_retries)
             .with_jitter()
             .build();
-        let mut was_refused = false;
+        let mut has_replaced_credentials = false;
         loop {
             let credentials = call.credentials.credentials().await?;
             let error = match self.attempt(call, &credentials, &mut decode).await {
                 Ok(decoded) => return Ok(decoded),
                 Err(error) => error,
             };
-            let is_refused =
+            // A token may have been revoked before it expired. A new one is tried once, without a
+            // delay.
+            let is_unauthorized =
                 matches!(&error, ApiError::Refused { status: StatusCode::UNAUTHORIZED, .. });
-            if is_refused
+            if is_unauthorized
                 && call.credentials.invalidate(credentials.fingerprint())
-                && !std::mem::replace(&mut was_refused, true)
+                && !std::mem::replace(&mut has_replaced_credentials, true)
             {
                 continue;
             }
-            if let Some(pause) = asked_pause(&error).filter(|_| call.endpoint.is_of_api()) {
+            // IAM and the metadata service have limits of their own, which do not concern the API.
+            if let Some(pause) = requested_pause(&error).filter(|_| call.endpoint.is_records_api())
+            {
                 self.observer.asked_to_pause(&error, pause);
                 self.gate.close_for(pause);
             }
             let Some(delay) = delays.next().filter(|_| error.is_transient()) else {
                 return Err(error);
             };
-            tracing::debug!(%error, retry_in = ?delay, "request failed, trying again");
+            tracing::debug!(%error, retry_in = ?delay, "request failed, retrying");
             sleep(delay).await;
         }
     }
@@ -172,60 +187,39 @@ impl RetryingClient {
         decode: &mut impl FnMut(&Response) -> Result<T, ApiError>,
     ) -> Result<Decoded<T>, ApiError> {
         let endpoint = call.endpoint;
-        let fingerprint = credentials.fingerprint();
-        let key = CallKey { project_id: &self.project_id, endpoint, credentials: fingerprint };
-        // Who proves nothing can be refused nothing.
-        let key = Some(key).filter(|_| !matches!(credentials, Credentials::Machine(_)));
-        let trial = match key {
-            Some(key) => self.backoff.admit(key).await?,
-            None => None,
-        };
-        // A pause that the API asked for is none of the machine's own service, and all projects wait
-        // for its keys.
-        let permit = match key {
-            Some(_) => {
-                let (permit, paused) = self.gate.enter().await;
-                if !paused.is_zero() {
-                    self.observer.throttled(paused);
-                }
-                Some(permit)
-            }
-            None => None,
-        };
-        key.map_or(Ok(()), |key| self.backoff.check(key))?;
+        let key = self.call_key(endpoint, credentials);
+        let admission = self.admit(key).await?;
         let mut request = call.request.clone();
         let now = Timestamp::from_millis(self.now_millis());
         credentials
             .authorize(&mut request, &self.project_id, now)
             .map_err(|what| ApiError::Credentials { endpoint, what })?;
 
-        let begun = Instant::now();
+        let sent_at = Instant::now();
         let result = exchange(call, request).await;
-        let took = begun.elapsed();
-        // The next request goes out before a page is read: the API need not wait for us. After a
-        // refusal nothing may go out until it is remembered.
-        let is_good = result.as_ref().is_ok_and(|response| response.status == call.succeeds_with);
-        let held = if is_good {
+        let took = sent_at.elapsed();
+        let is_success =
+            result.as_ref().is_ok_and(|response| response.status == call.succeeds_with);
+        let held = if is_success {
+            // Lets the next request go out before this response is decoded, so that the API need
+            // not wait for us.
             key.inspect(|key| self.backoff.report(None, *key));
-            drop((permit, trial));
+            drop(admission);
             yield_now().await;
             None
         } else {
-            Some((permit, trial))
+            // After a refusal no other request may go out before the refusal is recorded below.
+            Some(admission)
         };
         let clock_ahead_millis =
             result.as_ref().ok().and_then(|response| self.clock_ahead(response));
         let result = result.and_then(|response| {
-            let result = if is_good {
+            let decoded = if is_success {
                 decode(&response)
             } else {
                 Err(refused(endpoint, &response, credentials, clock_ahead_millis))
             };
-            result.map_err(|error| {
-                let secrets = credentials.secrets().map(Secret::expose);
-                let is_leak = contains_secret(&response.body, &error.to_string(), secrets);
-                if is_leak { error.without_texts() } else { error }
-            })
+            decoded.map_err(|error| without_secrets(error, &response, credentials))
         });
         let code = match &result {
             Ok(_) => Some(call.succeeds_with.as_u16().to_string()),
@@ -239,6 +233,34 @@ impl RetryingClient {
         result.map(|value| Decoded { value, clock_ahead_millis })
     }
 
+    /// Returns what a refusal of this call applies to; `None` for the metadata service, which needs
+    /// no credentials that could be refused.
+    fn call_key(&self, endpoint: Endpoint, credentials: &Credentials) -> Option<CallKey<'_>> {
+        match credentials {
+            Credentials::Machine(_) => None,
+            _ => Some(CallKey {
+                project_id: &self.project_id,
+                endpoint,
+                credentials: credentials.fingerprint(),
+            }),
+        }
+    }
+
+    /// Waits until a request may be sent. Requests to the metadata service need not wait: it does
+    /// not belong to the API, whose pause therefore does not apply, and all projects wait for its
+    /// keys.
+    async fn admit(&self, key: Option<CallKey<'_>>) -> Result<Admission<'_>, ApiError> {
+        let Some(key) = key else { return Ok(Admission { _gate: None, _trial: None }) };
+        let trial = self.backoff.admit(key).await?;
+        let (permit, paused) = self.gate.enter().await;
+        if !paused.is_zero() {
+            self.observer.throttled(paused);
+        }
+        // The credentials may have been refused while this request waited at the gate.
+        self.backoff.check(key)?;
+        Ok(Admission { _gate: Some(permit), _trial: trial })
+    }
+
     fn clock_ahead(&self, response: &Response) -> Option<i64> {
         let date = date(&response.headers, header::DATE)?;
         date.timestamp_millis().checked_sub(self.clock.now_millis())
@@ -247,7 +269,7 @@ impl RetryingClient {
 
 async fn exchange(call: &ApiCall<'_>, request: Request<Bytes>) -> Result<Response, ApiError> {
     let (endpoint, after) = (call.endpoint, call.timeout);
-    let sent = call.transport.send(request, call.limit);
+    let sent = call.transport.send(request, call.max_response_bytes);
     match timeout(after, sent).await {
         Err(_) => Err(ApiError::Timeout { endpoint, after }),
         Ok(Ok(response)) => Ok(response),
@@ -256,20 +278,32 @@ async fn exchange(call: &ApiCall<'_>, request: Request<Bytes>) -> Result<Respons
     }
 }
 
+/// Returns the error for a response with an unexpected status.
 fn refused(
     endpoint: Endpoint,
     response: &Response,
     credentials: &Credentials,
     clock_ahead_millis: Option<i64>,
 ) -> ApiError {
-    let mut error_body = ErrorBody::read(&response.body);
+    let mut error_body = ErrorBody::parse(&response.body);
     let (status, body) = (response.status, &response.body[..]);
     let cause = Cause::of(endpoint, (status, body), &error_body, credentials, clock_ahead_millis);
     if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED) {
-        // The gateway echoes the signed request there, session tokens included. What a proxy echoes
-        // may be its own password.
+        // The message of a 401 of the gateway contains the signed request with its session token,
+        // and that of a proxy may contain the proxy's password.
         error_body.message = None;
     }
     let retry_after = retry_after(&response.headers);
     ApiError::Refused { endpoint, status, error_body, cause, retry_after }
+}
+
+/// Removes all texts of the response from the error if the response contains a secret that was
+/// sent.
+fn without_secrets(error: ApiError, response: &Response, credentials: &Credentials) -> ApiError {
+    let secrets = credentials.secrets().map(Secret::expose);
+    if contains_secret(&response.body, &error.to_string(), secrets) {
+        error.without_texts()
+    } else {
+        error
+    }
 }

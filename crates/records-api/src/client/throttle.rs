@@ -1,4 +1,4 @@
-//! How long the API wants to be left alone: by `Retry-After`, or by the text of its refusal.
+//! The pause that the API requests, by `Retry-After` or by the message of a 429.
 
 use std::time::Duration;
 
@@ -7,24 +7,25 @@ use http::{HeaderMap, StatusCode, header};
 use super::date::date;
 use crate::error::ApiError;
 
-/// However long the API asks us to wait, after this it is asked again.
+/// Upper limit of a pause, however long the API requests it.
 const MAX_PAUSE: Duration = Duration::from_secs(300);
-/// A 429 that says nothing of its window: the provider's advice is 2 to 5 seconds.
-const UNKNOWN_THROTTLE_PAUSE: Duration = Duration::from_secs(2);
+/// Pause after a 429 that names no period. The provider recommends 2 to 5 seconds.
+const DEFAULT_THROTTLE_PAUSE: Duration = Duration::from_secs(2);
 
-/// How long the API wants to be left alone.
-pub(crate) fn asked_pause(error: &ApiError) -> Option<Duration> {
+/// Returns the pause that the API requested with an error response; `None` if it requested none.
+pub(crate) fn requested_pause(error: &ApiError) -> Option<Duration> {
     let ApiError::Refused { status, error_body, retry_after, .. } = error else { return None };
     let throttled = *status == StatusCode::TOO_MANY_REQUESTS;
     let asked = retry_after
         .or_else(|| {
-            throttled.then(|| error_body.message.as_deref().and_then(throttle_window)).flatten()
+            throttled.then(|| error_body.message.as_deref().and_then(throttle_period)).flatten()
         })
-        .or_else(|| throttled.then_some(UNKNOWN_THROTTLE_PAUSE));
+        .or_else(|| throttled.then_some(DEFAULT_THROTTLE_PAUSE));
     asked.map(|pause| pause.min(MAX_PAUSE))
 }
 
-/// What `Retry-After` says: seconds, or a moment by the clock of the same answer's `Date`.
+/// Returns the pause in the header `Retry-After`: seconds, or a date, which is compared with the
+/// `Date` of the same response because our clock may differ.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
     if let Ok(seconds) = text.trim().parse() {
@@ -34,11 +35,11 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     until.signed_duration_since(date(headers, header::DATE)?).to_std().ok()
 }
 
-/// The window in `policy user over ratelimit,limit:200,time:5 minute`: after that long the
-/// threshold is surely over.
-fn throttle_window(message: &str) -> Option<Duration> {
-    let (_, window) = message.rsplit_once("time:")?;
-    let mut words = window.split(|c: char| !c.is_ascii_alphanumeric());
+/// Returns the period in a message like `policy user over ratelimit,limit:200,time:5 minute`, after
+/// which requests are accepted again.
+fn throttle_period(message: &str) -> Option<Duration> {
+    let (_, period) = message.rsplit_once("time:")?;
+    let mut words = period.split(|c: char| !c.is_ascii_alphanumeric());
     let count: u64 = words.next()?.parse().ok()?;
     let unit = match words.next()?.trim_end_matches('s') {
         "second" => 1,
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
     use crate::{Endpoint, wire::ErrorBody};
 
-    /// What may stand in a header: moments, numbers, anything.
+    /// Values of headers: dates, numbers, other texts.
     fn header() -> impl Strategy<Value = String> {
         prop_oneof![
             "(Sun|Mon), [0-9]{1,2} (Nov|Feb) [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} (GMT|[+-][0-9]{4})",
@@ -68,7 +69,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_a_throttle_says_the_pause_has_an_end(
+        fn every_pause_is_limited(
             value in header(),
             date in header(),
             window in "(time:)?[0-9]{0,25} ?(second|minute|hour|\\PC)?s?.{0,3}",
@@ -88,13 +89,13 @@ mod tests {
                     cause: None,
                     retry_after,
                 };
-                prop_assert!(asked_pause(&error).is_some_and(|pause| pause <= MAX_PAUSE));
+                prop_assert!(requested_pause(&error).is_some_and(|pause| pause <= MAX_PAUSE));
             }
         }
     }
 
     #[test]
-    fn retry_after_is_read_as_seconds_and_as_a_moment() {
+    fn retry_after_is_parsed_as_seconds_and_as_a_date() {
         let cases = [
             (Some("7"), Some(7)),
             (Some("Sun, 22 Nov 2026 12:01:30 GMT"), Some(90)),
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_window_of_a_throttle_is_read_from_its_text() {
+    fn the_period_is_parsed_from_the_message_of_a_429() {
         let cases = [
             ("policy user over ratelimit,limit:200,time:5 minute", Some(300)),
             ("policy ip over ratelimit,limit:5,time:1 second", Some(1)),
@@ -124,7 +125,7 @@ mod tests {
             ("time:5 fortnight", None),
         ];
         for (message, seconds) in cases {
-            assert_eq!(throttle_window(message), seconds.map(Duration::from_secs), "{message}");
+            assert_eq!(throttle_period(message), seconds.map(Duration::from_secs), "{message}");
         }
     }
 }

@@ -1,6 +1,7 @@
-//! The way to the other side: one request, one whole answer within a size limit.
+//! Sends one request and receives its complete response, within a limit of its size.
 //!
-//! A trait, so that tests put a server of the same process in its place and time can stand still.
+//! [`Transport`] is a trait so that tests can replace the network with a server in the same process
+//! and pause the clock.
 
 use std::error::Error;
 use std::fmt;
@@ -17,7 +18,7 @@ use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy};
 use crate::file;
 use crate::secret::{Secret, Source};
 
-/// A complete answer.
+/// A complete response.
 #[derive(Clone)]
 pub struct Response {
     /// HTTP status.
@@ -30,26 +31,30 @@ pub struct Response {
 
 impl fmt::Debug for Response {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Headers and body may be credentials: those that were given, or those that were sent.
+        // Headers and body may contain credentials, both new ones and those that were sent.
         formatter.debug_struct("Response").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
-/// Why there is no complete answer. The texts hold neither headers nor URLs.
+/// The reason why there is no complete response. The texts contain no headers and no URLs.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TransportError {
-    /// The connection could not be made, or broke.
+    /// The connection could not be established, or broke.
     #[error("{0}")]
     Connection(String),
-    /// The body is larger than `api.max_response_bytes`.
-    #[error("the answer is larger than {0} bytes (`api.max_response_bytes`)")]
+    /// The body is larger than this limit in bytes, after decompression.
+    #[error("the response is larger than {0} bytes (`api.max_response_bytes`)")]
     TooLarge(usize),
 }
 
 /// Sends requests.
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
-    /// Sends a request and reads the whole answer, at most `limit` bytes after decompression.
-    /// Follows no redirect. The caller bounds the time.
+    /// Sends a request and receives the complete response, with a body of at most `limit` bytes
+    /// after decompression. Does not follow redirects. The caller limits the time.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`] if there is no complete response.
     fn send(
         &self,
         request: http::Request<Bytes>,
@@ -57,36 +62,39 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Response, TransportError>>;
 }
 
-/// The real transport: HTTP/1.1 and 2, TLS by rustls, gzip.
+/// The transport over the network: HTTP/1.1 and HTTP/2, TLS by rustls, gzip.
 #[derive(Debug)]
 pub struct HttpTransport {
-    /// The only certificates that are trusted; without any, the system's.
+    /// The only certificates that are trusted; `None` for those of the system.
     roots: Option<Vec<Certificate>>,
     proxy: Option<Source>,
-    /// The client, and the proxy that it uses.
+    /// The client with the proxy that it uses.
     client: Mutex<Option<(Option<Secret>, Client)>>,
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(90);
-/// A token comes in a header, and may have 100,000 characters. The library's own limit for HTTP/2 is
-/// 16 KiB.
+/// IAM sends tokens in a header, and they may have 100,000 characters. The library's default for
+/// HTTP/2 is 16 KiB.
 const MAX_HEADERS_BYTES: u32 = 256 * 1024;
-/// All the world's authorities need a quarter of this.
+/// Four times the size of the usual bundle of all public certificate authorities.
 const MAX_CA_FILE_BYTES: u64 = 1 << 20;
-/// Nothing behind a proxy can mean this machine.
-const NOT_BY_PROXY: &str = "localhost,127.0.0.0/8,::1";
+/// Hosts that are reached without the proxy, for which they would mean another machine.
+const NO_PROXY: &str = "localhost,127.0.0.0/8,::1";
 
 impl HttpTransport {
-    /// A transport that all projects may share. `ca_file`: certificates in PEM that are trusted, and
-    /// only they; without it the system's are. `proxy`: where everything goes through but what is
-    /// meant for this machine.
+    /// Creates a transport, which several projects can share.
+    ///
+    /// `ca_file` contains the only certificates that are trusted, in PEM format; without it, those
+    /// of the system are trusted. `proxy` is the URL of a proxy for all requests except those to
+    /// this machine.
     ///
     /// # Errors
     ///
-    /// When the TLS library refuses the certificates.
+    /// [`TransportError::Connection`] if the file cannot be read, or if the TLS library refuses the
+    /// certificates or the proxy.
     pub fn new(ca_file: Option<&Path>, proxy: Option<Source>) -> Result<Self, TransportError> {
-        // Another library of the process may have installed one already; either will do.
+        // Fails if the process has a provider already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let failed = TransportError::Connection;
         let roots = ca_file.map(|path| {
@@ -103,7 +111,7 @@ impl HttpTransport {
         Ok(transport)
     }
 
-    /// The client, which is another one when the proxy has changed.
+    /// Returns the client; a new one if the URL of the proxy has changed.
     async fn client(&self) -> Result<Client, TransportError> {
         let proxy = match &self.proxy {
             Some(proxy) => Some(proxy.read().await.map_err(|error| {
@@ -124,10 +132,10 @@ impl HttpTransport {
 
     fn build(&self, proxy: Option<&Secret>) -> Result<Client, TransportError> {
         let proxy = proxy.map(|url| {
-            // The library's error would show the URL, and with it a password.
-            let what = "`api.proxy_url` is no URL of a proxy".to_owned();
+            // The library's error would show the URL with its password.
+            let what = "`api.proxy_url` is not the URL of a proxy".to_owned();
             let proxy = Proxy::all(url.expose()).map_err(|_| TransportError::Connection(what));
-            proxy.map(|proxy| proxy.no_proxy(NoProxy::from_string(NOT_BY_PROXY)))
+            proxy.map(|proxy| proxy.no_proxy(NoProxy::from_string(NO_PROXY)))
         });
         let proxy = proxy.transpose()?;
         let builder = || {
@@ -142,8 +150,8 @@ impl HttpTransport {
         };
         let built = match &self.roots {
             Some(roots) => builder().tls_certs_only(roots.iter().cloned()).build(),
-            // A machine without any root certificates can still talk to http:// on loopback; https
-            // then fails at the handshake with an error that says so.
+            // A machine without root certificates can still reach http:// on loopback. For
+            // https://, the handshake then fails with an error that names the certificate.
             None => builder().build().or_else(|_| builder().tls_certs_only([]).build()),
         };
         built.map_err(|error| TransportError::Connection(chain(&error)))
@@ -158,7 +166,7 @@ impl HttpTransport {
             |error: reqwest::Error| TransportError::Connection(chain(&error.without_url()));
         let request = reqwest::Request::try_from(request).map_err(broken)?;
         let mut response = self.client().await?.execute(request).await.map_err(broken)?;
-        // Room for the whole body, if it says its size: growing would hold it twice.
+        // Allocates the announced size, because growing the buffer would need twice the memory.
         let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
         let mut body = BytesMut::with_capacity(announced.unwrap_or(0).min(limit));
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
@@ -185,8 +193,8 @@ impl Transport for HttpTransport {
     }
 }
 
-/// An error with its causes. The libraries put what matters ("connection refused", "invalid peer
-/// certificate") into the last one.
+/// Returns the text of an error with those of its sources. The last source has the actual problem,
+/// such as "connection refused" or "invalid peer certificate".
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -73,8 +73,8 @@ impl Status {
         }
     }
 
-    /// True for `REC_FAILED`, `UPLOAD_COMPLETED` and `UPLOAD_FAILED`, which change only if the upload is
-    /// retried.
+    /// True for `REC_FAILED`, `UPLOAD_COMPLETED` and `UPLOAD_FAILED`, which change only if the
+    /// upload is retried.
     pub fn is_settled(self) -> bool {
         !self.is_in_flight()
     }

@@ -41,16 +41,16 @@ impl Timestamp {
         Self(self.0.saturating_add(millis))
     }
 
-    /// Creates a timestamp from milliseconds since the Unix epoch; `None` if that cannot be a time of a
-    /// recording (before 2000 or after 9999).
+    /// Creates a timestamp from milliseconds since the Unix epoch; `None` if that cannot be a time
+    /// of a recording (before 2000 or after 9999).
     pub fn from_plausible_millis(millis: i64) -> Option<Self> {
         PLAUSIBLE_MILLIS.contains(&millis).then_some(Self(millis))
     }
 
     /// Parses all formats that the API is known or documented to use:
     ///
-    /// * `2024-10-15T10:04:41.263Z`, with 0 to 9 digits of a fraction after a dot, comma or colon, and
-    ///   with `Z`, an offset or nothing (UTC)
+    /// * `2024-10-15T10:04:41.263Z`, with 0 to 9 digits of a fraction after a dot, comma or colon,
+    ///   and with `Z`, an offset or nothing (UTC)
     /// * `2024-03-12 12:02:01` (UTC)
     /// * milliseconds since the Unix epoch
     ///

@@ -9,8 +9,8 @@ use super::time::Timestamp;
 /// A half-open range of time: from `start`, inclusive, until `end`, exclusive. Without an end it
 /// has no upper bound.
 ///
-/// A record belongs to a range if its `start_time` does. Adjacent ranges have an edge in common but no
-/// point in time, so a record belongs to at most one of them.
+/// A record belongs to a range if its `start_time` does. Adjacent ranges have an edge in common but
+/// no point in time, so a record belongs to at most one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TimeRange {
     /// First point in time of the range.
@@ -20,8 +20,8 @@ pub struct TimeRange {
 }
 
 impl TimeRange {
-    /// Creates the range from `start`, inclusive, until `end`, exclusive. It is empty if `end` is not after
-    /// `start`.
+    /// Creates the range from `start`, inclusive, until `end`, exclusive. It is empty if `end` is
+    /// not after `start`.
     pub const fn new(start: Timestamp, end: Timestamp) -> Self {
         Self { start, end: Some(end) }
     }

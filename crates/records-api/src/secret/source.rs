@@ -1,30 +1,30 @@
-//! Where a secret stands: in the process, or in a file that others write.
+//! The place of a secret: a value of the config, or a file.
 
 use std::path::PathBuf;
 
 use super::Secret;
 use crate::file;
 
-/// Where a secret stands.
+/// The place of a secret.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
-    /// It came with the config or the environment.
+    /// A value of the config or of an environment variable.
     Value(Secret),
-    /// In a file, which is read again for every use, so that a new secret counts at once.
+    /// A file, which is read again for each use, so that a new secret takes effect immediately.
     File(PathBuf),
 }
 
-/// The gateway's documents allow a token of 64,000 characters; nothing is longer.
+/// Longer than all secrets: the gateway's documents allow tokens of 64,000 characters.
 const MAX_BYTES: usize = 64 * 1024;
-/// A line's end behind it.
+/// Length of `\r\n` after a secret.
 const LINE_END_BYTES: usize = 2;
 
 impl Source {
-    /// The secret as it is now. Line ends behind it are not part of it.
+    /// Reads the current secret. Line ends after it are not part of it.
     ///
     /// # Errors
     ///
-    /// What is wrong with the file, by its path and without its content.
+    /// What is wrong with the file, with its path and without its content.
     pub async fn read(&self) -> Result<Secret, String> {
         if let Self::Value(secret) = self {
             return Ok(secret.clone());
@@ -34,7 +34,7 @@ impl Source {
         read.map_err(|_| "reading a file was interrupted".to_owned())?
     }
 
-    /// The same by a thread that may wait for the file.
+    /// Reads the current secret like [`Self::read`], but blocks the thread.
     ///
     /// # Errors
     ///
@@ -46,7 +46,7 @@ impl Source {
         };
         let shown = path.display();
         let text = file::read_text(path, (MAX_BYTES + LINE_END_BYTES) as u64)
-            .map_err(|error| format!("the file {shown} is not readable: {error}"))?;
+            .map_err(|error| format!("the file {shown} cannot be read: {error}"))?;
         let secret = text.trim_end_matches(['\r', '\n']);
         if secret.is_empty() {
             return Err(format!("the file {shown} is empty"));
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_file_is_read_again_for_every_use() {
+    async fn a_file_is_read_again_for_each_use() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let source = Source::File(file.path().to_owned());
         for (text, secret) in [("first\n", "first"), ("second\r\n", "second")] {
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_wrong_with_a_file_is_said_without_its_content() {
+    async fn errors_do_not_show_the_content_of_a_file() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let source = Source::File(file.path().to_owned());
         for (text, complaint) in
@@ -84,6 +84,6 @@ mod tests {
             assert!(error.contains(complaint) && !error.contains("xx"), "{error}");
         }
         drop(file);
-        assert!(source.read().await.unwrap_err().contains("not readable"));
+        assert!(source.read().await.unwrap_err().contains("cannot be read"));
     }
 }

@@ -1,8 +1,9 @@
-//! Temporary access keys of the machine itself: an agency of the cloud server that this runs on.
+//! Obtains temporary access keys from the metadata service of the cloud server (ECS) on which the
+//! process runs. The server must have an agency.
 //!
-//! `GET {metadata_endpoint}/openstack/latest/securitykey`, with a token of the metadata service where
-//! it gives one (`PUT .../meta-data/latest/api/token`). Keys live for an hour, and new ones appear ten
-//! minutes before they end.
+//! `GET {metadata_endpoint}/openstack/latest/securitykey`, with a token of the metadata service if
+//! it supports tokens (`PUT {metadata_endpoint}/meta-data/latest/api/token`). Keys are valid for an
+//! hour, and the service returns new ones ten minutes before they expire.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,42 +15,51 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
 
-use super::cache::{CredentialCache, TemporaryCredentials, lifetime};
+use super::cache::{CredentialCache, Pauses, TemporaryCredentials, lifetime};
 use super::cause::Cause;
 use super::credentials::Credentials;
 use super::signature::AccessKey;
-use crate::client::retry::{ApiCall, RetryingClient};
+use crate::client::retry::{ApiCall, Decoded, RetryingClient};
 use crate::client::transport::Transport;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::record::Timestamp;
 use crate::secret::Secret;
 
-/// The agency of this machine. All projects that sign in by it share one.
+/// The agency of this server. Projects that use the same metadata service share it.
 #[derive(Debug)]
 pub struct Agency {
     endpoint: Url,
     transport: Arc<dyn Transport>,
     pub(super) cache: CredentialCache,
-    /// The token of the metadata service, and until when it is used. Without one until then: it is
-    /// of the kind that knows none.
-    token: Mutex<Option<(Option<Secret>, Instant)>>,
+    /// What is known of the token of the metadata service.
+    token: Mutex<Option<MetadataToken>>,
+}
+
+/// The token with which keys are requested from the metadata service.
+#[derive(Debug, Clone)]
+struct MetadataToken {
+    /// `None` if the service does not support tokens.
+    token: Option<Secret>,
+    use_until: Instant,
 }
 
 const TOKEN_PATH: &str = "/meta-data/latest/api/token";
 const KEY_PATH: &str = "/openstack/latest/securitykey";
-const TOKEN_LIFE_SECONDS: &str = "21600";
-/// A minute less, so that no request goes out with one that has just ended.
-const TOKEN_USE: Duration = Duration::from_secs(21_540);
-const TOKEN_LIFE_HEADER: &str = "X-Metadata-Token-Ttl-Seconds";
+const TOKEN_TTL_SECONDS: &str = "21600";
+/// A minute less, so that no request is sent with a token that has just expired.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(21_540);
+const TOKEN_TTL_HEADER: &str = "X-Metadata-Token-Ttl-Seconds";
 const TOKEN_HEADER: &str = "X-Metadata-Token";
-/// A service that knows no tokens may learn of them.
-const WITHOUT_TOKEN: Duration = Duration::from_secs(24 * 3600);
+/// How long no token is requested from a service that does not support tokens. It may be upgraded.
+const UNSUPPORTED_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// The service answers all programs of the machine.
-const PAUSE: Duration = Duration::from_secs(60);
-/// New keys appear ten minutes before the old ones end.
-const AHEAD: Duration = Duration::from_secs(570);
+/// Minimum time between two requests for keys, because all programs of the server use the service.
+const PAUSES: Pauses =
+    Pauses { after_success: Duration::from_secs(60), after_failure: Duration::from_secs(60) };
+/// Keys are renewed this long before they expire. The service has new ones ten minutes before.
+const RENEW_BEFORE: Duration = Duration::from_secs(570);
+/// Keys are renewed up to this much later, so that servers do not renew theirs all at once.
 const SPREAD: Duration = Duration::from_secs(60);
 const MAX_RESPONSE_BYTES: usize = 256 * 1024;
 
@@ -67,20 +77,21 @@ struct Credential {
 }
 
 impl Agency {
-    /// The agency that a metadata service knows. `transport` must not go through a proxy.
+    /// Creates the agency for a metadata service. `transport` must not use a proxy, because the
+    /// service identifies the server by its connection.
     pub fn new(endpoint: Url, transport: Arc<dyn Transport>) -> Self {
-        let cache = CredentialCache::new(Endpoint::SecurityKey, (PAUSE, PAUSE));
+        let cache = CredentialCache::new(Endpoint::SecurityKey, PAUSES);
         Self { endpoint, transport, cache, token: Mutex::default() }
     }
 
-    /// Asks for the keys as they are now.
+    /// Requests the current keys.
     pub(super) async fn fetch(
         &self,
         client: &RetryingClient,
     ) -> Result<TemporaryCredentials, ApiError> {
         let had_token = self.known_token().is_some();
         match self.fetch_key(client).await {
-            // A token may have been given up before its time; without an agency it is not that.
+            // The service may have revoked its token early, unless the server has no agency.
             Err(ApiError::Refused { status: StatusCode::UNAUTHORIZED, cause, .. })
                 if had_token && cause != Some(Cause::NoAgency) =>
             {
@@ -97,74 +108,78 @@ impl Agency {
         let token = self.token(client).await?;
         if let Some(token) = &token {
             let mut value = HeaderValue::from_str(token.expose()).map_err(|_| {
-                let what = "the token of the metadata service is none".to_owned();
+                let what =
+                    "the token of the metadata service is not a valid header value".to_owned();
                 ApiError::Invalid { endpoint: Endpoint::MetadataToken, what }
             })?;
             value.set_sensitive(true);
             request = request.header(TOKEN_HEADER, value);
         }
-        let asked = Instant::now();
+        let sent_at = Instant::now();
         let invalid = |what: &str| ApiError::Invalid { endpoint, what: what.to_owned() };
-        let (response, ahead) = self
+        let Decoded { value: (credential, expires), clock_ahead_millis } = self
             .send(client, endpoint, request, token, |body| {
                 let body: Body = serde_json::from_slice(body).map_err(|_| {
                     invalid(
                         "its body has no credential of access, secret, securitytoken, expires_at",
                     )
                 })?;
-                let expires = Timestamp::parse(&body.credential.expires_at);
-                Ok((body.credential, expires.ok_or_else(|| invalid("expires_at is no moment"))?))
+                let expires = Timestamp::parse(&body.credential.expires_at)
+                    .ok_or_else(|| invalid("expires_at is not a time"))?;
+                Ok((body.credential, expires))
             })
             .await?;
-        let (Credential { access, secret, securitytoken, .. }, expires) = response;
-        // Its own clock says when they end; ours may be off.
-        let now = Timestamp::from_millis(client.now_millis()).plus_millis(ahead.unwrap_or(0));
-        let life =
+        let Credential { access, secret, securitytoken, .. } = credential;
+        // The expiry is compared with the clock of the service, because ours may be wrong.
+        let now = Timestamp::from_millis(client.now_millis())
+            .plus_millis(clock_ahead_millis.unwrap_or(0));
+        let lifetime =
             lifetime(now, expires).ok_or_else(|| invalid("the keys have expired already"))?;
-        let ends_at = asked + life;
+        let expires_at = sent_at + lifetime;
         let security_token = Some(securitytoken);
         let credentials = Credentials::AccessKey(AccessKey { id: access, secret, security_token });
         let later = SPREAD.mul_f64(credentials.fingerprint().spread());
-        let renew_at = ends_at.checked_sub(AHEAD).map_or(asked, |at| at + later);
-        Ok(TemporaryCredentials { credentials, expires, renew_at, ends_at })
+        let renew_at = expires_at.checked_sub(RENEW_BEFORE).map_or(sent_at, |at| at + later);
+        Ok(TemporaryCredentials { credentials, expires, renew_at, expires_at })
     }
 
-    /// The token of the metadata service, or none where it knows none.
+    /// Returns the token of the metadata service; `None` if the service does not support tokens.
     async fn token(&self, client: &RetryingClient) -> Result<Option<Secret>, ApiError> {
-        let known = self.known_token().filter(|(_, until)| Instant::now() < *until);
-        if let Some((token, _)) = known {
-            return Ok(token);
+        if let Some(known) = self.known_token().filter(|known| Instant::now() < known.use_until) {
+            return Ok(known.token);
         }
         let request =
-            Request::put(self.url(TOKEN_PATH)).header(TOKEN_LIFE_HEADER, TOKEN_LIFE_SECONDS);
-        let asked = Instant::now();
+            Request::put(self.url(TOKEN_PATH)).header(TOKEN_TTL_HEADER, TOKEN_TTL_SECONDS);
+        let sent_at = Instant::now();
         let endpoint = Endpoint::MetadataToken;
-        let token = self
+        let result = self
             .send(client, endpoint, request, None, |body| {
                 let text = std::str::from_utf8(body).map(str::trim).unwrap_or_default();
-                let what = || "its body is no token".to_owned();
-                let is_token = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-                is_token
-                    .then(|| Secret::from(text))
-                    .ok_or_else(|| ApiError::Invalid { endpoint, what: what() })
+                if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+                    let what = "its body is not a token".to_owned();
+                    return Err(ApiError::Invalid { endpoint, what });
+                }
+                Ok(Secret::from(text))
             })
             .await;
-        let (token, life) = match token {
-            Ok((token, _)) => (Some(token), TOKEN_USE),
+        let (token, lifetime) = match result {
+            Ok(decoded) => (Some(decoded.value), TOKEN_LIFETIME),
+            // Services of the first version answer with one of these.
             Err(ApiError::Refused {
                 status:
                     StatusCode::NOT_FOUND
                     | StatusCode::METHOD_NOT_ALLOWED
                     | StatusCode::SERVICE_UNAVAILABLE,
                 ..
-            }) => (None, WITHOUT_TOKEN),
+            }) => (None, UNSUPPORTED_LIFETIME),
             Err(error) => return Err(error),
         };
-        *self.token.lock() = Some((token.clone(), asked + life));
+        *self.token.lock() =
+            Some(MetadataToken { token: token.clone(), use_until: sent_at + lifetime });
         Ok(token)
     }
 
-    fn known_token(&self) -> Option<(Option<Secret>, Instant)> {
+    fn known_token(&self) -> Option<MetadataToken> {
         self.token.lock().clone()
     }
 
@@ -176,28 +191,27 @@ impl Agency {
         format!("{}{path}", self.endpoint.as_str().trim_end_matches('/'))
     }
 
-    /// One call, once, with the token of the service in it or none. Returns how far the clock of
-    /// the other side is ahead, too.
+    /// Sends a request to the metadata service, without retries. `token` is the token in the
+    /// request.
     async fn send<T>(
         &self,
         client: &RetryingClient,
         endpoint: Endpoint,
         request: http::request::Builder,
         token: Option<Secret>,
-        mut read: impl FnMut(&[u8]) -> Result<T, ApiError>,
-    ) -> Result<(T, Option<i64>), ApiError> {
+        mut decode: impl FnMut(&[u8]) -> Result<T, ApiError>,
+    ) -> Result<Decoded<T>, ApiError> {
         let request = request
             .body(Bytes::new())
             .map_err(|error| ApiError::Unreachable { endpoint, what: error.to_string() })?;
-        let source = Credentials::Machine(token);
+        let credentials = Credentials::Machine(token);
         let call = ApiCall {
             transport: &self.transport,
             timeout: TIMEOUT,
-            limit: MAX_RESPONSE_BYTES,
-            retries: 0,
-            ..client.api_call(endpoint, request, &source)
+            max_response_bytes: MAX_RESPONSE_BYTES,
+            max_retries: 0,
+            ..client.api_call(endpoint, request, &credentials)
         };
-        let listed = client.send(&call, |response| read(&response.body)).await?;
-        Ok((listed.value, listed.clock_ahead_millis))
+        client.send(&call, |response| decode(&response.body)).await
     }
 }

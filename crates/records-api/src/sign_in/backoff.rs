@@ -1,6 +1,5 @@
-//! Refused credentials are left alone: asking again and again locks the key for everybody.
-//!
-//! All projects of a process share what is known here, since they may share credentials.
+//! Stops requests with refused credentials for five minutes, because repeated failures lock the
+//! access key for everyone who uses it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -17,28 +16,31 @@ use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::wire::ErrorBody;
 
-/// Six refusals lock an access key for everybody who uses it, for five minutes.
-const REFUSED_CREDENTIALS_PAUSE: Duration = Duration::from_secs(300);
-/// Credentials that are remembered as good. Of more than these, those that were good first are tried
-/// by one request at a time again.
-const MAX_GOOD_CREDENTIALS: usize = 2048;
+/// The sixth refusal in a row locks an access key for five minutes, so refused credentials are not
+/// tried again for as long.
+const REFUSAL_LIFETIME: Duration = Duration::from_secs(300);
+/// Number of credentials that are remembered as accepted. If there are more, the oldest are treated
+/// like unknown ones.
+const MAX_ACCEPTED: usize = 2048;
 
-/// What is known of credentials. A 401 holds for every endpoint and project, a 403, and a 401 that
-/// is about the project, for its own; all hold for the same credentials only.
+/// Remembers which credentials were refused.
+///
+/// All projects of a process share it, because they may share credentials. A 401 applies to all
+/// endpoints and projects, except if its cause is the project. That one, and a 403, apply to the
+/// endpoint and project of the request only. All apply to the same credentials only.
 #[derive(Debug, Default)]
 pub struct CredentialBackoff(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     refusals: Vec<Refusal>,
-    /// Credentials that were taken when they were last looked at, in the order in which that was
-    /// learnt.
-    good: VecDeque<Fingerprint>,
-    /// Those of which nothing is known: one request at a time finds out.
+    /// Credentials that were accepted when they were last used, newest first.
+    accepted: VecDeque<Fingerprint>,
+    /// Unknown credentials, which one request at a time may use.
     trials: HashMap<Fingerprint, Arc<Semaphore>>,
 }
 
-/// The right to ask with credentials of which nothing is known.
+/// Permission to send a request with unknown credentials.
 pub(crate) type TrialPermit = OwnedSemaphorePermit;
 
 #[derive(Debug)]
@@ -53,13 +55,15 @@ struct Refusal {
 }
 
 impl Refusal {
-    /// What is said of a project is not said of the credentials.
-    fn holds_everywhere(&self) -> bool {
-        self.status == StatusCode::UNAUTHORIZED && self.cause != Some(Cause::WrongProject)
+    fn applies_to(&self, key: CallKey<'_>) -> bool {
+        let applies_everywhere =
+            self.status == StatusCode::UNAUTHORIZED && self.cause != Some(Cause::WrongProject);
+        let is_same_call = self.endpoint == key.endpoint && self.project_id == key.project_id;
+        self.credentials == key.credentials && (applies_everywhere || is_same_call)
     }
 }
 
-/// Who asks for what.
+/// What a refusal can apply to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CallKey<'a> {
     pub(crate) project_id: &'a str,
@@ -68,35 +72,45 @@ pub(crate) struct CallKey<'a> {
 }
 
 impl CredentialBackoff {
-    /// Waits until this may be asked: at once, unless nobody knows yet whether the credentials are
-    /// any good; then one at a time, so that a wrong key is refused once and not by all.
+    /// Waits until a request may be sent. With unknown credentials, one request at a time is sent,
+    /// so that wrong credentials are refused once and not once per concurrent request; such a
+    /// request holds the returned permit until its result has been reported.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::HeldBack`] if the credentials were refused.
     pub(crate) async fn admit(&self, key: CallKey<'_>) -> Result<Option<TrialPermit>, ApiError> {
-        let turn = {
+        let trial = {
             let mut state = self.0.lock();
             state.check(key)?;
-            if state.good.contains(&key.credentials) {
+            if state.accepted.contains(&key.credentials) {
                 return Ok(None);
             }
-            // Of these nobody waits any more, nor is anybody trying.
-            state.trials.retain(|_, turn| Arc::strong_count(turn) > 1);
+            // Removes the trials that no request waits for or holds.
+            state.trials.retain(|_, trial| Arc::strong_count(trial) > 1);
             let trial = || Arc::new(Semaphore::new(1));
             state.trials.entry(key.credentials).or_insert_with(trial).clone()
         };
-        let turn = turn.acquire_owned().await.expect("the semaphore is never closed");
+        let permit = trial.acquire_owned().await.expect("the semaphore is never closed");
+        // The request before this one has a result by now.
         let mut state = self.0.lock();
         state.check(key)?;
-        Ok((!state.good.contains(&key.credentials)).then_some(turn))
+        Ok((!state.accepted.contains(&key.credentials)).then_some(permit))
     }
 
-    /// Whether this may be asked by now.
+    /// Checks again whether a request may be sent.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::HeldBack`] if the credentials were refused.
     pub(crate) fn check(&self, key: CallKey<'_>) -> Result<(), ApiError> {
         self.0.lock().check(key)
     }
 
-    /// Remembers what an answer, or the lack of one, says of the credentials.
+    /// Records the result of a request: `None` for a success.
     pub(crate) fn report(&self, error: Option<&ApiError>, key: CallKey<'_>) {
         let CallKey { project_id, endpoint, credentials } = key;
-        if error.is_some_and(says_nothing) {
+        if error.is_some_and(is_inconclusive) {
             return;
         }
         let mut state = self.0.lock();
@@ -109,20 +123,21 @@ impl CredentialBackoff {
             }
             _ => None,
         };
-        let is_good = state.good.contains(&credentials);
+        let is_accepted = state.accepted.contains(&credentials);
         match &refused {
-            Some((StatusCode::UNAUTHORIZED, ..)) if is_good => {
-                state.good.retain(|good| *good != credentials);
+            Some((StatusCode::UNAUTHORIZED, ..)) if is_accepted => {
+                state.accepted.retain(|accepted| *accepted != credentials);
             }
             Some((StatusCode::UNAUTHORIZED, ..)) => {}
-            _ if is_good => {}
+            _ if is_accepted => {}
+            // Also after a 403, which proves that the credentials are valid.
             _ => {
-                state.good.truncate(MAX_GOOD_CREDENTIALS - 1);
-                state.good.push_front(credentials);
+                state.accepted.truncate(MAX_ACCEPTED - 1);
+                state.accepted.push_front(credentials);
             }
         }
         if let Some((status, error_body, cause)) = refused {
-            let until = Instant::now() + REFUSED_CREDENTIALS_PAUSE;
+            let until = Instant::now() + REFUSAL_LIFETIME;
             let project_id = project_id.to_owned();
             state.refusals.push(Refusal {
                 project_id,
@@ -137,9 +152,9 @@ impl CredentialBackoff {
     }
 }
 
-/// Whether the gateway was too busy, or too broken, to look at the credentials. A lack of any answer
-/// is not this: where nobody answers there is nobody to lock a key.
-fn says_nothing(error: &ApiError) -> bool {
+/// True if the gateway was too busy, or too broken, to check the credentials. False without a
+/// response: an endpoint that does not respond cannot lock a key.
+fn is_inconclusive(error: &ApiError) -> bool {
     matches!(
         error,
         ApiError::Refused { status, .. }
@@ -151,19 +166,16 @@ impl State {
     fn check(&mut self, key: CallKey<'_>) -> Result<(), ApiError> {
         let now = Instant::now();
         self.refusals.retain(|refusal| refusal.until > now);
-        let held = self.refusals.iter().find(|refusal| {
-            let is_here = refusal.endpoint == key.endpoint && refusal.project_id == key.project_id;
-            refusal.credentials == key.credentials && (refusal.holds_everywhere() || is_here)
-        });
-        held.map_or(Ok(()), |refusal| {
-            Err(ApiError::HeldBack {
+        match self.refusals.iter().find(|refusal| refusal.applies_to(key)) {
+            None => Ok(()),
+            Some(refusal) => Err(ApiError::HeldBack {
                 endpoint: key.endpoint,
                 status: refusal.status,
                 error_body: refusal.error_body.clone(),
                 cause: refusal.cause,
                 left: Duration::from_secs((refusal.until - now).as_secs().max(1)),
-            })
-        })
+            }),
+        }
     }
 }
 
@@ -173,10 +185,10 @@ mod tests {
     use crate::sign_in::credentials::Credentials;
 
     #[test]
-    fn a_refusal_holds_where_it_says_something() {
+    fn a_refusal_applies_to_the_calls_that_it_concerns() {
         let credentials = Credentials::Password("robot".to_owned(), "p".into()).fingerprint();
         let key = |project_id| CallKey { project_id, endpoint: Endpoint::IamTokens, credentials };
-        for (status, cause, elsewhere) in [
+        for (status, cause, is_accepted_elsewhere) in [
             (StatusCode::UNAUTHORIZED, Cause::WrongPassword, false),
             (StatusCode::UNAUTHORIZED, Cause::WrongProject, true),
             (StatusCode::FORBIDDEN, Cause::NoPermission, true),
@@ -191,7 +203,7 @@ mod tests {
             let backoff = CredentialBackoff::default();
             backoff.report(Some(&error), key("wrong"));
             assert!(backoff.check(key("wrong")).is_err(), "{cause:?}");
-            assert_eq!(backoff.check(key("right")).is_ok(), elsewhere, "{cause:?}");
+            assert_eq!(backoff.check(key("right")).is_ok(), is_accepted_elsewhere, "{cause:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What was obtained and expires: kept, renewed ahead of its end, by one at a time.
+//! Keeps temporary credentials and renews them before they expire, one request at a time.
 
 use std::time::Duration;
 
@@ -6,102 +6,116 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::credentials::{Credentials, Fingerprint};
-use crate::client::throttle::asked_pause;
+use crate::client::throttle::requested_pause;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::record::Timestamp;
 
-/// Credentials for a while.
+/// Credentials that expire.
 #[derive(Debug, Clone)]
 pub(super) struct TemporaryCredentials {
     pub(super) credentials: Credentials,
-    /// Their end by the clock of who gave them, as people are told it.
+    /// Expiry by the clock of the issuer, for people.
     pub(super) expires: Timestamp,
-    /// From when on new ones are asked for.
+    /// When new ones should be requested.
     pub(super) renew_at: Instant,
-    /// From when on they are of no use.
-    pub(super) ends_at: Instant,
+    /// When they are no longer valid.
+    pub(super) expires_at: Instant,
 }
 
-/// What is valid for longer is renewed as if it were not: nobody gives such credentials.
+/// Upper limit of a lifetime, so that a time in the far future does not overflow. No issuer grants
+/// more.
 const MAX_LIFETIME_MILLIS: u64 = 366 * 24 * 3_600_000;
 
-/// How long what expires then is valid, by the clock of who gave it; `None` if it has expired.
+/// Returns how long credentials with this expiry are valid, by the clock of the issuer; `None` if
+/// they have expired.
 pub(super) fn lifetime(now: Timestamp, expires: Timestamp) -> Option<Duration> {
     let millis = u64::try_from(expires.millis().saturating_sub(now.millis())).ok()?;
     (millis > 0).then(|| Duration::from_millis(millis.min(MAX_LIFETIME_MILLIS)))
 }
 
-/// Keeps a [`TemporaryCredentials`].
+/// Minimum time between two requests for credentials.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pauses {
+    pub(super) after_success: Duration,
+    pub(super) after_failure: Duration,
+}
+
+/// Keeps [`TemporaryCredentials`].
 #[derive(Debug)]
 pub(super) struct CredentialCache {
-    /// Where new ones are asked for.
+    /// Where new credentials are requested.
     endpoint: Endpoint,
-    /// So long nobody asks for new ones after some came, and after none came.
-    pauses: (Duration, Duration),
+    pauses: Pauses,
     state: Mutex<State>,
-    /// Who holds it asks for new ones.
-    turn: tokio::sync::Mutex<()>,
+    /// Held while new credentials are requested.
+    fetch_lock: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    lease: Option<TemporaryCredentials>,
-    /// The lease was refused where it was used.
-    is_refused: bool,
-    /// When a lease was last given up because it was refused.
-    refused_at: Option<Instant>,
-    /// Somebody asks for new ones.
+    current: Option<TemporaryCredentials>,
+    /// The API refused `current`.
+    is_invalidated: bool,
+    /// When credentials were last invalidated.
+    invalidated_at: Option<Instant>,
+    /// New credentials are being requested.
     is_fetching: bool,
-    /// When new ones may be asked for again.
-    not_before: Option<Instant>,
-    /// Why nothing came then, or nothing that lasts until then.
+    /// When new credentials may be requested again.
+    next_fetch: Option<Instant>,
+    /// Why the last request gave no credentials, or none that are valid until `next_fetch`.
     failure: Option<ApiError>,
 }
 
-/// A refused lease is replaced once in so long: if new ones are refused too, it is not their age.
-const REFUSED_PAUSE: Duration = Duration::from_secs(300);
+/// Refused credentials are replaced at most once per this time. If their replacement is refused
+/// too, their age is not the reason.
+const INVALIDATION_PAUSE: Duration = Duration::from_secs(300);
 
-/// What can be had at a moment.
+/// The state of the cache at one time.
 enum Lookup {
-    /// Good credentials.
+    /// Valid credentials.
     Fresh(Credentials),
-    /// Good ones that should be renewed.
+    /// Valid credentials that should be renewed.
     Due(Credentials),
-    /// None before others were asked for.
+    /// No credentials until new ones are requested.
     Missing,
-    /// None, and it is too early to ask again.
+    /// No credentials, and it is too early to request new ones.
     Failed(ApiError),
 }
 
 impl CredentialCache {
-    /// `pauses`: so long nobody asks `endpoint` for new ones after some came, and after none came.
-    pub(super) fn new(endpoint: Endpoint, pauses: (Duration, Duration)) -> Self {
-        Self { endpoint, pauses, state: Mutex::default(), turn: tokio::sync::Mutex::default() }
+    /// Creates an empty cache of credentials from `endpoint`.
+    pub(super) fn new(endpoint: Endpoint, pauses: Pauses) -> Self {
+        Self {
+            endpoint,
+            pauses,
+            state: Mutex::default(),
+            fetch_lock: tokio::sync::Mutex::default(),
+        }
     }
 
-    /// Good credentials; `ask` gets new ones. Only one asks at a time. Whoever finds that they
-    /// should be renewed, while another does so, goes on with what there is.
+    /// Returns valid credentials. `fetch` requests new ones if necessary; only one caller does so
+    /// at a time. While another caller renews credentials that are still valid, returns these.
     ///
     /// # Errors
     ///
-    /// Why there are none. That a renewal failed while what there is is still good is told to
-    /// `failed` only.
+    /// The error of `fetch` if there are no valid credentials. If a renewal fails while the current
+    /// credentials are valid, the error goes to `renewal_failed` instead.
     pub(super) async fn get(
         &self,
-        ask: impl Future<Output = Result<TemporaryCredentials, ApiError>>,
-        failed: impl Fn(&ApiError),
+        fetch: impl Future<Output = Result<TemporaryCredentials, ApiError>>,
+        renewal_failed: impl Fn(&ApiError),
     ) -> Result<Credentials, ApiError> {
-        let _turn = match self.look_up() {
+        let _fetch_lock = match self.look_up() {
             Lookup::Fresh(credentials) => return Ok(credentials),
             Lookup::Failed(error) => return Err(error),
-            Lookup::Due(credentials) => match self.turn.try_lock() {
-                Ok(turn) => turn,
+            Lookup::Due(credentials) => match self.fetch_lock.try_lock() {
+                Ok(lock) => lock,
                 Err(_) => return Ok(credentials),
             },
-            Lookup::Missing => self.turn.lock().await,
+            Lookup::Missing => self.fetch_lock.lock().await,
         };
-        // Another may have asked while this one waited for its turn.
+        // Another caller may have fetched credentials while this one waited for the lock.
         let fallback = match self.look_up() {
             Lookup::Fresh(credentials) => return Ok(credentials),
             Lookup::Failed(error) => return Err(error),
@@ -109,75 +123,84 @@ impl CredentialCache {
             Lookup::Missing => None,
         };
         let fetching = Fetching::begin(self);
-        let asked = ask.await;
+        let fetched = fetch.await;
         drop(fetching);
-        let mut state = self.state.lock();
-        match asked {
-            Ok(lease) => {
-                let credentials = lease.credentials.clone();
-                let not_before = Instant::now() + self.pauses.0;
-                let pause = humantime::format_duration(self.pauses.0);
-                state.failure = (lease.ends_at < not_before).then(|| ApiError::Invalid {
-                    endpoint: self.endpoint,
-                    what: format!("what it gave ends within {pause}"),
-                });
-                state.not_before = Some(not_before);
-                state.is_refused = false;
-                state.lease = Some(lease);
-                Ok(credentials)
-            }
+        match fetched {
+            Ok(temporary) => Ok(self.store(temporary)),
             Err(error) => {
-                // From now on: to learn it may have taken longer than the pause.
-                let pause = asked_pause(&error).unwrap_or_default().max(self.pauses.1);
-                state.not_before = Some(Instant::now() + pause);
-                state.failure = Some(error.clone());
-                drop(state);
+                self.store_failure(&error);
                 let Some(fallback) = fallback else { return Err(error) };
-                failed(&error);
+                renewal_failed(&error);
                 Ok(fallback)
             }
         }
     }
 
-    /// These were refused where they were used. Returns whether others are asked for at once.
+    fn store(&self, temporary: TemporaryCredentials) -> Credentials {
+        let mut state = self.state.lock();
+        let credentials = temporary.credentials.clone();
+        let next_fetch = Instant::now() + self.pauses.after_success;
+        let pause = humantime::format_duration(self.pauses.after_success);
+        state.failure = (temporary.expires_at < next_fetch).then(|| ApiError::Invalid {
+            endpoint: self.endpoint,
+            what: format!("its credentials expire within {pause}"),
+        });
+        state.next_fetch = Some(next_fetch);
+        state.is_invalidated = false;
+        state.current = Some(temporary);
+        credentials
+    }
+
+    fn store_failure(&self, error: &ApiError) {
+        // Counted from now, because the failed request may have taken longer than the pause.
+        let pause = requested_pause(error).unwrap_or_default().max(self.pauses.after_failure);
+        let mut state = self.state.lock();
+        state.next_fetch = Some(Instant::now() + pause);
+        state.failure = Some(error.clone());
+    }
+
+    /// Marks credentials as refused by the API. Returns true if [`Self::get`] will return others.
     pub(super) fn invalidate(&self, refused: Fingerprint) -> bool {
         let now = Instant::now();
         let mut state = self.state.lock();
-        let is_ours =
-            state.lease.as_ref().is_some_and(|lease| lease.credentials.fingerprint() == refused);
-        // What was refused is not what there is now: somebody has renewed it meanwhile.
-        if !is_ours {
-            return state.lease.is_some();
+        let is_current = state
+            .current
+            .as_ref()
+            .is_some_and(|current| current.credentials.fingerprint() == refused);
+        // Another caller has renewed the refused credentials in the meantime.
+        if !is_current {
+            return state.current.is_some();
         }
-        if state.is_refused {
+        if state.is_invalidated {
             return state.is_fetching || state.may_fetch(now);
         }
-        if state.refused_at.is_some_and(|at| now < at + REFUSED_PAUSE) {
+        if state.invalidated_at.is_some_and(|at| now < at + INVALIDATION_PAUSE) {
             return false;
         }
-        state.is_refused = true;
-        state.refused_at = Some(now);
+        state.is_invalidated = true;
+        state.invalidated_at = Some(now);
         state.may_fetch(now)
     }
 
-    /// When what there is expires.
+    /// Returns the expiry of the current credentials.
     pub(super) fn expires(&self) -> Option<Timestamp> {
-        self.state.lock().lease.as_ref().map(|lease| lease.expires)
+        self.state.lock().current.as_ref().map(|current| current.expires)
     }
 
     fn look_up(&self) -> Lookup {
         let now = Instant::now();
         let state = self.state.lock();
         let may_fetch = state.may_fetch(now);
-        match &state.lease {
-            Some(lease) if now < lease.ends_at => {
-                let credentials = lease.credentials.clone();
-                if state.is_refused && (may_fetch || state.is_fetching) {
+        match &state.current {
+            Some(current) if now < current.expires_at => {
+                let credentials = current.credentials.clone();
+                if state.is_invalidated && (may_fetch || state.is_fetching) {
                     Lookup::Missing
-                } else if !state.is_refused && may_fetch && now >= lease.renew_at {
+                } else if !state.is_invalidated && may_fetch && now >= current.renew_at {
                     Lookup::Due(credentials)
                 } else {
-                    // A refusal of what there is is remembered where it was met.
+                    // Also for refused credentials: the backoff knows the refusal and returns its
+                    // error.
                     Lookup::Fresh(credentials)
                 }
             }
@@ -191,18 +214,19 @@ impl CredentialCache {
 
 impl State {
     fn may_fetch(&self, now: Instant) -> bool {
-        self.not_before.is_none_or(|not_before| now >= not_before)
+        self.next_fetch.is_none_or(|next_fetch| now >= next_fetch)
     }
 }
 
-/// Somebody asks; ends with it, however it ends.
+/// Marks the cache as fetching until it is dropped, also if the request is cancelled.
 struct Fetching<'a>(&'a CredentialCache);
 
 impl<'a> Fetching<'a> {
     fn begin(cache: &'a CredentialCache) -> Self {
         let mut state = cache.state.lock();
         state.is_fetching = true;
-        state.not_before = Some(Instant::now() + cache.pauses.1);
+        // Applies if the request is cancelled.
+        state.next_fetch = Some(Instant::now() + cache.pauses.after_failure);
         drop(state);
         Self(cache)
     }
@@ -215,138 +239,4 @@ impl Drop for Fetching<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use tokio::time::sleep;
-
-    use super::*;
-
-    const MINUTE: Duration = Duration::from_secs(60);
-
-    /// Who gives tokens for ten minutes, and how often that was asked.
-    #[derive(Default)]
-    struct Giver {
-        asked: AtomicU32,
-        fails: std::sync::atomic::AtomicBool,
-    }
-
-    impl Giver {
-        async fn ask(&self) -> Result<TemporaryCredentials, ApiError> {
-            let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
-            sleep(Duration::from_secs(1)).await;
-            if self.fails.load(Ordering::Relaxed) {
-                let what = "away".to_owned();
-                return Err(ApiError::Unreachable { endpoint: Endpoint::IamTokens, what });
-            }
-            let now = Instant::now();
-            Ok(TemporaryCredentials {
-                credentials: Credentials::Token(format!("token {number}").into()),
-                expires: Timestamp::from_millis(0),
-                renew_at: now + 8 * MINUTE,
-                ends_at: now + 10 * MINUTE,
-            })
-        }
-
-        async fn token(&self, cache: &CredentialCache) -> Result<String, ApiError> {
-            match cache.get(self.ask(), |_| {}).await? {
-                Credentials::Token(token) => Ok(token.expose().to_owned()),
-                other => panic!("{other:?}"),
-            }
-        }
-
-        fn asked(&self) -> u32 {
-            self.asked.load(Ordering::Relaxed)
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn many_who_need_one_ask_once() {
-        let (giver, cache) =
-            (Giver::default(), CredentialCache::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
-        let all = (0..20).map(|_| giver.token(&cache));
-        for token in futures_util::future::join_all(all).await {
-            assert_eq!(token.unwrap(), "token 1");
-        }
-        assert_eq!(giver.asked(), 1);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn it_is_renewed_ahead_by_one_while_the_others_go_on() {
-        let (giver, cache) =
-            (Giver::default(), CredentialCache::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
-        giver.token(&cache).await.unwrap();
-        sleep(8 * MINUTE).await;
-        let (first, second) = tokio::join!(giver.token(&cache), giver.token(&cache));
-        assert_eq!((first.unwrap().as_str(), second.unwrap().as_str()), ("token 2", "token 1"));
-        assert_eq!(giver.asked(), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_renewal_that_fails_leaves_what_is_good_and_is_tried_once_a_minute() {
-        let (giver, cache) =
-            (Giver::default(), CredentialCache::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
-        giver.token(&cache).await.unwrap();
-        giver.fails.store(true, Ordering::Relaxed);
-        let mut told = 0;
-        sleep(8 * MINUTE).await;
-        let mut results = Vec::new();
-        for _ in 0..10 {
-            let seen = std::cell::Cell::new(0);
-            let got = cache.get(giver.ask(), |_| seen.set(seen.get() + 1)).await;
-            told += seen.get();
-            results.push(got.is_ok());
-            sleep(Duration::from_secs(20)).await;
-        }
-        assert_eq!(results.iter().filter(|good| **good).count(), 6, "{results:?}");
-        assert_eq!((giver.asked(), told), (5, 2), "{results:?}");
-        giver.fails.store(false, Ordering::Relaxed);
-        sleep(MINUTE).await;
-        assert_eq!(giver.token(&cache).await.unwrap(), "token 6");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_refused_is_replaced_once_in_five_minutes() {
-        let (giver, cache) =
-            (Giver::default(), CredentialCache::new(Endpoint::IamTokens, (MINUTE / 2, MINUTE)));
-        let refused =
-            |number: u32| Credentials::Token(format!("token {number}").into()).fingerprint();
-        giver.token(&cache).await.unwrap();
-        sleep(MINUTE).await;
-        assert!(cache.invalidate(refused(1)));
-        assert_eq!(giver.token(&cache).await.unwrap(), "token 2");
-        assert!(cache.invalidate(refused(1)), "that is the one before: there are others by now");
-        assert!(!cache.invalidate(refused(2)));
-        assert_eq!(giver.token(&cache).await.unwrap(), "token 2");
-        sleep(5 * MINUTE).await;
-        assert!(cache.invalidate(refused(2)));
-        assert_eq!(giver.token(&cache).await.unwrap(), "token 3");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn all_whose_token_is_refused_at_once_wait_for_the_next() {
-        let (giver, cache) =
-            (Giver::default(), CredentialCache::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
-        giver.token(&cache).await.unwrap();
-        sleep(MINUTE).await;
-        let first = Credentials::Token("token 1".into()).fingerprint();
-        let all = (0..4).map(|_| async {
-            assert!(cache.invalidate(first));
-            giver.token(&cache).await.unwrap()
-        });
-        assert_eq!(futures_util::future::join_all(all).await, ["token 2"; 4]);
-        assert_eq!(giver.asked(), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn nothing_is_asked_for_more_often_than_once_in_the_pause() {
-        let (giver, cache) =
-            (Giver::default(), CredentialCache::new(Endpoint::IamTokens, (MINUTE, MINUTE)));
-        giver.fails.store(true, Ordering::Relaxed);
-        for _ in 0..60 {
-            assert!(giver.token(&cache).await.is_err());
-            sleep(Duration::from_secs(5)).await;
-        }
-        assert!(giver.asked() <= 6, "{}", giver.asked());
-    }
-}
+mod tests;

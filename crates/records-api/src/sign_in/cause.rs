@@ -1,5 +1,7 @@
-//! What a refusal of credentials most probably means: the difference between a key that is wrong and
-//! a clock that is off is an hour of somebody's night.
+//! Finds the most probable cause of a refusal.
+//!
+//! The gateway answers with the same code if a key is wrong, if it is locked and if the clock is
+//! wrong. An administrator needs to know which.
 
 use std::time::Duration;
 
@@ -9,42 +11,42 @@ use super::credentials::Credentials;
 use crate::endpoint::Endpoint;
 use crate::wire::ErrorBody;
 
-/// What a refusal most probably means.
+/// The most probable cause of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// The token is wrong, or of another region.
+    /// The token is wrong or belongs to another region.
     WrongToken,
     /// The token has expired or was revoked.
     ExpiredToken,
-    /// No such access key, or its secret is another.
+    /// The access key does not exist, or its secret is different.
     WrongKey,
     /// A temporary key has expired or was revoked.
     ExpiredKey,
-    /// Too many wrong signatures: nobody can use the key for a while.
+    /// The access key is locked for everyone for five minutes after too many wrong signatures.
     LockedKey,
-    /// No such user, or its password is another.
+    /// The user does not exist, or the password is different.
     WrongPassword,
-    /// Too many wrong passwords: the user cannot sign in for a while.
+    /// The user is locked after too many wrong passwords.
     LockedUser,
-    /// The clocks differ by so many milliseconds, by which ours is behind: a signature is good for a
-    /// quarter of an hour.
+    /// The API's clock is ahead of ours by this many milliseconds, so that it does not accept our
+    /// signatures. They are valid for 15 minutes.
     Clock(i64),
     /// The credentials belong to another project or region.
     WrongProject,
-    /// The user may not do this.
+    /// The user does not have the permission for this request.
     NoPermission,
-    /// The machine has no agency.
+    /// The server has no agency.
     NoAgency,
 }
 
-/// The gateway takes a signature for a quarter of an hour; a poll gives up earlier.
+/// A poll fails at this difference, earlier than the gateway refuses signatures (15 minutes).
 const MAX_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
-/// More of a body is not searched for words.
-const SEARCHED_BYTES: usize = 4096;
+/// Only the beginning of a body is searched for words.
+const MAX_SEARCHED_BYTES: usize = 4096;
 
 impl Cause {
-    /// The cause of an answer with this status and body. `clock_ahead_millis`: how far the other
-    /// side's clock is ahead.
+    /// Returns the cause of an error response, if its status can be about credentials.
+    /// `clock_ahead_millis` is how far the server's clock is ahead of ours.
     pub(crate) fn of(
         endpoint: Endpoint,
         (status, body): (StatusCode, &[u8]),
@@ -52,19 +54,21 @@ impl Cause {
         credentials: &Credentials,
         clock_ahead_millis: Option<i64>,
     ) -> Option<Self> {
-        let text = String::from_utf8_lossy(&body[..body.len().min(SEARCHED_BYTES)]).to_lowercase();
+        let text =
+            String::from_utf8_lossy(&body[..body.len().min(MAX_SEARCHED_BYTES)]).to_lowercase();
         let code = error_body.code.as_deref().unwrap_or_default();
         match status {
             StatusCode::UNAUTHORIZED => {}
-            // The user is forbidden in this region.
+            // APIGW.0802: the IAM user is forbidden in this region.
             StatusCode::FORBIDDEN if error_body.gateway_number() == Some("0802") => {
                 return Some(Self::WrongProject);
             }
-            StatusCode::FORBIDDEN if endpoint.is_of_api() => return Some(Self::NoPermission),
-            // IAM knows no such project; the service knows no such tenant.
+            StatusCode::FORBIDDEN if endpoint.is_records_api() => return Some(Self::NoPermission),
+            // IAM does not know the project.
             StatusCode::BAD_REQUEST if endpoint == Endpoint::IamTokens => {
                 return Some(Self::WrongProject);
             }
+            // The service does not know the tenant.
             StatusCode::NOT_FOUND
                 if endpoint == Endpoint::ScreenRecords
                     && matches!(code, "WKS.00170312" | "WKS.00170117") =>
@@ -98,45 +102,45 @@ impl Cause {
         })
     }
 
-    /// What an administrator can do about it.
+    /// Returns what an administrator can do.
     pub(crate) fn remedy(self, endpoint: Endpoint) -> String {
         let text = match self {
             Self::WrongToken => {
-                "the token is wrong, expired, or of another region: check `projects.auth` and \
+                "the token is wrong, has expired, or belongs to another region: check `projects.auth` and \
                  `projects.endpoint`"
             }
             Self::ExpiredToken => {
-                "the token has expired or was revoked: put a fresh one into `projects.auth.token` \
-                 or its file"
+                "the token has expired or was revoked: put a new one into `projects.auth.token` or \
+                 its file"
             }
             Self::WrongKey => {
-                "the access key is wrong, deleted or disabled, or its secret is another: check \
+                "the access key is wrong, deleted or disabled, or the secret key is wrong: check \
                  `projects.auth.access_key` and `projects.auth.secret_key`"
             }
             Self::ExpiredKey => {
-                "the temporary key has expired or was revoked: give a fresh one, its security \
-                 token included"
+                "the temporary key has expired or was revoked: provide a new one with its security \
+                 token"
             }
             Self::LockedKey => {
-                "the access key is locked for five minutes, for everybody who uses it, after more \
-                 than five wrong signatures in a row: find who else signs with it and a wrong \
-                 secret, and check `projects.auth.secret_key`"
+                "the access key is locked for five minutes, for everyone who uses it, after more \
+                 than five wrong signatures in a row: find out what else uses it with a wrong \
+                 secret key, and check `projects.auth.secret_key`"
             }
             Self::WrongPassword => {
-                "the password is wrong, or there is no such user: check `projects.auth.domain`, \
+                "the password is wrong, or the user does not exist: check `projects.auth.domain`, \
                  `projects.auth.username` and `projects.auth.password`"
             }
             Self::LockedUser => {
-                "IAM has locked the user after too many wrong passwords: wait, find who else signs \
-                 in as it, and check `projects.auth.password`"
+                "IAM has locked the user after too many wrong passwords: wait, find out what else \
+                 signs in as this user, and check `projects.auth.password`"
             }
             Self::Clock(ahead) => {
                 let span =
                     humantime::format_duration(Duration::from_secs(ahead.unsigned_abs() / 1000));
                 let side = if ahead > 0 { "behind" } else { "ahead of" };
                 return format!(
-                    "this machine's clock is {span} {side} the API's, so its signatures are not \
-                     accepted: set it (NTP)"
+                    "this machine's clock is {span} {side} the API's, so the API does not accept its \
+                     signatures: set the clock (NTP)"
                 );
             }
             Self::WrongProject => {
@@ -151,8 +155,8 @@ impl Cause {
                 );
             }
             Self::NoAgency => {
-                "this machine has no agency: configure one for the server in the ECS console, or \
-                 choose another `projects.auth.method`"
+                "this server has no agency: configure one in the ECS console, or choose another \
+                 `projects.auth.method`"
             }
         };
         text.to_owned()

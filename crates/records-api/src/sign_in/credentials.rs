@@ -1,4 +1,4 @@
-//! What goes with a request to prove who asks.
+//! Credentials, and how a request carries them.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
@@ -8,33 +8,34 @@ use super::signature::{self, AccessKey};
 use crate::record::Timestamp;
 use crate::secret::Secret;
 
-/// The header that carries a token.
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-auth-token");
 
-/// What goes with a request to prove who asks.
+/// The credentials of a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Credentials {
     /// A token, sent as `X-Auth-Token`.
     Token(Secret),
-    /// An access key, by which the request is signed.
+    /// An access key, with which the request is signed.
     AccessKey(AccessKey),
-    /// A password; the request carries it already. Whose it is stands beside it.
+    /// The identity of a user with the password, which is in the body of the request already.
     Password(String, Secret),
-    /// The other side knows this machine, and may want its own token, which the request carries
-    /// already.
+    /// None, because the metadata service identifies the server by its connection. It may require
+    /// its own token, which is in the request already.
     Machine(Option<Secret>),
 }
 
-/// Tells credentials apart without keeping them: a refusal holds for the same ones only.
+/// Part of a hash of credentials, with which refused credentials are recognised without keeping
+/// them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Fingerprint([u8; 8]);
 
 impl Credentials {
-    /// Adds what proves who asks to a request that goes out at `now` for a project.
+    /// Adds the credentials to a request that is sent at `now` for a project.
     ///
     /// # Errors
     ///
-    /// What of them no header can carry, without showing it.
+    /// A text that names the part of the credentials that contains characters which are not allowed
+    /// in a header, without its value.
     pub(crate) fn authorize(
         &self,
         request: &mut Request<Bytes>,
@@ -43,8 +44,9 @@ impl Credentials {
     ) -> Result<(), String> {
         match self {
             Self::Token(token) => {
-                let mut header = HeaderValue::from_str(token.expose())
-                    .map_err(|_| "the token has characters that no header can carry".to_owned())?;
+                let mut header = HeaderValue::from_str(token.expose()).map_err(|_| {
+                    "the token contains characters that are not allowed in a header".to_owned()
+                })?;
                 header.set_sensitive(true);
                 request.headers_mut().insert(TOKEN_HEADER, header);
                 Ok(())
@@ -54,15 +56,15 @@ impl Credentials {
         }
     }
 
-    /// Tells them from others.
+    /// Returns the fingerprint of the credentials.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         let mut hash = Sha256::new();
-        let whose = match self {
-            Self::Password(whose, _) => whose.as_str(),
+        let identity = match self {
+            Self::Password(identity, _) => identity.as_str(),
             _ => "",
         };
-        // The length of each part, so that no two lists of parts are the same bytes.
-        for part in std::iter::once(whose).chain(self.secrets().map(Secret::expose)) {
+        // The length before each part makes the hashes of ab + c and a + bc differ.
+        for part in std::iter::once(identity).chain(self.secrets().map(Secret::expose)) {
             hash.update(part.len().to_be_bytes());
             hash.update(part);
         }
@@ -71,7 +73,7 @@ impl Credentials {
         Fingerprint(first)
     }
 
-    /// What nobody may see of them, and what an answer may not repeat.
+    /// Returns all secret parts, which must not be shown.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
         let secrets = match self {
             Self::Token(secret) | Self::Password(_, secret) => [Some(secret), None, None],
@@ -85,8 +87,8 @@ impl Credentials {
 }
 
 impl Fingerprint {
-    /// A number from 0 to 1 that differs from credentials to credentials: chance enough to spread
-    /// what would otherwise happen to all at once.
+    /// Returns a number from 0 to 1 that depends on the credentials, to spread what would otherwise
+    /// happen at the same time for all.
     pub(crate) fn spread(self) -> f64 {
         f64::from(self.0[0]) / 255.0
     }
@@ -102,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn other_credentials_have_another_fingerprint() {
+    fn different_credentials_have_different_fingerprints() {
         let all = [
             Credentials::Token("ab".into()),
             Credentials::Token("ac".into()),
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_sent_and_not_shown() {
+    fn a_token_is_sent_but_not_shown() {
         let now = Timestamp::from_millis(0);
         let mut request = Request::new(Bytes::new());
         Credentials::Token("the-token".into()).authorize(&mut request, "p", now).unwrap();
@@ -129,6 +131,6 @@ mod tests {
         assert!(!format!("{request:?}").contains("the-token"));
         let error = Credentials::Token("two\nlines".into()).authorize(&mut request, "p", now);
         let error = error.unwrap_err();
-        assert!(error.contains("no header can carry") && !error.contains("lines"), "{error}");
+        assert!(error.contains("not allowed in a header") && !error.contains("lines"), "{error}");
     }
 }

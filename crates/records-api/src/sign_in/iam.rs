@@ -1,4 +1,5 @@
-//! A token from IAM: `POST {iam_endpoint}/v3/auth/tokens?nocatalog=true`, by password, for a project.
+//! Obtains a token for a project from IAM with a password:
+//! `POST {iam_endpoint}/v3/auth/tokens?nocatalog=true`.
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
@@ -16,24 +17,25 @@ use crate::error::ApiError;
 use crate::record::Timestamp;
 use crate::secret::{Secret, Source};
 
-/// An IAM user who signs in with a password.
+/// An IAM user with a password.
 #[derive(Debug)]
 pub struct IamUser {
-    /// Scheme and host of IAM.
+    /// Base URL of IAM: scheme, host and port.
     pub iam_endpoint: Url,
-    /// The account that the user belongs to.
+    /// Name of the account that the user belongs to.
     pub domain: String,
-    /// The name of the user.
+    /// Name of the user.
     pub username: String,
-    /// The password.
+    /// Password of the user.
     pub password: Source,
 }
 
 const SUBJECT_TOKEN: &str = "x-subject-token";
 const PATH: &str = "/v3/auth/tokens?nocatalog=true";
-/// From this part of its life on a token is renewed, and by how much later at most: not all
-/// projects at once.
-const RENEWAL: (f64, f64) = (0.75, 0.15);
+/// A token is renewed after this part of its lifetime ...
+const RENEW_AFTER: f64 = 0.75;
+/// ... or up to this part later, so that projects do not renew their tokens all at once.
+const RENEWAL_SPREAD: f64 = 0.15;
 
 #[derive(Deserialize)]
 struct Body {
@@ -47,13 +49,13 @@ struct Token {
 }
 
 impl IamUser {
-    /// Signs in.
+    /// Requests a token for the project of the client.
     pub(super) async fn sign_in(
         &self,
         client: &RetryingClient,
     ) -> Result<TemporaryCredentials, ApiError> {
         let password = client.secret(Endpoint::IamTokens, &self.password).await?;
-        let credentials = Credentials::Password(self.whose(), password.clone());
+        let credentials = Credentials::Password(self.identity(), password.clone());
         let request = self.request(&password, &client.project_id).map_err(|error| {
             ApiError::Unreachable { endpoint: Endpoint::IamTokens, what: error.to_string() }
         })?;
@@ -61,16 +63,18 @@ impl IamUser {
             succeeds_with: StatusCode::CREATED,
             ..client.api_call(Endpoint::IamTokens, request, &credentials)
         };
-        let asked = Instant::now();
-        let lease = |response: &Response| {
-            lease(response, asked, Timestamp::from_millis(client.now_millis())).map_err(|what| {
+        let sent_at = Instant::now();
+        let decode = |response: &Response| {
+            parse(response, sent_at, Timestamp::from_millis(client.now_millis())).map_err(|what| {
                 ApiError::Invalid { endpoint: Endpoint::IamTokens, what: what.to_owned() }
             })
         };
-        client.send(&call, lease).await.map(|listed| listed.value)
+        client.send(&call, decode).await.map(|decoded| decoded.value)
     }
 
-    fn whose(&self) -> String {
+    /// Returns a text that identifies the user, so that a refusal of the password applies to this
+    /// user only.
+    fn identity(&self) -> String {
         format!("{} {:?} {:?}", self.iam_endpoint, self.domain, self.username)
     }
 
@@ -94,9 +98,9 @@ impl IamUser {
     }
 }
 
-fn lease(
+fn parse(
     response: &Response,
-    asked: Instant,
+    sent_at: Instant,
     now: Timestamp,
 ) -> Result<TemporaryCredentials, &'static str> {
     let token = response.headers.get(SUBJECT_TOKEN).and_then(|token| token.to_str().ok());
@@ -105,17 +109,16 @@ fn lease(
     let body: Body =
         serde_json::from_slice(&response.body).map_err(|_| "its body has no token.expires_at")?;
     let expires =
-        Timestamp::parse(&body.token.expires_at).ok_or("token.expires_at is no moment")?;
-    // How long it lives is said by IAM's clock alone; ours may be off.
+        Timestamp::parse(&body.token.expires_at).ok_or("token.expires_at is not a time")?;
+    // The lifetime is the difference of two times by IAM's clock, because ours may be wrong.
     let issued = body.token.issued_at.as_deref().and_then(Timestamp::parse).unwrap_or(now);
-    let life = lifetime(issued, expires).ok_or("the token has expired already")?;
+    let lifetime = lifetime(issued, expires).ok_or("the token has expired already")?;
     let credentials = Credentials::Token(Secret::from(token));
-    let (begin, spread) = RENEWAL;
-    let part = begin + spread * credentials.fingerprint().spread();
+    let part = RENEW_AFTER + RENEWAL_SPREAD * credentials.fingerprint().spread();
     Ok(TemporaryCredentials {
         expires,
-        renew_at: asked + life.mul_f64(part),
-        ends_at: asked + life,
+        renew_at: sent_at + lifetime.mul_f64(part),
+        expires_at: sent_at + lifetime,
         credentials,
     })
 }
@@ -137,19 +140,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_token_lives_as_long_as_iam_says_by_its_own_clock() {
-        let (now, asked) = (Timestamp::from_millis(0), Instant::now());
+    async fn the_lifetime_of_a_token_is_measured_by_the_clock_of_iam() {
+        let (now, sent_at) = (Timestamp::from_millis(0), Instant::now());
         let body = r#"{"token":{"expires_at":"2020-01-04T09:05:22.701000Z",
             "issued_at":"2020-01-03T09:05:22.701000Z","methods":["password"]}}"#;
-        let lease = lease(&response(Some(" the-token "), body), asked, now).unwrap();
-        let hours = |hours: f64| asked + Duration::from_secs_f64(hours * 3600.0);
-        assert_eq!(lease.ends_at, hours(24.0));
-        assert!((hours(18.0)..=hours(21.6)).contains(&lease.renew_at));
-        assert_eq!(lease.expires.to_rfc3339(), "2020-01-04T09:05:22.701Z");
+        let temporary = parse(&response(Some(" the-token "), body), sent_at, now).unwrap();
+        let hours = |hours: f64| sent_at + Duration::from_secs_f64(hours * 3600.0);
+        assert_eq!(temporary.expires_at, hours(24.0));
+        assert!((hours(18.0)..=hours(21.6)).contains(&temporary.renew_at));
+        assert_eq!(temporary.expires.to_rfc3339(), "2020-01-04T09:05:22.701Z");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_no_token_is_named() {
+    async fn responses_without_a_valid_token_are_errors() {
         let good = r#"{"token":{"expires_at":"2020-01-04T09:05:22Z"}}"#;
         let late = Timestamp::parse("2020-01-04T09:05:22Z").unwrap();
         for (token, body, now, what) in [
@@ -157,17 +160,17 @@ mod tests {
             (Some(" "), good, 0, "X-Subject-Token"),
             (Some("t"), "{}", 0, "expires_at"),
             (Some("t"), "<html>", 0, "expires_at"),
-            (Some("t"), r#"{"token":{"expires_at":"soon"}}"#, 0, "no moment"),
+            (Some("t"), r#"{"token":{"expires_at":"soon"}}"#, 0, "not a time"),
             (Some("t"), good, late.millis(), "expired already"),
         ] {
             let now = Timestamp::from_millis(now);
-            let error = lease(&response(token, body), Instant::now(), now).unwrap_err();
+            let error = parse(&response(token, body), Instant::now(), now).unwrap_err();
             assert!(error.contains(what), "{error}");
         }
     }
 
     #[test]
-    fn a_request_names_user_and_project() {
+    fn the_request_contains_user_and_project() {
         let user = IamUser {
             iam_endpoint: "https://iam.example.com/".parse().unwrap(),
             domain: "ac\"me".to_owned(),

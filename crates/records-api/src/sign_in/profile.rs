@@ -1,9 +1,9 @@
-//! The profile file of the cloud's own tools, `~/.huaweicloud/credentials`.
+//! Reads the profile file of the cloud's own tools, `~/.huaweicloud/credentials`.
 //!
-//! It is read as the official SDK reads it: what Python's `configparser` understands, section
-//! `[basic]`. Beyond that a byte order mark is passed over, and keys that cannot be right, in
-//! quotes or on several lines, are refused here rather than by the cloud, which locks a key after a
-//! few failures. No error shows anything that stands in the file but the names that are looked for.
+//! The format is that of the official SDK: what Python's `configparser` accepts, section `[basic]`.
+//! In addition, a byte order mark is skipped, and keys that cannot be valid (in quotes, on several
+//! lines) are refused here, because the cloud locks a key after a few failures. Errors show no
+//! content of the file.
 
 mod ini;
 
@@ -12,28 +12,30 @@ use std::path::Path;
 use crate::file;
 use crate::secret::Secret;
 
-/// What a profile says. Each value is one line of visible characters.
+/// The values of a profile. Each is one line of visible ASCII characters.
 #[derive(Debug, Clone, Default)]
 pub struct Profile {
-    /// `ak`.
+    /// `ak`: the access key.
     pub access_key: Option<Secret>,
-    /// `sk`.
+    /// `sk`: the secret key.
     pub secret_key: Option<Secret>,
-    /// `security_token`, which belongs to temporary keys.
+    /// `security_token`: the token of a temporary key.
     pub security_token: Option<Secret>,
-    /// `project_id`.
+    /// `project_id`: the ID of the project.
     pub project_id: Option<String>,
 }
 
-/// More than two keys and a token of 64,000 characters need; less than a wrong path can hold.
+/// Maximum size of the file: more than two keys and a token of 64,000 characters, so that a larger
+/// file is not a profile.
 pub const MAX_BYTES: u64 = 256 * 1024;
 
 impl Profile {
-    /// What a text says.
+    /// Parses the text of a profile file.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, as what a file does: `holds no section [basic]`.
+    /// What is wrong with the file, such as `holds no section [basic]`, to follow the name of the
+    /// file.
     pub fn parse(text: &str) -> Result<Self, String> {
         let basic = ini::section(text, "basic")?.ok_or("holds no section [basic]")?;
         let value = |name: &str| basic.value(name).map(|value| value.map(Secret::from));
@@ -45,11 +47,11 @@ impl Profile {
         })
     }
 
-    /// What a file says now. It blocks, though not for long.
+    /// Reads a profile file. Blocks the thread.
     ///
     /// # Errors
     ///
-    /// What is wrong with the file, by its path.
+    /// What is wrong with the file, with its path.
     pub fn read(path: &Path) -> Result<Self, String> {
         let shown = path.display();
         let text = file::read_text(path, MAX_BYTES).map(Secret::from);
@@ -57,11 +59,12 @@ impl Profile {
         Self::parse(text.expose()).map_err(|what| format!("the file {shown} {what}"))
     }
 
-    /// Its access key and its secret key.
+    /// Returns the access key and the secret key.
     ///
     /// # Errors
     ///
-    /// Which of them is missing, as what a file does: `holds no ak in its section [basic]`.
+    /// Which of them is missing, such as `holds no ak in its section [basic]`, to follow the name
+    /// of the file.
     pub fn keys(&self) -> Result<(&Secret, &Secret), String> {
         let missing = match (&self.access_key, &self.secret_key) {
             (Some(access_key), Some(secret_key)) => return Ok((access_key, secret_key)),

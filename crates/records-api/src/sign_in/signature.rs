@@ -1,7 +1,8 @@
-//! The signature SDK-HMAC-SHA256 by which the gateway knows an access key. Pure.
+//! Signs requests with an access key: the scheme SDK-HMAC-SHA256 of the API gateway.
 //!
-//! Signed are `host`, `x-sdk-date`, `x-project-id` and `x-security-token`: nothing that a proxy may
-//! change. Source of the rules: the API gateway's guide to signing, and the official SDKs.
+//! The signed headers are `host`, `x-sdk-date`, `x-project-id` and `x-security-token`, none of
+//! which a proxy changes. Source of the rules: the signing guide of the API gateway, and the
+//! official SDKs.
 
 use std::fmt::Write;
 
@@ -17,14 +18,14 @@ use crate::record::Timestamp;
 use crate::secret::Secret;
 
 const ALGORITHM: &str = "SDK-HMAC-SHA256";
-/// The moment of signing, as `20240312T120201Z`.
+/// Time of the signature, such as `20240312T120201Z`.
 const DATE: HeaderName = HeaderName::from_static("x-sdk-date");
 const PROJECT: HeaderName = HeaderName::from_static("x-project-id");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token");
-/// A body that is not signed says so here, and is hashed as this text.
+/// If a request has this header, its value takes the place of the hash of the body.
 const CONTENT_HASH: &str = "x-sdk-content-sha256";
 
-/// An access key with its secret; a temporary one has a token too.
+/// An access key; a temporary one has a security token.
 #[derive(Debug, Clone)]
 pub(crate) struct AccessKey {
     pub(crate) id: Secret,
@@ -32,11 +33,12 @@ pub(crate) struct AccessKey {
     pub(crate) security_token: Option<Secret>,
 }
 
-/// Signs a request at a moment. `project_id` names the project that the key acts in.
+/// Signs a request that is sent at `now` for a project.
 ///
 /// # Errors
 ///
-/// What of the key no header can carry.
+/// A text that names the part of the key that contains characters which are not allowed in a
+/// header, without its value.
 pub(crate) fn sign(
     request: &mut Request<Bytes>,
     key: &AccessKey,
@@ -45,15 +47,15 @@ pub(crate) fn sign(
 ) -> Result<(), String> {
     let value = |text: &str, name: &str| {
         HeaderValue::from_str(text)
-            .map_err(|_| format!("{name} has characters that no header can carry"))
+            .map_err(|_| format!("{name} contains characters that are not allowed in a header"))
     };
-    let moment = DateTime::<Utc>::from_timestamp_millis(now.millis()).unwrap_or_default();
-    let date = moment.format("%Y%m%dT%H%M%SZ").to_string();
+    let time = DateTime::<Utc>::from_timestamp_millis(now.millis()).unwrap_or_default();
+    let date = time.format("%Y%m%dT%H%M%SZ").to_string();
     let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
     let mut added = vec![
         (header::HOST, value(&host, "the host")?),
         (DATE, value(&date, "the date")?),
-        (PROJECT, value(project_id, "the project's id")?),
+        (PROJECT, value(project_id, "the project ID")?),
     ];
     if let Some(token) = &key.security_token {
         let mut token = value(token.expose(), "the security token")?;
@@ -83,7 +85,7 @@ pub(crate) fn sign(
     Ok(())
 }
 
-/// The pairs of a query as they were before they were encoded.
+/// Returns the decoded names and values of a query.
 fn pairs(query: &str) -> Vec<(String, String)> {
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let parts = query.split('&').filter(|part| !part.is_empty());
@@ -93,14 +95,14 @@ fn pairs(query: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// A request as it is signed.
+/// The parts of a request that are signed.
 struct Canonical<'r> {
     method: &'r str,
-    /// The path as it is sent.
+    /// The encoded path.
     path: &'r str,
-    /// Names and values before they are encoded.
+    /// The decoded names and values.
     query: &'r [(String, String)],
-    /// The headers to sign.
+    /// The headers that are signed.
     headers: &'r [(String, String)],
     body: &'r [u8],
 }
@@ -125,7 +127,7 @@ impl Canonical<'_> {
         format!("{}\n{path}\n{query}\n{headers}\n{names}\n{body}", self.method)
     }
 
-    /// Each segment encoded anew, with a slash at the end that is not sent.
+    /// Returns the path with each segment encoded, and with a slash at the end, which is not sent.
     fn path(&self) -> String {
         let decoded = percent_decode_str(self.path).decode_utf8_lossy();
         let segments: Vec<_> = decoded.split('/').map(encoded).collect();
@@ -133,7 +135,7 @@ impl Canonical<'_> {
         if path.ends_with('/') { path } else { path + "/" }
     }
 
-    /// Sorted as pairs: `a=z` comes before `a-b=1`.
+    /// Returns the query sorted by name and then by value, not as text: `a=z` comes before `a-b=1`.
     fn query(&self) -> String {
         let mut query = self.query.to_vec();
         query.sort_unstable();
@@ -142,12 +144,12 @@ impl Canonical<'_> {
         pairs.collect::<Vec<_>>().join("&")
     }
 
-    /// The lines of the headers, and their names.
+    /// Returns the lines of the headers, and the list of their names.
     fn headers(&self) -> (String, String) {
         let mut headers: Vec<_> = self
             .headers
             .iter()
-            // The gateway passes over names with an underscore.
+            // The gateway ignores headers with an underscore in their name.
             .filter(|(name, _)| !name.contains('_'))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim()))
             .collect();
@@ -176,7 +178,7 @@ fn hash(bytes: &[u8]) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing into a string cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
     })
@@ -201,7 +203,7 @@ mod tests {
         text.to_owned()
     }
 
-    /// Holds a vector against what is made of its input; returns its name.
+    /// Compares a test vector with the results for its input; returns its name.
     fn check(vector: &Value, id: &str, secret: &str) -> String {
         let (name, input) = (text(vector, "name"), &vector["input"]);
         let query = input["query"].as_array().unwrap().iter();
@@ -233,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn every_known_answer_is_given() {
+    fn all_test_vectors_are_reproduced() {
         let vectors: Value = serde_json::from_str(VECTORS).unwrap();
         let mut names = Vec::new();
         for set in [&vectors, &vectors["published_cross_checks"]] {
@@ -244,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_signed_by_what_is_sent() {
+    fn the_headers_of_a_signed_request_are_set_and_not_shown() {
         let uri = "https://workspace.cn-north-4.myhuaweicloud.com/v2/089b2f9a3d80d3062f24c00ca4ed5cbd\
                    /screen-records?limit=10&start_time=2024-03-12%2012%3A02%3A01";
         let mut request = Request::get(uri).body(Bytes::new()).unwrap();

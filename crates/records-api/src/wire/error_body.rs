@@ -26,9 +26,9 @@ const MAX_CODE_CHARS: usize = 64;
 const MAX_MESSAGE_CHARS: usize = 300;
 
 impl ErrorBody {
-    /// Parses the body of an error response. Text that was cut in the middle of a character gets U+FFFD
-    /// there.
-    pub fn read(body: &[u8]) -> Self {
+    /// Parses the body of an error response. Text that was cut in the middle of a character gets
+    /// U+FFFD there.
+    pub fn parse(body: &[u8]) -> Self {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         if body.len() > MAX_BODY_BYTES {
             return Self::default();
@@ -48,8 +48,8 @@ impl ErrorBody {
         }
     }
 
-    /// Returns the number of a gateway error, `0308` for `APIGW.0308` and for `APIG.0308`: the gateway
-    /// sends the same error with both prefixes. `None` for other errors.
+    /// Returns the number of a gateway error, `0308` for `APIGW.0308` and for `APIG.0308`: the
+    /// gateway sends the same error with both prefixes. `None` for other errors.
     pub fn gateway_number(&self) -> Option<&str> {
         let code = self.code.as_deref()?;
         let (family, number) = code.rsplit_once('.')?;
@@ -120,18 +120,18 @@ mod tests {
             ("\u{feff}{\"error_code\":\"A.1\"}", "A.1"),
         ];
         for (body, text) in cases {
-            assert_eq!(ErrorBody::read(body.as_bytes()).to_string(), text, "{body}");
+            assert_eq!(ErrorBody::parse(body.as_bytes()).to_string(), text, "{body}");
         }
     }
 
     #[test]
     fn messages_are_cut_and_put_on_one_line() {
         let body = format!(r#"{{"error_msg":"a\nb{}"}}"#, "c".repeat(1000));
-        let message = ErrorBody::read(body.as_bytes()).message.unwrap();
+        let message = ErrorBody::parse(body.as_bytes()).message.unwrap();
         assert!(message.starts_with("a bccc"));
         assert_eq!(message.chars().count(), MAX_MESSAGE_CHARS + 3);
         let body = br#"{"error_msg":"a\u0085b\u2028c\u202ed\u2066e"}"#;
-        assert_eq!(ErrorBody::read(body).to_string(), "a b c d e");
+        assert_eq!(ErrorBody::parse(body).to_string(), "a b c d e");
     }
 
     #[test]
@@ -140,7 +140,7 @@ mod tests {
         for cut in [&b"\xe4\xb8"[..], br"\ud83d"] {
             let begin = format!(r#"{{"error_code":"APIGW.0308","error_msg":"{message}"#);
             let body = [begin.as_bytes(), cut, br#""}"#].concat();
-            let error_body = ErrorBody::read(&body);
+            let error_body = ErrorBody::parse(&body);
             assert_eq!(error_body.gateway_number(), Some("0308"));
             assert_eq!(error_body.message, Some(format!("{message}\u{fffd}")));
         }

@@ -15,8 +15,8 @@ use crate::record::Row;
 /// One page of records.
 #[derive(Debug)]
 pub struct Page<'a> {
-    /// The API's count of all rows that match the request, on all pages; `None` if it is missing or not
-    /// a count.
+    /// The API's count of all rows that match the request, on all pages; `None` if it is missing or
+    /// not a count.
     pub total_count: Option<u64>,
     /// The rows of this page, in the order of the API.
     pub rows: Vec<Row<'a>>,
@@ -39,8 +39,8 @@ pub enum PageError {
 self_cell! {
     /// A [`Page`] together with the body from which it borrows its texts.
     ///
-    /// The client parses the body, because it retries a request whose body is not a page. The caller
-    /// then reads the same parsed page, without holding up the next request.
+    /// The client parses the body, because it retries a request whose body is not a page. The
+    /// caller then reads the same parsed page, without holding up the next request.
     pub struct OwnedPage {
         owner: Bytes,
 
@@ -85,9 +85,9 @@ impl OwnedPage {
 impl<'a> Page<'a> {
     /// Parses the body of the response to a request that skipped `offset` rows.
     ///
-    /// A body without `screen_records` is an empty page only if its `total_count` says that no rows are
-    /// left at that offset: some servers omit an empty list, but the `{}` of a proxy must not be taken
-    /// for an empty page.
+    /// A body without `screen_records` is an empty page only if its `total_count` says that no rows
+    /// are left at that offset: some servers omit an empty list, but the `{}` of a proxy must not
+    /// be taken for an empty page.
     ///
     /// # Errors
     ///
@@ -105,7 +105,7 @@ impl<'a> Page<'a> {
             Some(rows) if !parts.reports_error || !rows.is_empty() => {
                 Ok(Self { total_count, rows })
             }
-            _ if parts.reports_error => Err(PageError::Reported(ErrorBody::read(body))),
+            _ if parts.reports_error => Err(PageError::Reported(ErrorBody::parse(body))),
             None if total_count.is_some_and(|total| offset >= total) => {
                 Ok(Self { total_count, rows: Vec::new() })
             }

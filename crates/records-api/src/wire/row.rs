@@ -109,7 +109,8 @@ impl<'a> Fields<'a> {
         &mut self.scalars[field as usize]
     }
 
-    /// Converts the value of a field. If it cannot be converted, the field is absent and marked as odd.
+    /// Converts the value of a field. If it cannot be converted, the field is absent and marked as
+    /// odd.
     fn take<T: Default>(
         &mut self,
         field: Field,

@@ -28,8 +28,8 @@ impl<'a> Scalar<'a> {
     /// Converts to free text: `None` if empty, otherwise unchanged, because a name may begin with a
     /// space.
     ///
-    /// Whole numbers keep their digits. Fractions and numbers beyond 64 bits are refused: the parser has
-    /// rounded them, so that as ids they would turn several records into one.
+    /// Whole numbers keep their digits. Fractions and numbers beyond 64 bits are refused: the
+    /// parser has rounded them, so that as ids they would turn several records into one.
     pub(super) fn into_text(self) -> Result<Text<'a>, NotUnderstood> {
         match self {
             Self::Absent => Ok(None),

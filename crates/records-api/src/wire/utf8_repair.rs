@@ -1,12 +1,12 @@
 //! Repairs texts that a server cut in the middle of a character.
 //!
-//! A body with such a text is not valid JSON, but one odd user name must not make all other records of
-//! the page unreadable.
+//! A body with such a text is not valid JSON, but one odd user name must not make all other records
+//! of the page unreadable.
 
 use std::borrow::Cow;
 
-/// Returns the body with U+FFFD in place of each incomplete character, both in raw bytes and in escapes
-/// (half a surrogate pair); `None` if all characters are complete.
+/// Returns the body with U+FFFD in place of each incomplete character, both in raw bytes and in
+/// escapes (half a surrogate pair); `None` if all characters are complete.
 pub(super) fn repaired(body: &[u8]) -> Option<Vec<u8>> {
     let text = String::from_utf8_lossy(body);
     let has_invalid_bytes = matches!(text, Cow::Owned(_));

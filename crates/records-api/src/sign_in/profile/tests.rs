@@ -1,10 +1,10 @@
-//! Profiles as people write them, and what is said of those that are wrong.
+//! Valid profiles, and the errors of invalid ones.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// The four values, exposed; `-` for none.
+/// The four values in plain text; `-` for none.
 fn values(text: &str) -> Result<[String; 4], String> {
     let profile = Profile::parse(text)?;
     let shown = |secret: Option<Secret>| secret.map_or("-".to_owned(), |s| s.expose().to_owned());
@@ -14,7 +14,7 @@ fn values(text: &str) -> Result<[String; 4], String> {
 }
 
 #[test]
-fn a_profile_is_read_as_configparser_reads_it() {
+fn a_profile_is_parsed_like_configparser_does() {
     let cases = [
         ("[basic]\nak = A\nsk = S\n", ["A", "S", "-", "-"]),
         ("[basic]\nak=A\nsk:S\nsecurity_token=T=\nproject_id = 0123", ["A", "S", "T=", "0123"]),
@@ -35,28 +35,25 @@ fn a_profile_is_read_as_configparser_reads_it() {
 }
 
 #[test]
-fn what_is_wrong_with_a_profile_is_said_without_its_values() {
+fn errors_do_not_show_the_values_of_a_profile() {
     let cases = [
         ("", "holds no section [basic]"),
         ("[Basic]\nak = hush", "holds no section [basic]"),
-        ("ak = hush\n[basic]", "is no profile: line 1 stands before the first [section]"),
-        ("[basic]\nhush", "is no profile: line 2 is no [section] and no key = value"),
-        ("[basic]\n= hush", "is no profile: line 2 is no [section] and no key = value"),
-        ("[basic]\nak = hush\n\nAK = hush", "gives a key in line 2 and again in line 4; keep one"),
-        ("[basic]\n[x]\n[basic]", "begins a section for the second time in line 3"),
+        ("ak = hush\n[basic]", "is not a profile: line 1 comes before the first [section]"),
+        ("[basic]\nhush", "is not a profile: line 2 is neither a [section] nor key = value"),
+        ("[basic]\n= hush", "is not a profile: line 2 is neither a [section] nor key = value"),
+        ("[basic]\nak = hush\n\nAK = hush", "has the same key in line 2 and in line 4; remove one"),
+        ("[basic]\n[x]\n[basic]", "begins the same section for the second time in line 3"),
         (
             "[basic]\nak = hush\n  sk = hush",
-            "has several lines (what is indented deeper goes on with the line above) at ak in line 2",
+            "has several lines (an indented line continues the one above) at ak in line 2",
         ),
         (
             "[basic]\nsk = hush hush",
             "has spaces or characters that are not visible ASCII at sk in line 2",
         ),
-        (
-            "[basic]\nak = \"hush\"",
-            "has quotes, which the file's format takes for a part of the value, at ak in line 2",
-        ),
-        ("[basic]\nak = hush%", "has a % that the file's format wants as %% at ak in line 2"),
+        ("[basic]\nak = \"hush\"", "has quotes, which would be part of the value, at ak in line 2"),
+        ("[basic]\nak = hush%", "has a % that must be written as %% at ak in line 2"),
     ];
     for (text, expected) in cases {
         assert_eq!(values(text).unwrap_err(), expected, "{text:?}");
@@ -64,7 +61,7 @@ fn what_is_wrong_with_a_profile_is_said_without_its_values() {
 }
 
 #[test]
-fn a_file_that_cannot_be_a_profile_is_named() {
+fn errors_show_the_path_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("credentials");
     let shown = path.display().to_string();
@@ -83,8 +80,8 @@ fn a_file_that_cannot_be_a_profile_is_named() {
     assert!(Profile::read(&path).unwrap().access_key.is_some());
 }
 
-/// Texts that are nearly profiles; `Zq9` stands for what must not be seen.
-fn nearly() -> impl Strategy<Value = String> {
+/// Texts that resemble profiles; `Zq9` must not be shown.
+fn near_profiles() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(&[
         "[basic]",
         "[",
@@ -116,21 +113,21 @@ fn nearly() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn no_text_makes_the_reading_panic(text in any::<String>()) {
+    fn parsing_never_panics(text in any::<String>()) {
         let _ = Profile::parse(&text);
     }
 
     #[test]
-    fn no_error_and_no_debug_shows_what_stands_in_a_profile(text in nearly()) {
-        let said = match Profile::parse(&text) {
+    fn neither_errors_nor_debug_show_secrets(text in near_profiles()) {
+        let shown = match Profile::parse(&text) {
             Ok(profile) => format!("{:?}", Profile { project_id: None, ..profile }),
             Err(error) => error,
         };
-        prop_assert!(!said.to_lowercase().contains("zq9"), "{said}");
+        prop_assert!(!shown.to_lowercase().contains("zq9"), "{shown}");
     }
 
     #[test]
-    fn what_is_read_is_one_line_of_visible_characters(text in nearly()) {
+    fn values_are_one_line_of_visible_characters(text in near_profiles()) {
         let Ok(values) = values(&text) else { return Ok(()) };
         for value in values {
             prop_assert!(!value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic()));
