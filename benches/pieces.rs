@@ -5,6 +5,7 @@
 //! anything is timed, so that no figure is of wrong work.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use divan::counter::{BytesCount, ItemsCount};
@@ -17,12 +18,13 @@ use records_api::clock::{Clock, SystemClock};
 use records_api::record::{RecordKey, TimeRange, Timestamp};
 use records_api::wire::Page;
 use records_api_simulator::{Options, Simulator};
-use screen_records_exporter::aggregate::{Aggregate, UserNames};
 use screen_records_exporter::exposition::{
-    CounterValue, Format, HistogramValue, Labels, LedgerFigures, ProjectLabels, ProjectView, Sink,
-    SnapshotView, SyncMode, Value, write_projects,
+    CounterValue, Format, HistogramValue, Labels, Sink, Value, write_projects,
 };
 use screen_records_exporter::ledger::{DurableLedger, LabelLimits, Ledger, PollFacts, Staging};
+use screen_records_exporter::snapshot::{
+    Aggregate, ProjectLabels, ProjectView, RecordsSnapshot, Snapshot, UserNames,
+};
 use screen_records_exporter::sync::ReadSummary;
 use tokio::time::Instant;
 use tower::ServiceExt;
@@ -92,26 +94,22 @@ fn read_page(staging: &mut Staging, ledger: &Ledger, page: &Page<'_>) {
 static VIEW: LazyLock<[ProjectView; 1]> = LazyLock::new(|| {
     let now = Timestamp::from_millis(1_700_000_000_000);
     let summary = ReadSummary { window_start: now, rows: RECORDS as u64, ..ReadSummary::default() };
-    let snapshot = SnapshotView {
+    let records = RecordsSnapshot {
         aggregate: aggregate_of(&LEDGER),
         summary,
-        read_from: now,
+        oldest_read: now,
         completed: now,
+        completed_at: Instant::now(),
         pools: Vec::new(),
     };
+    let labels = ProjectLabels { project: "bench".to_owned(), constant: Vec::new() };
+    let mut snapshot = Snapshot::new(Arc::new(labels), Duration::from_secs(15 * 86_400));
+    snapshot.records = Some(Arc::new(records));
     [ProjectView {
-        labels: Arc::new(ProjectLabels { project: "bench".to_owned(), constant: Vec::new() }),
-        generation: 0,
-        up: true,
+        snapshot: Arc::new(snapshot),
         at: Instant::now(),
-        counters: Arc::default(),
-        ledger: LedgerFigures::default(),
         first_sync_progress: 1.0,
-        window_seconds: 15.0 * 86_400.0,
-        snapshot: Some(Arc::new(snapshot)),
         is_stale: false,
-        mode: SyncMode::FullWalk,
-        poll_api_requests: None,
         sign_in: SignIn { method: "token", expires: None },
     }]
 });

@@ -3,11 +3,9 @@
 //! Drives the pure `sync` with the client of `api`, keeps a snapshot for each project, and knows
 //! the exporter's own figures. It does not know HTTP.
 
-mod board;
 mod bodies;
 mod books;
 mod error;
-mod failed;
 mod failure;
 mod first_sync;
 mod instruments;
@@ -20,14 +18,11 @@ mod probe;
 mod process;
 mod progress;
 mod project;
-mod published;
 mod schedule;
 mod setup;
 mod users;
 
 pub use error::{PollError, Reason};
-pub use failed::{FailedRecord, FailedRecords, ShownFailure};
-pub use failure::Failure;
 pub use instruments::{Instruments, ProjectObserver};
 pub use options::{PollMode, PollOptions};
 pub use probe::Found;
@@ -108,8 +103,8 @@ impl Collector {
         self.projects[at].scrape(deadline).await;
         let this = self.clone();
         let body = spawn_blocking(move || {
-            let project = &this.projects[at..=at];
-            let records = this.probes[at].piece(project, wanted, this.created_series)?;
+            let view = this.projects[at].view();
+            let records = this.probes[at].piece(&[view], wanted, this.created_series)?;
             body(wanted, &records, Vec::new())
         });
         body.await.map_err(io::Error::other)?.map(Some)
@@ -122,8 +117,9 @@ impl Collector {
     ///
     /// When a body cannot be compressed, which happens only without memory.
     pub fn expose(&self, wanted: Wanted) -> io::Result<Body> {
-        let records = self.bodies.piece(&self.projects, wanted, self.created_series)?;
+        // One view of each project for both parts: a poll may end while the first is encoded.
         let views: Vec<_> = self.projects.iter().map(|project| project.view()).collect();
+        let records = self.bodies.piece(&views, wanted, self.created_series)?;
         let own = wanted.format.encode(self.created_series, |sink| {
             self.instruments.write_all(&views, sink);
         });

@@ -15,13 +15,10 @@ mod text;
 
 pub use body::{Body, Piece};
 pub use catalog::{CATALOG, Kind, Metric, Scope};
-pub use counters::{CounterHold, CounterView, family_of};
 pub use format::{Coding, Format, Wanted};
 pub use openmetrics::OpenMetricsEncoder;
 pub use protobuf::ProtobufEncoder;
-pub use records::{
-    LedgerFigures, ProjectLabels, ProjectView, SnapshotView, SyncMode, write_projects,
-};
+pub use records::write_projects;
 pub use registry::write_families;
 pub use sink::{ConstantLabels, CounterValue, HistogramValue, Labels, Sink, Value};
 pub use text::TextEncoder;

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 
 use super::poll_reader::locked;
-use super::project::Project;
-use crate::exposition::{Piece, ProjectView, Wanted, write_projects};
+use crate::exposition::{Piece, Wanted, write_projects};
+use crate::snapshot::ProjectView;
 
 /// Bodies of one or more projects.
 #[derive(Debug, Default)]
@@ -26,26 +26,25 @@ struct Kept {
     piece: Arc<Piece>,
 }
 
-/// What decides what is shown: of each project its generation, and whether its snapshot is stale.
+/// The revision of each project's snapshot, and whether its records are too old to be served.
 type State = Vec<(u64, bool)>;
 
 impl Bodies {
-    /// The record part of what these projects show now. Encodes it if it is not at hand, which blocks
-    /// the thread.
+    /// The record part of an answer that shows these views. Encodes it if it is not at hand, which
+    /// blocks the thread.
     ///
     /// # Errors
     ///
     /// When the compressor fails.
     pub(super) fn piece(
         &self,
-        projects: &[Arc<Project>],
+        views: &[ProjectView],
         wanted: Wanted,
         created_series: bool,
     ) -> io::Result<Arc<Piece>> {
         let slot = locked(&self.kept).entry(wanted).or_default().clone();
         let mut slot = locked(&slot);
-        let views: Vec<_> = projects.iter().map(|project| project.view()).collect();
-        let state: State = views.iter().map(|view| (view.generation, view.is_stale)).collect();
+        let state: State = views.iter().map(|view| (view.revision, view.is_stale)).collect();
         let now = Instant::now();
         let is_good = |kept: &&Kept| kept.state == state && kept.until.is_none_or(|end| now < end);
         if let Some(kept) = slot.as_ref().filter(is_good) {
@@ -55,7 +54,7 @@ impl Bodies {
         *slot = None;
         self.drop_others(&state);
         let until = views.iter().filter_map(ProjectView::held_until).min();
-        let content = wanted.format.encode(created_series, |sink| write_projects(&views, sink));
+        let content = wanted.format.encode(created_series, |sink| write_projects(views, sink));
         let piece = Arc::new(Piece::new(wanted.coding, content)?);
         *slot = Some(Kept { state, until, piece: piece.clone() });
         Ok(piece)

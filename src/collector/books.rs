@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::board::Board;
-use super::failed::{FailedRecord, failed_records};
 use super::options::PollOptions;
-use crate::aggregate::{Aggregate, UserNames};
-use crate::exposition::{CounterView, LedgerFigures};
 use crate::ledger::{
     CommitError, Counters, DurableLedger, FirstSync, LabelLimits, Ledger, Limited, PollFacts,
     Staging, Transition,
 };
-use crate::sync::{Anomalies, CountTaken, Mode, Plan, Planner, PollContext, ReadSummary};
+use crate::snapshot::{
+    Aggregate, CounterView, FailedRecord, LedgerFigures, ServedCounters, Snapshot, SyncMode,
+    UserNames, failed_records,
+};
+use crate::sync::{Anomalies, CountTaken, Plan, Planner, PollContext, ReadSummary};
 use records_api::record::Timestamp;
 
 /// The books of a project.
@@ -21,7 +21,7 @@ use records_api::record::Timestamp;
 pub(super) struct Books {
     /// The records and what was counted.
     ledger: DurableLedger,
-    board: Board,
+    counters: ServedCounters,
     /// What a poll asks for.
     pub(super) planner: Planner,
     /// What could not be understood of the window.
@@ -54,36 +54,44 @@ impl Polled {
     }
 }
 
-/// What the books show. A copy, since they are in use while a poll reads and commits.
-#[derive(Debug, Clone)]
-pub(super) struct Face {
-    pub(super) counters: Arc<[CounterView]>,
-    pub(super) mode: Mode,
-    pub(super) ledger: LedgerFigures,
-    /// The newest failed records; none before the first complete poll.
-    pub(super) failed: Arc<[FailedRecord]>,
-    /// When the last complete poll began, of an earlier process maybe.
-    pub(super) polled: Option<Timestamp>,
-    /// How users are named.
-    pub(super) names: UserNames,
-    /// When counting began.
-    pub(super) counting_since: Option<Timestamp>,
+/// The part of a snapshot that the ledger decides.
+#[derive(Debug)]
+pub(super) struct Known {
+    counters: Arc<[CounterView]>,
+    /// How the next poll reads.
+    pub(super) mode: SyncMode,
+    ledger: LedgerFigures,
+    failed: Arc<[FailedRecord]>,
+    last_poll: Option<Timestamp>,
+    counting_since: Option<Timestamp>,
+    users: UserNames,
 }
 
-impl Face {
-    /// The same where the next poll asks for the records of somebody else: counters go on, but what
-    /// failed is not this one's.
-    pub(super) fn of_another(self) -> Self {
-        Self { failed: Arc::default(), polled: None, ..self }
+impl Known {
+    /// Puts it into a snapshot.
+    pub(super) fn put_into(self, snapshot: &mut Snapshot) {
+        snapshot.counters = self.counters;
+        snapshot.mode = self.mode;
+        snapshot.ledger = self.ledger;
+        snapshot.failed = self.failed;
+        snapshot.last_poll = self.last_poll;
+        snapshot.counting_since = self.counting_since;
+        snapshot.users = self.users;
+    }
+
+    /// Puts only what tells users by name into a snapshot.
+    pub(super) fn put_users_into(self, snapshot: &mut Snapshot) {
+        snapshot.counters = self.counters;
+        snapshot.users = self.users;
     }
 }
 
 impl Books {
     pub(super) fn new(ledger: DurableLedger, options: &PollOptions) -> Self {
         let (names, limits) = (options.users.first(), options.label_limits());
-        let board = Board::new(&ledger, &names, options.counter_hold, Instant::now());
+        let counters = ServedCounters::new(&ledger, &names, options.counter_hold, Instant::now());
         let planner = Planner::new(options.reconcile_millis(), ledger.last_poll());
-        Self { ledger, board, planner, odd: Anomalies::default(), limits, names }
+        Self { ledger, counters, planner, odd: Anomalies::default(), limits, names }
     }
 
     /// The ledger. Only a commit changes it.
@@ -111,7 +119,7 @@ impl Books {
     /// Goes by these options from now on.
     pub(super) fn go_by(&mut self, options: &PollOptions) {
         self.limits = options.label_limits();
-        self.board.hold_for(options.counter_hold);
+        self.counters.hold_for(options.counter_hold);
         self.planner.reconcile_within(options.reconcile_millis());
     }
 
@@ -181,12 +189,12 @@ impl Books {
     }
 
     fn write(&mut self, changes: Transition) -> Result<(), CommitError> {
-        let appearing = Board::appearing(self.ledger(), &changes);
+        let appearing = ServedCounters::appearing(self.ledger(), &changes);
         self.ledger.commit(changes)?;
         if let Err(error) = self.ledger.tidy() {
             tracing::warn!(%error, remedy = error.remedy(), "the state was not written anew");
         }
-        self.board.update(&self.ledger, &self.names, appearing, Instant::now());
+        self.counters.update(&self.ledger, &self.names, appearing, Instant::now());
         Ok(())
     }
 
@@ -199,36 +207,35 @@ impl Books {
     pub(super) fn name_users(&mut self, names: UserNames) {
         if !self.names.is_like(&names) {
             self.names = names;
-            self.board.update(&self.ledger, &self.names, Counters::new(), Instant::now());
+            self.counters.update(&self.ledger, &self.names, Counters::new(), Instant::now());
         }
     }
 
-    /// What is shown whatever polls do, as of a poll that began at `now`.
-    pub(super) fn face(&self, now: Timestamp) -> Face {
+    /// The part of a snapshot that the ledger decides. `now` is when the poll began.
+    pub(super) fn known(&self, now: Timestamp) -> Known {
         let poll = self.ledger().last_poll();
-        Face {
-            counters: self.board.shown(),
-            mode: self.planner.mode(now),
+        Known {
+            counters: self.counters.shown(),
+            mode: self.planner.mode(now).into(),
             ledger: self.figures(),
             failed: poll.map_or_else(Arc::default, |_| failed_records(self.ledger())),
-            polled: poll.map(|poll| poll.begun),
-            names: self.names.clone(),
+            last_poll: poll.map(|poll| poll.begun),
+            users: self.names.clone(),
             counting_since: poll.map(|poll| poll.counting_since),
         }
     }
 
-    /// What is shown before the first poll of a process, which will ask for the records of
-    /// `identity`: failures of another project are not this one's.
-    pub(super) fn restored_face(&self, identity: &str) -> Face {
-        let face = self.face(Timestamp::default());
-        let is_same = self.ledger().last_poll().is_some_and(|poll| poll.identity == identity);
-        if is_same { face } else { face.of_another() }
+    /// Whether the last complete poll read the records of `identity`. Failures of another project are
+    /// not this one's.
+    pub(super) fn is_of(&self, identity: &str) -> bool {
+        self.ledger().last_poll().is_some_and(|poll| poll.identity == identity)
     }
 
     fn figures(&self) -> LedgerFigures {
         LedgerFigures {
             records: self.ledger().len() as u64,
             bytes: self.ledger.file_bytes(),
+            names: self.ledger().names() as u64,
             folded_users: self.ledger().folded(Limited::User),
             folded_pools: self.ledger().folded(Limited::Pool),
         }

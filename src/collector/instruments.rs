@@ -13,7 +13,8 @@ use prometheus::{CounterVec, Gauge, HistogramOpts, HistogramVec, IntCounterVec, 
 
 use super::log_throttle::LogThrottle;
 use super::process::ProcessCollector;
-use crate::exposition::{Labels, Metric, ProjectView, Sink, SyncMode, catalog, write_families};
+use crate::exposition::{Labels, Metric, Sink, catalog, write_families};
+use crate::snapshot::{ProjectView, SyncMode};
 use records_api::record::{RejectionReason, Timestamp};
 use records_api::{ApiError, Endpoint, Observer};
 
@@ -154,25 +155,31 @@ fn write_views(views: &[ProjectView], sink: &mut dyn Sink) {
     for view in views {
         for mode in SyncMode::ALL {
             sink.gauge(
-                view.labels.with(&[view.project(), mode.as_str()]),
+                Labels::of_project(&view.labels, &[view.project(), mode.as_str()]),
                 (mode == view.mode).into(),
             );
         }
     }
     sink.family(&catalog::FIRST_SYNC_PROGRESS_RATIO);
     for view in views {
-        sink.gauge(view.labels.with(&[view.project()]), view.first_sync_progress.into());
+        sink.gauge(
+            Labels::of_project(&view.labels, &[view.project()]),
+            view.first_sync_progress.into(),
+        );
     }
     sink.family(&catalog::POLL_API_REQUESTS);
     for view in views {
         if let Some(requests) = view.poll_api_requests {
-            sink.gauge(view.labels.with(&[view.project()]), requests.into());
+            sink.gauge(Labels::of_project(&view.labels, &[view.project()]), requests.into());
         }
     }
     sink.family(&catalog::CREDENTIAL_EXPIRY_TIMESTAMP_SECONDS);
     for view in views {
         if let Some(expires) = view.sign_in.expires {
-            sink.gauge(view.labels.with(&[view.project()]), expires.as_seconds().into());
+            sink.gauge(
+                Labels::of_project(&view.labels, &[view.project()]),
+                expires.as_seconds().into(),
+            );
         }
     }
     sink.family(&catalog::FOLDED_LABEL_VALUES);
@@ -180,30 +187,33 @@ fn write_views(views: &[ProjectView], sink: &mut dyn Sink) {
         for (label, count) in
             [("user", view.ledger.folded_users), ("pool", view.ledger.folded_pools)]
         {
-            sink.gauge(view.labels.with(&[view.project(), label]), count.into());
+            sink.gauge(Labels::of_project(&view.labels, &[view.project(), label]), count.into());
         }
     }
     sink.family(&catalog::STORE_RECORDS);
     for view in views {
-        sink.gauge(view.labels.with(&[view.project()]), view.ledger.records.into());
+        sink.gauge(Labels::of_project(&view.labels, &[view.project()]), view.ledger.records.into());
     }
     sink.family(&catalog::STORE_BYTES);
     for view in views {
-        sink.gauge(view.labels.with(&[view.project()]), view.ledger.bytes.into());
+        sink.gauge(Labels::of_project(&view.labels, &[view.project()]), view.ledger.bytes.into());
     }
     sink.family(&catalog::REJECTED_RECORDS);
     for view in views {
-        let Some(snapshot) = &view.snapshot else { continue };
+        let Some(snapshot) = &view.records else { continue };
         for reason in RejectionReason::ALL {
             let count = snapshot.summary.rejected.get(&reason).copied().unwrap_or(0);
-            sink.gauge(view.labels.with(&[view.project(), reason.as_str()]), count.into());
+            sink.gauge(
+                Labels::of_project(&view.labels, &[view.project(), reason.as_str()]),
+                count.into(),
+            );
         }
     }
     sink.family(&catalog::UNKNOWN_VALUES);
     for view in views {
-        let Some(snapshot) = &view.snapshot else { continue };
+        let Some(snapshot) = &view.records else { continue };
         for (field, count) in &snapshot.summary.unknown_values {
-            sink.gauge(view.labels.with(&[view.project(), field]), (*count).into());
+            sink.gauge(Labels::of_project(&view.labels, &[view.project(), field]), (*count).into());
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::log_throttle::LogThrottle;
-use crate::aggregate::Aggregate;
+use crate::snapshot::Aggregate;
 use records_api::{Client, DesktopPool};
 
 /// What is known of the pools.

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::books::{Books, Face};
+use super::books::Books;
 use super::error::PollError;
 use super::failure::FailureStreak;
 use super::instruments::{Instruments, ProjectObserver};
@@ -21,11 +21,10 @@ use super::options::{PollMode, PollOptions};
 use super::poll_reader::locked;
 use super::probe::{Found, probe};
 use super::progress::Progress;
-use super::published::Published;
 use super::schedule::Schedule;
 use super::setup::Setup;
-use crate::exposition::{ProjectLabels, ProjectView, SyncMode};
 use crate::ledger::DurableLedger;
+use crate::snapshot::{ProjectLabels, ProjectView, Snapshot, SyncMode};
 use records_api::Client;
 use records_api::clock::Clock;
 use records_api::record::Timestamp;
@@ -56,32 +55,36 @@ impl<T: Clock + std::fmt::Debug> ClockDebug for T {}
 
 #[derive(Debug)]
 struct State {
-    face: Face,
+    /// What is served. Replaced as a whole.
+    snapshot: Arc<Snapshot>,
     running: bool,
     /// A task of its own starts its polls.
     has_background: bool,
     schedule: Schedule,
     failures: FailureStreak,
-    snapshot: Option<Published>,
-    /// There was no complete poll yet, in an earlier process neither.
+    /// No poll was complete yet, not even in an earlier process.
     is_first_sync: bool,
-    poll_api_requests: Option<u64>,
-    /// Rises with each change of what is shown of the records.
-    generation: u64,
 }
 
 impl State {
-    fn new(face: Face, is_first_sync: bool) -> Self {
+    fn new(snapshot: Snapshot, is_first_sync: bool) -> Self {
         Self {
-            face,
+            snapshot: Arc::new(snapshot),
             is_first_sync,
             running: false,
             has_background: false,
             schedule: Schedule::default(),
             failures: FailureStreak::default(),
-            snapshot: None,
-            poll_api_requests: None,
-            generation: 0,
+        }
+    }
+
+    /// Puts a changed snapshot in the place of the one that is served. Answers under way keep theirs.
+    fn change(&mut self, change: impl FnOnce(&mut Snapshot)) {
+        let snapshot = Arc::make_mut(&mut self.snapshot);
+        change(snapshot);
+        snapshot.revision += 1;
+        if self.is_first_sync {
+            snapshot.mode = SyncMode::FirstSync;
         }
     }
 }
@@ -105,14 +108,21 @@ impl Project {
         let setup = Setup::new(labels, options, client);
         let is_first_sync = ledger.last_poll().is_none();
         let books = Books::new(ledger, &setup.options);
-        let face = books.restored_face(&setup.identity());
+        let mut snapshot = Snapshot::new(setup.labels.clone(), setup.options.window);
+        books.known(Timestamp::default()).put_into(&mut snapshot);
+        if !books.is_of(&setup.identity()) {
+            snapshot.forget_records();
+        }
+        if is_first_sync {
+            snapshot.mode = SyncMode::FirstSync;
+        }
         Arc::new(Self {
             name,
             setup: Mutex::new(Arc::new(setup)),
             observer,
             instruments,
             clock,
-            state: Mutex::new(State::new(face, is_first_sync)),
+            state: Mutex::new(State::new(snapshot, is_first_sync)),
             books: Arc::new(Mutex::new(books)),
             progress: Mutex::new(Progress::new(!is_first_sync)),
             finished: watch::Sender::new(0),
@@ -145,7 +155,7 @@ impl Project {
         }
         let waits = {
             let state = self.state();
-            state.running && state.snapshot.is_some()
+            state.running && state.snapshot.records.is_some()
         };
         if waits {
             // Either way what is known by then is shown; one that is gone holds nobody.
@@ -223,25 +233,18 @@ impl Project {
         probe(&setup.client, setup.window_start(now), &setup.options.filter).await
     }
 
-    /// What it shows at this moment.
+    /// The snapshot that is served, with what changes by time alone.
     pub fn view(&self) -> ProjectView {
-        let now = self.now();
-        let first_sync_progress = locked(&self.progress).ratio();
-        let setup = self.setup();
-        let (state, most) = (self.state(), setup.options.max_staleness);
+        let (now, setup) = (self.now(), self.setup());
+        let snapshot = self.state().snapshot.clone();
+        let max_age = setup.options.max_staleness;
+        let is_stale =
+            snapshot.records.as_ref().is_some_and(|records| records.is_older_than(max_age, now));
         ProjectView {
-            labels: setup.labels.clone(),
-            generation: state.generation,
-            up: state.failures.last().is_none() && state.snapshot.is_some(),
-            window_seconds: setup.options.window.as_secs_f64(),
-            is_stale: state.snapshot.as_ref().is_some_and(|s| s.is_older_than(most, now)),
-            mode: if state.is_first_sync { SyncMode::FirstSync } else { state.face.mode.into() },
+            snapshot,
             at: Instant::now(),
-            counters: state.face.counters.clone(),
-            ledger: state.face.ledger,
-            first_sync_progress,
-            snapshot: state.snapshot.as_ref().map(Published::view),
-            poll_api_requests: state.poll_api_requests,
+            is_stale,
+            first_sync_progress: locked(&self.progress).ratio(),
             sign_in: setup.client.sign_in(),
         }
     }

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::options::PollOptions;
 use super::pool_names::PoolNames;
-use crate::exposition::ProjectLabels;
+use crate::snapshot::ProjectLabels;
 use records_api::Client;
 use records_api::record::Timestamp;
 

@@ -1,6 +1,6 @@
 //! How users are named, as of each poll: a key that lies in a file may change.
 
-use crate::aggregate::UserNames;
+use crate::snapshot::UserNames;
 use records_api::secret::Source;
 
 /// How users are named.

@@ -2,6 +2,7 @@
 
 use super::catalog::Metric;
 use crate::ledger::{Exemplar, NativeBuckets};
+use crate::snapshot::ProjectLabels;
 use records_api::record::Timestamp;
 
 /// Value of a sample.
@@ -54,6 +55,11 @@ pub struct Labels<'a> {
 }
 
 impl<'a> Labels<'a> {
+    /// Labels of a project's series that have these values.
+    pub fn of_project(project: &'a ProjectLabels, values: &'a [&'a str]) -> Self {
+        Self { values, constant: &project.constant }
+    }
+
     /// Labels of a series that does not belong to a project.
     pub fn of(values: &'a [&'a str]) -> Self {
         Self { values, constant: &[] }

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 pub(super) use query::{MAX_ROWS, Query};
 
-use crate::collector::{FailedRecords, Project, ShownFailure};
+use crate::collector::Project;
+use crate::snapshot::{FailedRecords, ShownFailure};
 use records_api::record::Timestamp;
 
 /// Failures that match a query.

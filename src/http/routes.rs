@@ -221,7 +221,7 @@ async fn reload(State(app): State<Arc<AppState>>) -> Response {
 async fn ready(State(app): State<Arc<AppState>>) -> String {
     let mut text = "The exporter is ready.\n".to_owned();
     for project in app.collector().projects() {
-        if project.view().snapshot.is_none() {
+        if project.view().records.is_none() {
             text.push_str(project.name());
             text.push_str(": no snapshot yet\n");
         }

@@ -49,6 +49,19 @@ impl Series {
         }
     }
 
+    /// Position of the metric family among those of counters.
+    pub fn family(self) -> usize {
+        match self {
+            Self::Seen(..) => 0,
+            Self::Entered(..) => 1,
+            Self::UserEntered(..) => 2,
+            Self::Expired(..) => 3,
+            Self::FileSize(_) => 4,
+            Self::VideoDuration(_) => 5,
+            Self::UploadDelay(_) => 6,
+        }
+    }
+
     /// The pools and users among its labels.
     pub(super) fn labels(self) -> impl Iterator<Item = LabelId> {
         let label = match self {

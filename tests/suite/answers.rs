@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use records_api::record::Timestamp;
-use screen_records_exporter::collector::{Failure, PollMode};
+use screen_records_exporter::collector::PollMode;
 use screen_records_exporter::exposition::Wanted;
+use screen_records_exporter::snapshot::Failure;
 use tokio::time::Instant;
 
 use crate::harness::{DAY, FakeTransport, HarnessOptions, NOW, UP, bytes_script, script};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use records_api::clock::{Clock, SystemClock};
 use records_api_simulator::{Simulator, Status};
-use screen_records_exporter::aggregate::UserNames;
+use screen_records_exporter::snapshot::UserNames;
 use serde_json::{Value, json};
 
 use crate::harness::{Harness, HarnessOptions};

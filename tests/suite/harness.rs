@@ -20,10 +20,11 @@ use records_api::{
 };
 use records_api_simulator::{Fault, Options, Simulator, Status};
 use screen_records_exporter::collector::{
-    Collector, Failure, Instruments, PollMode, PollOptions, Project, Users,
+    Collector, Instruments, PollMode, PollOptions, Project, Users,
 };
-use screen_records_exporter::exposition::{ProjectLabels, Wanted};
+use screen_records_exporter::exposition::Wanted;
 use screen_records_exporter::ledger::DurableLedger;
+use screen_records_exporter::snapshot::{Failure, ProjectLabels};
 use tokio::time::Instant;
 use tower::ServiceExt;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use records_api::secret::Source;
 use records_api::{Agency, Auth, IamUser, Transport};
 use records_api_simulator::{Access, Credential, Endpoint, ImdsVersion};
-use screen_records_exporter::collector::Failure;
+use screen_records_exporter::snapshot::Failure;
 use tokio::time::{Instant, sleep};
 
 use crate::harness::{Harness, HarnessOptions, SignIn, UP, script};

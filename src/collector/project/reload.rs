@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::{Project, locked};
 use crate::collector::instruments::ProjectObserver;
-use crate::collector::published::Published;
 use crate::collector::schedule::Schedule;
 use crate::collector::setup::Setup;
 
@@ -19,21 +18,26 @@ impl Project {
         let has_other_client = !Arc::ptr_eq(&earlier.client, &setup.client);
         let names = setup.options.users.first();
         *locked(&self.setup) = Arc::new(setup);
-        let face = {
+        let (labels, window) = {
+            let setup = self.setup();
+            (setup.labels.clone(), setup.options.window)
+        };
+        let known = {
             let mut books = locked(&self.books);
-            books.name_users(names);
-            books.face(self.now())
+            books.name_users(names.clone());
+            books.known(self.now())
         };
         let mut state = self.state();
-        state.generation += 1;
-        if !state.face.names.is_like(&face.names) {
-            (state.face.counters, state.face.names) = (face.counters, face.names);
-            state.snapshot = state.snapshot.take().map(Published::without_users);
-        }
-        if !is_same {
-            state.snapshot = None;
-            state.face = state.face.clone().of_another();
-        }
+        state.change(|snapshot| {
+            (snapshot.labels, snapshot.window) = (labels, window);
+            if !snapshot.users.is_like(&names) {
+                known.put_users_into(snapshot);
+                snapshot.forget_users();
+            }
+            if !is_same {
+                snapshot.forget_records();
+            }
+        });
         // What made polls rare may be mended.
         state.schedule.forget_failures();
         if has_other_client && state.running {

@@ -7,13 +7,12 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::Project;
-use crate::collector::books::Face;
+use crate::collector::books::Known;
 use crate::collector::error::{PollError, Reason};
 use crate::collector::poll_reader::{PollReader, locked};
-use crate::collector::published::Published;
 use crate::collector::setup::Setup;
-use crate::exposition::{SnapshotView, SyncMode};
 use crate::ledger::{CommitError, PollFacts};
+use crate::snapshot::RecordsSnapshot;
 use records_api::clock::Clock;
 
 impl Project {
@@ -33,7 +32,7 @@ impl Project {
         guard.is_concluded = true;
     }
 
-    async fn poll(&self, setup: &Arc<Setup>) -> Result<(SnapshotView, Face), PollError> {
+    async fn poll(&self, setup: &Arc<Setup>) -> Result<(RecordsSnapshot, Known), PollError> {
         let options = &setup.options;
         let names = options.users.now().await.map_err(Reason::Users)?;
         let now = self.now();
@@ -72,55 +71,70 @@ impl Project {
             let began = Instant::now();
             let summary = books.take_over(polled, facts, page, ended)?;
             instruments.committed(began.elapsed());
-            let read_from = books.planner.oldest_read().unwrap_or(now);
-            Ok::<_, CommitError>((books.aggregate(), summary, read_from, books.face(now)))
+            let oldest_read = books.planner.oldest_read().unwrap_or(now);
+            Ok::<_, CommitError>((books.aggregate(), summary, oldest_read, books.known(now)))
         });
-        let (aggregate, summary, read_from, face) =
+        let (aggregate, summary, oldest_read, known) =
             taken.await.map_err(|_| Reason::BrokeOff)?.map_err(Reason::State)?;
         let pools = match &setup.pool_names {
             Some(names) => names.refresh(client, &aggregate).await,
             None => Vec::new(),
         };
         let mut aggregate = aggregate;
-        let known = pools.iter().map(|pool| pool.id.as_str());
-        aggregate.seed(known, options.max_pools);
-        let completed = self.now();
-        Ok((SnapshotView { aggregate, summary, read_from, completed, pools }, face))
+        let ids = pools.iter().map(|pool| pool.id.as_str());
+        aggregate.seed(ids, options.max_pools);
+        let (completed, completed_at) = (self.now(), Instant::now());
+        let records =
+            RecordsSnapshot { aggregate, summary, oldest_read, completed, completed_at, pools };
+        Ok((records, known))
     }
 
     fn conclude(
         &self,
         setup: &Setup,
-        result: Result<(SnapshotView, Face), PollError>,
+        result: Result<(RecordsSnapshot, Known), PollError>,
         begun: Instant,
         requests: u64,
     ) {
         let now = self.now();
-        // What it goes by may have become another meanwhile.
+        // A reload may have replaced the config meanwhile.
         let is_same = self.setup().identity() == setup.identity();
+        let project = self.name();
         let mut state = self.state();
-        state.poll_api_requests = Some(requests);
-        state.generation += 1;
         state.schedule.end(result.is_ok());
-        match result {
-            Ok((_, face)) if !is_same => state.face = face.of_another(),
-            Ok((snapshot, face)) => {
-                let records = snapshot.aggregate.records;
-                let project = self.name();
-                if state.failures.end() || state.snapshot.is_none() {
-                    let took = begun.elapsed();
-                    tracing::info!(project, records, requests, ?took, "poll succeeded");
-                }
-                if state.snapshot.is_none() || state.face.mode != face.mode {
-                    tracing::info!(project, mode = SyncMode::from(face.mode).as_str(), "sync mode");
-                }
-                locked(&self.progress).end();
-                state.face = face;
-                state.snapshot = Some(Published::new(snapshot));
-                state.is_first_sync = false;
+        let (records, known) = match result {
+            Ok(polled) => polled,
+            Err(error) => {
+                let failure = state.failures.note(project, &error, now);
+                state.change(|snapshot| {
+                    snapshot.poll_api_requests = Some(requests);
+                    snapshot.failure = Some(failure);
+                });
+                return;
             }
-            Err(error) => state.failures.note(self.name(), &error, now),
+        };
+        let (was_first, earlier_mode) = (state.snapshot.records.is_none(), state.snapshot.mode);
+        if is_same {
+            if state.failures.end() || was_first {
+                let (records, took) = (records.aggregate.records, begun.elapsed());
+                tracing::info!(project, records, requests, ?took, "poll succeeded");
+            }
+            if was_first || earlier_mode != known.mode {
+                tracing::info!(project, mode = known.mode.as_str(), "sync mode");
+            }
+            locked(&self.progress).end();
+            state.is_first_sync = false;
         }
+        state.change(|snapshot| {
+            known.put_into(snapshot);
+            snapshot.poll_api_requests = Some(requests);
+            if is_same {
+                snapshot.records = Some(Arc::new(records));
+                snapshot.failure = None;
+            } else {
+                snapshot.forget_records();
+            }
+        });
     }
 }
 
@@ -135,13 +149,13 @@ impl Drop for Running<'_> {
         let now = self.project.now();
         let mut state = self.project.state();
         state.running = false;
-        state.generation += 1;
         // A poll that is dropped otherwise ends with the process.
         if !self.is_concluded && std::thread::panicking() {
             let project = self.project.name();
             self.project.instruments.polled(project, false, Duration::ZERO);
             state.schedule.end(false);
-            state.failures.note(project, &Reason::BrokeOff.into(), now);
+            let failure = state.failures.note(project, &Reason::BrokeOff.into(), now);
+            state.change(|snapshot| snapshot.failure = Some(failure));
         }
         drop(state);
         self.project.finished.send_modify(|count| *count += 1);

@@ -1,9 +1,7 @@
 //! Where a project stands, and what failed in it, for people.
 
 use super::Project;
-use crate::collector::failed::FailedRecords;
-use crate::collector::failure::Failure;
-use crate::exposition::ProjectView;
+use crate::snapshot::{FailedRecords, Failure, ProjectView};
 use records_api::record::Timestamp;
 
 /// Where a project stands, for people.
@@ -36,12 +34,11 @@ impl Project {
     /// Where it stands, for people.
     pub fn status(&self) -> Status {
         let (view, setup) = (self.view(), self.setup());
-        let state = self.state();
         Status {
+            failure: view.failure.clone(),
+            counting_since: view.counting_since,
             view,
-            failure: state.failures.last().cloned(),
-            is_polling: state.running,
-            counting_since: state.face.counting_since,
+            is_polling: self.state().running,
             budget: Budget {
                 requests_per_second: setup.client.max_requests_per_second(),
                 concurrent_requests: setup.client.max_concurrent_requests(),
@@ -52,17 +49,7 @@ impl Project {
 
     /// The newest failed records, as of the last complete poll.
     pub fn failed(&self) -> FailedRecords {
-        let (now, setup) = (self.now(), self.setup());
-        let state = self.state();
-        let published = state.snapshot.as_ref();
-        let is_too_old = |age| published.is_none_or(|snapshot| snapshot.is_older_than(age, now));
-        FailedRecords {
-            project: self.name().to_owned(),
-            users: state.face.names.clone(),
-            as_of: published.map(|p| p.view().completed).or(state.face.polled),
-            is_stale: is_too_old(setup.options.max_staleness),
-            records: state.face.failed.clone(),
-            snapshot: published.map(super::Published::view),
-        }
+        let view = self.view();
+        view.failed_records(view.is_stale)
     }
 }

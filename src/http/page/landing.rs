@@ -6,8 +6,8 @@ use axum::response::Response;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::html::{age, escaped, moment, page};
-use crate::collector::{Failure, Status};
-use crate::exposition::{ProjectView, SnapshotView};
+use crate::collector::Status;
+use crate::snapshot::{Failure, ProjectView, RecordsSnapshot};
 use records_api::record;
 use records_api::record::Timestamp;
 
@@ -57,7 +57,7 @@ fn project(status: &Status, now: Timestamp) -> String {
 /// Returns the CSS class and the text for the state of a project.
 fn state(status: &Status) -> (&'static str, &'static str) {
     let view = &status.view;
-    match (&status.failure, &view.snapshot) {
+    match (&status.failure, &view.records) {
         (Some(_), Some(_)) if view.is_stale => ("bad", "✕ Failing, snapshot too old to serve"),
         (Some(_), Some(_)) => ("bad", "✕ Failing, serving the last snapshot"),
         (Some(_), None) => ("bad", "✕ Failing, no snapshot yet"),
@@ -87,7 +87,7 @@ fn failure_note(failure: &Failure, now: Timestamp) -> String {
 /// Returns names and values of the details of a project.
 fn details(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
     let (view, budget) = (&status.view, &status.budget);
-    let snapshot = view.snapshot.as_deref();
+    let snapshot = view.records.as_deref();
     let none = || "–".to_owned();
     let sync = match snapshot {
         None => format!("{}, {:.0}%", view.mode.as_str(), 100.0 * view.first_sync_progress),
@@ -125,7 +125,7 @@ fn details(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
 }
 
 /// Formats the numbers of unresolved failures and of all failed records in the window.
-fn failed(view: &ProjectView, snapshot: &SnapshotView) -> String {
+fn failed(view: &ProjectView, snapshot: &RecordsSnapshot) -> String {
     let codes = record::Status::ALL.into_iter().filter(|status| status.is_failed());
     let codes: Vec<_> = codes.map(record::Status::code).collect();
     let (mut unresolved, mut all) = (0, 0);
@@ -142,41 +142,36 @@ fn failed(view: &ProjectView, snapshot: &SnapshotView) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::collector::Budget;
-    use crate::exposition::{LedgerFigures, ProjectLabels, SyncMode};
+    use crate::snapshot::{ProjectLabels, Snapshot};
     use records_api::SignIn;
 
     #[test]
     fn a_failing_project_shows_its_error_with_markup_escaped() {
+        let labels = ProjectLabels { project: "<b>&\"".to_owned(), ..ProjectLabels::default() };
+        let mut snapshot = Snapshot::new(labels.into(), Duration::from_secs(1));
+        snapshot.poll_api_requests = Some(4);
+        let failure = Failure {
+            asked: Some("/v2/x?a=1&b=2".to_owned()),
+            what: "\"<script>\" & 'x'".to_owned(),
+            remedy: "call\u{7} somebody".to_owned(),
+            since: Timestamp::from_millis(1_700_000_000_000),
+        };
         let status = Status {
             view: ProjectView {
+                snapshot: snapshot.into(),
                 at: tokio::time::Instant::now(),
-                counters: std::sync::Arc::default(),
-                ledger: LedgerFigures::default(),
                 first_sync_progress: 0.25,
-                labels: std::sync::Arc::new(ProjectLabels {
-                    project: "<b>&\"".to_owned(),
-                    ..ProjectLabels::default()
-                }),
-                generation: 0,
-                up: false,
-                window_seconds: 1.0,
-                snapshot: None,
                 is_stale: false,
-                mode: SyncMode::FirstSync,
-                poll_api_requests: Some(4),
                 sign_in: SignIn {
                     method: "password",
                     expires: Some(Timestamp::from_millis(1_700_000_060_000)),
                 },
             },
-            failure: Some(Failure {
-                asked: Some("/v2/x?a=1&b=2".to_owned()),
-                what: "\"<script>\" & 'x'".to_owned(),
-                remedy: "call\u{7} somebody".to_owned(),
-                since: Timestamp::from_millis(1_700_000_000_000),
-            }),
+            failure: Some(failure),
             is_polling: true,
             counting_since: None,
             budget: Budget {

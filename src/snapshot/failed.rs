@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use crate::aggregate::UserNames;
-use crate::exposition::SnapshotView;
+use super::RecordsSnapshot;
+use super::user_names::UserNames;
 use crate::ledger::{FailureDetails, LabelId, Ledger, Mark, StoredRecord, TermId};
 use records_api::record::Timestamp;
 
@@ -26,7 +26,7 @@ pub struct FailedRecords {
     /// The newest, at most [`crate::ledger::MAX_FAILURE_DETAILS`], the newest first.
     pub records: Arc<[FailedRecord]>,
     /// The snapshot of the same poll.
-    pub snapshot: Option<Arc<SnapshotView>>,
+    pub snapshot: Option<Arc<RecordsSnapshot>>,
 }
 
 impl FailedRecords {
@@ -122,7 +122,7 @@ impl FailedRecord {
 }
 
 /// The newest failed records of a ledger, the newest first.
-pub(super) fn failed_records(ledger: &Ledger) -> Arc<[FailedRecord]> {
+pub fn failed_records(ledger: &Ledger) -> Arc<[FailedRecord]> {
     let text = |label| (label != LabelId::NONE).then(|| ledger.label(label).clone());
     let word = |word| (word != TermId::NONE).then(|| ledger.term(word).clone());
     let records = ledger.failed().map(|(record, details)| FailedRecord {

@@ -5,13 +5,11 @@
 
 #[cfg(test)]
 mod tests;
-mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-pub use users::UserNames;
-
+use super::user_names::UserNames;
 use crate::ledger::{KindKey, LabelId, Ledger, Sums, TermId};
 use records_api::record::{RecordType, Status, Timestamp};
 
@@ -20,7 +18,7 @@ pub type KindLabels = (Arc<str>, Arc<str>, Arc<str>);
 /// User and status of records.
 pub type UserLabels = (Arc<str>, Arc<str>);
 /// Status and pool of records in flight.
-pub type FlightLabels = (Arc<str>, Arc<str>);
+pub type InFlightLabels = (Arc<str>, Arc<str>);
 
 /// The records of a window by their labels, ordered, so that equal ledgers give equal texts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,9 +28,9 @@ pub struct Aggregate {
     /// By user and status: for each user all six statuses.
     pub users: BTreeMap<UserLabels, Sums>,
     /// Start of the oldest record by in-flight status and pool.
-    pub oldest_start: BTreeMap<FlightLabels, Timestamp>,
+    pub oldest_start: BTreeMap<InFlightLabels, Timestamp>,
     /// Least recent change of a record by in-flight status and pool.
-    pub oldest_update: BTreeMap<FlightLabels, Timestamp>,
+    pub oldest_update: BTreeMap<InFlightLabels, Timestamp>,
     /// Start of the newest record.
     pub newest_start: Option<Timestamp>,
     /// Number of records.
@@ -93,8 +91,8 @@ impl Aggregate {
 }
 
 fn keep_least(
-    moments: &mut BTreeMap<FlightLabels, Timestamp>,
-    labels: &FlightLabels,
+    moments: &mut BTreeMap<InFlightLabels, Timestamp>,
+    labels: &InFlightLabels,
     moment: Option<Timestamp>,
 ) {
     if let Some(moment) = moment {
