@@ -81,8 +81,8 @@ pub struct Ledger {
 /// Names are looked through for unused ones when there are this many more than twice those that were
 /// kept the last time.
 const MIN_NAMES_TO_RELEASE: usize = 1024;
-/// Memory of fewer records is not worth returning.
-const MIN_RECORDS_TO_RELEASE: usize = 1 << 14;
+/// The memory of fewer records, or the names in them, are not worth the effort.
+const MIN_RECORDS_TO_RELEASE: usize = 1000;
 /// A name of a larger number is damage: twice as many as there are records of the largest window, with
 /// a pool and a user each.
 const MAX_SYMBOL_NUMBER: u32 = 1 << 26;

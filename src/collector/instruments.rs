@@ -198,6 +198,10 @@ fn write_views(views: &[ProjectView], sink: &mut dyn Sink) {
     for view in views {
         sink.gauge(Labels::of_project(&view.labels, &[view.project()]), view.ledger.bytes.into());
     }
+    sink.family(&catalog::STORE_TEXTS);
+    for view in views {
+        sink.gauge(Labels::of_project(&view.labels, &[view.project()]), view.ledger.names.into());
+    }
     sink.family(&catalog::REJECTED_RECORDS);
     for view in views {
         let Some(snapshot) = &view.records else { continue };

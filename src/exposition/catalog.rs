@@ -180,6 +180,9 @@ catalog! {
     STORE_BYTES: Exporter Gauge "screen_records_exporter_store_bytes"
         ["project"]
         "Size of the state on disk in bytes.";
+    STORE_TEXTS: Exporter Gauge "screen_records_exporter_store_texts"
+        ["project"]
+        "Names in the local store: pools, users, statuses, and types.";
     STATE_COMMIT_DURATION_SECONDS: Exporter Histogram "screen_records_exporter_state_commit_duration_seconds"
         []
         "Time taken to commit a poll to disk, in seconds.";

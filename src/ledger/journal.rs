@@ -30,6 +30,10 @@ const FORMAT: &str = "format";
 const NEXT: &str = "next";
 /// The format that this version writes. A newer one is refused, an older one is migrated.
 const THIS_FORMAT: u64 = 3;
+/// A file may be so many times as large as what it holds ...
+const MAX_FILE_RATIO: u64 = 4;
+/// ... and this much larger: a database is never smaller than a megabyte or so.
+const MIN_FILE_BYTES: u64 = 2 << 20;
 /// Pages that the database keeps in memory: a commit writes most of them once, and all is read once.
 const CACHE_BYTES: usize = 1 << 20;
 
@@ -117,7 +121,20 @@ impl Journal {
     ) -> Result<(), CommitError> {
         let (next, bytes) = self.write(true, frames)?;
         (self.next, self.bytes, self.whole_bytes) = (next, bytes, bytes);
+        if self.file_bytes() > MAX_FILE_RATIO * bytes + MIN_FILE_BYTES {
+            self.compact();
+        }
         Ok(())
+    }
+
+    /// Returns the space of earlier frames to the disk: the database keeps it for later ones. What is
+    /// written is durable whether this succeeds or not.
+    fn compact(&mut self) {
+        if let Some(mut database) = self.database.take() {
+            let compacted = catch_unwind(AssertUnwindSafe(|| database.compact()));
+            // After a panic the database is opened again, and checked, by the next commit.
+            self.database = compacted.is_ok().then_some(database);
+        }
     }
 
     /// Whether the next write must describe everything: after a failure nobody knows what is on

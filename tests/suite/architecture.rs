@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const RANKS: [(&str, u32); 8] = [
     ("ledger", 3),
     ("sync", 4),
-    ("aggregate", 5),
+    ("snapshot", 5),
     ("exposition", 6),
     ("collector", 7),
     ("http", 8),
@@ -15,7 +15,7 @@ const RANKS: [(&str, u32); 8] = [
     ("main", 10),
 ];
 /// Known to the program alone, and what they may know.
-const APART: [(&str, &[&str]); 2] = [("config", &[]), ("simulator", &[])];
+const APART: [(&str, &[&str]); 1] = [("config", &[])];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

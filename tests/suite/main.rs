@@ -30,6 +30,8 @@ mod hostile;
 mod labels;
 mod listener;
 mod many;
+mod names;
+mod one_view;
 mod polls;
 mod reload;
 mod service_manager;

@@ -16,6 +16,7 @@ THROTTLED = "screen_records_exporter_api_throttled_seconds_total"
 COMMIT_DURATION = "screen_records_exporter_state_commit_duration_seconds"
 STORE_RECORDS = "screen_records_exporter_store_records"
 STORE_BYTES = "screen_records_exporter_store_bytes"
+STORE_TEXTS = "screen_records_exporter_store_texts"
 REJECTED = "screen_records_exporter_rejected_records"
 UNKNOWN = "screen_records_exporter_unknown_values"
 FOLDED = "screen_records_exporter_folded_label_values"
@@ -139,15 +140,19 @@ def quality() -> list:
 def store() -> list:
     """Size of the local store, and its commits."""
     records = once(("project",), selector(STORE_RECORDS, PROJECT))
+    names = once(("project",), selector(STORE_TEXTS, PROJECT))
     size = once(("project",), selector(STORE_BYTES, PROJECT))
     oldest = age(once(("project",), selector(OLDEST_READ, PROJECT)))
     return [
         curves(
-            "Records in the local store",
-            "Includes records that the API no longer lists, until they leave the window.",
+            "Records and names in the local store",
+            "Includes records that the API no longer lists, until they leave the window. Names are"
+            " pools, users, statuses, and types.",
             "short",
             width=8,
-        ).with_target(query("A", records, "{{project}}")),
+        )
+        .with_target(query("A", records, "{{project}} records"))
+        .with_target(query("B", names, "{{project}} names")),
         curves(
             "State on disk",
             "Size of each project's state file. 0 if state.directory is empty.",
