@@ -2,16 +2,17 @@
 //!
 //! The way of the data, and the order in which the modules may know each other:
 //!
-//! [`ledger`] < [`sync`] < [`snapshot`] < [`exposition`] < [`collector`] < [`http`] < the binary. Below
+//! [`ledger`] < [`sync`] < [`snapshot`] < [`exposition`] < [`collector`] < [`http`] < `app` < [`cli`]. Below
 //! all of them is the crate [`records_api`], the client of the API; [`config`] is read at the top and
 //! handed down as plain values. The crate `records_api_simulator`, which the feature `simulator` brings in
 //! for `demo` and `simulate`, is written from the API's documents and shares nothing with the client.
 
+mod app;
+pub mod cli;
 pub mod collector;
 pub mod config;
 pub mod exposition;
 pub mod http;
 pub mod ledger;
-pub mod program;
 pub mod snapshot;
 pub mod sync;

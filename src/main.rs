@@ -1,5 +1,5 @@
-//! The binary: everything stands in the library's `program`.
+//! The binary: everything is in the library, in `cli`.
 
 fn main() -> std::process::ExitCode {
-    screen_records_exporter::program::main()
+    screen_records_exporter::cli::main()
 }

@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A module may know those of a lower rank, and itself.
-const RANKS: [(&str, u32); 8] = [
+const RANKS: [(&str, u32); 9] = [
     ("ledger", 3),
     ("sync", 4),
     ("snapshot", 5),
     ("exposition", 6),
     ("collector", 7),
     ("http", 8),
-    ("program", 9),
-    ("main", 10),
+    ("app", 9),
+    ("cli", 10),
+    ("main", 11),
 ];
-/// Known to the program alone, and what they may know.
+/// Known to the wiring and the commands alone, and what they may know.
 const APART: [(&str, &[&str]); 1] = [("config", &[])];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -43,7 +44,7 @@ fn may_know(module: &str, other: &str, ranks: &BTreeMap<&str, u32>) -> bool {
         return known.contains(&other);
     }
     if APART.iter().any(|(name, _)| *name == other) {
-        return module == "program";
+        return ["app", "cli"].contains(&module);
     }
     ranks[other] < ranks[module]
 }

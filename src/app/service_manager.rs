@@ -3,7 +3,7 @@
 use sd_notify::NotifyState;
 
 /// It serves, with its states open.
-pub(super) fn ready() {
+pub(crate) fn ready() {
     tell(&[NotifyState::Ready]);
 }
 

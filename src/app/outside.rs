@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use url::Url;
 
+use super::Failure;
 use crate::config;
-use crate::program::Failure;
 use records_api::{Agency, Auth, CredentialBackoff, HttpTransport, IamUser, Transport};
 
 /// What all projects share towards the outside.

@@ -4,17 +4,18 @@ use std::fmt::Write;
 
 use crate::config::Config;
 
-use super::{Failure, answer, wiring};
+use super::answer;
+use crate::app::{self, Failure};
 
 pub(super) async fn run(mut config: Config, online: bool) -> Result<(), Failure> {
-    wiring::web_config(&config)?;
+    app::web_config(&config)?;
     answer(config.to_toml())?;
     if !online {
         return Ok(());
     }
     // What is tried out is not kept, and the state may be in use.
     config.state_directory = None;
-    let parts = wiring::Parts::new(config)?;
+    let parts = app::Parts::new(config)?;
     let mut failed = Vec::new();
     for project in parts.collector().projects() {
         match project.try_out().await {

@@ -1,11 +1,10 @@
-//! `demo` and `simulate`: the records API in this process.
+//! `demo`: the exporter for a simulated records API in this process.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -15,7 +14,8 @@ use records_api::clock::{Clock, SystemClock};
 use records_api::secret::{Secret, Source};
 use records_api_simulator::{self as simulator, Options, Simulator};
 
-use super::{Cli, Failure, answer, logging, serve, wiring};
+use super::{Cli, answer};
+use crate::app::{self, Failure, listen_on, start_log};
 
 const DEMO_RECORDS: usize = 20_000;
 /// Changes a second: enough to see figures move between two scrapes.
@@ -26,8 +26,8 @@ const DEMO_INTERVAL: Duration = Duration::from_secs(5);
 /// Serves metrics of a living simulated API.
 pub(super) async fn run(cli: &Cli, shutdown: CancellationToken) -> Result<(), Failure> {
     let mut config = load(cli)?;
-    let web = wiring::web_config(&config)?;
-    let api = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    let web = app::web_config(&config)?;
+    let api = listen_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "--listen").await?;
     let api_address = api.local_addr().map_err(Failure::run)?;
     // The standard library's random keys are chance enough for a demo.
     let chance = RandomState::new();
@@ -42,15 +42,15 @@ pub(super) async fn run(cli: &Cli, shutdown: CancellationToken) -> Result<(), Fa
     config.poll.min_interval = DEMO_INTERVAL;
     config.state_directory = None;
     config.projects = vec![demo_project(api_address, token)?];
-    let listeners = serve::bind(&config.web.listen_addresses).await?;
+    let listeners = app::listen(&config.web.listen_addresses).await?;
     let address = listeners[0].local_addr().map_err(Failure::run)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let simulator = Simulator::new(&options, || SystemClock.now_millis());
     let simulation = tokio::spawn(simulator::run(api, simulator, shutdown.clone()));
     let (scheme, path) = (web.scheme(), config.web.telemetry_path.clone());
-    let options = wiring::web_options(&config);
-    let parts = wiring::Parts::new(config)?;
+    let options = app::web_options(&config);
+    let parts = app::Parts::new(config)?;
     parts.begin();
     answer(format!(
         "A simulated records API with {DEMO_RECORDS} recordings runs; they begin, upload and fail \
@@ -63,30 +63,11 @@ pub(super) async fn run(cli: &Cli, shutdown: CancellationToken) -> Result<(), Fa
     simulation.await.map_err(Failure::run)?.map_err(Failure::run)
 }
 
-/// Serves only the simulated API.
-pub(super) async fn simulate(
-    cli: &Cli,
-    options: &Options,
-    shutdown: CancellationToken,
-) -> Result<(), Failure> {
-    if cli.web_config_file.is_some() {
-        let text =
-            "--web.config.file does nothing for simulate, which serves plain HTTP; leave it out";
-        return Err(Failure::Usage(text.to_owned()));
-    }
-    load(cli)?;
-    let listener = bind(options.listen).await?;
-    let address = listener.local_addr().map_err(Failure::run)?;
-    let simulator = Simulator::new(options, || SystemClock.now_millis());
-    answer(format!("http://{address}\n"))?;
-    simulator::run(listener, simulator, shutdown).await.map_err(Failure::run)
-}
-
 /// Defaults and flags: no file, no environment.
-fn load(cli: &Cli) -> Result<Config, Failure> {
+pub(super) fn load(cli: &Cli) -> Result<Config, Failure> {
     let sources = Sources { flags: cli.overrides(), ..Sources::default() };
     let config = Config::load(&sources).map_err(|error| Failure::Usage(error.to_string()))?;
-    logging::start(&config.log);
+    start_log(&config.log);
     Ok(config)
 }
 
@@ -101,13 +82,5 @@ fn demo_project(api: SocketAddr, token: String) -> Result<Project, Failure> {
         auth: Auth::Token(Source::Value(Secret::from(token))),
         filter: Filter::default(),
         labels: Vec::new(),
-    })
-}
-
-async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| {
-        Failure::run(format!(
-            "{address} cannot be listened on: {error}; name another with --listen"
-        ))
     })
 }

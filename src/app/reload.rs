@@ -6,33 +6,33 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 
-use super::wiring::Parts;
-use super::{Cli, Failure, load_config, service_manager};
+use super::{Failure, Parts, service_manager};
+use crate::config::Config;
 use crate::http::{Current, ReloadRequest};
 
 /// Who is asked to read the config again.
-pub(super) struct Reloader {
-    pub(super) cli: Cli,
-    pub(super) parts: Parts,
-    pub(super) live: Current,
-    pub(super) asked: Receiver<ReloadRequest>,
+pub(crate) struct Reloader<L> {
+    load: L,
+    parts: Parts,
+    live: Current,
+    asked: Receiver<ReloadRequest>,
     hangup: Signal,
 }
 
-impl Reloader {
+impl<L: FnMut() -> Result<Config, Failure>> Reloader<L> {
     /// Listens from now on.
-    pub(super) fn new(
-        cli: Cli,
+    pub(crate) fn new(
+        load: L,
         parts: Parts,
         live: Current,
         asked: Receiver<ReloadRequest>,
     ) -> Result<Self, Failure> {
         let hangup = signal(SignalKind::hangup()).map_err(Failure::run)?;
-        Ok(Self { cli, parts, live, asked, hangup })
+        Ok(Self { load, parts, live, asked, hangup })
     }
 
     /// Reads the config again whenever somebody asks, one at a time, until `shutdown`.
-    pub(super) async fn run(mut self, shutdown: CancellationToken) {
+    pub(crate) async fn run(mut self, shutdown: CancellationToken) {
         loop {
             let waits = tokio::select! {
                 biased;
@@ -53,7 +53,7 @@ impl Reloader {
 
     fn reload(&mut self) -> Result<(), String> {
         service_manager::reloading();
-        let read = load_config(&self.cli, true);
+        let read = (self.load)();
         // The files of certificates and states are read, and large ones block the thread.
         let result = tokio::task::block_in_place(|| self.parts.reload(read?));
         service_manager::ready();

@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
+use super::Failure;
 use super::options;
 use super::outside::Outside;
 use super::state::open_ledger;
 use crate::collector::{Collector, Instruments, Project, ProjectObserver, Setup, Users};
 use crate::config::{self, Config};
 use crate::http::Serving;
-use crate::program::Failure;
 use crate::snapshot::ProjectLabels;
 use records_api::clock::{Clock, SystemClock};
 use records_api::record::Timestamp;
 use records_api::{Client, Target};
 
 /// What works, and the config that it was made of.
-pub(in crate::program) struct Parts {
+pub(crate) struct Parts {
     config: Config,
     outside: Outside,
     instruments: Arc<Instruments>,
@@ -24,7 +24,7 @@ pub(in crate::program) struct Parts {
 
 impl Parts {
     /// The parts of a process that begins. Nothing polls yet.
-    pub(in crate::program) fn new(config: Config) -> Result<Self, Failure> {
+    pub(crate) fn new(config: Config) -> Result<Self, Failure> {
         let mut outside = Outside::new(&config.api)?;
         let instruments = Instruments::new(now());
         let users = options::users(&config.labels)?;
@@ -37,12 +37,12 @@ impl Parts {
     }
 
     /// The projects and the exporter's own figures.
-    pub(in crate::program) fn collector(&self) -> &Arc<Collector> {
+    pub(crate) fn collector(&self) -> &Arc<Collector> {
         &self.collector
     }
 
     /// What is served of it.
-    pub(in crate::program) fn served(&self) -> Serving {
+    pub(crate) fn served(&self) -> Serving {
         Serving {
             collector: self.collector.clone(),
             timeout_offset: self.config.poll.timeout_offset,
@@ -51,7 +51,7 @@ impl Parts {
     }
 
     /// Starts the polls.
-    pub(in crate::program) fn begin(&self) {
+    pub(crate) fn begin(&self) {
         self.collector.projects().iter().for_each(Project::begin);
     }
 
@@ -59,7 +59,7 @@ impl Parts {
     /// their next poll on; what is new begins, and what is gone ends.
     ///
     /// If it fails nothing has changed.
-    pub(in crate::program) fn reload(&mut self, config: Config) -> Result<(), Failure> {
+    pub(crate) fn reload(&mut self, config: Config) -> Result<(), Failure> {
         let fixed = self.config.differs_for_good(&config);
         if !fixed.is_empty() {
             let text = format!("{} changes only with a restart", fixed.join(", "));
@@ -104,7 +104,7 @@ impl Parts {
     }
 
     /// Notes that a config could not be read.
-    pub(in crate::program) fn note_failed_reload(&self) {
+    pub(crate) fn note_failed_reload(&self) {
         self.instruments.reloaded(None);
     }
 

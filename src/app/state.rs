@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use super::Failure;
 use crate::ledger::{DurableLedger, OpenError, SetAside};
-use crate::program::Failure;
 use records_api::clock::{Clock, SystemClock};
 use records_api::record::Timestamp;
 

@@ -1,14 +1,14 @@
 //! Sections of the config as the options of the parts that they are for.
 
+use super::Failure;
 use crate::collector::{PollMode, PollOptions, Users};
 use crate::config::{self, Config, UserLabel};
 use crate::http::{WebConfig, WebOptions};
-use crate::program::Failure;
 use records_api::record::{RecordType, Status};
 use records_api::{Limits, RecordsFilter};
 
 /// How it is served.
-pub(in crate::program) fn web_options(config: &Config) -> WebOptions {
+pub(crate) fn web_options(config: &Config) -> WebOptions {
     WebOptions {
         telemetry_path: config.web.telemetry_path.clone(),
         max_concurrent_requests: config.web.max_concurrent_requests,
@@ -16,7 +16,7 @@ pub(in crate::program) fn web_options(config: &Config) -> WebOptions {
 }
 
 /// What the listeners are told by a file of their own, if there is one.
-pub(in crate::program) fn web_config(config: &Config) -> Result<WebConfig, Failure> {
+pub(crate) fn web_config(config: &Config) -> Result<WebConfig, Failure> {
     let Some(path) = &config.web.config_file else { return Ok(WebConfig::none()) };
     WebConfig::open(path).map_err(|error| Failure::Usage(error.to_string()))
 }

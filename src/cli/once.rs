@@ -5,10 +5,11 @@ use futures_util::future::join_all;
 use crate::config::Config;
 use crate::exposition::Wanted;
 
-use super::{Failure, answer, wiring};
+use super::answer;
+use crate::app::{self, Failure};
 
 pub(super) async fn run(config: Config) -> Result<(), Failure> {
-    let parts = wiring::Parts::new(config)?;
+    let parts = app::Parts::new(config)?;
     let collector = parts.collector();
     let polls = collector.projects().iter().map(|project| project.poll_once());
     let statuses = join_all(polls).await;

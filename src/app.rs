@@ -1,0 +1,25 @@
+//! The wiring: makes the parts of the exporter out of a config, and exchanges them when it changes.
+//!
+//! Commands are in [`cli`](crate::cli). They start what they need from here.
+
+mod failure;
+mod listeners;
+mod logging;
+mod options;
+mod outside;
+mod parts;
+mod reload;
+mod service_manager;
+mod shutdown;
+mod state;
+
+pub(crate) use failure::Failure;
+pub(crate) use listeners::listeners;
+#[cfg(feature = "simulator")]
+pub(crate) use listeners::{listen, listen_on};
+pub(crate) use logging::start as start_log;
+pub(crate) use options::{web_config, web_options};
+pub(crate) use parts::Parts;
+pub(crate) use reload::Reloader;
+pub(crate) use service_manager::ready;
+pub(crate) use shutdown::shutdown_signal;

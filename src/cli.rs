@@ -1,0 +1,85 @@
+//! The command line: one file per command.
+//!
+//! The result of a command goes to stdout, everything else to stderr. Exit codes: 0 success, 1 a
+//! failure at run time, 2 an invalid command line or config.
+
+mod arguments;
+mod check;
+#[cfg(feature = "simulator")]
+mod demo;
+mod load;
+mod once;
+mod serve;
+#[cfg(feature = "simulator")]
+mod simulate;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+pub use arguments::Cli;
+
+use crate::app::{Failure, shutdown_signal};
+use arguments::Command;
+use load::load;
+
+/// Time that tasks still running get at the end.
+const RUNTIME_GRACE: Duration = Duration::from_millis(500);
+
+/// Runs the command that the command line names.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return report(Failure::run(format!("the runtime does not start: {error}"))),
+    };
+    let result = runtime.block_on(run(cli));
+    runtime.shutdown_timeout(RUNTIME_GRACE);
+    result.map_or_else(report, |()| ExitCode::SUCCESS)
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command.clone().unwrap_or(Command::Serve) {
+        Command::Serve => {
+            let config = load(&cli)?;
+            serve::run(cli, config, shutdown_signal()?).await
+        }
+        Command::Check { online } => check::run(load(&cli)?, online).await,
+        Command::Once => once::run(load(&cli)?).await,
+        #[cfg(feature = "simulator")]
+        Command::Demo => demo::run(&cli, shutdown_signal()?).await,
+        #[cfg(feature = "simulator")]
+        Command::Simulate(options) => simulate::run(&cli, &options, shutdown_signal()?).await,
+        #[cfg(not(feature = "simulator"))]
+        Command::Demo(_) | Command::Simulate(_) => {
+            let text =
+                "this build leaves out demo and simulate; build it with --features simulator";
+            Err(Failure::Usage(text.to_owned()))
+        }
+        Command::Backfill { .. } => {
+            Err(Failure::Usage("the command backfill is not built yet in this version".to_owned()))
+        }
+    }
+}
+
+/// Writes the result of a command.
+fn answer(text: impl AsRef<[u8]>) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(text.as_ref()).and_then(|()| stdout.flush());
+    written.map_err(|error| Failure::run(format!("cannot write to stdout: {error}")))
+}
+
+fn report(failure: Failure) -> ExitCode {
+    let (text, code) = match failure {
+        Failure::Usage(text) => (text, 2),
+        Failure::Run(text) => (text, 1),
+    };
+    let mut stderr = io::stderr().lock();
+    for line in text.lines() {
+        // Without stderr there is nowhere left to report to.
+        let _ = writeln!(stderr, "error: {line}");
+    }
+    ExitCode::from(code)
+}
