@@ -6,14 +6,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, Parts, service_manager};
+use super::{App, Failure, service_manager};
 use crate::config::Config;
 use crate::http::{Current, ReloadRequest};
 
 /// Who is asked to read the config again.
 pub(crate) struct Reloader<L> {
     load: L,
-    parts: Parts,
+    app: App,
     live: Current,
     asked: Receiver<ReloadRequest>,
     hangup: Signal,
@@ -23,12 +23,12 @@ impl<L: FnMut() -> Result<Config, Failure>> Reloader<L> {
     /// Listens from now on.
     pub(crate) fn new(
         load: L,
-        parts: Parts,
+        app: App,
         live: Current,
         asked: Receiver<ReloadRequest>,
     ) -> Result<Self, Failure> {
         let hangup = signal(SignalKind::hangup()).map_err(Failure::run)?;
-        Ok(Self { load, parts, live, asked, hangup })
+        Ok(Self { load, app, live, asked, hangup })
     }
 
     /// Reads the config again whenever somebody asks, one at a time, until `shutdown`.
@@ -55,17 +55,17 @@ impl<L: FnMut() -> Result<Config, Failure>> Reloader<L> {
         service_manager::reloading();
         let read = (self.load)();
         // The files of certificates and states are read, and large ones block the thread.
-        let result = tokio::task::block_in_place(|| self.parts.reload(read?));
+        let result = tokio::task::block_in_place(|| self.app.reload(read?));
         service_manager::ready();
         match result {
             Ok(()) => {
-                self.live.replace(self.parts.served());
-                let projects = self.parts.served().collector.projects().len();
+                self.live.replace(self.app.served());
+                let projects = self.app.served().collector.projects().len();
                 tracing::info!(projects, "the config was read again");
                 Ok(())
             }
             Err(Failure::Usage(why) | Failure::Run(why)) => {
-                self.parts.note_failed_reload();
+                self.app.note_failed_reload();
                 let remedy = "mend the config and reload again; the old one stays in force";
                 tracing::error!(error = why, remedy, "the config was not read again");
                 Err(why)

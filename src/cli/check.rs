@@ -5,19 +5,19 @@ use std::fmt::Write;
 use crate::config::Config;
 
 use super::answer;
-use crate::app::{self, Failure};
+use crate::app::{App, Failure, web_config};
 
 pub(super) async fn run(mut config: Config, online: bool) -> Result<(), Failure> {
-    app::web_config(&config)?;
+    web_config(&config)?;
     answer(config.to_toml())?;
     if !online {
         return Ok(());
     }
     // What is tried out is not kept, and the state may be in use.
     config.state_directory = None;
-    let parts = app::Parts::new(config)?;
+    let app = App::new(config)?;
     let mut failed = Vec::new();
-    for project in parts.collector().projects() {
+    for project in app.collector().projects() {
         match project.try_out().await {
             Ok(found) => {
                 let mut text = format!("\n# {}: signed in", project.name());

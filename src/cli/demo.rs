@@ -15,7 +15,7 @@ use records_api::secret::{Secret, Source};
 use records_api_simulator::{self as simulator, Options, Simulator};
 
 use super::{Cli, answer};
-use crate::app::{self, Failure, listen_on, start_log};
+use crate::app::{App, Failure, listen, listen_on, start_log, web_config, web_options};
 
 const DEMO_RECORDS: usize = 20_000;
 /// Changes a second: enough to see figures move between two scrapes.
@@ -26,7 +26,7 @@ const DEMO_INTERVAL: Duration = Duration::from_secs(5);
 /// Serves metrics of a living simulated API.
 pub(super) async fn run(cli: &Cli, shutdown: CancellationToken) -> Result<(), Failure> {
     let mut config = load(cli)?;
-    let web = app::web_config(&config)?;
+    let web = web_config(&config)?;
     let api = listen_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "--listen").await?;
     let api_address = api.local_addr().map_err(Failure::run)?;
     // The standard library's random keys are chance enough for a demo.
@@ -42,23 +42,23 @@ pub(super) async fn run(cli: &Cli, shutdown: CancellationToken) -> Result<(), Fa
     config.poll.min_interval = DEMO_INTERVAL;
     config.state_directory = None;
     config.projects = vec![demo_project(api_address, token)?];
-    let listeners = app::listen(&config.web.listen_addresses).await?;
+    let listeners = listen(&config.web.listen_addresses).await?;
     let address = listeners[0].local_addr().map_err(Failure::run)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let simulator = Simulator::new(&options, || SystemClock.now_millis());
     let simulation = tokio::spawn(simulator::run(api, simulator, shutdown.clone()));
     let (scheme, path) = (web.scheme(), config.web.telemetry_path.clone());
-    let options = app::web_options(&config);
-    let parts = app::Parts::new(config)?;
-    parts.begin();
+    let options = web_options(&config);
+    let app = App::new(config)?;
+    app.begin();
     answer(format!(
         "A simulated records API with {DEMO_RECORDS} recordings runs; they begin, upload and fail \
          as you watch.\n\n  metrics            {scheme}://{address}{path}\n  where it stands    \
          {scheme}://{address}/\n  the API's truth    http://{api_address}/simulator/truth\n\n\
          Stop it with Ctrl-C.\n"
     ))?;
-    let router = http::router(Current::new(parts.served()), clock, options, web.clone(), None);
+    let router = http::router(Current::new(app.served()), clock, options, web.clone(), None);
     http::serve_all(listeners, router, web, shutdown).await.map_err(Failure::run)?;
     simulation.await.map_err(Failure::run)?.map_err(Failure::run)
 }

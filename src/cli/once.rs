@@ -6,11 +6,11 @@ use crate::config::Config;
 use crate::exposition::Wanted;
 
 use super::answer;
-use crate::app::{self, Failure};
+use crate::app::{App, Failure};
 
 pub(super) async fn run(config: Config) -> Result<(), Failure> {
-    let parts = app::Parts::new(config)?;
-    let collector = parts.collector();
+    let app = App::new(config)?;
+    let collector = app.collector();
     let polls = collector.projects().iter().map(|project| project.poll_once());
     let statuses = join_all(polls).await;
     let body = collector.expose(Wanted::default()).map_err(Failure::run)?;

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Cli;
 use super::load::load_config;
-use crate::app::{self, Failure, Parts, Reloader};
+use crate::app::{App, Failure, Reloader, listeners, ready, web_config, web_options};
 use crate::config::Config;
 use crate::http::{self, Current, ReloadHandle};
 use records_api::clock::SystemClock;
@@ -16,24 +16,24 @@ pub(super) async fn run(
     config: Config,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
-    let web = app::web_config(&config)?;
-    let listeners = app::listeners(&config.web.listen_addresses).await?;
+    let web = web_config(&config)?;
+    let listeners = listeners(&config.web.listen_addresses).await?;
     for listener in &listeners {
         let address = listener.local_addr().map_err(Failure::run)?;
         let path = &config.web.telemetry_path;
         let (scheme, version) = (web.scheme(), env!("CARGO_PKG_VERSION"));
         tracing::info!(%address, scheme, path, version, "serving");
     }
-    let options = app::web_options(&config);
-    let parts = Parts::new(config)?;
-    parts.begin();
-    let live = Current::new(parts.served());
+    let options = web_options(&config);
+    let app = App::new(config)?;
+    app.begin();
+    let live = Current::new(app.served());
     let (reloads, asked) = ReloadHandle::new();
-    let reloader = Reloader::new(move || load_config(&cli), parts, live.clone(), asked)?;
+    let reloader = Reloader::new(move || load_config(&cli), app, live.clone(), asked)?;
     tokio::spawn(reloader.run(shutdown.clone()));
     let clock = Arc::new(SystemClock);
     let router = http::router(live, clock, options, web.clone(), Some(reloads));
-    app::ready();
+    ready();
     let served = http::serve_all(listeners, router, web, shutdown).await;
     served.map_err(Failure::run)
 }

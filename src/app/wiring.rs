@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Failure;
 use super::options;
-use super::outside::Outside;
+use super::shared_clients::SharedClients;
 use super::state::open_ledger;
 use crate::collector::{Collector, Instruments, Project, ProjectObserver, Setup, Users};
 use crate::config::{self, Config};
@@ -15,25 +15,25 @@ use records_api::record::Timestamp;
 use records_api::{Client, Target};
 
 /// What works, and the config that it was made of.
-pub(crate) struct Parts {
+pub(crate) struct App {
     config: Config,
-    outside: Outside,
+    shared: SharedClients,
     instruments: Arc<Instruments>,
     collector: Arc<Collector>,
 }
 
-impl Parts {
+impl App {
     /// The parts of a process that begins. Nothing polls yet.
     pub(crate) fn new(config: Config) -> Result<Self, Failure> {
-        let mut outside = Outside::new(&config.api)?;
+        let mut shared = SharedClients::new(&config.api)?;
         let instruments = Instruments::new(now());
         let users = options::users(&config.labels)?;
         let mut projects = Vec::new();
         for project in &config.projects {
-            projects.push(new_project(&config, project, &users, &mut outside, &instruments)?);
+            projects.push(new_project(&config, project, &users, &mut shared, &instruments)?);
         }
         let collector = collector(projects, &instruments, &config);
-        Ok(Self { config, outside, instruments, collector })
+        Ok(Self { config, shared, instruments, collector })
     }
 
     /// The projects and the exporter's own figures.
@@ -65,10 +65,10 @@ impl Parts {
             let text = format!("{} changes only with a restart", fixed.join(", "));
             return Err(Failure::Usage(text));
         }
-        let mut outside = if self.config.api == config.api {
-            self.outside.clone()
+        let mut shared = if self.config.api == config.api {
+            self.shared.clone()
         } else {
-            self.outside.anew(&config.api)?
+            self.shared.with_other_transport(&config.api)?
         };
         let users = options::users(&config.labels)?;
         let (mut projects, mut changed, mut begun) = (Vec::new(), Vec::new(), Vec::new());
@@ -76,7 +76,7 @@ impl Parts {
             let known = self.collector.projects().iter().find(|p| p.name() == project.name);
             let Some(known) = known else {
                 let instruments = &self.instruments;
-                let new = new_project(&config, project, &users, &mut outside, instruments);
+                let new = new_project(&config, project, &users, &mut shared, instruments);
                 let new =
                     new.inspect_err(|_| begun.iter().for_each(|p: &Arc<Project>| p.retire()))?;
                 begun.push(new.clone());
@@ -84,7 +84,7 @@ impl Parts {
                 continue;
             };
             if !self.is_as_before(&config, project) {
-                let client = self.client(known, &config, project, &mut outside);
+                let client = self.client(known, &config, project, &mut shared);
                 let options = options::poll_options(&config, project, users.clone());
                 changed.push((known.clone(), Setup::new(labels(project), options, client)));
             }
@@ -98,7 +98,7 @@ impl Parts {
         self.collector.projects().iter().filter(is_gone).for_each(|project| project.retire());
         begun.iter().for_each(Project::begin);
         self.collector = collector(projects, &self.instruments, &config);
-        (self.config, self.outside) = (config, outside);
+        (self.config, self.shared) = (config, shared);
         self.instruments.reloaded(Some(now()));
         Ok(())
     }
@@ -127,7 +127,7 @@ impl Parts {
         known: &Project,
         config: &Config,
         project: &config::Project,
-        outside: &mut Outside,
+        shared: &mut SharedClients,
     ) -> Arc<Client> {
         let asks_the_same = self.config.api == config.api
             && self.earlier(project).is_some_and(|earlier| {
@@ -138,7 +138,7 @@ impl Parts {
         if asks_the_same {
             return known.setup().client.clone();
         }
-        Arc::new(client(config, project, outside, known.observer()))
+        Arc::new(client(config, project, shared, known.observer()))
     }
 }
 
@@ -158,12 +158,12 @@ fn new_project(
     config: &Config,
     project: &config::Project,
     users: &Users,
-    outside: &mut Outside,
+    shared: &mut SharedClients,
     instruments: &Arc<Instruments>,
 ) -> Result<Arc<Project>, Failure> {
     let ledger = open_ledger(config.state_directory.as_deref(), &project.name)?;
     let options = options::poll_options(config, project, users.clone());
-    let client = |observer| client(config, project, outside, observer);
+    let client = |observer| client(config, project, shared, observer);
     let clock = Arc::new(SystemClock);
     Ok(Project::new(labels(project), options, clock, instruments.clone(), ledger, client))
 }
@@ -175,15 +175,15 @@ fn labels(project: &config::Project) -> ProjectLabels {
 fn client(
     config: &Config,
     project: &config::Project,
-    outside: &mut Outside,
+    shared: &mut SharedClients,
     observer: Arc<ProjectObserver>,
 ) -> Client {
     let target = Target {
         endpoint: project.endpoint.clone(),
         project_id: project.project_id.clone(),
-        auth: outside.auth(&project.auth),
+        auth: shared.auth(&project.auth),
     };
     let (limits, clock) = (options::limits(&config.api), Arc::new(SystemClock));
-    let (refusals, transport) = (outside.refusals.clone(), outside.transport.clone());
+    let (refusals, transport) = (shared.refusals.clone(), shared.transport.clone());
     Client::new(target, limits, refusals, transport, clock, observer)
 }

@@ -1,4 +1,4 @@
-//! What all projects share towards the outside: how it is reached, and what is known of credentials.
+//! The clients of the API and of IAM that all projects share, with the memory of refused credentials.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use super::Failure;
 use crate::config;
 use records_api::{Agency, Auth, CredentialBackoff, HttpTransport, IamUser, Transport};
 
-/// What all projects share towards the outside.
+/// The clients that all projects share.
 #[derive(Clone)]
-pub(super) struct Outside {
+pub(super) struct SharedClients {
     /// The way to the API and to IAM.
     pub(super) transport: Arc<dyn Transport>,
     /// The way to the metadata service: never through a proxy.
@@ -22,7 +22,7 @@ pub(super) struct Outside {
     agencies: BTreeMap<Url, Arc<Agency>>,
 }
 
-impl Outside {
+impl SharedClients {
     pub(super) fn new(api: &config::Api) -> Result<Self, Failure> {
         let transport = |proxy| {
             HttpTransport::new(api.ca_file.as_deref(), proxy).map_err(|error| {
@@ -40,7 +40,7 @@ impl Outside {
     }
 
     /// The same reached in another way. What is known of credentials stays.
-    pub(super) fn anew(&self, api: &config::Api) -> Result<Self, Failure> {
+    pub(super) fn with_other_transport(&self, api: &config::Api) -> Result<Self, Failure> {
         Ok(Self { refusals: self.refusals.clone(), ..Self::new(api)? })
     }
 
