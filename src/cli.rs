@@ -21,9 +21,8 @@ use clap::Parser;
 
 pub use arguments::Cli;
 
-use crate::app::{Failure, shutdown_signal};
+use crate::app::Failure;
 use arguments::Command;
-use load::load;
 
 /// Time that tasks still running get at the end.
 const RUNTIME_GRACE: Duration = Duration::from_millis(500);
@@ -41,25 +40,22 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<(), Failure> {
-    match cli.command.clone().unwrap_or(Command::Serve) {
-        Command::Serve => {
-            let config = load(&cli)?;
-            serve::run(cli, config, shutdown_signal()?).await
-        }
-        Command::Check { online } => check::run(load(&cli)?, online).await,
-        Command::Once => once::run(load(&cli)?).await,
+    let (command, flags) = cli.resolve()?;
+    match command {
+        Command::Serve(_) => serve::run(flags).await,
+        Command::Check { online, .. } => check::run(&flags, online).await,
+        Command::Once { .. } => once::run(&flags).await,
         #[cfg(feature = "simulator")]
-        Command::Demo => demo::run(&cli, shutdown_signal()?).await,
+        Command::Demo { .. } => demo::run(&flags).await,
         #[cfg(feature = "simulator")]
-        Command::Simulate(options) => simulate::run(&cli, &options, shutdown_signal()?).await,
+        Command::Simulate(simulate) => simulate::run(&flags, &simulate.options).await,
         #[cfg(not(feature = "simulator"))]
-        Command::Demo(_) | Command::Simulate(_) => {
-            let text =
-                "this build leaves out demo and simulate; build it with --features simulator";
-            Err(Failure::Usage(text.to_owned()))
-        }
-        Command::Backfill { .. } => {
-            Err(Failure::Usage("the command backfill is not built yet in this version".to_owned()))
+        Command::Demo(_) | Command::Simulate(_) => unreachable!("resolving refuses it"),
+        Command::Backfill(_)
+        | Command::Records(_)
+        | Command::Healthcheck(_)
+        | Command::State(_) => {
+            unreachable!("resolving refuses it")
         }
     }
 }

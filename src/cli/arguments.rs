@@ -1,9 +1,13 @@
-//! The command line: commands and flags, named as Prometheus' own programs name them.
+//! The command line: commands and their flags, named as in Prometheus' own programs.
+//!
+//! A flag may come before or after the name of the command. A command takes only the flags that change
+//! what it does; every other flag is refused, so that nobody relies on a flag without effect.
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Arg, Args, CommandFactory, Parser, Subcommand};
 
+use crate::app::Failure;
 use crate::config::Flags;
 
 const VERSION: &str = concat!(
@@ -19,104 +23,234 @@ const VERSION: &str = concat!(
 #[derive(Debug, Clone, Parser)]
 #[command(name = "screen-records-exporter", version = VERSION)]
 pub struct Cli {
-    /// What to do; without a command: serve.
+    /// The command to run; without one, `serve`.
     #[command(subcommand)]
-    pub(super) command: Option<Command>,
+    command: Option<Command>,
 
-    /// The config file.
-    #[arg(long = "config.file", global = true, default_value = "config.toml", value_name = "FILE")]
-    pub(super) config_file: PathBuf,
-
-    /// Address to listen on; may be given more than once.
-    #[arg(long = "web.listen-address", global = true, value_name = "ADDRESS")]
-    listen_addresses: Vec<String>,
-
-    /// TLS and basic auth, in the format of the exporter-toolkit's web-config.yml.
-    #[arg(long = "web.config.file", global = true, value_name = "FILE")]
-    pub(super) web_config_file: Option<String>,
-
-    /// Path of the metrics.
-    #[arg(long = "web.telemetry-path", global = true, value_name = "PATH")]
-    telemetry_path: Option<String>,
-
-    /// Least grave level to log: error, warn, info, debug or trace.
-    #[arg(long = "log.level", global = true, value_name = "LEVEL")]
-    log_level: Option<String>,
-
-    /// Format of the log: logfmt or json.
-    #[arg(long = "log.format", global = true, value_name = "FORMAT")]
-    log_format: Option<String>,
+    #[command(flatten)]
+    flags: ServeFlags,
 }
 
-/// What to do.
+/// A command with its flags.
 #[derive(Debug, Clone, Subcommand)]
 pub(super) enum Command {
-    /// Serve metrics for the projects in the config file.
-    Serve,
-    /// Serve metrics of a simulated records API: no account, no config file.
+    /// Serve metrics for the projects in the config (default)
+    Serve(ServeFlags),
+    /// Serve metrics for a simulated records API; needs no account and no config file
     #[cfg(feature = "simulator")]
-    Demo,
-    /// Run only the simulated records API, for tests.
+    Demo {
+        #[command(flatten)]
+        web: WebFlags,
+        #[command(flatten)]
+        log: LogFlags,
+    },
+    /// Run only the simulated records API, for use in tests
     #[cfg(feature = "simulator")]
-    Simulate(Box<records_api_simulator::Options>),
-    /// Left out of this build.
-    #[cfg(not(feature = "simulator"))]
-    #[command(hide = true)]
-    Demo(LeftOut),
-    /// Left out of this build.
-    #[cfg(not(feature = "simulator"))]
-    #[command(hide = true)]
-    Simulate(LeftOut),
-    /// Read and check the config, and print it with secrets redacted.
+    Simulate(Box<Simulate>),
+    /// Check the config and print it with secrets redacted
     Check {
-        /// Also sign in and make one records request per project.
+        #[command(flatten)]
+        flags: ServeFlags,
+        /// Also authenticate and make one records request per project
         #[arg(long)]
         online: bool,
     },
-    /// Poll once and print the metrics.
-    Once,
-    /// Write the history of the counters; not built yet in this version.
-    Backfill {
-        /// Whatever follows.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-        arguments: Vec<String>,
+    /// Poll once and print the metrics
+    Once {
+        #[command(flatten)]
+        config: ConfigFlags,
+        #[command(flatten)]
+        log: LogFlags,
     },
+    #[cfg(not(feature = "simulator"))]
+    #[command(hide = true)]
+    Demo(Ignored),
+    #[cfg(not(feature = "simulator"))]
+    #[command(hide = true)]
+    Simulate(Ignored),
+    #[command(hide = true)]
+    Backfill(Ignored),
+    #[command(hide = true)]
+    Records(Ignored),
+    #[command(hide = true)]
+    Healthcheck(Ignored),
+    #[command(hide = true)]
+    State(Ignored),
 }
 
-/// Whatever follows a command that this build does not have.
-#[cfg(not(feature = "simulator"))]
-#[derive(Debug, Clone, clap::Args)]
-pub(super) struct LeftOut {
+/// The flags of `simulate`.
+#[cfg(feature = "simulator")]
+#[derive(Debug, Clone, Args)]
+pub(super) struct Simulate {
+    #[command(flatten)]
+    pub(super) options: records_api_simulator::Options,
+    #[command(flatten)]
+    log: LogFlags,
+}
+
+/// Arguments of a command that this version or build does not have.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Ignored {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     arguments: Vec<String>,
 }
 
+/// The flags of `serve`.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub(super) struct ServeFlags {
+    #[command(flatten)]
+    config: ConfigFlags,
+    #[command(flatten)]
+    web: WebFlags,
+    #[command(flatten)]
+    log: LogFlags,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub(super) struct ConfigFlags {
+    /// Path of the config file [default: config.toml]
+    #[arg(long = "config.file", value_name = "FILE")]
+    config_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub(super) struct WebFlags {
+    /// Address to listen on; repeatable
+    #[arg(long = "web.listen-address", value_name = "ADDRESS")]
+    listen_addresses: Vec<String>,
+
+    /// Path of a file that enables TLS or basic auth, in the exporter-toolkit's format
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    web_config_file: Option<String>,
+
+    /// Path under which to serve the metrics
+    #[arg(long = "web.telemetry-path", value_name = "PATH")]
+    telemetry_path: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub(super) struct LogFlags {
+    /// Only log messages with the given severity or above: error, warn, info, debug or trace
+    #[arg(long = "log.level", value_name = "LEVEL")]
+    log_level: Option<String>,
+
+    /// Output format of log messages: logfmt or json
+    #[arg(long = "log.format", value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
 impl Cli {
+    /// Returns the command, and its flags from both sides of its name. Behind the name wins.
+    ///
+    /// # Errors
+    ///
+    /// A command that this version or build does not have, and a flag before the name of a command that
+    /// does not accept it. The parser itself refuses one behind the name.
+    pub(super) fn resolve(self) -> Result<(Command, ServeFlags), Failure> {
+        let before = self.flags;
+        let Some(command) = self.command else {
+            return Ok((Command::Serve(ServeFlags::default()), before));
+        };
+        let (name, behind) = command.flags()?;
+        let definition = Self::command();
+        let accepted = definition.find_subcommand(name).into_iter().flat_map(|c| c.get_arguments());
+        let accepted: Vec<_> = accepted.filter_map(Arg::get_long).collect();
+        let is_refused = |flag: &&str| !accepted.contains(&flag.trim_start_matches("--"));
+        if let Some(flag) = before.given().into_iter().find(is_refused) {
+            let text = format!("the command {name} does not accept {flag}; remove it");
+            return Err(Failure::Usage(text));
+        }
+        Ok((command, behind.or(before)))
+    }
+}
+
+impl Command {
+    /// Its name and its own flags.
+    fn flags(&self) -> Result<(&'static str, ServeFlags), Failure> {
+        let flags = ServeFlags::default();
+        let missing = |name| {
+            let text = format!("the command {name} is not implemented yet in this version");
+            Err(Failure::Usage(text))
+        };
+        match self.clone() {
+            Self::Serve(flags) => Ok(("serve", flags)),
+            Self::Check { flags, .. } => Ok(("check", flags)),
+            Self::Once { config, log } => Ok(("once", ServeFlags { config, log, ..flags })),
+            #[cfg(feature = "simulator")]
+            Self::Demo { web, log } => Ok(("demo", ServeFlags { web, log, ..flags })),
+            #[cfg(feature = "simulator")]
+            Self::Simulate(simulate) => Ok(("simulate", ServeFlags { log: simulate.log, ..flags })),
+            #[cfg(not(feature = "simulator"))]
+            Self::Demo(_) => left_out("demo"),
+            #[cfg(not(feature = "simulator"))]
+            Self::Simulate(_) => left_out("simulate"),
+            Self::Backfill(_) => missing("backfill"),
+            Self::Records(_) => missing("records"),
+            Self::Healthcheck(_) => missing("healthcheck"),
+            Self::State(_) => missing("state"),
+        }
+    }
+}
+
+#[cfg(not(feature = "simulator"))]
+fn left_out(name: &'static str) -> Result<(&'static str, ServeFlags), Failure> {
+    let remedy = "build it with --features simulator";
+    Err(Failure::Usage(format!("this build does not have the command {name}; {remedy}")))
+}
+
+impl ServeFlags {
+    /// Path of the config file.
+    pub(super) fn config_file(&self) -> PathBuf {
+        self.config.config_file.clone().unwrap_or_else(|| "config.toml".into())
+    }
+
     /// The flags that override keys of the config.
     pub(super) fn overrides(&self) -> Flags {
-        let mut flags = Flags::new();
-        if !self.listen_addresses.is_empty() {
-            let addresses = self.listen_addresses.clone();
-            flags.push(("web.listen_addresses", "--web.listen-address", addresses));
-        }
-        let single = [
-            ("web.config_file", "--web.config.file", &self.web_config_file),
-            ("web.telemetry_path", "--web.telemetry-path", &self.telemetry_path),
-            ("log.level", "--log.level", &self.log_level),
-            ("log.format", "--log.format", &self.log_format),
+        let single = |value: &Option<String>| value.iter().cloned().collect();
+        let (web, log) = (&self.web, &self.log);
+        let all = [
+            ("web.listen_addresses", "--web.listen-address", web.listen_addresses.clone()),
+            ("web.config_file", "--web.config.file", single(&web.web_config_file)),
+            ("web.telemetry_path", "--web.telemetry-path", single(&web.telemetry_path)),
+            ("log.level", "--log.level", single(&log.log_level)),
+            ("log.format", "--log.format", single(&log.log_format)),
         ];
-        for (key, flag, value) in single {
-            flags.extend(value.clone().map(|value| (key, flag, vec![value])));
+        all.into_iter().filter(|(_, _, values)| !values.is_empty()).collect()
+    }
+
+    /// The names of the flags that were given.
+    fn given(&self) -> Vec<&'static str> {
+        let config_file = self.config.config_file.iter().map(|_| "--config.file");
+        config_file.chain(self.overrides().into_iter().map(|(_, flag, _)| flag)).collect()
+    }
+
+    /// These flags, and those of `other` in place of the ones that were not given.
+    fn or(self, other: Self) -> Self {
+        let Self { config, web, log } = self;
+        let addresses = Some(web.listen_addresses).filter(|addresses| !addresses.is_empty());
+        Self {
+            config: ConfigFlags { config_file: config.config_file.or(other.config.config_file) },
+            web: WebFlags {
+                listen_addresses: addresses.unwrap_or(other.web.listen_addresses),
+                web_config_file: web.web_config_file.or(other.web.web_config_file),
+                telemetry_path: web.telemetry_path.or(other.web.telemetry_path),
+            },
+            log: LogFlags {
+                log_level: log.log_level.or(other.log.log_level),
+                log_format: log.log_format.or(other.log.log_format),
+            },
         }
-        flags
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
+
+    fn resolve(line: &str) -> Result<(Command, ServeFlags), String> {
+        let cli = Cli::try_parse_from(line.split(' ')).map_err(|error| error.to_string())?;
+        cli.resolve().map_err(|failure| format!("{failure:?}"))
+    }
 
     #[test]
     fn the_definition_is_consistent() {
@@ -124,25 +258,62 @@ mod tests {
     }
 
     #[test]
-    fn flags_stand_before_and_behind_the_command() {
+    fn flags_come_before_or_after_the_command() {
         for line in [
             "x --config.file a.toml --web.listen-address :1 check --online",
             "x check --web.listen-address :1 --online --config.file a.toml",
+            "x --web.listen-address :2 --config.file b.toml check --online --config.file a.toml \
+             --web.listen-address :1",
         ] {
-            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
-            assert!(matches!(cli.command, Some(Command::Check { online: true })));
-            assert_eq!(cli.config_file, PathBuf::from("a.toml"));
+            let (command, flags) = resolve(line).unwrap();
+            assert!(matches!(command, Command::Check { online: true, .. }));
+            assert_eq!(flags.config_file(), PathBuf::from("a.toml"));
             let address = vec![":1".to_owned()];
             let expected = ("web.listen_addresses", "--web.listen-address", address);
-            assert_eq!(cli.overrides(), [expected]);
+            assert_eq!(flags.overrides(), [expected]);
         }
     }
 
     #[test]
-    fn nothing_means_serve_and_backfill_takes_anything() {
-        assert!(Cli::try_parse_from(["x"]).unwrap().command.is_none());
-        let backfill = ["x", "backfill", "--start", "1", "--end", "2", "--output", "f"];
-        assert!(Cli::try_parse_from(backfill).is_ok());
-        assert_eq!(Cli::try_parse_from(["x", "--nope"]).unwrap_err().exit_code(), 2);
+    fn the_command_is_serve_if_none_is_given() {
+        let (command, flags) = resolve("x").unwrap();
+        assert!(matches!(command, Command::Serve(_)));
+        assert_eq!(flags, ServeFlags::default());
+    }
+
+    #[test]
+    fn every_other_flag_is_refused_by_name_on_both_sides_of_a_command() {
+        let flags = [
+            "--config.file",
+            "--web.listen-address",
+            "--web.config.file",
+            "--web.telemetry-path",
+            "--log.level",
+            "--log.format",
+        ];
+        for (command, accepted) in [
+            ("serve", &flags[..]),
+            ("check", &flags),
+            ("once", &[flags[0], flags[4], flags[5]]),
+            #[cfg(feature = "simulator")]
+            ("demo", &flags[1..]),
+            #[cfg(feature = "simulator")]
+            ("simulate", &flags[4..]),
+        ] {
+            for flag in flags {
+                for line in [format!("x {flag} v {command}"), format!("x {command} {flag} v")] {
+                    match resolve(&line) {
+                        Ok((_, given)) => {
+                            assert!(accepted.contains(&flag), "{line}");
+                            assert_eq!(given.given(), [flag], "{line}");
+                        }
+                        Err(error) => {
+                            assert!(!accepted.contains(&flag), "{line}");
+                            assert!(error.contains(flag) && error.contains(command), "{error}");
+                        }
+                    }
+                }
+            }
+        }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::fmt::Write;
 
-use crate::config::Config;
-
 use super::answer;
+use super::arguments::ServeFlags;
+use super::load::load;
 use crate::app::{App, Failure, web_config};
 
-pub(super) async fn run(mut config: Config, online: bool) -> Result<(), Failure> {
+pub(super) async fn run(flags: &ServeFlags, online: bool) -> Result<(), Failure> {
+    let mut config = load(flags)?;
     web_config(&config)?;
     answer(config.to_toml())?;
     if !online {

@@ -5,17 +5,18 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::config::{Auth, Config, Filter, Project, Sources};
+use crate::config::{Auth, Filter, Project};
 use crate::http::{self, Current};
 use records_api::clock::{Clock, SystemClock};
 use records_api::secret::{Secret, Source};
 use records_api_simulator::{self as simulator, Options, Simulator};
 
-use super::{Cli, answer};
-use crate::app::{App, Failure, listen, listen_on, start_log, web_config, web_options};
+use super::answer;
+use super::arguments::ServeFlags;
+use super::load::load_flags;
+use crate::app::{App, Failure, listen, listen_on, shutdown_signal, web_config, web_options};
 
 const DEMO_RECORDS: usize = 20_000;
 /// Changes a second: enough to see figures move between two scrapes.
@@ -24,8 +25,9 @@ const DEMO_LIVE: f64 = 5.0;
 const DEMO_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Serves metrics of a living simulated API.
-pub(super) async fn run(cli: &Cli, shutdown: CancellationToken) -> Result<(), Failure> {
-    let mut config = load(cli)?;
+pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
+    let mut config = load_flags(flags)?;
+    let shutdown = shutdown_signal()?;
     let web = web_config(&config)?;
     let api = listen_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "--listen").await?;
     let api_address = api.local_addr().map_err(Failure::run)?;
@@ -61,14 +63,6 @@ pub(super) async fn run(cli: &Cli, shutdown: CancellationToken) -> Result<(), Fa
     let router = http::router(Current::new(app.served()), clock, options, web.clone(), None);
     http::serve_all(listeners, router, web, shutdown).await.map_err(Failure::run)?;
     simulation.await.map_err(Failure::run)?.map_err(Failure::run)
-}
-
-/// Defaults and flags: no file, no environment.
-pub(super) fn load(cli: &Cli) -> Result<Config, Failure> {
-    let sources = Sources { flags: cli.overrides(), ..Sources::default() };
-    let config = Config::load(&sources).map_err(|error| Failure::Usage(error.to_string()))?;
-    start_log(&config.log);
-    Ok(config)
 }
 
 fn demo_project(api: SocketAddr, token: String) -> Result<Project, Failure> {

@@ -2,26 +2,34 @@
 
 use std::collections::BTreeMap;
 
-use super::Cli;
+use super::arguments::ServeFlags;
 use crate::app::{Failure, start_log};
 use crate::config::{self, Config, Sources};
 
 /// Reads the config and starts the log as it says.
-pub(super) fn load(cli: &Cli) -> Result<Config, Failure> {
-    let config = load_config(cli)?;
+pub(super) fn load(flags: &ServeFlags) -> Result<Config, Failure> {
+    let config = load_config(flags)?;
     start_log(&config.log);
     Ok(config)
 }
 
 /// Reads the config.
-pub(super) fn load_config(cli: &Cli) -> Result<Config, Failure> {
-    let sources = Sources {
-        file: Some(cli.config_file.clone()),
-        environment: environment()?,
-        flags: cli.overrides(),
-        needs_projects: true,
-    };
-    Config::load(&sources).map_err(|error| Failure::Usage(error.to_string()))
+pub(super) fn load_config(flags: &ServeFlags) -> Result<Config, Failure> {
+    let file = Some(flags.config_file());
+    let environment = environment()?;
+    read(&Sources { file, environment, flags: flags.overrides(), needs_projects: true })
+}
+
+/// Reads defaults and flags alone, for a command without a config, and starts the log.
+#[cfg(feature = "simulator")]
+pub(super) fn load_flags(flags: &ServeFlags) -> Result<Config, Failure> {
+    let config = read(&Sources { flags: flags.overrides(), ..Sources::default() })?;
+    start_log(&config.log);
+    Ok(config)
+}
+
+fn read(sources: &Sources) -> Result<Config, Failure> {
+    Config::load(sources).map_err(|error| Failure::Usage(error.to_string()))
 }
 
 fn environment() -> Result<BTreeMap<String, String>, Failure> {

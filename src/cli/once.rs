@@ -2,14 +2,15 @@
 
 use futures_util::future::join_all;
 
-use crate::config::Config;
 use crate::exposition::Wanted;
 
 use super::answer;
+use super::arguments::ServeFlags;
+use super::load::load;
 use crate::app::{App, Failure};
 
-pub(super) async fn run(config: Config) -> Result<(), Failure> {
-    let app = App::new(config)?;
+pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
+    let app = App::new(load(flags)?)?;
     let collector = app.collector();
     let polls = collector.projects().iter().map(|project| project.poll_once());
     let statuses = join_all(polls).await;

@@ -2,20 +2,17 @@
 
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
-use super::Cli;
-use super::load::load_config;
-use crate::app::{App, Failure, Reloader, listeners, ready, web_config, web_options};
-use crate::config::Config;
+use super::arguments::ServeFlags;
+use super::load::{load, load_config};
+use crate::app::{
+    App, Failure, Reloader, listeners, ready, shutdown_signal, web_config, web_options,
+};
 use crate::http::{self, Current, ReloadHandle};
 use records_api::clock::SystemClock;
 
-pub(super) async fn run(
-    cli: Cli,
-    config: Config,
-    shutdown: CancellationToken,
-) -> Result<(), Failure> {
+pub(super) async fn run(flags: ServeFlags) -> Result<(), Failure> {
+    let config = load(&flags)?;
+    let shutdown = shutdown_signal()?;
     let web = web_config(&config)?;
     let listeners = listeners(&config.web.listen_addresses).await?;
     for listener in &listeners {
@@ -29,7 +26,7 @@ pub(super) async fn run(
     app.begin();
     let live = Current::new(app.served());
     let (reloads, asked) = ReloadHandle::new();
-    let reloader = Reloader::new(move || load_config(&cli), app, live.clone(), asked)?;
+    let reloader = Reloader::new(move || load_config(&flags), app, live.clone(), asked)?;
     tokio::spawn(reloader.run(shutdown.clone()));
     let clock = Arc::new(SystemClock);
     let router = http::router(live, clock, options, web.clone(), Some(reloads));

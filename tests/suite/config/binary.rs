@@ -144,7 +144,7 @@ fn a_missing_config_is_refused_by_every_command_that_needs_one() {
 }
 
 #[test]
-fn what_is_not_built_or_unknown_on_the_command_line_is_refused_by_name() {
+fn commands_and_flags_that_do_not_exist_are_refused_by_name() {
     for (arguments, words) in [
         (&["--web.config.file", "web.yml", "check"][..], "web.yml: cannot be read: No such file"),
         (
@@ -152,11 +152,30 @@ fn what_is_not_built_or_unknown_on_the_command_line_is_refused_by_name() {
             "--web.config.file: web.config_file: \"\" is not accepted",
         ),
         (&["demo", "--web.config.file=web.yml"], "web.yml: cannot be read: No such file"),
-        (&["simulate", "--web.config.file=web.yml"], "--web.config.file does nothing for simulate"),
-        (&["backfill"], "the command backfill is not built yet"),
+        (&["simulate", "--web.config.file=web.yml"], "argument '--web.config.file' found"),
+        (
+            &["--config.file=c.toml", "simulate"],
+            "the command simulate does not accept --config.file; remove it",
+        ),
+        (&["demo", "--config.file", "c.toml"], "argument '--config.file' found"),
+        (&["once", "--web.telemetry-path=/m"], "argument '--web.telemetry-path' found"),
+        (
+            &["--log.level=info", "--web.listen-address=:1", "once"],
+            "the command once does not accept --web.listen-address; remove it",
+        ),
+        (&["backfill"], "the command backfill is not implemented yet"),
         (
             &["backfill", "--start", "1", "--end", "2", "--output", "f"],
-            "the command backfill is not built yet",
+            "the command backfill is not implemented yet",
+        ),
+        (
+            &["records", "--start", "1", "--format=csv"],
+            "the command records is not implemented yet",
+        ),
+        (&["healthcheck"], "the command healthcheck is not implemented yet"),
+        (
+            &["state", "copy", "--from", "a", "--to", "b"],
+            "the command state is not implemented yet",
         ),
         (&["--no.such.flag"], "--no.such.flag"),
         (&["check", "--no.such.flag"], "--no.such.flag"),
@@ -178,6 +197,30 @@ fn what_is_not_built_or_unknown_on_the_command_line_is_refused_by_name() {
         assert_eq!(text(&output.stdout), "", "{arguments:?}");
         let stderr = text(&output.stderr);
         assert!(stderr.starts_with("error: ") && stderr.contains(words), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn the_help_of_a_command_lists_only_the_flags_that_it_accepts() {
+    let accepted = |command: &str| {
+        let output = run(root(), &[command, "--help"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let help = text(&output.stdout).to_owned();
+        let names = help.lines().filter_map(|line| line.trim_start().strip_prefix("--"));
+        let names = names.filter_map(|rest| rest.split([' ', '=']).next());
+        names.filter(|name| name.contains('.')).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let log = ["log.level", "log.format"];
+    let web = ["web.listen-address", "web.config.file", "web.telemetry-path"];
+    let all = [&["config.file"][..], &web, &log].concat();
+    assert_eq!(accepted("serve"), all);
+    assert_eq!(accepted("check"), all);
+    assert_eq!(accepted("once"), [&["config.file"][..], &log].concat());
+    assert_eq!(accepted("demo"), [&web[..], &log].concat());
+    assert_eq!(accepted("simulate"), log);
+    let output = run(root(), &["--help"]);
+    for missing in ["backfill", "records ", "healthcheck", "state "] {
+        assert!(!text(&output.stdout).contains(&format!("\n  {missing}")), "{output:?}");
     }
 }
 
