@@ -3,6 +3,7 @@
 
 mod auth;
 mod binary;
+mod log;
 mod page;
 mod secrets;
 mod sources;
