@@ -15,4 +15,4 @@ mod web_config;
 pub use current::{Current, ReloadHandle, ReloadRequest, Serving};
 pub use listener::{serve, serve_all};
 pub use routes::{WebOptions, router};
-pub use web_config::{WebConfig, WebConfigError};
+pub use web_config::WebConfig;

@@ -1,4 +1,4 @@
-//! Sections of the config as the options of the parts that they are for.
+//! Options for the other modules, from the sections of the config.
 
 use super::Failure;
 use crate::collector::{PollMode, PollOptions, Users};
@@ -7,7 +7,7 @@ use crate::http::{WebConfig, WebOptions};
 use records_api::record::{RecordType, Status};
 use records_api::{Limits, RecordsFilter};
 
-/// How it is served.
+/// Options of the HTTP server.
 pub(crate) fn web_options(config: &Config) -> WebOptions {
     WebOptions {
         telemetry_path: config.web.telemetry_path.clone(),
@@ -15,7 +15,7 @@ pub(crate) fn web_options(config: &Config) -> WebOptions {
     }
 }
 
-/// What the listeners are told by a file of their own, if there is one.
+/// Reads the listeners' own config file, if there is one.
 pub(crate) fn web_config(config: &Config) -> Result<WebConfig, Failure> {
     let Some(path) = &config.web.config_file else { return Ok(WebConfig::none()) };
     WebConfig::open(path).map_err(|error| Failure::Usage(error.to_string()))
@@ -69,9 +69,9 @@ pub(super) fn users(labels: &config::Labels) -> Result<Users, Failure> {
 fn filter(filter: &config::Filter) -> RecordsFilter {
     RecordsFilter {
         desktop_id: filter.desktop_id.clone(),
-        desktop_names: filter.desktop_names.clone(),
+        desktop_names: filter.desktop_names.clone().unwrap_or_default(),
         username: filter.username.clone(),
         status: filter.status.as_deref().and_then(Status::parse),
-        record_type: filter.record_type.as_deref().and_then(RecordType::parse),
+        record_type: filter.r#type.as_deref().and_then(RecordType::parse),
     }
 }

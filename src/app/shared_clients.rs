@@ -12,13 +12,13 @@ use records_api::{Agency, Auth, CredentialBackoff, HttpTransport, IamUser, Trans
 /// The clients that all projects share.
 #[derive(Clone)]
 pub(super) struct SharedClients {
-    /// The way to the API and to IAM.
+    /// Transport to the API and to IAM.
     pub(super) transport: Arc<dyn Transport>,
-    /// The way to the metadata service: never through a proxy.
+    /// Transport to the metadata service, never through a proxy.
     direct: Arc<dyn Transport>,
-    /// Which credentials were refused.
+    /// Credentials that were refused.
     pub(super) refusals: Arc<CredentialBackoff>,
-    /// The agency of this machine, by the metadata service that knows it.
+    /// The agency of this machine, by the URL of the metadata service.
     agencies: BTreeMap<Url, Arc<Agency>>,
 }
 
@@ -27,7 +27,7 @@ impl SharedClients {
         let transport = |proxy| {
             HttpTransport::new(api.ca_file.as_deref(), proxy).map_err(|error| {
                 let remedy = "Check `api.ca_file` and the machine's certificates";
-                Failure::run(format!("TLS does not start: {error}. {remedy}"))
+                Failure::run(format!("cannot start TLS: {error}. {remedy}"))
             })
         };
         let direct: Arc<dyn Transport> = Arc::new(transport(None)?);
@@ -39,7 +39,7 @@ impl SharedClients {
         Ok(Self { transport, direct, refusals, agencies })
     }
 
-    /// The same reached in another way. What is known of credentials stays.
+    /// Clients with another transport. The memory of refused credentials stays.
     pub(super) fn with_other_transport(&self, api: &config::Api) -> Result<Self, Failure> {
         Ok(Self { refusals: self.refusals.clone(), ..Self::new(api)? })
     }
@@ -47,27 +47,24 @@ impl SharedClients {
     /// How a project signs in.
     pub(super) fn auth(&mut self, auth: &config::Auth) -> Auth {
         match auth {
-            config::Auth::Token(token) => Auth::Token(token.clone()),
-            config::Auth::Password { iam_endpoint, domain, username, password } => {
-                Auth::Password(IamUser {
-                    iam_endpoint: iam_endpoint.clone(),
-                    domain: domain.clone(),
-                    username: username.clone(),
-                    password: password.clone(),
-                })
-            }
-            config::Auth::AccessKey { access_key, secret_key, security_token } => Auth::AccessKey {
-                access_key: access_key.clone(),
-                secret_key: secret_key.clone(),
-                security_token: security_token.clone(),
+            config::Auth::Token(keys) => Auth::Token(keys.token.clone()),
+            config::Auth::Password(keys) => Auth::Password(IamUser {
+                iam_endpoint: keys.iam_endpoint.clone(),
+                domain: keys.domain.clone(),
+                username: keys.username.clone(),
+                password: keys.password.clone(),
+            }),
+            config::Auth::AccessKey(keys) => Auth::AccessKey {
+                access_key: keys.access_key.clone(),
+                secret_key: keys.secret_key.clone(),
+                security_token: keys.security_token.clone(),
             },
-            config::Auth::EcsAgency { metadata_endpoint } => {
-                let direct = &self.direct;
-                let agency = || Arc::new(Agency::new(metadata_endpoint.clone(), direct.clone()));
-                let agency = self.agencies.entry(metadata_endpoint.clone()).or_insert_with(agency);
-                Auth::EcsAgency(agency.clone())
+            config::Auth::EcsAgency(keys) => {
+                let (url, direct) = (&keys.metadata_endpoint, &self.direct);
+                let agency = || Arc::new(Agency::new(url.clone(), direct.clone()));
+                Auth::EcsAgency(self.agencies.entry(url.clone()).or_insert_with(agency).clone())
             }
-            config::Auth::Profile { file } => Auth::Profile(file.clone()),
+            config::Auth::Profile(keys) => Auth::Profile(keys.profile_file.clone()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The parts that a config is made into, and made into anew when it is read again.
+//! The exporter made of a config, and changed when the config is reloaded.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use records_api::clock::{Clock, SystemClock};
 use records_api::record::Timestamp;
 use records_api::{Client, Target};
 
-/// What works, and the config that it was made of.
+/// The running exporter, and the config that it was made of.
 pub(crate) struct App {
     config: Config,
     shared: SharedClients,
@@ -23,7 +23,7 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// The parts of a process that begins. Nothing polls yet.
+    /// Makes the exporter of a config. Polls do not start yet.
     pub(crate) fn new(config: Config) -> Result<Self, Failure> {
         let mut shared = SharedClients::new(&config.api)?;
         let instruments = Instruments::new(now());
@@ -36,12 +36,12 @@ impl App {
         Ok(Self { config, shared, instruments, collector })
     }
 
-    /// The projects and the exporter's own figures.
+    /// The projects and the exporter's own metrics.
     pub(crate) fn collector(&self) -> &Arc<Collector> {
         &self.collector
     }
 
-    /// What is served of it.
+    /// What HTTP serves.
     pub(crate) fn served(&self) -> Serving {
         Serving {
             collector: self.collector.clone(),
@@ -55,14 +55,16 @@ impl App {
         self.collector.projects().iter().for_each(Project::begin);
     }
 
-    /// Goes by another config. Projects that are the same in it stay as they are; others go by it from
-    /// their next poll on; what is new begins, and what is gone ends.
+    /// Changes to another config. Projects that are equal in both stay as they are, changed ones use
+    /// the new config from their next poll on, new ones start, and removed ones stop.
     ///
-    /// If it fails nothing has changed.
+    /// # Errors
+    ///
+    /// Nothing has changed then.
     pub(crate) fn reload(&mut self, config: Config) -> Result<(), Failure> {
-        let fixed = self.config.differs_for_good(&config);
+        let fixed = self.config.restart_keys_that_differ(&config);
         if !fixed.is_empty() {
-            let text = format!("{} changes only with a restart", fixed.join(", "));
+            let text = format!("{} takes effect only after a restart", fixed.join(", "));
             return Err(Failure::Usage(text));
         }
         let mut shared = if self.config.api == config.api {
@@ -90,7 +92,7 @@ impl App {
             }
             projects.push(known.clone());
         }
-        // From here on nothing fails.
+        // Nothing fails from here on.
         for (project, setup) in changed {
             project.go_by(setup);
         }
@@ -103,12 +105,12 @@ impl App {
         Ok(())
     }
 
-    /// Notes that a config could not be read.
+    /// Counts a reload that failed.
     pub(crate) fn note_failed_reload(&self) {
         self.instruments.reloaded(None);
     }
 
-    /// Whether a project is the same in another config, with all that it goes by.
+    /// Whether a project and everything that affects it are equal in another config.
     fn is_as_before(&self, config: &Config, project: &config::Project) -> bool {
         self.earlier(project) == Some(project)
             && self.config.poll == config.poll
@@ -120,8 +122,8 @@ impl App {
         self.config.projects.iter().find(|earlier| earlier.name == project.name)
     }
 
-    /// The client of a known project: the one that it has, with what that has learned, if it would ask
-    /// the same.
+    /// The client of a known project. The old one is kept with what it has learned, unless its requests
+    /// would differ.
     fn client(
         &self,
         known: &Project,
@@ -161,7 +163,7 @@ fn new_project(
     shared: &mut SharedClients,
     instruments: &Arc<Instruments>,
 ) -> Result<Arc<Project>, Failure> {
-    let ledger = open_ledger(config.state_directory.as_deref(), &project.name)?;
+    let ledger = open_ledger(config.state_directory(), &project.name)?;
     let options = options::poll_options(config, project, users.clone());
     let client = |observer| client(config, project, shared, observer);
     let clock = Arc::new(SystemClock);

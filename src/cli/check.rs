@@ -1,6 +1,7 @@
-//! `check`: the config as it will be used, and with `--online` what the API says to it.
+//! `check`: prints the effective config, and with `--online` tries each project.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use super::answer;
 use super::arguments::ServeFlags;
@@ -14,8 +15,8 @@ pub(super) async fn run(flags: &ServeFlags, online: bool) -> Result<(), Failure>
     if !online {
         return Ok(());
     }
-    // What is tried out is not kept, and the state may be in use.
-    config.state_directory = None;
+    // The result is not kept, and another process may use the state.
+    config.state.directory = PathBuf::new();
     let app = App::new(config)?;
     let mut failed = Vec::new();
     for project in app.collector().projects() {

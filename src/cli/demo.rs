@@ -2,12 +2,13 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
 
-use crate::config::{Auth, Filter, Project};
+use crate::config::{Auth, Filter, Project, Token};
 use crate::http::{self, Current};
 use records_api::clock::{Clock, SystemClock};
 use records_api::secret::{Secret, Source};
@@ -19,19 +20,19 @@ use super::load::load_flags;
 use crate::app::{App, Failure, listen, listen_on, shutdown_signal, web_config, web_options};
 
 const DEMO_RECORDS: usize = 20_000;
-/// Changes a second: enough to see figures move between two scrapes.
+/// Changes per second: enough to see values change between two scrapes.
 const DEMO_LIVE: f64 = 5.0;
-/// Who looks at a demo does not want to wait half a minute for a change.
+/// The default of 30 s is long to wait for a change in a demo.
 const DEMO_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Serves metrics of a living simulated API.
+/// Serves metrics for a simulated API with live changes.
 pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
     let mut config = load_flags(flags)?;
     let shutdown = shutdown_signal()?;
     let web = web_config(&config)?;
     let api = listen_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "--listen").await?;
     let api_address = api.local_addr().map_err(Failure::run)?;
-    // The standard library's random keys are chance enough for a demo.
+    // The standard library's random keys are random enough for a demo.
     let chance = RandomState::new();
     let token = format!("demo-{:016x}", chance.hash_one("token"));
     let options = Options {
@@ -42,7 +43,7 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
         ..Options::default()
     };
     config.poll.min_interval = DEMO_INTERVAL;
-    config.state_directory = None;
+    config.state.directory = PathBuf::new();
     config.projects = vec![demo_project(api_address, token)?];
     let listeners = listen(&config.web.listen_addresses).await?;
     let address = listeners[0].local_addr().map_err(Failure::run)?;
@@ -55,10 +56,10 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
     let app = App::new(config)?;
     app.begin();
     answer(format!(
-        "A simulated records API with {DEMO_RECORDS} recordings runs; they begin, upload and fail \
-         as you watch.\n\n  metrics            {scheme}://{address}{path}\n  where it stands    \
-         {scheme}://{address}/\n  the API's truth    http://{api_address}/simulator/truth\n\n\
-         Stop it with Ctrl-C.\n"
+        "Serving metrics for a simulated records API with {DEMO_RECORDS} recordings, which start, \
+         upload and fail all the time.\n\n  metrics        {scheme}://{address}{path}\n  status page    \
+         {scheme}://{address}/\n  true data      http://{api_address}/simulator/truth\n\nStop it with \
+         Ctrl-C.\n"
     ))?;
     let router = http::router(Current::new(app.served()), clock, options, web.clone(), None);
     http::serve_all(listeners, router, web, shutdown).await.map_err(Failure::run)?;
@@ -73,7 +74,7 @@ fn demo_project(api: SocketAddr, token: String) -> Result<Project, Failure> {
         endpoint: Url::parse(&format!("http://{api}")).map_err(Failure::run)?,
         insecure_http: false,
         pool_names: true,
-        auth: Auth::Token(Source::Value(Secret::from(token))),
+        auth: Auth::Token(Token { token: Source::Value(Secret::from(token)) }),
         filter: Filter::default(),
         labels: Vec::new(),
     })

@@ -1,316 +1,225 @@
-//! The one table of keys: which exist, which are built, what they accept, their defaults.
+//! The table of keys of `config.toml`. A key is added here, with a field of the same name in the
+//! section that has its value.
 
-/// A key of the config.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Key {
-    /// Path, `projects.` standing for each element of the list.
-    pub path: &'static str,
-    /// Default as TOML; `None` where there is none. `{region}` stands for the project's region.
-    pub default: Option<&'static str>,
-    /// The variable of the cloud's own tools that is read where the key is absent, before the
-    /// default.
-    pub variable: Option<&'static str>,
-    /// What is accepted, for people.
-    pub accepts: &'static str,
-    /// What its values are made of.
-    pub kind: Kind,
-}
+use std::borrow::Cow;
+use std::time::Duration;
 
-/// What the values of a key are made of: how a text from the environment is read, and what may
-/// be shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A text, durations and sizes too.
-    Text,
-    /// A number.
-    Number,
-    /// True or false.
-    Flag,
-    /// A list of texts.
-    List,
-    /// A table of texts, in the file only.
-    Table,
-    /// A URL: credentials may stand in it, so one that is refused is not shown.
-    Url,
-    /// Must never be shown. It can also be given as `<key>_file`, `<key>_env`.
-    Secret,
-}
+use super::key::Key;
+use super::kind::{Kind, Secret, Text, is_printable, is_visible, parse_address};
+use super::project::{AUTH_METHODS, is_id, is_name, is_region};
+use super::units::Bytes;
+use super::url::is_proxy;
+use super::{LogFormat, LogLevel, PollMode, UserLabel};
 
-impl Key {
-    const fn of(self, kind: Kind) -> Self {
-        Self { kind, ..self }
-    }
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
-    /// The default, if it is a text.
-    pub(super) fn default_text(&self) -> Option<&'static str> {
-        self.default?.strip_prefix('"')?.strip_suffix('"')
-    }
+const MAX_DESKTOP_NAMES: usize = 100;
 
-    /// Whether its value must never be shown.
-    pub fn is_secret(&self) -> bool {
-        self.kind == Kind::Secret
-    }
+/// With fewer characters, whoever knows a user's name and its hash finds the key by trial.
+const MIN_HASH_KEY_CHARS: usize = 16;
+const STATUSES: &[&str] =
+    &["RECORDING", "REC_COMPLETED", "REC_FAILED", "UPLOADING", "UPLOAD_COMPLETED", "UPLOAD_FAILED"];
+const TYPES: &[&str] = &["FULL", "INTERVAL", "OPERATION", "SESSION"];
 
-    const fn or_variable(self, name: &'static str) -> Self {
-        Self { variable: Some(name), ..self }
-    }
-
-    /// Whether a value that is refused can be shown. In `auth` it may be a secret at the wrong key.
-    pub(super) fn is_public(&self) -> bool {
-        !matches!(self.kind, Kind::Secret | Kind::Url) && !self.path.starts_with("projects.auth.")
-    }
-}
-
-const fn key(path: &'static str, default: &'static str, accepts: &'static str) -> Key {
-    Key { default: Some(default), ..optional(path, accepts) }
-}
-
-const fn optional(path: &'static str, accepts: &'static str) -> Key {
-    Key { path, default: None, variable: None, accepts, kind: Kind::Text }
-}
-
-const fn secret(path: &'static str) -> Key {
-    optional(path, "a text: one line of visible characters without spaces").of(Kind::Secret)
-}
-
+const ADDRESS: Text = Text {
+    accepts: || Cow::from("an address such as \"127.0.0.1:10047\", \"[::1]:10047\" or \":10047\""),
+    check: |text| parse_address(text).is_some(),
+};
+const TELEMETRY_PATH: Text = Text {
+    accepts: || {
+        Cow::from(
+            "a path such as \"/metrics\" that is not the path of another page: parts of letters, \
+             digits, - _ . and ~, each after a /",
+        )
+    },
+    check: is_telemetry_path,
+};
 /// A name or a password.
-const PRINTABLE: &str = "a text: one line of printable characters";
+const PRINTABLE: Text =
+    Text { accepts: || Cow::from("one line of printable characters"), check: is_printable };
+const VISIBLE: Text = Text {
+    accepts: || Cow::from("one line of visible characters without spaces"),
+    check: is_visible,
+};
+const ANY: Text = Text { accepts: || Cow::from("a text that is not empty"), check: |_| true };
+const WITHOUT_COMMA: Text = Text {
+    accepts: || Cow::from("a text without a comma"),
+    // The API takes them with commas between them.
+    check: |text| !text.contains(','),
+};
+const NAME: Text = Text {
+    accepts: || {
+        Cow::from(
+            "a text of 1 to 100 characters (200 bytes) without control characters, / and \\, whose \
+             first character is not .",
+        )
+    },
+    check: is_name,
+};
+const ID: Text = Text {
+    accepts: || Cow::from("the project's id: 1 to 64 letters, digits, - and _"),
+    check: is_id,
+};
+const REGION: Text = Text {
+    accepts: || Cow::from("a region such as \"ap-southeast-3\": lower-case letters, digits and -"),
+    check: is_region,
+};
+const PROXY: Secret = Secret {
+    noun: "URL of a proxy",
+    text: Text {
+        accepts: || {
+            Cow::from(
+                "a URL such as \"http://user:password@proxy.example.org:3128\": http:// or https://, \
+                 without path, query and fragment, with %XX for special characters in user and \
+                 password",
+            )
+        },
+        check: is_proxy,
+    },
+    is_exact: false,
+};
+const HASH_KEY: Secret = Secret {
+    noun: "key",
+    text: Text {
+        accepts: || Cow::from("one line of at least 16 printable characters"),
+        check: |text| is_printable(text) && text.chars().count() >= MIN_HASH_KEY_CHARS,
+    },
+    is_exact: false,
+};
+const PASSWORD: Secret = Secret { noun: "password", text: PRINTABLE, is_exact: true };
 
-/// Every key of the contract.
+const fn duration(min: Duration, max: Duration) -> Kind {
+    Kind::Duration { min, max }
+}
+
+const fn integer(min: u64, max: u64) -> Kind {
+    Kind::Integer { min, max }
+}
+
+/// What is sent in a header.
+const fn visible(noun: &'static str) -> Kind {
+    Kind::Secret(Secret { noun, text: VISIBLE, is_exact: false })
+}
+
+/// The keys that are built in this version.
 pub const KEYS: &[Key] = &[
-    key(
-        "web.listen_addresses",
-        r#"["127.0.0.1:10047"]"#,
-        "a list of addresses such as \"127.0.0.1:10047\" or \"[::1]:10047\"",
-    )
-    .of(Kind::List),
-    key(
-        "web.telemetry_path",
-        r#""/metrics""#,
-        "a path such as \"/metrics\": / before each part of letters, digits, - _ . and ~, and no \
-         other page's",
-    ),
-    optional(
+    Key::new("web.listen_addresses", Kind::List { element: ADDRESS, min: 1, max: usize::MAX })
+        .default(r#"["127.0.0.1:10047"]"#)
+        .needs_restart(),
+    Key::new("web.telemetry_path", Kind::Text(TELEMETRY_PATH))
+        .default(r#""/metrics""#)
+        .needs_restart(),
+    Key::new(
         "web.config_file",
-        "the path of a file in the format of the exporter-toolkit's web-config.yml: TLS, basic auth, \
-         headers",
-    ),
-    key("web.max_concurrent_requests", "64", "a whole number from 1 to 10000").of(Kind::Number),
-    key("web.created_series", "false", "true or false").of(Kind::Flag),
-    key("log.level", r#""info""#, "error, warn, info, debug or trace"),
-    key("log.format", r#""logfmt""#, "logfmt or json"),
-    key("poll.mode", r#""scrape""#, "scrape or background"),
-    key("poll.min_interval", r#""30s""#, "a duration such as \"30s\", from 0s to 1h"),
-    key("poll.timeout_offset", r#""500ms""#, "a duration such as \"500ms\", from 0s to 1m"),
-    key("poll.default_timeout", r#""10s""#, "a duration such as \"10s\", from 100ms to 10m"),
-    key("poll.window", r#""15d""#, "a duration such as \"15d\", from 1m to 180d"),
-    key("poll.max_staleness", r#""10m""#, "a duration such as \"10m\", from 1s to 7d"),
-    key("poll.reconcile_interval", r#""1h""#, "a duration such as \"1h\", from 1m to 30d"),
-    key("poll.counter_hold", r#""2m""#, "a duration such as \"2m\", from 0s to 1h"),
-    key("api.page_size", "1000", "a whole number from 1 to 1000").of(Kind::Number),
-    key("api.max_concurrent_requests", "4", "a whole number from 1 to 64").of(Kind::Number),
-    key("api.max_requests_per_second", "10", "a number from 0.001 to 1000").of(Kind::Number),
-    key("api.request_timeout", r#""10s""#, "a duration such as \"10s\", from 100ms to 5m"),
-    key("api.max_retries", "3", "a whole number from 0 to 10").of(Kind::Number),
-    key("api.max_response_bytes", r#""32MiB""#, "a size such as \"32MiB\", from 1KiB to 1GiB"),
-    optional("api.ca_file", "the path of a file with certificates in PEM form"),
-    optional(
-        "api.proxy_url",
-        "a URL such as \"http://user:password@proxy.example.org:3128\": http:// or https://, without \
-         path, query and fragment; what is no letter or digit in user and password as %XX",
+        Kind::File(
+            "a file that enables TLS or basic auth, in the format of the exporter-toolkit's \
+             web-config.yml",
+        ),
     )
-    .of(Kind::Secret),
-    key("state.directory", r#""data""#, "a path, or \"\" to keep the state in memory only"),
-    key("labels.user", r#""name""#, "name, hash or drop"),
-    optional("labels.user_hash_key", "a text: one line of at least 16 printable characters")
-        .of(Kind::Secret),
-    key("labels.max_users", "1000", "a whole number from 1 to 100000").of(Kind::Number),
-    key("labels.max_pools", "1000", "a whole number from 1 to 100000").of(Kind::Number),
-    optional(
-        "projects.name",
-        "a text of 1 to 100 characters (200 bytes) without control characters, / and \\, not \
-         beginning with .",
-    ),
-    optional("projects.project_id", "a text: the project's id, 1 to 64 letters, digits, - and _")
-        .or_variable("HUAWEICLOUD_SDK_PROJECT_ID"),
-    optional("projects.region", "a region such as \"ap-southeast-3\": small letters, digits and -"),
-    key(
-        "projects.endpoint",
-        r#""https://workspace.{region}.myhuaweicloud.com""#,
-        "a URL such as \"https://workspace.ap-southeast-3.myhuaweicloud.com\", without user, query \
-         and fragment",
+    .needs_restart(),
+    Key::new("web.max_concurrent_requests", integer(1, 10_000)).default("64").needs_restart(),
+    Key::new("web.created_series", Kind::Flag).default("false"),
+    Key::new("log.level", Kind::Choice(LogLevel::NAMES)).default(r#""info""#).needs_restart(),
+    Key::new("log.format", Kind::Choice(LogFormat::NAMES)).default(r#""logfmt""#).needs_restart(),
+    Key::new("poll.mode", Kind::Choice(PollMode::NAMES)).default(r#""scrape""#),
+    Key::new("poll.min_interval", duration(Duration::ZERO, HOUR)).default(r#""30s""#),
+    Key::new("poll.timeout_offset", duration(Duration::ZERO, MINUTE)).default(r#""500ms""#),
+    Key::new(
+        "poll.default_timeout",
+        duration(Duration::from_millis(100), Duration::from_secs(600)),
     )
-    .of(Kind::Url),
-    key("projects.insecure_http", "false", "true or false").of(Kind::Flag),
-    key("projects.pool_names", "true", "true or false").of(Kind::Flag),
-    optional(
+    .default(r#""10s""#),
+    Key::new("poll.window", duration(MINUTE, Duration::from_secs(180 * DAY.as_secs())))
+        .default(r#""15d""#),
+    Key::new("poll.max_staleness", duration(SECOND, Duration::from_secs(7 * DAY.as_secs())))
+        .default(r#""10m""#),
+    Key::new("poll.reconcile_interval", duration(MINUTE, Duration::from_secs(30 * DAY.as_secs())))
+        .default(r#""1h""#),
+    Key::new("poll.counter_hold", duration(Duration::ZERO, HOUR)).default(r#""2m""#),
+    Key::new("api.page_size", integer(1, 1000)).default("1000"),
+    Key::new("api.max_concurrent_requests", integer(1, 64)).default("4"),
+    // One request in 1000 seconds. With far fewer, the time between two is not a `Duration` any more.
+    Key::new("api.max_requests_per_second", Kind::Number { min: 0.001, max: 1000.0 }).default("10"),
+    Key::new("api.request_timeout", duration(Duration::from_millis(100), Duration::from_secs(300)))
+        .default(r#""10s""#),
+    Key::new("api.max_retries", integer(0, 10)).default("3"),
+    Key::new(
+        "api.max_response_bytes",
+        Kind::Size { min: Bytes::kibibytes(1), max: Bytes::gibibytes(1) },
+    )
+    .default(r#""32MiB""#),
+    Key::new("api.ca_file", Kind::File("a file with certificates in PEM form")),
+    Key::new("api.proxy_url", Kind::Secret(PROXY)),
+    Key::new("state.directory", Kind::Directory).default(r#""data""#).needs_restart(),
+    Key::new("labels.user", Kind::Choice(UserLabel::NAMES)).default(r#""name""#),
+    Key::new("labels.user_hash_key", Kind::Secret(HASH_KEY)),
+    Key::new("labels.max_users", integer(1, 100_000)).default("1000"),
+    Key::new("labels.max_pools", integer(1, 100_000)).default("1000"),
+    Key::new("projects.name", Kind::Text(NAME)),
+    Key::new("projects.project_id", Kind::Text(ID)).or_variable("HUAWEICLOUD_SDK_PROJECT_ID"),
+    Key::new("projects.region", Kind::Text(REGION)),
+    Key::new("projects.endpoint", Kind::Url)
+        .default(r#""https://workspace.{region}.myhuaweicloud.com""#),
+    Key::new("projects.insecure_http", Kind::Flag).default("false"),
+    Key::new("projects.pool_names", Kind::Flag).default("true"),
+    Key::new(
         "projects.labels",
-        "a table of at most 16 labels such as { site = \"north\" }: texts of 1 to 200 characters, by \
-         names of letters, digits and _ that neither begin with a digit or __ nor are those of labels \
-         that metrics have",
-    )
-    .of(Kind::Table),
-    optional("projects.auth.method", "token, password, aksk, ecs-agency or profile"),
-    secret("projects.auth.token"),
-    key(
-        "projects.auth.iam_endpoint",
-        r#""https://iam.{region}.myhuaweicloud.com""#,
-        "a URL such as \"https://iam.ap-southeast-3.myhuaweicloud.com\", without user, query and \
-         fragment",
-    )
-    .of(Kind::Url),
-    optional("projects.auth.domain", PRINTABLE),
-    optional("projects.auth.username", PRINTABLE),
-    optional("projects.auth.password", PRINTABLE).of(Kind::Secret),
-    secret("projects.auth.access_key").or_variable("HUAWEICLOUD_SDK_AK"),
-    secret("projects.auth.secret_key").or_variable("HUAWEICLOUD_SDK_SK"),
-    secret("projects.auth.security_token").or_variable("HUAWEICLOUD_SDK_SECURITY_TOKEN"),
-    key(
-        "projects.auth.metadata_endpoint",
-        r#""http://169.254.169.254""#,
-        "a URL such as \"http://169.254.169.254\", without user, query and fragment",
-    )
-    .of(Kind::Url),
-    key(
-        "projects.auth.profile_file",
-        r#""~/.huaweicloud/credentials""#,
-        "the path of a file with a section [basic] that gives ak and sk",
-    )
-    .or_variable("HUAWEICLOUD_SDK_CREDENTIALS_FILE"),
-    optional("projects.filter.desktop_id", "a text that is not empty"),
-    optional("projects.filter.desktop_names", "a list of at most 100 texts without commas")
-        .of(Kind::List),
-    optional("projects.filter.username", "a text that is not empty"),
-    optional(
-        "projects.filter.status",
-        "RECORDING, REC_COMPLETED, REC_FAILED, UPLOADING, UPLOAD_COMPLETED or UPLOAD_FAILED",
+        Kind::Table(
+            "a table of at most 16 labels such as { site = \"north\" }: names of letters, digits and _ \
+             that do not start with a digit or __ and are not labels of a metric; values of 1 to 200 \
+             characters",
+        ),
     ),
-    optional("projects.filter.type", "FULL, INTERVAL, OPERATION or SESSION"),
+    Key::new("projects.auth.method", Kind::Choice(AUTH_METHODS)),
+    Key::new("projects.auth.token", visible("token")).of_method("token"),
+    Key::new("projects.auth.iam_endpoint", Kind::Url)
+        .default(r#""https://iam.{region}.myhuaweicloud.com""#)
+        .of_method("password"),
+    Key::new("projects.auth.domain", Kind::Text(PRINTABLE)).of_method("password"),
+    Key::new("projects.auth.username", Kind::Text(PRINTABLE)).of_method("password"),
+    Key::new("projects.auth.password", Kind::Secret(PASSWORD)).of_method("password"),
+    Key::new("projects.auth.access_key", visible("access key"))
+        .or_variable("HUAWEICLOUD_SDK_AK")
+        .of_method("aksk"),
+    Key::new("projects.auth.secret_key", visible("secret key"))
+        .or_variable("HUAWEICLOUD_SDK_SK")
+        .of_method("aksk"),
+    Key::new("projects.auth.security_token", visible("security token"))
+        .or_variable("HUAWEICLOUD_SDK_SECURITY_TOKEN")
+        .of_method("aksk"),
+    Key::new("projects.auth.metadata_endpoint", Kind::Url)
+        .default(r#""http://169.254.169.254""#)
+        .of_method("ecs-agency"),
+    Key::new(
+        "projects.auth.profile_file",
+        Kind::File("a file with a section [basic] that has ak and sk"),
+    )
+    .default(r#""~/.huaweicloud/credentials""#)
+    .or_variable("HUAWEICLOUD_SDK_CREDENTIALS_FILE")
+    .of_method("profile"),
+    Key::new("projects.filter.desktop_id", Kind::Text(ANY)),
+    Key::new(
+        "projects.filter.desktop_names",
+        Kind::List { element: WITHOUT_COMMA, min: 0, max: MAX_DESKTOP_NAMES },
+    ),
+    Key::new("projects.filter.username", Kind::Text(ANY)),
+    Key::new("projects.filter.status", Kind::Choice(STATUSES)),
+    Key::new("projects.filter.type", Kind::Choice(TYPES)),
 ];
 
-/// The entry for a path as it was written, `_file` and `_env` of secrets included.
-pub(super) fn find(path: &str) -> Option<&'static Key> {
-    exactly(path).or_else(|| variant(path).map(|(key, _)| key))
-}
+/// Paths that are not metrics.
+const OTHER_PAGES: [&str; 7] = ["/", "/-", "/probe", "/failures", "/api", "/sd", "/favicon.ico"];
 
-/// What is accepted at a path as it was written.
-pub(super) fn accepts(path: &str) -> &'static str {
-    match (exactly(path), variant(path)) {
-        (Some(key), _) => key.accepts,
-        (None, Some((_, accepts))) => accepts,
-        (None, None) => "nothing",
-    }
-}
-
-/// How the cloud's own tools would give a value, to be added to what is said of a missing one.
-pub(super) fn otherwise(path: &str) -> String {
-    let variable = exactly(path).and_then(|key| key.variable);
-    variable.map_or_else(String::new, |name| format!("; or set {name}"))
-}
-
-fn exactly(path: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.path == path)
-}
-
-/// The secret that is meant by `<key>_file` or `<key>_env`, and what those accept.
-fn variant(path: &str) -> Option<(&'static Key, &'static str)> {
-    let (base, accepts) = match (path.strip_suffix("_file"), path.strip_suffix("_env")) {
-        (Some(base), _) => (base, "the path of a file"),
-        (None, Some(base)) => (base, "the name of an environment variable"),
-        (None, None) => return None,
-    };
-    Some((exactly(base).filter(|key| key.is_secret())?, accepts))
-}
-
-/// Whether a path is a section that holds keys.
-pub(super) fn is_section(path: &str) -> bool {
-    KEYS.iter().any(|key| key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
-}
-
-/// The known key or section that was probably meant: the one spelt most like it, or else the
-/// only one of that name in another section.
-pub(super) fn nearest(path: &str) -> Option<String> {
-    let (_, last) = path.rsplit_once('.').unwrap_or(("", path));
-    // Of a short word little is left after three changes.
-    let most = (1 + last.chars().count() / 4).min(3);
-    let known = known_paths();
-    let spelt = known.iter().map(|known| (edit_distance(path, known), known)).min();
-    if let Some((_, known)) = spelt.filter(|(distance, _)| *distance <= most) {
-        return Some(known.clone());
-    }
-    let ending = format!(".{last}");
-    let mut elsewhere = known.into_iter().filter(|known| known.ends_with(&ending));
-    elsewhere.next().filter(|_| elsewhere.next().is_none())
-}
-
-fn known_paths() -> Vec<String> {
-    let mut paths = Vec::new();
-    for key in KEYS {
-        paths.push(key.path.to_owned());
-        if key.is_secret() {
-            paths.extend([format!("{}_file", key.path), format!("{}_env", key.path)]);
-        }
-        let sections = key.path.match_indices('.').map(|(at, _)| key.path[..at].to_owned());
-        paths.extend(sections);
-    }
-    paths.sort_unstable();
-    paths.dedup();
-    paths
-}
-
-/// Levenshtein's distance. Paths are short; longer ones are no misspelling of ours.
-pub(super) fn edit_distance(one: &str, other: &str) -> usize {
-    if one.len() > 100 {
-        return usize::MAX;
-    }
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in other.iter().enumerate() {
-            let substitution = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = substitution.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[other.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_found_by_their_path_and_secrets_by_their_variants() {
-        assert_eq!(find("poll.window").map(|key| key.path), Some("poll.window"));
-        assert_eq!(
-            find("projects.auth.token_file").map(|key| key.path),
-            Some("projects.auth.token")
-        );
-        assert_eq!(
-            find("projects.auth.token_env").map(|key| key.path),
-            Some("projects.auth.token")
-        );
-        assert!(find("poll.window_file").is_none());
-        assert!(is_section("projects.auth") && is_section("poll") && !is_section("poll.window"));
-    }
-
-    #[test]
-    fn a_misspelt_or_misplaced_key_finds_the_one_that_was_meant() {
-        let cases = [
-            ("poll.windwo", Some("poll.window")),
-            ("api.page_sizes", Some("api.page_size")),
-            ("projects.auth.token_fil", Some("projects.auth.token_file")),
-            ("polll", Some("poll")),
-            ("projects.token_env", Some("projects.auth.token_env")),
-            ("listen_addresses", Some("web.listen_addresses")),
-            ("max_concurrent_requests", None),
-            ("poll.foo", None),
-            ("something.else", None),
-        ];
-        for (path, expected) in cases {
-            assert_eq!(nearest(path).as_deref(), expected, "{path}");
-        }
-    }
+fn is_telemetry_path(text: &str) -> bool {
+    let is_other = OTHER_PAGES
+        .iter()
+        .any(|page| text == *page || *page != "/" && text.starts_with(&format!("{page}/")));
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
+    // Clients shorten /a/../b to /b.
+    let is_part = |part: &str| !matches!(part, "" | "." | "..") && part.chars().all(is_plain);
+    let is_path = text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_part));
+    is_path && !is_other && text.len() <= 200
 }

@@ -1,33 +1,80 @@
-//! What is wrong with a config, said so that it can be put right.
+//! An error in a config: where it is, what it is, and what to do.
 
 use std::fmt;
 
-use super::keys;
-
-/// One thing that is wrong: where, what, and what would be accepted.
+/// The place of a value: a file and a line in it, a variable, or a flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem(String);
+pub(crate) struct Place {
+    /// Path of the file, or name of the variable or flag.
+    pub(crate) source: String,
+    /// Line in the file, counted from 1, if it is known.
+    pub(crate) line: Option<usize>,
+    /// Whether it is a variable, which overrides the file.
+    pub(crate) is_variable: bool,
+}
 
-impl Problem {
-    pub(super) fn of_file(file: &str, text: impl fmt::Display) -> Self {
-        Self(format!("{file} {text}"))
+impl Place {
+    /// A file or a flag as a whole.
+    pub(crate) fn of(source: impl Into<String>) -> Self {
+        Self { source: source.into(), line: None, is_variable: false }
     }
 
-    pub(super) fn of_key(origin: &str, key: &str, text: impl fmt::Display) -> Self {
-        Self(format!("{origin}: {key}: {text}"))
+    /// A line of the same file.
+    pub(crate) fn at(&self, line: Option<usize>) -> Self {
+        Self { line: line.or(self.line), ..self.clone() }
+    }
+}
+
+/// One error in a config. It never shows a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    place: Place,
+    /// Path of the key; empty if it concerns the whole file.
+    key: String,
+    text: String,
+}
+
+impl Problem {
+    pub(crate) fn of_key(place: &Place, key: &str, text: impl Into<String>) -> Self {
+        Self { place: place.clone(), key: key.to_owned(), text: text.into() }
+    }
+
+    pub(crate) fn of_file(place: &Place, text: impl Into<String>) -> Self {
+        Self::of_key(place, "", text)
+    }
+
+    /// The line, the key and the text, without the name of the file.
+    fn summary(&self) -> String {
+        let line = self.place.line.map_or_else(String::new, |line| format!("line {line}: "));
+        let key = if self.key.is_empty() { String::new() } else { format!("{}: ", self.key) };
+        format!("{line}{key}{}", self.text)
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        write!(formatter, "{}: {}", self.place.source, self.summary())
     }
 }
 
-/// Everything that is wrong with a config.
+/// All errors in a config.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError(pub Vec<Problem>);
 
+impl ConfigError {
+    /// All errors on one line, without the name of the file.
+    pub(crate) fn summary(&self) -> String {
+        self.0.iter().map(Problem::summary).collect::<Vec<_>>().join("; ")
+    }
+
+    /// The same errors in the order of their lines.
+    pub(crate) fn by_line(mut self) -> Self {
+        self.0.sort_by_key(|problem| problem.place.line);
+        self
+    }
+}
+
+/// One line for each error.
 impl fmt::Display for ConfigError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines: Vec<_> = self.0.iter().map(Problem::to_string).collect();
@@ -36,11 +83,3 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
-
-/// Why nothing can stand at a path that is no key.
-pub(super) fn unknown(path: &str, is_table: bool) -> String {
-    let what = if is_table { "section" } else { "key" };
-    let hint =
-        keys::nearest(path).map_or_else(String::new, |near| format!("; did you mean {near}?"));
-    format!("there is no such {what}{hint}")
-}

@@ -1,184 +1,159 @@
 //! The section `[[projects]]`.
 
 mod auth;
-mod endpoint;
-mod filter;
 mod labels;
-mod section;
+mod profile;
 
 use std::collections::BTreeSet;
 
-use figment::value::Value;
 use url::Url;
 
-pub use auth::Auth;
-pub use filter::Filter;
+pub use auth::{AccessKey, Auth, EcsAgency, Password, ProfileFile, Token};
 pub use labels::RESERVED_LABELS;
 
-use super::keys;
-use super::problem::Problem;
-use super::reader::{NOT_SHOWN, Reader, not_accepted};
-use super::source::Sources;
-use super::value::table;
-use endpoint::Surroundings;
-use records_api::profile::Profile;
-use section::Section;
+pub(super) use auth::METHODS as AUTH_METHODS;
 
-/// A project to watch.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Project {
-    /// The label `project`.
-    pub name: String,
-    /// The project's id in the cloud.
-    pub project_id: String,
-    /// Its region, if given.
-    pub region: Option<String>,
-    /// The records API.
-    pub endpoint: Url,
-    /// Whether `http://` is accepted beyond this machine.
-    pub insecure_http: bool,
-    /// Whether the names of desktop pools are read.
-    pub pool_names: bool,
-    /// How to sign in.
-    pub auth: Auth,
-    /// Which records.
-    pub filter: Filter,
-    /// Constant labels of the project's series: names and values, ordered by name.
-    pub labels: Vec<(String, String)>,
+use super::part::{Part, Section, plain_part, section};
+use super::problem::{Place, Problem};
+use super::reader::{LIST, Reader, join};
+use super::sources::Sources;
+use super::url::{is_loopback, is_part_of_host};
+
+section! {
+    /// A project to watch.
+    pub struct Project {
+        /// The label `project`.
+        pub name: String,
+        /// The project's id in the cloud.
+        pub project_id: String,
+        /// Its region, if given.
+        pub region: Option<String>,
+        /// URL of the records API.
+        pub endpoint: Url,
+        /// Whether `http://` is accepted beyond this machine.
+        pub insecure_http: bool,
+        /// Whether the names of desktop pools are read.
+        pub pool_names: bool,
+        /// How to sign in.
+        pub auth: Auth,
+        /// Which records are exported.
+        pub filter: Filter,
+        /// Constant labels of every series: names and values, in the order of the names.
+        pub labels: Vec<(String, String)>,
+    }
 }
 
-const LONGEST_NAME_CHARS: usize = 100;
-/// A file of this name with an ending must fit into the 255 bytes of a file system.
-const LONGEST_NAME_BYTES: usize = 200;
+section! {
+    /// Which records are requested. Codes are checked.
+    #[derive(Default)]
+    pub struct Filter {
+        /// Exactly this desktop.
+        pub desktop_id: Option<String>,
+        /// Any of these desktops.
+        pub desktop_names: Option<Vec<String>>,
+        /// Exactly this user.
+        pub username: Option<String>,
+        /// Only this status, as a code.
+        pub status: Option<String>,
+        /// Only this type, as a code.
+        pub r#type: Option<String>,
+    }
+}
 
-pub(super) fn read_all(reader: &mut Reader<'_>, sources: &Sources, most: usize) -> Vec<Project> {
-    let list = match reader.value("projects") {
-        None => Vec::new(),
-        Some(Value::Array(_, list)) => list,
-        Some(other) => {
-            let origin = reader.origin(&other);
-            reader.note(Problem::of_key(
-                &origin,
-                "projects",
-                "is no list; write [[projects]] above its keys",
-            ));
-            return Vec::new();
-        }
-    };
-    if list.is_empty() && sources.needs_projects {
-        let file = sources
-            .file
-            .as_ref()
-            .map_or_else(|| "the config".to_owned(), |path| path.display().to_string());
-        let text =
-            "there is none; add a section [[projects]] with name, project_id, region and auth";
-        reader.note(Problem::of_key(&file, "projects", text));
-    }
-    if list.len() > most {
-        let text = format!("{} are more than the {most} that one process watches", list.len());
-        reader.note(Problem::of_key("the config", "projects", text));
+plain_part!(Filter);
+
+const MAX_PROJECTS: usize = 1000;
+const MAX_NAME_CHARS: usize = 100;
+/// A file of this name with an extension must fit into the 255 bytes of a file system.
+const MAX_NAME_BYTES: usize = 200;
+
+/// Reads the list of projects.
+pub(super) fn read_all(reader: &mut Reader<'_>, path: &str) -> Vec<Project> {
+    let count = reader.list_len();
+    if count > MAX_PROJECTS {
+        let text = format!("{count} are more than the {MAX_PROJECTS} that one process can watch");
+        reader.problem(path, text);
         return Vec::new();
-    }
-    let variables = sources.project_variables();
-    for variable in variables.iter().filter(|variable| variable.index >= list.len()) {
-        let key = format!("projects[{}].{}", variable.index, variable.path);
-        let text = format!("there is no such project: the file has {}, counted from 0", list.len());
-        reader.note(Problem::of_key(variable.name, &key, text));
     }
     let mut projects = Vec::new();
     let mut names = BTreeSet::new();
-    for (index, value) in list.iter().enumerate() {
-        let origin = reader.origin(value);
-        let Some(dict) = table(value) else {
-            let text = "is no table; write [[projects]] above its keys";
-            reader.note(Problem::of_key(&origin, &format!("projects[{index}]"), text));
+    for path in (0..count).map(|index| format!("{path}[{index}]")) {
+        // What is not a table is refused already.
+        if !reader.has_section(&path) {
             continue;
-        };
-        let mut section = Section { reader, origin, index, dict, variables: &variables };
-        let project = Project::read(&mut section);
+        }
+        let project = Project::read(reader, &path);
         if !project.name.is_empty() && !names.insert(project.name.clone()) {
-            let text =
-                format!("{:?} is the name of an earlier project; names must differ", project.name);
-            section.problem("name", &text);
+            let text = format!("{:?} is the name of another project", project.name);
+            reader.problem(&join(&path, "name"), text);
         }
         projects.push(project);
     }
     projects
 }
 
+/// Notes that there are no projects, for a command that needs one.
+pub(super) fn check_number(reader: &mut Reader<'_>, sources: &Sources) {
+    if sources.needs_projects && reader.list_len() == 0 && !reader.has_section(LIST) {
+        let file = sources.file.as_ref().map(|path| path.display().to_string());
+        let place = Place::of(file.unwrap_or_else(|| "the config".to_owned()));
+        let text = "is empty; add a section [[projects]] with name, project_id, region and auth";
+        reader.note(Problem::of_key(&place, LIST, text));
+    }
+}
+
+impl Part for Project {
+    fn read(reader: &mut Reader<'_>, path: &str) -> Self {
+        profile::provide_project_id(reader, path);
+        let project = Self::read_fields(reader, path);
+        project.check_clear_text(reader, path);
+        project
+    }
+
+    fn show(&self, name: &str) -> Option<(String, toml::Value)> {
+        Some((name.to_owned(), toml::Value::Table(self.show_fields())))
+    }
+}
+
 impl Project {
-    fn read(section: &mut Section<'_, '_>) -> Self {
-        section.check_keys();
-        let insecure_http = section.flag("insecure_http");
-        let region = section.text("region", is_region);
-        let name = section.required("name", is_name);
-        let surroundings = Surroundings { region: region.as_deref(), insecure_http };
-        let endpoint = endpoint::RECORDS.read(section, &surroundings);
-        let (auth, profile) = auth::read(section, &surroundings);
-        Self {
-            name,
-            project_id: project_id(section, &auth, profile),
-            endpoint,
-            region,
-            insecure_http,
-            pool_names: section.flag("pool_names"),
-            auth,
-            filter: Filter::read(section),
-            labels: labels::read(section),
+    fn check_clear_text(&self, reader: &mut Reader<'_>, path: &str) {
+        let mut endpoints = vec![("endpoint", &self.endpoint)];
+        if let Auth::Password(password) = &self.auth {
+            endpoints.push(("auth.iam_endpoint", &password.iam_endpoint));
+        }
+        for (name, url) in endpoints {
+            if url.scheme() == "http" && !is_loopback(url) && !self.insecure_http {
+                let text = format!(
+                    "{:?} would send the credentials in clear text. Use https://, or set \
+                     insecure_http = true",
+                    url.as_str()
+                );
+                reader.problem(&join(path, name), text);
+            }
         }
     }
 }
 
-/// The key, or else what the profile says, or else what the cloud's own tools go by.
-fn project_id(section: &mut Section<'_, '_>, auth: &Auth, profile: Option<Profile>) -> String {
-    let path = "project_id";
-    let key = "projects.project_id";
-    if section.value(path).is_some() {
-        return section.text(path, is_id).unwrap_or_default();
-    }
-    let accepts = keys::accepts(key);
-    // A value of these is not shown: where keys stand it may be one.
-    match (auth, profile.and_then(|profile| profile.project_id), section.variable_of_tools(key)) {
-        (_, Some(id), _) if is_id(&id) => return id,
-        (Auth::Profile { file }, Some(_), _) => {
-            let what = format!("{NOT_SHOWN} in the file {:?}", file.display().to_string());
-            section.problem(path, &not_accepted(&what, accepts));
-        }
-        (_, _, Some((_, id))) if is_id(id) => return id.to_owned(),
-        (_, _, Some((name, _))) => {
-            section.problem_at(name, path, &not_accepted(NOT_SHOWN, accepts));
-        }
-        // A profile that is refused may hold it.
-        _ if is_refused_profile(section, auth) => {}
-        _ => section.miss(path),
-    }
-    String::new()
-}
-
-fn is_refused_profile(section: &Section<'_, '_>, auth: &Auth) -> bool {
-    let method = section.value("auth.method");
-    let is_profile = method.as_ref().and_then(Value::as_str) == Some("profile");
-    is_profile && !matches!(auth, Auth::Profile { .. })
-}
-
-/// It labels every series and will name the file of the project's state.
-fn is_name(name: &str) -> bool {
-    name.chars().count() <= LONGEST_NAME_CHARS
-        && name.len() <= LONGEST_NAME_BYTES
+/// Whether a text can label every series and name the file of the project's state.
+pub(super) fn is_name(name: &str) -> bool {
+    name.chars().count() <= MAX_NAME_CHARS
+        && name.len() <= MAX_NAME_BYTES
         && !name.starts_with('.')
         && name.chars().all(|c| !c.is_control() && c != '/' && c != '\\')
 }
 
-fn is_id(id: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    id.len() <= 64 && id.chars().all(plain)
+/// Whether a text is the id of a project.
+pub(super) fn is_id(id: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    (1..=64).contains(&id.len()) && id.chars().all(is_plain)
 }
 
-fn is_region(region: &str) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+/// Whether a text is a region.
+pub(super) fn is_region(region: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     region.len() <= 63
         && !region.starts_with('-')
         && !region.ends_with('-')
-        && region.chars().all(plain)
-        && endpoint::is_part_of_host(region)
+        && region.chars().all(is_plain)
+        && is_part_of_host(region)
 }

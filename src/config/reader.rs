@@ -1,301 +1,314 @@
-//! Reads values by key, and collects what is wrong with them.
+//! Reads values by their keys from everything that a config consists of, and collects the errors.
+//!
+//! One reader serves TOML, YAML, variables and flags. It knows how a value is found, checked and
+//! refused. The table of keys says what is accepted.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use figment::Figment;
-use figment::value::Value;
+use super::kind::{Kind, Typed, listed};
+use super::node::{Entry, Node, Value, is_plain_name, show_name};
+use super::problem::{ConfigError, Place, Problem};
+use super::schema::{Meaning, Schema, Secrecy};
 
-use super::certificates;
-use super::keys::{self, Key, Kind};
-use super::problem::{ConfigError, Problem, unknown};
-use super::secrets::{Found, Place, Wanted};
-use super::source::{Sources, VARIABLE_PREFIX, origin, text_as};
-use super::units::Bytes;
-use super::value::{show, show_name, table};
-use records_api::secret::Source;
+/// The one list of sections.
+pub(crate) const LIST: &str = "projects";
+/// Stands for a value that may be a secret.
+pub(crate) const NOT_SHOWN: &str = "the value (not shown)";
 
-/// A value that is wrong is noted, and a stand-in goes on in its place until the end.
-pub(super) struct Reader<'a> {
-    /// The defaults and the file alone. A section that is written as a text, `poll = "scrape"`,
-    /// is seen only here: a variable or flag of the section takes the place of the whole of it,
-    /// defaults included.
-    written: Figment,
-    figment: Figment,
-    pub(super) environment: &'a BTreeMap<String, String>,
+/// A value of a config, not checked yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Given {
+    pub(crate) place: Place,
+    pub(crate) value: Value,
+}
+
+/// The result of reading a key.
+#[derive(Debug)]
+pub(crate) enum Read<T> {
+    Accepted(T),
+    Absent,
+    /// Not accepted. The error is noted.
+    Refused,
+}
+
+/// The values of a config, and the errors so far. Reading goes on after an error, with a stand-in for
+/// the value.
+pub(crate) struct Reader<'a> {
+    schema: Schema,
+    pub(crate) environment: &'a BTreeMap<String, String>,
+    /// By path, in which elements of lists have a number: `projects[0].name`.
+    values: BTreeMap<String, Given>,
+    sections: BTreeMap<String, Place>,
+    /// The number of elements in [`LIST`].
+    list_len: usize,
     problems: Vec<Problem>,
 }
 
-/// Pages that are not metrics.
-const OTHER_PAGES: [&str; 7] = ["/", "/-", "/probe", "/failures", "/api", "/sd", "/favicon.ico"];
-/// One request in 1000 seconds. Far less, and the time between two is no `Duration` any more.
-const SLOWEST_RATE: f64 = 0.001;
-
 impl<'a> Reader<'a> {
-    pub(super) fn new(sources: &'a Sources) -> Result<Self, ConfigError> {
-        let written = sources.written().map_err(|problem| ConfigError(vec![problem]))?;
-        let figment = sources.merge(written.clone());
-        Ok(Self { written, figment, environment: &sources.environment, problems: Vec::new() })
+    pub(crate) fn new(schema: Schema, environment: &'a BTreeMap<String, String>) -> Self {
+        let sections = BTreeMap::from([(String::new(), Place::of("the config"))]);
+        let (values, problems) = (BTreeMap::new(), Vec::new());
+        Self { schema, environment, values, sections, list_len: 0, problems }
     }
 
-    pub(super) fn finish(self) -> Result<(), ConfigError> {
+    /// # Errors
+    ///
+    /// All errors that were noted.
+    pub(crate) fn finish(self) -> Result<(), ConfigError> {
         if self.problems.is_empty() { Ok(()) } else { Err(ConfigError(self.problems)) }
     }
 
-    pub(super) fn note(&mut self, problem: Problem) {
+    pub(crate) fn note(&mut self, problem: Problem) {
         self.problems.push(problem);
     }
 
-    pub(super) fn value(&self, path: &str) -> Option<Value> {
-        self.figment.find_value(path).ok()
+    /// Notes an error at a key, or at its section if the key is absent.
+    pub(crate) fn problem(&mut self, path: &str, text: impl Into<String>) {
+        let place = self.place(path).clone();
+        self.note(Problem::of_key(&place, path, text));
     }
 
-    pub(super) fn origin(&self, value: &Value) -> String {
-        origin(&self.figment, value.tag())
-    }
-
-    /// Refuses keys that do not exist; those of projects by the projects.
-    pub(super) fn check_keys(&mut self, sources: &Sources) {
-        for problem in sources.misnamed_variables() {
-            self.note(problem);
-        }
-        let Ok(Value::Dict(_, root)) = self.written.find_value("") else { return };
-        for (name, value) in root.iter().filter(|(name, _)| *name != "projects") {
-            self.check_value("", "", name, value);
-        }
-    }
-
-    /// Checks the key `name` of a section and what stands below it. `shown` is how people know
-    /// the section.
-    pub(super) fn check_value(&mut self, section: &str, shown: &str, name: &str, value: &Value) {
-        let path = join(section, name);
-        // Under auth a name that is like no key may be a secret on the wrong side of the `=`.
-        let is_shown = section != "projects.auth" || keys::nearest(&path).is_some();
-        let shown =
-            join(shown, &if is_shown { show_name(name) } else { "(name not shown)".to_owned() });
-        let origin = self.origin(value);
-        let problem = if name.contains('.') {
-            // Found by no path, it would pass for the key that it looks like and be ignored.
-            "no key holds a dot; remove the quotes".to_owned()
-        } else if keys::find(&path).is_some() {
-            return;
-        } else if let (Some(dict), true) = (table(value), keys::is_section(&path)) {
-            for (name, value) in dict {
-                self.check_value(&path, &shown, name, value);
+    /// Takes the values of a file, and refuses names that are not keys.
+    pub(crate) fn add_file(&mut self, place: &Place, root: &Node) {
+        let place = place.at(root.line);
+        self.sections.insert(String::new(), place.clone());
+        match &root.value {
+            Value::Table(entries) => self.add_entries("", "", &place, entries),
+            Value::Nothing => {}
+            _ => {
+                let names = listed(&self.schema.names_in(""), "and");
+                let text = format!("is not a table of keys. Accepted are {names}");
+                self.note(Problem::of_file(&Place { line: None, ..place }, text));
             }
-            return;
-        } else if keys::is_section(&path) {
-            format!("is a section, not a value; write [{path}] above its keys")
+        }
+    }
+
+    /// `path` is that of the section in the table of keys, `shown` the one that people know.
+    fn add_entries(&mut self, path: &str, shown: &str, place: &Place, entries: &[Entry]) {
+        for Entry { name, line, node } in entries {
+            let place = place.at(*line);
+            let key = join(path, name);
+            let shown = join(shown, &self.shown_name(path, name));
+            // It would pass for the key or section that its path resembles, and be ignored.
+            if name.is_empty() || name.contains('.') {
+                let text = "a name of a key has no dot and is not empty; remove the quotes";
+                self.note(Problem::of_key(&place, &shown, text));
+                continue;
+            }
+            let text = match (self.schema.meaning(&key), &node.value) {
+                // Nothing after the colon is nothing at all.
+                (Meaning::Key | Meaning::Section, Value::Nothing) => continue,
+                (Meaning::Key, value) => {
+                    self.values.insert(shown, Given { place, value: value.clone() });
+                    continue;
+                }
+                (Meaning::Section, Value::List(list)) if key == LIST => {
+                    self.add_list(&key, &place, list);
+                    continue;
+                }
+                (Meaning::Section, _) if key == LIST => {
+                    self.sections.insert(key, place.clone());
+                    "is not a list; write [[projects]] above its keys".to_owned()
+                }
+                (Meaning::Section, Value::Table(entries)) => {
+                    self.sections.insert(shown.clone(), place.clone());
+                    self.add_entries(&key, &shown, &place, entries);
+                    continue;
+                }
+                (Meaning::Section, _) => {
+                    let names = listed(&self.schema.names_in(&key), "and");
+                    format!("is a section, not a value. Accepted in it are {names}")
+                }
+                (Meaning::Unknown, _) => self.schema.unknown(&key),
+            };
+            self.note(Problem::of_key(&place, &shown, text));
+        }
+    }
+
+    fn add_list(&mut self, path: &str, place: &Place, list: &[Node]) {
+        self.list_len = list.len();
+        for (index, node) in list.iter().enumerate() {
+            let (shown, place) = (format!("{path}[{index}]"), place.at(node.line));
+            if let Value::Table(entries) = &node.value {
+                self.sections.insert(shown.clone(), place.clone());
+                self.add_entries(path, &shown, &place, entries);
+            } else {
+                let text = "is not a table; write [[projects]] above its keys";
+                self.note(Problem::of_key(&place, &shown, text));
+            }
+        }
+    }
+
+    /// A name from a file for an error message, unless it may be a secret in the wrong place.
+    fn shown_name(&self, section: &str, name: &str) -> String {
+        let is_near = self.schema.nearest(&join(section, name)).is_some();
+        let may_be_secret = match self.schema.secrecy(section) {
+            Secrecy::Secrets => true,
+            Secrecy::Pem => !is_plain_name(name),
+            Secrecy::None => false,
+        };
+        if may_be_secret && !is_near {
+            return "(name not shown)".to_owned();
+        }
+        show_name(name)
+    }
+
+    /// Takes one value in place of what a file says.
+    pub(crate) fn add(&mut self, path: &str, given: Given) {
+        self.values.insert(path.to_owned(), given);
+    }
+
+    /// The number of elements in the list of sections.
+    pub(crate) fn list_len(&self) -> usize {
+        self.list_len
+    }
+
+    pub(crate) fn value(&self, path: &str) -> Option<&Given> {
+        self.values.get(path)
+    }
+
+    pub(crate) fn has_section(&self, path: &str) -> bool {
+        self.sections.contains_key(path)
+    }
+
+    /// The place of a key or section, or else of the section that it belongs to.
+    pub(crate) fn place(&self, path: &str) -> &Place {
+        let mut path = path;
+        loop {
+            let given = self.values.get(path).map(|given| &given.place);
+            if let Some(place) = given.or_else(|| self.sections.get(path)) {
+                return place;
+            }
+            path = path.rsplit_once('.').map_or("", |(section, _)| section);
+        }
+    }
+
+    /// Reads a key: what is given, or else a variable of the cloud's own tools, or else its default.
+    pub(crate) fn read(&mut self, path: &str) -> Read<Typed> {
+        let key = self.key(path);
+        let Some(given) = self.values.get(path).cloned() else {
+            return match self.variable_of_tools(path) {
+                Some((name, text)) => self.read_variable_of_tools(path, name, &text),
+                None => self.read_default(path),
+            };
+        };
+        match key.kind.parse(&given.value) {
+            Ok(typed) => Read::Accepted(typed),
+            Err(element) => {
+                self.refuse(path, &given, element);
+                Read::Refused
+            }
+        }
+    }
+
+    /// The entry of a path in the table of keys.
+    pub(crate) fn key(&self, path: &str) -> &'static super::Key {
+        let found = self.schema.find(&without_numbers(path));
+        found.unwrap_or_else(|| panic!("{path} is in the table of keys"))
+    }
+
+    /// The variable of the cloud's own tools for a key. An empty one counts as absent.
+    pub(crate) fn variable_of_tools(&self, path: &str) -> Option<(&'static str, String)> {
+        let name = self.key(path).variable?;
+        let text = self.environment.get(name)?.trim();
+        (!text.is_empty()).then(|| (name, text.to_owned()))
+    }
+
+    fn read_variable_of_tools(&mut self, path: &str, name: &str, text: &str) -> Read<Typed> {
+        let place = Place { source: name.to_owned(), line: None, is_variable: true };
+        let given = Given { place, value: Value::Text(text.to_owned()) };
+        match self.key(path).kind.parse(&given.value) {
+            Ok(typed) => Read::Accepted(typed),
+            Err(element) => {
+                self.refuse(path, &given, element);
+                Read::Refused
+            }
+        }
+    }
+
+    fn read_default(&mut self, path: &str) -> Read<Typed> {
+        let key = self.key(path);
+        let Some(default) = key.default else { return Read::Absent };
+        let default = if default.contains("{region}") {
+            let section = path.split('.').next().unwrap_or_default();
+            let region = join(section, "region");
+            let Some(given) = self.values.get(&region) else {
+                self.problem(path, "is missing, and so is region; set one of them");
+                return Read::Refused;
+            };
+            match self.key(&region).kind.parse(&given.value) {
+                Ok(Typed::Text(region)) => default.replace("{region}", &region),
+                // Reading the region itself notes that it is refused.
+                _ => return Read::Refused,
+            }
         } else {
-            unknown(&path, table(value).is_some())
+            default.to_owned()
         };
-        self.note(Problem::of_key(&origin, &shown, problem));
+        let table: toml::Table =
+            format!("x = {default}").parse().expect("the table of keys has defaults in TOML");
+        let value = super::document::node(table["x"].clone()).value;
+        Read::Accepted(key.kind.parse(&value).expect("a key accepts its own default"))
     }
 
-    /// Notes a value that is not accepted. A secret's is not shown.
-    pub(super) fn refuse(&mut self, key: &Key, shown: &str, value: &Value) {
-        let origin = self.origin(value);
-        let what = if key.is_public() { show(value) } else { NOT_SHOWN.to_owned() };
-        let text = not_accepted(&what, key.accepts) + hint(shown, value);
-        self.note(Problem::of_key(&origin, shown, text));
-    }
-
-    /// Reads a value, which has a default, or notes that it is refused.
-    fn read<T>(
-        &mut self,
-        path: &'static str,
-        fallback: T,
-        read: impl FnOnce(&Value) -> Option<T>,
-    ) -> T {
-        let (Some(value), Some(key)) = (self.value(path), keys::find(path)) else {
-            return fallback;
+    /// Notes that a value is not accepted.
+    pub(crate) fn refuse(&mut self, path: &str, given: &Given, element: Option<&Node>) {
+        let key = self.key(path);
+        let place = given.place.at(element.and_then(|node| node.line));
+        let value = element.map_or(&given.value, |node| &node.value);
+        let accepts = match (&key.kind, element) {
+            (Kind::List { element, .. }, Some(_)) => (element.accepts)().into_owned(),
+            _ => key.accepts(),
         };
-        read(&value).unwrap_or_else(|| {
-            self.refuse(key, path, &value);
-            fallback
-        })
+        let shown = match key.kind {
+            _ if !key.is_public => NOT_SHOWN.to_owned(),
+            Kind::Url => value.show_url(),
+            _ => value.show(),
+        };
+        // A number, true or false in quotes.
+        let is_quoted = value.as_text().is_some_and(|text| {
+            !matches!(key.kind.value_of(text), Value::Text(_) | Value::List(_))
+        });
+        let remedy = if is_quoted && !place.is_variable { "; remove the quotes" } else { "" };
+        let text = format!("{}{remedy}", not_accepted(&shown, &accepts));
+        self.note(Problem::of_key(&place, path, text));
     }
 
-    pub(super) fn number<T: TryFrom<i128> + PartialOrd + Copy>(
-        &mut self,
-        path: &'static str,
-        range: RangeInclusive<T>,
-    ) -> T {
-        self.read(path, *range.start(), |value| {
-            let number = T::try_from(value.to_i128()?).ok()?;
-            range.contains(&number).then_some(number)
-        })
+    /// Notes that a key is missing.
+    pub(crate) fn miss(&mut self, path: &str) {
+        self.miss_for(path, path);
     }
 
-    pub(super) fn flag(&mut self, path: &'static str) -> bool {
-        self.read(path, false, Value::to_bool)
-    }
-
-    pub(super) fn rate(&mut self, path: &'static str) -> f64 {
-        self.read(path, 1.0, |value| {
-            let number = value.to_f64().or_else(|| Some(value.to_i128()? as f64))?;
-            (SLOWEST_RATE..=1000.0).contains(&number).then_some(number)
-        })
-    }
-
-    pub(super) fn duration(
-        &mut self,
-        path: &'static str,
-        range: RangeInclusive<Duration>,
-    ) -> Duration {
-        self.read(path, *range.start(), |value| {
-            let text = value.as_str()?.trim();
-            // humantime takes a bare 0.
-            let has_unit = text.ends_with(|c: char| c.is_ascii_alphabetic());
-            let duration = humantime::parse_duration(text).ok().filter(|_| has_unit)?;
-            range.contains(&duration).then_some(duration)
-        })
-    }
-
-    pub(super) fn bytes(&mut self, path: &'static str, range: RangeInclusive<Bytes>) -> Bytes {
-        self.read(path, *range.start(), |value| {
-            Bytes::parse(value.as_str()?).filter(|bytes| range.contains(bytes))
-        })
-    }
-
-    /// A directory; `None` for an empty text.
-    pub(super) fn directory(&mut self, path: &'static str) -> Option<PathBuf> {
-        self.read(path, None, |value| {
-            let text = value.as_str()?;
-            let is_path = !text.contains('\0');
-            is_path.then(|| Some(text).filter(|text| !text.is_empty()).map(PathBuf::from))
-        })
-    }
-
-    /// A file, if one is named.
-    pub(super) fn file(&mut self, path: &'static str) -> Option<PathBuf> {
-        let is_path = |text: &&str| !text.is_empty() && !text.contains('\0');
-        self.read(path, None, |value| {
-            Some(value.as_str().filter(is_path).map(PathBuf::from)).filter(Option::is_some)
-        })
-    }
-
-    /// A file of certificates, if one is named.
-    pub(super) fn certificates(&mut self, path: &'static str) -> Option<PathBuf> {
-        let file = self.file(path)?;
-        match certificates::check(Path::new(&file)) {
-            Ok(()) => Some(file),
-            Err(text) => {
-                self.problem(path, &text);
-                None
+    /// Notes that a key is missing that the value of another one needs.
+    pub(crate) fn miss_for(&mut self, needed_by: &str, path: &str) {
+        let key = self.key(path);
+        let remedy = match &key.kind {
+            Kind::Secret(_) => {
+                let name = path.rsplit('.').next().unwrap_or(path);
+                format!(
+                    "Set {name}, {name}_file (a path) or {name}_env (the name of an environment \
+                     variable)"
+                )
             }
-        }
-    }
-
-    /// A secret that may be left out.
-    pub(super) fn secret(&mut self, wanted: &Wanted) -> Option<Source> {
-        match wanted.read(self) {
-            Found::Here(source) => Some(source),
-            Found::Nothing | Found::Refused => None,
-        }
-    }
-
-    /// A secret that the value at `path` asks for.
-    pub(super) fn secret_for(&mut self, path: &str, wanted: &Wanted) -> Option<Source> {
-        match wanted.read(self) {
-            Found::Here(source) => Some(source),
-            Found::Refused => None,
-            Found::Nothing => {
-                let origin = self.value(path).map(|value| self.origin(&value)).unwrap_or_default();
-                self.note(Problem::of_key(&origin, wanted.path, wanted.is_missing()));
-                None
-            }
-        }
-    }
-
-    pub(super) fn choice<T: Copy>(&mut self, path: &'static str, names: &[(&str, T)]) -> T {
-        self.read(path, names[0].1, |value| {
-            let text = value.as_str()?;
-            names.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice)
-        })
-    }
-
-    pub(super) fn addresses(&mut self, path: &'static str) -> Vec<SocketAddr> {
-        self.read(path, Vec::new(), |value| {
-            let list = value.as_array()?;
-            let addresses: Option<Vec<SocketAddr>> =
-                list.iter().map(|value| address(value.as_str()?)).collect();
-            addresses.filter(|addresses| !addresses.is_empty())
-        })
-    }
-
-    pub(super) fn telemetry_path(&mut self, path: &'static str) -> String {
-        self.read(path, String::new(), |value| {
-            let text = value.as_str()?;
-            let taken = OTHER_PAGES
-                .iter()
-                .any(|page| text == *page || *page != "/" && text.starts_with(&format!("{page}/")));
-            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
-            // Who asks for /a/../b is given /b.
-            let valid = |part: &str| !matches!(part, "" | "." | "..") && part.chars().all(plain);
-            let is_path = text.strip_prefix('/')?.split('/').all(valid);
-            (is_path && !taken && text.len() <= 200).then(|| text.to_owned())
-        })
-    }
-}
-
-/// Sections that stand once.
-impl Place for Reader<'_> {
-    fn is_overridden(&self, path: &str) -> bool {
-        let is_variable = |name: &String| {
-            name.starts_with(VARIABLE_PREFIX) && self.environment.contains_key(name)
+            _ => format!("Accepted is {}", key.accepts()),
         };
-        Reader::value(self, path).is_some_and(|value| is_variable(&self.origin(&value)))
-    }
-
-    fn value(&self, path: &str) -> Option<Value> {
-        Reader::value(self, path)
-    }
-
-    fn environment(&self) -> &BTreeMap<String, String> {
-        self.environment
-    }
-
-    fn problem(&mut self, path: &str, text: &str) {
-        let value = Reader::value(self, path);
-        let origin = value.map_or_else(|| "the config".to_owned(), |value| self.origin(&value));
-        self.note(Problem::of_key(&origin, path, text));
-    }
-
-    fn refuse(&mut self, path: &str, value: &Value) {
-        let Some(key) = keys::find(path) else { return };
-        let accepts = keys::accepts(path);
-        self.refuse(&Key { accepts, ..*key }, path, value);
+        let variable = key.variable.map_or_else(String::new, |name| format!("; or set {name}"));
+        let place = self.place(needed_by).clone();
+        self.note(Problem::of_key(&place, path, format!("is missing. {remedy}{variable}")));
     }
 }
 
-/// Stands for a value that may hold a secret.
-pub(super) const NOT_SHOWN: &str = "the value (not shown)";
-
-pub(super) fn not_accepted(what: &str, accepts: &str) -> String {
-    format!("{what} is not accepted. Accepted is {accepts}")
+pub(crate) fn not_accepted(shown: &str, accepts: &str) -> String {
+    format!("{shown} is not accepted. Accepted is {accepts}")
 }
 
-/// The remedy where a number, true or false stands in quotes.
-pub(super) fn hint(path: &str, value: &Value) -> &'static str {
-    let is_text = |value: &Value| matches!(value, Value::String(..));
-    let is_quoted = value.as_str().is_some_and(|text| !is_text(&text_as(path, text)));
-    let takes_list = keys::find(path).is_some_and(|key| key.kind == Kind::List);
-    if is_quoted && !takes_list { "; remove the quotes" } else { "" }
-}
-
-fn join(section: &str, name: &str) -> String {
+pub(crate) fn join(section: &str, name: &str) -> String {
     if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") }
 }
 
-/// An address, or a port alone (`:10047`) as Prometheus' own programs take it: on all addresses.
-fn address(text: &str) -> Option<SocketAddr> {
-    let text = text.trim();
-    match text.strip_prefix(':') {
-        Some(port) => format!("[::]:{port}").parse().ok(),
-        None => text.replace("localhost:", "127.0.0.1:").parse().ok(),
+/// `projects[0].name` as the table of keys has it: `projects.name`.
+fn without_numbers(path: &str) -> String {
+    match (path.find('['), path.find(']')) {
+        (Some(from), Some(to)) => format!("{}{}", &path[..from], &path[to + 1..]),
+        _ => path.to_owned(),
     }
 }

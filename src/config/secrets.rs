@@ -1,247 +1,193 @@
-//! A secret, which can be given as itself, by the file that holds it or by the environment variable
-//! that holds it. What stands at the two other keys may be the secret too, by mistake, so of these
-//! only what is surely a path or a name is shown.
+//! A secret, which is given as itself, by the file or by the environment variable that contains it.
+//!
+//! The value of `<key>_file` or `<key>_env` may be the secret itself, by mistake. So an error shows it
+//! only if it looks like a path or the name of a variable.
 
-use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use figment::value::Value;
-
-use super::keys;
+use super::kind::{Kind, Secret as Accepted};
+use super::node::Value;
+use super::reader::{Given, NOT_SHOWN, Read, Reader, not_accepted};
 use records_api::file;
 use records_api::secret::{Secret, Source};
 
-/// Where the keys of a secret are looked for.
-pub(super) trait Place {
-    /// Whether one of our variables sets the key.
-    fn is_overridden(&self, path: &str) -> bool;
-    /// The value of a key.
-    fn value(&self, path: &str) -> Option<Value>;
-    /// The environment.
-    fn environment(&self) -> &BTreeMap<String, String>;
-    /// Notes what is wrong with a key.
-    fn problem(&mut self, path: &str, text: &str);
-    /// Notes a value that is not accepted.
-    fn refuse(&mut self, path: &str, value: &Value);
-}
+/// The longest token has 64,000 characters.
+const MAX_FILE_BYTES: u64 = 64 * 1024;
 
-/// A secret that the config may give.
-pub(super) struct Wanted {
-    /// Its entry in the table of keys.
-    pub(super) key: &'static str,
-    /// Its key within the place.
-    pub(super) path: &'static str,
-    /// What people call it.
-    pub(super) noun: &'static str,
-    /// What can be it.
-    pub(super) accepts: fn(&str) -> bool,
-    /// Whether spaces around it belong to it.
-    pub(super) is_exact: bool,
-}
-
-/// What was found of a secret.
-pub(super) enum Found {
-    /// It is not given.
-    Nothing,
-    /// It is given, but not so that it can be used; that is noted.
-    Refused,
-    /// It is given.
-    Here(Source),
-}
-
-/// A token of 64,000 characters is the largest there is.
-const LARGEST_FILE_BYTES: u64 = 64 * 1024;
-
-impl Wanted {
-    /// Its keys: itself, its file, its variable.
-    fn paths(&self) -> [String; 3] {
-        ["", "_file", "_env"].map(|ending| format!("{}{ending}", self.path))
-    }
-
-    /// Its three keys as people write them.
-    fn names(&self) -> [String; 3] {
-        self.paths().map(|path| last(&path).to_owned())
-    }
-
-    /// The text without what does not belong to it.
-    fn trim<'t>(&self, text: &'t str) -> &'t str {
-        if self.is_exact { without_line_end(text) } else { text.trim() }
-    }
-
-    /// What holds it, said of a file or variable that does not.
-    fn holds_none(&self) -> String {
-        let accepts = keys::accepts(self.key).trim_start_matches("a text: ");
-        format!("holds no {}. Accepted is {accepts}", self.noun)
-    }
-
-    /// What is said of a path or name that may be the secret.
-    fn maybe_itself(&self) -> String {
-        format!("; if this is the {} itself, its key is {}", self.noun, last(self.path))
-    }
-
-    /// Whether any of its three keys is given.
-    pub(super) fn is_given(&self, place: &impl Place) -> bool {
-        self.paths().iter().any(|path| place.value(path).is_some())
-    }
-
-    /// Reads it where it is given.
-    pub(super) fn read(&self, place: &mut impl Place) -> Found {
-        let paths = self.paths();
-        let given = |is_given: &dyn Fn(&str) -> bool| -> Vec<usize> {
-            (0..paths.len()).filter(|at| is_given(&paths[*at])).collect()
-        };
-        // The environment beats the file, whichever of the three stands there.
-        let mut found = given(&|path| place.is_overridden(path));
-        if found.is_empty() {
-            found = given(&|path| place.value(path).is_some());
+impl Reader<'_> {
+    /// Reads a secret, or else a variable of the cloud's own tools.
+    pub(crate) fn read_secret(&mut self, path: &str) -> Read<Source> {
+        match self.read_secret_of_config(path) {
+            Read::Absent => self.read_secret_of_tools(path),
+            read => read,
         }
-        match found.as_slice() {
-            [] => Found::Nothing,
-            [0] => self.itself(place, &paths[0]),
-            [1] => self.file(place, &paths[1]),
-            [2] => self.variable(place, &paths[2]),
+    }
+
+    /// Reads a secret from the config alone.
+    pub(crate) fn read_secret_of_config(&mut self, path: &str) -> Read<Source> {
+        let secret = self.secret(path);
+        let paths = secret_paths(path);
+        let is_given = |path: &&String| self.value(path).is_some();
+        let mut given: Vec<_> = paths.iter().filter(is_given).cloned().collect();
+        // A variable overrides the file, whichever of the three each of them sets.
+        let is_variable = |path: &String| self.value(path).is_some_and(|v| v.place.is_variable);
+        if given.iter().any(is_variable) {
+            given.retain(is_variable);
+        }
+        match given.as_slice() {
+            [] => Read::Absent,
+            [one] if *one == paths[0] => self.secret_itself(one, &secret),
+            [one] if *one == paths[1] => self.secret_file(one, &secret),
+            [one] => self.secret_variable(one, &secret),
             [first, ..] => {
-                let names = self.names();
-                let names: Vec<_> = found.iter().map(|at| names[*at].as_str()).collect();
-                let names = names.join(" and by ");
-                let text = format!("the {} is given by {names}; keep one", self.noun);
-                place.problem(&paths[*first], &text);
-                Found::Refused
+                let names: Vec<_> = given.iter().map(|path| last(path)).collect();
+                let text =
+                    format!("the {} is set by {}; keep one", secret.noun, names.join(" and by "));
+                let first = first.clone();
+                self.problem(&first, text);
+                Read::Refused
             }
         }
     }
 
-    /// Reads it, or notes that it is missing.
-    pub(super) fn required(&self, place: &mut impl Place) -> Option<Source> {
-        match self.read(place) {
-            Found::Here(source) => Some(source),
-            Found::Refused => None,
-            Found::Nothing => {
-                self.miss(place);
-                None
-            }
+    /// Reads a secret from the variable of the cloud's own tools alone.
+    pub(crate) fn read_secret_of_tools(&mut self, path: &str) -> Read<Source> {
+        let Some((name, text)) = self.variable_of_tools(path) else { return Read::Absent };
+        if (self.secret(path).text.check)(&text) {
+            return Read::Accepted(Source::Value(Secret::from(text)));
+        }
+        let place =
+            super::problem::Place { source: name.to_owned(), line: None, is_variable: true };
+        self.refuse(path, &Given { place, value: Value::Text(text) }, None);
+        Read::Refused
+    }
+
+    /// Whether a secret is given in one of the three ways.
+    pub(crate) fn has_secret(&self, path: &str) -> bool {
+        secret_paths(path).iter().any(|path| self.value(path).is_some())
+    }
+
+    fn secret(&self, path: &str) -> Accepted {
+        match self.key(path).kind {
+            Kind::Secret(secret) => secret,
+            _ => panic!("{path} is a secret in the table of keys"),
         }
     }
 
-    /// Notes that it is missing.
-    pub(super) fn miss(&self, place: &mut impl Place) {
-        place.problem(self.path, &self.is_missing());
-    }
-
-    /// What is said of it where it is missing.
-    pub(super) fn is_missing(&self) -> String {
-        let [itself, file, variable] = self.names();
-        format!(
-            "is missing. Give {itself}, {file} (a path) or {variable} (the name of an environment \
-             variable){}",
-            keys::otherwise(self.key)
-        )
-    }
-
-    fn itself(&self, place: &mut impl Place, path: &str) -> Found {
-        let Some(value) = place.value(path) else { return Found::Nothing };
-        let text = value.as_str().map(|text| self.trim(text));
-        if let Some(text) = text.filter(|text| (self.accepts)(text)) {
-            return Found::Here(Source::Value(Secret::from(text)));
+    fn secret_itself(&mut self, path: &str, secret: &Accepted) -> Read<Source> {
+        let Some(given) = self.value(path).cloned() else { return Read::Absent };
+        if let Some(value) = given.value.as_text().and_then(|text| secret.parse(text)) {
+            return Read::Accepted(Source::Value(value));
         }
-        place.refuse(path, &value);
-        Found::Refused
+        self.refuse(path, &given, None);
+        Read::Refused
     }
 
-    fn file(&self, place: &mut impl Place, path: &str) -> Found {
-        let Some(text) = text(place, path) else { return Found::Refused };
-        let file = PathBuf::from(&text);
-        let (shown, hint) = show_path(&file, || self.maybe_itself());
+    fn secret_file(&mut self, path: &str, secret: &Accepted) -> Read<Source> {
+        let Some(text) = self.reference(path, "the path of a file") else { return Read::Refused };
+        let (file, noun) = (PathBuf::from(&text), secret.noun);
+        let (shown, hint) = if looks_like_path(&file) {
+            (format!("the file {text:?}"), String::new())
+        } else {
+            ("the file of this name (not shown)".to_owned(), secret.maybe_itself(path, "_file"))
+        };
         if file::is_pipe(&file) {
-            let text = format!(
-                "{shown} is a pipe, which cannot be read again. Put the {} into a plain file",
-                self.noun
-            );
-            place.problem(path, &text);
-            return Found::Refused;
+            let remedy = format!("Put the {noun} into a regular file");
+            self.problem(path, format!("{shown} is a pipe, which cannot be read again. {remedy}"));
+            return Read::Refused;
         }
-        match file::read_text(&file, LARGEST_FILE_BYTES) {
-            Ok(text) if (self.accepts)(without_line_end(&text)) => {
-                return Found::Here(Source::File(file));
+        let text = match file::read_text(&file, MAX_FILE_BYTES) {
+            Ok(text) if secret.accepts(text.trim_end_matches(['\r', '\n'])) => {
+                return Read::Accepted(Source::File(file));
             }
             Err(error) if error.kind() != ErrorKind::InvalidData => {
-                let text = format!("cannot be read: {error}. Create it, or name another{hint}");
-                place.problem(path, &format!("{shown} {text}"));
+                format!("{shown} cannot be read: {error}. Create it, or set another path{hint}")
             }
-            _ => place.problem(path, &format!("{shown} {}", self.holds_none())),
-        }
-        Found::Refused
+            _ => secret.not_in(&shown),
+        };
+        self.problem(path, text);
+        Read::Refused
     }
 
-    fn variable(&self, place: &mut impl Place, path: &str) -> Found {
-        let Some(name) = text(place, path) else { return Found::Refused };
-        let (shown, hint) = if is_surely_variable(&name) {
+    fn secret_variable(&mut self, path: &str, secret: &Accepted) -> Read<Source> {
+        let Some(name) = self.reference(path, "the name of an environment variable") else {
+            return Read::Refused;
+        };
+        let (shown, hint) = if looks_like_variable(&name) {
             (format!("the environment variable {name:?}"), String::new())
         } else {
             let shown = "the environment variable of this name (not shown)";
-            (shown.to_owned(), self.maybe_itself())
+            (shown.to_owned(), secret.maybe_itself(path, "_env"))
         };
-        let held = place.environment().get(&name).map(|text| self.trim(text));
-        match held.map(|text| (self.accepts)(text).then(|| Secret::from(text))) {
-            Some(Some(secret)) => return Found::Here(Source::Value(secret)),
-            Some(None) => place.problem(path, &format!("{shown} {}", self.holds_none())),
-            None => {
-                let text = format!("{shown} is not set. Set it, or name another{hint}");
-                place.problem(path, &text);
-            }
+        let text = match self.environment.get(&name).map(|text| secret.parse(text)) {
+            Some(Some(value)) => return Read::Accepted(Source::Value(value)),
+            Some(None) => secret.not_in(&shown),
+            None => format!("{shown} is not set. Set it, or use the name of another{hint}"),
+        };
+        self.problem(path, text);
+        Read::Refused
+    }
+
+    /// The path or the name at `<key>_file` or `<key>_env`.
+    fn reference(&mut self, path: &str, accepts: &str) -> Option<String> {
+        let text = self.value(path)?.value.as_text().map(str::trim);
+        if let Some(text) = text.filter(|text| !text.is_empty() && !text.contains('\0')) {
+            return Some(text.to_owned());
         }
-        Found::Refused
+        self.problem(path, not_accepted(NOT_SHOWN, accepts));
+        None
     }
 }
 
-/// The path or name at a key.
-fn text(place: &mut impl Place, path: &str) -> Option<String> {
-    let value = place.value(path)?;
-    let text = value.as_str().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
-    if text.is_none() {
-        place.refuse(path, &value);
+impl Accepted {
+    /// The secret in a text. The end of the line is not part of it.
+    fn parse(&self, text: &str) -> Option<Secret> {
+        let text = if self.is_exact { text.trim_end_matches(['\r', '\n']) } else { text.trim() };
+        self.accepts(text).then(|| Secret::from(text))
     }
-    text
+
+    fn accepts(&self, text: &str) -> bool {
+        !text.is_empty() && (self.text.check)(text)
+    }
+
+    /// The error about a file or variable without it.
+    fn not_in(&self, shown: &str) -> String {
+        format!("{shown} contains no {}. Accepted is {}", self.noun, (self.text.accepts)())
+    }
+
+    /// The addition to an error about a path or a name that may be the secret.
+    fn maybe_itself(&self, path: &str, ending: &str) -> String {
+        let key = last(path).trim_end_matches(ending);
+        format!("; if this is the {} itself, its key is {key}", self.noun)
+    }
+}
+
+/// The three keys of a secret.
+pub(crate) fn secret_paths(path: &str) -> [String; 3] {
+    ["", "_file", "_env"].map(|ending| format!("{path}{ending}"))
 }
 
 fn last(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or(path)
 }
 
-fn without_line_end(text: &str) -> &str {
-    text.trim_end_matches(['\r', '\n'])
-}
-
-/// A file as an error shows it, and what to add if its path may be a secret.
-pub(super) fn show_path(path: &Path, hint: impl Fn() -> String) -> (String, String) {
-    if is_surely_path(path) {
-        return (format!("the file {:?}", path.display().to_string()), String::new());
-    }
-    ("the file of this name (not shown)".to_owned(), hint())
-}
-
-/// Whether this is no secret that was written where the path of its file belongs.
-fn is_surely_path(path: &Path) -> bool {
+/// Whether a path is not a secret that was written at the wrong key.
+fn looks_like_path(path: &Path) -> bool {
     let parent = path.parent().filter(|folder| folder.parent().is_some());
+    let is_usual = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._/~-".contains(c);
+    let text = path.to_str().unwrap_or_default();
+    let has_folder = text.trim_start_matches('/').contains('/');
+    let has_extension = path.extension().is_some_and(|extension| extension.len() <= 5);
     path.starts_with(".")
         || path.starts_with("..")
         || path.exists()
         || parent.is_some_and(Path::is_dir)
+        || (has_folder || has_extension) && text.chars().all(is_usual)
 }
 
-/// Whether this is no secret that was written where the name of its variable belongs.
-fn is_surely_variable(name: &str) -> bool {
+/// Whether a name is not a secret that was written at the wrong key.
+fn looks_like_variable(name: &str) -> bool {
     let is_usual = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     name.len() <= 64 && name.contains('_') && name.chars().all(is_usual)
-}
-
-/// What a header can carry.
-pub(super) fn is_visible(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// One line of what people can type.
-pub(super) fn is_printable(text: &str) -> bool {
-    !text.is_empty() && !text.chars().any(char::is_control)
 }

@@ -1,4 +1,4 @@
-//! Sizes, and how durations are shown.
+//! Sizes, and durations as the config writes them.
 
 use std::fmt;
 use std::time::Duration;
@@ -42,9 +42,9 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// Writes a duration as the config takes it: `15d`, `1m 30s`.
+/// Writes a duration as the config accepts it: `15d`, `1m 30s`.
 pub(super) fn show_duration(duration: Duration) -> String {
-    // humantime counts in months and years beyond 30 days, which nobody configures.
+    // Beyond 30 days humantime writes months and years, which nobody configures.
     const DAY: u64 = 24 * 3600;
     let days = duration.as_secs() / DAY;
     let rest = duration.saturating_sub(Duration::from_secs(days * DAY));

@@ -1,15 +1,13 @@
-//! The listener's own config: TLS, who may ask, headers and a rate, in the format of the
+//! The listener's own config: TLS, basic auth, headers and a rate limit, in the format of the
 //! exporter-toolkit's `web-config.yml`.
 //!
-//! The file and those that it names are looked at every second, and read again when they have
-//! changed. A new one that is broken changes nothing: what was read last stays in force, and the log
-//! says why. So a certificate that is written before its key heals by itself.
+//! The file and the files that it names are checked every second and read again after a change. An
+//! invalid one changes nothing: the last valid config stays in force, and the log says why. So a
+//! certificate that is written before its key needs no further action.
 
 mod client_auth;
-mod document;
-mod problem;
+mod keys;
 mod rate;
-mod reading;
 mod settings;
 mod stamp;
 mod tls;
@@ -26,21 +24,17 @@ use rustls::ServerConfig;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub use problem::WebConfigError;
-
-use problem::Problem;
+use crate::config::{ConfigError, Place, Problem, parse_yaml, read_file};
 use rate::Bucket;
 use records_api::file;
 use settings::Settings;
 use stamp::Stamp;
 use users::{Passwords, Users};
 
-/// A hundred users need a hundredth of this.
-const LARGEST_FILE_BYTES: u64 = 1 << 20;
-/// How soon a change is seen.
+/// Time until a change is noticed.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 
-/// What is in force for the listeners. Clones share it.
+/// The config in force for the listeners. Clones share it.
 #[derive(Clone)]
 pub struct WebConfig(Arc<Shared>);
 
@@ -48,12 +42,12 @@ struct Shared {
     /// `None`: there is no file.
     path: Option<PathBuf>,
     in_force: watch::Sender<Arc<InForce>>,
-    /// How the files looked when they were read last, well or badly.
+    /// How the files looked when they were last read, valid or not.
     seen: Mutex<Stamp>,
     passwords: Passwords,
 }
 
-/// One reading of the file.
+/// The config as the file has it.
 #[derive(Default)]
 pub(super) struct InForce {
     tls: Option<Arc<ServerConfig>>,
@@ -63,17 +57,17 @@ pub(super) struct InForce {
 }
 
 impl WebConfig {
-    /// Without a file: plain HTTP, and everybody may ask.
+    /// Without a file: plain HTTP for everybody.
     pub fn none() -> Self {
         Self::new(None, InForce::default(), Stamp::default())
     }
 
-    /// Reads the file and those that it names. Blocks while it reads.
+    /// Reads the file and the files that it names. Blocks the thread.
     ///
     /// # Errors
     ///
-    /// [`WebConfigError`] with all problems that were found; no secret stands in it.
-    pub fn open(path: &Path) -> Result<Self, WebConfigError> {
+    /// [`ConfigError`] with all errors that were found. It contains no secret.
+    pub fn open(path: &Path) -> Result<Self, ConfigError> {
         let mut seen = Stamp::default();
         let in_force = read(path, &mut seen, &InForce::default())?;
         Ok(Self::new(Some(path.to_owned()), in_force, seen))
@@ -89,7 +83,7 @@ impl WebConfig {
         }))
     }
 
-    /// `https` or `http`, as it is now.
+    /// `https` or `http`, as it is in force now.
     pub fn scheme(&self) -> &'static str {
         if self.in_force().tls.is_some() { "https" } else { "http" }
     }
@@ -98,12 +92,12 @@ impl WebConfig {
         self.0.in_force.borrow().clone()
     }
 
-    /// Sees each change from now on.
+    /// Receives each change from now on.
     pub(super) fn changes(&self) -> watch::Receiver<Arc<InForce>> {
         self.0.in_force.subscribe()
     }
 
-    /// Whether who sends these headers may ask.
+    /// Whether a client that sends these headers is admitted.
     pub(super) async fn admits(&self, in_force: &InForce, headers: &HeaderMap) -> bool {
         match &in_force.users {
             Some(users) => users.admit(headers, &self.0.passwords).await,
@@ -111,21 +105,21 @@ impl WebConfig {
         }
     }
 
-    /// Reads the file again when it has changed, until `shutdown`.
+    /// Reads the file again after a change, until `shutdown`.
     pub(super) async fn keep_current(self, shutdown: CancellationToken) {
         if self.0.path.is_none() {
             return;
         }
         while shutdown.run_until_cancelled(tokio::time::sleep(CHECK_EVERY)).await.is_some() {
             let this = self.clone();
-            // A file system that hangs holds this one task up, and nobody who serves.
+            // A file system that hangs blocks only this task.
             if let Err(error) = tokio::task::spawn_blocking(move || this.check()).await {
-                tracing::error!(%error, "looking at the web config broke off");
+                tracing::error!(%error, "the check for changes of the web config was interrupted");
             }
         }
     }
 
-    /// Looks at the files, and reads them if one has changed.
+    /// Reads the files if one of them has changed.
     fn check(&self) {
         let Some(path) = &self.0.path else { return };
         let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -136,51 +130,51 @@ impl WebConfig {
         match read(path, &mut seen, &self.in_force()) {
             Ok(new) => {
                 let (tls, users) = (new.tls.is_some(), new.users.as_ref().map_or(0, Users::count));
-                tracing::info!(file = %path.display(), tls, users, "the web config was read again");
+                tracing::info!(file = %path.display(), tls, users, "web config reloaded");
                 self.0.in_force.send_replace(Arc::new(new));
             }
             Err(error) => tracing::error!(
                 file = %path.display(),
-                error = error.summary().replace('\n', "; "),
-                remedy = "put it right: it is read again as soon as it or a file in it changes",
-                "the web config has changed and cannot be used, so the last good one stays in force"
+                error = error.summary(),
+                remedy = "correct it: it is read again as soon as it or a file that it names changes",
+                "web config reload failed, the last valid web config stays in force"
             ),
         }
     }
 }
 
-/// Reads the file and what it names, and notes in `seen` how they looked before.
-fn read(path: &Path, seen: &mut Stamp, before: &InForce) -> Result<InForce, WebConfigError> {
-    let failed = |problems| WebConfigError::new(path, problems);
+/// Reads the file and the files that it names, and notes in `seen` how they looked before.
+fn read(path: &Path, seen: &mut Stamp, before: &InForce) -> Result<InForce, ConfigError> {
+    let place = Place::of(path.display().to_string());
+    let failed = |problems| ConfigError(problems).by_line();
     seen.add(path);
-    let text = text(path).map_err(|problem| failed(vec![problem]))?;
-    let document = document::parse(&text).map_err(|problem| failed(vec![problem]))?;
+    let root = text(path, &place).and_then(|text| parse_yaml(&text, &place));
+    let root = root.map_err(|problem| failed(vec![problem]))?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let settings = Settings::read(&document, folder).map_err(failed)?;
+    let settings = Settings::read(&root, &place, folder).map_err(ConfigError::by_line)?;
     for path in settings.files() {
         seen.add(path);
     }
-    // What asks less of clients than before may be half of a file that is being written.
+    // A file that protects less than before may be half written.
     let loses = [
         (before.tls.is_some() && settings.tls.is_none()).then_some("tls_server_config"),
         (before.users.is_some() && settings.users.is_none()).then_some("basic_auth_users"),
     ];
     if let Some(lost) = loses.into_iter().flatten().next() {
-        let text = format!("has no {lost} any more; to serve without, restart");
-        return Err(failed(vec![Problem::of_file(text)]));
+        let text = format!("has no {lost} any more; to serve without it, restart");
+        return Err(failed(vec![Problem::of_file(&place, text)]));
     }
     let tls = settings.tls.as_ref().map(tls::server_config).transpose().map_err(failed)?;
     let Settings { headers, users, rate, .. } = settings;
     Ok(InForce { tls, headers, bucket: rate.map(Bucket::new), users })
 }
 
-fn text(path: &Path) -> Result<String, Problem> {
-    let remedy = "Name another with --web.config.file or web.config_file";
+fn text(path: &Path, place: &Place) -> Result<String, Problem> {
     if file::is_pipe(path) {
-        return Err(Problem::of_file(format!("is a pipe, which cannot be read again. {remedy}")));
+        let text = "is a pipe, which cannot be read again. Use a regular file";
+        return Err(Problem::of_file(place, text));
     }
-    file::read_text(path, LARGEST_FILE_BYTES)
-        .map_err(|error| Problem::of_file(format!("cannot be read: {error}. {remedy}")))
+    read_file(path, "--web.config.file or web.config_file")
 }
 
 impl InForce {

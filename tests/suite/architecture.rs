@@ -15,7 +15,7 @@ const RANKS: [(&str, u32); 9] = [
     ("cli", 10),
     ("main", 11),
 ];
-/// Known to the wiring and the commands alone, and what they may know.
+/// Known to the modules that read a config or are wired of it, and what they may know.
 const APART: [(&str, &[&str]); 1] = [("config", &[])];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -44,7 +44,7 @@ fn may_know(module: &str, other: &str, ranks: &BTreeMap<&str, u32>) -> bool {
         return known.contains(&other);
     }
     if APART.iter().any(|(name, _)| *name == other) {
-        return ["app", "cli"].contains(&module);
+        return ["http", "app", "cli"].contains(&module);
     }
     ranks[other] < ranks[module]
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
-use screen_records_exporter::config::{KEYS, RESERVED_LABELS};
+use screen_records_exporter::config::RESERVED_LABELS;
 use screen_records_exporter::exposition::{CATALOG, Kind, Scope};
 
 use crate::dashboards::names::{files, recorded};
@@ -73,22 +73,6 @@ fn the_documentation_lists_every_metric() {
     }
     let document = read("docs/metrics.md");
     assert_eq!(part(&document, "metrics"), table, "put this into docs/metrics.md:\n{table}");
-}
-
-#[test]
-fn the_readme_lists_every_key() {
-    let mut table = String::from("| key | default | accepted |\n| --- | --- | --- |\n");
-    for key in KEYS {
-        // In order of precedence.
-        let defaults = [key.variable, key.default].into_iter().flatten();
-        let defaults: Vec<_> = defaults.map(|default| format!("`{default}`")).collect();
-        let default = defaults.join(", else ");
-        let secret =
-            if key.is_secret() { "; also as `_file` (a path) or `_env` (a variable)" } else { "" };
-        writeln!(table, "| `{}` | {default} | {}{secret} |", key.path, key.accepts).unwrap();
-    }
-    let readme = read("README.md");
-    assert_eq!(part(&readme, "keys"), table, "put this into README.md:\n{table}");
 }
 
 #[test]

@@ -1,145 +1,160 @@
-//! The section `projects.auth`. What stands here may be a secret at the wrong key, so little of it
-//! is shown.
-
-mod profile;
-mod tools;
+//! The section `projects.auth`: the ways to sign in.
 
 use std::path::PathBuf;
 
+use toml::Value;
 use url::Url;
 
-use super::endpoint::{self, Surroundings};
-use super::section::Section;
-use crate::config::keys::{self, edit_distance};
-use crate::config::reader::NOT_SHOWN;
-use crate::config::secrets::{Wanted, is_printable, is_visible};
-use records_api::profile::Profile;
-use records_api::secret::{Secret, Source};
+use super::profile;
+use crate::config::KEYS;
+use crate::config::kind::Typed;
+use crate::config::part::{Part, Section, Single, section};
+use crate::config::reader::{Read, Reader, join};
+use crate::config::secrets::secret_paths;
+use records_api::secret::Source;
+
+/// The ways to sign in.
+pub(crate) const METHODS: &[&str] = &["token", "password", "aksk", "ecs-agency", "profile"];
 
 /// How to sign in.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Auth {
-    /// With a token made elsewhere.
-    Token(Source),
+    /// With a token from elsewhere.
+    Token(Token),
     /// As a user, with a token from IAM.
-    #[expect(missing_docs, reason = "the names of the keys")]
-    Password { iam_endpoint: Url, domain: String, username: String, password: Source },
-    /// With an access key, which signs each request; a temporary one has a security token.
-    #[expect(missing_docs, reason = "the names of the keys")]
-    AccessKey { access_key: Source, secret_key: Source, security_token: Option<Source> },
+    Password(Password),
+    /// With an access key, which signs each request.
+    AccessKey(AccessKey),
     /// With the temporary keys of the server that the exporter runs on.
-    #[expect(missing_docs, reason = "the name of the key")]
-    EcsAgency { metadata_endpoint: Url },
+    EcsAgency(EcsAgency),
     /// With the access key in a profile file.
-    Profile {
+    Profile(ProfileFile),
+}
+
+section! {
+    /// The keys of the method `token`.
+    pub struct Token {
+        /// The token.
+        pub token: Source,
+    }
+}
+
+section! {
+    /// The keys of the method `password`.
+    pub struct Password {
+        /// URL of IAM.
+        pub iam_endpoint: Url,
+        /// Name of the account.
+        pub domain: String,
+        /// Name of the user.
+        pub username: String,
+        /// The user's password.
+        pub password: Source,
+    }
+}
+
+section! {
+    /// The keys of the method `aksk`.
+    pub struct AccessKey {
+        /// The access key.
+        pub access_key: Source,
+        /// Its secret key.
+        pub secret_key: Source,
+        /// The token of a temporary key.
+        pub security_token: Option<Source>,
+    }
+}
+
+section! {
+    /// The keys of the method `ecs-agency`.
+    pub struct EcsAgency {
+        /// URL of the metadata service.
+        pub metadata_endpoint: Url,
+    }
+}
+
+section! {
+    /// The keys of the method `profile`.
+    pub struct ProfileFile {
         /// The file, which was a profile when the config was read.
-        file: PathBuf,
-    },
+        pub profile_file: PathBuf,
+    }
 }
 
-/// A way to sign in: its name, and the keys that belong to it.
-struct Method {
-    name: &'static str,
-    keys: &'static [&'static str],
-    read: fn(&mut Section<'_, '_>, &Surroundings<'_>) -> Option<Read>,
-}
-
-/// What was read: how to sign in, and the profile if that is the way.
-pub(super) type Read = (Auth, Option<Profile>);
-
-static METHODS: [Method; 5] = [
-    Method { name: "token", keys: &["token"], read: token },
-    Method {
-        name: "password",
-        keys: &["iam_endpoint", "domain", "username", "password"],
-        read: password,
-    },
-    Method {
-        name: "aksk",
-        keys: &["access_key", "secret_key", "security_token"],
-        read: tools::access_key,
-    },
-    Method { name: "ecs-agency", keys: &["metadata_endpoint"], read: ecs_agency },
-    Method { name: "profile", keys: &["profile_file"], read: profile::read },
-];
-
-const TOKEN: Wanted = Wanted {
-    key: "projects.auth.token",
-    path: "auth.token",
-    noun: "token",
-    accepts: is_visible,
-    is_exact: false,
-};
-
-const PASSWORD: Wanted = Wanted {
-    key: "projects.auth.password",
-    path: "auth.password",
-    noun: "password",
-    accepts: is_printable,
-    is_exact: true,
-};
-
-/// How to sign in; what is wrong is noted, and a stand-in is returned in its place.
-pub(super) fn read(section: &mut Section<'_, '_>, surroundings: &Surroundings<'_>) -> Read {
-    let read = method(section).and_then(|method| {
-        refuse_keys_of_others(section, method);
-        (method.read)(section, surroundings)
-    });
-    read.unwrap_or_else(|| (Auth::Token(Source::Value(Secret::from(""))), None))
-}
-
-fn method(section: &mut Section<'_, '_>) -> Option<&'static Method> {
-    let path = "auth.method";
-    let Some(value) = section.value(path) else {
-        section.required(path, |_| true);
-        return None;
-    };
-    let word = value.as_str().map(str::trim);
-    let method = METHODS.iter().find(|method| Some(method.name) == word);
-    if method.is_none() {
-        // Shown only if it is a slip of the pen: any other word may be a secret.
-        let is_near = |word: &str| METHODS.iter().any(|m| edit_distance(word, m.name) <= 2);
-        match word.filter(|word| is_near(word)) {
-            Some(word) => section.refuse_as(path, &format!("{word:?}")),
-            None => section.refuse_as(path, NOT_SHOWN),
+impl Part for Auth {
+    fn read(reader: &mut Reader<'_>, path: &str) -> Self {
+        let method_path = join(path, "method");
+        let method = match reader.read(&method_path) {
+            Read::Accepted(Typed::Text(method)) => method,
+            Read::Absent => {
+                reader.miss(&method_path);
+                return Self::stand_in();
+            }
+            _ => return Self::stand_in(),
+        };
+        refuse_keys_of_others(reader, path, &method);
+        match method.as_str() {
+            "token" => Self::Token(Token::read_fields(reader, path)),
+            "password" => Self::Password(Password::read_fields(reader, path)),
+            "aksk" => Self::AccessKey(AccessKey::read(reader, path)),
+            "ecs-agency" => Self::EcsAgency(EcsAgency::read_fields(reader, path)),
+            _ => profile::read(reader, path).map_or_else(Self::stand_in, |profile_file| {
+                Self::Profile(ProfileFile { profile_file })
+            }),
         }
     }
-    method
+
+    fn show(&self, name: &str) -> Option<(String, Value)> {
+        let (method, mut shown) = match self {
+            Self::Token(token) => ("token", token.show_fields()),
+            Self::Password(password) => ("password", password.show_fields()),
+            Self::AccessKey(key) => ("aksk", key.show_fields()),
+            Self::EcsAgency(agency) => ("ecs-agency", agency.show_fields()),
+            Self::Profile(file) => ("profile", file.show_fields()),
+        };
+        shown.insert("method".to_owned(), method.into());
+        Some((name.to_owned(), Value::Table(shown)))
+    }
+}
+
+impl Auth {
+    fn stand_in() -> Self {
+        Self::Token(Token { token: Source::stand_in() })
+    }
 }
 
 /// A key of another method would be ignored.
-fn refuse_keys_of_others(section: &mut Section<'_, '_>, chosen: &Method) {
-    for method in METHODS.iter().filter(|method| method.name != chosen.name) {
-        let keys = method
-            .keys
-            .iter()
-            .flat_map(|key| ["", "_file", "_env"].map(|ending| format!("auth.{key}{ending}")));
-        let text = format!(
-            "belongs to method = {:?}; remove it, or choose that method in place of {:?}",
-            method.name, chosen.name
-        );
-        for path in keys {
-            let is_key = keys::find(&format!("projects.{path}")).is_some();
-            if is_key && section.value(&path).is_some() {
-                section.problem(&path, &text);
+fn refuse_keys_of_others(reader: &mut Reader<'_>, path: &str, chosen: &str) {
+    for key in KEYS {
+        let Some(method) = key.method.filter(|method| *method != chosen) else { continue };
+        let name = key.path.rsplit('.').next().unwrap_or_default();
+        for path in secret_paths(&join(path, name)) {
+            if reader.value(&path).is_some() {
+                let text = format!(
+                    "belongs to method = {method:?}; remove it, or choose that method in place of \
+                     {chosen:?}"
+                );
+                reader.problem(&path, text);
             }
         }
     }
 }
 
-fn token(section: &mut Section<'_, '_>, _: &Surroundings<'_>) -> Option<Read> {
-    Some((Auth::Token(TOKEN.required(section)?), None))
-}
-
-fn password(section: &mut Section<'_, '_>, surroundings: &Surroundings<'_>) -> Option<Read> {
-    let iam_endpoint = endpoint::IAM.read(section, surroundings);
-    let domain = section.required("auth.domain", is_printable);
-    let username = section.required("auth.username", is_printable);
-    let password = PASSWORD.required(section)?;
-    Some((Auth::Password { iam_endpoint, domain, username, password }, None))
-}
-
-fn ecs_agency(section: &mut Section<'_, '_>, _: &Surroundings<'_>) -> Option<Read> {
-    let metadata_endpoint = endpoint::metadata(section)?;
-    Some((Auth::EcsAgency { metadata_endpoint }, None))
+impl AccessKey {
+    fn read(reader: &mut Reader<'_>, path: &str) -> Self {
+        let keys = ["access_key", "secret_key"].map(|name| join(path, name));
+        let is_of_tools = !keys.iter().any(|path| reader.has_secret(path));
+        let [access_key, secret_key] = keys.map(|path| Part::read(reader, &path));
+        let path = join(path, "security_token");
+        let token = match reader.read_secret_of_config(&path) {
+            // A token belongs to one key: with another it would be refused, and count as a failure.
+            Read::Absent if is_of_tools => reader.read_secret_of_tools(&path),
+            read => read,
+        };
+        let security_token = match token {
+            Read::Accepted(token) => Some(token),
+            Read::Absent | Read::Refused => None,
+        };
+        Self { access_key, secret_key, security_token }
+    }
 }

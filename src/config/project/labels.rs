@@ -1,16 +1,17 @@
 //! The section `projects.labels`: constant labels.
 
-use super::section::Section;
-use crate::config::reader::not_accepted;
-use crate::config::value::{show, show_name, table};
+use crate::config::kind::Typed;
+use crate::config::node::{Entry, show_name};
+use crate::config::part::Part;
+use crate::config::reader::{Read, Reader, join, not_accepted};
 
-const MOST_LABELS: usize = 16;
-const LONGEST_NAME_CHARS: usize = 64;
-const LONGEST_VALUE_CHARS: usize = 200;
+const MAX_LABELS: usize = 16;
+const MAX_NAME_CHARS: usize = 64;
+const MAX_VALUE_CHARS: usize = 200;
 
-/// Labels that metrics have themselves, which no constant label may be; `le` and `quantile` are those
-/// of the formats, `record_id` that of exemplars, `job` and `instance` those of Prometheus. A test holds
-/// them against the table of metrics, which is not known here.
+/// Labels that metrics have themselves, so that a constant label cannot use them. `le` and `quantile`
+/// belong to the formats, `record_id` to exemplars, `job` and `instance` to Prometheus. A test compares
+/// them with the table of metrics, which this module does not know.
 pub const RESERVED_LABELS: [&str; 19] = [
     "code",
     "endpoint",
@@ -33,49 +34,60 @@ pub const RESERVED_LABELS: [&str; 19] = [
     "user",
 ];
 
-/// Names and values, ordered by name.
-pub(super) fn read(section: &mut Section<'_, '_>) -> Vec<(String, String)> {
-    let Some(value) = section.value("labels") else { return Vec::new() };
-    let Some(labels) = table(&value).filter(|labels| labels.len() <= MOST_LABELS) else {
-        section.refuse("labels", &value);
-        return Vec::new();
-    };
-    let mut read = Vec::new();
-    for (name, value) in labels {
-        let text = value.as_str().filter(|value| is_value(value));
-        match (wrong_name(name), text) {
-            (None, Some(text)) => read.push((name.clone(), text.to_owned())),
-            (Some(wrong), _) => section.problem("labels", &format!("{}: {wrong}", show_name(name))),
-            (None, None) => {
-                let text = not_accepted(&show(value), VALUES);
-                section.problem(&format!("labels.{name}"), &text);
+/// Names and values, in the order of the names.
+impl Part for Vec<(String, String)> {
+    fn read(reader: &mut Reader<'_>, path: &str) -> Self {
+        let Read::Accepted(Typed::Table(entries)) = reader.read(path) else { return Self::new() };
+        if entries.len() > MAX_LABELS {
+            if let Some(given) = reader.value(path).cloned() {
+                reader.refuse(path, &given, None);
+            }
+            return Self::new();
+        }
+        let mut labels = Self::new();
+        for Entry { name, node, .. } in entries {
+            match (wrong_name(&name), node.value.as_text().filter(|text| is_value(text))) {
+                (None, Some(text)) => labels.push((name, text.to_owned())),
+                (Some(wrong), _) => reader.problem(path, format!("{}: {wrong}", show_name(&name))),
+                (None, None) => {
+                    let text = not_accepted(&node.value.show(), VALUES);
+                    reader.problem(&join(path, &name), text);
+                }
             }
         }
+        labels
     }
-    read
+
+    fn show(&self, name: &str) -> Option<(String, toml::Value)> {
+        let labels: toml::Table =
+            self.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+        (!labels.is_empty()).then(|| (name.to_owned(), toml::Value::Table(labels)))
+    }
 }
 
 const VALUES: &str = "a text of 1 to 200 characters without control characters";
 
-/// What is wrong with the name of a label, if anything is.
+/// The error about the name of a label, if there is one.
 fn wrong_name(name: &str) -> Option<&'static str> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let is_plain = name.len() <= LONGEST_NAME_CHARS
+    let is_plain_char = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_plain = name.len() <= MAX_NAME_CHARS
         && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(plain);
+        && name.chars().all(is_plain_char);
     if !is_plain {
-        return Some("is no name of a label: 1 to 64 letters, digits and _, no digit first");
+        return Some(
+            "is not the name of a label: 1 to 64 letters, digits and _, not starting with a digit",
+        );
     }
     if name.starts_with("__") {
-        return Some("is not accepted: what begins with __ belongs to Prometheus");
+        return Some("is not accepted: names that start with __ are reserved for Prometheus");
     }
     RESERVED_LABELS
         .contains(&name)
-        .then_some("is the name of a label that metrics have; use another")
+        .then_some("is a label of the metrics themselves; use another name")
 }
 
 fn is_value(value: &str) -> bool {
     !value.is_empty()
-        && value.chars().count() <= LONGEST_VALUE_CHARS
+        && value.chars().count() <= MAX_VALUE_CHARS
         && !value.chars().any(char::is_control)
 }

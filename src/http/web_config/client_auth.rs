@@ -1,8 +1,7 @@
-//! What is asked of a client's certificate, by Go's names: nothing, any, one that an authority
-//! vouches for, one with a certain name in it.
+//! Verification of clients' certificates, with Go's names: none, any, one that an authority signed, one
+//! that contains a certain name.
 //!
-//! Which authority vouches is judged by the library. A certificate's serial, owner or revocation is
-//! judged by nobody.
+//! The library verifies the signature of an authority. Serial, subject and revocation are not checked.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,23 +17,23 @@ use rustls::{
 };
 use webpki::EndEntityCert;
 
-/// Whether a client needs a certificate, and which.
+/// The certificate that a client needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClientAuth {
-    /// No certificate is asked for.
+    /// No certificate is requested.
     Nobody,
-    /// One is asked for and believed; who has none is let in too.
+    /// One is requested and not verified; clients without one are admitted too.
     Request,
-    /// One is needed, from whomever.
+    /// One is required, from any authority.
     RequireAny,
-    /// One that is given must be an authority's.
+    /// One that is sent must be signed by an authority.
     VerifyIfGiven,
-    /// One of an authority is needed.
+    /// One that an authority signed is required.
     RequireAndVerify,
 }
 
 impl ClientAuth {
-    /// The names, the old one for `RequireAnyClientCert` left out.
+    /// The names, without the old one for `RequireAnyClientCert`.
     pub(super) const NAMES: [(&'static str, Self); 5] = [
         ("NoClientCert", Self::Nobody),
         ("RequestClientCert", Self::Request),
@@ -44,29 +43,26 @@ impl ClientAuth {
     ];
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        // The toolkit takes this too.
+        // The toolkit accepts this too.
         let text = if text == "RequireClientCert" { "RequireAnyClientCert" } else { text };
         Self::NAMES.iter().find(|(name, _)| *name == text).map(|(_, client_auth)| *client_auth)
     }
 
-    /// Whether an authority must vouch.
+    /// Whether an authority's signature is verified.
     pub(super) fn verifies(self) -> bool {
         matches!(self, Self::VerifyIfGiven | Self::RequireAndVerify)
     }
 }
 
-/// A name, one of which a client's certificate must hold.
+/// A name that a client's certificate may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum AllowedSan {
     Address(IpAddr),
-    /// A name in DNS or a URI, compared letter by letter.
+    /// A DNS name or a URI, compared exactly.
     Name(String),
 }
 
 impl AllowedSan {
-    pub(super) const ACCEPTED: &'static str =
-        "a DNS name, an IP address or a URI; mail addresses are not compared";
-
     pub(super) fn parse(text: &str) -> Option<Self> {
         if let Ok(address) = text.parse() {
             return Some(Self::Address(address));
@@ -90,7 +86,7 @@ impl AllowedSan {
     }
 }
 
-/// The verifier, if certificates are asked for. `roots` are the authorities.
+/// Builds the verifier, if certificates are requested. `roots` are the authorities.
 pub(super) fn verifier(
     client_auth: ClientAuth,
     roots: RootCertStore,
@@ -115,8 +111,8 @@ pub(super) fn verifier(
     Ok(Some(Arc::new(NamedCertificate { verifier, allowed: allowed.to_vec() })))
 }
 
-/// Takes any certificate whose key the client has. It proves that the same client comes again, and
-/// not who it is.
+/// Accepts any certificate whose key the client has. This proves that it is the same client as before,
+/// not its identity.
 #[derive(Debug)]
 struct AnyCertificate {
     provider: Arc<CryptoProvider>,
@@ -166,7 +162,7 @@ impl ClientCertVerifier for AnyCertificate {
     }
 }
 
-/// Takes what another verifier takes, if one of the allowed names is in it.
+/// Accepts what another verifier accepts, if it contains one of the allowed names.
 #[derive(Debug)]
 struct NamedCertificate {
     verifier: Arc<dyn ClientCertVerifier>,

@@ -1,16 +1,16 @@
-//! A limit to how often anything is answered, for all clients together: a token bucket.
+//! A rate limit for all clients together: a token bucket.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What the limit is.
+/// The limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rate {
-    /// A request more is answered after each of these. Not zero.
+    /// Time after which one more request is answered. Not zero.
     pub(super) interval: Duration,
-    /// So many at once, after a time of quiet.
+    /// Requests that are answered at once after a pause.
     pub(super) burst: u32,
 }
 
@@ -26,13 +26,13 @@ struct Level {
 }
 
 impl Bucket {
-    /// A full one.
+    /// A full bucket.
     pub(super) fn new(rate: Rate) -> Self {
         let level = Level { tokens: rate.burst.into(), at: Instant::now() };
         Self { rate, level: Mutex::new(level) }
     }
 
-    /// Whether one more is answered now.
+    /// Takes a token, if there is one.
     pub(super) fn take(&self) -> bool {
         let now = Instant::now();
         let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);

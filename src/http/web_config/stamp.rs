@@ -1,23 +1,23 @@
-//! What a file looks like from outside, to see that it has changed without reading it.
+//! The metadata of files, to notice that one has changed without reading it.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Device, inode, length, and when content and inode last changed, in seconds and nanoseconds;
-/// `None` where there is no file.
+/// Device, inode, length, and the times of the last change of content and inode, in seconds and
+/// nanoseconds; `None` if there is no file.
 type Look = Option<(u64, u64, u64, [i64; 4])>;
 
-/// How some files looked at a moment.
+/// The metadata of some files at one time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Stamp(Vec<(PathBuf, Look)>);
 
 impl Stamp {
-    /// Looks at a file too. To be called before it is read: what changes after that is seen later.
+    /// Adds a file. Call this before reading it, so that a later change is noticed.
     pub(super) fn add(&mut self, path: &Path) {
         self.0.push((path.to_owned(), look(path)));
     }
 
-    /// Whether all look as they did.
+    /// Whether all files are unchanged.
     pub(super) fn is_current(&self) -> bool {
         self.0.iter().all(|(path, seen)| look(path) == *seen)
     }

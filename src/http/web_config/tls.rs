@@ -1,6 +1,6 @@
-//! From the settings to what rustls serves with: reads the certificates and the key.
+//! Reads the certificates and the key that the settings name, for rustls to serve with.
 //!
-//! Whether a certificate is still valid, and for which name, is for the clients to judge.
+//! Clients check whether a certificate is still valid, and for which name.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -11,19 +11,19 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{RootCertStore, ServerConfig};
 
 use super::client_auth;
-use super::problem::Problem;
-use super::tls_settings::{Content, Place, TlsSettings};
+use super::tls_settings::{Content, Pem, TlsSettings};
+use crate::config::Problem;
 use records_api::file;
 
-/// A chain has a few certificates; all the world's authorities need a quarter of this.
-const LARGEST_FILE_BYTES: u64 = 1 << 20;
+/// A chain has a few certificates; all public authorities together need a quarter of this.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
-const CERTIFICATES: &str = "Accepted is PEM: what stands from -----BEGIN CERTIFICATE----- to \
-                            -----END CERTIFICATE-----, once or more often";
-const KEY: &str = "Accepted is PEM: what stands from -----BEGIN PRIVATE KEY----- to -----END \
-                   PRIVATE KEY-----, without a passphrase";
+const CERTIFICATES: &str = "Accepted is PEM: one or more certificates, each from -----BEGIN \
+                            CERTIFICATE----- to -----END CERTIFICATE-----";
+const KEY: &str = "Accepted is PEM: one key without a passphrase, from -----BEGIN PRIVATE KEY----- to \
+                   -----END PRIVATE KEY-----";
 
-/// What connections are accepted with.
+/// Builds what connections are accepted with.
 pub(super) fn server_config(settings: &TlsSettings) -> Result<Arc<ServerConfig>, Vec<Problem>> {
     let authorities = settings.client_authorities.as_ref();
     let roots = authorities.map_or_else(|| Ok(RootCertStore::empty()), roots);
@@ -68,72 +68,63 @@ fn provider(settings: &TlsSettings) -> CryptoProvider {
     provider
 }
 
-/// Certificate and key can be read, but not be used.
+/// The error about a certificate and a key that can be read but not used.
 fn unfit(settings: &TlsSettings, error: &rustls::Error) -> Problem {
     match error {
         rustls::Error::InconsistentKeys(_) => settings.key.problem(format!(
-            "is not the key of the certificate at {}; name the two that belong together",
+            "is not the key of the certificate at {}; set the two that belong together",
             settings.certificate.key
         )),
         rustls::Error::InvalidCertificate(_) => settings
             .certificate
             .problem(format!("its first certificate is damaged. {CERTIFICATES}")),
-        // The library says what it takes, and nothing of what it was given.
+        // The library says what it accepts, and nothing about what it got.
         error => settings.key.problem(format!("cannot be used: {error}. {KEY}")),
     }
 }
 
-fn chain(place: &Place) -> Result<Vec<CertificateDer<'static>>, Problem> {
-    let bytes = place.read()?;
+fn chain(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, Problem> {
+    let bytes = pem.read()?;
     let mut chain = Vec::new();
     for (number, certificate) in (1..).zip(CertificateDer::pem_slice_iter(&bytes)) {
         let damaged =
-            || place.problem(format!("is damaged at its certificate {number}. {CERTIFICATES}"));
+            || pem.problem(format!("is damaged at its certificate {number}. {CERTIFICATES}"));
         chain.push(certificate.map_err(|_| damaged())?);
     }
     if chain.is_empty() {
-        return Err(place.problem(format!("holds no certificate. {CERTIFICATES}")));
+        return Err(pem.problem(format!("contains no certificate. {CERTIFICATES}")));
     }
     Ok(chain)
 }
 
-fn key(place: &Place) -> Result<PrivateKeyDer<'static>, Problem> {
-    PrivateKeyDer::from_pem_slice(&place.read()?)
-        .map_err(|_| place.problem(format!("holds no private key. {KEY}")))
+fn key(pem: &Pem) -> Result<PrivateKeyDer<'static>, Problem> {
+    PrivateKeyDer::from_pem_slice(&pem.read()?)
+        .map_err(|_| pem.problem(format!("contains no private key. {KEY}")))
 }
 
-fn roots(place: &Place) -> Result<RootCertStore, Problem> {
+fn roots(pem: &Pem) -> Result<RootCertStore, Problem> {
     let mut roots = RootCertStore::empty();
-    for (number, certificate) in (1..).zip(chain(place)?) {
+    for (number, certificate) in (1..).zip(chain(pem)?) {
         roots.add(certificate).map_err(|_| {
-            place.problem(format!("is damaged at its certificate {number}. {CERTIFICATES}"))
+            pem.problem(format!("is damaged at its certificate {number}. {CERTIFICATES}"))
         })?;
     }
     Ok(roots)
 }
 
-impl Place {
+impl Pem {
     fn read(&self) -> Result<Vec<u8>, Problem> {
         let path = match &self.content {
             Content::Inline(text) => return Ok(text.expose().as_bytes().to_vec()),
             Content::File(path) => path,
         };
         if file::is_pipe(path) {
-            return Err(self.problem("is a pipe, which cannot be read again. Use a plain file"));
+            let text = "is a pipe, which cannot be read again. Use a regular file";
+            return Err(self.problem(text));
         }
-        file::read(path, LARGEST_FILE_BYTES).map_err(|error| match error.kind() {
-            ErrorKind::IsADirectory => self.problem("is a directory. Name the file in it"),
-            _ => self.problem(format!("cannot be read: {error}. Name another")),
+        file::read(path, MAX_FILE_BYTES).map_err(|error| match error.kind() {
+            ErrorKind::IsADirectory => self.problem("is a directory. Set the path of a file in it"),
+            _ => self.problem(format!("cannot be read: {error}. Set another path")),
         })
-    }
-
-    /// Something wrong with what stands here.
-    pub(super) fn problem(&self, text: impl Into<String>) -> Problem {
-        let text = text.into();
-        let text = match &self.content {
-            Content::Inline(_) => text,
-            Content::File(path) => format!("the file {:?} {text}", path.display().to_string()),
-        };
-        Problem::of_key(self.line, &self.key, text)
     }
 }

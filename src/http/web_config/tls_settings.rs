@@ -1,7 +1,7 @@
-//! The keys of the section `tls_server_config`, and what each accepts.
+//! The section `tls_server_config`.
 //!
-//! Stricter than the toolkit where a slip would leave the door open: a section without a certificate,
-//! authorities for clients that nobody asks for a certificate, and the reverse.
+//! Stricter than the toolkit where a mistake would leave the door open: a section without a certificate,
+//! authorities although no client is asked for a certificate, and the reverse.
 
 use std::path::{Path, PathBuf};
 
@@ -9,18 +9,17 @@ use rustls::SupportedCipherSuite;
 use rustls::crypto::SupportedKxGroup;
 
 use super::client_auth::{AllowedSan, ClientAuth};
-use super::problem::Problem;
-use super::reading::{Reading, Section, any_of};
 use super::words::{self, Version};
+use crate::config::{Place, Problem, Read, Reader, Typed, is_pem};
 use records_api::secret::Secret;
 
 /// Section `tls_server_config`.
 pub(super) struct TlsSettings {
-    pub(super) certificate: Place,
-    pub(super) key: Place,
+    pub(super) certificate: Pem,
+    pub(super) key: Pem,
     pub(super) client_auth: ClientAuth,
-    pub(super) client_authorities: Option<Place>,
-    /// Empty: whoever the authorities vouch for.
+    pub(super) client_authorities: Option<Pem>,
+    /// Empty: every certificate that the authorities signed.
     pub(super) client_allowed_sans: Vec<AllowedSan>,
     /// Those of TLS 1.2; `None` leaves the choice to the library.
     pub(super) suites: Option<Vec<SupportedCipherSuite>>,
@@ -29,10 +28,10 @@ pub(super) struct TlsSettings {
     pub(super) prefers_server_order: bool,
 }
 
-/// Where something in PEM form stands.
-pub(super) struct Place {
+/// Something in PEM form, and the key that sets it.
+pub(super) struct Pem {
     pub(super) key: String,
-    pub(super) line: u64,
+    pub(super) place: Place,
     pub(super) content: Content,
 }
 
@@ -42,178 +41,165 @@ pub(super) enum Content {
     File(PathBuf),
 }
 
-const TLS_KEYS: [&str; 13] = [
-    "cert_file",
-    "key_file",
-    "cert",
-    "key",
-    "client_auth_type",
-    "client_ca_file",
-    "client_ca",
-    "client_allowed_sans",
-    "min_version",
-    "max_version",
-    "cipher_suites",
-    "prefer_server_cipher_suites",
-    "curve_preferences",
-];
+const SECTION: &str = "tls_server_config";
+
+fn path(name: &str) -> String {
+    format!("{SECTION}.{name}")
+}
+
+impl Pem {
+    /// An error in the content.
+    pub(super) fn problem(&self, text: impl Into<String>) -> Problem {
+        let text = text.into();
+        let text = match &self.content {
+            Content::Inline(_) => text,
+            Content::File(path) => format!("the file {:?} {text}", path.display().to_string()),
+        };
+        Problem::of_key(&self.place, &self.key, text)
+    }
+}
 
 impl TlsSettings {
-    /// Reads the section, if it stands in the document; paths in it are relative to `folder`.
-    pub(super) fn read(
-        reading: &mut Reading,
-        document: &Section<'_>,
-        folder: &Path,
-    ) -> Option<Self> {
-        let section = reading.section(document, "tls_server_config", &TLS_KEYS)?;
-        read(reading, &section, folder)
-    }
-}
-
-fn read(reading: &mut Reading, section: &Section<'_>, folder: &Path) -> Option<TlsSettings> {
-    let certificate = place(reading, section, "cert", folder);
-    let key = place(reading, section, "key", folder);
-    for (place, name) in [(&certificate, "cert"), (&key, "key")] {
-        let is_given =
-            ["", "_file"].iter().any(|end| section.find(&format!("{name}{end}")).is_some());
-        if place.is_none() && !is_given {
-            let text = format!("is missing; name a file in PEM form, or put its text at {name}");
-            let key = section.key(&format!("{name}_file"));
-            reading.note(Problem::of_key(section.line, &key, text));
+    /// Reads the section, if there is one. Paths in it are relative to `folder`.
+    pub(super) fn read(reader: &mut Reader<'_>, folder: &Path) -> Option<Self> {
+        if !reader.has_section(SECTION) {
+            return None;
         }
+        let [certificate, key] = ["cert", "key"].map(|name| {
+            let file = path(&format!("{name}_file"));
+            if reader.value(&path(name)).or(reader.value(&file)).is_none() {
+                let text = format!(
+                    "is missing; set the path of a file in PEM form, or its text at {name}"
+                );
+                reader.problem(&file, text);
+            }
+            pem(reader, name, folder)
+        });
+        let client_authorities = pem(reader, "client_ca", folder);
+        let client_auth = client_auth(reader, client_authorities.as_ref());
+        let versions = versions(reader);
+        let suites = suites(reader, &versions);
+        let curves = list(reader, "curve_preferences");
+        let order = reader.read(&path("prefer_server_cipher_suites"));
+        let client_allowed_sans = client_allowed_sans(reader, client_auth);
+        Some(Self {
+            certificate: certificate?,
+            key: key?,
+            client_auth,
+            client_authorities,
+            client_allowed_sans,
+            suites,
+            curves: curves
+                .map(|names| names.iter().filter_map(|name| words::curve(name)).collect()),
+            versions,
+            prefers_server_order: !matches!(order, Read::Accepted(Typed::Flag(false))),
+        })
     }
-    let client_authorities = place(reading, section, "client_ca", folder);
-    let client_auth = client_auth(reading, section, client_authorities.as_ref());
-    let versions = versions(reading, section);
-    Some(TlsSettings {
-        client_allowed_sans: client_allowed_sans(reading, section, client_auth),
-        suites: suites(reading, section, &versions),
-        curves: reading.list(section, "curve_preferences", &words::curves_accepted(), words::curve),
-        prefers_server_order: reading.flag(section, "prefer_server_cipher_suites").unwrap_or(true),
-        certificate: certificate?,
-        key: key?,
-        client_auth,
-        client_authorities,
-        versions,
-    })
 }
 
-/// What stands at `name`, or in the file at `name_file`.
-fn place(reading: &mut Reading, section: &Section<'_>, name: &str, folder: &Path) -> Option<Place> {
-    let file_name = format!("{name}_file");
-    let inline = section.find(name);
-    let file = section.find(&file_name);
-    if let Some(file) = file.as_ref().filter(|file| file.text().is_some_and(is_pem)) {
-        let text =
-            format!("the value (not shown) is no path but a text in PEM form; put it at {name}");
-        reading.note(file.problem(text));
+/// What is at `name`, or in the file at `name_file`.
+fn pem(reader: &mut Reader<'_>, name: &str, folder: &Path) -> Option<Pem> {
+    let (inline, file) = (path(name), path(&format!("{name}_file")));
+    let pasted = reader.value(&file).and_then(|given| given.value.as_text());
+    if pasted.is_some_and(is_pem) {
+        let text = format!(
+            "the value (not shown) is not a path but a text in PEM form; move it to {name}"
+        );
+        reader.problem(&file, text);
         return None;
     }
-    let path = reading.text(section, &file_name, "the path of a file in PEM form");
-    if let (Some(inline), Some(_)) = (&inline, file) {
-        reading.note(inline.problem(format!("stands beside {file_name}; remove one of them")));
-        return None;
-    }
-    if let Some((found, path)) = path {
-        let content = Content::File(folder.join(path));
-        return Some(Place { key: found.key, line: found.line, content });
-    }
-    let found = inline?;
-    if let Some(text) = found.text() {
-        let content = Content::Inline(Secret::from(text));
-        return Some(Place { key: found.key, line: found.line, content });
-    }
-    let text = "the value (not shown) is not accepted. Accepted is a text in PEM form";
-    reading.note(found.problem(text));
-    None
+    let (key, content) = match (reader.read(&inline), reader.read(&file)) {
+        (Read::Absent, Read::Accepted(Typed::Path(path))) => {
+            (file, Content::File(folder.join(path)))
+        }
+        (Read::Accepted(Typed::Text(text)), Read::Absent) => {
+            (inline, Content::Inline(Secret::from(text)))
+        }
+        (Read::Accepted(_), Read::Accepted(_)) => {
+            reader.problem(&inline, format!("is set beside {name}_file; remove one of them"));
+            return None;
+        }
+        _ => return None,
+    };
+    Some(Pem { place: reader.place(&key).clone(), key, content })
 }
 
-fn is_pem(text: &str) -> bool {
-    text.contains("-----BEGIN")
+fn text(reader: &mut Reader<'_>, name: &str) -> Option<String> {
+    match reader.read(&path(name)) {
+        Read::Accepted(Typed::Text(text)) => Some(text),
+        _ => None,
+    }
 }
 
-fn client_auth(
-    reading: &mut Reading,
-    section: &Section<'_>,
-    authorities: Option<&Place>,
-) -> ClientAuth {
-    let names = any_of(&ClientAuth::NAMES.map(|(name, _)| name));
-    let given = reading.text(section, "client_auth_type", &names);
-    let Some((found, text)) = given else {
-        if let (Some(place), None) = (authorities, section.find("client_auth_type")) {
-            let text = "is used by nobody without client_auth_type: RequireAndVerifyClientCert or \
+fn list(reader: &mut Reader<'_>, name: &str) -> Option<Vec<String>> {
+    match reader.read(&path(name)) {
+        Read::Accepted(Typed::List(list)) => Some(list),
+        _ => None,
+    }
+}
+
+fn client_auth(reader: &mut Reader<'_>, authorities: Option<&Pem>) -> ClientAuth {
+    let name = "client_auth_type";
+    let is_given = reader.value(&path(name)).is_some();
+    let Some(text) = text(reader, name) else {
+        if let (Some(pem), false) = (authorities, is_given) {
+            let text = "has no effect without client_auth_type: RequireAndVerifyClientCert or \
                         VerifyClientCertIfGiven";
-            reading.note(Problem::of_key(place.line, &place.key, text));
+            reader.note(Problem::of_key(&pem.place, &pem.key, text));
         }
         return ClientAuth::Nobody;
     };
-    let Some(client_auth) = ClientAuth::parse(text) else {
-        reading.note(found.refuse(&names));
-        return ClientAuth::Nobody;
-    };
+    let client_auth = ClientAuth::parse(&text).unwrap_or(ClientAuth::Nobody);
     match (authorities, client_auth.verifies()) {
-        (None, true) => reading.note(found.problem(format!(
-            "{text} checks certificates against an authority, and none is named; add client_ca_file"
-        ))),
-        (Some(place), false) => {
+        (None, true) => {
+            let text = format!(
+                "{text} verifies certificates, but no authority is set; add client_ca_file"
+            );
+            reader.problem(&path(name), text);
+        }
+        (Some(pem), false) => {
             let text = format!(
                 "is not used with client_auth_type: {text}; write RequireAndVerifyClientCert or \
                  VerifyClientCertIfGiven there, or remove this"
             );
-            reading.note(Problem::of_key(place.line, &place.key, text));
+            reader.note(Problem::of_key(&pem.place, &pem.key, text));
         }
         _ => {}
     }
     client_auth
 }
 
-fn client_allowed_sans(
-    reading: &mut Reading,
-    section: &Section<'_>,
-    client_auth: ClientAuth,
-) -> Vec<AllowedSan> {
+fn client_allowed_sans(reader: &mut Reader<'_>, client_auth: ClientAuth) -> Vec<AllowedSan> {
     let name = "client_allowed_sans";
-    let sans = reading.list(section, name, AllowedSan::ACCEPTED, AllowedSan::parse);
-    if let (Some(found), true) = (section.find(name), client_auth != ClientAuth::RequireAndVerify) {
-        let text = "is only of use with client_auth_type: RequireAndVerifyClientCert; write that, \
-                    or remove this";
-        reading.note(found.problem(text));
+    let sans = list(reader, name);
+    if reader.value(&path(name)).is_some() && client_auth != ClientAuth::RequireAndVerify {
+        let text = "has no effect without client_auth_type: RequireAndVerifyClientCert; write that, or \
+                    remove this";
+        reader.problem(&path(name), text);
     }
-    sans.unwrap_or_default()
+    sans.unwrap_or_default().iter().filter_map(|text| AllowedSan::parse(text)).collect()
 }
 
 /// The versions from the least to the greatest that is allowed.
-fn versions(reading: &mut Reading, section: &Section<'_>) -> Vec<Version> {
-    let names = any_of(&Version::NAMES.map(|(name, _)| name));
-    let accepted = format!("{names}; older ones are not spoken");
-    let mut version = |name| {
-        let (found, text) = reading.text(section, name, &accepted)?;
-        let version = Version::parse(text);
-        if version.is_none() {
-            reading.note(found.refuse(&accepted));
-        }
-        version
-    };
+fn versions(reader: &mut Reader<'_>) -> Vec<Version> {
+    let mut version = |name| text(reader, name).and_then(|text| Version::parse(&text));
     let least = version("min_version").unwrap_or(Version::Tls12);
     let greatest = version("max_version").unwrap_or(Version::Tls13);
-    if let (Some(found), true) = (section.find("max_version"), least > greatest) {
-        reading.note(found.problem("is less than min_version; raise it or remove it"));
+    let max = path("max_version");
+    if least > greatest && reader.value(&max).is_some() {
+        reader.problem(&max, "is less than min_version; raise it or remove it");
     }
-    let versions = Version::NAMES.map(|(_, version)| version);
-    versions.into_iter().filter(|version| (least..=greatest).contains(version)).collect()
+    Version::ALL.into_iter().filter(|version| (least..=greatest).contains(version)).collect()
 }
 
-/// As in Go, only those of TLS 1.2 are chosen: TLS 1.3 has no others than good ones.
-fn suites(
-    reading: &mut Reading,
-    section: &Section<'_>,
-    versions: &[Version],
-) -> Option<Vec<SupportedCipherSuite>> {
+/// As in Go, only those of TLS 1.2 can be chosen: all of TLS 1.3 are good.
+fn suites(reader: &mut Reader<'_>, versions: &[Version]) -> Option<Vec<SupportedCipherSuite>> {
     let name = "cipher_suites";
-    let suites = reading.list(section, name, &words::suites_accepted(), words::suite)?;
-    let suites: Vec<_> = suites.into_iter().filter(|suite| suite.tls13().is_none()).collect();
-    if let (Some(found), [Version::Tls12], []) = (section.find(name), versions, &suites[..]) {
-        reading.note(found.problem("names none of TLS 1.2, and max_version allows no other"));
+    let suites = list(reader, name)?;
+    let suites = suites.iter().filter_map(|text| words::suite(text));
+    let suites: Vec<_> = suites.filter(|suite| suite.tls13().is_none()).collect();
+    if let ([Version::Tls12], []) = (versions, &suites[..]) {
+        reader.problem(&path(name), "has none of TLS 1.2, and max_version allows no other version");
     }
     Some(suites)
 }

@@ -1,10 +1,8 @@
-//! Who may ask: names and hashes of passwords as the file gives them, and whether a request proves
-//! to come from one of them.
+//! Basic auth: names and hashes of passwords from the file, and the check of a request.
 //!
-//! A hash costs a tenth of a second of a whole core, on purpose. So one is computed at a time, away
-//! from the tasks that serve, and a password that was found right is remembered, by a fingerprint
-//! that is of no use outside of this process. Wrong ones are not remembered: guesses would drive the
-//! right ones out.
+//! A hash takes a tenth of a second of a whole core, on purpose. So one is computed at a time, apart
+//! from the tasks that serve, and a correct password is remembered by a fingerprint that is useless
+//! outside this process. Wrong passwords are not remembered: guesses would evict the correct ones.
 
 use std::collections::{HashMap, VecDeque};
 use std::str::FromStr;
@@ -18,61 +16,59 @@ use rustls::crypto::ring;
 use sha2::Sha256;
 use tokio::sync::Semaphore;
 
-use super::document::Value;
-use super::problem::Problem;
-use super::reading::{Reading, Section};
+use crate::config::{Entry, Problem, Read, Reader, Typed};
 use records_api::secret::Secret;
 
-/// A cost of 15 takes two seconds; each more doubles it, and 31 would take two days.
-const LARGEST_COST: u32 = 15;
-/// bcrypt looks at no more of a password; two that differ behind it would be the same.
-const LONGEST_PASSWORD_BYTES: usize = 72;
-/// Passwords found right that are remembered: far more than there are scrapers.
-const MOST_REMEMBERED: usize = 100;
+/// A cost of 15 takes two seconds. Each step doubles the time: 31 would take two days.
+const MAX_COST: u32 = 15;
+/// bcrypt ignores the rest of a password: two that differ only there would be equal.
+const MAX_PASSWORD_BYTES: usize = 72;
+/// Correct passwords that are remembered: far more than there are scrapers.
+const MAX_REMEMBERED: usize = 100;
 
-const ACCEPTED: &str = "a bcrypt hash beginning with $2a$, $2b$ or $2y$, of a cost from 4 to 15, \
-                        such as `htpasswd -nBC 10 \"\"` prints behind the colon";
+const ACCEPTED: &str = "a bcrypt hash that starts with $2a$, $2b$ or $2y$ and has a cost from 4 to 15, \
+                        such as `htpasswd -nBC 10 \"\"` prints after the colon";
 
-/// Salt and hash of nothing that anybody knows.
+/// Salt and hash of an unknown password.
 const NOBODY: &str = "QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi";
 
 /// The users of a file.
 pub(super) struct Users {
     hashes: HashMap<String, String>,
-    /// What the password of an unknown user is compared with, so that the time tells nobody which
-    /// users there are.
+    /// The hash that the password of an unknown user is compared with, so that the time does not show
+    /// which users exist.
     nobody: String,
 }
 
 impl Users {
-    /// Reads the section; `None` where no user stands in it.
-    pub(super) fn read(reading: &mut Reading, section: &Section<'_>) -> Option<Self> {
+    /// Reads the section; `None` if it has no user.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let section = "basic_auth_users";
+        let Read::Accepted(Typed::Table(entries)) = reader.read(section) else { return None };
+        let place = reader.place(section).clone();
         let mut hashes = HashMap::new();
         let mut largest = 0;
-        for entry in section.entries() {
-            let hash = match &entry.node.value {
-                Value::Text(hash) => cost(hash).map(|cost| (hash, cost)),
-                _ => None,
-            };
+        for Entry { name, line, node } in entries {
+            let hash = node.value.as_text().and_then(|hash| Some((hash, cost(hash)?)));
             let Some((hash, cost)) = hash else {
-                // Neither the name is shown nor the hash: one may stand in the other's place.
+                // Neither the name nor the hash is shown: each may be in the place of the other.
                 let text = format!("the value (not shown) is not accepted. Accepted is {ACCEPTED}");
-                reading.note(Problem::of_key(entry.line, "basic_auth_users", text));
+                reader.note(Problem::of_key(&place.at(line), section, text));
                 continue;
             };
             largest = largest.max(cost);
-            hashes.insert(entry.name.clone(), hash.clone());
+            hashes.insert(name, hash.to_owned());
         }
         let nobody = format!("$2y${largest:02}${NOBODY}");
         (!hashes.is_empty()).then_some(Self { hashes, nobody })
     }
 
-    /// How many there are.
+    /// Number of users.
     pub(super) fn count(&self) -> usize {
         self.hashes.len()
     }
 
-    /// Whether a request comes from one of them.
+    /// Whether a request comes from one of the users.
     pub(super) async fn admit(&self, headers: &HeaderMap, passwords: &Passwords) -> bool {
         let Some((user, password)) = credentials(headers) else { return false };
         if let Some(hash) = self.hashes.get(&user) {
@@ -83,14 +79,14 @@ impl Users {
     }
 }
 
-/// The cost of a hash that is accepted.
+/// The cost of a hash, if it is accepted.
 fn cost(hash: &str) -> Option<u32> {
     let is_known = ["$2a$", "$2b$", "$2y$"].iter().any(|version| hash.starts_with(version));
     let parts = bcrypt::HashParts::from_str(hash).ok().filter(|_| is_known)?;
-    (4..=LARGEST_COST).contains(&parts.get_cost()).then(|| parts.get_cost())
+    (4..=MAX_COST).contains(&parts.get_cost()).then(|| parts.get_cost())
 }
 
-/// User and password of the header, if there are any.
+/// User and password in the header, if there are any.
 fn credentials(headers: &HeaderMap) -> Option<(String, Secret)> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, encoded) = value.split_once(' ')?;
@@ -102,7 +98,7 @@ fn credentials(headers: &HeaderMap) -> Option<(String, Secret)> {
     Some((user.to_owned(), Secret::from(password)))
 }
 
-/// Compares passwords, and remembers which were right, across changes of the file.
+/// Compares passwords and remembers the correct ones, also after a change of the file.
 pub(super) struct Passwords {
     key: [u8; 32],
     right: Mutex<VecDeque<[u8; 32]>>,
@@ -113,7 +109,7 @@ impl Passwords {
     pub(super) fn new() -> Self {
         let mut key = [0; 32];
         let random = ring::default_provider().secure_random;
-        random.fill(&mut key).expect("a system without random numbers has no TLS either");
+        random.fill(&mut key).expect("TLS needs random numbers too");
         Self { key, right: Mutex::new(VecDeque::new()), one_at_a_time: Arc::new(Semaphore::new(1)) }
     }
 
@@ -125,28 +121,28 @@ impl Passwords {
         let is_right = self.compare(hash.to_owned(), password).await;
         if is_right {
             let mut right = self.right();
-            right.truncate(MOST_REMEMBERED - 1);
+            right.truncate(MAX_REMEMBERED - 1);
             right.push_front(fingerprint);
         }
         is_right
     }
 
-    /// Computes the hash of a password, when it is its turn.
+    /// Computes the hash of a password, one at a time.
     async fn compare(&self, hash: String, password: Secret) -> bool {
         let Ok(turn) = self.one_at_a_time.clone().acquire_owned().await else { return false };
         let compared = tokio::task::spawn_blocking(move || {
-            // With the computation, not with who waits for it: that one may hang up.
+            // Belongs to the computation, not to the client, which may hang up.
             let _turn = turn;
             let password = password.expose();
             let is_right = bcrypt::verify(password, &hash).unwrap_or(false);
-            is_right && password.len() <= LONGEST_PASSWORD_BYTES
+            is_right && password.len() <= MAX_PASSWORD_BYTES
         });
         compared.await.unwrap_or(false)
     }
 
     fn fingerprint(&self, user: &str, hash: &str, password: &Secret) -> [u8; 32] {
         let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
+            Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC accepts keys of any length");
         for part in [user, hash, password.expose()] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
@@ -180,7 +176,7 @@ mod tests {
         HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())])
     }
 
-    /// Whether it is known without a comparison, of which none can begin meanwhile.
+    /// Whether it is admitted without a comparison; none can start meanwhile.
     async fn is_remembered(users: &Users, passwords: &Passwords, headers: &HeaderMap) -> bool {
         let _turn = passwords.one_at_a_time.acquire().await.unwrap();
         let admitted = timeout(Duration::from_millis(50), users.admit(headers, passwords)).await;
@@ -188,16 +184,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn right_passwords_are_remembered_and_guesses_do_not_drive_them_out() {
+    async fn correct_passwords_are_remembered_and_guesses_do_not_evict_them() {
         let (users, passwords) = (users(&[("a", "right", 4), ("b", "right", 4)]), Passwords::new());
         let right = headers("a", "right");
         assert!(!is_remembered(&users, &passwords, &right).await);
         assert!(users.admit(&right, &passwords).await);
-        for guess in 0..2 * MOST_REMEMBERED {
+        for guess in 0..2 * MAX_REMEMBERED {
             assert!(!users.admit(&headers("a", &guess.to_string()), &passwords).await);
         }
         assert!(is_remembered(&users, &passwords, &right).await);
-        // The same of another user, with another hash, was not seen yet.
+        // The same password of another user, with another hash, is not known yet.
         assert!(!is_remembered(&users, &passwords, &headers("b", "right")).await);
         assert!(!is_remembered(&users, &passwords, &headers("a", "0")).await);
         let changed = self::users(&[("a", "right", 4)]);
@@ -205,15 +201,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_remembered_has_a_limit_and_the_oldest_goes_first() {
+    async fn the_oldest_remembered_password_is_forgotten_first() {
         let passwords = Passwords::new();
-        let names: Vec<_> = (0..=MOST_REMEMBERED).map(|n| n.to_string()).collect();
+        let names: Vec<_> = (0..=MAX_REMEMBERED).map(|n| n.to_string()).collect();
         let list: Vec<_> = names.iter().map(|name| (name.as_str(), name.as_str(), 4)).collect();
         let users = users(&list);
         for name in &names {
             assert!(users.admit(&headers(name, name), &passwords).await);
         }
-        assert_eq!(passwords.right().len(), MOST_REMEMBERED);
+        assert_eq!(passwords.right().len(), MAX_REMEMBERED);
         assert!(!is_remembered(&users, &passwords, &headers("0", "0")).await);
         assert!(is_remembered(&users, &passwords, &headers("1", "1")).await);
     }
@@ -231,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_hangs_up_leaves_the_turn_to_his_comparison_until_it_ends() {
+    async fn a_comparison_keeps_its_turn_after_its_client_hung_up() {
         let (users, passwords) = (users(&[("a", "right", 10)]), Passwords::new());
         let wrong = headers("a", "wrong");
         let hung_up = timeout(Duration::from_millis(1), users.admit(&wrong, &passwords)).await;

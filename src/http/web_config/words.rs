@@ -1,10 +1,7 @@
-//! The words of the file for versions, cipher suites and curves, which are Go's, and what they mean
-//! here: what rustls speaks, and nothing that it does not.
+//! Go's names for versions of TLS, cipher suites and curves, as far as rustls has them.
 
 use rustls::crypto::{SupportedKxGroup, ring};
 use rustls::{NamedGroup, SupportedCipherSuite, SupportedProtocolVersion};
-
-use super::reading::any_of;
 
 /// A version of TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,11 +11,13 @@ pub(super) enum Version {
 }
 
 impl Version {
-    pub(super) const NAMES: [(&'static str, Self); 2] =
-        [("TLS12", Self::Tls12), ("TLS13", Self::Tls13)];
+    /// From the least to the greatest.
+    pub(super) const ALL: [Self; 2] = [Self::Tls12, Self::Tls13];
+    pub(super) const NAMES: &'static [&'static str] = &["TLS12", "TLS13"];
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(name, _)| *name == text).map(|(_, version)| *version)
+        let mut known = Self::NAMES.iter().zip(Self::ALL);
+        known.find(|(name, _)| **name == text).map(|(_, version)| version)
     }
 
     pub(super) fn of_library(self) -> &'static SupportedProtocolVersion {
@@ -34,11 +33,11 @@ pub(super) fn suite(text: &str) -> Option<SupportedCipherSuite> {
     ring::ALL_CIPHER_SUITES.iter().copied().find(|suite| suite_name(*suite) == text)
 }
 
-pub(super) fn suites_accepted() -> String {
-    any_of(&ring::ALL_CIPHER_SUITES.iter().map(|suite| suite_name(*suite)).collect::<Vec<_>>())
+pub(super) fn suite_names() -> Vec<String> {
+    ring::ALL_CIPHER_SUITES.iter().map(|suite| suite_name(*suite)).collect()
 }
 
-/// The library sets the version before the names of TLS 1.3; Go and the standard do not.
+/// The library prefixes the names of TLS 1.3 with the version; Go and the standard do not.
 fn suite_name(suite: SupportedCipherSuite) -> String {
     suite.suite().as_str().unwrap_or_default().replace("TLS13_", "TLS_")
 }
@@ -55,8 +54,8 @@ pub(super) fn curve(text: &str) -> Option<&'static dyn SupportedKxGroup> {
     ring::ALL_KX_GROUPS.iter().copied().find(|known| known.name() == *group)
 }
 
-pub(super) fn curves_accepted() -> String {
-    any_of(&CURVES.map(|(name, _)| name))
+pub(super) fn curve_names() -> [&'static str; 3] {
+    CURVES.map(|(name, _)| name)
 }
 
 #[cfg(test)]
@@ -65,14 +64,14 @@ mod tests {
 
     #[test]
     fn every_suite_and_curve_of_the_library_has_its_name_in_go() {
-        let suites = suites_accepted();
+        let suites = suite_names();
         for name in [
             "TLS_AES_128_GCM_SHA256",
             "TLS_CHACHA20_POLY1305_SHA256",
             "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
             "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
         ] {
-            assert!(suites.contains(name) && suite(name).is_some(), "{name}: {suites}");
+            assert!(suites.iter().any(|known| known == name), "{name}: {suites:?}");
         }
         assert!(suite("TLS_RSA_WITH_AES_128_CBC_SHA").is_none() && suite("").is_none());
         assert!(CURVES.iter().all(|(name, _)| curve(name).is_some()));

@@ -31,11 +31,9 @@ fn value(source: &Source) -> &str {
 
 /// Access key, secret key and security token.
 fn keys(config: &Config) -> [&str; 3] {
-    let Auth::AccessKey { access_key, secret_key, security_token } = &config.projects[0].auth
-    else {
-        panic!("{config:?}")
-    };
-    [value(access_key), value(secret_key), security_token.as_ref().map_or("-", value)]
+    let Auth::AccessKey(keys) = &config.projects[0].auth else { panic!("{config:?}") };
+    let token = keys.security_token.as_ref().map_or("-", value);
+    [value(&keys.access_key), value(&keys.secret_key), token]
 }
 
 #[test]
@@ -82,10 +80,8 @@ fn a_password_is_kept_as_it_is() {
         let user = "method = 'password', domain = 'd', username = 'u'";
         let given = |key: &str, environment: &[(&str, &str)]| {
             let config = load(&format!("{ID}\nauth = {{ {user}, {key} }}"), environment);
-            let Auth::Password { password, .. } = &config.projects[0].auth else {
-                panic!("{config:?}")
-            };
-            password.clone()
+            let Auth::Password(keys) = &config.projects[0].auth else { panic!("{config:?}") };
+            keys.password.clone()
         };
         let itself = given(&format!("password = {quoted}"), &[]);
         let variable = given("password_env = 'PW'", &[("PW", password)]);
@@ -151,8 +147,8 @@ fn access_keys_come_from_the_variables_of_the_clouds_own_tools_where_the_config_
 #[test]
 fn what_is_wrong_with_a_variable_of_the_tools_is_said_by_its_name() {
     let pair = [("HUAWEICLOUD_SDK_AK", "hush"), ("HUAWEICLOUD_SDK_SK", "hush")];
-    let visible = "the value (not shown) is not accepted. Accepted is a text: one line of visible \
-                   characters without spaces";
+    let visible = "the value (not shown) is not accepted. Accepted is one line of visible characters \
+                   without spaces";
     let cases = [
         ("HUAWEICLOUD_SDK_SK", "hush hush", format!("projects[0].auth.secret_key: {visible}")),
         (
@@ -162,9 +158,9 @@ fn what_is_wrong_with_a_variable_of_the_tools_is_said_by_its_name() {
         ),
         (
             "HUAWEICLOUD_SDK_PROJECT_ID",
-            "hush/hush",
-            "projects[0].project_id: the value (not shown) is not accepted. Accepted is a text: the \
-             project's id, 1 to 64 letters, digits, - and _"
+            "a/b",
+            "projects[0].project_id: \"a/b\" is not accepted. Accepted is the project's id: 1 to 64 \
+             letters, digits, - and _"
                 .to_owned(),
         ),
     ];
@@ -175,13 +171,12 @@ fn what_is_wrong_with_a_variable_of_the_tools_is_said_by_its_name() {
     }
     let error = shown(
         &format!("{ID}\nauth = {{ method = 'profile' }}"),
-        &[("HUAWEICLOUD_SDK_CREDENTIALS_FILE", "hush")],
+        &[("HUAWEICLOUD_SDK_CREDENTIALS_FILE", "nowhere")],
     );
     assert_eq!(
         error.unwrap_err(),
-        "HUAWEICLOUD_SDK_CREDENTIALS_FILE: projects[0].auth.profile_file: the file of this name (not \
-         shown) cannot be read: No such file or directory (os error 2). Create it, or name another; \
-         keys themselves are for method = \"aksk\""
+        "HUAWEICLOUD_SDK_CREDENTIALS_FILE: projects[0].auth.profile_file: the file \"nowhere\" cannot \
+         be read: No such file or directory (os error 2). Create it, or set another path"
     );
 }
 
@@ -227,8 +222,8 @@ fn a_profile_is_found_where_the_clouds_own_tools_look_for_it() {
         let all: Vec<_> = environment.iter().copied().chain([("HOME", home)]).collect();
         let mut config = load(keys, &all);
         let project = config.projects.remove(0);
-        let Auth::Profile { file } = project.auth else { panic!("{:?}", project.auth) };
-        let file = file.strip_prefix(home).unwrap().display().to_string();
+        let Auth::Profile(keys) = project.auth else { panic!("{:?}", project.auth) };
+        let file = keys.profile_file.strip_prefix(home).unwrap().display().to_string();
         (file, project.project_id)
     };
     let default = "auth = { method = 'profile' }";
@@ -263,7 +258,7 @@ fn a_profile_is_found_where_the_clouds_own_tools_look_for_it() {
         error,
         format!(
             "FILE: projects[0].auth.profile_file: the file {file:?} cannot be read: No such file or \
-             directory (os error 2). Create it, or name another"
+             directory (os error 2). Create it, or set another path"
         )
     );
 }

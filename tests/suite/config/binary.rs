@@ -137,8 +137,8 @@ fn a_missing_config_is_refused_by_every_command_that_needs_one() {
         assert_eq!(text(&output.stdout), "");
         assert_eq!(
             text(&output.stderr),
-            "error: config.toml cannot be read: No such file or directory (os error 2). Name \
-             another with --config.file\n"
+            "error: config.toml: cannot be read: No such file or directory (os error 2). Name another \
+             file with --config.file\n"
         );
     }
 }
@@ -189,7 +189,7 @@ fn commands_and_flags_that_do_not_exist_are_refused_by_name() {
         ),
         (
             &["check", "--web.listen-address", "x"],
-            "--web.listen-address: web.listen_addresses: [\"x\"] is not accepted",
+            "--web.listen-address: web.listen_addresses: \"x\" is not accepted",
         ),
     ] {
         let output = run(root(), arguments);

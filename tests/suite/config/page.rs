@@ -1,7 +1,9 @@
-//! `docs/authentication.md`: what it shows can be used as it stands there.
+//! The documents about the config: the table of keys is complete, and what they show can be used.
+
+use std::fmt::Write;
 
 use records_api::profile::Profile;
-use screen_records_exporter::config::Auth;
+use screen_records_exporter::config::{Auth, KEYS};
 
 use super::{File, root};
 
@@ -69,4 +71,25 @@ fn the_policy_on_the_page_allows_the_two_actions_and_no_more() {
         }],
     });
     assert_eq!(policy, expected);
+}
+
+#[test]
+fn the_document_about_the_config_lists_every_key() {
+    let mut table = String::from("| key | default | accepted |\n| --- | --- | --- |\n");
+    for key in KEYS {
+        let mut default = key.default.map_or_else(String::new, |default| format!("`{default}`"));
+        if let Some(variable) = key.variable {
+            let rest = if default.is_empty() { default } else { format!(", else {default}") };
+            default = format!("the variable `{variable}`{rest}");
+        }
+        let secret =
+            if key.is_secret() { "; also as `_file` (a path) or `_env` (a variable)" } else { "" };
+        let method = key.method.map_or_else(String::new, |method| format!("; for `{method}`"));
+        let restart = if key.needs_restart { "; needs a restart" } else { "" };
+        let accepts = key.accepts();
+        writeln!(table, "| `{}` | {default} | {accepts}{secret}{method}{restart} |", key.path)
+            .unwrap();
+    }
+    let page = crate::catalog::read("docs/configuration.md");
+    assert_eq!(crate::catalog::part(&page, "keys"), table, "put this into the document:\n{table}");
 }

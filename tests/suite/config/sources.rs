@@ -1,5 +1,6 @@
 //! Where values come from, and which beat which.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use screen_records_exporter::config::{Config, LogLevel, Sources};
@@ -31,18 +32,21 @@ fn a_file_that_cannot_be_read_is_named_with_the_reason() {
     std::fs::write(path("latin1"), b"# caf\xe9\n").unwrap();
     std::fs::write(path("large"), "#".repeat((1 << 20) + 1)).unwrap();
     let cases = [
-        ("missing", "cannot be read: No such file or directory (os error 2). Name another with"),
+        (
+            "missing",
+            "cannot be read: No such file or directory (os error 2). Name another file with",
+        ),
         // No mode keeps root from reading; this keeps everybody.
-        ("plain/below", "cannot be read: Not a directory (os error 20). Name another with"),
-        ("folder", "is a directory. Name the file in it with"),
-        ("large", "is larger than a config can be (1048576 bytes). Name another with"),
+        ("plain/below", "cannot be read: Not a directory (os error 20). Name another file with"),
+        ("folder", "is a directory. Name a file with"),
+        ("large", "cannot be read: it is larger than 1048576 bytes. Name another file with"),
     ];
     for (name, words) in cases {
         let error = load(&path(name), &[]).unwrap_err().to_string();
-        assert_eq!(error, format!("{} {words} --config.file", path(name).display()));
+        assert_eq!(error, format!("{}: {words} --config.file", path(name).display()));
     }
     let error = load(&path("latin1"), &[]).unwrap_err().to_string();
-    assert_eq!(error, format!("{} is not UTF-8 text. Save it as UTF-8", path("latin1").display()));
+    assert_eq!(error, format!("{}: is not UTF-8 text. Save it as UTF-8", path("latin1").display()));
 }
 
 #[test]
@@ -74,7 +78,7 @@ fn flags_beat_the_environment_which_beats_the_file_which_beats_the_defaults() {
 }
 
 #[test]
-fn a_section_that_is_no_table_is_refused_though_one_of_its_keys_is_overridden() {
+fn a_section_that_is_not_a_table_is_refused_though_one_of_its_keys_is_overridden() {
     let file = File::new(format!("poll = 'scrape'\nlog = 'debug'\nweb = 5\n{PROJECT}"));
     let mut sources = sources(&file.path(), &[]);
     let variable = (format!("{PREFIX}POLL__WINDOW"), "7d".to_owned());
@@ -82,14 +86,14 @@ fn a_section_that_is_no_table_is_refused_though_one_of_its_keys_is_overridden() 
     sources.flags.push(("log.level", "--log.level", vec!["info".to_owned()]));
     sources.flags.push(("web.telemetry_path", "--web.telemetry-path", vec!["/m".to_owned()]));
     let error = Config::load(&sources).unwrap_err().to_string();
-    let expected: Vec<_> = ["log", "poll", "web"]
-        .map(|name| {
-            let file = file.path();
-            let file = file.display();
-            format!("{file}: {name}: is a section, not a value; write [{name}] above its keys")
-        })
-        .to_vec();
-    assert_eq!(error, expected.join("\n"));
+    let lines: Vec<_> = error.lines().collect();
+    assert_eq!(lines.len(), 3, "{error}");
+    for (line, name) in lines.iter().zip(["log", "poll", "web"]) {
+        let file = file.path();
+        let expected =
+            format!("{}: {name}: is a section, not a value. Accepted in it are ", file.display());
+        assert!(line.starts_with(&expected), "{line}");
+    }
 }
 
 #[test]
@@ -103,7 +107,7 @@ fn a_pipe_in_place_of_a_token_file_is_refused_without_waiting_for_its_writer() {
         file.load(&[]).unwrap_err(),
         format!(
             "FILE: projects[0].auth.token_file: the file {pipe:?} is a pipe, which cannot be read \
-             again. Put the token into a plain file"
+             again. Put the token into a regular file"
         )
     );
 }
@@ -135,7 +139,7 @@ fn every_kind_of_key_can_be_set_by_a_variable() {
     let project = &config.projects[0];
     assert_eq!(project.project_id, "0123");
     assert!(!project.pool_names);
-    assert_eq!(project.filter.desktop_names, ["one", "two"]);
+    assert_eq!(project.filter.desktop_names.as_deref().unwrap(), ["one", "two"]);
     assert_eq!(project.filter.username.as_deref(), Some("[abc]"));
 }
 
@@ -161,7 +165,7 @@ fn the_edges_of_what_is_accepted_are_accepted() {
 
 #[test]
 fn the_state_has_a_directory_unless_its_name_is_empty() {
-    let directory = |config: Config| config.state_directory;
+    let directory = |config: Config| config.state_directory().map(PathBuf::from);
     assert_eq!(directory(loaded(PROJECT, &[])), Some("data".into()));
     for (text, expected) in [("", None), ("a b", Some("a b".into())), ("/x/", Some("/x/".into()))] {
         let file = format!("[state]\ndirectory = \"{text}\"\n{PROJECT}");
@@ -177,9 +181,8 @@ fn a_token_in_a_variable_is_kept_as_it_is_and_beats_the_files() {
     use screen_records_exporter::config::Auth;
     for token in ["0123", "[abc]", "true", "{a=1}", "\"x\"", "1e5", "a,b"] {
         let config = loaded(PROJECT, &[("PROJECTS__0__AUTH__TOKEN", token)]);
-        let Auth::Token(Source::Value(kept)) = &config.projects[0].auth else {
-            panic!("{config:?}")
-        };
+        let Auth::Token(keys) = &config.projects[0].auth else { panic!("{config:?}") };
+        let Source::Value(kept) = &keys.token else { panic!("{keys:?}") };
         assert_eq!(kept.expose(), token);
     }
 }
@@ -204,8 +207,8 @@ fn a_wrong_variable_is_named() {
         ),
         (
             &[("WEB__LISTEN_ADDRESSES", "")],
-            "..WEB__LISTEN_ADDRESSES: web.listen_addresses: [\"\"] is not accepted. Accepted is a \
-             list of addresses such as \"127.0.0.1:10047\" or \"[::1]:10047\"",
+            "..WEB__LISTEN_ADDRESSES: web.listen_addresses: \"\" is not accepted. Accepted is an \
+             address such as \"127.0.0.1:10047\", \"[::1]:10047\" or \":10047\"",
         ),
         (
             &[("POLL__WINDWO", "1d")],
@@ -215,8 +218,12 @@ fn a_wrong_variable_is_named() {
             &[("POLL__WINDOW", "7d"), ("poll__window", "8d")],
             "..poll__window: poll.window: is set by ..POLL__WINDOW too; keep one",
         ),
-        (&[("NOTHING", "1")], "..NOTHING: nothing: there is no such key"),
-        (&[("", "1")], ".. is the prefix of a variable; a section and a key must follow"),
+        (
+            &[("NOTHING", "1")],
+            "..NOTHING: nothing: there is no such key. Accepted are web, log, poll, api, state, labels \
+             and projects",
+        ),
+        (&[("", "1")], "..: is the prefix of a variable; a section and a key must follow"),
         (&[("POLL", "1")], "..POLL: poll: is a section, not a value; set its keys one by one"),
         (
             &[("API__PAGE_SIZE__X", "1")],
@@ -224,7 +231,7 @@ fn a_wrong_variable_is_named() {
         ),
         (
             &[("LABELS__USER", "hash")],
-            "..LABELS__USER: labels.user_hash_key: is missing. Give user_hash_key, user_hash_key_file (a \
+            "..LABELS__USER: labels.user_hash_key: is missing. Set user_hash_key, user_hash_key_file (a \
              path) or user_hash_key_env (the name of an environment variable)",
         ),
         (
@@ -234,12 +241,12 @@ fn a_wrong_variable_is_named() {
         (
             &[("PROJECTS", "a")],
             "..PROJECTS: projects: is a list; set one key of one project, \
-             ..PROJECTS__0__NAME for instance",
+             such as ..PROJECTS__0__NAME",
         ),
         (
             &[("PROJECTS__ONE__NAME", "a")],
             "..PROJECTS__ONE__NAME: projects.one.name: is a list; set one key of one project, \
-             ..PROJECTS__0__NAME for instance",
+             such as ..PROJECTS__0__NAME",
         ),
         (
             &[("PROJECTS__7__NAME", "a")],
@@ -263,8 +270,8 @@ fn a_wrong_variable_is_named() {
         ),
         (
             &[("PROJECTS__0__AUTH__TOKEN", "x"), ("PROJECTS__0__AUTH__TOKEN_ENV", "Y")],
-            "..PROJECTS__0__AUTH__TOKEN: projects[0].auth.token: the token is given by token and \
-             by token_env; keep one",
+            "..PROJECTS__0__AUTH__TOKEN: projects[0].auth.token: the token is set by token and by \
+             token_env; keep one",
         ),
     ];
     for (variables, expected) in cases {
@@ -292,7 +299,7 @@ fn without_a_file_the_defaults_hold_and_projects_may_be_needless() {
     let error = Config::load(&Sources { needs_projects: true, ..sources }).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the config: projects: there is none; add a section [[projects]] with name, project_id, \
-         region and auth"
+        "the config: projects: is empty; add a section [[projects]] with name, project_id, region \
+         and auth"
     );
 }

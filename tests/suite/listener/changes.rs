@@ -3,7 +3,7 @@
 use super::{Authority, Guarded, PASSWORD, TLS, hash};
 use crate::support::eventually;
 
-const CHANGED: &str = "the web config was read again";
+const CHANGED: &str = "web config reloaded";
 const BROKEN: &str = "the last good one stays in force";
 
 /// Whether the server shows a certificate that this file's authority vouches for.

@@ -1,0 +1,104 @@
+//! URLs of servers and of a proxy.
+
+use url::{Host, Url};
+
+/// Parses a URL to which paths can be appended.
+pub(crate) fn parse_base(text: &str) -> Option<Url> {
+    let url = parse(text)?;
+    let is_accepted = url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    let base = url.as_str().trim_end_matches('/');
+    if is_accepted { Url::parse(base).ok() } else { None }
+}
+
+/// Whether a text is the URL of a proxy.
+pub(crate) fn is_proxy(text: &str) -> bool {
+    parse(text)
+        .is_some_and(|url| url.path() == "/" && url.query().is_none() && url.fragment().is_none())
+}
+
+fn parse(text: &str) -> Option<Url> {
+    // The URL library repairs these silently: `https:host`, tabs, backslashes.
+    let is_repaired = |c: char| c == '\\' || c.is_whitespace() || c.is_control();
+    if !text.contains("://") || text.contains(is_repaired) {
+        return None;
+    }
+    let url = Url::parse(text).ok()?;
+    (matches!(url.scheme(), "https" | "http") && url.has_host()).then_some(url)
+}
+
+/// Whether a URL points to this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// Whether a region can be part of the name of a host.
+pub(crate) fn is_part_of_host(region: &str) -> bool {
+    Url::parse(&format!("https://{region}.invalid")).is_ok()
+}
+
+/// A text that may be a URL, without the user and the password in it.
+pub(crate) fn without_user_info(text: &str) -> String {
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), text),
+    };
+    // A password that is not encoded may contain / and @.
+    match rest.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}<redacted>@{host}"),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_has_a_host_and_may_have_a_user() {
+        for text in [
+            "http://proxy.example.org:3128",
+            "https://proxy.example.org/",
+            "http://me:p%40ss%20word@[::1]:8080",
+            "http://10.0.0.1",
+        ] {
+            assert!(is_proxy(text), "{text}");
+        }
+        for text in [
+            "",
+            "proxy.example.org:3128",
+            "http:proxy.example.org",
+            "socks5://proxy.example.org",
+            "http://",
+            "http://proxy.example.org/path",
+            "http://proxy.example.org/?q",
+            "http://proxy.example.org#f",
+            "http://me:pass word@proxy.example.org",
+            "http://me:a/b@proxy.example.org",
+            "http://me:a#b@proxy.example.org",
+            "http://proxy.example.org:99999",
+        ] {
+            assert!(!is_proxy(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn user_and_password_are_withheld_from_a_url() {
+        for (text, expected) in [
+            ("https://example.org/a?b", "https://example.org/a?b"),
+            ("https://me:hush@example.org", "https://<redacted>@example.org"),
+            ("ftp://me:hu/sh@hush@example.org", "ftp://<redacted>@example.org"),
+            ("me:hush@example.org", "<redacted>@example.org"),
+            ("nonsense", "nonsense"),
+        ] {
+            assert_eq!(without_user_info(text), expected);
+        }
+    }
+}
