@@ -1,6 +1,6 @@
-//! The config read again while the process serves: by SIGHUP, and by `/-/reload`.
+//! Reloads the config on SIGHUP and on a request to `/-/reload`.
 //!
-//! All of it counts, or nothing. Snapshots, counters and connections stay.
+//! A config is used as a whole or not at all. Snapshots, counters and connections stay.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
@@ -10,7 +10,7 @@ use super::{App, Failure, service_manager};
 use crate::config::Config;
 use crate::http::{Current, ReloadRequest};
 
-/// Who is asked to read the config again.
+/// Waits for requests to reload.
 pub(crate) struct Reloader<L> {
     load: L,
     app: App,
@@ -20,7 +20,7 @@ pub(crate) struct Reloader<L> {
 }
 
 impl<L: FnMut() -> Result<Config, Failure>> Reloader<L> {
-    /// Listens from now on.
+    /// Receives SIGHUP from now on.
     pub(crate) fn new(
         load: L,
         app: App,
@@ -31,7 +31,7 @@ impl<L: FnMut() -> Result<Config, Failure>> Reloader<L> {
         Ok(Self { load, app, live, asked, hangup })
     }
 
-    /// Reads the config again whenever somebody asks, one at a time, until `shutdown`.
+    /// Reloads on every request, one at a time, until `shutdown`.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
         loop {
             let waits = tokio::select! {
@@ -45,7 +45,7 @@ impl<L: FnMut() -> Result<Config, Failure>> Reloader<L> {
             };
             let result = self.reload();
             if let Some(waits) = waits {
-                // Whoever hung up does not want to know.
+                // The client may have hung up.
                 let _ = waits.send(result);
             }
         }
@@ -54,20 +54,21 @@ impl<L: FnMut() -> Result<Config, Failure>> Reloader<L> {
     fn reload(&mut self) -> Result<(), String> {
         service_manager::reloading();
         let read = (self.load)();
-        // The files of certificates and states are read, and large ones block the thread.
+        // Reading certificates and states blocks the thread.
         let result = tokio::task::block_in_place(|| self.app.reload(read?));
         service_manager::ready();
         match result {
             Ok(()) => {
                 self.live.replace(self.app.served());
                 let projects = self.app.served().collector.projects().len();
-                tracing::info!(projects, "the config was read again");
+                tracing::info!(projects, "config reloaded");
                 Ok(())
             }
             Err(Failure::Usage(why) | Failure::Run(why)) => {
                 self.app.note_failed_reload();
-                let remedy = "mend the config and reload again; the old one stays in force";
-                tracing::error!(error = why, remedy, "the config was not read again");
+                let remedy =
+                    "correct the config and reload again; until then the old config is used";
+                tracing::error!(error = why, remedy, "config reload failed");
                 Err(why)
             }
         }

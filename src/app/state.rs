@@ -1,4 +1,4 @@
-//! The file that holds what a project knows, opened.
+//! Opens the state of a project.
 
 use std::fs::DirBuilder;
 use std::io;
@@ -31,8 +31,8 @@ pub(super) fn open_ledger(
         let (path, aside) = (path.display(), aside.display());
         tracing::error!(
             project, %path, %aside, why,
-            "the state is damaged and was set aside: counting begins anew, what failed before is \
-             not counted, and counters start at 0"
+            "the state is damaged and was set aside: counters start again at 0, and earlier \
+             failures are not counted"
         );
     }
     Ok(ledger)

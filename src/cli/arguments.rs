@@ -153,7 +153,8 @@ impl Cli {
         };
         let (name, behind) = command.flags()?;
         let definition = Self::command();
-        let accepted = definition.find_subcommand(name).into_iter().flat_map(|c| c.get_arguments());
+        let definition = definition.find_subcommand(name);
+        let accepted = definition.into_iter().flat_map(clap::Command::get_arguments);
         let accepted: Vec<_> = accepted.filter_map(Arg::get_long).collect();
         let is_refused = |flag: &&str| !accepted.contains(&flag.trim_start_matches("--"));
         if let Some(flag) = before.given().into_iter().find(is_refused) {

@@ -1,4 +1,4 @@
-//! `once`: one poll, printed. For the textfile collector and for a first look.
+//! `once`: polls once and prints the metrics, for the textfile collector and for a first look.
 
 use futures_util::future::join_all;
 

@@ -1,4 +1,4 @@
-//! `serve`: metrics for the projects of the config.
+//! `serve`: serves metrics for the projects in the config.
 
 use std::sync::Arc;
 
