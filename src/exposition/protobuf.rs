@@ -1,9 +1,9 @@
 //! Delimited protobuf: `io.prometheus.client.MetricFamily`, each after its length, with native
 //! histograms beside the classic buckets.
 //!
-//! The numbers of the fields are those of `metrics.proto` of Prometheus' client model. The
-//! `prometheus` crate's model is of 2014 and has neither exemplars nor created timestamps nor native
-//! histograms; what it does know is held against it in a test.
+//! The field numbers are those of `metrics.proto` in the Prometheus project's `client_model`. The encoder
+//! of the `prometheus` crate is not used: its model dates from 2014 and has neither exemplars nor created
+//! timestamps nor native histograms. A test decodes the output with an independent copy of the model.
 
 use super::catalog::{Kind, Metric};
 use super::exemplar::LABEL;

@@ -45,9 +45,9 @@ fn write_sample(
     let constant = project.and_then(|at| constant.get(values[at])).copied().unwrap_or_default();
     let labels = Labels { values: &values, constant };
     match metric.kind {
-        Kind::Gauge => sink.gauge(labels, sample.get_gauge().value().into()),
+        Kind::Gauge => sink.gauge(labels, sample.get_gauge().get_value().into()),
         Kind::Counter => {
-            let value = Value::Float(sample.get_counter().value());
+            let value = Value::Float(sample.get_counter().get_value());
             sink.counter(labels, &CounterValue { value, created, exemplar: None });
         }
         Kind::Histogram => {

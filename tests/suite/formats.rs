@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::time::Duration;
 
-use prometheus::proto::{MetricFamily, MetricType};
-use protobuf::CodedInputStream;
 use records_api::clock::Clock;
 use records_api_simulator::Status;
 use screen_records_exporter::exposition::{Coding, Format, Wanted};
 
+use crate::client_model::{MetricType, families};
 use crate::harness::{Harness, HarnessOptions};
 use crate::support::{Api, Exporter, Metrics, client, config, eventually, plain_client};
 
@@ -77,42 +76,35 @@ fn with_plain_bound(name: &str) -> String {
 }
 
 fn of_protobuf(body: &[u8]) -> BTreeMap<String, f64> {
-    let mut stream = CodedInputStream::from_bytes(body);
     let mut samples = BTreeMap::new();
-    while !stream.eof().unwrap() {
-        let family: MetricFamily = stream.read_message().unwrap();
-        for metric in family.get_metric() {
+    for family in families(body) {
+        for metric in &family.metric {
             let escaped =
                 |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            let labels = metric.get_label().iter();
+            let labels = metric.label.iter();
             let labels: Vec<_> =
-                labels.map(|l| format!("{}=\"{}\"", l.name(), escaped(l.value()))).collect();
+                labels.map(|l| format!("{}=\"{}\"", l.name, escaped(&l.value))).collect();
             let mut put = |suffix: &str, more: Option<f64>, value: f64| {
                 let bound = more.map(|bound| format!("le=\"{bound}\""));
                 let labels: Vec<_> = labels.iter().cloned().chain(bound).collect();
                 let labels = labels.join(",");
                 let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
-                let name = format!("{}{suffix}{labels}", family.name());
+                let name = format!("{}{suffix}{labels}", family.name);
                 assert_eq!(samples.insert(name, value), None);
             };
-            match family.type_() {
-                MetricType::GAUGE => put("", None, metric.get_gauge().value()),
-                MetricType::COUNTER => put("", None, metric.get_counter().value()),
-                MetricType::HISTOGRAM => {
-                    let histogram = metric.get_histogram();
-                    for bucket in histogram.get_bucket() {
-                        put(
-                            "_bucket",
-                            Some(bucket.upper_bound()),
-                            bucket.cumulative_count() as f64,
-                        );
+            match family.r#type() {
+                MetricType::Gauge => put("", None, metric.gauge.unwrap().value),
+                MetricType::Counter => put("", None, metric.counter.as_ref().unwrap().value),
+                MetricType::Histogram => {
+                    let histogram = metric.histogram.as_ref().unwrap();
+                    for bucket in &histogram.bucket {
+                        put("_bucket", Some(bucket.upper_bound), bucket.cumulative_count as f64);
                     }
-                    let count = histogram.get_sample_count() as f64;
+                    let count = histogram.sample_count as f64;
                     put("_bucket", Some(f64::INFINITY), count);
                     put("_count", None, count);
-                    put("_sum", None, histogram.get_sample_sum());
+                    put("_sum", None, histogram.sample_sum);
                 }
-                other => panic!("{other:?}"),
             }
         }
     }

@@ -12,6 +12,7 @@ mod binary;
 mod boundaries;
 mod catalog;
 mod changes;
+mod client_model;
 mod config;
 mod costs;
 mod counting;

@@ -1,35 +1,16 @@
-//! What the model of the prometheus crate and a reader of fields make of what is written.
-
-use prometheus::proto::{MetricFamily, MetricType};
-use protobuf::{CodedInputStream, UnknownValueRef};
+//! A decoder built from the official model reads back what is written.
 
 use super::*;
 use crate::exposition::catalog;
 use crate::ledger::Exemplar;
 use records_api::record::Timestamp;
 
-fn decode(bytes: &[u8]) -> Vec<MetricFamily> {
-    let mut stream = CodedInputStream::from_bytes(bytes);
-    let mut families = Vec::new();
-    while !stream.eof().unwrap() {
-        families.push(stream.read_message().unwrap());
-    }
-    families
-}
-
-/// The fields that the crate's model does not know, by number.
-fn unknown(fields: &protobuf::SpecialFields) -> Vec<(u32, String)> {
-    let show = |value: UnknownValueRef<'_>| match value {
-        UnknownValueRef::Varint(number) => number.to_string(),
-        UnknownValueRef::Fixed64(number) => format!("{:e}", f64::from_bits(number)),
-        UnknownValueRef::LengthDelimited(bytes) => format!("{bytes:02x?}"),
-        UnknownValueRef::Fixed32(number) => number.to_string(),
-    };
-    fields.unknown_fields().iter().map(|(number, value)| (number, show(value))).collect()
-}
+#[path = "../../../tests/suite/client_model.rs"]
+mod client_model;
+use client_model::{BucketSpan, MetricType, families};
 
 #[test]
-fn the_model_of_the_prometheus_crate_reads_what_it_knows() {
+fn gauges_and_counters_are_read_back_by_the_client_model() {
     let mut encoder = ProtobufEncoder::default();
     encoder.family(&catalog::PROCESS_THREADS);
     encoder.family(&catalog::SCREEN_RECORDS);
@@ -43,32 +24,29 @@ fn the_model_of_the_prometheus_crate_reads_what_it_knows() {
     let created = Timestamp::from_millis(1_700_000_000_250);
     let counter = CounterValue { value: Value::Float(1.5), created, exemplar: None };
     encoder.counter(Labels::of(&[]), &counter);
-    let families = decode(&encoder.finish());
-    let names: Vec<_> = families.iter().map(MetricFamily::name).collect();
+    let families = families(&encoder.finish());
+    let names: Vec<_> = families.iter().map(|family| family.name.as_str()).collect();
     assert_eq!(names, ["workspace_screen_records", "process_cpu_seconds_total"]);
     let gauges = &families[0];
-    assert_eq!(gauges.help(), catalog::SCREEN_RECORDS.help);
-    assert_eq!(gauges.type_(), MetricType::GAUGE);
-    let pairs = |at: usize| -> Vec<(String, String)> {
-        let labels = gauges.get_metric()[at].get_label();
-        labels.iter().map(|l| (l.name().to_owned(), l.value().to_owned())).collect()
+    assert_eq!(gauges.help, catalog::SCREEN_RECORDS.help);
+    assert_eq!((gauges.r#type(), gauges.unit.as_str()), (MetricType::Gauge, ""));
+    let values: Vec<_> = gauges.metric.iter().map(|m| m.gauge.unwrap().value.to_bits()).collect();
+    assert_eq!(values, [3.0_f64.to_bits(), 2.0_f64.powi(40).to_bits()]);
+    let pair = |at: usize, label: usize| {
+        let label = &gauges.metric[at].label[label];
+        (label.name.as_str(), label.value.as_str())
     };
-    assert_eq!(gauges.get_metric()[0].get_gauge().value().to_bits(), 3.0_f64.to_bits());
-    assert_eq!(gauges.get_metric()[1].get_gauge().value().to_bits(), (2.0_f64.powi(40)).to_bits());
-    assert_eq!(pairs(0)[4], ("site".to_owned(), "é\n\"".to_owned()));
-    assert_eq!(pairs(1)[3], ("pool".to_owned(), long));
-    assert_eq!(families[1].type_(), MetricType::COUNTER);
-    assert_eq!(unknown(&families[1].special_fields), [(5, "[73, 65, 63, 6f, 6e, 64, 73]".into())]);
-    let counter = families[1].get_metric()[0].get_counter();
-    assert_eq!(counter.value().to_bits(), 1.5_f64.to_bits());
-    let mut time = Message::default();
-    time.number(1, 1_700_000_000);
-    time.number(2, 250_000_000);
-    assert_eq!(unknown(&counter.special_fields), [(3, format!("{:02x?}", time.0))]);
+    assert_eq!(pair(0, 4), ("site", "é\n\""));
+    assert_eq!(pair(1, 3), ("pool", long.as_str()));
+    assert_eq!((families[1].r#type(), families[1].unit.as_str()), (MetricType::Counter, "seconds"));
+    let counter = families[1].metric[0].counter.as_ref().unwrap();
+    assert_eq!(counter.value.to_bits(), 1.5_f64.to_bits());
+    let start = counter.start_timestamp.unwrap();
+    assert_eq!((start.seconds, start.nanos), (1_700_000_000, 250_000_000));
 }
 
 #[test]
-fn an_exemplar_and_a_native_histogram_stand_at_the_numbers_of_the_client_model() {
+fn exemplars_and_native_histograms_are_read_back_by_the_client_model() {
     let at = Timestamp::from_millis(1_000);
     let exemplar = Exemplar { record_id: "r".into(), at };
     let mut encoder = ProtobufEncoder::default();
@@ -88,32 +66,24 @@ fn an_exemplar_and_a_native_histogram_stand_at_the_numbers_of_the_client_model()
         native: Some(&native),
     };
     encoder.histogram(Labels::of(&["p", "FULL"]), &histogram);
-    let families = decode(&encoder.finish());
-    let counter = families[0].get_metric()[0].get_counter();
-    let mut inner = Message::default();
-    inner.pair(1, "record_id", "r");
-    inner.double(2, 1.0);
-    inner.time(3, at);
-    assert!(unknown(&counter.special_fields).contains(&(2, format!("{:02x?}", inner.0))));
-    let histogram = families[1].get_metric()[0].get_histogram();
+    let families = families(&encoder.finish());
+    let counter = families[0].metric[0].counter.as_ref().unwrap();
+    let exemplar = counter.exemplar.as_ref().unwrap();
+    let label = &exemplar.label[0];
+    assert_eq!((label.name.as_str(), label.value.as_str()), ("record_id", "r"));
+    assert_eq!(exemplar.value.to_bits(), 1.0_f64.to_bits());
+    assert_eq!(exemplar.timestamp.unwrap().seconds, 1);
+    let histogram = families[1].metric[0].histogram.as_ref().unwrap();
     let buckets: Vec<_> =
-        histogram.get_bucket().iter().map(|b| (b.cumulative_count(), b.upper_bound())).collect();
+        histogram.bucket.iter().map(|b| (b.cumulative_count, b.upper_bound)).collect();
     assert_eq!(buckets, [(7, 1.0), (10, 2.0)]);
-    assert_eq!(histogram.get_sample_count(), 14);
-    let mut fields = unknown(&histogram.special_fields);
-    fields.sort();
-    let of = |number: u32| -> Vec<&str> {
-        fields.iter().filter(|(n, _)| *n == number).map(|(_, text)| text.as_str()).collect()
-    };
-    // Signed numbers are twice their size, less one if they are below zero.
-    assert_eq!(of(5), ["6"]);
-    assert_eq!(of(6), ["2.938735877055719e-39"]);
-    assert_eq!(of(7), ["2"]);
-    assert_eq!(of(12), ["[08, 05, 10, 02]", "[08, 0c, 10, 01]"]);
-    let mut deltas = of(13);
-    deltas.sort_unstable();
-    assert_eq!(deltas, ["12", "5", "8"]);
-    assert_eq!(of(15).len(), 1);
+    assert_eq!((histogram.sample_count, histogram.sample_sum.to_bits()), (14, 99_f64.to_bits()));
+    assert_eq!((histogram.schema, histogram.zero_count), (Some(3), Some(2)));
+    assert_eq!(histogram.zero_threshold, Some(ZERO_THRESHOLD));
+    let span = |offset, length| BucketSpan { offset, length };
+    assert_eq!(histogram.positive_span, [span(-3, 2), span(6, 1)]);
+    assert_eq!(histogram.positive_delta, [4, -3, 6]);
+    assert_eq!(histogram.start_timestamp.unwrap().seconds, 1);
 }
 
 #[test]

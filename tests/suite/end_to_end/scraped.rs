@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use prometheus::proto::{MetricFamily, MetricType};
-use protobuf::CodedInputStream;
 use records_api_simulator::{Kind, Record};
 use screen_records_exporter::exposition::Format;
 
 use super::prometheus::{Prometheus, major_version, newer, scrapes};
 use super::stage::Stage;
 use super::tap::Tap;
+use crate::client_model::families;
 use crate::formats::unzipped;
 use crate::support::eventually;
 
@@ -125,24 +124,17 @@ impl Scraping {
             let text = std::str::from_utf8(&body).unwrap();
             return text.lines().filter(|line| !line.starts_with('#')).count();
         }
-        let mut stream = CodedInputStream::from_bytes(&body);
         let mut series = 0;
-        while !stream.eof().unwrap() {
-            let family: MetricFamily = stream.read_message().unwrap();
-            for metric in family.get_metric() {
-                if family.type_() != MetricType::HISTOGRAM {
-                    series += 1;
-                    continue;
-                }
-                let histogram = metric.get_histogram();
-                // What the crate's model does not know: 6 is the width of the bucket of zeros.
-                let mut unknown = histogram.special_fields.unknown_fields().iter();
-                let is_native = unknown.any(|(number, _)| number == 6);
-                series += usize::from(is_native);
-                if !is_native || self.case.both {
-                    // The bucket that holds everything is not written.
-                    series += histogram.get_bucket().len() + 3;
-                }
+        for metric in families(&body).iter().flat_map(|family| &family.metric) {
+            let Some(histogram) = &metric.histogram else {
+                series += 1;
+                continue;
+            };
+            let is_native = histogram.schema.is_some();
+            series += usize::from(is_native);
+            if !is_native || self.case.both {
+                // The bucket that holds everything is not written.
+                series += histogram.bucket.len() + 3;
             }
         }
         series
