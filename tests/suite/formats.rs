@@ -38,7 +38,7 @@ fn decoded(coding: Coding, body: &[u8]) -> Vec<u8> {
     match coding {
         Coding::Identity => body.to_vec(),
         Coding::Gzip => unzipped(body),
-        Coding::Zstd => zstd::stream::decode_all(body).unwrap(),
+        Coding::Zstd => unframed(body),
     }
 }
 
@@ -48,7 +48,17 @@ pub(crate) fn unzipped(body: &[u8]) -> Vec<u8> {
     decoded
 }
 
-/// Returns the samples of a body, with their names in the text format.
+/// The content of all frames of a zstd body.
+fn unframed(mut body: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::new();
+    while !body.is_empty() {
+        let mut frame = ruzstd::decoding::StreamingDecoder::new(&mut body).unwrap();
+        frame.read_to_end(&mut decoded).unwrap();
+    }
+    decoded
+}
+
+/// The samples of a body, keyed as the text format writes them.
 fn samples(format: Format, body: &[u8]) -> BTreeMap<String, f64> {
     match format {
         Format::Text => Metrics::parse(std::str::from_utf8(body).unwrap()).0,
@@ -161,6 +171,26 @@ async fn every_format_and_coding_has_the_same_samples_and_correct_headers() {
             }
         }
     }
+}
+
+/// curl decodes with libzstd, the reference decoder.
+#[tokio::test]
+async fn curl_decodes_the_zstd_encoding() {
+    let api = Api::start(&["--records", "5000", "--hostile-names", "--odd-share", "0.05"]);
+    let text = config(&api.url, "[poll]\nmin_interval = \"1h\"\n");
+    let exporter = Exporter::start(&text).await;
+    exporter.scraped_until("workspace_screen_records_up{project=\"p\"}", 1.0).await;
+    let ask = |coding: &str| {
+        let mut curl = std::process::Command::new("curl");
+        curl.env_clear().args(["-q", "-sSf", "--compressed", "-H"]);
+        curl.arg(format!("Accept-Encoding: {coding}")).arg(format!("{}/metrics", exporter.url));
+        let output = curl.output().unwrap();
+        assert!(output.status.success(), "{coding}: {output:?}");
+        of_records(samples(Format::Text, &output.stdout))
+    };
+    let plain = ask("identity");
+    assert!(plain.len() > 500, "{}", plain.len());
+    assert!(ask("zstd") == plain);
 }
 
 fn wanted(coding: Coding) -> Wanted {
