@@ -119,7 +119,6 @@ async fn a_window_that_lives_costs_what_changes_and_what_is_read_again() {
     let requests = harness.polls(120, 30).await;
     // What comes late or is deleted shows in a count, and is searched for.
     let sum: usize = requests.iter().sum();
-    println!("{sum} {requests:?}");
     assert!(sum <= 120 * 20, "{} on average: {requests:?}", sum / 120);
     assert_eq!(harness.mode(), "incremental");
 }

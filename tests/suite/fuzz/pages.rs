@@ -153,7 +153,6 @@ fn mutants_of_pages_reach_everything_that_a_body_can_be() {
             *counts.entry(name).or_default() += 1;
         }
     }
-    println!("of {MUTANTS} mutants: {counts:?}");
     let count = |name: &str| counts.get(name).copied().unwrap_or(0);
     assert!(count("Page") > MUTANTS / 4, "{counts:?}");
     for name in
