@@ -9,7 +9,7 @@ mod users;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Exporter, Process, binary, config, eventually, folder, write};
+use crate::support::{Exporter, PATIENCE, Process, binary, config, eventually, folder, write};
 use certificates::Authority;
 
 /// Password of the test users.
@@ -89,7 +89,8 @@ impl Guarded {
 
 fn curl(folder: &Path, url: &str, arguments: &[&str]) -> Answer {
     let mut command = Command::new("curl");
-    command.current_dir(folder).env_clear().args(["-q", "-s", "-S", "-i", "--max-time", "30"]);
+    command.current_dir(folder).env_clear().args(["-q", "-s", "-S", "-i", "--max-time"]);
+    command.arg(PATIENCE.as_secs().to_string());
     let output = command.args(arguments).arg(url).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));

@@ -1,5 +1,5 @@
-//! What tests of the real binary need: it on free ports, ready when it says so, ended with the
-//! test; its simulated API; and a client.
+//! Runs the real binary for a test: on free ports, ready when its log says so, ended with the test. Beside it
+//! its simulated API, and a client.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -10,8 +10,28 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Long enough for a loaded machine; nothing waits for it unless something is wrong.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// The one deadline of all tests with real processes. A busy machine stays within it; a test waits for all
+/// of it only if it fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A port that no other program is given while this lives, for a server that starts later or again.
+///
+/// The socket is bound and does not listen: a server may bind the same port, connections are refused until
+/// one does, and the system hands the port out to nobody who asks for any.
+pub(crate) struct ReservedPort {
+    _socket: tokio::net::TcpSocket,
+    pub(crate) address: String,
+}
+
+impl ReservedPort {
+    pub(crate) fn new() -> Self {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind(std::net::SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = socket.local_addr().unwrap().to_string();
+        Self { _socket: socket, address }
+    }
+}
 
 /// A process that ends with its owner.
 pub(crate) struct Process {
@@ -44,6 +64,11 @@ impl Process {
 
     pub(crate) fn stderr(&self) -> String {
         self.stderr.lock().unwrap().clone()
+    }
+
+    /// True once the process has ended.
+    pub(crate) fn ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     pub(crate) fn id(&self) -> String {
@@ -187,11 +212,13 @@ impl Exporter {
     }
 
     /// An exporter that was started otherwise.
-    pub(crate) async fn of(process: Process) -> Self {
-        let url = eventually("the exporter says where it listens", async || {
+    pub(crate) async fn of(mut process: Process) -> Self {
+        let url = eventually("the exporter logs its address", async || {
+            let ended = process.ended();
             let log = process.stderr();
-            let address = log.split("address=").nth(1)?.split_whitespace().next()?;
-            Some(format!("http://{address}"))
+            let address = log.split("address=").nth(1).and_then(|s| s.split_whitespace().next());
+            assert!(!ended || address.is_some(), "the exporter ended: {log}");
+            Some(format!("http://{}", address?))
         });
         let url = url.await;
         Self { process, url, _folder: None }
