@@ -27,10 +27,10 @@ use std::time::Duration;
 use records_api_simulator::Status;
 use serde_json::Value;
 
-use self::prometheus::{Prometheus, free_port};
+use self::prometheus::{INTERVAL, Prometheus};
 use crate::harness::{Harness, HarnessOptions};
 use crate::state::{Scene, number};
-use crate::support::{Api, Exporter, config, eventually, folder, get, write};
+use crate::support::{Api, Exporter, ReservedPort, config, eventually, folder, get, write};
 
 /// What the truth says, by these members, as PromQL answers it.
 fn sums(rows: &Value, members: &[&str], figure: &str) -> BTreeMap<Vec<String>, f64> {
@@ -53,12 +53,8 @@ async fn prometheus_answers_with_the_truth_of_the_api() {
     let api = Api::start(&["--records", "10000", "--hostile-names", "--odd-share", "0.01"]);
     let exporter = Exporter::start(&config(&api.url, "[poll]\nmin_interval = \"1s\"\n")).await;
     exporter.scraped_until("workspace_screen_records_up{project=\"p\"}", 1.0).await;
-    let prometheus = Prometheus::start(&exporter.url, "1s").await;
-    eventually("a scrape has come in", async || {
-        let up = prometheus.query("workspace_screen_records_up == 1 and on() up == 1", &[]).await;
-        (!up.is_empty()).then_some(())
-    })
-    .await;
+    let prometheus = Prometheus::start(&exporter.url, INTERVAL).await;
+    prometheus.stops_when("workspace_screen_records_up == 1").await;
 
     let truth = api.truth().await;
     let figures = [("", "count"), ("_size_bytes", "size"), ("_duration_seconds", "duration")];
@@ -94,9 +90,9 @@ async fn prometheus_answers_with_the_truth_of_the_api() {
 /// `KILLS=100` for a longer run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prometheus_sees_each_failure_once_while_the_exporter_is_killed_again_and_again() {
-    let address = format!("127.0.0.1:{}", free_port());
-    let mut scene = Scene::begin(&address).await;
-    let prometheus = Prometheus::start(&format!("http://{address}"), "250ms").await;
+    let port = ReservedPort::new();
+    let mut scene = Scene::begin(&port.address).await;
+    let prometheus = Prometheus::start(&format!("http://{}", port.address), "1s").await;
     let baseline = scene.process().await;
     let up = "up == 1 and on() workspace_screen_records_up == 1";
     eventually("the baseline is scraped", async || {
@@ -105,7 +101,14 @@ async fn prometheus_sees_each_failure_once_while_the_exporter_is_killed_again_an
     .await;
     drop(baseline);
     let kills = number("KILLS", 8);
-    scene.kill(kills, 150).await;
+    let has_scraped = async |process: &Exporter| {
+        let start = process.metrics().await.get("process_start_time_seconds");
+        eventually("this process is scraped", async || {
+            (prometheus.value("process_start_time_seconds").await? == start).then_some(())
+        })
+        .await;
+    };
+    scene.kill(kills, 100, has_scraped).await;
 
     let _last = scene.process().await;
     let transitions = "workspace_screen_record_transitions_total";
@@ -133,9 +136,8 @@ async fn prometheus_sees_each_failure_once_while_the_exporter_is_killed_again_an
         let fell = prometheus.query(&format!("resets({family}[1h]) > 0"), &["status"]).await;
         assert!(fell.is_empty(), "{family}: {fell:?}");
     }
-    let starts = prometheus.query("changes(process_start_time_seconds[1h])", &[]).await;
-    let starts = starts.into_values().next().unwrap();
-    assert!(starts * 2.0 >= kills as f64, "it scraped the processes in between: {starts}");
+    let starts = prometheus.value("changes(process_start_time_seconds[1h])").await.unwrap();
+    assert!(starts >= kills as f64, "every process was scraped: {starts}");
 }
 
 /// What Prometheus has of the failures, from one scrape every half a minute.

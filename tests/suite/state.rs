@@ -110,9 +110,14 @@ impl Scene {
         Exporter::of(Process::start(&mut command)).await
     }
 
-    /// Lets one process after the other live for up to so many changes, 50 a second, and kills it.
-    /// None of them may show less than the one before.
-    pub(crate) async fn kill(&mut self, times: u64, changes: u64) {
+    /// Lets one process after the other live for up to so many changes, 50 a second, and kills it once
+    /// `seen_by` is done with it. None of them may show less than the one before.
+    pub(crate) async fn kill(
+        &mut self,
+        times: u64,
+        changes: u64,
+        seen_by: impl AsyncFn(&Exporter),
+    ) {
         let mut last = BTreeMap::new();
         for _ in 0..times {
             let process = self.process().await;
@@ -120,6 +125,7 @@ impl Scene {
                 live(&self.simulator, &mut self.rng, &self.ledger);
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
+            seen_by(&process).await;
             let seen = by_status(&process.metrics().await);
             for (status, count) in &last {
                 assert!(seen.get(status) >= Some(count), "{status} fell: {last:?} {seen:?}");
@@ -156,7 +162,7 @@ impl Scene {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_is_killed_at_any_moment_counts_each_failure_once() {
     let mut scene = Scene::begin("127.0.0.1:0").await;
-    scene.kill(number("KILLS", 12), 60).await;
+    scene.kill(number("KILLS", 12), 60, async |_| ()).await;
     let process = scene.process().await;
     scene.assert_settles(async || by_status(&process.metrics().await)).await;
 }

@@ -36,10 +36,10 @@ pub(super) fn exchanged(name: &str, mut text: String, texts: &[(&str, &str)]) ->
     text
 }
 
-/// The same for a config that scrapes, once a second.
+/// The same for a config that scrapes, once in five seconds.
 pub(super) fn quick(name: &str, texts: &[(&str, &str)]) -> String {
-    let interval = [("scrape_interval: 60s", "scrape_interval: 1s")];
-    let timeout = [("scrape_timeout: 30s", "scrape_timeout: 1s")];
+    let interval = [("scrape_interval: 60s", "scrape_interval: 5s")];
+    let timeout = [("scrape_timeout: 30s", "scrape_timeout: 5s")];
     replaced(name, &[&interval, &timeout, texts].concat())
 }
 

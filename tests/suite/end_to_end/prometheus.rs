@@ -1,24 +1,26 @@
-//! Real Prometheis: Debian's, which is installed, and the newer one that `tests/run` unpacks beside it.
+//! Real Prometheus servers: Debian's, which is installed, and the newer one that `tests/run` unpacks.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use serde_json::Value;
 
-use crate::support::{Process, client, eventually, folder, get_json, write};
+use crate::support::{Process, ReservedPort, client, eventually, folder, get_json, write};
 
 /// A Prometheus that runs.
 pub(super) struct Prometheus {
     pub(super) url: String,
     process: Process,
+    /// The time of all queries, if it is not the present.
+    moment: Mutex<Option<String>>,
+    _port: ReservedPort,
     _folder: tempfile::TempDir,
 }
 
-/// A port that is free now, for a program that cannot choose one itself.
-pub(super) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+/// Interval and timeout of scrapes. A scrape that takes longer, as on a busy machine, fails.
+pub(super) const INTERVAL: &str = "5s";
 
 /// A program of those that are newer than the installed ones.
 pub(super) fn newer(name: &str) -> PathBuf {
@@ -64,7 +66,7 @@ impl Prometheus {
     ) -> Self {
         let folder = folder();
         let file = write(folder.path(), "prometheus.yml", config);
-        let port = free_port();
+        let port = ReservedPort::new();
         let data = folder.path().join("data");
         if !history.is_empty() {
             let history = write(folder.path(), "history.txt", history);
@@ -79,11 +81,12 @@ impl Prometheus {
         command
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--{storage}={}", data.display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .arg(format!("--web.listen-address={}", port.address))
             .args(flags);
         let process = Process::start(&mut command);
-        let url = format!("http://127.0.0.1:{port}");
-        let prometheus = Self { url, process, _folder: folder };
+        let url = format!("http://{}", port.address);
+        let moment = Mutex::default();
+        let prometheus = Self { url, process, moment, _port: port, _folder: folder };
         eventually("Prometheus is ready", async || {
             let ready = client().get(format!("{}/-/ready", prometheus.url)).send().await.ok()?;
             ready.status().is_success().then_some(())
@@ -112,8 +115,20 @@ impl Prometheus {
     }
 
     pub(super) async fn answer(&self, query: &str) -> Value {
-        let mut answer = self.get("query", &[("query", query)]).await;
+        let moment = self.moment.lock().unwrap().clone();
+        let mut parameters = vec![("query", query)];
+        parameters.extend(moment.as_deref().map(|moment| ("time", moment)));
+        let mut answer = self.get("query", &parameters).await;
         answer["data"]["result"].take()
+    }
+
+    /// Waits until a condition has a result, and asks all later queries at the time of the newest scrape that
+    /// it saw. A scrape that fails after it, as on a busy machine, changes no answer.
+    pub(super) async fn stops_when(&self, condition: &str) {
+        let newest = "max(timestamp(workspace_screen_records_up))";
+        let query = format!("{newest} and on() ({condition})");
+        let moment = eventually(condition, async || self.value(&query).await).await;
+        *self.moment.lock().unwrap() = Some(format!("{moment:.3}"));
     }
 
     /// What a path of its API answers.

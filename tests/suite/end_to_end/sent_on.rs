@@ -6,11 +6,13 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::examples::{EXPORTER, address, projects, quick};
-use super::prometheus::{Prometheus, free_port, major_version, newer, scrapes};
+use super::prometheus::{INTERVAL, Prometheus, major_version, newer, scrapes};
 use super::stage::Stage;
 use super::tap::Tap;
 use crate::formats::unzipped;
-use crate::support::{Api, Exporter, Process, client, eventually, folder, get_json, write};
+use crate::support::{
+    Api, Exporter, Process, ReservedPort, client, eventually, folder, get_json, write,
+};
 
 /// Both sides of a Prometheus whose agent sends on all that it can.
 const FEATURES: &str = "--enable-feature=native-histograms,exemplar-storage";
@@ -58,23 +60,29 @@ async fn an_agent_sends_on_series_native_histograms_and_exemplars() {
     }
 }
 
+/// A program of `VictoriaMetrics`.
+struct Victoria {
+    process: Process,
+    _port: ReservedPort,
+}
+
 /// A program of `VictoriaMetrics` that answers at this URL.
-async fn victoria(name: &str, arguments: &[String]) -> (Process, String) {
-    let address = format!("127.0.0.1:{}", free_port());
+async fn victoria(name: &str, arguments: &[String]) -> (Victoria, String) {
+    let port = ReservedPort::new();
     let mut command = Command::new(newer(name));
-    command.arg(format!("-httpListenAddr={address}")).args(arguments);
+    command.arg(format!("-httpListenAddr={}", port.address)).args(arguments);
     let process = Process::start(&mut command);
-    let url = format!("http://{address}");
+    let url = format!("http://{}", port.address);
     eventually(&format!("{name} is there"), async || {
         let healthy = client().get(format!("{url}/health")).send().await.ok()?;
         healthy.status().is_success().then_some(())
     })
     .await;
-    (process, url)
+    (Victoria { process, _port: port }, url)
 }
 
 /// A vmagent that scrapes by this config and sends to that database.
-async fn vmagent(folder: &Path, name: &str, config: &str, database: &str) -> (Process, String) {
+async fn vmagent(folder: &Path, name: &str, config: &str, database: &str) -> (Victoria, String) {
     let config = write(folder, &format!("{name}.yml"), config);
     let arguments = [
         format!("-promscrape.config={}", config.display()),
@@ -86,7 +94,7 @@ async fn vmagent(folder: &Path, name: &str, config: &str, database: &str) -> (Pr
     victoria("vmagent", &arguments).await
 }
 
-async fn database(folder: &Path) -> (Process, String) {
+async fn database(folder: &Path) -> (Victoria, String) {
     let data = folder.join("data");
     let arguments =
         [format!("-storageDataPath={}", data.display()), "-search.latencyOffset=0s".to_owned()];
@@ -103,8 +111,8 @@ async fn values(database: &str, query: &str) -> Vec<f64> {
 }
 
 /// What it says of its scrapes that is worse than a remark.
-fn complaints(process: &Process) -> Vec<String> {
-    let log = process.stderr();
+fn complaints(victoria: &Victoria) -> Vec<String> {
+    let log = victoria.process.stderr();
     assert!(log.contains("\tinfo\t"), "it has a log: {log}");
     let is_wrong = |line: &&str| line.contains("\twarn\t") || line.contains("\terror\t");
     log.lines().filter(is_wrong).map(str::to_owned).collect()
@@ -117,7 +125,7 @@ async fn vmagent_takes_in_all_that_it_is_given_and_victoriametrics_answers() {
     let tap = Tap::before(&stage.url).await;
     let folder = folder();
     let (_database, database) = database(folder.path()).await;
-    let config = scrapes(&tap.url, "1s", "");
+    let config = scrapes(&tap.url, INTERVAL, "");
     let (agent, agent_url) = vmagent(folder.path(), "agent", &config, &database).await;
     eventually("it has scraped", async || {
         let up = values(&database, "workspace_screen_records_up").await;
@@ -131,18 +139,21 @@ async fn vmagent_takes_in_all_that_it_is_given_and_victoriametrics_answers() {
     })
     .await;
 
-    let exchanges = tap.exchanges();
     let lines = |body: &[u8]| {
         let text = String::from_utf8(unzipped(body)).unwrap();
         text.lines().filter(|line| !line.starts_with('#')).count() as f64
     };
-    let given: Vec<_> = exchanges.iter().map(|exchange| lines(&exchange.body)).collect();
-    for exchange in &exchanges {
+    eventually("it took all that it was given", async || {
+        let taken = values(&database, "scrape_samples_scraped").await;
+        let exchanges = tap.exchanges();
+        let mut given = exchanges.iter().map(|exchange| lines(&exchange.body));
+        (taken.len() == 1 && given.any(|given| given == taken[0])).then_some(())
+    })
+    .await;
+    for exchange in &tap.exchanges() {
         assert_eq!(exchange.answered["content-type"], "text/plain; version=0.0.4; charset=utf-8");
         assert_eq!(exchange.answered["content-encoding"], "gzip", "{:?}", exchange.asked);
     }
-    let taken = values(&database, "scrape_samples_scraped").await;
-    assert!(taken.len() == 1 && given.contains(&taken[0]), "{taken:?} of {given:?}");
     let targets = get_json(&format!("{agent_url}/api/v1/targets")).await;
     let target = &targets["data"]["activeTargets"][0];
     assert_eq!((&target["health"], &target["lastError"]), (&"up".into(), &"".into()), "{target}");

@@ -1,4 +1,4 @@
-//! Several Prometheis share the projects of one exporter: the examples of `docs/scaling.md`, run.
+//! Several Prometheus servers share the projects of one exporter: the examples of `docs/scaling.md`, run.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,7 +28,7 @@ fn once(names: &[&str]) -> BTreeMap<String, f64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_prometheis_together_scrape_each_project_once() {
+async fn two_prometheus_servers_together_scrape_each_project_once() {
     let api = Api::start(&["--records", "100"]);
     let exporter = Exporter::start(&projects(&api.url, &NAMES)).await;
     let mut all = Vec::new();
@@ -42,6 +42,9 @@ async fn two_prometheis_together_scrape_each_project_once() {
     })
     .await;
     for prometheus in &all {
+        let expected =
+            "count(up == 1 and on (project) workspace_screen_records_up == 1) == count(up)";
+        prometheus.stops_when(expected).await;
         let shared = up(std::slice::from_ref(prometheus)).await;
         assert!(shared.len() > 2, "{shared:?}");
         // The target's label and the series' are one.
@@ -67,8 +70,9 @@ async fn projects_are_scraped_by_name_and_at_another_address() {
     let program = Path::new("prometheus");
     let elsewhere = Prometheus::launch(program, &[], &quick("other-address.yml", &texts)).await;
     let by_name = Prometheus::launch(program, &[], &quick("static.yml", &texts[..1])).await;
-    elsewhere.has_scraped(2).await;
-    by_name.has_scraped(2).await;
+    let both = "count(workspace_screen_records_up == 1) == 2";
+    elsewhere.stops_when(both).await;
+    by_name.stops_when(both).await;
     let labels = ["instance", "project"];
     let found = elsewhere.query("up == 1", &labels).await;
     let found: Vec<_> = found.into_keys().collect();

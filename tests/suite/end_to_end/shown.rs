@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use records_api_simulator::{Options, Status};
 use serde_json::Value;
 
-use super::prometheus::Prometheus;
+use super::prometheus::{INTERVAL, Prometheus};
 use super::queries::interpolated;
 use super::stage::served;
 use crate::dashboards::board::{Target, targets};
-use crate::support::{Exporter, config, eventually};
+use crate::support::{Exporter, config};
 
 /// The values by their labels, but for the exporter's address.
 type Shown = BTreeMap<String, f64>;
@@ -61,11 +61,8 @@ async fn a_pair_is_counted_once_and_pools_without_names_have_their_ids() {
     let addresses: Vec<_> =
         exporters.iter().map(|exporter| exporter.url.trim_start_matches("http://")).collect();
     let both = addresses.join("', '");
-    let prometheus = Prometheus::start(&both, "1s").await;
-    eventually("both are scraped", async || {
-        (prometheus.value("count(workspace_screen_records_up == 1)").await? == 2.0).then_some(())
-    })
-    .await;
+    let prometheus = Prometheus::start(&both, INTERVAL).await;
+    prometheus.stops_when("count(workspace_screen_records_up == 1) == 2").await;
 
     let of_all = |metric: &str| format!("sum by (instance) ({metric})");
     let counts = prometheus.query(&of_all("workspace_screen_records"), &["instance"]).await;

@@ -6,8 +6,7 @@ use std::process::Command;
 use records_api::clock::{Clock, SystemClock};
 use records_api_simulator::{Kind, Options, Record, Simulator, Status};
 
-use super::prometheus::free_port;
-use crate::support::{Exporter, Process, binary, config, folder, write};
+use crate::support::{Exporter, Process, ReservedPort, binary, config, folder, write};
 
 /// Records of the baseline, which are not counted.
 const BASELINE: usize = 300;
@@ -22,6 +21,7 @@ pub(super) struct Stage {
     /// What it uploaded.
     pub(super) uploaded: Vec<Record>,
     config: PathBuf,
+    _port: ReservedPort,
     _folder: tempfile::TempDir,
 }
 
@@ -47,7 +47,8 @@ impl Stage {
         let (simulator, api) = served(&options).await;
 
         let folder = folder();
-        let address = format!("127.0.0.1:{}", free_port());
+        let port = ReservedPort::new();
+        let address = &port.address;
         let more = format!(
             "[web]\nlisten_addresses = [\"{address}\"]\n\
              [state]\ndirectory = \"{}\"\n\
@@ -57,7 +58,7 @@ impl Stage {
         );
         let config = write(folder.path(), "config.toml", &config(&api, &more));
         let url = format!("http://{address}");
-        Self { simulator, url, uploaded: Vec::new(), config, _folder: folder }
+        Self { simulator, url, uploaded: Vec::new(), config, _port: port, _folder: folder }
     }
 
     /// A process of the exporter that has polled.
