@@ -1,6 +1,6 @@
 //! The wiring: makes the parts of the exporter out of a config, and exchanges them when it changes.
 //!
-//! Commands are in [`cli`](crate::cli). They start what they need from here.
+//! The commands start what they need from here.
 
 mod failure;
 mod listeners;

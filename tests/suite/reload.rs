@@ -152,7 +152,10 @@ async fn a_bad_config_changes_nothing_and_shows() {
         (unreadable, "labels.user_hash_key_file"),
         ("[api]\nca_file = '/nowhere'\n", "api.ca_file"),
         ("[web]\ntelemetry_path = '/m'\n", "web.telemetry_path takes effect only after a restart"),
-        ("[web]\nmax_concurrent_requests = 7\n", "web.max_concurrent_requests changes only"),
+        (
+            "[web]\nmax_concurrent_requests = 7\n",
+            "web.max_concurrent_requests takes effect only after a restart",
+        ),
         ("[log]\nlevel = 'debug'\n", "log.level takes effect only after a restart"),
     ];
     for (more, why) in cases {

@@ -16,7 +16,7 @@ fn log(format: &str) -> String {
 
 #[tokio::test]
 async fn the_lines_of_every_crate_are_printed_with_one_target() {
-    let retry = "request failed, trying again";
+    let retry = "request failed, retrying";
     let lines = log("logfmt");
     assert!(lines.contains(&format!("message=\"{retry}\"")), "{lines}");
     for line in lines.lines() {

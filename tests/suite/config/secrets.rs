@@ -101,7 +101,8 @@ proptest! {
         secret in secret(),
     ) {
         let project = "[[projects]]\nname = 'a'\nproject_id = '0'\nregion = 'r-1'";
-        let text = place.replace('+', project).replace("@@", "\u{1}@").replace('@', &secret);
+        // Two at signs are the secret and an at sign.
+        let text = place.replace('+', project).replace("@@", "\u{1}").replace('@', &secret);
         let error = File::new(text.replace('\u{1}', &format!("{secret}@"))).load(&[]).unwrap_err();
         prop_assert!(!shows(&error), "{}", error);
     }

@@ -6,7 +6,7 @@ use super::{Authority, Guarded, PASSWORD, TLS, hash};
 use crate::support::{PATIENCE, eventually};
 
 const CHANGED: &str = "web config reloaded";
-const BROKEN: &str = "the last good one stays in force";
+const BROKEN: &str = "the last valid web config stays in force";
 
 /// Whether the server shows a certificate that this file's authority vouches for.
 fn is_vouched_for(guarded: &Guarded, authority: &str) -> bool {
