@@ -137,12 +137,12 @@ impl Client {
         let mut refused: Option<ApiError> = None;
         loop {
             let text = query.to_query_string();
-            let asked = self
+            let result = self
                 .send(Endpoint::ScreenRecords, &text, |response| {
                     OwnedPage::parse(&response.body, query.offset).map_err(page_error)
                 })
                 .await;
-            let error = match asked {
+            let error = match result {
                 Ok(Decoded { value: page, clock_ahead_millis }) => {
                     if refused.is_some() {
                         self.limit_page_size(query.limit);

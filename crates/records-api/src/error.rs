@@ -158,9 +158,9 @@ impl ApiError {
                     Some(cause) => cause.remedy(endpoint),
                     None if *status == StatusCode::FORBIDDEN && endpoint == Endpoint::IamTokens => {
                         format!(
-                            "IAM refuses the user: check in its console that the user is enabled and \
-                             that the access rules of the account permit this machine, and check \
-                             `{key}`"
+                            "IAM refuses the user: check in its console that the user is enabled \
+                             and that the access rules of the account permit this machine, and \
+                             check `{key}`"
                         )
                     }
                     None if is_from_other_server(*status) && !endpoint.is_records_api() => {

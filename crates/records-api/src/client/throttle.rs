@@ -16,12 +16,12 @@ const DEFAULT_THROTTLE_PAUSE: Duration = Duration::from_secs(2);
 pub(crate) fn requested_pause(error: &ApiError) -> Option<Duration> {
     let ApiError::Refused { status, error_body, retry_after, .. } = error else { return None };
     let throttled = *status == StatusCode::TOO_MANY_REQUESTS;
-    let asked = retry_after
+    let pause = retry_after
         .or_else(|| {
             throttled.then(|| error_body.message.as_deref().and_then(throttle_period)).flatten()
         })
         .or_else(|| throttled.then_some(DEFAULT_THROTTLE_PAUSE));
-    asked.map(|pause| pause.min(MAX_PAUSE))
+    pause.map(|pause| pause.min(MAX_PAUSE))
 }
 
 /// Returns the pause in the header `Retry-After`: seconds, or a date, which is compared with the
@@ -77,11 +77,11 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(header::RETRY_AFTER, value.parse().unwrap());
             headers.insert(header::DATE, date.parse().unwrap());
-            let asked = retry_after(&headers);
+            let requested = retry_after(&headers);
             if let Ok(seconds) = value.trim().parse() {
-                prop_assert_eq!(asked, Some(Duration::from_secs(seconds)));
+                prop_assert_eq!(requested, Some(Duration::from_secs(seconds)));
             }
-            for retry_after in [asked, None] {
+            for retry_after in [requested, None] {
                 let error = ApiError::Refused {
                     endpoint: Endpoint::ScreenRecords,
                     status: StatusCode::TOO_MANY_REQUESTS,

@@ -196,10 +196,10 @@ mod tests {
     proptest! {
         #[test]
         fn formatted_timestamps_are_parsed_again(millis in PLAUSIBLE_MILLIS) {
-            let moment = Timestamp(millis);
-            prop_assert_eq!(Timestamp::parse(&moment.to_rfc3339()), Some(moment));
-            prop_assert_eq!(Timestamp::parse(&moment.to_query()), Some(moment.floor_to_second()));
-            prop_assert_eq!(Timestamp::parse(&millis.to_string()), Some(moment));
+            let time = Timestamp(millis);
+            prop_assert_eq!(Timestamp::parse(&time.to_rfc3339()), Some(time));
+            prop_assert_eq!(Timestamp::parse(&time.to_query()), Some(time.floor_to_second()));
+            prop_assert_eq!(Timestamp::parse(&millis.to_string()), Some(time));
         }
 
         #[test]

@@ -76,12 +76,12 @@ mod tests {
     async fn errors_do_not_show_the_content_of_a_file() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let source = Source::File(file.path().to_owned());
-        for (text, complaint) in
+        for (text, expected) in
             [(String::new(), "is empty"), ("x".repeat(MAX_BYTES + 1), "is larger than")]
         {
             std::fs::write(file.path(), text).unwrap();
             let error = source.read().await.unwrap_err();
-            assert!(error.contains(complaint) && !error.contains("xx"), "{error}");
+            assert!(error.contains(expected) && !error.contains("xx"), "{error}");
         }
         drop(file);
         assert!(source.read().await.unwrap_err().contains("cannot be read"));

@@ -106,8 +106,8 @@ impl Cause {
     pub(crate) fn remedy(self, endpoint: Endpoint) -> String {
         let text = match self {
             Self::WrongToken => {
-                "the token is wrong, has expired, or belongs to another region: check `projects.auth` and \
-                 `projects.endpoint`"
+                "the token is wrong, has expired, or belongs to another region: check \
+                 `projects.auth` and `projects.endpoint`"
             }
             Self::ExpiredToken => {
                 "the token has expired or was revoked: put a new one into `projects.auth.token` or \
@@ -139,8 +139,8 @@ impl Cause {
                     humantime::format_duration(Duration::from_secs(ahead.unsigned_abs() / 1000));
                 let side = if ahead > 0 { "behind" } else { "ahead of" };
                 return format!(
-                    "this machine's clock is {span} {side} the API's, so the API does not accept its \
-                     signatures: set the clock (NTP)"
+                    "this machine's clock is {span} {side} the API's, so the API does not accept \
+                     its signatures: set the clock (NTP)"
                 );
             }
             Self::WrongProject => {
