@@ -20,7 +20,7 @@ use crate::{
     faults::{Fault, schedule::FaultSchedule},
     mix::mix,
     options::Options,
-    truth::{self, Truth},
+    truth::{Truth, compute::compute},
     wire::request::Endpoint,
     world::World,
 };
@@ -98,7 +98,7 @@ impl Simulator {
     pub fn truth(&self, from_millis: i64) -> Truth {
         let mut state = self.lock();
         state.world.advance(self.shared.now_millis());
-        truth::compute(&state.world, from_millis, state.dialect.times)
+        compute(&state.world, from_millis, state.dialect.times)
     }
 
     /// Reads or changes the current world.

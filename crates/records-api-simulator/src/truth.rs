@@ -3,13 +3,11 @@
 //! Statuses and types are the documented constants in every dialect. Records without a pool, user,
 //! status or type count under `_none`. Times have the precision of the dialect.
 
-mod compute;
+pub(crate) mod compute;
 
 use serde::Serialize;
 
 use crate::world::record::Record;
-
-pub(crate) use self::compute::compute;
 
 /// Number, bytes and seconds of records. A missing value counts as 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
