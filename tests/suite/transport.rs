@@ -141,6 +141,7 @@ async fn all_requests_except_those_to_this_machine_use_the_proxy() {
     let head = heads[0].to_lowercase();
     assert!(head.starts_with("get http://records.invalid/v2/p/screen-records "), "{head}");
     assert!(head.contains("proxy-authorization: basic "), "{head}");
+    assert!(head.contains("user-agent: screen-records-exporter/"), "{head}");
     let direct = direct.lock().unwrap();
     assert!(!direct[0].to_lowercase().contains("proxy-authorization"), "{direct:?}");
 }

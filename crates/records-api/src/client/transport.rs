@@ -72,6 +72,8 @@ pub struct HttpTransport {
     client: Mutex<Option<(Option<Secret>, Client)>>,
 }
 
+/// Identifies the program, not this crate, to the operators of the API and of proxies.
+const USER_AGENT: &str = concat!("screen-records-exporter/", env!("CARGO_PKG_VERSION"));
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(90);
 /// IAM sends tokens in a header, and they may have 100,000 characters. The library's default for
@@ -145,7 +147,7 @@ impl HttpTransport {
                 .connect_timeout(CONNECT_TIMEOUT)
                 .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
                 .http2_max_header_list_size(MAX_HEADERS_BYTES)
-                .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
+                .user_agent(USER_AGENT);
             proxy.iter().cloned().fold(builder, ClientBuilder::proxy)
         };
         let built = match &self.roots {
