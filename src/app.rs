@@ -1,6 +1,6 @@
 //! The wiring: makes the parts of the exporter out of a config, and exchanges them when it changes.
 //!
-//! The commands start what they need from here.
+//! The commands in `cli` start what they need from here.
 
 mod failure;
 mod listeners;

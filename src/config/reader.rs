@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
             let shown = join(shown, &self.shown_name(path, name));
             // It would pass for the key or section that its path resembles, and be ignored.
             if name.is_empty() || name.contains('.') {
-                let text = "a name of a key has no dot and is not empty; remove the quotes";
+                let text = "the name of a key has no dot and is not empty; remove the quotes";
                 self.note(Problem::of_key(&place, &shown, text));
                 continue;
             }

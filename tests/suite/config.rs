@@ -1,5 +1,5 @@
-//! The configuration: what is shipped, what is refused and in which words, what beats what, and
-//! that nothing ever shows a secret.
+//! The config: the shipped file, errors and their texts, precedence of the sources, and secrets, which are
+//! never shown.
 
 mod auth;
 mod binary;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use screen_records_exporter::config::{Config, ConfigError, KEYS, Sources};
 
-/// A project that lacks nothing.
+/// A complete project.
 const PROJECT: &str = r#"
 [[projects]]
 name = "example"
@@ -26,7 +26,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A config file that goes away with this.
+/// A config file that is removed on drop.
 struct File {
     directory: tempfile::TempDir,
 }
@@ -42,7 +42,7 @@ impl File {
         self.directory.path().join("config.toml")
     }
 
-    /// What loading says, the file's name shortened to `FILE`.
+    /// Loads the file; an error has `FILE` in place of its path.
     fn load(&self, environment: &[(&str, &str)]) -> Result<Config, String> {
         let result = load(&self.path(), environment);
         result.map_err(|error| error.to_string().replace(self.path().to_str().unwrap(), "FILE"))
@@ -64,7 +64,7 @@ fn load(file: &Path, environment: &[(&str, &str)]) -> Result<Config, ConfigError
     Config::load(&sources(file, environment))
 }
 
-/// Every value, for comparing two configs.
+/// All values, to compare two configs.
 fn values(config: &Config) -> String {
     format!("{config:#?}")
 }
@@ -83,11 +83,11 @@ fn the_shipped_config_shows_every_key_with_its_default() {
     let defaults: BTreeMap<_, _> = KEYS
         .iter()
         .filter_map(|key| Some((key.path, value(key.default?))))
-        // What follows from the region has no value of its own.
+        // A default that contains the region has no fixed value.
         .filter(|(_, default)| !default.to_string().contains("{region}"))
         .collect();
     let mut shown = vec![shipped];
-    shown.extend(other_ways(&text).iter().map(|way| way.parse().unwrap()));
+    shown.extend(other_methods(&text).iter().map(|text| text.parse().unwrap()));
     let find = |path: &str| shown.iter().find_map(|table| find(table, path));
     let found: BTreeMap<_, _> = defaults
         .keys()
@@ -96,9 +96,8 @@ fn the_shipped_config_shows_every_key_with_its_default() {
     assert_eq!(found, defaults);
 }
 
-/// The shipped config with each section `[projects.auth]` that it shows as a comment, in place of
-/// the one that is none.
-fn other_ways(shipped: &str) -> Vec<String> {
+/// The shipped config with each of its commented sections `[projects.auth]` in place of the active one.
+fn other_methods(shipped: &str) -> Vec<String> {
     let (before, after) = shipped.split_once("\n[projects.auth]\n").unwrap();
     let sections = after.split("# [projects.auth]\n").skip(1);
     let sections = sections.map(|section| {
@@ -109,16 +108,16 @@ fn other_ways(shipped: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_shipped_config_shows_every_way_to_sign_in() {
+fn the_shipped_config_shows_every_sign_in_method() {
     let text = std::fs::read_to_string(root().join("config.toml")).unwrap();
     let profile = root().join("tests/fixtures/config/profile");
     let mut methods = Vec::new();
-    for way in other_ways(&text) {
-        let way = way.replace("~/.huaweicloud/credentials", profile.to_str().unwrap());
+    for method in other_methods(&text) {
+        let method = method.replace("~/.huaweicloud/credentials", profile.to_str().unwrap());
         let environment = ["PASSWORD", "ACCESS_KEY", "SECRET_KEY"];
         let environment = environment.map(|name| format!("HUAWEICLOUD_{name}"));
         let environment: Vec<_> = environment.iter().map(|name| (name.as_str(), "x")).collect();
-        let config = File::new(way).load(&environment).unwrap();
+        let config = File::new(method).load(&environment).unwrap();
         let shown = format!("{:?}", config.projects[0].auth);
         methods.push(shown.split([' ', '(']).next().unwrap().to_owned());
     }
@@ -127,13 +126,12 @@ fn the_shipped_config_shows_every_way_to_sign_in() {
 }
 
 #[test]
-fn keys_have_a_default_or_a_reason_to_have_none() {
+fn only_keys_that_most_networks_do_not_need_have_no_default() {
     let without: Vec<_> = KEYS
         .iter()
         .filter(|key| key.default.is_none() && !key.path.starts_with("projects."))
         .map(|key| key.path)
         .collect();
-    // Most networks need none of them.
     let expected = ["web.config_file", "api.ca_file", "api.proxy_url", "labels.user_hash_key"];
     assert_eq!(without, expected);
 }

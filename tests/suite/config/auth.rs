@@ -1,4 +1,4 @@
-//! The ways to sign in: what each reads, from where, and what beats what.
+//! The sign-in methods: their keys, where the values come from, and precedence.
 
 use records_api::secret::Source;
 use screen_records_exporter::config::{Auth, Config};
@@ -12,7 +12,7 @@ fn project(keys: &str) -> String {
 
 const ID: &str = "project_id = '0123'";
 
-/// The section `auth` as `check` shows it.
+/// The section `auth` as `check` prints it.
 fn shown(keys: &str, environment: &[(&str, &str)]) -> Result<String, String> {
     let config = File::new(project(keys)).load(environment)?;
     let text = config.to_toml();
@@ -37,7 +37,7 @@ fn keys(config: &Config) -> [&str; 3] {
 }
 
 #[test]
-fn each_method_is_shown_with_all_that_is_in_effect() {
+fn check_prints_the_effective_keys_of_each_method() {
     let profile = root().join("tests/fixtures/config/profile");
     let cases = [
         ("method = 'token', token = 't'".to_owned(), "method = \"token\"\ntoken = \"<redacted>\""),
@@ -71,7 +71,7 @@ fn each_method_is_shown_with_all_that_is_in_effect() {
 }
 
 #[test]
-fn a_password_is_kept_as_it_is() {
+fn a_password_is_not_changed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("password");
     for password in [" p w ", "#ä'密\"\\", "0123", "a=b,c", "%&<>"] {
@@ -96,7 +96,7 @@ fn a_password_is_kept_as_it_is() {
 }
 
 #[test]
-fn iam_is_asked_in_clear_text_only_where_that_is_safe_or_wanted() {
+fn an_iam_endpoint_without_tls_is_accepted_only_on_loopback_or_on_request() {
     let user = "method = 'password', domain = 'd', username = 'u', password = 'hush'";
     let load = |endpoint: &str, more: &str| {
         let auth = format!("auth = {{ {user}, iam_endpoint = '{endpoint}' }}");
@@ -118,7 +118,7 @@ fn iam_is_asked_in_clear_text_only_where_that_is_safe_or_wanted() {
 const AKSK: &str = "auth = { method = 'aksk' }";
 
 #[test]
-fn access_keys_come_from_the_variables_of_the_clouds_own_tools_where_the_config_has_none() {
+fn access_keys_default_to_the_variables_of_the_clouds_own_tools() {
     let tools = [
         ("HUAWEICLOUD_SDK_AK", "tool-a"),
         ("HUAWEICLOUD_SDK_SK", " tool-s\n"),
@@ -128,9 +128,9 @@ fn access_keys_come_from_the_variables_of_the_clouds_own_tools_where_the_config_
     let config = load(AKSK, &tools);
     assert_eq!(keys(&config), ["tool-a", "tool-s", "tool-t"]);
     assert_eq!(config.projects[0].project_id, "4567");
-    // An empty variable is none.
+    // An empty variable counts as not set.
     assert_eq!(keys(&load(AKSK, &[tools[0], tools[1], tools[3], (tools[2].0, "")]))[2], "-");
-    // The config comes first, and another key's token is left alone.
+    // The config takes precedence, and the token of another key is not used.
     let pair = "auth = { method = 'aksk', access_key = 'a', secret_key = 's' }";
     let config = load(&format!("{ID}\n{pair}"), &tools);
     assert_eq!(keys(&config), ["a", "s", "-"]);
@@ -145,7 +145,7 @@ fn access_keys_come_from_the_variables_of_the_clouds_own_tools_where_the_config_
 }
 
 #[test]
-fn what_is_wrong_with_a_variable_of_the_tools_is_said_by_its_name() {
+fn an_error_in_a_variable_of_the_tools_names_the_variable() {
     let pair = [("HUAWEICLOUD_SDK_AK", "hush"), ("HUAWEICLOUD_SDK_SK", "hush")];
     let visible = "the value (not shown) is not accepted. Accepted is one line of visible characters \
                    without spaces";
@@ -181,7 +181,7 @@ fn what_is_wrong_with_a_variable_of_the_tools_is_said_by_its_name() {
 }
 
 #[test]
-fn one_of_the_three_keys_of_a_secret_in_the_environment_beats_those_in_the_file() {
+fn a_variable_for_any_of_the_three_keys_of_a_secret_overrides_those_in_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("secret");
     std::fs::write(&file, "http://of-file\n").unwrap();
@@ -264,7 +264,7 @@ fn a_profile_is_found_where_the_clouds_own_tools_look_for_it() {
 }
 
 #[test]
-fn certificates_are_looked_at_when_the_config_is_read() {
+fn certificates_are_checked_when_the_config_is_read() {
     let file = root().join("tests/fixtures/config/ca.pem");
     let api = format!("[api]\nca_file = {:?}\n{}", file.display(), super::PROJECT);
     let config = File::new(api).load(&[]).unwrap();

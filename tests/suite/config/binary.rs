@@ -1,4 +1,4 @@
-//! The program itself: exit codes, and what stands on which stream.
+//! The program itself: exit codes and output streams.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -9,7 +9,7 @@ fn fixtures() -> PathBuf {
     root().join("tests/fixtures/config")
 }
 
-/// Runs the program in a folder, with nothing in its environment but a token.
+/// Runs the program in a folder, with only a token in its environment.
 fn run(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_screen-records-exporter"))
         .args(arguments)
@@ -34,9 +34,9 @@ fn names(extension: &str) -> Vec<String> {
     names
 }
 
-/// To write the messages anew after a change of words, run with `BLESS=1`, and read the diff.
+/// Run with `BLESS=1` to update the messages, then review the diff.
 #[test]
-fn each_invalid_config_is_refused_in_its_own_words() {
+fn each_invalid_config_is_refused_with_its_message() {
     let bless = std::env::var_os("BLESS").is_some();
     let mut wrong = Vec::new();
     for name in names(".toml") {
@@ -225,7 +225,7 @@ fn the_help_of_a_command_lists_only_the_flags_that_it_accepts() {
 }
 
 #[test]
-fn a_variable_of_ours_that_is_no_text_is_refused_by_name_and_one_of_others_is_not() {
+fn only_our_own_variables_must_be_utf_8() {
     use std::os::unix::ffi::OsStrExt;
     let value = std::ffi::OsStr::from_bytes(b"hush\xff");
     for (name, code, expected) in [

@@ -18,7 +18,7 @@ fn page() -> String {
 }
 
 #[test]
-fn every_config_on_the_page_about_signing_in_is_accepted() {
+fn every_config_in_the_document_about_authentication_is_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     for name in ["access-key", "secret-key", "security-token", "password", "token"] {
@@ -50,7 +50,7 @@ fn every_config_on_the_page_about_signing_in_is_accepted() {
 }
 
 #[test]
-fn the_profile_on_the_page_is_one() {
+fn the_profile_in_the_document_is_valid() {
     let page = page();
     let [profile] = snippets(&page, "ini")[..] else { panic!("not one profile") };
     let profile = Profile::parse(profile).unwrap();
@@ -59,7 +59,7 @@ fn the_profile_on_the_page_is_one() {
 }
 
 #[test]
-fn the_policy_on_the_page_allows_the_two_actions_and_no_more() {
+fn the_policy_in_the_document_allows_only_the_two_actions() {
     let page = page();
     let [policy] = snippets(&page, "json")[..] else { panic!("not one policy") };
     let policy: serde_json::Value = serde_json::from_str(policy).unwrap();

@@ -1,4 +1,4 @@
-//! Properties: nothing panics, what is shown can be read again, and nothing shows a secret.
+//! Properties: nothing panics, the effective config can be read again, and nothing shows a secret.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,7 +8,7 @@ use screen_records_exporter::config::{Config, KEYS};
 
 use super::{File, PROJECT, root, sources, values};
 
-/// What stands in for a secret: nothing that any message says by chance.
+/// A secret that no message contains by chance.
 fn secret() -> impl Strategy<Value = String> {
     ("[A-Za-z0-9+/=_-]{0,12}", "[A-Za-z0-9+/=-]{0,12}").prop_map(|(a, b)| format!("{a}Zq9xQz{b}"))
 }
@@ -17,7 +17,7 @@ fn shows(text: &str) -> bool {
     text.to_lowercase().contains("zq9xqz")
 }
 
-/// Places where a secret may end up by mistake; `@` stands for it.
+/// Places where a secret may end up by mistake; `@` stands for it, U+0001 for a password in a URL.
 const MISPLACED: [&str; 24] = [
     "projects = '@'",
     "projects = ['@']",
@@ -42,7 +42,7 @@ const MISPLACED: [&str; 24] = [
     "+\nauth = { method = 'token', token = '@",
     "+\nauth = { method = 'token', token = @ }",
     "+\nauth = { method = 'token', token = '@', token = '@' }",
-    "+\nendpoint = ['https://me:@@example.org']\nauth = { method = 'token' }",
+    "+\nendpoint = ['https://me:\u{1}example.org']\nauth = { method = 'token' }",
 ];
 
 const VARIABLES: [&str; 6] = [
@@ -56,12 +56,12 @@ const VARIABLES: [&str; 6] = [
 
 proptest! {
     #[test]
-    fn no_bytes_make_the_reading_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn no_bytes_make_reading_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = File::new(bytes).load(&[]);
     }
 
     #[test]
-    fn no_toml_makes_the_reading_panic(
+    fn no_toml_makes_reading_panic(
         lines in prop::collection::vec(("[a-z_.\\[\\]\"]{1,20}", "[a-z0-9\"'\\[\\]{}=.:, -]{0,20}"), 0..8),
     ) {
         let mut text = String::new();
@@ -72,7 +72,7 @@ proptest! {
     }
 
     #[test]
-    fn no_value_makes_the_reading_panic(
+    fn no_value_makes_reading_panic(
         key in 0..screen_records_exporter::config::KEYS.len(),
         value in value(),
     ) {
@@ -85,10 +85,10 @@ proptest! {
     }
 
     #[test]
-    fn what_is_shown_of_a_config_loads_as_the_same(text in valid()) {
+    fn the_effective_config_loads_as_the_same_config(text in valid()) {
         let config = File::new(&text).load(&[]).unwrap();
         let shown = config.to_toml();
-        // No other secret has a form that what stands in for it lacks.
+        // Only the URL of a proxy has a form that the redacted text lacks.
         let usable = shown.replace("proxy_url = \"<redacted>\"", "proxy_url = \"http://proxy\"");
         let again = File::new(usable).load(&[]).unwrap();
         prop_assert_eq!(values(&again), values(&config));
@@ -101,8 +101,7 @@ proptest! {
         secret in secret(),
     ) {
         let project = "[[projects]]\nname = 'a'\nproject_id = '0'\nregion = 'r-1'";
-        // Two at signs are the secret and an at sign.
-        let text = place.replace('+', project).replace("@@", "\u{1}").replace('@', &secret);
+        let text = place.replace('+', project).replace('@', &secret);
         let error = File::new(text.replace('\u{1}', &format!("{secret}@"))).load(&[]).unwrap_err();
         prop_assert!(!shows(&error), "{}", error);
     }
@@ -183,7 +182,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_wrong_with_a_profile_is_said_without_what_stands_in_it(
+    fn an_error_in_a_profile_does_not_show_its_content(
         secret in secret(),
         form in prop::sample::select(&[
             "@", "[@]", "@ = x", "[basic]\n@", "[basic]\nak = @", "[basic]\nak = @\nsk = '@'",
@@ -202,7 +201,7 @@ proptest! {
     }
 }
 
-/// What shows a secret, of a config or of the errors in it.
+/// The text that shows a secret: the effective config, or the errors.
 fn shown(loaded: Result<Config, String>) -> Option<String> {
     let said = match loaded {
         Ok(config) => format!("{config:?}{}", config.to_toml()),
@@ -266,7 +265,7 @@ const SECRETS: &[(&str, &str)] = &[
     ("ecs-agency", "proxy_url"),
 ];
 
-/// The section of a method, with a value for each key that it needs.
+/// A section of the method, with a value for each key that it needs.
 fn complete(method: &str) -> BTreeMap<&str, String> {
     let (_, keys) = METHODS.iter().find(|(name, _)| *name == method).unwrap();
     let keys = keys.iter().map(|key| (*key, "'a'".to_owned()));
@@ -290,7 +289,7 @@ fn tools() -> Vec<&'static str> {
     KEYS.iter().filter_map(|key| key.variable).collect()
 }
 
-/// Some value in TOML.
+/// Any value in TOML.
 fn value() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         any::<i64>().prop_map(|number| number.to_string()),
@@ -309,7 +308,7 @@ fn value() -> impl Strategy<Value = String> {
     })
 }
 
-/// A config without mistakes.
+/// A valid config.
 fn valid() -> impl Strategy<Value = String> {
     let web = (1..65_535_u16, "(/[a-z]{5,8}){1,3}", 1..=10_000_u32).prop_map(|(port, path, most)| {
         format!(

@@ -1,4 +1,4 @@
-//! Where values come from, and which beat which.
+//! The sources of values, and their precedence.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::{File, PROJECT, load, sources};
 
 const PREFIX: &str = "SCREEN_RECORDS_EXPORTER__";
 
-/// What is said about a config with variables, named without the prefix.
+/// The error in a config with variables, which are named without the prefix.
 fn refusal(content: &str, variables: &[(&str, &str)]) -> String {
     let variables: Vec<_> = variables.iter().map(|(k, v)| (format!("{PREFIX}{k}"), *v)).collect();
     let variables: Vec<_> = variables.iter().map(|(k, v)| (k.as_str(), *v)).collect();
@@ -24,7 +24,7 @@ fn loaded(content: &str, variables: &[(&str, &str)]) -> Config {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named_with_the_reason() {
+fn an_unreadable_file_is_named_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     std::fs::create_dir(path("folder")).unwrap();
@@ -36,7 +36,7 @@ fn a_file_that_cannot_be_read_is_named_with_the_reason() {
             "missing",
             "cannot be read: No such file or directory (os error 2). Name another file with",
         ),
-        // No mode keeps root from reading; this keeps everybody.
+        // Root can read a file of any mode, but not this one.
         ("plain/below", "cannot be read: Not a directory (os error 20). Name another file with"),
         ("folder", "is a directory. Name a file with"),
         ("large", "cannot be read: it is larger than 1048576 bytes. Name another file with"),
@@ -50,7 +50,7 @@ fn a_file_that_cannot_be_read_is_named_with_the_reason() {
 }
 
 #[test]
-fn a_file_may_be_as_large_as_the_limit_and_have_windows_line_ends_and_a_mark() {
+fn a_file_may_be_as_large_as_the_limit_and_have_windows_line_ends_and_a_byte_order_mark() {
     let largest = format!("{PROJECT}{}", "#".repeat((1 << 20) - PROJECT.len()));
     let windows = format!("\u{feff}{}", PROJECT.replace('\n', "\r\n"));
     for content in [largest, windows] {
@@ -59,7 +59,7 @@ fn a_file_may_be_as_large_as_the_limit_and_have_windows_line_ends_and_a_mark() {
 }
 
 #[test]
-fn flags_beat_the_environment_which_beats_the_file_which_beats_the_defaults() {
+fn flags_override_the_environment_which_overrides_the_file_which_overrides_the_defaults() {
     let file = File::new(format!("[log]\nlevel = \"error\"\n{PROJECT}"));
     let level = |file: &File, variable: Option<&str>, flag: Option<&str>| {
         let mut sources = sources(&file.path(), &[]);
@@ -97,7 +97,7 @@ fn a_section_that_is_not_a_table_is_refused_though_one_of_its_keys_is_overridden
 }
 
 #[test]
-fn a_pipe_in_place_of_a_token_file_is_refused_without_waiting_for_its_writer() {
+fn a_pipe_instead_of_a_token_file_is_refused_without_waiting_for_its_writer() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -144,7 +144,7 @@ fn every_kind_of_key_can_be_set_by_a_variable() {
 }
 
 #[test]
-fn the_edges_of_what_is_accepted_are_accepted() {
+fn the_limits_of_a_range_are_accepted() {
     const DAY: u64 = 24 * 3600;
     for (interval, hold, most) in
         [(("1m", 60), ("0s", 0), 1), (("30d", 30 * DAY), ("1h", 3600), 100_000)]
@@ -164,7 +164,7 @@ fn the_edges_of_what_is_accepted_are_accepted() {
 }
 
 #[test]
-fn the_state_has_a_directory_unless_its_name_is_empty() {
+fn an_empty_directory_keeps_the_state_in_memory() {
     let directory = |config: Config| config.state_directory().map(PathBuf::from);
     assert_eq!(directory(loaded(PROJECT, &[])), Some("data".into()));
     for (text, expected) in [("", None), ("a b", Some("a b".into())), ("/x/", Some("/x/".into()))] {
@@ -176,7 +176,7 @@ fn the_state_has_a_directory_unless_its_name_is_empty() {
 }
 
 #[test]
-fn a_token_in_a_variable_is_kept_as_it_is_and_beats_the_files() {
+fn a_token_in_a_variable_is_not_changed_and_overrides_the_file() {
     use records_api::secret::Source;
     use screen_records_exporter::config::Auth;
     for token in ["0123", "[abc]", "true", "{a=1}", "\"x\"", "1e5", "a,b"] {
@@ -280,7 +280,7 @@ fn a_wrong_variable_is_named() {
 }
 
 #[test]
-fn variables_of_others_are_left_alone() {
+fn variables_of_other_programs_are_ignored() {
     let others = [
         ("SCREEN_RECORDS_EXPORTER_PORT", "tcp://10.0.0.1:10047"),
         ("SCREEN_RECORDS_EXPORTER_SERVICE_HOST", "10.0.0.1"),
@@ -293,7 +293,7 @@ fn variables_of_others_are_left_alone() {
 }
 
 #[test]
-fn without_a_file_the_defaults_hold_and_projects_may_be_needless() {
+fn without_a_file_the_defaults_apply_and_projects_are_optional() {
     let sources = Sources::default();
     assert!(Config::load(&sources).unwrap().projects.is_empty());
     let error = Config::load(&Sources { needs_projects: true, ..sources }).unwrap_err();

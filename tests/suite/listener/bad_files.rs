@@ -1,4 +1,4 @@
-//! Web configs that are refused, each in its own words, by whoever would serve by them.
+//! Invalid web configs: each is refused with its message, by every command that would use it.
 
 use std::path::{Path, PathBuf};
 
@@ -19,9 +19,9 @@ fn names(extension: &str) -> Vec<String> {
     names
 }
 
-/// To write the messages anew after a change of words, run with `BLESS=1`, and read the diff.
+/// Run with `BLESS=1` to update the messages, then review the diff.
 #[test]
-fn each_invalid_web_config_is_refused_in_its_own_words() {
+fn each_invalid_web_config_is_refused_with_its_message() {
     let bless = std::env::var_os("BLESS").is_some();
     let mut wrong = Vec::new();
     for name in names(".yml") {
@@ -53,7 +53,7 @@ fn each_invalid_web_config_is_refused_in_its_own_words() {
 }
 
 #[test]
-fn a_bad_web_config_stops_serve_and_demo_before_they_listen() {
+fn an_invalid_web_config_stops_every_command_before_it_listens() {
     let config = fixtures().join("config.toml");
     let bad = fixtures().join("invalid-unknown-key.yml");
     for command in [&["serve"][..], &[], &["demo"], &["check"]] {
@@ -71,12 +71,12 @@ fn a_bad_web_config_stops_serve_and_demo_before_they_listen() {
 }
 
 #[test]
-fn the_key_of_the_config_names_it_too_and_the_flag_beats_it() {
+fn the_flag_overrides_the_key_of_the_config() {
     let folder = folder();
     let config = std::fs::read_to_string(fixtures().join("config.toml")).unwrap();
     let named = format!("[web]\nconfig_file = \"of-the-key.yml\"\n{config}");
     write(folder.path(), "config.toml", &named);
-    write(folder.path(), "of-the-flag.yml", "# Nothing is asked for.\n");
+    write(folder.path(), "of-the-flag.yml", "# No settings.\n");
     let run = |arguments: &[&str]| {
         binary().current_dir(folder.path()).arg("check").args(arguments).output().unwrap()
     };

@@ -47,7 +47,7 @@ async fn a_broken_key_keeps_the_certificate_and_is_logged_once() {
     // Another change shows that the checks went on meanwhile.
     guarded.write("web-config.yml", &format!("{TLS}  min_version: TLS99\n"));
     let log = guarded.says("TLS99").await;
-    assert_eq!(log.matches("holds no private key").count(), 1, "{log}");
+    assert_eq!(log.matches("contains no private key").count(), 1, "{log}");
     assert!(!log.contains(&secret), "{log}");
     let line = log.lines().find(|line| line.contains("TLS99")).unwrap();
     for words in
