@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
-/// Number of a pool's or a user's name in a [`SymbolTable`].
+/// Number of a pool's or a user's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LabelId(u32);
 

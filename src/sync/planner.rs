@@ -5,10 +5,9 @@
 //! reconcile interval. Each of these is an optimisation that may turn out not to hold: then the
 //! next poll does without it, at the latest by reading everything.
 
-use super::counts::{Count, CountTaken, RETRY_MILLIS};
 use super::extent::{Extent, ReadSummary};
+use super::recount::{Count, CountBisection, CountTaken, RETRY_MILLIS};
 use super::scrub::Scrub;
-use super::search::CountBisection;
 use crate::ledger::{ApiCounts, Counted, Ledger, PollFacts, Staging};
 use records_api::record::{Status, Timestamp};
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::anomalies::{Anomalies, Anomaly};
-use super::error::SyncError;
-use super::extent::{Extent, ReadSummary};
-use super::group::{KeySet, RowRef};
-use super::segment::Fate;
-use super::walk::{Next, PageRequest, Walk};
 use crate::ledger::{ApiCounts, Ledger, Staging};
+use crate::sync::anomalies::{Anomalies, Anomaly};
+use crate::sync::error::SyncError;
+use crate::sync::extent::{Extent, ReadSummary};
+use crate::sync::read::segment::Fate;
+use crate::sync::read::ties::{KeySet, RowRef};
+use crate::sync::read::walk::{Next, PageRequest, Walk};
 use records_api::RecordsFilter;
 use records_api::record::{Record, RecordKey, RejectionReason, Row, Term, TimeRange, Timestamp};
 use records_api::wire::Page;

@@ -4,15 +4,15 @@ use records_api::record::Timestamp;
 
 /// What a cursor has still to read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stretch {
+pub(in crate::sync) struct Stretch {
     /// Where it has arrived.
-    pub(super) reached: Timestamp,
+    pub(in crate::sync) reached: Timestamp,
     /// Where it ends.
-    pub(super) end: Timestamp,
+    pub(in crate::sync) end: Timestamp,
     /// Records per millisecond, as far as known.
-    pub(super) density: f64,
+    pub(in crate::sync) density: f64,
     /// Rows that any listing inside of it shows before its bound.
-    pub(super) prefix: u64,
+    pub(in crate::sync) prefix: u64,
 }
 
 /// A stretch shorter than this many pages is left to one cursor: a second one would spend its
@@ -26,7 +26,7 @@ impl Stretch {
     }
 
     /// The middle of what is left, in whole seconds, if two cursors would be faster than one.
-    pub(super) fn middle(&self, page: u32) -> Option<Timestamp> {
+    pub(in crate::sync) fn middle(&self, page: u32) -> Option<Timestamp> {
         let worth = FEWEST_PAGES * f64::from(page) + 4.0 * self.prefix as f64;
         let half = self.end.millis().saturating_sub(self.reached.millis()) / 2;
         let middle = self.reached.plus_millis(half).floor_to_second();
@@ -35,7 +35,7 @@ impl Stretch {
     }
 
     /// Orders stretches by the work that is left.
-    pub(super) fn is_longer_than(&self, other: &Self) -> bool {
+    pub(in crate::sync) fn is_longer_than(&self, other: &Self) -> bool {
         self.rows() > other.rows()
     }
 }

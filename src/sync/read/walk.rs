@@ -7,11 +7,11 @@
 //! everything that was still going on at the bound first; thousands of desktops start in the same
 //! second) it goes on by offset.
 
-use super::error::SyncError;
-use super::group::RowRef;
-use super::listing::Step;
-use super::segment::{BOUND_MARGIN_MILLIS, Fate, Segment, State};
-use super::split::Stretch;
+use crate::sync::error::SyncError;
+use crate::sync::read::listing::Step;
+use crate::sync::read::segment::{BOUND_MARGIN_MILLIS, Fate, Segment, State};
+use crate::sync::read::split::Stretch;
+use crate::sync::read::ties::RowRef;
 use records_api::record::Timestamp;
 
 /// A page to ask for.
@@ -40,8 +40,8 @@ pub enum Next {
 
 /// Plans the pages that cover a window without a gap.
 #[derive(Debug)]
-pub(super) struct Walk {
-    pub(super) segments: Vec<Segment>,
+pub(in crate::sync) struct Walk {
+    pub(in crate::sync) segments: Vec<Segment>,
     /// When the walk began, by the API's clock: where the last segment probably ends.
     now: Timestamp,
     /// The same by our own clock.
@@ -50,9 +50,9 @@ pub(super) struct Walk {
     /// Rows of the largest page.
     largest_page: usize,
     /// The API pays no heed to the lower bound: one cursor reads everything.
-    pub(super) unbounded: bool,
+    pub(in crate::sync) unbounded: bool,
     /// Each segment has read its own: none is divided any more.
-    pub(super) is_joining: bool,
+    pub(in crate::sync) is_joining: bool,
     /// A count is believed that says that a page is the last one.
     trusts_counts: bool,
     window_start: Timestamp,
@@ -60,17 +60,17 @@ pub(super) struct Walk {
 
 /// Which rows of a page were read for the first time by their segment.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Fresh {
+pub(in crate::sync) struct Fresh {
     /// Index of the first such row.
-    pub(super) from_row: usize,
+    pub(in crate::sync) from_row: usize,
     /// Lower edge of the segment.
-    pub(super) from: Timestamp,
+    pub(in crate::sync) from: Timestamp,
     /// Upper edge of the segment, exclusive.
-    pub(super) until: Option<Timestamp>,
+    pub(in crate::sync) until: Option<Timestamp>,
     /// Start of the last row that the segment had read before this page.
-    pub(super) after: Option<Timestamp>,
+    pub(in crate::sync) after: Option<Timestamp>,
     /// What follows for what the segment's listing said so far.
-    pub(super) fate: Fate,
+    pub(in crate::sync) fate: Fate,
 }
 
 /// What an API shows that is given no lower bound, or ignores it.
@@ -79,7 +79,7 @@ const DEFAULT_WINDOW_MILLIS: i64 = 15 * 24 * 3_600_000;
 impl Walk {
     /// A walk over everything that starts at `window_start` (whole seconds) or later and before
     /// `until`, in pages of `limit`.
-    pub(super) fn new(
+    pub(in crate::sync) fn new(
         (window_start, until): (Timestamp, Option<Timestamp>),
         now: Timestamp,
         limit: u32,
@@ -100,7 +100,7 @@ impl Walk {
     }
 
     /// The page to ask for next.
-    pub(super) fn next_page(&mut self) -> Next {
+    pub(in crate::sync) fn next_page(&mut self) -> Next {
         if let Some(index) = self.segments.iter().position(|s| s.state == State::Idle) {
             return Next::Ask(self.ask(index));
         }
@@ -114,14 +114,17 @@ impl Walk {
     }
 
     /// The first starts that were shown at the beginning or later, and at `until` or later.
-    pub(super) fn edges(&self, until: Option<Timestamp>) -> (Option<Timestamp>, Option<Timestamp>) {
+    pub(in crate::sync) fn edges(
+        &self,
+        until: Option<Timestamp>,
+    ) -> (Option<Timestamp>, Option<Timestamp>) {
         let first = self.segments.iter().filter_map(|segment| segment.first_start).min();
         let last = self.segments.iter().filter(|segment| segment.until == until);
         (first, last.filter_map(|segment| segment.beyond).min())
     }
 
     /// Whether an empty beginning is to be asked for once more: the first time only.
-    pub(super) fn insists(&mut self) -> bool {
+    pub(in crate::sync) fn insists(&mut self) -> bool {
         let first = &mut self.segments[0];
         let insists = first.insists(0, 0);
         if insists {
@@ -131,17 +134,17 @@ impl Walk {
     }
 
     /// Number of rows that a page asks for by now: fewer than at first if the server grants less.
-    pub(super) fn limit(&self) -> u32 {
+    pub(in crate::sync) fn limit(&self) -> u32 {
         self.limit
     }
 
     /// The API's clock is so far ahead of the one that the walk was given.
-    pub(super) fn note_clock(&mut self, ahead_millis: i64) {
+    pub(in crate::sync) fn note_clock(&mut self, ahead_millis: i64) {
         self.now = self.now.max(self.given_now.plus_millis(ahead_millis));
     }
 
     /// Pages are granted no more rows than this from now on.
-    pub(super) fn limit_pages(&mut self, rows: u32) {
+    pub(in crate::sync) fn limit_pages(&mut self, rows: u32) {
         self.limit = self.limit.min(rows.max(1));
     }
 
@@ -150,7 +153,7 @@ impl Walk {
     /// # Errors
     ///
     /// [`SyncError`] when the answers cannot be completed to the whole window.
-    pub(super) fn take(
+    pub(in crate::sync) fn take(
         &mut self,
         request: &PageRequest,
         rows: &[RowRef],

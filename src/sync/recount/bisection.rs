@@ -5,9 +5,9 @@
 //! counted again, at the end at the latest, and what it changed by is allowed for, so that a
 //! stretch is only read again where its count cannot be explained otherwise.
 
-use super::expected::{CountRange, ExpectedCounts, signed};
-use super::extent::Extent;
 use crate::ledger::{Counted, Ledger, PendingCounts};
+use crate::sync::extent::Extent;
+use crate::sync::recount::expected::{CountRange, ExpectedCounts, signed};
 use records_api::record::Timestamp;
 
 /// Counts that a search asks for at most.
@@ -61,21 +61,21 @@ struct Stretch {
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct BisectionResult {
+pub(in crate::sync) struct BisectionResult {
     /// What is counted though a reading did not list it, by where it seems to start.
-    pub(super) left: Vec<(Timestamp, i64)>,
+    pub(in crate::sync) left: Vec<(Timestamp, i64)>,
     /// By how much the count of what every poll reads differs.
-    pub(super) beyond: Option<i64>,
+    pub(in crate::sync) beyond: Option<i64>,
     /// Whether something was read again.
-    pub(super) has_read: bool,
+    pub(in crate::sync) has_read: bool,
     /// Whether none of it explains the difference.
-    pub(super) is_fruitless: bool,
+    pub(in crate::sync) is_fruitless: bool,
     /// Whether it was much.
-    pub(super) is_costly: bool,
+    pub(in crate::sync) is_costly: bool,
 }
 
 impl CountBisection {
-    pub(super) fn new(
+    pub(in crate::sync) fn new(
         expected: ExpectedCounts<'_>,
         (window_start, total): (Timestamp, u64),
         news: Timestamp,
@@ -150,7 +150,7 @@ impl CountBisection {
     }
 
     /// What came of it, once what was read has been committed.
-    pub(super) fn outcome(&self, ledger: &Ledger) -> BisectionResult {
+    pub(in crate::sync) fn outcome(&self, ledger: &Ledger) -> BisectionResult {
         let none = PendingCounts::default();
         let expected = ExpectedCounts { pending: &none, ..self.expected(ledger) };
         let now_apart = |stretch: &Stretch| {

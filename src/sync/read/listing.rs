@@ -12,26 +12,26 @@
 //!   beyond the overlap where the count says the same. A short page alone proves nothing, since a
 //!   server may grant less than was asked for; nor does a count alone, which may be wrong.
 
-use super::clamp::ClampWatch;
-use super::error::SyncError;
-use super::group::{Group, GroupMemory, KeySet, RowRef, check_order, last_group};
+use crate::sync::error::SyncError;
+use crate::sync::read::clamp::ClampWatch;
+use crate::sync::read::ties::{Group, GroupMemory, KeySet, RowRef, check_order, last_group};
 use records_api::record::Timestamp;
 
 /// The state of one listing.
 #[derive(Debug, Clone)]
-pub(super) struct Listing {
+pub(in crate::sync) struct Listing {
     /// The lower bound that is sent.
-    pub(super) bound: Timestamp,
+    pub(in crate::sync) bound: Timestamp,
     /// Positions read: everything before this one.
-    pub(super) received: u64,
+    pub(in crate::sync) received: u64,
     /// Rows that began before the bound: what an API that compares intervals shows first.
-    pub(super) before_bound: u64,
+    pub(in crate::sync) before_bound: u64,
     /// The last group of equal starts read, which may go on in the next page.
-    pub(super) tail: Option<Group>,
+    pub(in crate::sync) tail: Option<Group>,
     /// Rows of the last page, by which the overlap is chosen.
     last_page: usize,
     /// Notices a clamped limit.
-    pub(super) clamp: ClampWatch,
+    pub(in crate::sync) clamp: ClampWatch,
     /// Nothing came beyond the overlap: the next page begins behind it, to see whether that is all.
     looks_beyond: bool,
     /// Ids that must come before anything that starts later: what proves that this listing takes
@@ -49,7 +49,7 @@ pub(super) struct Listing {
 
 /// What a page did for a listing.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(in crate::sync) enum Step {
     /// There is more to read.
     Advanced,
     /// Everything that starts before the upper edge, or everything there is, was read.
@@ -80,7 +80,7 @@ const STALLED_SINGLE_ROWS: u32 = 300;
 const MAX_OVERLAP: u64 = 20;
 
 impl Listing {
-    pub(super) fn new(bound: Timestamp) -> Self {
+    pub(in crate::sync) fn new(bound: Timestamp) -> Self {
         Self {
             bound,
             received: 0,
@@ -98,22 +98,22 @@ impl Listing {
     }
 
     /// A listing that must show one of `ids` before anything that starts after `start`.
-    pub(super) fn taking_up(bound: Timestamp, start: Timestamp, ids: KeySet) -> Self {
+    pub(in crate::sync) fn taking_up(bound: Timestamp, start: Timestamp, ids: KeySet) -> Self {
         Self { expects: Some((start, ids)), ..Self::new(bound) }
     }
 
     /// The offset of the next page.
-    pub(super) fn next_offset(&self) -> u64 {
+    pub(in crate::sync) fn next_offset(&self) -> u64 {
         self.received.saturating_sub(self.overlap())
     }
 
     /// Whether it has proven that it takes up where an earlier one was left, if it must.
-    pub(super) fn is_connected(&self) -> bool {
+    pub(in crate::sync) fn is_connected(&self) -> bool {
         self.expects.is_none()
     }
 
     /// Goes back to the beginning of a group, to read it again.
-    pub(super) fn set_back_to(&mut self, group: &Group) {
+    pub(in crate::sync) fn set_back_to(&mut self, group: &Group) {
         self.received = group.first_position;
         self.reading_again = Some(group.start);
         self.tail = None;
@@ -129,7 +129,7 @@ impl Listing {
 
     /// Takes the page at [`Self::next_offset`]. `memory` holds what earlier readings of one group
     /// showed. Also returns the index of the first row that no earlier page or listing showed.
-    pub(super) fn take(
+    pub(in crate::sync) fn take(
         &mut self,
         rows: &[RowRef],
         (limit, total_count): (u32, Option<u64>),
@@ -227,7 +227,7 @@ impl Listing {
     }
 
     /// Whether a count that is known to be right says that this is all, and nothing is missing.
-    pub(super) fn is_all(&self, total_count: Option<u64>) -> bool {
+    pub(in crate::sync) fn is_all(&self, total_count: Option<u64>) -> bool {
         total_count == Some(self.received)
             && self.is_connected()
             && self.close_tail(self.received, None).is_none()

@@ -5,50 +5,50 @@ use records_api::record::Timestamp;
 
 /// A number that is known to lie between two others, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct CountRange {
-    pub(super) low: i64,
-    pub(super) high: i64,
+pub(in crate::sync) struct CountRange {
+    pub(in crate::sync) low: i64,
+    pub(in crate::sync) high: i64,
 }
 
 impl CountRange {
     /// The least and the most of the difference to another number.
-    pub(super) fn less(self, other: Self) -> Self {
+    pub(in crate::sync) fn less(self, other: Self) -> Self {
         Self { low: self.low - other.high, high: self.high - other.low }
     }
 
     /// How far this number is from another one at least: above it, or below it.
-    pub(super) fn apart(self, other: Self) -> i64 {
+    pub(in crate::sync) fn apart(self, other: Self) -> i64 {
         (self.low - other.high).max(0) + (self.high - other.low).min(0)
     }
 
-    pub(super) fn is_exact(self) -> bool {
+    pub(in crate::sync) fn is_exact(self) -> bool {
         self.low == self.high
     }
 }
 
 /// No window holds so many records: a number that a sum cannot overflow with.
-pub(super) const MANY: u64 = 1 << 40;
+pub(in crate::sync) const MANY: u64 = 1 << 40;
 
 /// A count that is as hostile as it likes.
-pub(super) fn signed(count: u64) -> i64 {
+pub(in crate::sync) fn signed(count: u64) -> i64 {
     i64::try_from(count.min(MANY)).expect("it is small")
 }
 
 /// What is known.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ExpectedCounts<'a> {
-    pub(super) counted: Counted,
-    pub(super) ledger: &'a Ledger,
+pub(in crate::sync) struct ExpectedCounts<'a> {
+    pub(in crate::sync) counted: Counted,
+    pub(in crate::sync) ledger: &'a Ledger,
     /// What the poll under way has found.
-    pub(super) pending: &'a PendingCounts,
+    pub(in crate::sync) pending: &'a PendingCounts,
     /// Records that are counted but not listed, by where they seem to start.
-    pub(super) surplus: &'a [(Timestamp, i64)],
+    pub(in crate::sync) surplus: &'a [(Timestamp, i64)],
 }
 
 impl ExpectedCounts<'_> {
     /// The count of what starts at `from` or later. A bound may mean later (`>`) and count in whole
     /// seconds, so what starts in the second of it may be left out.
-    pub(super) fn since(&self, from: Timestamp) -> CountRange {
+    pub(in crate::sync) fn since(&self, from: Timestamp) -> CountRange {
         let number = |from: Timestamp| {
             let known = self.ledger.number_since(self.counted, from);
             let surplus = self.surplus.iter().filter(|(at, _)| *at >= from).map(|(_, by)| by);
@@ -60,7 +60,7 @@ impl ExpectedCounts<'_> {
 
     /// The difference of the counts from `from` on and from `until` on. What is in flight may have
     /// been uploaded since it was read.
-    pub(super) fn between(&self, from: Timestamp, until: Timestamp) -> CountRange {
+    pub(in crate::sync) fn between(&self, from: Timestamp, until: Timestamp) -> CountRange {
         let mut bounds = self.since(from).less(self.since(until));
         if self.counted == Counted::Uploaded {
             let flights = self.ledger.in_flight_between(from, until.plus_millis(1000));

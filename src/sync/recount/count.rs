@@ -1,12 +1,12 @@
 //! What the API's counts are good for, and by how much they may differ from what is listed.
 
-use super::expected::{CountRange, ExpectedCounts, MANY, signed};
-use super::search::CountBisection;
 use crate::ledger::{Counted, Ledger, PendingCounts, Staging};
+use crate::sync::recount::bisection::CountBisection;
+use crate::sync::recount::expected::{CountRange, ExpectedCounts, MANY, signed};
 use records_api::record::Timestamp;
 
 /// What was refused or misled is tried again after an hour.
-pub(super) const RETRY_MILLIS: i64 = 3_600_000;
+pub(in crate::sync) const RETRY_MILLIS: i64 = 3_600_000;
 /// Searches in a row that found nothing: then the counts are no help.
 const MAX_FRUITLESS: u32 = 3;
 /// Places of records that are counted but not listed. Where there are more, counts are no help.
@@ -16,8 +16,8 @@ const END: Timestamp = Timestamp::from_millis(i64::MAX);
 
 /// The count of the window, or of certain records in it.
 #[derive(Debug, Clone)]
-pub(super) struct Count {
-    pub(super) counted: Counted,
+pub(in crate::sync) struct Count {
+    pub(in crate::sync) counted: Counted,
     /// Whether anybody can tell what it should be.
     is_usable: bool,
     off_until: Option<Timestamp>,
@@ -42,7 +42,7 @@ pub struct CountTaken {
 }
 
 impl Count {
-    pub(super) fn new(counted: Counted) -> Self {
+    pub(in crate::sync) fn new(counted: Counted) -> Self {
         Self {
             counted,
             is_usable: false,
@@ -55,18 +55,18 @@ impl Count {
     }
 
     /// Whether it is worth asking for.
-    pub(super) fn is_on(&self, now: Timestamp) -> bool {
+    pub(in crate::sync) fn is_on(&self, now: Timestamp) -> bool {
         self.is_usable && self.off_until.is_none_or(|until| now >= until)
     }
 
     /// Everything was read.
-    pub(super) fn begin(&mut self, is_usable: bool) {
+    pub(in crate::sync) fn begin(&mut self, is_usable: bool) {
         *self = Self { is_usable, off_until: self.off_until, ..Self::new(self.counted) };
     }
 
     /// The search that a poll begins that counts `total`, if it should: a difference that two polls
     /// in a row show is no chance.
-    pub(super) fn search(
+    pub(in crate::sync) fn search(
         &self,
         (ledger, staging): (&Ledger, &Staging),
         (window_start, total): (Timestamp, u64),
@@ -83,7 +83,7 @@ impl Count {
     }
 
     /// Takes over what a poll found that has been committed.
-    pub(super) fn note(
+    pub(in crate::sync) fn note(
         &mut self,
         ledger: &Ledger,
         taken: &CountTaken,

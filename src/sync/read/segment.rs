@@ -1,43 +1,43 @@
 //! A segment of the window and the cursor that reads it: when to seek, when to begin again.
 
-use super::error::SyncError;
-use super::group::{Group, GroupMemory, RowRef};
-use super::listing::Listing;
-use super::split::Stretch;
+use crate::sync::error::SyncError;
+use crate::sync::read::listing::Listing;
+use crate::sync::read::split::Stretch;
+use crate::sync::read::ties::{Group, GroupMemory, RowRef};
 use records_api::record::Timestamp;
 
 /// A stretch of the window and its cursor.
 #[derive(Debug)]
-pub(super) struct Segment {
+pub(in crate::sync) struct Segment {
     /// Records that start here or later belong to this segment ...
-    pub(super) from: Timestamp,
+    pub(in crate::sync) from: Timestamp,
     /// ... and before this; the last segment has no end.
-    pub(super) until: Option<Timestamp>,
-    pub(super) listing: Listing,
+    pub(in crate::sync) until: Option<Timestamp>,
+    pub(in crate::sync) listing: Listing,
     /// The listing to return to when a new one does not take up where this one was left.
     left: Option<Box<Listing>>,
     seeks: bool,
-    pub(super) memory: Option<GroupMemory>,
+    pub(in crate::sync) memory: Option<GroupMemory>,
     /// How far it has been read: the last start seen.
-    pub(super) reached: Timestamp,
+    pub(in crate::sync) reached: Timestamp,
     density: f64,
     /// Short pages in a row that brought something new nevertheless.
     trickles: u32,
     restarts: u32,
     /// Whether an empty first page was asked for again before it is believed.
-    pub(super) has_insisted: bool,
+    pub(in crate::sync) has_insisted: bool,
     /// The first start at or behind the lower edge that was seen.
-    pub(super) first_start: Option<Timestamp>,
+    pub(in crate::sync) first_start: Option<Timestamp>,
     /// The first start at or behind the upper edge that was seen when the segment was done.
-    pub(super) beyond: Option<Timestamp>,
+    pub(in crate::sync) beyond: Option<Timestamp>,
     /// Whether the API counted more rows than it had shown when it showed the last one.
-    pub(super) counts_more: bool,
-    pub(super) state: State,
+    pub(in crate::sync) counts_more: bool,
+    pub(in crate::sync) state: State,
 }
 
 /// Where a segment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(in crate::sync) enum State {
     Idle,
     Asked,
     Done,
@@ -45,7 +45,7 @@ pub(super) enum State {
 
 /// What becomes of what a listing said about its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(in crate::sync) enum Fate {
     /// It goes on.
     Open,
     /// It stands: the next listing begins behind it.
@@ -56,7 +56,7 @@ pub(super) enum Fate {
 
 /// An API that compares strictly (`>`) leaves out what starts at the bound, so bounds are sent a
 /// second early.
-pub(super) const BOUND_MARGIN_MILLIS: i64 = 1000;
+pub(in crate::sync) const BOUND_MARGIN_MILLIS: i64 = 1000;
 /// A seek may read again a quarter of what the listing has brought so far.
 const SEEK_GAIN: u64 = 4;
 /// Times that a segment is begun again because rows moved.
@@ -71,7 +71,7 @@ const PROVING_REPETITIONS: u32 = 15;
 const MAX_TRICKLES: u32 = 8;
 
 impl Segment {
-    pub(super) fn new(from: Timestamp, until: Option<Timestamp>, density: f64) -> Self {
+    pub(in crate::sync) fn new(from: Timestamp, until: Option<Timestamp>, density: f64) -> Self {
         Self {
             from,
             until,
@@ -92,7 +92,7 @@ impl Segment {
     }
 
     /// What is left to read, if it is known how dense it is.
-    pub(super) fn stretch(&self, now: Timestamp) -> Option<Stretch> {
+    pub(in crate::sync) fn stretch(&self, now: Timestamp) -> Option<Stretch> {
         if self.state == State::Done || self.density <= 0.0 {
             return None;
         }
@@ -106,13 +106,13 @@ impl Segment {
 
     /// Whether this first page is to be asked for once more: an answer that lost its rows looks the
     /// same as a stretch without any.
-    pub(super) fn insists(&mut self, offset: u64, rows: usize) -> bool {
+    pub(in crate::sync) fn insists(&mut self, offset: u64, rows: usize) -> bool {
         let is_doubtful = rows == 0 && offset == 0 && self.restarts == 0;
         is_doubtful && !std::mem::replace(&mut self.has_insisted, true)
     }
 
     /// Notes what a page shows at the edges of the segment.
-    pub(super) fn note_edges(&mut self, rows: &[RowRef], total_count: Option<u64>) {
+    pub(in crate::sync) fn note_edges(&mut self, rows: &[RowRef], total_count: Option<u64>) {
         let first_behind = |edge: Timestamp| {
             let starts = rows.iter().flatten().map(|(_, start, _)| *start);
             starts.filter(|start| *start >= edge).min()
@@ -123,7 +123,7 @@ impl Segment {
         self.counts_more = rows.is_empty() && total_count > Some(self.listing.received);
     }
 
-    pub(super) fn learn(&mut self) {
+    pub(in crate::sync) fn learn(&mut self) {
         let Some(tail) = &self.listing.tail else { return };
         self.reached = self.reached.max(tail.start);
         let span = tail.start.millis() - self.listing.bound.millis();
@@ -137,7 +137,7 @@ impl Segment {
     /// faster than requests are answered, waiting for an empty page would never end. Each of some
     /// short pages must show it, by rows that began after the poll did (`began`), and no count may
     /// say more; a server that grants less than before gives short pages too.
-    pub(super) fn only_trickles(
+    pub(in crate::sync) fn only_trickles(
         &mut self,
         (rows, largest_page): (usize, usize),
         total_count: Option<u64>,
@@ -152,7 +152,7 @@ impl Segment {
     }
 
     /// Begins a new listing where this one has arrived, if that reads little again.
-    pub(super) fn seek(&mut self, page: &[RowRef]) -> Fate {
+    pub(in crate::sync) fn seek(&mut self, page: &[RowRef]) -> Fate {
         if self.listing.is_connected() {
             self.left = None;
         }
@@ -174,7 +174,7 @@ impl Segment {
         Fate::Stands
     }
 
-    pub(super) fn return_to_left(&mut self) -> Result<Fate, SyncError> {
+    pub(in crate::sync) fn return_to_left(&mut self) -> Result<Fate, SyncError> {
         self.seeks = false;
         self.memory = None;
         match self.left.take() {
@@ -188,11 +188,11 @@ impl Segment {
 
     /// Whether a listing that had rows is now said to have none. What was read of it before would
     /// stand as if it were all.
-    pub(super) fn has_vanished(&self) -> bool {
+    pub(in crate::sync) fn has_vanished(&self) -> bool {
         self.restarts > 0 && self.listing.received == 0
     }
 
-    pub(super) fn restart(&mut self) -> Result<Fate, SyncError> {
+    pub(in crate::sync) fn restart(&mut self) -> Result<Fate, SyncError> {
         self.restarts += 1;
         if self.restarts > MAX_RESTARTS {
             return Err(SyncError::Moving { near: self.reached });
@@ -202,7 +202,7 @@ impl Segment {
         Ok(Fate::ReadAgain)
     }
 
-    pub(super) fn read_group_again(
+    pub(in crate::sync) fn read_group_again(
         &mut self,
         group: Group,
         expected: u64,

@@ -5,17 +5,17 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::error::SyncError;
+use crate::sync::error::SyncError;
 use records_api::record::{RecordKey, Timestamp};
 
 /// A row as the walk sees it: identity, start, end. `None` for a rejected row.
-pub(super) type RowRef = Option<(RecordKey, Timestamp, Option<Timestamp>)>;
+pub(in crate::sync) type RowRef = Option<(RecordKey, Timestamp, Option<Timestamp>)>;
 
 /// Keys of records. They are digests already, so half of one is the hash.
-pub(super) type KeySet = HashSet<RecordKey, BuildHasherDefault<KeyHasher>>;
+pub(in crate::sync) type KeySet = HashSet<RecordKey, BuildHasherDefault<KeyHasher>>;
 
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct KeyHasher(u64);
+pub(in crate::sync) struct KeyHasher(u64);
 
 impl Hasher for KeyHasher {
     fn finish(&self) -> u64 {
@@ -35,40 +35,40 @@ impl Hasher for KeyHasher {
 
 /// Records of equal start that end a page.
 #[derive(Debug, Clone)]
-pub(super) struct Group {
-    pub(super) start: Timestamp,
-    pub(super) first_position: u64,
-    pub(super) ids: KeySet,
+pub(in crate::sync) struct Group {
+    pub(in crate::sync) start: Timestamp,
+    pub(in crate::sync) first_position: u64,
+    pub(in crate::sync) ids: KeySet,
     /// Positions that hold no record of their own: rejected rows, and repetitions in one page.
-    pub(super) excluded: u64,
+    pub(in crate::sync) excluded: u64,
     /// Whether the order was seen to differ between two pages.
-    pub(super) shuffled: bool,
+    pub(in crate::sync) shuffled: bool,
     /// Of the ids in the order of their positions: equal if a second reading gives the same.
-    pub(super) sequence: u64,
+    pub(in crate::sync) sequence: u64,
 }
 
 impl Group {
     /// Takes the id at the next position.
-    pub(super) fn note(&mut self, key: RecordKey) {
+    pub(in crate::sync) fn note(&mut self, key: RecordKey) {
         self.sequence = self.sequence.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ key.hash64();
     }
 }
 
 /// What earlier readings of one group showed.
 #[derive(Debug)]
-pub(super) struct GroupMemory {
-    pub(super) start: Timestamp,
-    pub(super) ids: KeySet,
-    pub(super) sequence: u64,
-    pub(super) passes: u32,
+pub(in crate::sync) struct GroupMemory {
+    pub(in crate::sync) start: Timestamp,
+    pub(in crate::sync) ids: KeySet,
+    pub(in crate::sync) sequence: u64,
+    pub(in crate::sync) passes: u32,
     /// Readings in a row that gave the same rows at the same places as the one before.
-    pub(super) repetitions: u32,
+    pub(in crate::sync) repetitions: u32,
     /// So many that the order holds: rows that come twice are rows that the API has twice.
-    pub(super) repeats_itself: bool,
+    pub(in crate::sync) repeats_itself: bool,
 }
 
 /// The group of equal starts that ends these rows, of which the first is readable.
-pub(super) fn last_group(rows: &[RowRef], offset: u64) -> Group {
+pub(in crate::sync) fn last_group(rows: &[RowRef], offset: u64) -> Group {
     let start = rows.iter().rev().flatten().next().map_or(Timestamp::from_millis(0), |row| row.1);
     let first =
         rows.iter().position(|row| row.is_some_and(|(_, other, _)| other == start)).unwrap_or(0);
@@ -93,7 +93,7 @@ pub(super) fn last_group(rows: &[RowRef], offset: u64) -> Group {
 }
 
 /// Refuses rows that do not stand in the order of their starts.
-pub(super) fn check_order(rows: &[RowRef]) -> Result<(), SyncError> {
+pub(in crate::sync) fn check_order(rows: &[RowRef]) -> Result<(), SyncError> {
     let mut last = None;
     for (_, start, _) in rows.iter().flatten() {
         if let Some(later) = last.filter(|last| last > start) {

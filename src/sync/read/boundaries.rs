@@ -6,15 +6,15 @@
 //! less than there is. The left listing then goes on, from row to row as the sort has them, until
 //! it reaches what the right one begins with, or has read all of it.
 
-use super::error::SyncError;
-use super::segment::{Segment, State};
-use super::walk::Walk;
+use crate::sync::error::SyncError;
+use crate::sync::read::segment::{Segment, State};
+use crate::sync::read::walk::Walk;
 use records_api::record::Timestamp;
 
 impl Walk {
     /// Called when each segment has read its own: sets one to work again if it does not reach the
     /// next one.
-    pub(super) fn join_boundaries(&mut self) -> Result<(), SyncError> {
+    pub(in crate::sync) fn join_boundaries(&mut self) -> Result<(), SyncError> {
         if self.unbounded || self.segments.iter().any(|segment| segment.state != State::Done) {
             return Ok(());
         }

@@ -2,7 +2,7 @@
 
 /// The sizes of the last pages of a listing.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ClampWatch {
+pub(in crate::sync) struct ClampWatch {
     last: usize,
     same: u32,
 }
@@ -15,7 +15,7 @@ const SMALLEST_CLAMP: usize = 10;
 impl ClampWatch {
     /// Takes the size of the next page. Returns the limit that the server grants, when several
     /// pages in a row stop at the same number below the one that was asked for.
-    pub(super) fn take(&mut self, rows: usize, asked: u32) -> Option<u32> {
+    pub(in crate::sync) fn take(&mut self, rows: usize, asked: u32) -> Option<u32> {
         self.same = if self.last == rows { self.same + 1 } else { 1 };
         self.last = rows;
         let is_clamped =
