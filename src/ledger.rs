@@ -244,6 +244,14 @@ impl Ledger {
             Entry::Term(number, _) if *number < TermId::FIXED || *number > u32::from(u16::MAX) => {
                 Err(format!("term {number} is fixed or out of range"))
             }
+            Entry::Slot((limited, number), _) => {
+                let table = match limited {
+                    Limited::User | Limited::Pool => &self.labels,
+                    Limited::Status | Limited::Type => &self.terms,
+                };
+                let has_text = table.contains(*number);
+                if has_text { Ok(()) } else { Err(format!("slot {number} has no text")) }
+            }
             Entry::Record(record) if !Packed::holds(record) => {
                 Err("a record has a time that no API returns".to_owned())
             }

@@ -67,9 +67,14 @@ impl SymbolTable {
         self.index.find(hash, |number| self.is(*number, text)).copied()
     }
 
-    /// Gives a number a text. An earlier text of that number is forgotten.
+    /// Gives a number a text. An earlier text of that number is forgotten, and so is an earlier number
+    /// of that text: a journal that is replayed does not know when it was released, and with two
+    /// numbers a name would be added up twice.
     pub(super) fn define(&mut self, number: u32, text: Arc<str>) {
         self.release(number);
+        if let Some(earlier) = self.find(&text) {
+            self.release(earlier);
+        }
         while self.texts.len() <= number as usize {
             self.free.insert(self.end());
             self.texts.push(None);
@@ -196,6 +201,9 @@ mod tests {
         table.define(9, "a".into());
         table.define(9, "b".into());
         assert_eq!((table.find("a"), table.find("b"), table.len()), (None, Some(9), 3));
+        table.define(4, "b".into());
+        assert_eq!((table.find("b"), table.len(), table.contains(9)), (Some(4), 3, false));
+        table.define(9, "b".into());
         assert_eq!(table.next_numbers().take(8).collect::<Vec<_>>(), [2, 3, 4, 5, 6, 7, 8, 10]);
     }
 

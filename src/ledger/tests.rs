@@ -155,3 +155,37 @@ fn parts_of_a_first_sync_are_written_once() {
     drop(ledger);
     assert_eq!(reopened(&path).table.len(), 80_000);
 }
+
+/// Polls a record of each of these users, and nothing else.
+fn poll_users(ledger: &mut DurableLedger, minute: i64, users: &[&str]) {
+    let mut staging = Staging::default();
+    for user in users {
+        let id = format!("{minute} {user}");
+        let mut record = Record::new(id.clone(), facts(minute).begun);
+        record.username = Some((*user).into());
+        staging.read(ledger, RecordKey::of(&id), &record);
+    }
+    staging.cover(TimeRange::since(facts(minute).window_start));
+    let transition = ledger.diff(staging, facts(minute), LabelLimits { users: 0, pools: 0 });
+    ledger.commit(transition).unwrap();
+}
+
+#[test]
+fn a_name_that_returns_after_its_release_has_one_number_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.redb");
+    let mut ledger = reopened(&path);
+    // Each poll is a window later, so the records of the one before leave. The names are released in
+    // memory only: bob returns with the number that was ann's.
+    for (minute, users) in [(0, &["ann", "bob"][..]), (2000, &["cat"]), (4000, &["bob"])] {
+        poll_users(&mut ledger, minute, users);
+        ledger.edit().release_unused();
+    }
+    drop(ledger);
+    let mut ledger = reopened(&path);
+    poll_users(&mut ledger, 4001, &["bob"]);
+    let users = ledger.totals().users().map(|((user, _), sums)| (user, sums.records));
+    let users: Vec<_> = users.map(|(user, n)| (ledger.label(user).to_string(), n)).collect();
+    assert_eq!(users, [("bob".to_owned(), 1)]);
+    assert_eq!(ledger.labels.iter().filter(|(_, name)| &***name == "bob").count(), 1);
+}
