@@ -11,8 +11,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// The one deadline of all tests with real processes. A busy machine stays within it; a test waits for all
-/// of it only if it fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+/// of it only if it fails. Shorter than the longest timeout that the config allows.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A port that no other program is given while this lives, for a server that starts later or again.
 ///
