@@ -25,7 +25,8 @@ const LIVING: [&str; 10] = [
     "--failure-share",
     "0.2",
 ];
-const POLLING: &str = "[poll]\nmin_interval = \"1s\"\ncounter_hold = \"2s\"\n\
+/// In the background, since scrapes are too rare to see each status of such a life.
+const POLLING: &str = "[poll]\nmin_interval = \"1s\"\nmode = \"background\"\ncounter_hold = \"2s\"\n\
                        [api]\nmax_requests_per_second = 1000\n";
 
 /// What a healthy system that has just begun does not have.
