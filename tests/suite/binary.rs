@@ -169,8 +169,8 @@ async fn check_shows_the_config_without_secrets_and_online_what_the_api_says() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         error,
-        "error: p: screen-records answered 401 Unauthorized (APIGW.0301): the token is wrong, \
-         expired, or of another region: check `projects.auth` and `projects.endpoint`\n"
+        "error: p: screen-records answered 401 Unauthorized (APIGW.0301): the token is wrong, has \
+         expired, or belongs to another region: check `projects.auth` and `projects.endpoint`\n"
     );
 }
 
@@ -225,9 +225,9 @@ async fn serve_example(body: String) -> String {
 }
 
 #[tokio::test]
-async fn what_is_not_built_yet_is_refused_by_name() {
+async fn a_command_that_is_not_implemented_is_refused_by_name() {
     let output = run(&["backfill", "--start", "x"]);
-    let text = "error: the command backfill is not built yet";
+    let text = "error: the command backfill is not implemented yet";
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());
     assert!(String::from_utf8_lossy(&output.stderr).starts_with(text), "{output:?}");
@@ -267,5 +267,5 @@ async fn an_address_in_use_ends_the_start_with_a_remedy() {
         let error = process.stderr();
         error.contains("error:").then_some(error)
     });
-    assert!(error.await.contains("name another with --web.listen-address"));
+    assert!(error.await.contains("set another address with --web.listen-address"));
 }

@@ -198,8 +198,8 @@ async fn a_healthy_system_leaves_no_panel_empty_but_those_that_say_so() {
         let is_excused = NOT_YET.iter().any(|place| target.place.ends_with(place));
         assert!(is_there || is_excused, "{} is empty", target.place);
     }
-    let all_read = targets().into_iter().find(|target| target.place.contains("All projects read"));
-    assert_eq!(answer(&prometheus, &all_read.unwrap()).await[0]["value"][1], "0");
+    let all_up = targets().into_iter().find(|target| target.place.contains("All projects up"));
+    assert_eq!(answer(&prometheus, &all_up.unwrap()).await[0]["value"][1], "0");
 }
 
 /// With values that are not understood, credentials that end, and a week of history.
