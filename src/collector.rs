@@ -8,14 +8,11 @@ mod books;
 mod error;
 mod failure;
 mod first_sync;
-mod instruments;
-mod log_throttle;
 mod options;
 mod poll;
 mod poll_reader;
 mod pool_names;
 mod probe;
-mod process;
 mod progress;
 mod project;
 mod schedule;
@@ -23,7 +20,6 @@ mod setup;
 mod users;
 
 pub use error::{PollError, Reason};
-pub use instruments::{Instruments, ProjectObserver};
 pub use options::{PollMode, PollOptions};
 pub use probe::Found;
 pub use project::{Budget, Project, Status};
@@ -37,7 +33,8 @@ use futures_util::future::join_all;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use crate::exposition::{Body, Metric, Piece, Scope, Wanted};
+use crate::exposition::{Body, Piece, Wanted};
+use crate::instruments::Instruments;
 use bodies::Bodies;
 
 /// All projects and the exporter's own figures.
@@ -132,9 +129,4 @@ fn body(wanted: Wanted, records: &Piece, mut rest: Vec<u8>) -> io::Result<Body> 
     rest.extend_from_slice(wanted.format.end().as_bytes());
     let rest = Piece::new(wanted.coding, rest)?;
     Ok(Body::of(wanted.coding, &[records, &rest]))
-}
-
-/// The metrics of the table that the exporter's own registry must hold.
-fn own(metric: &Metric) -> bool {
-    metric.scope == Scope::Exporter
 }

@@ -13,6 +13,8 @@ pub mod collector;
 pub mod config;
 pub mod exposition;
 pub mod http;
+pub mod instruments;
 pub mod ledger;
+mod log_throttle;
 pub mod snapshot;
 pub mod sync;

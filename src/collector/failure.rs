@@ -1,7 +1,7 @@
 //! Consecutive failures of a project: what people read about them, and when they are logged.
 
 use super::error::PollError;
-use super::log_throttle::LogThrottle;
+use crate::log_throttle::LogThrottle;
 use crate::snapshot::Failure;
 use records_api::record::Timestamp;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::log_throttle::LogThrottle;
+use crate::log_throttle::LogThrottle;
 use crate::snapshot::Aggregate;
 use records_api::{Client, DesktopPool};
 

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A module may know those of a lower rank, and itself.
-const RANKS: [(&str, u32); 9] = [
+const RANKS: [(&str, u32); 11] = [
+    ("log_throttle", 1),
     ("ledger", 3),
     ("sync", 4),
     ("snapshot", 5),
     ("exposition", 6),
-    ("collector", 7),
-    ("http", 8),
-    ("app", 9),
-    ("cli", 10),
-    ("main", 11),
+    ("instruments", 7),
+    ("collector", 8),
+    ("http", 9),
+    ("app", 10),
+    ("cli", 11),
+    ("main", 12),
 ];
 /// Known to the modules that read a config or are wired of it, and what they may know.
 const APART: [(&str, &[&str]); 1] = [("config", &[])];

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{Project, locked};
-use crate::collector::instruments::ProjectObserver;
 use crate::collector::schedule::Schedule;
 use crate::collector::setup::Setup;
+use crate::instruments::ProjectObserver;
 
 impl Project {
     /// Goes by another setup from the next poll on; users are named as it says at once. A poll under

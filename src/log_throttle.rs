@@ -8,11 +8,11 @@ const REMINDER: Duration = Duration::from_secs(3600);
 
 /// What was said last, and when.
 #[derive(Debug, Default)]
-pub(super) struct LogThrottle(Option<(String, Instant)>);
+pub(crate) struct LogThrottle(Option<(String, Instant)>);
 
 impl LogThrottle {
     /// Returns whether a failure of this kind should be logged now; if so it counts as logged.
-    pub(super) fn is_due(&mut self, kind: String) -> bool {
+    pub(crate) fn is_due(&mut self, kind: String) -> bool {
         let known =
             self.0.as_ref().is_some_and(|(last, said)| *last == kind && said.elapsed() < REMINDER);
         if !known {

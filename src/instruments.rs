@@ -1,22 +1,25 @@
 //! The exporter's own metrics, in a registry of the `prometheus` crate. Names and help texts come from
 //! the catalog.
 
+mod observer;
+mod process;
+mod projects;
+
+pub use observer::ProjectObserver;
+
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::proto::{self, MetricFamily};
 use prometheus::{CounterVec, Gauge, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
-use super::log_throttle::LogThrottle;
-use super::process::ProcessCollector;
-use crate::exposition::{Labels, Metric, Sink, catalog, write_families};
-use crate::snapshot::{ProjectView, SyncMode};
-use records_api::record::{RejectionReason, Timestamp};
-use records_api::{ApiError, Endpoint, Observer};
+use crate::exposition::{Labels, Metric, Scope, Sink, catalog, write_families};
+use crate::snapshot::ProjectView;
+use process::ProcessCollector;
+use projects::write_projects;
+use records_api::record::Timestamp;
 
 /// The exporter's own metrics.
 #[derive(Debug)]
@@ -88,17 +91,11 @@ impl Instruments {
         }
         self.poll_duration.with_label_values(&[project]);
         self.api_throttled.with_label_values(&[project]);
-        Arc::new(ProjectObserver {
-            instruments: self.clone(),
-            project: project.to_owned(),
-            requests: AtomicU64::new(0),
-            pauses: Mutex::default(),
-            renewals: Mutex::default(),
-        })
+        Arc::new(ProjectObserver::new(self.clone(), project.to_owned()))
     }
 
     /// Removes the series of a project that is no longer in the config.
-    pub(super) fn forget(&self, project: &str) {
+    pub(crate) fn forget(&self, project: &str) {
         forget(&self.polls, project);
         forget(&self.poll_duration, project);
         forget(&self.api_requests, project);
@@ -107,14 +104,14 @@ impl Instruments {
     }
 
     /// Records a finished poll.
-    pub(super) fn polled(&self, project: &str, success: bool, took: Duration) {
+    pub(crate) fn polled(&self, project: &str, success: bool, took: Duration) {
         let outcome = if success { "success" } else { "failure" };
         self.polls.with_label_values(&[project, outcome]).inc();
         self.poll_duration.with_label_values(&[project]).observe(took.as_secs_f64());
     }
 
     /// Records a commit to disk.
-    pub(super) fn committed(&self, took: Duration) {
+    pub(crate) fn committed(&self, took: Duration) {
         let none: [&str; 0] = [];
         self.commit_duration.with_label_values(&none).observe(took.as_secs_f64());
     }
@@ -134,8 +131,9 @@ impl Instruments {
     }
 
     /// Writes all of the exporter's own metrics.
-    pub(super) fn write_all(&self, views: &[ProjectView], sink: &mut dyn Sink) {
-        write_views(views, sink);
+    pub(crate) fn write_all(&self, views: &[ProjectView], sink: &mut dyn Sink) {
+        write_build(sink);
+        write_projects(views, sink);
         self.write_registry(views, sink);
     }
 
@@ -146,84 +144,14 @@ impl Instruments {
     }
 }
 
-/// Writes the metrics that are derived from the state of the projects.
-fn write_views(views: &[ProjectView], sink: &mut dyn Sink) {
+fn write_build(sink: &mut dyn Sink) {
     sink.family(&catalog::BUILD_INFO);
     let build = [env!("CARGO_PKG_VERSION"), env!("BUILD_REVISION"), env!("BUILD_RUST_VERSION")];
     sink.gauge(Labels::of(&build), true.into());
-    sink.family(&catalog::SYNC_MODE);
-    for view in views {
-        for mode in SyncMode::ALL {
-            sink.gauge(
-                Labels::of_project(&view.labels, &[view.project(), mode.as_str()]),
-                (mode == view.mode).into(),
-            );
-        }
-    }
-    sink.family(&catalog::FIRST_SYNC_PROGRESS_RATIO);
-    for view in views {
-        sink.gauge(
-            Labels::of_project(&view.labels, &[view.project()]),
-            view.first_sync_progress.into(),
-        );
-    }
-    sink.family(&catalog::POLL_API_REQUESTS);
-    for view in views {
-        if let Some(requests) = view.poll_api_requests {
-            sink.gauge(Labels::of_project(&view.labels, &[view.project()]), requests.into());
-        }
-    }
-    sink.family(&catalog::CREDENTIAL_EXPIRY_TIMESTAMP_SECONDS);
-    for view in views {
-        if let Some(expires) = view.sign_in.expires {
-            sink.gauge(
-                Labels::of_project(&view.labels, &[view.project()]),
-                expires.as_seconds().into(),
-            );
-        }
-    }
-    sink.family(&catalog::FOLDED_LABEL_VALUES);
-    for view in views {
-        for (label, count) in
-            [("user", view.ledger.folded_users), ("pool", view.ledger.folded_pools)]
-        {
-            sink.gauge(Labels::of_project(&view.labels, &[view.project(), label]), count.into());
-        }
-    }
-    sink.family(&catalog::STORE_RECORDS);
-    for view in views {
-        sink.gauge(Labels::of_project(&view.labels, &[view.project()]), view.ledger.records.into());
-    }
-    sink.family(&catalog::STORE_BYTES);
-    for view in views {
-        sink.gauge(Labels::of_project(&view.labels, &[view.project()]), view.ledger.bytes.into());
-    }
-    sink.family(&catalog::STORE_TEXTS);
-    for view in views {
-        sink.gauge(Labels::of_project(&view.labels, &[view.project()]), view.ledger.names.into());
-    }
-    sink.family(&catalog::REJECTED_RECORDS);
-    for view in views {
-        let Some(snapshot) = &view.records else { continue };
-        for reason in RejectionReason::ALL {
-            let count = snapshot.summary.rejected.get(&reason).copied().unwrap_or(0);
-            sink.gauge(
-                Labels::of_project(&view.labels, &[view.project(), reason.as_str()]),
-                count.into(),
-            );
-        }
-    }
-    sink.family(&catalog::UNKNOWN_VALUES);
-    for view in views {
-        let Some(snapshot) = &view.records else { continue };
-        for (field, count) in &snapshot.summary.unknown_values {
-            sink.gauge(Labels::of_project(&view.labels, &[view.project(), field]), (*count).into());
-        }
-    }
 }
 
 fn options(metric: &Metric) -> Opts {
-    debug_assert!(super::own(metric));
+    debug_assert!(metric.scope == Scope::Exporter);
     Opts::new(metric.name, metric.help)
 }
 
@@ -255,69 +183,4 @@ fn seconds(metric: &Metric) -> CounterVec {
 fn histograms(metric: &Metric, buckets: &[f64]) -> HistogramVec {
     let options = HistogramOpts::from(options(metric)).buckets(buckets.to_vec());
     HistogramVec::new(options, metric.labels).expect("names in the catalog are valid")
-}
-
-/// Counts the API requests of a project.
-#[derive(Debug)]
-pub struct ProjectObserver {
-    instruments: Arc<Instruments>,
-    project: String,
-    requests: AtomicU64,
-    pauses: Mutex<LogThrottle>,
-    renewals: Mutex<LogThrottle>,
-}
-
-/// Minimum pause that is logged; shorter ones appear only in the metrics.
-const MIN_LOGGED_PAUSE: Duration = Duration::from_secs(10);
-
-impl ProjectObserver {
-    /// Returns the number of requests to the records API since the start.
-    pub(super) fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
-    }
-
-    /// Returns the seconds that requests were held back since the start because the API asked for a
-    /// pause.
-    pub(super) fn throttled_seconds(&self) -> f64 {
-        self.instruments.api_throttled.with_label_values(&[&self.project]).get()
-    }
-}
-
-impl Observer for ProjectObserver {
-    fn requested(&self, endpoint: Endpoint, code: &str, took: Duration) {
-        if endpoint.is_records_api() {
-            self.requests.fetch_add(1, Ordering::Relaxed);
-        }
-        let labels = [self.project.as_str(), endpoint.as_str()];
-        let [project, endpoint] = labels;
-        self.instruments.api_requests.with_label_values(&[project, endpoint, code]).inc();
-        let duration = self.instruments.api_request_duration.with_label_values(&labels);
-        duration.observe(took.as_secs_f64());
-    }
-
-    fn asked_to_pause(&self, error: &ApiError, pause: Duration) {
-        if pause < MIN_LOGGED_PAUSE {
-            return;
-        }
-        if is_due(&self.pauses, String::new()) {
-            let (project, remedy) = (&self.project, error.remedy());
-            tracing::info!(project, %error, ?pause, remedy, "the API asked for a pause");
-        }
-    }
-
-    fn throttled(&self, waited: Duration) {
-        let counter = self.instruments.api_throttled.with_label_values(&[&self.project]);
-        counter.inc_by(waited.as_secs_f64());
-    }
-
-    fn renewal_failed(&self, error: &ApiError) {
-        if is_due(&self.renewals, error.to_string()) {
-            let (project, remedy) = (&self.project, error.remedy());
-            tracing::warn!(project, %error, remedy, "credentials could not be renewed");
-        }
-    }
-}
-
-fn is_due(log_throttle: &Mutex<LogThrottle>, kind: String) -> bool {
-    log_throttle.lock().is_due(kind)
 }

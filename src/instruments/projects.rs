@@ -1,0 +1,78 @@
+//! The exporter's metrics about each project, written from its snapshot.
+
+use crate::exposition::{Labels, Sink, catalog};
+use crate::snapshot::{ProjectView, SyncMode};
+use records_api::record::RejectionReason;
+
+/// Writes the metrics that are derived from the state of the projects.
+pub(super) fn write_projects(views: &[ProjectView], sink: &mut dyn Sink) {
+    sink.family(&catalog::SYNC_MODE);
+    for view in views {
+        for mode in SyncMode::ALL {
+            sink.gauge(
+                Labels::of_project(&view.labels, &[view.project(), mode.as_str()]),
+                (mode == view.mode).into(),
+            );
+        }
+    }
+    sink.family(&catalog::FIRST_SYNC_PROGRESS_RATIO);
+    for view in views {
+        sink.gauge(
+            Labels::of_project(&view.labels, &[view.project()]),
+            view.first_sync_progress.into(),
+        );
+    }
+    sink.family(&catalog::POLL_API_REQUESTS);
+    for view in views {
+        if let Some(requests) = view.poll_api_requests {
+            sink.gauge(Labels::of_project(&view.labels, &[view.project()]), requests.into());
+        }
+    }
+    sink.family(&catalog::CREDENTIAL_EXPIRY_TIMESTAMP_SECONDS);
+    for view in views {
+        if let Some(expires) = view.sign_in.expires {
+            sink.gauge(
+                Labels::of_project(&view.labels, &[view.project()]),
+                expires.as_seconds().into(),
+            );
+        }
+    }
+    sink.family(&catalog::FOLDED_LABEL_VALUES);
+    for view in views {
+        for (label, count) in
+            [("user", view.ledger.folded_users), ("pool", view.ledger.folded_pools)]
+        {
+            sink.gauge(Labels::of_project(&view.labels, &[view.project(), label]), count.into());
+        }
+    }
+    sink.family(&catalog::STORE_RECORDS);
+    for view in views {
+        sink.gauge(Labels::of_project(&view.labels, &[view.project()]), view.ledger.records.into());
+    }
+    sink.family(&catalog::STORE_BYTES);
+    for view in views {
+        sink.gauge(Labels::of_project(&view.labels, &[view.project()]), view.ledger.bytes.into());
+    }
+    sink.family(&catalog::STORE_TEXTS);
+    for view in views {
+        sink.gauge(Labels::of_project(&view.labels, &[view.project()]), view.ledger.names.into());
+    }
+    sink.family(&catalog::REJECTED_RECORDS);
+    for view in views {
+        let Some(snapshot) = &view.records else { continue };
+        for reason in RejectionReason::ALL {
+            let count = snapshot.summary.rejected.get(&reason).copied().unwrap_or(0);
+            sink.gauge(
+                Labels::of_project(&view.labels, &[view.project(), reason.as_str()]),
+                count.into(),
+            );
+        }
+    }
+    sink.family(&catalog::UNKNOWN_VALUES);
+    for view in views {
+        let Some(snapshot) = &view.records else { continue };
+        for (field, count) in &snapshot.summary.unknown_values {
+            sink.gauge(Labels::of_project(&view.labels, &[view.project(), field]), (*count).into());
+        }
+    }
+}
