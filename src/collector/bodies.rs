@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::poll_reader::locked;
 use crate::exposition::{Piece, Wanted, write_projects};
 use crate::snapshot::ProjectView;
 
@@ -42,8 +42,8 @@ impl Bodies {
         wanted: Wanted,
         created_series: bool,
     ) -> io::Result<Arc<Piece>> {
-        let slot = locked(&self.kept).entry(wanted).or_default().clone();
-        let mut slot = locked(&slot);
+        let slot = self.kept.lock().entry(wanted).or_default().clone();
+        let mut slot = slot.lock();
         let state: State = views.iter().map(|view| (view.revision, view.is_stale)).collect();
         let now = Instant::now();
         let is_good = |kept: &&Kept| kept.state == state && kept.until.is_none_or(|end| now < end);
@@ -62,9 +62,9 @@ impl Bodies {
 
     /// Drops what shows another state, so that what nobody asks for any more takes no memory.
     fn drop_others(&self, state: &State) {
-        for other in locked(&self.kept).values() {
+        for other in self.kept.lock().values() {
             // One that is locked is being made or is the caller's.
-            if let Ok(mut other) = other.try_lock()
+            if let Some(mut other) = other.try_lock()
                 && other.as_ref().is_some_and(|kept| kept.state != *state)
             {
                 *other = None;

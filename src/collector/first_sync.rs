@@ -5,7 +5,7 @@ use tokio::task::spawn_blocking;
 
 use super::books::Polled;
 use super::error::{PollError, Reason};
-use super::poll_reader::{PollReader, TooMany, locked};
+use super::poll_reader::{PollReader, TooMany};
 use crate::ledger::{ApiCounts, Counted, FirstSync, PollFacts, Staging};
 use crate::sync::{Anomalies, Extent, Planner, ReadSummary, SyncError};
 use records_api::record::Timestamp;
@@ -27,7 +27,7 @@ impl PollReader<'_> {
                 (parts.rows, parts.rejected) = (part.rows, part.rejected.clone());
             }
             let from = earlier.as_ref().map_or(self.window_start, |part| part.until);
-            locked(self.progress).go_on(self.known());
+            self.progress.lock().go_on(self.known());
             let most = PART_PAGES * u64::from(self.client.page_size());
             let (staging, summary) = match self
                 .read_up_to(most, Extent::since(from), ApiCounts::default())
@@ -78,7 +78,7 @@ impl PollReader<'_> {
 
     /// How far earlier polls or an earlier process came, if that is good to go on from.
     fn earlier_parts(&self, identity: &str) -> Option<FirstSync> {
-        let part = locked(self.books).ledger().first_sync().cloned()?;
+        let part = self.books.lock().ledger().first_sync().cloned()?;
         let pause = self.now.millis().saturating_sub(part.ended.millis());
         let goes_on = part.facts.identity == identity
             && part.facts.window_start <= self.window_start
@@ -89,7 +89,7 @@ impl PollReader<'_> {
 
     /// Number of records that the parts have read.
     fn known(&self) -> u64 {
-        locked(self.books).ledger().shown_since(self.window_start)
+        self.books.lock().ledger().shown_since(self.window_start)
     }
 
     /// The last part is read: what was in flight in the others is read again.
@@ -107,7 +107,7 @@ impl PollReader<'_> {
         summary.merge(parts);
         summary.window_start = self.window_start;
         let known = {
-            let books = locked(self.books);
+            let books = self.books.lock();
             let known = books.ledger().shown_since(self.window_start);
             let more = books.ledger().pending(&staging).since(Counted::All, self.window_start);
             known.checked_add_signed(more)
@@ -119,7 +119,7 @@ impl PollReader<'_> {
     /// Reads everything anew, in one go, where there is something.
     async fn whole_window(&self, counted: u64) -> Result<Polled, PollError> {
         self.discard_parts().await?;
-        locked(self.progress).go_on(0);
+        self.progress.lock().go_on(0);
         let (staging, summary) =
             self.read(Extent::since(self.window_start), ApiCounts::default()).await?;
         if summary.rows == 0 && counted > 0 {
@@ -131,7 +131,7 @@ impl PollReader<'_> {
     /// Starts the first sync again: its parts cannot be relied on.
     pub(super) async fn discard_parts(&self) -> Result<(), PollError> {
         let books = self.books.clone();
-        let discarded = spawn_blocking(move || locked(&books).discard_parts()).await;
+        let discarded = spawn_blocking(move || books.lock().discard_parts()).await;
         Ok(discarded.map_err(|_| Reason::BrokeOff)?.map_err(Reason::State)?)
     }
 
@@ -142,7 +142,7 @@ impl PollReader<'_> {
         part: FirstSync,
     ) -> Result<(), PollError> {
         let books = self.books.clone();
-        let taken = spawn_blocking(move || locked(&books).take_part((staging, odd), part)).await;
+        let taken = spawn_blocking(move || books.lock().take_part((staging, odd), part)).await;
         Ok(taken.map_err(|_| Reason::BrokeOff)?.map_err(Reason::State)?)
     }
 }

@@ -4,7 +4,7 @@ use futures_util::future::{join, try_join_all};
 
 use super::books::Polled;
 use super::error::PollError;
-use super::poll_reader::{PollReader, locked};
+use super::poll_reader::PollReader;
 use crate::ledger::{ApiCounts, Counted, Staging};
 use crate::sync::{
     CountBisection, CountTaken, Extent, Plan, PollContext, ReadSummary, flights_left,
@@ -17,7 +17,7 @@ impl PollReader<'_> {
     pub(super) async fn poll(&self) -> Result<Polled, PollError> {
         let identity = self.client.identity(self.filter);
         let (plan, is_first) = {
-            let mut books = locked(self.books);
+            let mut books = self.books.lock();
             let plan = books.plan(&PollContext {
                 window_start: self.window_start,
                 now: self.now,
@@ -31,7 +31,7 @@ impl PollReader<'_> {
             Plan::Everything if is_first => self.first_sync(&identity).await?,
             Plan::Everything => {
                 // Everything is read to see whether counts are right.
-                let known = locked(self.books).planner.known();
+                let known = self.books.lock().planner.known();
                 let known = ApiCounts { trusts_counts: false, ..known };
                 let (staging, summary) = self.read(Extent::since(self.window_start), known).await?;
                 Polled::everything(staging, summary, self.now)
@@ -53,7 +53,7 @@ impl PollReader<'_> {
     fn check_rejections(&self, polled: &Polled) -> Result<(), PollError> {
         let known = match polled.plan {
             Plan::Everything => 0,
-            Plan::Changes { .. } => locked(self.books).ledger().shown_since(self.window_start),
+            Plan::Changes { .. } => self.books.lock().ledger().shown_since(self.window_start),
         };
         let (page, filter) = (self.client.page_size(), self.filter.clone());
         let everything = RecordsQuery::ascending(self.window_start, 0, page, filter);
@@ -69,7 +69,7 @@ impl PollReader<'_> {
         counts: Vec<Counted>,
         slices: Vec<(Timestamp, Timestamp)>,
     ) -> Result<Polled, PollError> {
-        let known = locked(self.books).planner.known();
+        let known = self.books.lock().planner.known();
         let slices = slices.into_iter();
         let slices = slices.map(|(from, until)| Extent { from, until: Some(until), status: None });
         let extents = std::iter::once(Extent::since(news)).chain(slices);
@@ -92,7 +92,7 @@ impl PollReader<'_> {
                 search = self.search((counted, total), news, &staging).await?;
             }
             if let Some(search) = &mut search {
-                let extents = search.extents(locked(self.books).ledger());
+                let extents = search.extents(self.books.lock().ledger());
                 for (rows, other) in self.read_all(extents, known).await? {
                     staging.merge(rows);
                     summary.merge(other);
@@ -123,7 +123,7 @@ impl PollReader<'_> {
         }
         // What left the lists, or was never in them, is read where it lies.
         let left = {
-            let books = locked(self.books);
+            let books = self.books.lock();
             flights_left(books.ledger(), staging, self.window_start, self.client.page_size())
         };
         for (rows, other) in self.read_all(left, known).await? {
@@ -141,13 +141,13 @@ impl PollReader<'_> {
         staging: &Staging,
     ) -> Result<Option<CountBisection>, PollError> {
         let search = {
-            let books = locked(self.books);
+            let books = self.books.lock();
             let (edges, page) = ((self.window_start, news), self.client.page_size());
             books.planner.search((books.ledger(), staging), count, edges, page)
         };
         let Some(mut search) = search else { return Ok(None) };
         loop {
-            let moments = search.questions(locked(self.books).ledger());
+            let moments = search.questions(self.books.lock().ledger());
             if moments.is_empty() {
                 return Ok(Some(search));
             }

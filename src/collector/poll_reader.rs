@@ -1,11 +1,12 @@
 //! What a poll can ask for: an extent, a list by status, a count. Each is one or more requests.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 use futures_util::stream::FuturesUnordered;
 use http::StatusCode;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::books::Books;
@@ -130,7 +131,7 @@ impl PollReader<'_> {
         loop {
             // Twice as many cursors as requests: while one reads its answer another one asks.
             while under_way.len() < 2 * self.client.max_concurrent_requests() {
-                match locked(&read).next_page() {
+                match read.lock().next_page() {
                     Next::Ask(request) => {
                         under_way.push(self.page(&read, &filter, request, is_whole));
                     }
@@ -141,14 +142,14 @@ impl PollReader<'_> {
                 Some(answered) => answered?,
                 None => break,
             }
-            if let (_, Some(total)) = locked(&read).progress()
+            if let (_, Some(total)) = read.lock().progress()
                 && total > most
             {
                 return Ok(Err(TooMany(total)));
             }
         }
         drop(under_way);
-        let read = read.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let read = read.into_inner();
         self.client.limit_page_size(read.limit());
         Ok(Ok(read.finish()))
     }
@@ -169,9 +170,9 @@ impl PollReader<'_> {
             .await
             .map_err(|error| failed(error.into()))?;
         check_clock(listed.clock_ahead_millis).map_err(failed)?;
-        let mut read = locked(read);
-        let taken = read.take(&request, listed.page.page(), locked(self.books).ledger());
-        locked(self.progress).note(self.project, read.progress(), Instant::now());
+        let mut read = read.lock();
+        let taken = read.take(&request, listed.page.page(), self.books.lock().ledger());
+        self.progress.lock().note(self.project, read.progress(), Instant::now());
         read.note_clock(listed.clock_ahead_millis.unwrap_or(0));
         // A smaller page may have been granted for this request than the walk had asked for.
         read.limit_pages(self.client.page_size());
@@ -187,10 +188,4 @@ pub(super) fn check_clock(ahead_millis: Option<i64>) -> Result<(), Reason> {
         }
         _ => Ok(()),
     }
-}
-
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // A staging is thrown away with its poll, and the books change only by a whole commit, so neither
-    // is left half-written by a panic elsewhere.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,9 +1,9 @@
 //! The names of the desktop pools: read seldom, never a reason to fail a poll.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout};
 
 use crate::log_throttle::LogThrottle;
@@ -85,8 +85,7 @@ impl PoolNames {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Plain assignments: a panic elsewhere leaves it usable.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

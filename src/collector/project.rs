@@ -6,9 +6,10 @@ mod status;
 
 pub use status::{Budget, Status};
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,6 @@ use super::books::Books;
 use super::error::PollError;
 use super::failure::FailureStreak;
 use super::options::{PollMode, PollOptions};
-use super::poll_reader::locked;
 use super::probe::{Found, probe};
 use super::progress::Progress;
 use super::schedule::Schedule;
@@ -143,7 +143,7 @@ impl Project {
 
     /// What it goes by.
     pub fn setup(&self) -> Arc<Setup> {
-        locked(&self.setup).clone()
+        self.setup.lock().clone()
     }
 
     /// Makes ready for a scrape: starts a poll if one is due, and waits for the one under way, but not
@@ -244,7 +244,7 @@ impl Project {
             snapshot,
             at: Instant::now(),
             is_stale,
-            first_sync_progress: locked(&self.progress).ratio(),
+            first_sync_progress: self.progress.lock().ratio(),
             sign_in: setup.client.sign_in(),
         }
     }
@@ -267,7 +267,6 @@ impl Project {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Each change of the state is a plain assignment: a panic elsewhere leaves it usable.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }

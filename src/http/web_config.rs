@@ -16,10 +16,11 @@ mod users;
 mod words;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -122,7 +123,7 @@ impl WebConfig {
     /// Reads the files if one of them has changed.
     fn check(&self) {
         let Some(path) = &self.0.path else { return };
-        let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.0.seen.lock();
         if seen.is_current() {
             return;
         }

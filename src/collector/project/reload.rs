@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Project, locked};
+use super::Project;
 use crate::collector::schedule::Schedule;
 use crate::collector::setup::Setup;
 use crate::instruments::ProjectObserver;
@@ -17,13 +17,13 @@ impl Project {
         let is_same = earlier.identity() == setup.identity();
         let has_other_client = !Arc::ptr_eq(&earlier.client, &setup.client);
         let names = setup.options.users.first();
-        *locked(&self.setup) = Arc::new(setup);
+        *self.setup.lock() = Arc::new(setup);
         let (labels, window) = {
             let setup = self.setup();
             (setup.labels.clone(), setup.options.window)
         };
         let known = {
-            let mut books = locked(&self.books);
+            let mut books = self.books.lock();
             books.name_users(names.clone());
             books.known(self.now())
         };
@@ -61,6 +61,6 @@ impl Project {
     pub fn retire(&self) {
         self.gone.cancel();
         self.instruments.forget(&self.name);
-        locked(&self.books).close();
+        self.books.lock().close();
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::Project;
 use crate::collector::books::Known;
 use crate::collector::error::{PollError, Reason};
-use crate::collector::poll_reader::{PollReader, locked};
+use crate::collector::poll_reader::PollReader;
 use crate::collector::setup::Setup;
 use crate::ledger::{CommitError, PollFacts};
 use crate::snapshot::RecordsSnapshot;
@@ -39,7 +39,7 @@ impl Project {
         let window_start = setup.window_start(now);
         let (client, books, filter) = (&*setup.client, &self.books, &options.filter);
         {
-            let mut books = locked(books);
+            let mut books = books.lock();
             books.go_by(options);
             // Whoever puts another setup in its place names users by that one, under this lock.
             if Arc::ptr_eq(setup, &self.setup()) {
@@ -53,7 +53,7 @@ impl Project {
         let polled = asking.poll().await;
         let polled = polled.inspect_err(|error| {
             if matches!(error.reason, Reason::Sync(_)) {
-                locked(&self.books).planner.note_contradiction();
+                self.books.lock().planner.note_contradiction();
             }
         })?;
         let facts = PollFacts {
@@ -67,7 +67,7 @@ impl Project {
         let (page, ended) = (client.page_size(), self.now());
         // The disk makes it wait, and a large window computes for a while.
         let taken = spawn_blocking(move || {
-            let mut books = locked(&books);
+            let mut books = books.lock();
             let began = Instant::now();
             let summary = books.take_over(polled, facts, page, ended)?;
             instruments.committed(began.elapsed());
@@ -122,7 +122,7 @@ impl Project {
             if was_first || earlier_mode != known.mode {
                 tracing::info!(project, mode = known.mode.as_str(), "sync mode");
             }
-            locked(&self.progress).end();
+            self.progress.lock().end();
             state.is_first_sync = false;
         }
         state.change(|snapshot| {

@@ -1,8 +1,8 @@
 //! A rate limit for all clients together: a token bucket.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// The limit.
@@ -35,7 +35,7 @@ impl Bucket {
     /// Takes a token, if there is one.
     pub(super) fn take(&self) -> bool {
         let now = Instant::now();
-        let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut level = self.level.lock();
         let gained = (now - level.at).as_secs_f64() / self.rate.interval.as_secs_f64();
         *level = Level { tokens: (level.tokens + gained).min(self.rate.burst.into()), at: now };
         let is_left = level.tokens >= 1.0;

@@ -6,12 +6,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use parking_lot::{Mutex, MutexGuard};
 use rustls::crypto::ring;
 use sha2::Sha256;
 use tokio::sync::Semaphore;
@@ -150,8 +151,8 @@ impl Passwords {
         mac.finalize().into_bytes().into()
     }
 
-    fn right(&self) -> std::sync::MutexGuard<'_, VecDeque<[u8; 32]>> {
-        self.right.lock().unwrap_or_else(PoisonError::into_inner)
+    fn right(&self) -> MutexGuard<'_, VecDeque<[u8; 32]>> {
+        self.right.lock()
     }
 }
 
