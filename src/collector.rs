@@ -1,30 +1,6 @@
-//! Polls: when one is due, that only one runs at a time, what it published, what went wrong.
-//!
-//! Drives the pure `sync` with the client of `api`, keeps a snapshot for each project, and knows
-//! the exporter's own figures. It does not know HTTP.
+//! All projects: answers a scrape with their snapshots and the exporter's own metrics.
 
 mod bodies;
-mod books;
-mod error;
-mod failure;
-mod first_sync;
-mod options;
-mod poll;
-mod poll_reader;
-mod pool_names;
-mod probe;
-mod progress;
-mod project;
-mod schedule;
-mod setup;
-mod users;
-
-pub use error::{PollError, Reason};
-pub use options::{PollMode, PollOptions};
-pub use probe::Found;
-pub use project::{Budget, Project, Status};
-pub use setup::Setup;
-pub use users::Users;
 
 use std::io;
 use std::sync::Arc;
@@ -35,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::exposition::{Body, Piece, Wanted};
 use crate::instruments::Instruments;
+use crate::project::Project;
 use bodies::Bodies;
 
 /// All projects and the exporter's own figures.

@@ -1,9 +1,9 @@
 //! Options for the other modules, from the sections of the config.
 
 use super::Failure;
-use crate::collector::{PollMode, PollOptions, Users};
 use crate::config::{self, Config, UserLabel};
 use crate::http::{WebConfig, WebOptions};
+use crate::project::{PollMode, PollOptions, Users};
 use records_api::record::{RecordType, Status};
 use records_api::{Limits, RecordsFilter};
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 pub(super) use query::{MAX_ROWS, Query};
 
-use crate::collector::Project;
+use crate::project::Project;
 use crate::snapshot::{FailedRecords, ShownFailure};
 use records_api::record::Timestamp;
 

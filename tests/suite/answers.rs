@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use records_api::record::Timestamp;
-use screen_records_exporter::collector::PollMode;
 use screen_records_exporter::exposition::Wanted;
+use screen_records_exporter::project::PollMode;
 use screen_records_exporter::snapshot::Failure;
 use tokio::time::Instant;
 

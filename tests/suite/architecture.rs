@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A module may know those of a lower rank, and itself.
-const RANKS: [(&str, u32); 11] = [
+const RANKS: [(&str, u32); 12] = [
     ("log_throttle", 1),
     ("ledger", 3),
     ("sync", 4),
     ("snapshot", 5),
     ("exposition", 6),
     ("instruments", 7),
-    ("collector", 8),
-    ("http", 9),
-    ("app", 10),
-    ("cli", 11),
-    ("main", 12),
+    ("project", 8),
+    ("collector", 9),
+    ("http", 10),
+    ("app", 11),
+    ("cli", 12),
+    ("main", 13),
 ];
 /// Known to the modules that read a config or are wired of it, and what they may know.
 const APART: [(&str, &[&str]); 1] = [("config", &[])];

@@ -19,10 +19,11 @@ use records_api::{
     TransportError,
 };
 use records_api_simulator::{Fault, Options, Simulator, Status};
-use screen_records_exporter::collector::{Collector, PollMode, PollOptions, Project, Users};
+use screen_records_exporter::collector::Collector;
 use screen_records_exporter::exposition::Wanted;
 use screen_records_exporter::instruments::Instruments;
 use screen_records_exporter::ledger::DurableLedger;
+use screen_records_exporter::project::{PollMode, PollOptions, Project, Users};
 use screen_records_exporter::snapshot::{Failure, ProjectLabels};
 use tokio::time::Instant;
 use tower::ServiceExt;

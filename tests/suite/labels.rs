@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use screen_records_exporter::collector::{PollOptions, Setup, Users};
+use screen_records_exporter::project::{PollOptions, Setup, Users};
 use serde_json::Value;
 
 use crate::harness::HarnessOptions;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use records_api::clock::{Clock, TokioClock};
 use records_api_simulator::TotalCount;
-use screen_records_exporter::collector::PollMode;
+use screen_records_exporter::project::PollMode;
 use tokio::time::Instant;
 
 use crate::answers::row;

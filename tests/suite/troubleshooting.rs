@@ -7,8 +7,8 @@ use http::StatusCode;
 use records_api::record::Timestamp;
 use records_api::wire::ErrorBody;
 use records_api::{ApiError, Cause, Endpoint};
-use screen_records_exporter::collector::Reason;
 use screen_records_exporter::ledger::CommitError;
+use screen_records_exporter::project::Reason;
 use screen_records_exporter::sync::SyncError;
 
 use crate::catalog::{part, read};

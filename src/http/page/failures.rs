@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::response::Response;
 
 use super::html::{age, error_page, escaped, moment, page, size};
-use crate::collector::Project;
 use crate::http::failures::{MAX_ROWS, Matches, Query, Row, find, selected};
+use crate::project::Project;
 use crate::snapshot::FailedRecords;
 use records_api::record::{RecordType, Status, Timestamp};
 

@@ -6,7 +6,7 @@ use axum::response::Response;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::html::{age, escaped, moment, page};
-use crate::collector::Status;
+use crate::project::Status;
 use crate::snapshot::{Failure, ProjectView, RecordsSnapshot};
 use records_api::record;
 use records_api::record::Timestamp;
@@ -145,7 +145,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::collector::Budget;
+    use crate::project::Budget;
     use crate::snapshot::{ProjectLabels, Snapshot};
     use records_api::SignIn;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use records_api::clock::{Clock, TokioClock};
 use records_api::record::RecordType;
 use records_api_simulator::{Endpoint, Status, World};
-use screen_records_exporter::collector::PollOptions;
+use screen_records_exporter::project::PollOptions;
 
 use super::disk::Disk;
 use super::failures::{self, listed, same};

@@ -12,7 +12,7 @@ use records_api::{Client, DesktopPool};
 
 /// What is known of the pools.
 #[derive(Debug)]
-pub(super) struct PoolNames {
+pub(in crate::project) struct PoolNames {
     project: String,
     patience: Duration,
     state: Mutex<State>,
@@ -33,12 +33,12 @@ const REFRESH_FOR_NEW: Duration = Duration::from_secs(300);
 
 impl PoolNames {
     /// Nothing is known yet; asking may take `patience`.
-    pub(super) fn new(project: String, patience: Duration) -> Self {
+    pub(in crate::project) fn new(project: String, patience: Duration) -> Self {
         Self { project, patience, state: Mutex::default() }
     }
 
     /// The names: fresh enough, or read now, or the last known.
-    pub(super) async fn refresh(&self, client: &Client, aggregate: &Aggregate) -> Vec<DesktopPool> {
+    pub(in crate::project) async fn refresh(&self, client: &Client, aggregate: &Aggregate) -> Vec<DesktopPool> {
         if !self.claim(aggregate) {
             return self.state().known.clone();
         }

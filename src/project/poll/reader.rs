@@ -9,10 +9,10 @@ use http::StatusCode;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::books::Books;
-use super::error::{PollError, Reason};
-use super::progress::Progress;
 use crate::ledger::{ApiCounts, Counted, Staging};
+use crate::project::books::Books;
+use crate::project::error::{PollError, Reason};
+use crate::project::progress::Progress;
 use crate::sync::{Extent, ExtentReader, Next, PageRequest, ReadSummary};
 use records_api::clock::Clock;
 use records_api::record::{Status, Term, Timestamp};
@@ -26,16 +26,16 @@ const MAX_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
 pub(super) struct TooMany(pub(super) u64);
 
 /// Who asks, and about what.
-pub(super) struct PollReader<'a> {
-    pub(super) project: &'a str,
-    pub(super) progress: &'a Mutex<Progress>,
-    pub(super) client: &'a Client,
-    pub(super) books: &'a Arc<Mutex<Books>>,
-    pub(super) filter: &'a RecordsFilter,
+pub(in crate::project) struct PollReader<'a> {
+    pub(in crate::project) project: &'a str,
+    pub(in crate::project) progress: &'a Mutex<Progress>,
+    pub(in crate::project) client: &'a Client,
+    pub(in crate::project) books: &'a Arc<Mutex<Books>>,
+    pub(in crate::project) filter: &'a RecordsFilter,
     /// Lower edge of the window, in whole seconds.
-    pub(super) window_start: Timestamp,
-    pub(super) now: Timestamp,
-    pub(super) clock: &'a dyn Clock,
+    pub(in crate::project) window_start: Timestamp,
+    pub(in crate::project) now: Timestamp,
+    pub(in crate::project) clock: &'a dyn Clock,
 }
 
 impl PollReader<'_> {

@@ -3,10 +3,10 @@
 
 use tokio::task::spawn_blocking;
 
-use super::books::Polled;
-use super::error::{PollError, Reason};
-use super::poll_reader::{PollReader, TooMany};
+use super::reader::{PollReader, TooMany};
 use crate::ledger::{ApiCounts, Counted, FirstSync, PollFacts, Staging};
+use crate::project::books::Polled;
+use crate::project::error::{PollError, Reason};
 use crate::sync::{Anomalies, Extent, Planner, ReadSummary, SyncError};
 use records_api::record::Timestamp;
 

@@ -1,16 +1,25 @@
 //! One poll: the whole window, or what can have changed in it, or an error.
 
+mod first_sync;
+mod pool_names;
+mod probe;
+mod reader;
+
 use futures_util::future::{join, try_join_all};
 
 use super::books::Polled;
 use super::error::PollError;
-use super::poll_reader::PollReader;
 use crate::ledger::{ApiCounts, Counted, Staging};
 use crate::sync::{
     CountBisection, CountTaken, Extent, Plan, PollContext, ReadSummary, flights_left,
 };
 use records_api::RecordsQuery;
 use records_api::record::{Status, Timestamp};
+
+pub(super) use pool_names::PoolNames;
+pub use probe::Found;
+pub(super) use probe::probe;
+pub(super) use reader::PollReader;
 
 impl PollReader<'_> {
     /// Polls. Nothing is committed but parts of a first sync.

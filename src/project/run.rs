@@ -7,10 +7,10 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::Project;
-use crate::collector::books::Known;
-use crate::collector::error::{PollError, Reason};
-use crate::collector::poll_reader::PollReader;
-use crate::collector::setup::Setup;
+use super::books::Known;
+use super::error::{PollError, Reason};
+use super::poll::PollReader;
+use super::setup::Setup;
 use crate::ledger::{CommitError, PollFacts};
 use crate::snapshot::RecordsSnapshot;
 use records_api::clock::Clock;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::error::{PollError, Reason};
-use super::poll_reader::check_clock;
+use super::reader::check_clock;
+use crate::project::error::{PollError, Reason};
 use records_api::record::{Term, Timestamp};
 use records_api::wire::Page;
 use records_api::{Client, RecordsFilter, RecordsQuery};
@@ -50,7 +50,7 @@ impl Found {
     }
 }
 
-pub(super) async fn probe(
+pub(in crate::project) async fn probe(
     client: &Client,
     window_start: Timestamp,
     filter: &RecordsFilter,

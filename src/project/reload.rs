@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::Project;
-use crate::collector::schedule::Schedule;
-use crate::collector::setup::Setup;
+use super::schedule::Schedule;
+use super::setup::Setup;
 use crate::instruments::ProjectObserver;
 
 impl Project {

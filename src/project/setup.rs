@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::options::PollOptions;
-use super::pool_names::PoolNames;
+use super::poll::PoolNames;
 use crate::snapshot::ProjectLabels;
 use records_api::Client;
 use records_api::record::Timestamp;

@@ -1,10 +1,24 @@
 //! One project: its polls, its snapshot, its last failure.
 
+mod books;
+mod error;
+mod failure;
+mod options;
+mod poll;
+mod progress;
 mod reload;
 mod run;
+mod schedule;
+mod setup;
 mod status;
+mod users;
 
+pub use error::{PollError, Reason};
+pub use options::{PollMode, PollOptions};
+pub use poll::Found;
+pub use setup::Setup;
 pub use status::{Budget, Status};
+pub use users::Users;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,20 +28,17 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::books::Books;
-use super::error::PollError;
-use super::failure::FailureStreak;
-use super::options::{PollMode, PollOptions};
-use super::probe::{Found, probe};
-use super::progress::Progress;
-use super::schedule::Schedule;
-use super::setup::Setup;
 use crate::instruments::{Instruments, ProjectObserver};
 use crate::ledger::DurableLedger;
 use crate::snapshot::{ProjectLabels, ProjectView, Snapshot, SyncMode};
+use books::Books;
+use failure::FailureStreak;
+use poll::probe;
+use progress::Progress;
 use records_api::Client;
 use records_api::clock::Clock;
 use records_api::record::Timestamp;
+use schedule::Schedule;
 
 /// A project under watch.
 #[derive(Debug)]
