@@ -99,7 +99,7 @@ pub struct LedgerFigures {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Path and query of the request that failed, with the method in front unless it is GET.
-    pub asked: Option<String>,
+    pub request: Option<String>,
     /// What happened.
     pub what: String,
     /// What to do about it.

@@ -10,7 +10,7 @@ use crate::collector::Collector;
 use crate::config::{self, Config};
 use crate::http::Serving;
 use crate::instruments::{Instruments, ProjectObserver};
-use crate::project::{Project, Setup, Users};
+use crate::project::{Project, ProjectConfig, Users};
 use crate::snapshot::ProjectLabels;
 use records_api::clock::{Clock, SystemClock};
 use records_api::record::Timestamp;
@@ -53,8 +53,8 @@ impl App {
     }
 
     /// Starts the polls.
-    pub(crate) fn begin(&self) {
-        self.collector.projects().iter().for_each(Project::begin);
+    pub(crate) fn start(&self) {
+        self.collector.projects().iter().for_each(Project::start);
     }
 
     /// Changes to another config. Projects that are equal in both stay as they are, changed ones use
@@ -90,17 +90,17 @@ impl App {
             if !self.is_as_before(&config, project) {
                 let client = self.client(known, &config, project, &mut shared);
                 let options = options::poll_options(&config, project, users.clone());
-                changed.push((known.clone(), Setup::new(labels(project), options, client)));
+                changed.push((known.clone(), ProjectConfig::new(labels(project), options, client)));
             }
             projects.push(known.clone());
         }
         // Nothing fails from here on.
         for (project, setup) in changed {
-            project.go_by(setup);
+            project.replace_config(setup);
         }
         let is_gone = |known: &&Arc<Project>| !projects.iter().any(|p| p.name() == known.name());
         self.collector.projects().iter().filter(is_gone).for_each(|project| project.retire());
-        begun.iter().for_each(Project::begin);
+        begun.iter().for_each(Project::start);
         self.collector = collector(projects, &self.instruments, &config);
         (self.config, self.shared) = (config, shared);
         self.instruments.reloaded(Some(now()));
@@ -140,7 +140,7 @@ impl App {
                     && earlier.auth == project.auth
             });
         if asks_the_same {
-            return known.setup().client.clone();
+            return known.config().client.clone();
         }
         Arc::new(client(config, project, shared, known.observer()))
     }

@@ -20,7 +20,7 @@ pub(super) async fn run(flags: &ServeFlags, online: bool) -> Result<(), Failure>
     let app = App::new(config)?;
     let mut failed = Vec::new();
     for project in app.collector().projects() {
-        match project.try_out().await {
+        match project.check_api().await {
             Ok(found) => {
                 let mut text = format!("\n# {}: signed in", project.name());
                 // Writing into a string cannot fail.

@@ -54,7 +54,7 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
     let (scheme, path) = (web.scheme(), config.web.telemetry_path.clone());
     let options = web_options(&config);
     let app = App::new(config)?;
-    app.begin();
+    app.start();
     answer(format!(
         "Serving metrics for a simulated records API with {DEMO_RECORDS} recordings, which start, \
          upload and fail all the time.\n\n  metrics        {scheme}://{address}{path}\n  status page    \

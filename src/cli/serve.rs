@@ -23,7 +23,7 @@ pub(super) async fn run(flags: ServeFlags) -> Result<(), Failure> {
     }
     let options = web_options(&config);
     let app = App::new(config)?;
-    app.begin();
+    app.start();
     let live = Current::new(app.served());
     let (reloads, asked) = ReloadHandle::new();
     let reloader = Reloader::new(move || load_config(&flags), app, live.clone(), asked)?;

@@ -1,4 +1,4 @@
-//! Why a poll failed.
+//! Reasons for failed polls.
 
 use std::time::Duration;
 
@@ -6,58 +6,58 @@ use crate::ledger::CommitError;
 use crate::sync::SyncError;
 use records_api::ApiError;
 
-/// Why a poll failed, and at which question. Nothing of it was published.
+/// A failed poll. Nothing that it read is served or kept.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{reason}")]
 pub struct PollError {
-    /// The request that showed it: path and query, with the method before it unless it is GET.
-    pub asked: Option<String>,
-    /// What happened.
+    /// Path and query of the request that failed, with the method in front unless it is GET.
+    pub request: Option<String>,
+    /// Reason for the failure.
     pub reason: Reason,
 }
 
-/// What makes a poll fail.
+/// Reason for a failed poll.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Reason {
-    /// A request gave nothing.
+    /// A request failed.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// The answers cannot be completed to the whole window.
+    /// The answers contradict each other or the request, so the window is not known to be complete.
     #[error(transparent)]
     Sync(#[from] SyncError),
-    /// The clocks differ, so that nobody knows which window was asked for.
+    /// The clocks differ by minutes, so the API may not have read the window that was requested.
     #[error("this machine's clock is {} {} the API's", span(*.ahead_millis), side(*.ahead_millis))]
     Clock {
-        /// How far the API's clock is ahead of ours, in milliseconds.
+        /// Time by which the API's clock is ahead of this machine's, in milliseconds.
         ahead_millis: i64,
     },
-    /// What the poll found could not be made durable, so that nothing of it may be shown.
+    /// The poll could not be committed. Served values must be durable.
     #[error(transparent)]
     State(CommitError),
-    /// Nobody can tell how users are to be named.
-    #[error("the key of user names cannot be read: {0}")]
+    /// The key of the hashes of users cannot be read.
+    #[error("cannot read the key of the hashes of users: {0}")]
     Users(String),
     /// The poll panicked.
-    #[error("the poll broke off")]
-    BrokeOff,
+    #[error("the poll panicked")]
+    Panicked,
 }
 
 impl PollError {
-    /// The failure of a question.
-    pub(super) fn at(asked: String, reason: impl Into<Reason>) -> Self {
+    /// The failure of a request.
+    pub(super) fn at(request: String, reason: impl Into<Reason>) -> Self {
         let reason = reason.into();
-        // On the way to it credentials may have been asked for, of somebody else.
-        let asked = match &reason {
-            Reason::Api(error) => error.endpoint().fixed_request().map_or(asked, str::to_owned),
-            _ => asked,
+        // The request to the API may have needed one to IAM or the metadata service first, which failed.
+        let request = match &reason {
+            Reason::Api(error) => error.endpoint().fixed_request().map_or(request, str::to_owned),
+            _ => request,
         };
-        Self { asked: Some(asked), reason }
+        Self { request: Some(request), reason }
     }
 }
 
 impl<R: Into<Reason>> From<R> for PollError {
     fn from(reason: R) -> Self {
-        Self { asked: None, reason: reason.into() }
+        Self { request: None, reason: reason.into() }
     }
 }
 
@@ -71,7 +71,7 @@ fn side(ahead_millis: i64) -> &'static str {
 }
 
 impl Reason {
-    /// What an administrator can do about it.
+    /// Returns what an administrator can do about it.
     pub fn remedy(&self) -> String {
         match self {
             Self::Api(error) => error.remedy(),
@@ -85,12 +85,12 @@ impl Reason {
             Self::Users(_) => {
                 "check `labels.user_hash_key`, and that its file can be read".to_owned()
             }
-            Self::BrokeOff => "this is a bug: report it with the log to the maintainers".to_owned(),
+            Self::Panicked => "this is a bug: report it with the log to the maintainers".to_owned(),
         }
     }
 
-    /// The same for failures that are the same to an administrator: texts carry figures that
-    /// change each time.
+    /// Returns a text that is equal for failures that are equal to an administrator. Messages are not:
+    /// they contain numbers that differ from poll to poll, and each poll would log one.
     pub(super) fn kind(&self) -> String {
         match self {
             Self::Api(
@@ -105,7 +105,7 @@ impl Reason {
             Self::Clock { .. } => "clock".to_owned(),
             Self::State(_) => "state".to_owned(),
             Self::Users(error) => error.clone(),
-            Self::BrokeOff => "broke off".to_owned(),
+            Self::Panicked => "panicked".to_owned(),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Consecutive failures of a project: what people read about them, and when they are logged.
+//! Consecutive failed polls of a project: what is served about them, and when they are logged.
 
 use super::error::PollError;
 use crate::log_throttle::LogThrottle;
 use crate::snapshot::Failure;
 use records_api::record::Timestamp;
 
-/// Consecutive failures.
+/// Consecutive failed polls.
 #[derive(Debug, Default)]
 pub(super) struct FailureStreak {
     since: Option<Timestamp>,
@@ -13,25 +13,25 @@ pub(super) struct FailureStreak {
 }
 
 impl FailureStreak {
-    /// Takes a failure, and logs it if it is a new one or an hour has passed. Returns what people read
-    /// about it.
-    pub(super) fn note(&mut self, project: &str, error: &PollError, now: Timestamp) -> Failure {
+    /// Adds a failed poll, and logs it if its kind is new or the last message is an hour old. Returns
+    /// what is served about it.
+    pub(super) fn add(&mut self, project: &str, error: &PollError, now: Timestamp) -> Failure {
         let since = *self.since.get_or_insert(now);
         let failure = Failure {
-            asked: error.asked.clone(),
+            request: error.request.clone(),
             what: error.to_string(),
             remedy: error.reason.remedy(),
             since,
         };
         if self.log_throttle.is_due(error.reason.kind()) {
-            let Failure { asked, what, remedy, .. } = &failure;
+            let Failure { request, what, remedy, .. } = &failure;
             let since = since.to_rfc3339();
-            tracing::warn!(project, asked, error = what, remedy, since, "poll failed");
+            tracing::warn!(project, request, error = what, remedy, since, "poll failed");
         }
         failure
     }
 
-    /// A poll succeeded. Returns whether it ended a streak.
+    /// Ends the streak after a complete poll. Returns true if there was one.
     pub(super) fn end(&mut self) -> bool {
         self.log_throttle = LogThrottle::default();
         self.since.take().is_some()

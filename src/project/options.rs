@@ -1,4 +1,4 @@
-//! How a project is polled.
+//! Options of a project's polls.
 
 use std::time::Duration;
 
@@ -9,38 +9,38 @@ use records_api::RecordsFilter;
 /// What starts a poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PollMode {
-    /// A scrape that finds one due.
+    /// A scrape, if a poll is due.
     Scrape,
-    /// Time alone.
+    /// A timer.
     Background,
 }
 
-/// How a project is polled. The keys of the config's section `poll`, and what is the project's own.
+/// Options of a project's polls: the section `poll` of the config, and the project's own keys.
 #[derive(Debug, Clone)]
 pub struct PollOptions {
     /// What starts a poll.
     pub mode: PollMode,
-    /// Time from the start of a poll to the start of the next, less a tenth.
+    /// Minimum time between the starts of two polls. A poll may start a tenth of it earlier.
     pub min_interval: Duration,
-    /// Records that began within this long before the poll are read.
+    /// Length of the window before the start of a poll. Records that start in it are read.
     pub window: Duration,
-    /// The figures of an older snapshot are not shown.
+    /// Maximum age of a snapshot whose records are served.
     pub max_staleness: Duration,
-    /// Time for the names of the pools.
+    /// Time limit for reading the names of the desktop pools.
     pub pools_timeout: Duration,
-    /// Whether the names of the pools are read.
+    /// True if the names of the desktop pools are read.
     pub pool_names: bool,
-    /// Which records.
+    /// Records to read.
     pub filter: RecordsFilter,
-    /// Every record of the window is read again at least this often.
+    /// Every record of the window is read again within this time.
     pub reconcile_interval: Duration,
-    /// How long a series that appears shows its last known value.
+    /// How long a new series shows its last known value.
     pub counter_hold: Duration,
-    /// How users are named.
+    /// Form of the label `user`.
     pub users: Users,
-    /// Most values of labels that are shown as themselves.
+    /// Maximum number of users with series of their own.
     pub max_users: usize,
-    /// The same for pools.
+    /// Maximum number of pools with series of their own.
     pub max_pools: usize,
 }
 

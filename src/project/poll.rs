@@ -1,14 +1,14 @@
-//! One poll: the whole window, or what can have changed in it, or an error.
+//! Reads what one poll needs: the whole window, or the part of it that may have changed.
 
+mod api_check;
 mod first_sync;
 mod pool_names;
-mod probe;
 mod reader;
 
 use futures_util::future::{join, try_join_all};
 
-use super::books::Polled;
 use super::error::PollError;
+use super::state::Polled;
 use crate::ledger::{ApiCounts, Counted, Staging};
 use crate::sync::{
     CountBisection, CountTaken, Extent, Plan, PollContext, ReadSummary, flights_left,
@@ -16,31 +16,31 @@ use crate::sync::{
 use records_api::RecordsQuery;
 use records_api::record::{Status, Timestamp};
 
+pub use api_check::ApiCheck;
+pub(super) use api_check::check_api;
 pub(super) use pool_names::PoolNames;
-pub use probe::Found;
-pub(super) use probe::probe;
 pub(super) use reader::PollReader;
 
 impl PollReader<'_> {
-    /// Polls. Nothing is committed but parts of a first sync.
+    /// Reads everything that a poll needs. Commits nothing except parts of a first sync.
     pub(super) async fn poll(&self) -> Result<Polled, PollError> {
         let identity = self.client.identity(self.filter);
         let (plan, is_first) = {
-            let mut books = self.books.lock();
-            let plan = books.plan(&PollContext {
+            let mut state = self.state.lock();
+            let plan = state.plan(&PollContext {
                 window_start: self.window_start,
                 now: self.now,
                 page: self.client.page_size(),
                 filters_status: self.filter.status.is_some(),
                 identity: &identity,
             });
-            (plan, books.ledger().last_poll().is_none())
+            (plan, state.ledger().last_poll().is_none())
         };
         let polled = match plan.clone() {
             Plan::Everything if is_first => self.first_sync(&identity).await?,
             Plan::Everything => {
-                // Everything is read to see whether counts are right.
-                let known = self.books.lock().planner.known();
+                // This reading finds out whether the API's counts are right, so it must not rely on them.
+                let known = self.state.lock().planner.known();
                 let known = ApiCounts { trusts_counts: false, ..known };
                 let (staging, summary) = self.read(Extent::since(self.window_start), known).await?;
                 Polled::everything(staging, summary, self.now)
@@ -50,19 +50,20 @@ impl PollReader<'_> {
             }
         };
         if let Err(error) = self.check_rejections(&polled) {
-            // The parts of a first sync were rejected with the rest. If they cannot be discarded now,
-            // the next poll ends here again.
+            // The rejected rows include those of earlier parts of a first sync. If the parts were kept,
+            // every later poll would fail here. If discarding them fails, the next poll tries again.
             let _ = self.discard_parts().await;
             return Err(error);
         }
         Ok(polled)
     }
 
-    /// Fails if too many rows could not be understood, of those that were read or are known.
+    /// Fails if too many of the rows could not be understood. A poll that reads only changes is compared
+    /// with the known records, because a few rejected rows would be a large share of what it read.
     fn check_rejections(&self, polled: &Polled) -> Result<(), PollError> {
         let known = match polled.plan {
             Plan::Everything => 0,
-            Plan::Changes { .. } => self.books.lock().ledger().shown_since(self.window_start),
+            Plan::Changes { .. } => self.state.lock().ledger().shown_since(self.window_start),
         };
         let (page, filter) = (self.client.page_size(), self.filter.clone());
         let everything = RecordsQuery::ascending(self.window_start, 0, page, filter);
@@ -70,6 +71,7 @@ impl PollReader<'_> {
         polled.summary.check_rejections(known).map_err(failed)
     }
 
+    /// Reads what may have changed since the last poll.
     async fn changes(
         &self,
         plan: Plan,
@@ -78,21 +80,22 @@ impl PollReader<'_> {
         counts: Vec<Counted>,
         slices: Vec<(Timestamp, Timestamp)>,
     ) -> Result<Polled, PollError> {
-        let known = self.books.lock().planner.known();
+        let known = self.state.lock().planner.known();
         let slices = slices.into_iter();
         let slices = slices.map(|(from, until)| Extent { from, until: Some(until), status: None });
         let extents = std::iter::once(Extent::since(news)).chain(slices);
-        // First, since they find out anew which pages are granted: a list that is refused for its
-        // pages would look like one that is refused for its status.
+        // Ranges are read before the lists by status, because they find out which page size the API
+        // grants. A list that is refused for its page size would look like one refused for its status.
         let mut extents = self.read_all(extents.collect(), known).await?.into_iter();
-        let (mut staging, mut summary) = extents.next().expect("what is new was asked for");
+        let (mut staging, mut summary) =
+            extents.next().expect("the range of new records was requested");
         for (rows, other) in extents {
             staging.merge(rows);
             summary.merge(other);
         }
         let totals = try_join_all(counts.iter().map(|of| self.count(*of, self.window_start)));
-        let flights = self.flights(&mut staging, &mut summary, lists, known);
-        let (filter_fails, totals) = join(flights, totals).await;
+        let read_in_flight = self.read_in_flight(&mut staging, &mut summary, lists, known);
+        let (filter_fails, totals) = join(read_in_flight, totals).await;
         let (filter_fails, totals) = (filter_fails?, totals?);
         let mut taken = Vec::new();
         for (counted, total) in counts.into_iter().zip(totals) {
@@ -101,7 +104,7 @@ impl PollReader<'_> {
                 search = self.search((counted, total), news, &staging).await?;
             }
             if let Some(search) = &mut search {
-                let extents = search.extents(self.books.lock().ledger());
+                let extents = search.extents(self.state.lock().ledger());
                 for (rows, other) in self.read_all(extents, known).await? {
                     staging.merge(rows);
                     summary.merge(other);
@@ -115,9 +118,9 @@ impl PollReader<'_> {
         Ok(Polled { staging, summary, plan, since: self.now, counts: taken, filter_fails })
     }
 
-    /// Reads what is in flight, beside what `staging` has read. Returns whether the status filter
-    /// fails.
-    pub(super) async fn flights(
+    /// Reads the records in flight that `staging` does not hold yet. Returns true if the API refuses or
+    /// ignores the status filter.
+    pub(super) async fn read_in_flight(
         &self,
         staging: &mut Staging,
         summary: &mut ReadSummary,
@@ -130,10 +133,11 @@ impl PollReader<'_> {
             staging.merge(rows);
             filter_fails |= !filter_works;
         }
-        // What left the lists, or was never in them, is read where it lies.
+        // Records that left the lists, or never were in them, are read by their start. Without this, the
+        // end of a recording would show only after the reconcile interval.
         let left = {
-            let books = self.books.lock();
-            flights_left(books.ledger(), staging, self.window_start, self.client.page_size())
+            let state = self.state.lock();
+            flights_left(state.ledger(), staging, self.window_start, self.client.page_size())
         };
         for (rows, other) in self.read_all(left, known).await? {
             staging.merge(rows);
@@ -142,7 +146,7 @@ impl PollReader<'_> {
         Ok(filter_fails)
     }
 
-    /// Finds where a count differs from what is known and read, if it is time to.
+    /// Locates the difference between a count and the known records, if the planner wants to know.
     async fn search(
         &self,
         count: (Counted, u64),
@@ -150,19 +154,19 @@ impl PollReader<'_> {
         staging: &Staging,
     ) -> Result<Option<CountBisection>, PollError> {
         let search = {
-            let books = self.books.lock();
+            let state = self.state.lock();
             let (edges, page) = ((self.window_start, news), self.client.page_size());
-            books.planner.search((books.ledger(), staging), count, edges, page)
+            state.planner.search((state.ledger(), staging), count, edges, page)
         };
         let Some(mut search) = search else { return Ok(None) };
         loop {
-            let moments = search.questions(self.books.lock().ledger());
+            let moments = search.questions(self.state.lock().ledger());
             if moments.is_empty() {
                 return Ok(Some(search));
             }
             let counts = moments.iter().map(|moment| self.count(count.0, *moment));
             let counts: Option<Vec<_>> = try_join_all(counts).await?.into_iter().collect();
-            // Where there is no count any more there is nothing to go by.
+            // The API stopped counting, so the difference cannot be located.
             let Some(counts) = counts else { return Ok(None) };
             search.take(moments.into_iter().zip(counts));
         }

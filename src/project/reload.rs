@@ -1,66 +1,65 @@
-//! Another config for a project that is watched, and its end.
+//! Replaces the config of a project, and retires a project.
 
 use std::sync::Arc;
 
 use super::Project;
+use super::config::ProjectConfig;
 use super::schedule::Schedule;
-use super::setup::Setup;
 use crate::instruments::ProjectObserver;
 
 impl Project {
-    /// Goes by another setup from the next poll on; users are named as it says at once. A poll under
-    /// way ends as it began, unless another client is to ask: then it ends without a result. The
-    /// snapshot stays, unless the setup asks for the records of somebody else. Waits for a commit
-    /// that is under way.
-    pub fn go_by(self: &Arc<Self>, setup: Setup) {
-        let earlier = self.setup();
-        let is_same = earlier.identity() == setup.identity();
-        let has_other_client = !Arc::ptr_eq(&earlier.client, &setup.client);
-        let names = setup.options.users.first();
-        *self.setup.lock() = Arc::new(setup);
-        let (labels, window) = {
-            let setup = self.setup();
-            (setup.labels.clone(), setup.options.window)
+    /// Replaces the config. The next poll uses it; the form of user names changes at once.
+    ///
+    /// A running poll continues with the old config, unless the new one has another client: then the
+    /// poll is cancelled. The snapshot is kept, unless the new config reads other records. Waits for a
+    /// running commit.
+    pub fn replace_config(self: &Arc<Self>, config: ProjectConfig) {
+        let earlier = self.config();
+        let reads_same_records = earlier.identity() == config.identity();
+        let has_other_client = !Arc::ptr_eq(&earlier.client, &config.client);
+        let users = config.options.users.initial();
+        let (labels, window) = (config.labels.clone(), config.options.window);
+        *self.config.lock() = Arc::new(config);
+        let ledger_part = {
+            let mut state = self.state.lock();
+            state.set_users(users.clone());
+            state.ledger_part(self.now())
         };
-        let known = {
-            let mut books = self.books.lock();
-            books.name_users(names.clone());
-            books.known(self.now())
-        };
-        let mut state = self.state();
-        state.change(|snapshot| {
+        let mut polling = self.polling();
+        polling.change(|snapshot| {
             (snapshot.labels, snapshot.window) = (labels, window);
-            if !snapshot.users.is_like(&names) {
-                known.put_users_into(snapshot);
+            if !snapshot.users.is_like(&users) {
+                ledger_part.write_users_to(snapshot);
                 snapshot.forget_users();
             }
-            if !is_same {
+            if !reads_same_records {
                 snapshot.forget_records();
             }
         });
-        // What made polls rare may be mended.
-        state.schedule.forget_failures();
-        if has_other_client && state.running {
-            state.schedule = Schedule::default();
+        // The new config may have removed the reason for the failures.
+        polling.schedule.forget_failures();
+        if has_other_client && polling.is_running {
+            // The cancelled poll does not count: the next one is due at once.
+            polling.schedule = Schedule::default();
         }
-        drop(state);
+        drop(polling);
         if has_other_client {
             earlier.replaced.cancel();
         }
-        self.other_setup.notify_one();
+        self.config_replaced.notify_one();
         self.poll_in_background();
     }
 
-    /// Who counts what it asks.
+    /// Returns the observer of the project's requests.
     pub fn observer(&self) -> Arc<ProjectObserver> {
         self.observer.clone()
     }
 
-    /// Watches it no more: a poll under way ends without a result, its figures go, and its state is
-    /// free for whoever opens it next. Waits for a commit that is under way.
+    /// Retires the project: cancels a running poll, removes its metrics and closes its state, so that
+    /// another process or project can open it. Waits for a running commit.
     pub fn retire(&self) {
-        self.gone.cancel();
+        self.retired.cancel();
         self.instruments.forget(&self.name);
-        self.books.lock().close();
+        self.state.lock().close();
     }
 }

@@ -1,4 +1,4 @@
-//! A poll of a project, from when it was claimed to what came of it.
+//! One poll of a project: reads, commits, and replaces the snapshot.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,128 +7,132 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::Project;
-use super::books::Known;
+use super::config::ProjectConfig;
 use super::error::{PollError, Reason};
 use super::poll::PollReader;
-use super::setup::Setup;
+use super::state::LedgerPart;
 use crate::ledger::{CommitError, PollFacts};
 use crate::snapshot::RecordsSnapshot;
-use records_api::clock::Clock;
+
+/// Result of a complete poll: two parts of the next snapshot.
+type PollResult = Result<(RecordsSnapshot, LedgerPart), PollError>;
 
 impl Project {
-    /// Polls; the right to was claimed.
+    /// Polls. The caller has claimed the right to poll.
     pub(super) async fn run_claimed(&self) {
-        // Whoever drops this future, by a panic too, must not leave the project without polls.
-        let mut guard = Running { project: self, is_concluded: false };
-        let (setup, begun) = (self.setup(), Instant::now());
+        // The future may be dropped or unwound at any point. Without the guard, the project would count
+        // as polling forever and would never be polled again.
+        let mut guard = PollGuard { project: self, is_concluded: false };
+        let (config, begun) = (self.config(), Instant::now());
         let requests_before = self.observer.requests();
-        // On the heap: it is large, and stands in several others.
-        let poll = Box::pin(self.poll(&setup));
-        let poll = self.gone.run_until_cancelled(poll);
-        let Some(Some(result)) = setup.replaced.run_until_cancelled(poll).await else { return };
+        // Boxed, because the future is large and part of several others.
+        let poll = Box::pin(self.poll(&config));
+        let poll = self.retired.run_until_cancelled(poll);
+        let Some(Some(result)) = config.replaced.run_until_cancelled(poll).await else { return };
         let requests = self.observer.requests() - requests_before;
-        self.instruments.polled(self.name(), result.is_ok(), begun.elapsed());
-        self.conclude(&setup, result, begun, requests);
+        self.conclude(&config, result, begun, requests);
         guard.is_concluded = true;
     }
 
-    async fn poll(&self, setup: &Arc<Setup>) -> Result<(RecordsSnapshot, Known), PollError> {
-        let options = &setup.options;
-        let names = options.users.now().await.map_err(Reason::Users)?;
+    async fn poll(&self, config: &Arc<ProjectConfig>) -> PollResult {
+        let options = &config.options;
+        let users = options.users.read().await.map_err(Reason::Users)?;
         let now = self.now();
-        let window_start = setup.window_start(now);
-        let (client, books, filter) = (&*setup.client, &self.books, &options.filter);
+        let window_start = config.window_start(now);
+        let client = &*config.client;
         {
-            let mut books = books.lock();
-            books.go_by(options);
-            // Whoever puts another setup in its place names users by that one, under this lock.
-            if Arc::ptr_eq(setup, &self.setup()) {
-                books.name_users(names);
+            let mut state = self.state.lock();
+            state.set_options(options);
+            // A reload may have replaced the config and the form of user names since this poll started.
+            // It sets both under this lock, so its form is not overwritten.
+            if Arc::ptr_eq(config, &self.config()) {
+                state.set_users(users);
             }
         }
-        let (project, progress) = (self.name(), &self.progress);
-        let clock: &dyn Clock = &*self.clock;
-        let asking =
-            PollReader { project, progress, client, books, filter, window_start, now, clock };
-        let polled = asking.poll().await;
-        let polled = polled.inspect_err(|error| {
+        let reader = PollReader {
+            project: self.name(),
+            progress: &self.progress,
+            client,
+            state: &self.state,
+            filter: &options.filter,
+            window_start,
+            now,
+            clock: &*self.clock,
+        };
+        let polled = reader.poll().await.inspect_err(|error| {
+            // The plan may rest on what the API contradicts now, so the next poll reads everything.
             if matches!(error.reason, Reason::Sync(_)) {
-                self.books.lock().planner.note_contradiction();
+                self.state.lock().planner.note_contradiction();
             }
         })?;
         let facts = PollFacts {
-            identity: setup.identity(),
+            identity: config.identity(),
             counting_since: now,
             window_start,
             begun: now,
             ..PollFacts::default()
         };
-        let (books, instruments) = (self.books.clone(), self.instruments.clone());
+        let (state, instruments) = (self.state.clone(), self.instruments.clone());
         let (page, ended) = (client.page_size(), self.now());
-        // The disk makes it wait, and a large window computes for a while.
-        let taken = spawn_blocking(move || {
-            let mut books = books.lock();
+        // The commit waits for the disk, and a large window takes a while to aggregate.
+        let committed = spawn_blocking(move || {
+            let mut state = state.lock();
             let began = Instant::now();
-            let summary = books.take_over(polled, facts, page, ended)?;
+            let summary = state.commit_poll(polled, facts, page, ended)?;
             instruments.committed(began.elapsed());
-            let oldest_read = books.planner.oldest_read().unwrap_or(now);
-            Ok::<_, CommitError>((books.aggregate(), summary, oldest_read, books.known(now)))
+            let oldest_read = state.planner.oldest_read().unwrap_or(now);
+            Ok::<_, CommitError>((state.aggregate(), summary, oldest_read, state.ledger_part(now)))
         });
-        let (aggregate, summary, oldest_read, known) =
-            taken.await.map_err(|_| Reason::BrokeOff)?.map_err(Reason::State)?;
-        let pools = match &setup.pool_names {
+        let (mut aggregate, summary, oldest_read, ledger_part) =
+            committed.await.map_err(|_| Reason::Panicked)?.map_err(Reason::State)?;
+        let pools = match &config.pool_names {
             Some(names) => names.refresh(client, &aggregate).await,
             None => Vec::new(),
         };
-        let mut aggregate = aggregate;
-        let ids = pools.iter().map(|pool| pool.id.as_str());
-        aggregate.seed(ids, options.max_pools);
+        aggregate.seed(pools.iter().map(|pool| pool.id.as_str()), options.max_pools);
         let (completed, completed_at) = (self.now(), Instant::now());
         let records =
             RecordsSnapshot { aggregate, summary, oldest_read, completed, completed_at, pools };
-        Ok((records, known))
+        Ok((records, ledger_part))
     }
 
-    fn conclude(
-        &self,
-        setup: &Setup,
-        result: Result<(RecordsSnapshot, Known), PollError>,
-        begun: Instant,
-        requests: u64,
-    ) {
-        let now = self.now();
-        // A reload may have replaced the config meanwhile.
-        let is_same = self.setup().identity() == setup.identity();
+    /// Replaces the snapshot after a poll.
+    fn conclude(&self, config: &ProjectConfig, result: PollResult, begun: Instant, requests: u64) {
+        let (now, took) = (self.now(), begun.elapsed());
+        // A reload during the poll may have selected other records. The counters continue then, but the
+        // records of this poll are not shown under the new config.
+        let reads_same_records = self.config().identity() == config.identity();
         let project = self.name();
-        let mut state = self.state();
-        state.schedule.end(result.is_ok());
-        let (records, known) = match result {
+        self.instruments.polled(project, result.is_ok(), took);
+        let mut polling = self.polling();
+        let (records, ledger_part) = match result {
             Ok(polled) => polled,
             Err(error) => {
-                let failure = state.failures.note(project, &error, now);
-                state.change(|snapshot| {
+                let failure = polling.failures.add(project, &error, now);
+                polling.end_poll(false, |snapshot| {
                     snapshot.poll_api_requests = Some(requests);
                     snapshot.failure = Some(failure);
                 });
                 return;
             }
         };
-        let (was_first, earlier_mode) = (state.snapshot.records.is_none(), state.snapshot.mode);
-        if is_same {
-            if state.failures.end() || was_first {
-                let (records, took) = (records.aggregate.records, begun.elapsed());
+        let was_first = polling.snapshot.records.is_none();
+        let earlier_mode = polling.snapshot.mode;
+        if reads_same_records {
+            if polling.failures.end() || was_first {
+                let records = records.aggregate.records;
                 tracing::info!(project, records, requests, ?took, "poll succeeded");
             }
-            if was_first || earlier_mode != known.mode {
-                tracing::info!(project, mode = known.mode.as_str(), "sync mode");
+            if was_first || earlier_mode != ledger_part.mode {
+                tracing::info!(project, mode = ledger_part.mode.as_str(), "sync mode");
             }
-            self.progress.lock().end();
-            state.is_first_sync = false;
+            self.progress.lock().complete();
+            polling.is_first_sync = false;
         }
-        state.change(|snapshot| {
-            known.put_into(snapshot);
+        polling.end_poll(true, |snapshot| {
+            ledger_part.write_to(snapshot);
             snapshot.poll_api_requests = Some(requests);
-            if is_same {
+            if reads_same_records {
                 snapshot.records = Some(Arc::new(records));
                 snapshot.failure = None;
             } else {
@@ -138,26 +142,25 @@ impl Project {
     }
 }
 
-/// A poll under way; ends with it, however it ends.
-struct Running<'a> {
+/// Ends a poll, however its future ends.
+struct PollGuard<'a> {
     project: &'a Project,
     is_concluded: bool,
 }
 
-impl Drop for Running<'_> {
+impl Drop for PollGuard<'_> {
     fn drop(&mut self) {
         let now = self.project.now();
-        let mut state = self.project.state();
-        state.running = false;
-        // A poll that is dropped otherwise ends with the process.
+        let mut polling = self.project.polling();
+        polling.is_running = false;
+        // A poll that was cancelled has no result. One that panicked is a failed poll.
         if !self.is_concluded && std::thread::panicking() {
             let project = self.project.name();
             self.project.instruments.polled(project, false, Duration::ZERO);
-            state.schedule.end(false);
-            let failure = state.failures.note(project, &Reason::BrokeOff.into(), now);
-            state.change(|snapshot| snapshot.failure = Some(failure));
+            let failure = polling.failures.add(project, &Reason::Panicked.into(), now);
+            polling.end_poll(false, |snapshot| snapshot.failure = Some(failure));
         }
-        drop(state);
+        drop(polling);
         self.project.finished.send_modify(|count| *count += 1);
     }
 }

@@ -1,46 +1,48 @@
-//! When the next poll is due. Pure.
+//! Time of the next poll. Pure.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The polls so far, as far as they decide about the next one.
+/// The facts about earlier polls that decide when the next one is due.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
     last_start: Option<Instant>,
-    failures_in_a_row: u32,
+    consecutive_failures: u32,
 }
 
-/// Failures in a row make polls rarer, up to this.
+/// Longest time between the starts of two polls while polls fail.
 const MAX_BACK_OFF: Duration = Duration::from_secs(300);
-/// A poll is due a little early, so that scrapes at the same interval find it due each time.
+/// Share of `poll.min_interval` after which a poll is due. Without this allowance, a scrape that comes
+/// a moment early would find no poll due, and every second scrape would poll.
 const DUE_AFTER: f64 = 0.9;
 
 impl Schedule {
-    /// A poll starts.
+    /// Notes the start of a poll.
     pub(super) fn start(&mut self, now: Instant) {
         self.last_start = Some(now);
     }
 
-    /// A poll ended well or not.
+    /// Notes the end of a poll.
     pub(super) fn end(&mut self, success: bool) {
-        self.failures_in_a_row = if success { 0 } else { self.failures_in_a_row.saturating_add(1) };
+        self.consecutive_failures =
+            if success { 0 } else { self.consecutive_failures.saturating_add(1) };
     }
 
-    /// The next poll comes as after a success.
+    /// Ends the backoff: the next poll is due as after a success.
     pub(super) fn forget_failures(&mut self) {
-        self.failures_in_a_row = 0;
+        self.consecutive_failures = 0;
     }
 
-    /// When the next poll is due; `None` before the first.
+    /// Returns when the next poll is due; `None` before the first.
     pub(super) fn next_start(&self, min_interval: Duration) -> Option<Instant> {
         let regular = min_interval.mul_f64(DUE_AFTER);
-        let doublings = self.failures_in_a_row.saturating_sub(1).min(16);
+        let doublings = self.consecutive_failures.saturating_sub(1).min(16);
         let backed_off = regular.saturating_mul(1 << doublings).min(MAX_BACK_OFF);
         self.last_start.map(|start| start + backed_off.max(regular))
     }
 
-    /// Whether a poll is due.
+    /// True if a poll is due.
     pub(super) fn is_due(&self, now: Instant, min_interval: Duration) -> bool {
         self.next_start(min_interval).is_none_or(|next| now >= next)
     }
@@ -51,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn polls_become_rarer_with_each_failure_and_regular_again_with_a_success() {
+    fn each_failure_doubles_the_interval_until_a_poll_succeeds() {
         let (mut schedule, begun) = (Schedule::default(), Instant::now());
         let wait = |schedule: &Schedule, seconds| {
             let next = schedule.next_start(Duration::from_secs(seconds)).unwrap();

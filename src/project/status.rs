@@ -1,53 +1,53 @@
-//! Where a project stands, and what failed in it, for people.
+//! State of a project, for pages and commands.
 
 use super::Project;
 use crate::snapshot::{FailedRecords, Failure, ProjectView};
 use records_api::record::Timestamp;
 
-/// Where a project stands, for people.
+/// State of a project, for pages and commands.
 #[derive(Debug, Clone)]
 pub struct Status {
-    /// What it shows.
+    /// The served snapshot.
     pub view: ProjectView,
-    /// Why the last poll failed, if it did.
+    /// The last poll's failure, if it failed.
     pub failure: Option<Failure>,
-    /// Whether a poll is under way.
+    /// True while a poll runs.
     pub is_polling: bool,
-    /// When counting began, once it has.
+    /// Time at which counting began; `None` before the first complete poll.
     pub counting_since: Option<Timestamp>,
-    /// What may be asked of the API.
+    /// Limits of the requests to the API.
     pub budget: Budget,
 }
 
-/// How much a project may ask of the API.
+/// Limits of a project's requests to the API.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Budget {
-    /// Requests that may begin within a second.
+    /// Maximum number of requests that start within a second.
     pub requests_per_second: f64,
-    /// Requests that may be under way at once.
+    /// Maximum number of requests at the same time.
     pub concurrent_requests: usize,
-    /// Seconds that requests waited since the start because the API asked for a pause.
+    /// Seconds since the process started in which requests waited because the API asked for a pause.
     pub throttled_seconds: f64,
 }
 
 impl Project {
-    /// Where it stands, for people.
+    /// Returns the state of the project.
     pub fn status(&self) -> Status {
-        let (view, setup) = (self.view(), self.setup());
+        let (view, config) = (self.view(), self.config());
         Status {
             failure: view.failure.clone(),
             counting_since: view.counting_since,
             view,
-            is_polling: self.state().running,
+            is_polling: self.polling().is_running,
             budget: Budget {
-                requests_per_second: setup.client.max_requests_per_second(),
-                concurrent_requests: setup.client.max_concurrent_requests(),
+                requests_per_second: config.client.max_requests_per_second(),
+                concurrent_requests: config.client.max_concurrent_requests(),
                 throttled_seconds: self.observer.throttled_seconds(),
             },
         }
     }
 
-    /// The newest failed records, as of the last complete poll.
+    /// Returns the newest failed records, as of the last complete poll.
     pub fn failed(&self) -> FailedRecords {
         let view = self.view();
         view.failed_records(view.is_stale)

@@ -1,46 +1,47 @@
-//! How users are named, as of each poll: a key that lies in a file may change.
+//! Form of the label `user`. The key of the hashes is read again for each poll, because its file may
+//! change.
 
 use crate::snapshot::UserNames;
 use records_api::secret::Source;
 
-/// How users are named.
+/// Form of the label `user`.
 #[derive(Debug, Clone, Default)]
 pub struct Users {
-    names: UserNames,
-    /// Where the key of their hashes stands.
+    initial: UserNames,
+    /// Source of the key, if users are hashed.
     key: Option<Source>,
 }
 
 impl Users {
-    /// By their names.
+    /// Users are shown by name.
     pub fn named() -> Self {
         Self::default()
     }
 
-    /// Not at all.
+    /// Users are not shown.
     pub fn dropped() -> Self {
-        Self { names: UserNames::Drop, key: None }
+        Self { initial: UserNames::Drop, key: None }
     }
 
-    /// By hashes, whose key stands here.
+    /// Users are shown as hashes with the key of this source.
     ///
     /// # Errors
     ///
-    /// What is wrong with the file of the key.
+    /// A message about the file of the key.
     pub fn hashed(key: Source) -> Result<Self, String> {
-        Ok(Self { names: UserNames::Hash(key.read_blocking()?), key: Some(key) })
+        Ok(Self { initial: UserNames::Hash(key.read_blocking()?), key: Some(key) })
     }
 
-    /// As they were named at first.
-    pub(super) fn first(&self) -> UserNames {
-        self.names.clone()
+    /// Returns the form with the key as it was when the config was read.
+    pub(super) fn initial(&self) -> UserNames {
+        self.initial.clone()
     }
 
-    /// As they are named now.
-    pub(super) async fn now(&self) -> Result<UserNames, String> {
+    /// Returns the form with the current key.
+    pub(super) async fn read(&self) -> Result<UserNames, String> {
         match &self.key {
             Some(key) => Ok(UserNames::Hash(key.read().await?)),
-            None => Ok(self.names.clone()),
+            None => Ok(self.initial.clone()),
         }
     }
 }

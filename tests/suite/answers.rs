@@ -215,7 +215,7 @@ async fn a_panic_in_a_poll_does_not_end_polling_in_the_background() {
     let mut setup = HarnessOptions::default();
     setup.poll.mode = PollMode::Background;
     let harness = setup.start_at(transport);
-    harness.project.begin();
+    harness.project.start();
     tokio::time::sleep(Duration::from_secs(20)).await;
     assert_eq!(harness.exposed().get(UP), 1.0);
     tokio::time::sleep(Duration::from_secs(30)).await;

@@ -160,7 +160,7 @@ async fn check_shows_the_config_without_secrets_and_online_what_the_api_says() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains("token = \"<redacted>\"") && !text.contains(TOKEN), "{text}");
-    assert!(text.contains("# p: signed in\n#   asked for 1000 rows of the window, got "), "{text}");
+    assert!(text.contains("# p: signed in\n#   rows of the window: 1000 requested, "), "{text}");
 
     let wrong = std::fs::read_to_string(file).unwrap().replace(TOKEN, "another-secret-token");
     let wrong = write(folder.path(), "wrong.toml", &wrong);

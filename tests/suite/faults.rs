@@ -139,7 +139,7 @@ async fn a_fault_that_lasts_shows_the_last_snapshot_whole_then_nothing_and_then_
             }
             let failure = result.expect_err(&what);
             assert!(!failure.remedy.is_empty(), "{what}");
-            let asked = failure.asked.as_deref().unwrap_or_default();
+            let asked = failure.request.as_deref().unwrap_or_default();
             assert!(asked.starts_with("/v2/0123abcd/screen-records?limit="), "{what}: {asked}");
             assert_eq!(harness.shown(), but_down(before), "{what}");
             tokio::time::sleep(Duration::from_secs(601)).await;

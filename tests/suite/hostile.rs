@@ -110,7 +110,7 @@ async fn a_host_without_name_or_tls_is_named_with_a_remedy_and_logged_once() {
         let log = exporter.process.stderr();
         let lines: Vec<_> = log.lines().filter(|line| line.contains("\"poll failed\"")).collect();
         assert_eq!(lines.len(), 1, "{log}");
-        for part in ["level=warn", "project=p", "asked=", what, "remedy=\"check", "since="] {
+        for part in ["level=warn", "project=p", "request=", what, "remedy=\"check", "since="] {
             assert!(lines[0].contains(part), "{part}: {}", lines[0]);
         }
         assert_no_secret(&log, "the log");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use screen_records_exporter::project::{PollOptions, Setup, Users};
+use screen_records_exporter::project::{PollOptions, ProjectConfig, Users};
 use serde_json::Value;
 
 use crate::harness::HarnessOptions;
@@ -91,10 +91,10 @@ async fn a_poll_under_way_does_not_bring_names_back() {
     let project = harness.project.clone();
     let poll = tokio::spawn(async move { project.poll_once().await });
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let earlier = harness.project.setup();
+    let earlier = harness.project.config();
     let options = PollOptions { users: Users::dropped(), ..earlier.options.clone() };
     let labels = (*earlier.labels).clone();
-    harness.project.go_by(Setup::new(labels, options, earlier.client.clone()));
+    harness.project.replace_config(ProjectConfig::new(labels, options, earlier.client.clone()));
     assert!(!has_users());
     assert_eq!(poll.await.unwrap().failure, None);
     assert!(!has_users());
@@ -114,7 +114,7 @@ async fn the_key_of_the_hashes_is_read_again_at_each_poll() {
     std::fs::remove_file(&file).unwrap();
     exporter.scraped_until(UP, 0.0).await;
     let page = get(&exporter.url).await;
-    assert!(page.contains("the key of user names cannot be read"), "{page}");
+    assert!(page.contains("cannot read the key of the hashes of users"), "{page}");
     std::fs::write(&file, "the first key of the hashes\n").unwrap();
     eventually("the first are shown", async || (users().await == first).then_some(())).await;
 }

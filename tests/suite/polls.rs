@@ -257,7 +257,7 @@ async fn a_poll_that_breaks_off_is_a_failure_and_the_next_one_runs() {
     let failed = "screen_records_exporter_polls_total{project=\"p\",outcome=\"failure\"}";
     assert_eq!(metrics.get(failed), 1.0);
     assert_eq!(harness.shown(), but_down(whole));
-    assert_eq!(harness.project.status().failure.unwrap().what, "the poll broke off");
+    assert_eq!(harness.project.status().failure.unwrap().what, "the poll panicked");
     harness.transport.breaks.store(false, Ordering::Relaxed);
     tokio::time::sleep(Duration::from_secs(30)).await;
     harness.scrape(Duration::from_secs(5)).await;
@@ -269,7 +269,7 @@ async fn in_background_mode_polls_follow_each_other_without_a_scrape() {
     let mut setup = HarnessOptions::new(300);
     setup.poll.mode = PollMode::Background;
     let harness = setup.start();
-    harness.project.begin();
+    harness.project.start();
     tokio::time::sleep(Duration::from_secs(95)).await;
     let metrics = harness.scrape(Duration::ZERO).await;
     let polls = "screen_records_exporter_polls_total{project=\"p\",outcome=\"success\"}";

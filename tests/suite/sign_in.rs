@@ -163,8 +163,8 @@ async fn polls_succeed_without_iam_while_the_token_is_valid() {
     let failures = polls(&harness, HOUR, MINUTE).await;
     // The token expires after an hour. The error then is that of IAM.
     assert!((40..=46).contains(&failures.len()), "{}", failures.len());
-    let Failure { asked, what, remedy, .. } = failures.last().unwrap();
-    assert_eq!(asked.as_deref(), Some("POST /v3/auth/tokens?nocatalog=true"));
+    let Failure { request, what, remedy, .. } = failures.last().unwrap();
+    assert_eq!(request.as_deref(), Some("POST /v3/auth/tokens?nocatalog=true"));
     assert!(what.starts_with("iam-tokens answered 503"), "{what}: {remedy}");
     harness.set_faults(&[]);
     sleep(MINUTE).await;

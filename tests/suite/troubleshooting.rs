@@ -123,7 +123,7 @@ fn examples() -> Vec<Reason> {
         SyncError::Rejected { rejected: 40, rows: 1000, reasons: what("no_start_time: 40") }.into(),
         Reason::State(CommitError::example("data/p.redb", "No space left on device")),
         Reason::Users(what("the file /run/key is empty")),
-        Reason::BrokeOff,
+        Reason::Panicked,
     ]
 }
 
@@ -133,7 +133,7 @@ fn kind(reason: &Reason) -> &'static str {
     match reason {
         Reason::Clock { .. } => "clock",
         Reason::Users(_) => "users",
-        Reason::BrokeOff => "broke off",
+        Reason::Panicked => "panicked",
         Reason::Api(error) => match error {
             ApiError::Refused { cause: Some(cause), .. } => match cause {
                 Cause::WrongToken => "wrong token",

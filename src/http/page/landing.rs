@@ -71,7 +71,7 @@ fn state(status: &Status) -> (&'static str, &'static str) {
 
 /// Formats the error of a failing project with the request that failed and the remedy.
 fn failure_note(failure: &Failure, now: Timestamp) -> String {
-    let request = failure.asked.as_deref().map_or_else(String::new, |request| {
+    let request = failure.request.as_deref().map_or_else(String::new, |request| {
         let method = if request.starts_with('/') { "GET " } else { "" };
         format!("<br>Request: <code>{method}{}</code>", escaped(request))
     });
@@ -155,7 +155,7 @@ mod tests {
         let mut snapshot = Snapshot::new(labels.into(), Duration::from_secs(1));
         snapshot.poll_api_requests = Some(4);
         let failure = Failure {
-            asked: Some("/v2/x?a=1&b=2".to_owned()),
+            request: Some("/v2/x?a=1&b=2".to_owned()),
             what: "\"<script>\" & 'x'".to_owned(),
             remedy: "call\u{7} somebody".to_owned(),
             since: Timestamp::from_millis(1_700_000_000_000),

@@ -1,24 +1,26 @@
-//! The first sync of a large window: read part by part, each of which is committed, so that a
-//! process that is stopped in the middle loses one part and not all.
+//! First sync of a large window. It is read in parts, each of which is committed, so that a process that
+//! is stopped loses one part and not all of them.
 
 use tokio::task::spawn_blocking;
 
 use super::reader::{PollReader, TooMany};
 use crate::ledger::{ApiCounts, Counted, FirstSync, PollFacts, Staging};
-use crate::project::books::Polled;
 use crate::project::error::{PollError, Reason};
+use crate::project::state::Polled;
 use crate::sync::{Anomalies, Extent, Planner, ReadSummary, SyncError};
 use records_api::record::Timestamp;
 
-/// Pages of a part. At ten requests a second it takes ten seconds.
+/// Number of pages in a part. Reading them takes ten seconds at ten requests a second.
 const PART_PAGES: u64 = 100;
-/// A part is no shorter: an API that counts more than it has must not be asked for ever.
+/// Minimum length of a part. Without it, an API that counts more records than it has would be read in
+/// ever shorter parts.
 const MIN_PART_MILLIS: i64 = 60_000;
-/// Parts that an earlier process has read are too old after such a pause: the API has gone on.
+/// Longest pause after which a first sync continues. After a longer one, too much has changed in the parts
+/// that were already read.
 const MAX_PAUSE_MILLIS: i64 = 3_600_000;
 
 impl PollReader<'_> {
-    /// Reads the window for the first time, from where an earlier process or poll came to.
+    /// Reads the window for the first time. Continues where an earlier process or poll stopped.
     pub(super) async fn first_sync(&self, identity: &str) -> Result<Polled, PollError> {
         let mut parts = ReadSummary::default();
         loop {
@@ -27,7 +29,7 @@ impl PollReader<'_> {
                 (parts.rows, parts.rejected) = (part.rows, part.rejected.clone());
             }
             let from = earlier.as_ref().map_or(self.window_start, |part| part.until);
-            self.progress.lock().go_on(self.known());
+            self.progress.lock().start_part(self.known());
             let most = PART_PAGES * u64::from(self.client.page_size());
             let (staging, summary) = match self
                 .read_up_to(most, Extent::since(from), ApiCounts::default())
@@ -39,7 +41,8 @@ impl PollReader<'_> {
                     Some(until) => {
                         let part = Extent { from, until: Some(until), status: None };
                         let (staging, summary) = self.read(part, ApiCounts::default()).await?;
-                        // Where bounds are paid no heed to, each part would be the whole window.
+                        // If the API ignores the bounds, each part would be the whole window. If a part
+                        // does not meet the one before, records between them may be missing.
                         let is_short = summary.beyond.is_none() && summary.rows < total;
                         if summary.is_unbounded || is_short || !meets(earlier.as_ref(), &summary) {
                             return self.whole_window(total).await;
@@ -76,9 +79,9 @@ impl PollReader<'_> {
         }
     }
 
-    /// How far earlier polls or an earlier process came, if that is good to go on from.
+    /// Returns the parts that were already read, if the first sync can continue from them.
     fn earlier_parts(&self, identity: &str) -> Option<FirstSync> {
-        let part = self.books.lock().ledger().first_sync().cloned()?;
+        let part = self.state.lock().ledger().first_sync().cloned()?;
         let pause = self.now.millis().saturating_sub(part.ended.millis());
         let goes_on = part.facts.identity == identity
             && part.facts.window_start <= self.window_start
@@ -87,12 +90,12 @@ impl PollReader<'_> {
         goes_on.then_some(part)
     }
 
-    /// Number of records that the parts have read.
+    /// Returns the number of records read by the parts.
     fn known(&self) -> u64 {
-        self.books.lock().ledger().shown_since(self.window_start)
+        self.state.lock().ledger().shown_since(self.window_start)
     }
 
-    /// The last part is read: what was in flight in the others is read again.
+    /// Completes the first sync after its last part: reads again what was in flight in the others.
     async fn complete(
         &self,
         mut staging: Staging,
@@ -102,24 +105,24 @@ impl PollReader<'_> {
     ) -> Result<Polled, PollError> {
         let lists = Planner::lists(self.filter.status.is_some());
         let filter_fails =
-            self.flights(&mut staging, &mut summary, lists, ApiCounts::default()).await?;
+            self.read_in_flight(&mut staging, &mut summary, lists, ApiCounts::default()).await?;
         summary.reported = self.count(Counted::All, self.window_start).await?;
         summary.merge(parts);
         summary.window_start = self.window_start;
         let known = {
-            let books = self.books.lock();
-            let known = books.ledger().shown_since(self.window_start);
-            let more = books.ledger().pending(&staging).since(Counted::All, self.window_start);
+            let state = self.state.lock();
+            let known = state.ledger().shown_since(self.window_start);
+            let more = state.ledger().pending(&staging).since(Counted::All, self.window_start);
             known.checked_add_signed(more)
         };
         summary.counts_right = summary.reported == known;
         Ok(Polled { filter_fails, ..Polled::everything(staging, summary, since) })
     }
 
-    /// Reads everything anew, in one go, where there is something.
+    /// Reads the whole window without parts.
     async fn whole_window(&self, counted: u64) -> Result<Polled, PollError> {
         self.discard_parts().await?;
-        self.progress.lock().go_on(0);
+        self.progress.lock().start_part(0);
         let (staging, summary) =
             self.read(Extent::since(self.window_start), ApiCounts::default()).await?;
         if summary.rows == 0 && counted > 0 {
@@ -128,11 +131,11 @@ impl PollReader<'_> {
         Ok(Polled::everything(staging, summary, self.now))
     }
 
-    /// Starts the first sync again: its parts cannot be relied on.
+    /// Discards the parts, so that the first sync starts from the beginning.
     pub(super) async fn discard_parts(&self) -> Result<(), PollError> {
-        let books = self.books.clone();
-        let discarded = spawn_blocking(move || books.lock().discard_parts()).await;
-        Ok(discarded.map_err(|_| Reason::BrokeOff)?.map_err(Reason::State)?)
+        let state = self.state.clone();
+        let discarded = spawn_blocking(move || state.lock().discard_parts()).await;
+        Ok(discarded.map_err(|_| Reason::Panicked)?.map_err(Reason::State)?)
     }
 
     async fn commit_part(
@@ -141,14 +144,14 @@ impl PollReader<'_> {
         odd: Anomalies,
         part: FirstSync,
     ) -> Result<(), PollError> {
-        let books = self.books.clone();
-        let taken = spawn_blocking(move || books.lock().take_part((staging, odd), part)).await;
-        Ok(taken.map_err(|_| Reason::BrokeOff)?.map_err(Reason::State)?)
+        let state = self.state.clone();
+        let taken = spawn_blocking(move || state.lock().commit_part(staging, odd, part)).await;
+        Ok(taken.map_err(|_| Reason::Panicked)?.map_err(Reason::State)?)
     }
 }
 
-/// Where one part ends the next one begins: what the one saw there first the other sees too.
-/// Otherwise one of the two was told less than there is.
+/// True if a part follows the earlier one without a gap: the first record that the earlier one saw after
+/// its end is also the first one of the next part. Otherwise the API withheld records from one of them.
 fn meets(earlier: Option<&FirstSync>, next: &ReadSummary) -> bool {
     let Some(earlier) = earlier else { return true };
     match (earlier.beyond, next.first) {
@@ -158,7 +161,8 @@ fn meets(earlier: Option<&FirstSync>, next: &ReadSummary) -> bool {
     }
 }
 
-/// Where a part ends that is one of so many of what starts from `from` on, if it is worth it.
+/// Returns the end of the next part if the rest of the window is divided into `parts`; `None` if the part
+/// would be too short, or the last one.
 fn part_end(from: Timestamp, now: Timestamp, parts: u64) -> Option<Timestamp> {
     let rest = now.millis().saturating_sub(from.millis());
     let length = rest / i64::try_from(parts).unwrap_or(i64::MAX).max(1);

@@ -1,50 +1,57 @@
-//! The names of the desktop pools: read seldom, never a reason to fail a poll.
+//! Names of the desktop pools. They are read rarely, and a failure does not fail the poll.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::log_throttle::LogThrottle;
 use crate::snapshot::Aggregate;
 use records_api::{Client, DesktopPool};
 
-/// What is known of the pools.
+/// Names of the desktop pools of a project.
 #[derive(Debug)]
 pub(in crate::project) struct PoolNames {
     project: String,
-    patience: Duration,
+    /// Time limit for reading them.
+    timeout: Duration,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     known: Vec<DesktopPool>,
-    /// Pools of records that the API had no name for when it was last asked: deleted ones.
+    /// Pools of records for which the API had no name when it was last asked, such as deleted pools.
+    /// Without them, each poll would ask for the names again.
     nameless: BTreeSet<String>,
-    asked: Option<Instant>,
+    requested: Option<Instant>,
     log_throttle: LogThrottle,
 }
 
-/// Names hardly change; that of a new pool is looked up sooner.
+/// Time between two requests for the names.
 const REFRESH: Duration = Duration::from_secs(3600);
+/// The same, if a pool without a known name has appeared.
 const REFRESH_FOR_NEW: Duration = Duration::from_secs(300);
 
 impl PoolNames {
-    /// Nothing is known yet; asking may take `patience`.
-    pub(in crate::project) fn new(project: String, patience: Duration) -> Self {
-        Self { project, patience, state: Mutex::default() }
+    pub(in crate::project) fn new(project: String, timeout: Duration) -> Self {
+        Self { project, timeout, state: Mutex::default() }
     }
 
-    /// The names: fresh enough, or read now, or the last known.
-    pub(in crate::project) async fn refresh(&self, client: &Client, aggregate: &Aggregate) -> Vec<DesktopPool> {
+    /// Returns the names. Reads them if it is time to, and otherwise or after a failure returns the last
+    /// known ones.
+    pub(in crate::project) async fn refresh(
+        &self,
+        client: &Client,
+        aggregate: &Aggregate,
+    ) -> Vec<DesktopPool> {
         if !self.claim(aggregate) {
-            return self.state().known.clone();
+            return self.state.lock().known.clone();
         }
-        let failures = match timeout(self.patience, client.desktop_pools()).await {
+        let (error, remedy) = match timeout(self.timeout, client.desktop_pools()).await {
             Ok(Ok(pools)) => {
-                let mut state = self.state();
+                let mut state = self.state.lock();
                 state.log_throttle = LogThrottle::default();
                 state.known.clone_from(&pools);
                 let ids = aggregate.kinds.keys().map(|(_, _, pool)| pool);
@@ -53,44 +60,41 @@ impl PoolNames {
                 return pools;
             }
             Ok(Err(error)) => (error.to_string(), error.remedy()),
-            Err(_) => ("the API took too long".to_owned(), "nothing: it is asked again".to_owned()),
+            Err(_) => {
+                let remedy = "nothing to do: the exporter tries again".to_owned();
+                (format!("timeout after {:?}", self.timeout), remedy)
+            }
         };
-        let mut state = self.state();
-        let (error, remedy) = failures;
+        let mut state = self.state.lock();
         if state.log_throttle.is_due(remedy.clone()) {
-            let project = &self.project;
-            let asked = client.pools_path();
+            let (project, request) = (&self.project, client.pools_path());
             tracing::info!(
                 project,
-                asked,
+                request,
                 error,
                 remedy,
-                "the names of the desktop pools are unknown"
+                "cannot read the names of desktop pools"
             );
         }
         state.known.clone()
     }
 
-    /// Takes the right to ask, if it is time.
+    /// Claims the right to read the names. Returns false if it is too early.
     fn claim(&self, aggregate: &Aggregate) -> bool {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let is_new = |pool: &str| !state.names(pool) && !state.nameless.contains(pool);
         let has_new = aggregate.kinds.keys().any(|(_, _, pool)| is_new(pool));
         let pause = if has_new { REFRESH_FOR_NEW } else { REFRESH };
-        let is_due = state.asked.is_none_or(|asked| asked.elapsed() >= pause);
+        let is_due = state.requested.is_none_or(|requested| requested.elapsed() >= pause);
         if is_due {
-            state.asked = Some(Instant::now());
+            state.requested = Some(Instant::now());
         }
         is_due
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
     }
 }
 
 impl State {
-    /// Whether a pool has a name, or is none that could have one.
+    /// True if the pool has a known name, or is a label value of the exporter's own.
     fn names(&self, pool: &str) -> bool {
         matches!(pool, "_none" | "_other") || self.known.iter().any(|known| known.id == pool)
     }

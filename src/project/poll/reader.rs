@@ -1,4 +1,4 @@
-//! What a poll can ask for: an extent, a list by status, a count. Each is one or more requests.
+//! Requests of a poll: reads an extent, lists a status, or counts. Each takes one or more requests.
 
 use std::sync::Arc;
 
@@ -10,36 +10,37 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::ledger::{ApiCounts, Counted, Staging};
-use crate::project::books::Books;
 use crate::project::error::{PollError, Reason};
-use crate::project::progress::Progress;
+use crate::project::first_sync_progress::FirstSyncProgress;
+use crate::project::state::ProjectState;
 use crate::sync::{Extent, ExtentReader, Next, PageRequest, ReadSummary};
 use records_api::clock::Clock;
 use records_api::record::{Status, Term, Timestamp};
 use records_api::wire::Page;
 use records_api::{ApiError, Client, RecordsFilter, RecordsQuery};
 
-/// Beyond this difference of clocks a window means something else to each side.
+/// Maximum difference of the clocks. If they differ more, the API and the exporter mean different windows.
 const MAX_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
 
-/// The API counts so many records in an extent: none were kept.
+/// The API counts this many records in an extent, which is more than the caller accepts. Nothing was kept.
 pub(super) struct TooMany(pub(super) u64);
 
-/// Who asks, and about what.
+/// Everything that the requests of one poll need.
 pub(in crate::project) struct PollReader<'a> {
     pub(in crate::project) project: &'a str,
-    pub(in crate::project) progress: &'a Mutex<Progress>,
+    pub(in crate::project) progress: &'a Mutex<FirstSyncProgress>,
     pub(in crate::project) client: &'a Client,
-    pub(in crate::project) books: &'a Arc<Mutex<Books>>,
+    pub(in crate::project) state: &'a Arc<Mutex<ProjectState>>,
     pub(in crate::project) filter: &'a RecordsFilter,
-    /// Lower edge of the window, in whole seconds.
+    /// Start of the window, in whole seconds.
     pub(in crate::project) window_start: Timestamp,
+    /// Time at which the poll started.
     pub(in crate::project) now: Timestamp,
     pub(in crate::project) clock: &'a dyn Clock,
 }
 
 impl PollReader<'_> {
-    /// Reads some extents side by side.
+    /// Reads several extents at the same time.
     pub(super) async fn read_all(
         &self,
         extents: Vec<Extent>,
@@ -48,8 +49,8 @@ impl PollReader<'_> {
         try_join_all(extents.into_iter().map(|extent| self.read(extent, known))).await
     }
 
-    /// Lists what is in a status, anywhere in the window. Says whether the filter by status works: it
-    /// may be refused or ignored. What is shown then is read all the same.
+    /// Lists the records of the window that are in a status. Returns false if the API refuses or ignores
+    /// the status filter. The rows that it returns are read even then.
     pub(super) async fn list(
         &self,
         status: Status,
@@ -66,8 +67,8 @@ impl PollReader<'_> {
         }
     }
 
-    /// Asks how many records start at `from` or later; `None` where nobody says, or where the
-    /// filter by status is refused or ignored.
+    /// Returns the number of records that start at `from` or later. `None` if the API gives no count, or
+    /// refuses or ignores the status filter.
     pub(super) async fn count(
         &self,
         counted: Counted,
@@ -109,11 +110,11 @@ impl PollReader<'_> {
     ) -> Result<(Staging, ReadSummary), PollError> {
         match self.read_up_to(u64::MAX, extent, known).await? {
             Ok(read) => Ok(read),
-            Err(TooMany(_)) => unreachable!("no count is beyond the largest number"),
+            Err(TooMany(_)) => unreachable!("no count exceeds u64::MAX"),
         }
     }
 
-    /// Reads an extent to its end, unless the API counts more than so many records in it.
+    /// Reads an extent to its end, unless the API counts more than `most` records in it.
     pub(super) async fn read_up_to(
         &self,
         most: u64,
@@ -129,7 +130,7 @@ impl PollReader<'_> {
         let read = Mutex::new(read);
         let mut under_way = FuturesUnordered::new();
         loop {
-            // Twice as many cursors as requests: while one reads its answer another one asks.
+            // Twice as many pages as requests, so that a request starts while an answer is parsed.
             while under_way.len() < 2 * self.client.max_concurrent_requests() {
                 match read.lock().next_page() {
                     Next::Ask(request) => {
@@ -171,16 +172,16 @@ impl PollReader<'_> {
             .map_err(|error| failed(error.into()))?;
         check_clock(listed.clock_ahead_millis).map_err(failed)?;
         let mut read = read.lock();
-        let taken = read.take(&request, listed.page.page(), self.books.lock().ledger());
+        let taken = read.take(&request, listed.page.page(), self.state.lock().ledger());
         self.progress.lock().note(self.project, read.progress(), Instant::now());
         read.note_clock(listed.clock_ahead_millis.unwrap_or(0));
-        // A smaller page may have been granted for this request than the walk had asked for.
+        // The client may have retried this request with a smaller page.
         read.limit_pages(self.client.page_size());
         taken.map_err(|error| failed(error.into()))
     }
 }
 
-/// Refuses an answer of another time.
+/// Fails if the API's clock differs too much from this machine's.
 pub(super) fn check_clock(ahead_millis: Option<i64>) -> Result<(), Reason> {
     match ahead_millis {
         Some(ahead_millis) if ahead_millis.abs() > MAX_CLOCK_DIFFERENCE_MILLIS => {

@@ -119,13 +119,13 @@ async fn the_log_has_a_different_remedy_for_each_refusal() {
 
     let (_, log) = once(&config(&url, &password(&url, "wrong-password"), ""));
     let line = poll_failed(&log);
-    assert!(line.contains("asked=\"POST /v3/auth/tokens?nocatalog=true\""), "{line}");
+    assert!(line.contains("request=\"POST /v3/auth/tokens?nocatalog=true\""), "{line}");
     assert!(line.contains("error=\"iam-tokens answered 401 Unauthorized (IAM.0062)\""), "{line}");
     assert!(line.contains("remedy=\"the password is wrong, or the user does not exist"), "{line}");
 
     let (_, log) = once(&config(&url, &agency(&url), ""));
     let line = poll_failed(&log);
-    assert!(line.contains("asked=/openstack/latest/securitykey"), "{line}");
+    assert!(line.contains("request=/openstack/latest/securitykey"), "{line}");
     assert!(line.contains("remedy=\"this server has no agency"), "{line}");
 
     let (_simulator, url) = simulate(&["--project-id", "another"]);

@@ -1,4 +1,4 @@
-//! One request, to see what the API is like before anything depends on it.
+//! One request that shows how the API answers, for `check --online`.
 
 use std::collections::BTreeSet;
 
@@ -8,25 +8,28 @@ use records_api::record::{Term, Timestamp};
 use records_api::wire::Page;
 use records_api::{Client, RecordsFilter, RecordsQuery};
 
-/// What one request found.
+/// Facts about one page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// Rows asked for.
-    pub asked: u32,
-    /// Rows that came.
+pub struct ApiCheck {
+    /// Number of rows requested.
+    pub requested: u32,
+    /// Number of rows returned.
     pub rows: usize,
-    /// Rows that could not be understood.
+    /// Number of rows that could not be understood.
     pub rejected: usize,
-    /// The API's count of the window.
+    /// The API's count of the records in the window, if usable.
     pub total_count: Option<u64>,
-    /// Statuses as they came, codes for those understood.
+    /// Statuses of the rows: the code of a known one, the text of an unknown one.
     pub statuses: BTreeSet<String>,
-    /// Difference of the clocks in milliseconds, if the answer had a date.
+    /// Time in milliseconds by which the API's clock is ahead; `None` if the answer has no `Date`.
     pub clock_ahead_millis: Option<i64>,
 }
 
-impl Found {
-    /// For people, a line each.
+/// Maximum number of rows whose statuses are listed.
+const MAX_ROWS: usize = 1000;
+
+impl ApiCheck {
+    /// Returns the facts as lines of text.
     pub fn lines(&self) -> Vec<String> {
         let total = self.total_count.map_or_else(
             || "no usable total_count".to_owned(),
@@ -34,51 +37,51 @@ impl Found {
         );
         let statuses: Vec<_> = self.statuses.iter().map(String::as_str).collect();
         let clock = self.clock_ahead_millis.map_or_else(
-            || "unknown: the answer had no date".to_owned(),
+            || "unknown, because the answer has no Date".to_owned(),
             |ahead| match ahead / 1000 {
-                0 => "as this machine's".to_owned(),
+                0 => "same as this machine's".to_owned(),
                 seconds if seconds > 0 => format!("{seconds} s ahead of this machine's"),
                 seconds => format!("{} s behind this machine's", -seconds),
             },
         );
         vec![
-            format!("asked for {} rows of the window, got {}; {total}", self.asked, self.rows),
+            format!(
+                "rows of the window: {} requested, {} returned; {total}",
+                self.requested, self.rows
+            ),
             format!("rows that could not be understood: {}", self.rejected),
             format!("statuses on this page: {}", statuses.join(", ")),
-            format!("the API's clock: {clock}"),
+            format!("clock of the API: {clock}"),
         ]
     }
 }
 
-pub(in crate::project) async fn probe(
+pub(in crate::project) async fn check_api(
     client: &Client,
     window_start: Timestamp,
     filter: &RecordsFilter,
-) -> Result<Found, PollError> {
+) -> Result<ApiCheck, PollError> {
     let query = RecordsQuery::ascending(window_start, 0, client.page_size(), filter.clone());
     let failed = |reason: Reason| PollError::at(client.records_path(&query), reason);
     let listed = client.list_records(&query, true).await.map_err(|error| failed(error.into()))?;
     check_clock(listed.clock_ahead_millis).map_err(failed)?;
-    let found = look_at(listed.page.page());
-    let asked = client.page_size();
-    Ok(Found { asked, clock_ahead_millis: listed.clock_ahead_millis, ..found })
+    // The client may have lowered the page size to one that the API grants.
+    Ok(facts(client.page_size(), listed.page.page(), listed.clock_ahead_millis))
 }
 
-fn look_at(page: &Page<'_>) -> Found {
+fn facts(requested: u32, page: &Page<'_>, clock_ahead_millis: Option<i64>) -> ApiCheck {
     let records = page.rows.iter().flatten();
-    Found {
-        asked: 0,
+    let statuses = records.map(|record| match &record.status {
+        Term::Known(status) => status.code().to_owned(),
+        Term::Unknown(text) => format!("{text:?} (unknown)"),
+        Term::Absent => "none".to_owned(),
+    });
+    ApiCheck {
+        requested,
         rows: page.rows.len(),
         rejected: page.rows.iter().filter(|row| row.is_err()).count(),
         total_count: page.total_count,
-        statuses: records
-            .map(|record| match &record.status {
-                Term::Known(status) => status.code().to_owned(),
-                Term::Unknown(text) => format!("{text:?} (unknown)"),
-                Term::Absent => "none".to_owned(),
-            })
-            .take(1000)
-            .collect(),
-        clock_ahead_millis: None,
+        statuses: statuses.take(MAX_ROWS).collect(),
+        clock_ahead_millis,
     }
 }

@@ -1,4 +1,4 @@
-//! What a project goes by: another may take its place between two polls.
+//! Labels, options and client of a project; replaced on reload, between polls.
 
 use std::sync::Arc;
 
@@ -10,35 +10,36 @@ use crate::snapshot::ProjectLabels;
 use records_api::Client;
 use records_api::record::Timestamp;
 
-/// What a project goes by.
+/// Labels, options and client of a project.
 #[derive(Debug)]
-pub struct Setup {
-    /// What its series bear.
+pub struct ProjectConfig {
+    /// Labels of the project's series.
     pub labels: Arc<ProjectLabels>,
-    /// How it is polled.
+    /// When the project is polled, and which records a poll reads.
     pub options: PollOptions,
-    /// Whom it asks.
+    /// Client of the records API.
     pub client: Arc<Client>,
     pub(super) pool_names: Option<PoolNames>,
-    /// Nobody is asked by this client any more.
+    /// Cancelled when a config with another client replaces this one: its requests are of no use then.
     pub(super) replaced: CancellationToken,
 }
 
-impl Setup {
-    /// What a project goes by that has these labels.
+impl ProjectConfig {
+    /// Creates the config of the project with these labels.
     pub fn new(labels: ProjectLabels, options: PollOptions, client: Arc<Client>) -> Self {
-        let (name, patience) = (labels.project.clone(), options.pools_timeout);
-        let pool_names = options.pool_names.then(|| PoolNames::new(name, patience));
+        let (name, timeout) = (labels.project.clone(), options.pools_timeout);
+        let pool_names = options.pool_names.then(|| PoolNames::new(name, timeout));
         let replaced = CancellationToken::new();
         Self { labels: Arc::new(labels), options, client, pool_names, replaced }
     }
 
-    /// Whose records it asks for: those of another are not the same project's, whatever its name.
+    /// Identifies the records that a poll reads: project id, endpoint and filter. Records of another
+    /// identity are not compared with known ones, even if the project keeps its name.
     pub(super) fn identity(&self) -> String {
         self.client.identity(&self.options.filter)
     }
 
-    /// The lower edge of the window of a poll that begins now, in whole seconds.
+    /// Returns the start of the window of a poll that starts now, in whole seconds.
     pub(super) fn window_start(&self, now: Timestamp) -> Timestamp {
         let window = i64::try_from(self.options.window.as_millis()).unwrap_or(i64::MAX);
         now.floor_to_second().plus_millis(-window)

@@ -1,4 +1,4 @@
-//! What a project knows: its ledger, the sums that follow it, and the counters as they are shown.
+//! What a project knows: its ledger, the counters as they are served, and the planner of its polls.
 
 use std::sync::Arc;
 
@@ -16,33 +16,30 @@ use crate::snapshot::{
 use crate::sync::{Anomalies, CountTaken, Plan, Planner, PollContext, ReadSummary};
 use records_api::record::Timestamp;
 
-/// The books of a project.
+/// What a project knows. Only a commit changes it, so a poll that fails or panics leaves no trace.
 #[derive(Debug)]
-pub(super) struct Books {
-    /// The records and what was counted.
+pub(super) struct ProjectState {
     ledger: DurableLedger,
     counters: ServedCounters,
-    /// What a poll asks for.
     pub(super) planner: Planner,
-    /// What could not be understood of the window.
-    odd: Anomalies,
+    /// Rows and values of the window that could not be understood.
+    anomalies: Anomalies,
     limits: LabelLimits,
-    /// How users are named.
-    names: UserNames,
+    users: UserNames,
 }
 
-/// What a complete poll read.
+/// Everything that a complete poll has read.
 #[derive(Debug)]
 pub(super) struct Polled {
     pub(super) staging: Staging,
     pub(super) summary: ReadSummary,
-    /// What it had asked for.
+    /// Plan that the poll followed.
     pub(super) plan: Plan,
-    /// When the reading began.
+    /// Time at which the reading began. That of a first sync may lie in an earlier process.
     pub(super) since: Timestamp,
-    /// What it counted.
+    /// Counts that the API gave.
     pub(super) counts: Vec<CountTaken>,
-    /// The status filter turned out not to work.
+    /// True if the API refuses or ignores the status filter.
     pub(super) filter_fails: bool,
 }
 
@@ -54,11 +51,10 @@ impl Polled {
     }
 }
 
-/// The part of a snapshot that the ledger decides.
+/// The part of a snapshot that follows from the ledger.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct LedgerPart {
     counters: Arc<[CounterView]>,
-    /// How the next poll reads.
     pub(super) mode: SyncMode,
     ledger: LedgerFigures,
     failed: Arc<[FailedRecord]>,
@@ -67,9 +63,9 @@ pub(super) struct Known {
     users: UserNames,
 }
 
-impl Known {
-    /// Puts it into a snapshot.
-    pub(super) fn put_into(self, snapshot: &mut Snapshot) {
+impl LedgerPart {
+    /// Writes all of it into a snapshot.
+    pub(super) fn write_to(self, snapshot: &mut Snapshot) {
         snapshot.counters = self.counters;
         snapshot.mode = self.mode;
         snapshot.ledger = self.ledger;
@@ -79,31 +75,31 @@ impl Known {
         snapshot.users = self.users;
     }
 
-    /// Puts only what tells users by name into a snapshot.
-    pub(super) fn put_users_into(self, snapshot: &mut Snapshot) {
+    /// Writes only the fields that show users into a snapshot.
+    pub(super) fn write_users_to(self, snapshot: &mut Snapshot) {
         snapshot.counters = self.counters;
         snapshot.users = self.users;
     }
 }
 
-impl Books {
+impl ProjectState {
     pub(super) fn new(ledger: DurableLedger, options: &PollOptions) -> Self {
-        let (names, limits) = (options.users.first(), options.label_limits());
-        let counters = ServedCounters::new(&ledger, &names, options.counter_hold, Instant::now());
+        let (users, limits) = (options.users.initial(), options.label_limits());
+        let counters = ServedCounters::new(&ledger, &users, options.counter_hold, Instant::now());
         let planner = Planner::new(options.reconcile_millis(), ledger.last_poll());
-        Self { ledger, counters, planner, odd: Anomalies::default(), limits, names }
+        Self { ledger, counters, planner, anomalies: Anomalies::default(), limits, users }
     }
 
-    /// The ledger. Only a commit changes it.
+    /// Returns the ledger. Only a commit changes it.
     pub(super) fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// Starts the first sync again: its parts cannot be relied on.
+    /// Discards the parts of a first sync, so that the next one starts from the beginning.
     ///
     /// # Errors
     ///
-    /// [`CommitError`]: the parts stay.
+    /// [`CommitError`]: the parts are kept.
     pub(super) fn discard_parts(&mut self) -> Result<(), CommitError> {
         match self.ledger().first_sync() {
             Some(_) => self.ledger.commit(Transition::discarding_parts()),
@@ -111,46 +107,47 @@ impl Books {
         }
     }
 
-    /// Closes the file of the state: what comes after stays in memory.
+    /// Closes the file of the ledger. Later commits stay in memory.
     pub(super) fn close(&mut self) {
         self.ledger.close();
     }
 
-    /// Goes by these options from now on.
-    pub(super) fn go_by(&mut self, options: &PollOptions) {
+    /// Uses these options from now on.
+    pub(super) fn set_options(&mut self, options: &PollOptions) {
         self.limits = options.label_limits();
         self.counters.hold_for(options.counter_hold);
         self.planner.reconcile_within(options.reconcile_millis());
     }
 
-    /// What a poll asks for (see [`Planner::plan`]).
+    /// Plans a poll (see [`Planner::plan`]).
     pub(super) fn plan(&mut self, poll: &PollContext<'_>) -> Plan {
         self.planner.plan(&self.ledger, poll)
     }
 
-    /// Takes over a part of the first sync. None of it is shown.
+    /// Commits a part of a first sync. Nothing of it is served yet.
     ///
     /// # Errors
     ///
-    /// [`CommitError`]: nothing was taken over.
-    pub(super) fn take_part(
+    /// [`CommitError`]: nothing was committed.
+    pub(super) fn commit_part(
         &mut self,
-        (staging, odd): (Staging, Anomalies),
+        staging: Staging,
+        anomalies: Anomalies,
         part: FirstSync,
     ) -> Result<(), CommitError> {
-        let changes = self.ledger().diff_part(staging, part, self.limits);
-        self.write(changes)?;
-        self.odd.merge(odd);
+        let transition = self.ledger().diff_part(staging, part, self.limits);
+        self.commit(transition)?;
+        self.anomalies.merge(anomalies);
         Ok(())
     }
 
-    /// Takes over what a complete poll read that ended at `ended`: first durably, then in what is
-    /// shown.
+    /// Commits a complete poll that read pages of `page` rows and ended at `ended`. Returns the summary
+    /// to serve.
     ///
     /// # Errors
     ///
-    /// [`CommitError`]: nothing was taken over.
-    pub(super) fn take_over(
+    /// [`CommitError`]: nothing was committed.
+    pub(super) fn commit_poll(
         &mut self,
         polled: Polled,
         facts: PollFacts,
@@ -159,6 +156,7 @@ impl Books {
     ) -> Result<ReadSummary, CommitError> {
         let (window_start, begun) = (facts.window_start, facts.begun);
         let mut summary = polled.summary;
+        // A copy, because a planner that relies on a poll that was not committed would skip records.
         let mut planner = self.planner.clone();
         match polled.plan {
             Plan::Everything => planner.note_everything(&summary, page, (polled.since, ended)),
@@ -166,6 +164,7 @@ impl Books {
                 for slice in slices {
                     planner.note_slice(slice, news, begun);
                 }
+                // The plan relied on the lower bound: the API must be read as a whole from now on.
                 if summary.is_unbounded {
                     planner.note_contradiction();
                 }
@@ -174,59 +173,63 @@ impl Books {
         if polled.filter_fails {
             planner.note_no_filter(begun);
         }
-        let changes = self.ledger().diff(polled.staging, planner.remember(facts), self.limits);
-        self.write(changes)?;
+        let facts = planner.remember(facts);
+        let transition = self.ledger().diff(polled.staging, facts, self.limits);
+        self.commit(transition)?;
+        // A count is compared with the ledger, so the ledger must already hold this poll.
         for taken in &polled.counts {
             planner.note_count(&self.ledger, taken, window_start, begun);
         }
         self.planner = planner;
-        // What was not read again is as odd as it was.
-        self.odd.merge(std::mem::take(&mut summary.odd));
-        self.odd.expire(window_start);
-        summary.rejected = self.odd.rejected();
-        summary.unknown_values = self.odd.unknown_values();
+        // Ranges that this poll did not read keep their anomalies, and the summary shows all of them.
+        self.anomalies.merge(std::mem::take(&mut summary.odd));
+        self.anomalies.expire(window_start);
+        summary.rejected = self.anomalies.rejected();
+        summary.unknown_values = self.anomalies.unknown_values();
         Ok(summary)
     }
 
-    fn write(&mut self, changes: Transition) -> Result<(), CommitError> {
-        let appearing = ServedCounters::appearing(self.ledger(), &changes);
-        self.ledger.commit(changes)?;
+    fn commit(&mut self, transition: Transition) -> Result<(), CommitError> {
+        let new_series = ServedCounters::appearing(self.ledger(), &transition);
+        self.ledger.commit(transition)?;
+        // The commit is durable already. A state that cannot be rewritten only stays larger.
         if let Err(error) = self.ledger.tidy() {
-            tracing::warn!(%error, remedy = error.remedy(), "the state was not written anew");
+            tracing::warn!(%error, remedy = error.remedy(), "state not rewritten");
         }
-        self.counters.update(&self.ledger, &self.names, appearing, Instant::now());
+        self.counters.update(&self.ledger, &self.users, new_series, Instant::now());
         Ok(())
     }
 
-    /// What a snapshot shows of the records.
+    /// Returns the records in the window, aggregated by label.
     pub(super) fn aggregate(&self) -> Aggregate {
-        Aggregate::of(self.ledger(), &self.names)
+        Aggregate::of(self.ledger(), &self.users)
     }
 
-    /// Names users like this from now on.
-    pub(super) fn name_users(&mut self, names: UserNames) {
-        if !self.names.is_like(&names) {
-            self.names = names;
-            self.counters.update(&self.ledger, &self.names, Counters::new(), Instant::now());
+    /// Shows users in this form from now on.
+    pub(super) fn set_users(&mut self, users: UserNames) {
+        if !self.users.is_like(&users) {
+            self.users = users;
+            self.counters.update(&self.ledger, &self.users, Counters::new(), Instant::now());
         }
     }
 
-    /// The part of a snapshot that the ledger decides. `now` is when the poll began.
-    pub(super) fn known(&self, now: Timestamp) -> Known {
+    /// Returns the part of a snapshot that follows from the ledger. `now` decides about the sync mode.
+    pub(super) fn ledger_part(&self, now: Timestamp) -> LedgerPart {
         let poll = self.ledger().last_poll();
-        Known {
+        LedgerPart {
             counters: self.counters.shown(),
             mode: self.planner.mode(now).into(),
             ledger: self.figures(),
+            // The parts of a first sync are not served, nor are their failures.
             failed: poll.map_or_else(Arc::default, |_| failed_records(self.ledger())),
             last_poll: poll.map(|poll| poll.begun),
-            users: self.names.clone(),
+            users: self.users.clone(),
             counting_since: poll.map(|poll| poll.counting_since),
         }
     }
 
-    /// Whether the last complete poll read the records of `identity`. Failures of another project are
-    /// not this one's.
+    /// True if the last complete poll read the records of `identity`. Otherwise the known failures
+    /// belong to another project.
     pub(super) fn is_of(&self, identity: &str) -> bool {
         self.ledger().last_poll().is_some_and(|poll| poll.identity == identity)
     }

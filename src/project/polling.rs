@@ -1,0 +1,56 @@
+//! The snapshot that a project serves, and the polls that replace it.
+
+use std::sync::Arc;
+
+use super::failure::FailureStreak;
+use super::schedule::Schedule;
+use crate::snapshot::{Snapshot, SyncMode};
+
+/// The served snapshot and the state of polling. Kept under one lock, so that nobody sees the snapshot of
+/// one poll with the schedule of another.
+#[derive(Debug)]
+pub(super) struct Polling {
+    /// The served snapshot. Replaced as a whole.
+    pub(super) snapshot: Arc<Snapshot>,
+    /// True while a poll runs.
+    pub(super) is_running: bool,
+    /// True if a background task starts the polls.
+    pub(super) has_background: bool,
+    pub(super) schedule: Schedule,
+    pub(super) failures: FailureStreak,
+    /// True until the first complete poll, including those of earlier processes.
+    pub(super) is_first_sync: bool,
+}
+
+impl Polling {
+    pub(super) fn new(mut snapshot: Snapshot, is_first_sync: bool) -> Self {
+        if is_first_sync {
+            snapshot.mode = SyncMode::FirstSync;
+        }
+        Self {
+            snapshot: Arc::new(snapshot),
+            is_running: false,
+            has_background: false,
+            schedule: Schedule::default(),
+            failures: FailureStreak::default(),
+            is_first_sync,
+        }
+    }
+
+    /// Replaces the snapshot by a changed copy. Answers that are being written keep the old one.
+    pub(super) fn change(&mut self, change: impl FnOnce(&mut Snapshot)) {
+        let snapshot = Arc::make_mut(&mut self.snapshot);
+        change(snapshot);
+        snapshot.revision += 1;
+        // The planner knows only how the next poll reads, not whether an earlier one was complete.
+        if self.is_first_sync {
+            snapshot.mode = SyncMode::FirstSync;
+        }
+    }
+
+    /// Ends a poll, with the changes that it makes to the snapshot.
+    pub(super) fn end_poll(&mut self, success: bool, change: impl FnOnce(&mut Snapshot)) {
+        self.schedule.end(success);
+        self.change(change);
+    }
+}
