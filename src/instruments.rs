@@ -25,8 +25,6 @@ use records_api::record::Timestamp;
 #[derive(Debug)]
 pub struct Instruments {
     registry: Registry,
-    polls: IntCounterVec,
-    poll_duration: HistogramVec,
     api_requests: IntCounterVec,
     api_request_duration: HistogramVec,
     api_throttled: CounterVec,
@@ -38,7 +36,6 @@ pub struct Instruments {
     started: Timestamp,
 }
 
-const POLL_BUCKETS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0];
 const COMMIT_BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0];
 const REQUEST_BUCKETS: &[f64] = &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
@@ -52,8 +49,6 @@ impl Instruments {
         let instruments = Self {
             started: now,
             registry: Registry::new(),
-            polls: counters(&catalog::POLLS_TOTAL),
-            poll_duration: histograms(&catalog::POLL_DURATION_SECONDS, POLL_BUCKETS),
             api_requests: counters(&catalog::API_REQUESTS_TOTAL),
             api_request_duration: histograms(
                 &catalog::API_REQUEST_DURATION_SECONDS,
@@ -66,11 +61,9 @@ impl Instruments {
             reload_success_timestamp: gauge(&catalog::CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS),
         };
         instruments.reloaded(Some(now));
-        let collectors: [Box<dyn prometheus::core::Collector>; 10] = [
+        let collectors: [Box<dyn prometheus::core::Collector>; 8] = [
             Box::new(instruments.reload_successful.clone()),
             Box::new(instruments.reload_success_timestamp.clone()),
-            Box::new(instruments.polls.clone()),
-            Box::new(instruments.poll_duration.clone()),
             Box::new(instruments.api_requests.clone()),
             Box::new(instruments.api_request_duration.clone()),
             Box::new(instruments.api_throttled.clone()),
@@ -86,28 +79,15 @@ impl Instruments {
 
     /// Creates the observer of a project's requests. Its series start at 0.
     pub fn observer(self: &Arc<Self>, project: &str) -> Arc<ProjectObserver> {
-        for outcome in ["success", "failure"] {
-            self.polls.with_label_values(&[project, outcome]);
-        }
-        self.poll_duration.with_label_values(&[project]);
         self.api_throttled.with_label_values(&[project]);
         Arc::new(ProjectObserver::new(self.clone(), project.to_owned()))
     }
 
     /// Removes the series of a project that is no longer in the config.
     pub(crate) fn forget(&self, project: &str) {
-        forget(&self.polls, project);
-        forget(&self.poll_duration, project);
         forget(&self.api_requests, project);
         forget(&self.api_request_duration, project);
         forget(&self.api_throttled, project);
-    }
-
-    /// Records a finished poll.
-    pub(crate) fn polled(&self, project: &str, success: bool, took: Duration) {
-        let outcome = if success { "success" } else { "failure" };
-        self.polls.with_label_values(&[project, outcome]).inc();
-        self.poll_duration.with_label_values(&[project]).observe(took.as_secs_f64());
     }
 
     /// Records a commit to disk.
@@ -133,7 +113,7 @@ impl Instruments {
     /// Writes all of the exporter's own metrics.
     pub(crate) fn write_all(&self, views: &[ProjectView], sink: &mut dyn Sink) {
         write_build(sink);
-        write_projects(views, sink);
+        write_projects(views, self.started, sink);
         self.write_registry(views, sink);
     }
 

@@ -6,11 +6,13 @@
 mod aggregate;
 mod counters;
 mod failed;
+mod polls;
 mod user_names;
 
 pub use aggregate::{Aggregate, InFlightLabels, KindLabels, UserLabels};
 pub use counters::{CounterHold, CounterView, ServedCounters};
 pub use failed::{FailedRecord, FailedRecords, ShownFailure, failed_records};
+pub use polls::{PollCounters, PollDurations};
 pub use user_names::UserNames;
 
 use std::ops::Deref;
@@ -44,6 +46,8 @@ pub struct Snapshot {
     pub ledger: LedgerFigures,
     /// How the window is kept up to date.
     pub mode: SyncMode,
+    /// The polls that have finished, including the one that this snapshot shows.
+    pub polls: PollCounters,
     /// Requests to the records API that the last finished poll made.
     pub poll_api_requests: Option<u64>,
     /// When counting began, once it has.
@@ -164,6 +168,7 @@ impl Snapshot {
             failed: Arc::default(),
             ledger: LedgerFigures::default(),
             mode: SyncMode::FirstSync,
+            polls: PollCounters::default(),
             poll_api_requests: None,
             counting_since: None,
             last_poll: None,

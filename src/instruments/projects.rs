@@ -1,11 +1,12 @@
 //! The exporter's metrics about each project, written from its snapshot.
 
-use crate::exposition::{Labels, Sink, catalog};
-use crate::snapshot::{ProjectView, SyncMode};
-use records_api::record::RejectionReason;
+use crate::exposition::{CounterValue, HistogramValue, Labels, Sink, Value, catalog};
+use crate::snapshot::{PollDurations, ProjectView, SyncMode};
+use records_api::record::{RejectionReason, Timestamp};
 
 /// Writes the metrics that are derived from the state of the projects.
-pub(super) fn write_projects(views: &[ProjectView], sink: &mut dyn Sink) {
+pub(super) fn write_projects(views: &[ProjectView], started: Timestamp, sink: &mut dyn Sink) {
+    write_polls(views, started, sink);
     sink.family(&catalog::SYNC_MODE);
     for view in views {
         for mode in SyncMode::ALL {
@@ -74,5 +75,34 @@ pub(super) fn write_projects(views: &[ProjectView], sink: &mut dyn Sink) {
         for (field, count) in &snapshot.summary.unknown_values {
             sink.gauge(Labels::of_project(&view.labels, &[view.project(), field]), (*count).into());
         }
+    }
+}
+
+/// Writes the polls. `started` is when the process started, and with it their counters.
+fn write_polls(views: &[ProjectView], started: Timestamp, sink: &mut dyn Sink) {
+    sink.family(&catalog::POLLS_TOTAL);
+    for view in views {
+        let outcomes = [("success", view.polls.successes), ("failure", view.polls.failures)];
+        for (outcome, count) in outcomes {
+            sink.counter(
+                Labels::of_project(&view.labels, &[view.project(), outcome]),
+                &CounterValue { value: count.into(), created: started, exemplar: None },
+            );
+        }
+    }
+    sink.family(&catalog::POLL_DURATION_SECONDS);
+    for view in views {
+        let durations = &view.polls.durations;
+        sink.histogram(
+            Labels::of_project(&view.labels, &[view.project()]),
+            &HistogramValue {
+                bounds: PollDurations::BOUNDS.to_vec(),
+                buckets: durations.buckets.to_vec(),
+                count: view.polls.total(),
+                sum: Value::Float(durations.sum.as_secs_f64()),
+                created: started,
+                native: None,
+            },
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! The snapshot that a project serves, and the polls that replace it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::failure::FailureStreak;
 use super::schedule::Schedule;
@@ -48,9 +49,17 @@ impl Polling {
         }
     }
 
-    /// Ends a poll, with the changes that it makes to the snapshot.
-    pub(super) fn end_poll(&mut self, success: bool, change: impl FnOnce(&mut Snapshot)) {
+    /// Ends a poll that took `took`, with the changes that it makes to the snapshot.
+    pub(super) fn end_poll(
+        &mut self,
+        success: bool,
+        took: Duration,
+        change: impl FnOnce(&mut Snapshot),
+    ) {
         self.schedule.end(success);
-        self.change(change);
+        self.change(|snapshot| {
+            snapshot.polls.count(success, took);
+            change(snapshot);
+        });
     }
 }

@@ -103,13 +103,12 @@ impl Project {
         // records of this poll are not shown under the new config.
         let reads_same_records = self.config().identity() == config.identity();
         let project = self.name();
-        self.instruments.polled(project, result.is_ok(), took);
         let mut polling = self.polling();
         let (records, ledger_part) = match result {
             Ok(polled) => polled,
             Err(error) => {
                 let failure = polling.failures.add(project, &error, now);
-                polling.end_poll(false, |snapshot| {
+                polling.end_poll(false, took, |snapshot| {
                     snapshot.poll_api_requests = Some(requests);
                     snapshot.failure = Some(failure);
                 });
@@ -129,7 +128,7 @@ impl Project {
             self.progress.lock().complete();
             polling.is_first_sync = false;
         }
-        polling.end_poll(true, |snapshot| {
+        polling.end_poll(true, took, |snapshot| {
             ledger_part.write_to(snapshot);
             snapshot.poll_api_requests = Some(requests);
             if reads_same_records {
@@ -156,9 +155,8 @@ impl Drop for PollGuard<'_> {
         // A poll that was cancelled has no result. One that panicked is a failed poll.
         if !self.is_concluded && std::thread::panicking() {
             let project = self.project.name();
-            self.project.instruments.polled(project, false, Duration::ZERO);
             let failure = polling.failures.add(project, &Reason::Panicked.into(), now);
-            polling.end_poll(false, |snapshot| snapshot.failure = Some(failure));
+            polling.end_poll(false, Duration::ZERO, |snapshot| snapshot.failure = Some(failure));
         }
         drop(polling);
         self.project.finished.send_modify(|count| *count += 1);

@@ -10,6 +10,7 @@ use crate::answers::{page_of, row};
 use crate::harness::{FakeTransport, HarnessOptions, script};
 use crate::support::Metrics;
 
+const POLLS: &str = "screen_records_exporter_polls_total{project=\"p\",outcome=\"success\"}";
 const REJECTED: &str =
     "screen_records_exporter_rejected_records{project=\"p\",reason=\"not_an_object\"}";
 
@@ -47,6 +48,9 @@ async fn an_exposition_never_mixes_two_polls() {
                     (records, rejected) == (600.0, 0.0) || (records, rejected) == (605.0, 4.0),
                     "{records} records and {rejected} rejections"
                 );
+                // The first poll reads no broken rows, the second one does, the third does not.
+                let (polls, is_broken) = (shown.get(POLLS), rejected > 0.0);
+                assert_eq!(polls % 2.0 == 0.0, is_broken, "{polls} polls, {rejected} rejections");
                 seen[usize::from(rejected > 0.0)] += 1;
             }
             seen
