@@ -14,20 +14,21 @@ use crate::instruments::Instruments;
 use crate::project::Project;
 use bodies::Bodies;
 
-/// All projects and the exporter's own figures.
+/// All projects and the exporter's own metrics.
 #[derive(Debug)]
 pub struct Collector {
     projects: Vec<Arc<Project>>,
     instruments: Arc<Instruments>,
-    /// Whether `OpenMetrics` text has series of created timestamps.
+    /// True if `OpenMetrics` text contains `_created` series.
     created_series: bool,
+    /// Bodies of all projects together.
     bodies: Bodies,
-    /// Of each project by itself.
+    /// Bodies of each project alone, for probes.
     probes: Vec<Bodies>,
 }
 
 impl Collector {
-    /// A collector of these projects, which report to `instruments`.
+    /// Creates the collector of these projects, whose polls count in `instruments`.
     pub fn new(
         projects: Vec<Arc<Project>>,
         instruments: Arc<Instruments>,
@@ -37,18 +38,17 @@ impl Collector {
         Self { projects, instruments, created_series, bodies: Bodies::default(), probes }
     }
 
-    /// The projects, in the order of the config.
+    /// Returns the projects, in the order of the config.
     pub fn projects(&self) -> &[Arc<Project>] {
         &self.projects
     }
 
-    /// The exporter's own figures.
+    /// Returns the exporter's own metrics.
     pub fn instruments(&self) -> &Arc<Instruments> {
         &self.instruments
     }
 
-    /// What a scrape shows: starts the polls that are due and waits for those under way, but not
-    /// beyond `deadline`.
+    /// Answers a scrape: starts the polls that are due, waits for them until `deadline`, and encodes.
     ///
     /// # Errors
     ///
@@ -59,8 +59,8 @@ impl Collector {
         spawn_blocking(move || this.expose(wanted)).await.map_err(io::Error::other)?
     }
 
-    /// What a scrape of one project shows: its records without the exporter's own figures. `None` if
-    /// there is no such project.
+    /// Answers a scrape of one project, without the exporter's own metrics. `None` if there is no such
+    /// project.
     ///
     /// # Errors
     ///
@@ -84,14 +84,13 @@ impl Collector {
         body.await.map_err(io::Error::other)?.map(Some)
     }
 
-    /// What is shown at this moment, of all projects and of the exporter itself. Blocks the thread
-    /// while it encodes.
+    /// Encodes the current snapshots and the exporter's own metrics. Blocks the thread.
     ///
     /// # Errors
     ///
-    /// When a body cannot be compressed, which happens only without memory.
+    /// If the body cannot be compressed, which happens only without memory.
     pub fn expose(&self, wanted: Wanted) -> io::Result<Body> {
-        // One view of each project for both parts: a poll may end while the first is encoded.
+        // Both parts use the same views. A poll may replace a snapshot while the first part is encoded.
         let views: Vec<_> = self.projects.iter().map(|project| project.view()).collect();
         let records = self.bodies.piece(&views, wanted, self.created_series)?;
         let own = wanted.format.encode(self.created_series, |sink| {
@@ -101,7 +100,7 @@ impl Collector {
     }
 }
 
-/// The body of the records, what follows them, and the end.
+/// Joins the record part, the rest of an answer, and the end of the format.
 fn body(wanted: Wanted, records: &Piece, mut rest: Vec<u8>) -> io::Result<Body> {
     rest.extend_from_slice(wanted.format.end().as_bytes());
     let rest = Piece::new(wanted.coding, rest)?;

@@ -1,11 +1,12 @@
 //! Prometheus exporter for Huawei Cloud Workspace screen recordings.
 //!
-//! The way of the data, and the order in which the modules may know each other:
+//! Data flows through the modules in this order, and each imports only those before it:
 //!
 //! [`ledger`] < [`sync`] < [`snapshot`] < [`exposition`] < [`instruments`] < [`project`] < [`collector`] <
-//! [`http`] < `app` < [`cli`]. Below all of them is the crate [`records_api`], the client of the API; [`config`] is read at the top and
-//! handed down as plain values. The crate `records_api_simulator`, which the feature `simulator` brings in
-//! for `demo` and `simulate`, is written from the API's documents and shares nothing with the client.
+//! [`http`] < `app` < [`cli`]. All of them use the crate [`records_api`], the client of the API. [`config`]
+//! is read by the last three, which pass plain values down. The crate `records_api_simulator` (feature
+//! `simulator`, for `demo` and `simulate`) is written from the API's documents and shares no code with the
+//! client.
 
 mod app;
 pub mod cli;

@@ -1,4 +1,4 @@
-//! Logs a lasting failure when it changes and once an hour, not at every poll.
+//! Limits the log messages about a persistent failure: one when it changes, and one per hour.
 
 use std::time::Duration;
 
@@ -6,19 +6,21 @@ use tokio::time::Instant;
 
 const REMINDER: Duration = Duration::from_secs(3600);
 
-/// What was said last, and when.
+/// Kind and time of the last message.
 #[derive(Debug, Default)]
 pub(crate) struct LogThrottle(Option<(String, Instant)>);
 
 impl LogThrottle {
-    /// Returns whether a failure of this kind should be logged now; if so it counts as logged.
+    /// Returns true if a failure of this kind is to be logged now, and notes that it was.
     pub(crate) fn is_due(&mut self, kind: String) -> bool {
-        let known =
-            self.0.as_ref().is_some_and(|(last, said)| *last == kind && said.elapsed() < REMINDER);
-        if !known {
+        let is_recent = self
+            .0
+            .as_ref()
+            .is_some_and(|(last, logged)| *last == kind && logged.elapsed() < REMINDER);
+        if !is_recent {
             self.0 = Some((kind, Instant::now()));
         }
-        !known
+        !is_recent
     }
 }
 
@@ -27,16 +29,16 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn trouble_is_said_when_it_changes_and_once_an_hour() {
+    async fn a_failure_is_logged_when_it_changes_and_once_an_hour() {
         let mut log_throttle = LogThrottle::default();
-        let mut said = Vec::new();
+        let mut logged = Vec::new();
         for minute in 0..150 {
             let kind = if minute == 30 { "other" } else { "same" };
             if log_throttle.is_due(kind.to_owned()) {
-                said.push(minute);
+                logged.push(minute);
             }
             tokio::time::advance(Duration::from_secs(60)).await;
         }
-        assert_eq!(said, [0, 30, 31, 91]);
+        assert_eq!(logged, [0, 30, 31, 91]);
     }
 }

@@ -1,5 +1,5 @@
-//! The record part of expositions, encoded and compressed once for each state of the projects, each
-//! format and coding, when somebody asks for it.
+//! Cache of the record part of answers. It is encoded and compressed once per state of the projects,
+//! format and coding.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,31 +11,32 @@ use tokio::time::Instant;
 use crate::exposition::{Piece, Wanted, write_projects};
 use crate::snapshot::ProjectView;
 
-/// Bodies of one or more projects.
+/// Cached record parts of one or more projects.
 #[derive(Debug, Default)]
 pub(super) struct Bodies {
-    /// What is encoded at present is locked: who wants the same waits for it.
+    /// An entry is locked while it is encoded. Requests for the same entry wait for it, so that a hundred
+    /// scrapers cost one encoding.
     kept: Mutex<BTreeMap<Wanted, Arc<Mutex<Option<Kept>>>>>,
 }
 
 #[derive(Debug)]
 struct Kept {
     state: State,
-    /// Until when time alone changes nothing.
+    /// Time at which a held counter changes, even if no poll does.
     until: Option<Instant>,
     piece: Arc<Piece>,
 }
 
-/// The revision of each project's snapshot, and whether its records are too old to be served.
+/// Per project: the revision of its snapshot, and true if its records are too old to be served.
 type State = Vec<(u64, bool)>;
 
 impl Bodies {
-    /// The record part of an answer that shows these views. Encodes it if it is not at hand, which
-    /// blocks the thread.
+    /// Returns the record part of an answer with these views. Encodes it if it is not cached, which blocks
+    /// the thread.
     ///
     /// # Errors
     ///
-    /// When the compressor fails.
+    /// If the compressor fails.
     pub(super) fn piece(
         &self,
         views: &[ProjectView],
@@ -50,7 +51,7 @@ impl Bodies {
         if let Some(kept) = slot.as_ref().filter(is_good) {
             return Ok(kept.piece.clone());
         }
-        // The old one goes before the new one comes.
+        // Freed first, so that the old and the new part are never in memory together.
         *slot = None;
         self.drop_others(&state);
         let until = views.iter().filter_map(ProjectView::held_until).min();
@@ -60,10 +61,10 @@ impl Bodies {
         Ok(piece)
     }
 
-    /// Drops what shows another state, so that what nobody asks for any more takes no memory.
+    /// Drops the parts of other states. Otherwise a format that is requested once would take memory forever.
     fn drop_others(&self, state: &State) {
         for other in self.kept.lock().values() {
-            // One that is locked is being made or is the caller's.
+            // A locked entry is being encoded, or is the caller's.
             if let Some(mut other) = other.try_lock()
                 && other.as_ref().is_some_and(|kept| kept.state != *state)
             {
