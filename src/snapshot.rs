@@ -1,7 +1,7 @@
-//! What is served: one immutable [`Snapshot`] for each project.
+//! Everything that is served: one immutable [`Snapshot`] per project.
 //!
-//! Every answer takes the snapshot of a project once, so all that it says about the project comes from
-//! one state of it.
+//! Every answer takes the snapshot of a project once, so everything that it says about the project comes
+//! from one state.
 
 mod aggregate;
 mod counters;
@@ -30,46 +30,46 @@ use crate::sync::{Mode, ReadSummary};
 pub struct Snapshot {
     /// Labels of the project's series.
     pub labels: Arc<ProjectLabels>,
-    /// Rises with each change: equal revisions of a project are equal snapshots.
+    /// Incremented by each change. Equal revisions of a project are equal snapshots.
     pub revision: u64,
     /// Length of the window.
     pub window: Duration,
     /// The records of the last complete poll of this process, however old.
     pub records: Option<Arc<RecordsSnapshot>>,
-    /// Why the last poll failed, if it did.
+    /// Failure of the last poll, if it failed.
     pub failure: Option<Failure>,
     /// The counters, ordered by family and labels.
     pub counters: Arc<[CounterView]>,
     /// The newest failed records, the newest first. Empty before the first complete poll.
     pub failed: Arc<[FailedRecord]>,
-    /// Figures of the ledger.
+    /// Size of the ledger.
     pub ledger: LedgerFigures,
-    /// How the window is kept up to date.
+    /// Method that keeps the window up to date.
     pub mode: SyncMode,
     /// The polls that have finished, including the one that this snapshot shows.
     pub polls: PollCounters,
     /// Requests to the records API that the last finished poll made.
     pub poll_api_requests: Option<u64>,
-    /// When counting began, once it has.
+    /// Time at which counting began; `None` before the first complete poll.
     pub counting_since: Option<Timestamp>,
-    /// When the last complete poll began, maybe one of an earlier process.
+    /// Start of the last complete poll, which may belong to an earlier process.
     pub last_poll: Option<Timestamp>,
-    /// How users are named.
+    /// Form of user names.
     pub users: UserNames,
 }
 
 /// The records of one complete poll.
 #[derive(Debug, Clone)]
 pub struct RecordsSnapshot {
-    /// The records, added up by label.
+    /// The records, aggregated by labels.
     pub aggregate: Aggregate,
     /// Facts about the reading.
     pub summary: ReadSummary,
-    /// When the least recently read record was read.
+    /// Time of the oldest read that the records still rely on.
     pub oldest_read: Timestamp,
-    /// When the poll was complete.
+    /// Completion of the poll.
     pub completed: Timestamp,
-    /// The same by a clock that nobody sets.
+    /// Completion of the poll by the monotonic clock.
     pub completed_at: Instant,
     /// The desktop pools, as far as they are known.
     pub pools: Vec<DesktopPool>,
@@ -84,7 +84,7 @@ pub struct ProjectLabels {
     pub constant: Vec<(String, String)>,
 }
 
-/// Figures of a ledger.
+/// Size of a ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LedgerFigures {
     /// Number of records, including ones that the API no longer lists.
@@ -99,25 +99,25 @@ pub struct LedgerFigures {
     pub folded_pools: u64,
 }
 
-/// Why the last poll failed.
+/// Failure of a poll, for pages and commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Path and query of the request that failed, with the method in front unless it is GET.
     pub request: Option<String>,
-    /// What happened.
+    /// Error message.
     pub what: String,
-    /// What to do about it.
+    /// Remedy.
     pub remedy: String,
-    /// When the first of the consecutive failures happened.
+    /// Time of the first of the consecutive failures.
     pub since: Timestamp,
 }
 
-/// How the window is kept up to date.
+/// Method that keeps the window up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SyncMode {
-    /// No poll was complete yet.
+    /// No complete poll yet.
     FirstSync,
-    /// A poll reads what can have changed.
+    /// A poll reads what may have changed.
     Incremental,
     /// The same, but the API refuses or ignores the status filter.
     NoStatusFilter,
@@ -143,7 +143,7 @@ impl SyncMode {
     pub const ALL: [Self; 5] =
         [Self::FirstSync, Self::Incremental, Self::NoStatusFilter, Self::NoCounts, Self::FullWalk];
 
-    /// The label value.
+    /// Returns the label value.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::FirstSync => "first_sync",
@@ -156,7 +156,7 @@ impl SyncMode {
 }
 
 impl Snapshot {
-    /// The snapshot of a project about which nothing is known yet.
+    /// Creates the snapshot of a project before its first poll.
     pub fn new(labels: Arc<ProjectLabels>, window: Duration) -> Self {
         Self {
             labels,
@@ -176,32 +176,32 @@ impl Snapshot {
         }
     }
 
-    /// The label `project`.
+    /// Returns the label `project`.
     pub fn project(&self) -> &str {
         &self.labels.project
     }
 
-    /// Whether the last poll succeeded.
+    /// True if the last poll succeeded.
     pub fn up(&self) -> bool {
         self.failure.is_none() && self.records.is_some()
     }
 
-    /// The same without what tells the records and failures of another project, endpoint or filter.
-    /// Counters go on.
+    /// Removes the records and failures, which belong to another project, endpoint or filter. Counters
+    /// stay.
     pub fn forget_records(&mut self) {
         self.records = None;
         self.failed = Arc::default();
         self.last_poll = None;
     }
 
-    /// Removes the figures by user: they are no longer to be named as they were.
+    /// Removes the aggregates by user, whose names have another form now.
     pub fn forget_users(&mut self) {
         if let Some(records) = &mut self.records {
             Arc::make_mut(records).aggregate.users.clear();
         }
     }
 
-    /// The failed records as people see them.
+    /// Returns the failed records.
     pub fn failed_records(&self, is_stale: bool) -> FailedRecords {
         FailedRecords {
             project: self.project().to_owned(),
@@ -215,9 +215,8 @@ impl Snapshot {
 }
 
 impl RecordsSnapshot {
-    /// Whether the records are older than `max_age` at `now`. The clock that people set may have been
-    /// set back, and the other one stands still while the machine sleeps: the one that went further
-    /// decides.
+    /// True if the records are older than `max_age` at `now`. The larger of two ages decides: the wall
+    /// clock may have been set back, and the monotonic clock stops while the machine sleeps.
     pub fn is_older_than(&self, max_age: Duration, now: Timestamp) -> bool {
         let millis = now.millis().saturating_sub(self.completed.millis());
         let age = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
@@ -225,14 +224,14 @@ impl RecordsSnapshot {
     }
 }
 
-/// A snapshot at the moment of an answer, with what changes by time alone.
+/// A snapshot at the time of an answer, with the values that depend on that time.
 #[derive(Debug, Clone)]
 pub struct ProjectView {
     /// The snapshot.
     pub snapshot: Arc<Snapshot>,
-    /// The moment of the answer.
+    /// Time of the answer.
     pub at: Instant,
-    /// Whether the records are too old to be served.
+    /// True if the records are too old to be served.
     pub is_stale: bool,
     /// Progress of the first sync, from 0 to 1.
     pub first_sync_progress: f64,
@@ -249,14 +248,14 @@ impl Deref for ProjectView {
 }
 
 impl ProjectView {
-    /// Notes that the counters are served now. Returns until when time alone changes none of them, if
-    /// any is held.
+    /// Notes that the counters are served now. Returns the time at which the first hold ends, if any
+    /// counter is held.
     pub fn held_until(&self) -> Option<Instant> {
         let held = self.counters.iter().filter_map(|counter| counter.held.as_ref());
         held.filter_map(|held| held.served(self.at)).min()
     }
 
-    /// The records, unless they are too old to be served.
+    /// Returns the records, unless they are too old to be served.
     pub fn shown(&self) -> Option<&RecordsSnapshot> {
         self.records.as_deref().filter(|_| !self.is_stale)
     }

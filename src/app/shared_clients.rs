@@ -44,7 +44,7 @@ impl SharedClients {
         Ok(Self { refusals: self.refusals.clone(), ..Self::new(api)? })
     }
 
-    /// How a project signs in.
+    /// Returns the authentication of a project.
     pub(super) fn auth(&mut self, auth: &config::Auth) -> Auth {
         match auth {
             config::Auth::Token(keys) => Auth::Token(keys.token.clone()),

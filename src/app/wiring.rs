@@ -43,7 +43,7 @@ impl App {
         &self.collector
     }
 
-    /// What HTTP serves.
+    /// Returns what HTTP serves.
     pub(crate) fn served(&self) -> Serving {
         Serving {
             collector: self.collector.clone(),
@@ -112,7 +112,7 @@ impl App {
         self.instruments.reloaded(None);
     }
 
-    /// Whether a project and everything that affects it are equal in another config.
+    /// True if a project and everything that affects it are equal in another config.
     fn is_as_before(&self, config: &Config, project: &config::Project) -> bool {
         self.earlier(project) == Some(project)
             && self.config.poll == config.poll

@@ -123,7 +123,7 @@ fn write_moments(projects: &[ProjectView], sink: &mut dyn Sink) {
     }
 }
 
-/// What is shown of a project whatever happens.
+/// Writes the families that a project has in any state.
 fn write_state(projects: &[ProjectView], sink: &mut dyn Sink) {
     sink.family(&catalog::SCREEN_RECORDS_WINDOW_SECONDS);
     for view in projects {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::deadline::scrape_timeout;
 use crate::collector::Collector;
 
-/// What the routes currently serve. Clones share it; a reload replaces it for later requests.
+/// The collector that the routes currently serve. Clones share it; a reload replaces it for later requests.
 #[derive(Debug, Clone)]
 pub struct Current(Arc<RwLock<Serving>>);
 

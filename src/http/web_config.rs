@@ -43,7 +43,7 @@ struct Shared {
     /// `None`: there is no file.
     path: Option<PathBuf>,
     in_force: watch::Sender<Arc<InForce>>,
-    /// How the files looked when they were last read, valid or not.
+    /// State of the files when they were last read, valid or not.
     seen: Mutex<Stamp>,
     passwords: Passwords,
 }
@@ -98,7 +98,7 @@ impl WebConfig {
         self.0.in_force.subscribe()
     }
 
-    /// Whether a client that sends these headers is admitted.
+    /// True if a client that sends these headers is admitted.
     pub(super) async fn admits(&self, in_force: &InForce, headers: &HeaderMap) -> bool {
         match &in_force.users {
             Some(users) => users.admit(headers, &self.0.passwords).await,
@@ -187,7 +187,7 @@ impl InForce {
         &self.headers
     }
 
-    /// Whether the rate allows one more answer.
+    /// True if the rate allows one more answer.
     pub(super) fn has_room(&self) -> bool {
         self.bucket.as_ref().is_none_or(Bucket::take)
     }

@@ -6,7 +6,7 @@ use super::users::Users;
 use crate::ledger::LabelLimits;
 use records_api::RecordsFilter;
 
-/// What starts a poll.
+/// Event that starts a poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PollMode {
     /// A scrape, if a poll is due.
@@ -18,7 +18,7 @@ pub enum PollMode {
 /// Options of a project's polls: the section `poll` of the config, and the project's own keys.
 #[derive(Debug, Clone)]
 pub struct PollOptions {
-    /// What starts a poll.
+    /// Event that starts a poll.
     pub mode: PollMode,
     /// Minimum time between the starts of two polls. A poll may start a tenth of it earlier.
     pub min_interval: Duration,
@@ -34,7 +34,7 @@ pub struct PollOptions {
     pub filter: RecordsFilter,
     /// Every record of the window is read again within this time.
     pub reconcile_interval: Duration,
-    /// How long a new series shows its last known value.
+    /// Time for which a new series shows its last known value.
     pub counter_hold: Duration,
     /// Form of the label `user`.
     pub users: Users,

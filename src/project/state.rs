@@ -1,4 +1,4 @@
-//! What a project knows: its ledger, the counters as they are served, and the planner of its polls.
+//! Ledger of a project, with the served counters and the planner of its polls.
 
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ use crate::snapshot::{
 use crate::sync::{Anomalies, CountTaken, Plan, Planner, PollContext, ReadSummary};
 use records_api::record::Timestamp;
 
-/// What a project knows. Only a commit changes it, so a poll that fails or panics leaves no trace.
+/// Ledger of a project, with the served counters and the planner of its polls. Only a commit changes them,
+/// so a poll that fails or panics leaves no trace.
 #[derive(Debug)]
 pub(super) struct ProjectState {
     ledger: DurableLedger,

@@ -1,7 +1,6 @@
-//! From records to sums by label set. Pure.
+//! Aggregates the records of a ledger by labels. Pure.
 //!
-//! An [`Aggregate`] is the records of a snapshot: every label value is text there, so that nothing
-//! downstream needs the ledger.
+//! An [`Aggregate`] has label values as text, so that nothing downstream needs the ledger.
 
 #[cfg(test)]
 mod tests;
@@ -20,7 +19,7 @@ pub type UserLabels = (Arc<str>, Arc<str>);
 /// Status and pool of records in flight.
 pub type InFlightLabels = (Arc<str>, Arc<str>);
 
-/// The records of a window by their labels, ordered, so that equal ledgers give equal texts.
+/// The records of a window, aggregated by labels. Ordered, so that equal ledgers give equal texts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Aggregate {
     /// By status, type and pool: for each type and pool in the window all six statuses.
@@ -38,9 +37,8 @@ pub struct Aggregate {
 }
 
 impl Aggregate {
-    /// Adds the pools that are known to exist but have no record, as zeros of the types that there
-    /// are, so that nothing recorded can be told from nothing known. No more than `most` pools are
-    /// shown.
+    /// Adds zeros for pools that exist but have no record in the window, so that "nothing recorded" differs
+    /// from "not known". Adds none beyond `most` pools in total.
     pub fn seed<'p>(&mut self, pools: impl Iterator<Item = &'p str>, most: usize) {
         let mut shown: BTreeSet<Arc<str>> =
             self.kinds.keys().map(|(_, _, pool)| pool.clone()).collect();
@@ -64,8 +62,8 @@ impl Aggregate {
         }
     }
 
-    /// The records of a ledger by their labels as text: users named by `names`, and values
-    /// without a slot folded.
+    /// Aggregates the records of a ledger. Users get the names of `names`; label values beyond the limits
+    /// are folded into `_other`.
     pub fn of(ledger: &Ledger, names: &UserNames) -> Self {
         let (slots, totals) = (ledger.slots(), ledger.totals());
         let mut kinds: BTreeMap<(TermId, TermId, LabelId), Sums> = BTreeMap::new();
@@ -101,7 +99,7 @@ fn keep_least(
     }
 }
 
-/// Adds the statuses without a record, as zeros.
+/// Adds zeros for statuses without a record, so that a series exists before its first record does.
 fn complete(
     kinds: &mut BTreeMap<(TermId, TermId, LabelId), Sums>,
     users: &mut BTreeMap<(LabelId, TermId), Sums>,
@@ -132,7 +130,7 @@ fn named(
         ((word(status), word(record_type), text(pool)), *sums)
     });
     let mut aggregate = Aggregate { kinds: kinds.collect(), ..Aggregate::default() };
-    // One name a user: a hash costs a little, and the statuses of a user stand together.
+    // The statuses of a user are neighbours, so its name is hashed once and not six times.
     let mut shown = None;
     for ((user, status), sums) in users {
         if shown.as_ref().is_none_or(|(known, _)| known != user) {

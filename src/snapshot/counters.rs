@@ -1,4 +1,4 @@
-//! The counters as they are served: which series, under which labels, and which values are held back.
+//! Counters as they are served: series, labels, and held values.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -9,46 +9,48 @@ use tokio::time::Instant;
 use super::user_names::UserNames;
 use crate::ledger::{Counter, Counters, LabelId, Ledger, Limited, Series, TermId, Transition};
 
-/// A series as it is served.
+/// A counter or histogram as it is served.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CounterView {
     /// The series.
     pub series: Series,
-    /// Its label values after `project`.
+    /// Label values after `project`.
     pub labels: Box<[Arc<str>]>,
-    /// Its value.
+    /// Current value.
     pub value: Counter,
-    /// The value that it shows for a while instead.
+    /// Value that is served instead for a while.
     pub held: Option<CounterHold>,
 }
 
-/// A value that a series shows for a while: `increase()` does not see a series that is born, or comes
-/// back, with more than its last known value. The while begins with the first answer that shows it, however late that is.
+/// A value that a series shows when it appears or reappears, before its current one. Without it,
+/// `increase()` would miss the first failure: it sees no change in a series that starts at 1.
+///
+/// The hold starts with the first answer that contains the series, however late that is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CounterHold {
-    /// The value.
+    /// Held value.
     pub shown: Counter,
-    /// How long it is shown.
+    /// Duration of the hold.
     pub hold: Duration,
-    /// When it was first served. Shared by all series that appeared together.
+    /// Time of the first answer with it. Shared by all series that appeared together.
     pub first_served: Arc<OnceLock<Instant>>,
 }
 
 impl CounterHold {
-    /// Notes that it is served now. Returns until when it is shown, if it still is.
+    /// Notes that it is served now. Returns the end of the hold, unless it is over.
     pub fn served(&self, now: Instant) -> Option<Instant> {
         let until = *self.first_served.get_or_init(|| now) + self.hold;
         (now < until).then_some(until)
     }
 
-    /// Whether it was shown long enough.
+    /// True if the hold is over.
     pub fn is_over(&self, now: Instant) -> bool {
         self.first_served.get().is_some_and(|first| now >= *first + self.hold)
     }
 }
 
 impl CounterView {
-    /// The value to serve now.
+    /// Returns the value to serve now.
     pub fn at(&self, now: Instant) -> &Counter {
         self.held.as_ref().filter(|held| !held.is_over(now)).map_or(&self.value, |held| &held.shown)
     }
@@ -62,25 +64,25 @@ pub struct ServedCounters {
 }
 
 impl ServedCounters {
-    /// The counters of a process that starts: every series shows its last durable value for `hold`.
+    /// Creates the counters of a process that starts. Every series shows its last durable value for `hold`.
     pub fn new(ledger: &Ledger, names: &UserNames, hold: Duration, now: Instant) -> Self {
         let mut served = Self { hold, shown: Arc::default() };
         served.update(ledger, names, ledger.counters().clone(), now);
         served
     }
 
-    /// Sets how long series are held that appear from now on.
+    /// Sets the hold of series that appear from now on.
     pub fn hold_for(&mut self, hold: Duration) {
         self.hold = hold;
     }
 
-    /// The series, ordered by family and labels.
+    /// Returns the series, ordered by family and labels.
     pub fn shown(&self) -> Arc<[CounterView]> {
         self.shown.clone()
     }
 
-    /// The series that a transition lets appear, with the values that they show at first: 0, or the
-    /// value at which their label value lost its slot.
+    /// Returns the series that appear with a transition, with the values to hold: 0 for a new one, and the
+    /// last served value for one whose label value was folded and gets a series of its own again.
     pub fn appearing(ledger: &Ledger, changes: &Transition) -> Counters {
         let is_new = |series: &&Series| !ledger.counters().contains_key(series);
         let born = changes.counters().iter().filter(|(series, _)| is_new(series));
@@ -91,7 +93,7 @@ impl ServedCounters {
         born.chain(back.map(|(series, counter)| (*series, counter.clone()))).collect()
     }
 
-    /// Takes over the counters after a commit. `appearing` are held at these values.
+    /// Takes the counters after a commit. Those in `appearing` are held at these values.
     pub fn update(
         &mut self,
         ledger: &Ledger,
@@ -102,7 +104,8 @@ impl ServedCounters {
         let held = self.shown.iter().filter_map(|view| Some((view.series, view.held.clone()?)));
         let mut held: BTreeMap<_, _> = held.filter(|(_, held)| !held.is_over(now)).collect();
         if !self.hold.is_zero() {
-            // Series that appear together end their hold together.
+            // Series that appear together end their hold together. Otherwise a ratio of two of them would
+            // be wrong for a while.
             let first_served = Arc::default();
             let duration = self.hold;
             let hold_at = |shown| CounterHold {
@@ -135,7 +138,7 @@ fn is_shown(ledger: &Ledger, series: Series) -> bool {
     })
 }
 
-/// The user or the pool of a series.
+/// Returns the user or pool of a series, which may be folded.
 fn value_of(series: Series) -> Option<(Limited, LabelId)> {
     match series {
         Series::Seen(_, pool) | Series::Entered(_, _, pool) | Series::Expired(_, pool) => {
@@ -146,7 +149,7 @@ fn value_of(series: Series) -> Option<(Limited, LabelId)> {
     }
 }
 
-/// The labels of a series; `None` for one of a user where users are not named.
+/// Returns the label values of a series; `None` for a series by user if users are not shown.
 fn labels_of(ledger: &Ledger, names: &UserNames, series: Series) -> Option<Box<[Arc<str>]>> {
     let word = |word: TermId| ledger.term(word).clone();
     let text = |label: LabelId| ledger.label(label).clone();

@@ -1,7 +1,7 @@
-//! The failed records of a project as people see them.
+//! The newest failed records of a project.
 //!
-//! What may be seen of users, desktops and files is decided in one place:
-//! [`FailedRecord::shown`].
+//! [`FailedRecord::shown`] is the only place that decides which fields of users, desktops and files are
+//! visible.
 
 use std::sync::Arc;
 
@@ -10,34 +10,34 @@ use super::user_names::UserNames;
 use crate::ledger::{FailureDetails, LabelId, Ledger, Mark, StoredRecord, TermId};
 use records_api::record::Timestamp;
 
-/// The failed records of a project at a moment.
+/// The newest failed records of a project.
 #[derive(Debug, Clone)]
 pub struct FailedRecords {
-    /// The project's name.
+    /// Name of the project.
     pub project: String,
-    /// What may be seen of users.
+    /// Form of user names.
     pub users: UserNames,
-    /// The poll that found them was complete then; after a start, until a poll is complete, when the
-    /// last poll of an earlier process began. `None` before the first complete poll.
+    /// Completion time of the poll that found them. After a start and before the first complete poll, the
+    /// start time of an earlier process's last poll. `None` before the very first complete poll.
     pub as_of: Option<Timestamp>,
-    /// Whether the gauges of the project are not shown at present: the last complete poll is too long
-    /// ago, or was one of an earlier process.
+    /// True if the project's gauges are not served, because the last complete poll is too old or belongs
+    /// to an earlier process.
     pub is_stale: bool,
-    /// The newest, at most [`crate::ledger::MAX_FAILURE_DETAILS`], the newest first.
+    /// At most [`crate::ledger::MAX_FAILURE_DETAILS`] records, newest first.
     pub records: Arc<[FailedRecord]>,
-    /// The snapshot of the same poll.
+    /// Snapshot of the same poll.
     pub snapshot: Option<Arc<RecordsSnapshot>>,
 }
 
 impl FailedRecords {
-    /// The name of a desktop pool.
+    /// Returns the name of a desktop pool.
     pub fn pool_name(&self, id: &str) -> Option<&str> {
         let pools = &self.snapshot.as_ref()?.pools;
         pools.iter().find(|pool| pool.id == id).map(|pool| pool.name.as_str())
     }
 }
 
-/// A failed record. What of it may be shown says [`Self::shown`].
+/// A failed record. [`Self::shown`] returns its visible fields.
 #[derive(Debug, Clone)]
 pub struct FailedRecord {
     record: StoredRecord,
@@ -50,30 +50,30 @@ pub struct FailedRecord {
     details: Arc<FailureDetails>,
 }
 
-/// What is shown of a failed record.
+/// Visible fields of a failed record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShownFailure<'a> {
     /// `REC_FAILED` or `UPLOAD_FAILED`.
     pub status: &'a str,
     /// The type, as in metrics.
     pub record_type: Option<&'a str>,
-    /// The desktop pool's id.
+    /// Id of the desktop pool.
     pub pool: Option<&'a str>,
-    /// The desktop's id.
+    /// Id of the desktop.
     pub desktop_id: Option<&'a str>,
-    /// The desktop's name.
+    /// Name of the desktop.
     pub desktop_name: Option<&'a str>,
-    /// The user.
+    /// User, in the form of the label.
     pub user: Option<Arc<str>>,
-    /// Whether metrics have the record under the pool `_other`.
+    /// True if metrics show the record under the pool `_other`.
     pub is_pool_folded: bool,
-    /// Whether they have it under the user `_other`.
+    /// True if metrics show the record under the user `_other`.
     pub is_user_folded: bool,
-    /// The record's id.
+    /// Id of the record.
     pub id: &'a str,
-    /// When the recording began.
+    /// Start of the recording.
     pub start: Timestamp,
-    /// When the record last changed.
+    /// Time of the last change.
     pub update: Option<Timestamp>,
     /// Size of the file in bytes.
     pub size_bytes: Option<u64>,
@@ -83,22 +83,21 @@ pub struct ShownFailure<'a> {
     pub file_directory: Option<&'a str>,
     /// Name of the file.
     pub file_name: Option<&'a str>,
-    /// Whether its failure was counted: it happened while it was watched. Otherwise it was there when
-    /// counting began.
+    /// True if the failure was counted. A failure that existed when counting began is not.
     pub counted: bool,
 }
 
 impl FailedRecord {
-    /// When the recording began.
+    /// Returns the start of the recording.
     pub fn start(&self) -> Timestamp {
         self.record.start
     }
 
-    /// What may be seen of it.
+    /// Returns the visible fields.
     pub fn shown(&self, users: &UserNames) -> ShownFailure<'_> {
         let details = &*self.details;
         let user = self.user.as_ref().and_then(|user| users.shown(user));
-        // Names of desktops and files tell whose they are.
+        // Names of desktops and files contain user names.
         let names = Some(details).filter(|_| users.are_shown());
         ShownFailure {
             status: &self.status,
@@ -121,7 +120,7 @@ impl FailedRecord {
     }
 }
 
-/// The newest failed records of a ledger, the newest first.
+/// Returns the newest failed records of a ledger, newest first.
 pub fn failed_records(ledger: &Ledger) -> Arc<[FailedRecord]> {
     let text = |label| (label != LabelId::NONE).then(|| ledger.label(label).clone());
     let word = |word| (word != TermId::NONE).then(|| ledger.term(word).clone());

@@ -1,4 +1,4 @@
-//! How users are named to whoever reads the figures.
+//! Form of user names in labels and pages.
 
 use std::sync::Arc;
 
@@ -7,20 +7,20 @@ use sha2::Sha256;
 
 use records_api::secret::Secret;
 
-/// How users are named. The state keeps their names in any case.
+/// Form of user names. The state keeps the names themselves in any case.
 #[derive(Debug, Clone, Default)]
 pub enum UserNames {
-    /// As the API names them.
+    /// The name as the API returns it.
     #[default]
     Name,
-    /// By a hash that nobody can compute who has not the key.
+    /// A hash that cannot be computed without the key.
     Hash(Secret),
-    /// Not at all: there are no figures by user.
+    /// No names: there are no series by user.
     Drop,
 }
 
 impl UserNames {
-    /// What stands in the place of a name, if anything does. `_none` and `_other` are no names.
+    /// Returns the visible form of a name, if any. `_none` and `_other` are not names and stay.
     pub fn shown(&self, name: &Arc<str>) -> Option<Arc<str>> {
         match self {
             Self::Name => Some(name.clone()),
@@ -30,13 +30,13 @@ impl UserNames {
         }
     }
 
-    /// Whether names are shown: where they are not, neither are those of desktops and files, which
-    /// tell whose they are.
+    /// True if names are visible. If not, the names of desktops and files are hidden as well, because they
+    /// contain user names.
     pub fn are_shown(&self) -> bool {
         matches!(self, Self::Name)
     }
 
-    /// Whether this names users as another does.
+    /// True if both give every user the same form.
     pub fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Name, Self::Name) | (Self::Drop, Self::Drop) => true,
@@ -46,13 +46,13 @@ impl UserNames {
     }
 }
 
-/// 16 hexadecimal digits: among 100,000 users two are alike once in a billion times.
+/// Returns 16 hexadecimal digits: 100,000 users have two equal hashes with a probability of 10^-9.
 fn hash(key: &Secret, name: &str) -> Arc<str> {
     let keyed = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes());
     let mut keyed = keyed.expect("HMAC takes keys of any length");
     keyed.update(name.as_bytes());
     let hash = keyed.finalize().into_bytes();
-    let first = u64::from_be_bytes(*hash.first_chunk().expect("it has 32 bytes"));
+    let first = u64::from_be_bytes(*hash.first_chunk().expect("SHA-256 has 32 bytes"));
     format!("{first:016x}").into()
 }
 

@@ -48,7 +48,7 @@ impl ClientAuth {
         Self::NAMES.iter().find(|(name, _)| *name == text).map(|(_, client_auth)| *client_auth)
     }
 
-    /// Whether an authority's signature is verified.
+    /// True if an authority's signature is verified.
     pub(super) fn verifies(self) -> bool {
         matches!(self, Self::VerifyIfGiven | Self::RequireAndVerify)
     }

@@ -17,7 +17,7 @@ impl Stamp {
         self.0.push((path.to_owned(), look(path)));
     }
 
-    /// Whether all files are unchanged.
+    /// True if all files are unchanged.
     pub(super) fn is_current(&self) -> bool {
         self.0.iter().all(|(path, seen)| look(path) == *seen)
     }

@@ -97,7 +97,7 @@ impl TlsSettings {
     }
 }
 
-/// What is at `name`, or in the file at `name_file`.
+/// Reads the value of `name`, or the file that `name_file` names.
 fn pem(reader: &mut Reader<'_>, name: &str, folder: &Path) -> Option<Pem> {
     let (inline, file) = (path(name), path(&format!("{name}_file")));
     let pasted = reader.value(&file).and_then(|given| given.value.as_text());

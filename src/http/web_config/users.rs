@@ -69,7 +69,7 @@ impl Users {
         self.hashes.len()
     }
 
-    /// Whether a request comes from one of the users.
+    /// True if a request comes from one of the users.
     pub(super) async fn admit(&self, headers: &HeaderMap, passwords: &Passwords) -> bool {
         let Some((user, password)) = credentials(headers) else { return false };
         if let Some(hash) = self.hashes.get(&user) {
@@ -177,7 +177,7 @@ mod tests {
         HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())])
     }
 
-    /// Whether it is admitted without a comparison; none can start meanwhile.
+    /// True if it is admitted without a comparison; none can start meanwhile.
     async fn is_remembered(users: &Users, passwords: &Passwords, headers: &HeaderMap) -> bool {
         let _turn = passwords.one_at_a_time.acquire().await.unwrap();
         let admitted = timeout(Duration::from_millis(50), users.admit(headers, passwords)).await;
