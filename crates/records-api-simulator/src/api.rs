@@ -33,7 +33,7 @@ use crate::{
     },
 };
 
-/// How long a shutdown waits for requests in flight. Some are never answered.
+/// Time that a shutdown waits for requests in flight. Some are never answered.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Serves a simulator until `shutdown` is cancelled, then waits up to a second for requests in

@@ -9,7 +9,7 @@ pub(crate) mod vocabulary;
 
 use clap::{Args, FromArgMatches as _, ValueEnum};
 
-/// How the simulated API reads its own documents.
+/// Interpretation of the API documents by the simulated API.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Dialect {
     /// Largest `limit` that is granted
@@ -27,10 +27,10 @@ pub struct Dialect {
     /// Spelling of statuses and types
     #[arg(long, value_enum, default_value_t = Vocabulary::Codes)]
     pub vocabulary: Vocabulary,
-    /// What `start_time` is compared with
+    /// Value that `start_time` is compared with
     #[arg(long, value_enum, default_value_t = StartBound::Start)]
     pub start_bound: StartBound,
-    /// What `end_time` is compared with
+    /// Value that `end_time` is compared with
     #[arg(long, value_enum, default_value_t = EndBound::Start)]
     pub end_bound: EndBound,
     /// Order of rows if the request does not ask for one
@@ -39,7 +39,7 @@ pub struct Dialect {
     /// Order of rows with equal starts
     #[arg(long, value_enum, default_value_t = Ties::Stable)]
     pub ties: Ties,
-    /// Whether `sort_field` and `sort_type` have an effect
+    /// Effect of `sort_field` and `sort_type`
     #[arg(long, value_enum, default_value_t = SortSupport::Honoured)]
     pub sort: SortSupport,
     /// Values that the `status` filter accepts
@@ -48,10 +48,10 @@ pub struct Dialect {
     /// Value of `total_count`
     #[arg(long, value_enum, default_value_t = TotalCount::Right)]
     pub total_count: TotalCount,
-    /// How a row shows that its record is not in a pool
+    /// Form of the pool in a row whose record is not in a pool
     #[arg(long, value_enum, default_value_t = MissingValue::Absent)]
     pub missing_pool: MissingValue,
-    /// How a row shows any other missing value
+    /// Form of any other missing value in a row
     #[arg(long, value_enum, default_value_t = MissingValue::Absent)]
     pub missing: MissingValue,
 }
@@ -112,7 +112,7 @@ pub enum Vocabulary {
     UpperCase,
 }
 
-/// What the lower bound is compared with.
+/// Value that the lower bound is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum StartBound {
     /// The record starts at or after the bound
@@ -124,7 +124,7 @@ pub enum StartBound {
     End,
 }
 
-/// What the upper bound is compared with.
+/// Value that the upper bound is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EndBound {
     /// The record starts at or before the bound
@@ -155,7 +155,7 @@ pub enum Ties {
     Unstable,
 }
 
-/// Whether the sort parameters have an effect.
+/// Effect of the sort parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SortSupport {
     /// Rows are sorted as requested
@@ -196,7 +196,7 @@ pub enum TotalCount {
     Text,
 }
 
-/// How a row shows a missing value.
+/// Form of a missing value in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum MissingValue {
     /// The field is left out

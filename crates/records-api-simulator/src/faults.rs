@@ -55,7 +55,7 @@ pub enum FaultKind {
         bytes: u64,
         /// Content of the page.
         content: HugeContent,
-        /// Whether it is compressed, even for clients that do not accept gzip.
+        /// True if it is compressed, even for clients that do not accept gzip.
         gzip: bool,
     },
     /// Nested arrays.
@@ -64,7 +64,7 @@ pub enum FaultKind {
         status: u16,
         /// Number of levels.
         levels: usize,
-        /// Where they are.
+        /// Position of the nested arrays.
         position: NestingPosition,
     },
     /// A redirect.
@@ -139,7 +139,7 @@ impl NestingPosition {
 /// A fault, and the requests that it hits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
-    /// What goes wrong.
+    /// Kind of the fault.
     pub kind: FaultKind,
     /// The probability that it hits a request.
     pub rate: f64,

@@ -69,11 +69,11 @@ pub struct Options {
     #[arg(long, value_name = "DURATION", default_value = "0s",
           value_parser = humantime::parse_duration)]
     pub latency_jitter: Duration,
-    /// How far the simulator's clock is ahead of this machine's clock
+    /// Time by which the simulator's clock is ahead of this machine's clock
     #[arg(long, value_name = "DURATION", default_value = "0s",
           value_parser = humantime::parse_duration)]
     pub clock_ahead: Duration,
-    /// How far the simulator's clock is behind this machine's clock
+    /// Time by which the simulator's clock is behind this machine's clock
     #[arg(long, value_name = "DURATION", default_value = "0s",
           value_parser = humantime::parse_duration, conflicts_with = "clock_ahead")]
     pub clock_behind: Duration,
@@ -97,7 +97,7 @@ pub struct Options {
     /// Valid credentials
     #[command(flatten)]
     pub access: AccessOptions,
-    /// How the API reads its own documents
+    /// Interpretation of the API documents
     #[command(flatten)]
     pub dialect: Dialect,
 }

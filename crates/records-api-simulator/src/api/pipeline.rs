@@ -39,7 +39,7 @@ impl Reply {
     }
 }
 
-/// What an endpoint makes its answer from.
+/// Input from which an endpoint makes its answer.
 pub(super) struct ServeContext<'w> {
     pub(super) world: &'w World,
     pub(super) dialect: &'w Dialect,

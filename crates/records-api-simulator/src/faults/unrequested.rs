@@ -18,7 +18,7 @@ impl UnrequestedReason {
 /// Rows to add to a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnrequestedRows {
-    /// Which records are added.
+    /// Records that are added.
     pub reason: UnrequestedReason,
     /// Number of rows added to each page; fewer if the world has no more.
     pub count: usize,

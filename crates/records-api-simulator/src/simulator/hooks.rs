@@ -19,7 +19,7 @@ pub struct HookContext<'t> {
     /// Ids of the records on the page, in its order. Empty before the answer, and if the answer is
     /// an error.
     pub rows: &'t [u128],
-    /// Whether the answer shows the world as it was when the faults were set.
+    /// True if the answer shows the world as it was when the faults were set.
     pub is_stale: bool,
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     pub(crate) content_type: &'static str,
     pub(crate) charset: Option<&'static str>,
-    /// Whether to set `Content-Encoding: gzip`. The body is not compressed here.
+    /// True to set `Content-Encoding: gzip`. The body is not compressed here.
     pub(crate) gzip: bool,
     pub(crate) retry_after: Option<RetryAfter>,
     pub(crate) location: Option<HeaderValue>,
@@ -38,7 +38,7 @@ pub(crate) struct Answer {
     pub(crate) transport: Transport,
 }
 
-/// How the body is sent.
+/// Form in which the body is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Transport {
     /// Whole.

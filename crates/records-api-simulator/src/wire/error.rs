@@ -1,6 +1,6 @@
 //! Error answers in the shapes that the service and its gateway use.
 //!
-//! Where no document gives a code, it is marked as invented.
+//! A code that no document gives is marked as invented.
 
 use std::borrow::Cow;
 

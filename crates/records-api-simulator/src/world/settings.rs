@@ -20,7 +20,7 @@ pub(crate) struct Settings {
     pub(crate) users: u32,
     /// Number of desktop pools.
     pub(crate) pools: u32,
-    /// Whether every second name has characters that need escaping.
+    /// True if every second name has characters that need escaping.
     pub(crate) hostile_names: bool,
     /// Durations and failure share.
     pub(crate) lifecycle: LifecycleSettings,
