@@ -1,12 +1,45 @@
 //! The exporter's metrics about each project, written from its snapshot.
 
-use crate::exposition::{CounterValue, HistogramValue, Labels, Sink, Value, catalog};
+use crate::exposition::{CounterValue, HistogramValue, Labels, Metric, Sink, Value, catalog};
 use crate::snapshot::{PollDurations, ProjectView, SyncMode};
 use records_api::record::{RejectionReason, Timestamp};
 
-/// Writes the metrics that are derived from the state of the projects.
+/// Writes the metrics about each project. `started` is when the process started.
 pub(super) fn write_projects(views: &[ProjectView], started: Timestamp, sink: &mut dyn Sink) {
     write_polls(views, started, sink);
+    write_sync_modes(views, sink);
+    write_gauge(&catalog::FIRST_SYNC_PROGRESS_RATIO, views, sink, |view| {
+        Some(view.first_sync_progress.into())
+    });
+    write_gauge(&catalog::POLL_API_REQUESTS, views, sink, |view| {
+        view.poll_api_requests.map(Value::from)
+    });
+    write_gauge(&catalog::CREDENTIAL_EXPIRY_TIMESTAMP_SECONDS, views, sink, |view| {
+        view.sign_in.expires.map(|expires| expires.as_seconds().into())
+    });
+    write_gauge(&catalog::STORE_RECORDS, views, sink, |view| Some(view.ledger.records.into()));
+    write_gauge(&catalog::STORE_BYTES, views, sink, |view| Some(view.ledger.bytes.into()));
+    write_gauge(&catalog::STORE_TEXTS, views, sink, |view| Some(view.ledger.names.into()));
+    write_folded_values(views, sink);
+    write_anomalies(views, sink);
+}
+
+/// Writes a gauge with at most one sample per project.
+fn write_gauge(
+    metric: &'static Metric,
+    views: &[ProjectView],
+    sink: &mut dyn Sink,
+    value: impl Fn(&ProjectView) -> Option<Value>,
+) {
+    sink.family(metric);
+    for view in views {
+        if let Some(value) = value(view) {
+            sink.gauge(Labels::of_project(&view.labels, &[view.project()]), value);
+        }
+    }
+}
+
+fn write_sync_modes(views: &[ProjectView], sink: &mut dyn Sink) {
     sink.family(&catalog::SYNC_MODE);
     for view in views {
         for mode in SyncMode::ALL {
@@ -16,48 +49,20 @@ pub(super) fn write_projects(views: &[ProjectView], started: Timestamp, sink: &m
             );
         }
     }
-    sink.family(&catalog::FIRST_SYNC_PROGRESS_RATIO);
-    for view in views {
-        sink.gauge(
-            Labels::of_project(&view.labels, &[view.project()]),
-            view.first_sync_progress.into(),
-        );
-    }
-    sink.family(&catalog::POLL_API_REQUESTS);
-    for view in views {
-        if let Some(requests) = view.poll_api_requests {
-            sink.gauge(Labels::of_project(&view.labels, &[view.project()]), requests.into());
-        }
-    }
-    sink.family(&catalog::CREDENTIAL_EXPIRY_TIMESTAMP_SECONDS);
-    for view in views {
-        if let Some(expires) = view.sign_in.expires {
-            sink.gauge(
-                Labels::of_project(&view.labels, &[view.project()]),
-                expires.as_seconds().into(),
-            );
-        }
-    }
+}
+
+fn write_folded_values(views: &[ProjectView], sink: &mut dyn Sink) {
     sink.family(&catalog::FOLDED_LABEL_VALUES);
     for view in views {
-        for (label, count) in
-            [("user", view.ledger.folded_users), ("pool", view.ledger.folded_pools)]
-        {
+        let figures = [("user", view.ledger.folded_users), ("pool", view.ledger.folded_pools)];
+        for (label, count) in figures {
             sink.gauge(Labels::of_project(&view.labels, &[view.project(), label]), count.into());
         }
     }
-    sink.family(&catalog::STORE_RECORDS);
-    for view in views {
-        sink.gauge(Labels::of_project(&view.labels, &[view.project()]), view.ledger.records.into());
-    }
-    sink.family(&catalog::STORE_BYTES);
-    for view in views {
-        sink.gauge(Labels::of_project(&view.labels, &[view.project()]), view.ledger.bytes.into());
-    }
-    sink.family(&catalog::STORE_TEXTS);
-    for view in views {
-        sink.gauge(Labels::of_project(&view.labels, &[view.project()]), view.ledger.names.into());
-    }
+}
+
+/// Writes the rows and values that could not be understood.
+fn write_anomalies(views: &[ProjectView], sink: &mut dyn Sink) {
     sink.family(&catalog::REJECTED_RECORDS);
     for view in views {
         let Some(snapshot) = &view.records else { continue };

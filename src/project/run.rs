@@ -10,12 +10,22 @@ use super::Project;
 use super::config::ProjectConfig;
 use super::error::{PollError, Reason};
 use super::poll::PollReader;
-use super::state::LedgerPart;
-use crate::ledger::{CommitError, PollFacts};
-use crate::snapshot::RecordsSnapshot;
+use super::state::{LedgerPart, Polled};
+use crate::ledger::PollFacts;
+use crate::snapshot::{Aggregate, RecordsSnapshot};
+use crate::sync::ReadSummary;
+use records_api::record::Timestamp;
 
 /// Result of a complete poll: two parts of the next snapshot.
 type PollResult = Result<(RecordsSnapshot, LedgerPart), PollError>;
+
+/// Everything that is served of a committed poll, except the names of the pools.
+struct Committed {
+    aggregate: Aggregate,
+    summary: ReadSummary,
+    oldest_read: Timestamp,
+    ledger_part: LedgerPart,
+}
 
 impl Project {
     /// Polls. The caller has claimed the right to poll.
@@ -65,26 +75,8 @@ impl Project {
                 self.state.lock().planner.note_contradiction();
             }
         })?;
-        let facts = PollFacts {
-            identity: config.identity(),
-            counting_since: now,
-            window_start,
-            begun: now,
-            ..PollFacts::default()
-        };
-        let (state, instruments) = (self.state.clone(), self.instruments.clone());
-        let (page, ended) = (client.page_size(), self.now());
-        // The commit waits for the disk, and a large window takes a while to aggregate.
-        let committed = spawn_blocking(move || {
-            let mut state = state.lock();
-            let began = Instant::now();
-            let summary = state.commit_poll(polled, facts, page, ended)?;
-            instruments.committed(began.elapsed());
-            let oldest_read = state.planner.oldest_read().unwrap_or(now);
-            Ok::<_, CommitError>((state.aggregate(), summary, oldest_read, state.ledger_part(now)))
-        });
-        let (mut aggregate, summary, oldest_read, ledger_part) =
-            committed.await.map_err(|_| Reason::Panicked)?.map_err(Reason::State)?;
+        let committed = self.commit(config, polled, window_start, now).await?;
+        let Committed { mut aggregate, summary, oldest_read, ledger_part } = committed;
         let pools = match &config.pool_names {
             Some(names) => names.refresh(client, &aggregate).await,
             None => Vec::new(),
@@ -94,6 +86,36 @@ impl Project {
         let records =
             RecordsSnapshot { aggregate, summary, oldest_read, completed, completed_at, pools };
         Ok((records, ledger_part))
+    }
+
+    /// Commits a complete poll that started at `begun`.
+    async fn commit(
+        &self,
+        config: &ProjectConfig,
+        polled: Polled,
+        window_start: Timestamp,
+        begun: Timestamp,
+    ) -> Result<Committed, PollError> {
+        let facts = PollFacts {
+            identity: config.identity(),
+            counting_since: begun,
+            window_start,
+            begun,
+            ..PollFacts::default()
+        };
+        let (state, instruments) = (self.state.clone(), self.instruments.clone());
+        let (page, ended) = (config.client.page_size(), self.now());
+        // The commit waits for the disk, and a large window takes a while to aggregate.
+        let committed = spawn_blocking(move || {
+            let mut state = state.lock();
+            let commit_begun = Instant::now();
+            let summary = state.commit_poll(polled, facts, page, ended)?;
+            instruments.committed(commit_begun.elapsed());
+            let oldest_read = state.planner.oldest_read().unwrap_or(begun);
+            let (aggregate, ledger_part) = (state.aggregate(), state.ledger_part(begun));
+            Ok(Committed { aggregate, summary, oldest_read, ledger_part })
+        });
+        Ok(committed.await.map_err(|_| Reason::Panicked)?.map_err(Reason::State)?)
     }
 
     /// Replaces the snapshot after a poll.
