@@ -66,7 +66,7 @@ export function interpolator(
     });
 }
 
-/** How Prometheus' data source writes a value into an expression. */
+/** Writes a value into an expression as Prometheus' data source does. */
 export function forPromQL(value: string | string[], variable: Variable): string {
   if (!variable.isPattern) {
     return typeof value === 'string' ? inQuotes(value) : value.map(inQuotes).join(',');

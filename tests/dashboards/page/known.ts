@@ -41,7 +41,7 @@ function calculations(panel: Panel): string[] {
   return [...(reduceOptions?.calcs ?? []), ...(legend?.calcs ?? [])];
 }
 
-/** What is no id is a text that Grafana writes behind the figure; that must be asked for by `suffix:`. */
+/** Grafana appends any text that is not a unit id to the value. Such a text must be written as `suffix:`. */
 function isUnit(unit: string): boolean {
   const [kind] = unit.split(':');
   const ids = getValueFormats().flatMap((category) => category.submenu.map((one) => one.value));

@@ -65,7 +65,7 @@ export async function load(panel: Panel, type: PanelType, width: number, setting
   return { frames, fieldConfig, replaceVariables };
 }
 
-/** What the panel says, with the defaults of its type where it says nothing. */
+/** Options of a panel, with the defaults of its type. */
 function withDefaults(panel: Panel, type: PanelType): FieldConfigSource {
   const written = panel.fieldConfig as FieldConfigSource;
   const own = type.migrate?.(written) ?? written;

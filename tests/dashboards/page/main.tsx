@@ -87,7 +87,7 @@ async function loadInto(
   }
 }
 
-/** What Grafana's own application sets before anything is drawn. */
+/** Settings that Grafana's application makes before it draws. */
 function prepareGrafana(): void {
   standardTransformersRegistry.setInit(() =>
     // Some stand there under two names.

@@ -1,15 +1,12 @@
-/**
- * What is wrong with a drawn dashboard. The page leaves it in `window.report`, where whoever takes the
- * picture reads it. Nothing here is drawn.
- */
+/** Findings about a drawn dashboard. The page leaves them in `window.report` for the command. */
 
 export interface Report {
   title: string;
   /** Panels that were drawn. */
   panels: number;
-  /** What is wrong: a line each. The picture is no good unless there is none. */
+  /** Errors, one line each. The picture is usable only without any. */
   failures: string[];
-  /** What is worth a look and may be right. */
+  /** Findings that may be correct. */
   notes: string[];
   height: number;
 }

@@ -1,4 +1,4 @@
-/** What the page was asked to draw: its address says so. */
+/** Settings in the address of the page: the dashboard to draw, and how. */
 
 export interface Settings {
   /** The paths of all dashboards' JSON, the one to draw first. */

@@ -1,4 +1,4 @@
-/** When the page has come to rest: its components measure themselves and draw in several turns. */
+/** Waits until the page is complete: its components measure themselves and draw in several steps. */
 
 import { fails } from './report';
 

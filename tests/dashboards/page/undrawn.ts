@@ -1,4 +1,4 @@
-/** What a dashboard may have that Grafana shows and this page does not, beyond what single panels have. */
+/** Features of dashboards that Grafana shows and this page does not. Those of panels are elsewhere. */
 
 import type { Dashboard, Panel } from './model';
 import { isRow, titleOf } from './model';

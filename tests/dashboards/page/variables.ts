@@ -9,7 +9,7 @@ import type { Prometheus } from './prometheus';
 import { fails } from './report';
 
 const ALL = '$__all';
-/** What the one data source is called; Grafana's own name for a first one. */
+/** Name of the only data source, as Grafana names the first one. */
 const DATA_SOURCE = 'prometheus';
 
 /** Each may ask for the values of those before it. */
@@ -27,7 +27,7 @@ export async function resolve(
   return variables;
 }
 
-/** What can be chosen; `undefined` where anything can. */
+/** The selectable values; `undefined` if any value is accepted. */
 async function optionsOf(
   model: VariableModel,
   prometheus: Prometheus,

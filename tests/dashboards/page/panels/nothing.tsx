@@ -5,7 +5,7 @@ import type { ReactNode } from 'react';
 
 import { fails } from '../report';
 
-/** What Grafana shows in place of a graph or table without data. */
+/** Placeholder of a graph or table without data, as in Grafana. */
 export function NoData({ text }: { text: string | undefined }) {
   return <Centered>{text || 'No data'}</Centered>;
 }

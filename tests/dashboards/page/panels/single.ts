@@ -1,4 +1,4 @@
-/** What the panels have in common that show a value for each series. */
+/** Common parts of panels that show a value per series. */
 
 export const LAST_VALUE = {
   reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },

@@ -1,4 +1,4 @@
-/** What the page must know of a panel type. */
+/** Interface of a panel type. */
 
 import type { DataFrame, FieldConfigSource, GrafanaTheme2, InterpolateFunction, TimeRange } from '@grafana/data';
 import type { ComponentType } from 'react';

@@ -1,4 +1,4 @@
-/** What a heatmap shows, from either shape of frame: native histograms, or a field for each bucket. */
+/** Cells of a heatmap, from native histograms or from a frame with a field per bucket. */
 
 import type { DataFrame, Field } from '@grafana/data';
 import { DataFrameType, FieldType, formattedValueToString, getValueFormat } from '@grafana/data';
