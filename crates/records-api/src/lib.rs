@@ -10,6 +10,7 @@
 
 mod client;
 pub mod clock;
+mod credentials;
 mod endpoint;
 mod error;
 pub mod file;

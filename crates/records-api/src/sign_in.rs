@@ -4,10 +4,8 @@ mod agency;
 mod backoff;
 mod cache;
 mod cause;
-pub(crate) mod credentials;
 mod iam;
 pub mod profile;
-mod signature;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,13 +22,12 @@ pub use cause::Cause;
 pub use iam::IamUser;
 
 use crate::client::retry::{CredentialSource, RetryingClient};
+use crate::credentials::{AccessKey, Credentials, Fingerprint};
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::record::Timestamp;
 use crate::secret::Source;
-use credentials::{Credentials, Fingerprint};
 use profile::Profile;
-use signature::AccessKey;
 
 /// A method of authentication.
 #[derive(Debug)]

@@ -1,13 +1,9 @@
 //! Query parameters of `GET /v2/{project_id}/screen-records`.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 
+use crate::credentials::UNRESERVED;
 use crate::record::{RecordType, Status, Timestamp};
-
-/// All characters except the unreserved ones of RFC 3986 are encoded, as the rules for signatures
-/// demand.
-pub(crate) const UNRESERVED: AsciiSet =
-    NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// All query parameters of `GET /v2/{project_id}/screen-records`.
 ///

@@ -20,11 +20,11 @@ use super::secret_scan::contains_secret;
 use super::throttle::{requested_pause, retry_after};
 use super::transport::{Response, Transport, TransportError};
 use crate::clock::Clock;
+use crate::credentials::{Credentials, Fingerprint};
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::record::Timestamp;
 use crate::secret::{Secret, Source};
-use crate::sign_in::credentials::{Credentials, Fingerprint};
 use crate::sign_in::{CallKey, Cause, CredentialBackoff, TrialPermit};
 use crate::wire::ErrorBody;
 

@@ -17,10 +17,9 @@ use url::Url;
 
 use super::cache::{CredentialCache, Pauses, TemporaryCredentials, lifetime};
 use super::cause::Cause;
-use super::credentials::Credentials;
-use super::signature::AccessKey;
 use crate::client::retry::{ApiCall, Decoded, RetryingClient};
 use crate::client::transport::Transport;
+use crate::credentials::{AccessKey, Credentials};
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::record::Timestamp;

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::cause::Cause;
-use super::credentials::Fingerprint;
+use crate::credentials::Fingerprint;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::wire::ErrorBody;
@@ -182,7 +182,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sign_in::credentials::Credentials;
+    use crate::credentials::Credentials;
 
     #[test]
     fn a_refusal_applies_to_the_calls_that_it_concerns() {

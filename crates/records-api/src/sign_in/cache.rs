@@ -5,8 +5,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::credentials::{Credentials, Fingerprint};
 use crate::client::throttle::requested_pause;
+use crate::credentials::{Credentials, Fingerprint};
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::record::Timestamp;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::credentials::Credentials;
+use crate::credentials::Credentials;
 use crate::endpoint::Endpoint;
 use crate::wire::ErrorBody;
 

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::cache::{TemporaryCredentials, lifetime};
-use super::credentials::Credentials;
 use crate::client::retry::{ApiCall, RetryingClient};
 use crate::client::transport::Response;
+use crate::credentials::Credentials;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::record::Timestamp;

@@ -1,10 +1,13 @@
 //! Credentials, and how a request carries them.
 
+mod signature;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
 use sha2::{Digest, Sha256};
 
-use super::signature::{self, AccessKey};
+pub(crate) use signature::{AccessKey, UNRESERVED};
+
 use crate::record::Timestamp;
 use crate::secret::Secret;
 

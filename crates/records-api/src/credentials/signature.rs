@@ -10,10 +10,9 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderName, HeaderValue, Request, header};
-use percent_encoding::{percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
-use crate::client::query::UNRESERVED;
 use crate::record::Timestamp;
 use crate::secret::Secret;
 
@@ -24,6 +23,10 @@ const PROJECT: HeaderName = HeaderName::from_static("x-project-id");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token");
 /// If a request has this header, its value takes the place of the hash of the body.
 const CONTENT_HASH: &str = "x-sdk-content-sha256";
+/// All characters except the unreserved ones of RFC 3986 are encoded, as the rules for signatures
+/// demand.
+pub(crate) const UNRESERVED: AsciiSet =
+    NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// An access key; a temporary one has a security token.
 #[derive(Debug, Clone)]
