@@ -1,11 +1,14 @@
 //! Errors of requests, with a remedy for the administrator.
 
+mod cause;
+
 use std::time::Duration;
 
 use http::StatusCode;
 
+pub use cause::Cause;
+
 use crate::endpoint::Endpoint;
-use crate::sign_in::Cause;
 use crate::wire::ErrorBody;
 
 /// The reason why a request failed. Contains no secrets.

@@ -24,6 +24,6 @@ pub use client::{
     SortOrder, Target, Transport, TransportError,
 };
 pub use endpoint::Endpoint;
-pub use error::ApiError;
-pub use sign_in::{Agency, Auth, Cause, CredentialBackoff, IamUser, SignIn, profile};
+pub use error::{ApiError, Cause};
+pub use sign_in::{Agency, Auth, CredentialBackoff, IamUser, SignIn, profile};
 pub use wire::DesktopPool;

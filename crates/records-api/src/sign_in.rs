@@ -3,7 +3,6 @@
 mod agency;
 mod backoff;
 mod cache;
-mod cause;
 mod iam;
 pub mod profile;
 
@@ -18,7 +17,6 @@ pub use agency::Agency;
 pub use backoff::CredentialBackoff;
 pub(crate) use backoff::{CallKey, TrialPermit};
 use cache::{CredentialCache, Pauses};
-pub use cause::Cause;
 pub use iam::IamUser;
 
 use crate::client::retry::{CredentialSource, RetryingClient};

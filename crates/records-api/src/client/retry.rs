@@ -22,10 +22,10 @@ use super::transport::{Response, Transport, TransportError};
 use crate::clock::Clock;
 use crate::credentials::{Credentials, Fingerprint};
 use crate::endpoint::Endpoint;
-use crate::error::ApiError;
+use crate::error::{ApiError, Cause};
 use crate::record::Timestamp;
 use crate::secret::{Secret, Source};
-use crate::sign_in::{CallKey, Cause, CredentialBackoff, TrialPermit};
+use crate::sign_in::{CallKey, CredentialBackoff, TrialPermit};
 use crate::wire::ErrorBody;
 
 /// Sends the requests of one project.

@@ -16,12 +16,11 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::cache::{CredentialCache, Pauses, TemporaryCredentials, lifetime};
-use super::cause::Cause;
 use crate::client::retry::{ApiCall, Decoded, RetryingClient};
 use crate::client::transport::Transport;
 use crate::credentials::{AccessKey, Credentials};
 use crate::endpoint::Endpoint;
-use crate::error::ApiError;
+use crate::error::{ApiError, Cause};
 use crate::record::Timestamp;
 use crate::secret::Secret;
 

@@ -10,10 +10,9 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::cause::Cause;
 use crate::credentials::Fingerprint;
 use crate::endpoint::Endpoint;
-use crate::error::ApiError;
+use crate::error::{ApiError, Cause};
 use crate::wire::ErrorBody;
 
 /// The sixth refusal in a row locks an access key for five minutes, so refused credentials are not
