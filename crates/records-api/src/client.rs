@@ -1,15 +1,7 @@
 //! Requests pages of records and the desktop pools of one project.
 
-mod date;
-mod gate;
-mod limits;
-mod observer;
 mod page_size;
-pub(crate) mod query;
-pub(crate) mod retry;
-mod secret_scan;
-pub(crate) mod throttle;
-pub(crate) mod transport;
+mod query;
 
 use std::sync::Arc;
 
@@ -17,18 +9,16 @@ use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use url::Url;
 
+use crate::call::{
+    CredentialBackoff, Decoded, Gate, Limits, Observer, Response, RetryingClient, Transport,
+};
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
-use crate::sign_in::{Auth, CredentialBackoff, Session, SignIn};
+use crate::sign_in::{Auth, Session, SignIn};
 use crate::wire::{DesktopPool, OwnedPage, PageError, pools};
-use gate::Gate;
-pub use limits::Limits;
-pub use observer::Observer;
 use page_size::PageSize;
 pub use query::{RecordsFilter, RecordsQuery, SortOrder};
-use retry::{Decoded, RetryingClient};
-pub use transport::{HttpTransport, Response, Transport, TransportError};
 
 /// The project whose records are requested.
 #[derive(Debug)]

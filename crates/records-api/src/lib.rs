@@ -8,6 +8,7 @@
 //! * [`Auth`] lists the methods of authentication; [`secret`] and [`profile`] read credentials.
 //! * [`clock`] and [`mod@file`] access the time and the files of the machine.
 
+mod call;
 mod client;
 pub mod clock;
 mod credentials;
@@ -19,11 +20,11 @@ pub mod secret;
 mod sign_in;
 pub mod wire;
 
-pub use client::{
-    Client, HttpTransport, Limits, Listed, Observer, RecordsFilter, RecordsQuery, Response,
-    SortOrder, Target, Transport, TransportError,
+pub use call::{
+    CredentialBackoff, HttpTransport, Limits, Observer, Response, Transport, TransportError,
 };
+pub use client::{Client, Listed, RecordsFilter, RecordsQuery, SortOrder, Target};
 pub use endpoint::Endpoint;
 pub use error::{ApiError, Cause};
-pub use sign_in::{Agency, Auth, CredentialBackoff, IamUser, SignIn, profile};
+pub use sign_in::{Agency, Auth, IamUser, SignIn, profile};
 pub use wire::DesktopPool;

@@ -1,7 +1,6 @@
 //! Authentication: the methods, and the credentials that each obtains, caches and renews.
 
 mod agency;
-mod backoff;
 mod cache;
 mod iam;
 pub mod profile;
@@ -14,12 +13,10 @@ use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
 pub use agency::Agency;
-pub use backoff::CredentialBackoff;
-pub(crate) use backoff::{CallKey, TrialPermit};
 use cache::{CredentialCache, Pauses};
 pub use iam::IamUser;
 
-use crate::client::retry::{CredentialSource, RetryingClient};
+use crate::call::{CredentialSource, RetryingClient};
 use crate::credentials::{AccessKey, Credentials, Fingerprint};
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;

@@ -16,8 +16,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::cache::{CredentialCache, Pauses, TemporaryCredentials, lifetime};
-use crate::client::retry::{ApiCall, Decoded, RetryingClient};
-use crate::client::transport::Transport;
+use crate::call::{ApiCall, Decoded, RetryingClient, Transport};
 use crate::credentials::{AccessKey, Credentials};
 use crate::endpoint::Endpoint;
 use crate::error::{ApiError, Cause};

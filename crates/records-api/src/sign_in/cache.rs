@@ -5,7 +5,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::client::throttle::requested_pause;
+use crate::call::requested_pause;
 use crate::credentials::{Credentials, Fingerprint};
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;

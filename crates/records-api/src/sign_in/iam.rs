@@ -9,8 +9,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::cache::{TemporaryCredentials, lifetime};
-use crate::client::retry::{ApiCall, RetryingClient};
-use crate::client::transport::Response;
+use crate::call::{ApiCall, Response, RetryingClient};
 use crate::credentials::Credentials;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;

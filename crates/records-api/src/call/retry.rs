@@ -12,6 +12,7 @@ use tokio::sync::SemaphorePermit;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::backoff::{CallKey, CredentialBackoff, TrialPermit};
 use super::date::date;
 use super::gate::Gate;
 use super::limits::Limits;
@@ -25,7 +26,6 @@ use crate::endpoint::Endpoint;
 use crate::error::{ApiError, Cause};
 use crate::record::Timestamp;
 use crate::secret::{Secret, Source};
-use crate::sign_in::{CallKey, CredentialBackoff, TrialPermit};
 use crate::wire::ErrorBody;
 
 /// Sends the requests of one project.

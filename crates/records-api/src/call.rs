@@ -1,0 +1,20 @@
+//! One call to an API: the transport, the limits, the retries, and the backoff after credentials
+//! were refused.
+
+mod backoff;
+mod date;
+mod gate;
+mod limits;
+mod observer;
+mod retry;
+mod secret_scan;
+mod throttle;
+mod transport;
+
+pub use backoff::CredentialBackoff;
+pub(crate) use gate::Gate;
+pub use limits::Limits;
+pub use observer::Observer;
+pub(crate) use retry::{ApiCall, CredentialSource, Decoded, RetryingClient};
+pub(crate) use throttle::requested_pause;
+pub use transport::{HttpTransport, Response, Transport, TransportError};
