@@ -12,6 +12,7 @@ mod document;
 mod key;
 mod keys;
 mod kind;
+mod names;
 mod node;
 mod part;
 mod problem;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::key::Key;
 use super::kind::{Kind, Secret, Text, is_printable, is_visible, parse_address};
-use super::project::{AUTH_METHODS, is_id, is_name, is_region};
+use super::names::{is_id, is_name, is_region};
 use super::units::Bytes;
 use super::url::is_proxy;
 use super::{LogFormat, LogLevel, PollMode, UserLabel};
@@ -23,6 +23,7 @@ const MIN_HASH_KEY_CHARS: usize = 16;
 const STATUSES: &[&str] =
     &["RECORDING", "REC_COMPLETED", "REC_FAILED", "UPLOADING", "UPLOAD_COMPLETED", "UPLOAD_FAILED"];
 const TYPES: &[&str] = &["FULL", "INTERVAL", "OPERATION", "SESSION"];
+const AUTH_METHODS: &[&str] = &["token", "password", "aksk", "ecs-agency", "profile"];
 
 const ADDRESS: Text = Text {
     accepts: || Cow::from("an address such as \"127.0.0.1:10047\", \"[::1]:10047\" or \":10047\""),

@@ -11,13 +11,11 @@ use url::Url;
 pub use auth::{AccessKey, Auth, EcsAgency, Password, ProfileFile, Token};
 pub use labels::RESERVED_LABELS;
 
-pub(super) use auth::METHODS as AUTH_METHODS;
-
 use super::part::{Part, Section, plain_part, section};
 use super::problem::{Place, Problem};
 use super::reader::{LIST, Reader, join};
 use super::sources::Sources;
-use super::url::{is_loopback, is_part_of_host};
+use super::url::is_loopback;
 
 section! {
     /// A project to watch.
@@ -63,9 +61,6 @@ section! {
 plain_part!(Filter);
 
 const MAX_PROJECTS: usize = 1000;
-const MAX_NAME_CHARS: usize = 100;
-/// A file of this name with an extension must fit into the 255 bytes of a file system.
-const MAX_NAME_BYTES: usize = 200;
 
 /// Reads the list of projects.
 pub(super) fn read_all(reader: &mut Reader<'_>, path: &str) -> Vec<Project> {
@@ -132,28 +127,4 @@ impl Project {
             }
         }
     }
-}
-
-/// Whether a text can label every series and name the file of the project's state.
-pub(super) fn is_name(name: &str) -> bool {
-    name.chars().count() <= MAX_NAME_CHARS
-        && name.len() <= MAX_NAME_BYTES
-        && !name.starts_with('.')
-        && name.chars().all(|c| !c.is_control() && c != '/' && c != '\\')
-}
-
-/// Whether a text is the id of a project.
-pub(super) fn is_id(id: &str) -> bool {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    (1..=64).contains(&id.len()) && id.chars().all(is_plain)
-}
-
-/// Whether a text is a region.
-pub(super) fn is_region(region: &str) -> bool {
-    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    region.len() <= 63
-        && !region.starts_with('-')
-        && !region.ends_with('-')
-        && region.chars().all(is_plain)
-        && is_part_of_host(region)
 }

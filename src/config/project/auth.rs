@@ -13,9 +13,6 @@ use crate::config::reader::{Read, Reader, join};
 use crate::config::secrets::secret_paths;
 use records_api::secret::Source;
 
-/// The ways to sign in.
-pub(crate) const METHODS: &[&str] = &["token", "password", "aksk", "ecs-agency", "profile"];
-
 /// How to sign in.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Auth {

@@ -4,9 +4,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::config::kind::Typed;
+use crate::config::names::is_id;
 use crate::config::node::Value;
 use crate::config::problem::{Place, Problem};
-use crate::config::project::is_id;
 use crate::config::reader::{Given, NOT_SHOWN, Read, Reader, join, not_accepted};
 use records_api::file;
 use records_api::profile::{MAX_BYTES, Profile};
