@@ -8,6 +8,7 @@
 //! in `http`. Relative paths are relative to the working directory.
 
 mod certificates;
+mod choices;
 mod document;
 mod key;
 mod keys;
@@ -25,6 +26,7 @@ mod units;
 mod url;
 mod yaml;
 
+pub use choices::{LogFormat, LogLevel, PollMode, UserLabel};
 pub use key::Key;
 pub use keys::KEYS;
 pub use kind::{Kind, Secret, Text};
@@ -47,7 +49,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use part::{Part, Section, choice, plain_part, section};
+use part::{Part, Section, plain_part, section};
 use records_api::secret::Source;
 
 section! {
@@ -96,27 +98,6 @@ section! {
     }
 }
 
-choice! {
-    /// A severity of log messages.
-    #[expect(missing_docs, reason = "the usual names")]
-    pub enum LogLevel {
-        Error = "error",
-        Warn = "warn",
-        Info = "info",
-        Debug = "debug",
-        Trace = "trace",
-    }
-}
-
-choice! {
-    /// A format of log messages.
-    #[expect(missing_docs, reason = "the usual names")]
-    pub enum LogFormat {
-        Logfmt = "logfmt",
-        Json = "json",
-    }
-}
-
 section! {
     /// When and what is polled.
     pub struct Poll {
@@ -136,16 +117,6 @@ section! {
         pub reconcile_interval: Duration,
         /// Time for which a counter that appears shows its last known value.
         pub counter_hold: Duration,
-    }
-}
-
-choice! {
-    /// What starts a poll.
-    pub enum PollMode {
-        /// A scrape that finds a poll due.
-        Scrape = "scrape",
-        /// Time alone.
-        Background = "background",
     }
 }
 
@@ -190,18 +161,6 @@ section! {
         pub max_users: usize,
         /// Further pools of a project are folded into `_other`.
         pub max_pools: usize,
-    }
-}
-
-choice! {
-    /// How users are named.
-    pub enum UserLabel {
-        /// By their names.
-        Name = "name",
-        /// By a keyed hash.
-        Hash = "hash",
-        /// Not at all.
-        Drop = "drop",
     }
 }
 

@@ -4,12 +4,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use super::choices::{LogFormat, LogLevel, PollMode, UserLabel};
 use super::key::Key;
 use super::kind::{Kind, Secret, Text, is_printable, is_visible, parse_address};
 use super::names::{is_id, is_name, is_region};
 use super::units::Bytes;
 use super::url::is_proxy;
-use super::{LogFormat, LogLevel, PollMode, UserLabel};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
