@@ -1,25 +1,39 @@
-//! Imports point one way.
+//! Imports point one way: between the layers of `src`, and between modules at every level.
 
-use std::collections::BTreeMap;
+mod imports;
+
 use std::path::{Path, PathBuf};
 
-/// A module may know those of a lower rank, and itself.
-const RANKS: [(&str, u32); 12] = [
-    ("log_throttle", 1),
-    ("ledger", 3),
-    ("sync", 4),
-    ("snapshot", 5),
-    ("exposition", 6),
-    ("instruments", 7),
-    ("project", 8),
-    ("collector", 9),
-    ("http", 10),
-    ("app", 11),
-    ("cli", 12),
-    ("main", 13),
+use imports::{Cycles, Import, Modules};
+
+/// The layers of `src`, lowest first. A module may import from those before it.
+const LAYERS: [&str; 12] = [
+    "log_throttle",
+    "ledger",
+    "sync",
+    "snapshot",
+    "exposition",
+    "instruments",
+    "project",
+    "collector",
+    "http",
+    "app",
+    "cli",
+    "main",
 ];
-/// Known to the modules that read a config or are wired of it, and what they may know.
-const APART: [(&str, &[&str]); 1] = [("config", &[])];
+/// Modules that import from none of the others, with those that may import from them.
+const APART: [(&str, &[&str]); 1] = [("config", &["http", "app", "cli"])];
+/// Modules of `src` whose own file and children import from each other. To remove one from the list,
+/// move what the children import to a child.
+const PARENTS_IN_CYCLES: [&str; 7] = [
+    "cli",
+    "collector",
+    "collector::project",
+    "http::failures",
+    "ledger",
+    "ledger::journal",
+    "snapshot",
+];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -29,53 +43,164 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The modules of this crate that a text names, by `crate::` or by the crate's name.
-fn named(text: &str) -> impl Iterator<Item = &str> {
-    text.split("crate::").skip(1).chain(text.split("screen_records_exporter::").skip(1)).map(
-        |rest| {
-            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-            &rest[..end.unwrap_or(rest.len())]
-        },
-    )
+fn read(root: &str) -> Modules {
+    Modules::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(root))
 }
 
-fn may_know(module: &str, other: &str, ranks: &BTreeMap<&str, u32>) -> bool {
-    if module == other {
-        return true;
+fn listed<'i>(imports: impl IntoIterator<Item = &'i Import>) -> String {
+    let line = |import: &Import| format!("\n  {} from {}: {}", import.from, import.to, import.item);
+    imports.into_iter().map(line).collect()
+}
+
+fn described(cycles: &Cycles<'_>) -> String {
+    let cycle =
+        |(module, imports): (&&str, &Vec<Import>)| format!("\nin {module:?}:{}", listed(imports));
+    cycles.iter().map(cycle).collect()
+}
+
+/// True if modules at the top of `src` may import from each other in this direction.
+fn points_down(from: &str, to: &str) -> bool {
+    let layer = |module: &str| {
+        let layer = LAYERS.iter().position(|name| *name == module);
+        layer.unwrap_or_else(|| panic!("{module} is not in LAYERS"))
+    };
+    let importers = |module: &str| APART.iter().find(|(name, _)| *name == module);
+    match (importers(from), importers(to)) {
+        (Some(_), _) => false,
+        (None, Some((_, importers))) => importers.contains(&from),
+        (None, None) => layer(to) < layer(from),
     }
-    if let Some((_, known)) = APART.iter().find(|(name, _)| *name == module) {
-        return known.contains(&other);
-    }
-    if APART.iter().any(|(name, _)| *name == other) {
-        return ["http", "app", "cli"].contains(&module);
-    }
-    ranks[other] < ranks[module]
+}
+
+/// Returns the imports from a layer that is not lower, with the number of imports between layers.
+fn upward_imports(modules: &Modules) -> (String, usize) {
+    let top = |path: &str| path.split("::").next().unwrap_or_default().to_owned();
+    let mut imports = modules.imports();
+    imports.retain(|import| top(&import.from) != top(&import.to));
+    let count = imports.len();
+    imports.retain(|import| !points_down(&top(&import.from), &top(&import.to)));
+    (listed(&imports), count)
 }
 
 #[test]
-fn every_module_knows_only_those_below_it() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let ranks = BTreeMap::from(RANKS);
-    let mut looked_at = 0;
-    for path in sources(&root) {
-        let place = path.strip_prefix(&root).unwrap();
-        let module = place.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
-        if module == "lib" {
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).unwrap();
-        for other in named(&text) {
-            looked_at += 1;
-            let known = ranks.contains_key(other) || APART.iter().any(|(name, _)| *name == other);
-            assert!(known, "{}: {other} has no rank; give it one", place.display());
-            assert!(
-                may_know(module, other, &ranks),
-                "{}: {module} must not know {other}",
-                place.display()
-            );
-        }
+fn layers_import_only_from_lower_ones() {
+    let (upward, count) = upward_imports(&read("src"));
+    assert!(upward.is_empty(), "imports from a layer that is not lower:{upward}");
+    assert!(count > 50, "only {count} imports found: the test looks in the wrong place");
+}
+
+#[test]
+fn no_module_of_src_has_a_cycle_of_imports() {
+    let modules = read("src");
+    let cycles = modules.cycles(|module| !PARENTS_IN_CYCLES.contains(&module));
+    assert!(cycles.is_empty(), "cycles of imports in src: {}", described(&cycles));
+    let cycles = modules.cycles(|_| true);
+    for module in PARENTS_IN_CYCLES {
+        assert!(cycles.contains_key(module), "remove {module} from PARENTS_IN_CYCLES");
     }
-    assert!(looked_at > 50, "only {looked_at} imports found: the test looks in the wrong place");
+}
+
+#[test]
+fn no_module_of_the_other_crates_has_a_cycle_of_imports() {
+    for root in ["crates/records-api/src", "crates/records-api-simulator/src"] {
+        let modules = read(root);
+        assert!(modules.imports().len() > 50, "the test does not find the imports of {root}");
+        let cycles = modules.cycles(|_| true);
+        assert!(cycles.is_empty(), "cycles of imports in {root}: {}", described(&cycles));
+    }
+}
+
+/// Returns modules with these paths and texts, below an empty root.
+fn planted(files: &[(&str, &str)]) -> Modules {
+    let mut modules = Modules::default();
+    modules.add("", "");
+    for (path, text) in files {
+        modules.add(path, text);
+    }
+    modules
+}
+
+#[test]
+fn planted_cycles_are_found() {
+    let cases: [(&str, &[(&str, &str)]); 6] = [
+        ("a pair", &[("a", "use crate::b::B;"), ("b", "use super::a::{self, A as Other};")]),
+        (
+            "children of a pair",
+            &[
+                ("a", ""),
+                ("b", ""),
+                ("a::x", "use crate::{b::{y::Y}};"),
+                ("b::y", "use crate::a::A;"),
+            ],
+        ),
+        (
+            "re-exports",
+            &[
+                ("p", "pub use low::{Low};"),
+                ("p::low", "fn f() { crate::p::high::run() }"),
+                ("p::high", "use super::Low;"),
+            ],
+        ),
+        (
+            "a module under another name",
+            &[("a", "use crate::b as other; fn f() -> other::B {}"), ("b", "use crate::a::*;")],
+        ),
+        ("a parent that uses its child", &[("p", "use c::C;"), ("p::c", "use super::P;")]),
+        (
+            "a parent that uses what it re-exports",
+            &[("p", "pub use c::C; struct P(C);"), ("p::c", "struct C(super::P);")],
+        ),
+    ];
+    for (name, files) in cases {
+        assert_eq!(planted(files).cycles(|_| true).len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn imports_without_a_cycle_are_accepted() {
+    let cases: [(&str, &[(&str, &str)]); 4] = [
+        ("re-export", &[("p", "pub use c::C;"), ("p::c", "use super::P;")]),
+        (
+            "shared type",
+            &[
+                ("p", "pub use low::Low; struct P;"),
+                ("p::c", "use super::{Low, P};"),
+                ("p::low", ""),
+            ],
+        ),
+        ("crate of the same name", &[("a", "use b::B; pub struct A;"), ("b", "use crate::a::A;")]),
+        (
+            "tests",
+            &[
+                (
+                    "a",
+                    "#[cfg(test)] use crate::b::B; #[cfg(all(test, unix))] mod tests { use crate::b::*; }",
+                ),
+                ("b", "use crate::a::A;"),
+            ],
+        ),
+    ];
+    for (name, files) in cases {
+        let modules = planted(files);
+        let cycles = modules.cycles(|_| true);
+        assert!(cycles.is_empty(), "{name}: {}", described(&cycles));
+    }
+}
+
+#[test]
+fn planted_upward_imports_are_found() {
+    let page = ("http", "pub struct Page;");
+    for text in
+        ["use super::super::http::Page;", "use crate::http::Page;", "struct S(crate::http::Page);"]
+    {
+        let (upward, _) =
+            upward_imports(&planted(&[page, ("ledger", ""), ("ledger::table", text)]));
+        assert_eq!(upward, "\n  ledger::table from http: Page", "{text}");
+    }
+    let reexport =
+        [page, ("ledger", "pub use crate::http::Page;"), ("sync", "use crate::ledger::Page;")];
+    let (upward, _) = upward_imports(&planted(&reexport));
+    assert_eq!(upward, "\n  ledger from http: Page\n  sync from http: Page");
 }
 
 #[test]
