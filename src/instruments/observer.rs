@@ -1,19 +1,57 @@
 //! Counts the API requests of a project, and logs what the client reports.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use prometheus::core::Collector;
+use prometheus::{CounterVec, HistogramVec, IntCounterVec};
 
-use super::Instruments;
+use super::vectors::{counters, forget, histograms, seconds};
+use crate::exposition::catalog;
 use crate::log_throttle::LogThrottle;
 use records_api::{ApiError, Endpoint, Observer};
+
+const REQUEST_BUCKETS: &[f64] = &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Metrics of the requests of all projects. Clones share their values.
+#[derive(Debug, Clone)]
+pub(super) struct ApiMetrics {
+    requests: IntCounterVec,
+    request_duration: HistogramVec,
+    throttled: CounterVec,
+}
+
+impl ApiMetrics {
+    pub(super) fn new() -> Self {
+        Self {
+            requests: counters(&catalog::API_REQUESTS_TOTAL),
+            request_duration: histograms(&catalog::API_REQUEST_DURATION_SECONDS, REQUEST_BUCKETS),
+            throttled: seconds(&catalog::API_THROTTLED_SECONDS_TOTAL),
+        }
+    }
+
+    /// Returns the metrics, to be registered.
+    pub(super) fn collectors(&self) -> [Box<dyn Collector>; 3] {
+        [
+            Box::new(self.requests.clone()),
+            Box::new(self.request_duration.clone()),
+            Box::new(self.throttled.clone()),
+        ]
+    }
+
+    /// Removes the series of a project.
+    pub(super) fn forget(&self, project: &str) {
+        forget(&self.requests, project);
+        forget(&self.request_duration, project);
+        forget(&self.throttled, project);
+    }
+}
 
 /// Counts the API requests of a project.
 #[derive(Debug)]
 pub struct ProjectObserver {
-    instruments: Arc<Instruments>,
+    metrics: ApiMetrics,
     project: String,
     requests: AtomicU64,
     pauses: Mutex<LogThrottle>,
@@ -24,9 +62,11 @@ pub struct ProjectObserver {
 const MIN_LOGGED_PAUSE: Duration = Duration::from_secs(10);
 
 impl ProjectObserver {
-    pub(super) fn new(instruments: Arc<Instruments>, project: String) -> Self {
+    pub(super) fn new(metrics: ApiMetrics, project: String) -> Self {
+        // Exists from the start, so that `rate()` sees the first pause.
+        metrics.throttled.with_label_values(&[&project]);
         let (requests, pauses, renewals) = Default::default();
-        Self { instruments, project, requests, pauses, renewals }
+        Self { metrics, project, requests, pauses, renewals }
     }
 
     /// Returns the number of requests to the records API since the start.
@@ -37,7 +77,7 @@ impl ProjectObserver {
     /// Returns the seconds that requests were held back since the start because the API asked for a
     /// pause.
     pub(crate) fn throttled_seconds(&self) -> f64 {
-        self.instruments.api_throttled.with_label_values(&[&self.project]).get()
+        self.metrics.throttled.with_label_values(&[&self.project]).get()
     }
 }
 
@@ -48,8 +88,8 @@ impl Observer for ProjectObserver {
         }
         let labels = [self.project.as_str(), endpoint.as_str()];
         let [project, endpoint] = labels;
-        self.instruments.api_requests.with_label_values(&[project, endpoint, code]).inc();
-        let duration = self.instruments.api_request_duration.with_label_values(&labels);
+        self.metrics.requests.with_label_values(&[project, endpoint, code]).inc();
+        let duration = self.metrics.request_duration.with_label_values(&labels);
         duration.observe(took.as_secs_f64());
     }
 
@@ -64,7 +104,7 @@ impl Observer for ProjectObserver {
     }
 
     fn throttled(&self, waited: Duration) {
-        let counter = self.instruments.api_throttled.with_label_values(&[&self.project]);
+        let counter = self.metrics.throttled.with_label_values(&[&self.project]);
         counter.inc_by(waited.as_secs_f64());
     }
 
