@@ -3,6 +3,7 @@
 //! The result of a command goes to stdout, everything else to stderr. Exit codes: 0 success, 1 a
 //! failure at run time, 2 an invalid command line or config.
 
+mod answer;
 mod arguments;
 mod check;
 #[cfg(feature = "simulator")]
@@ -58,13 +59,6 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             unreachable!("resolving refuses it")
         }
     }
-}
-
-/// Writes the result of a command.
-fn answer(text: impl AsRef<[u8]>) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(text.as_ref()).and_then(|()| stdout.flush());
-    written.map_err(|error| Failure::run(format!("cannot write to stdout: {error}")))
 }
 
 fn report(failure: Failure) -> ExitCode {

@@ -191,17 +191,6 @@ impl Project {
         }
     }
 
-    /// Polls now, even if no poll is due. For the command `once`.
-    pub async fn poll_once(&self) -> Status {
-        {
-            let mut polling = self.polling();
-            polling.is_running = true;
-            polling.schedule.start(Instant::now());
-        }
-        self.run_claimed().await;
-        self.status()
-    }
-
     /// Requests one page of the window, and returns what it says about the API. Keeps nothing.
     ///
     /// # Errors

@@ -7,23 +7,25 @@ mod aggregate;
 mod counters;
 mod failed;
 mod polls;
+mod records;
 mod user_names;
 
 pub use aggregate::{Aggregate, InFlightLabels, KindLabels, UserLabels};
 pub use counters::{CounterHold, CounterView, ServedCounters};
 pub use failed::{FailedRecord, FailedRecords, ShownFailure, failed_records};
 pub use polls::{PollCounters, PollDurations};
+pub use records::RecordsSnapshot;
 pub use user_names::UserNames;
 
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use records_api::SignIn;
 use records_api::record::Timestamp;
-use records_api::{DesktopPool, SignIn};
 use tokio::time::Instant;
 
-use crate::sync::{Mode, ReadSummary};
+use crate::sync::Mode;
 
 /// Everything that is served about a project, except what changes by time alone.
 #[derive(Debug, Clone)]
@@ -56,23 +58,6 @@ pub struct Snapshot {
     pub last_poll: Option<Timestamp>,
     /// Form of user names.
     pub users: UserNames,
-}
-
-/// The records of one complete poll.
-#[derive(Debug, Clone)]
-pub struct RecordsSnapshot {
-    /// The records, aggregated by labels.
-    pub aggregate: Aggregate,
-    /// Facts about the reading.
-    pub summary: ReadSummary,
-    /// Time of the oldest read that the records still rely on.
-    pub oldest_read: Timestamp,
-    /// Completion of the poll.
-    pub completed: Timestamp,
-    /// Completion of the poll by the monotonic clock.
-    pub completed_at: Instant,
-    /// The desktop pools, as far as they are known.
-    pub pools: Vec<DesktopPool>,
 }
 
 /// Labels of a project's series.
@@ -211,16 +196,6 @@ impl Snapshot {
             records: self.failed.clone(),
             snapshot: self.records.clone(),
         }
-    }
-}
-
-impl RecordsSnapshot {
-    /// True if the records are older than `max_age` at `now`. The larger of two ages decides: the wall
-    /// clock may have been set back, and the monotonic clock stops while the machine sleeps.
-    pub fn is_older_than(&self, max_age: Duration, now: Timestamp) -> bool {
-        let millis = now.millis().saturating_sub(self.completed.millis());
-        let age = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
-        age.max(self.completed_at.elapsed()) > max_age
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use super::answer;
+use super::answer::answer;
 use super::arguments::ServeFlags;
 use super::load::load;
 use crate::app::{App, Failure, web_config};

@@ -14,7 +14,7 @@ use records_api::clock::{Clock, SystemClock};
 use records_api::secret::{Secret, Source};
 use records_api_simulator::{self as simulator, Options, Simulator};
 
-use super::answer;
+use super::answer::answer;
 use super::arguments::ServeFlags;
 use super::load::load_flags;
 use crate::app::{App, Failure, listen, listen_on, shutdown_signal, web_config, web_options};

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use crate::exposition::Wanted;
 
-use super::answer;
+use super::answer::answer;
 use super::arguments::ServeFlags;
 use super::load::load;
 use crate::app::{App, Failure};

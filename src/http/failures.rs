@@ -2,6 +2,7 @@
 //! and the JSON.
 
 mod query;
+mod row;
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -12,9 +13,10 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 pub(super) use query::{MAX_ROWS, Query};
+pub(super) use row::Row;
 
 use crate::project::Project;
-use crate::snapshot::{FailedRecords, ShownFailure};
+use crate::snapshot::FailedRecords;
 use records_api::record::Timestamp;
 
 /// Failures that match a query.
@@ -23,13 +25,6 @@ pub(super) struct Matches<'a> {
     pub(super) rows: Vec<Row<'a>>,
     /// True if more failures match than are in `rows`.
     pub(super) truncated: bool,
-}
-
-/// A failure with its project and the name of its pool.
-pub(super) struct Row<'a> {
-    pub(super) project: &'a str,
-    pub(super) pool_name: Option<&'a str>,
-    pub(super) failure: ShownFailure<'a>,
 }
 
 /// Returns the failures of `projects` that match `query`.
@@ -85,28 +80,4 @@ fn body(projects: &[FailedRecords], query: &Query) -> Value {
         "failures": found.rows.iter().map(Row::to_json).collect::<Vec<_>>(),
         "truncated": found.truncated,
     })
-}
-
-impl Row<'_> {
-    fn to_json(&self) -> Value {
-        let failure = &self.failure;
-        json!({
-            "project": self.project,
-            "status": failure.status,
-            "type": failure.record_type,
-            "pool": failure.pool,
-            "pool_name": self.pool_name,
-            "desktop_id": failure.desktop_id,
-            "desktop_name": failure.desktop_name,
-            "user": failure.user.as_deref(),
-            "id": failure.id,
-            "start_time": failure.start.to_rfc3339(),
-            "update_time": failure.update.map(Timestamp::to_rfc3339),
-            "size_bytes": failure.size_bytes,
-            "bucket": failure.bucket,
-            "file_directory": failure.file_directory,
-            "file_name": failure.file_name,
-            "counted": failure.counted,
-        })
-    }
 }

@@ -11,6 +11,7 @@ use super::config::ProjectConfig;
 use super::error::{PollError, Reason};
 use super::poll::PollReader;
 use super::state::{LedgerPart, Polled};
+use super::status::Status;
 use crate::ledger::PollFacts;
 use crate::snapshot::{Aggregate, RecordsSnapshot};
 use crate::sync::ReadSummary;
@@ -28,6 +29,17 @@ struct Committed {
 }
 
 impl Project {
+    /// Polls now, even if no poll is due. For the command `once`.
+    pub async fn poll_once(&self) -> Status {
+        {
+            let mut polling = self.polling();
+            polling.is_running = true;
+            polling.schedule.start(Instant::now());
+        }
+        self.run_claimed().await;
+        self.status()
+    }
+
     /// Polls. The caller has claimed the right to poll.
     pub(super) async fn run_claimed(&self) {
         // The future may be dropped or unwound at any point. Without the guard, the project would count

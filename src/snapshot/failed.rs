@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::RecordsSnapshot;
+use super::records::RecordsSnapshot;
 use super::user_names::UserNames;
 use crate::ledger::{FailureDetails, LabelId, Ledger, Mark, StoredRecord, TermId};
 use records_api::record::Timestamp;

@@ -3,7 +3,7 @@
 
 use url::form_urlencoded;
 
-use super::Row;
+use super::row::Row;
 use records_api::record::{RecordType, Status};
 
 /// Maximum number of rows in an answer.
