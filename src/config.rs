@@ -1,9 +1,9 @@
 //! The config: defaults, the file, the environment and flags, each of which overrides the ones before.
 //!
-//! It is strict: what is not understood prevents the start. An error says where it is, what it is and
-//! what is accepted. All errors are found at once. No error and no `Debug` shows a secret.
+//! Anything that is not understood prevents the start. An error states the place, the problem and the
+//! accepted values. All errors are found at once. No error and no `Debug` shows a secret.
 //!
-//! [`KEYS`] is the only place that knows what a key accepts. Reading, `check`, the documentation and
+//! [`KEYS`] is the only definition of the keys and their accepted values. Reading, `check`, the documentation and
 //! the messages follow it. The reader also serves the listener's own YAML file, whose table of keys is
 //! in `http`. Relative paths are relative to the working directory.
 
@@ -53,19 +53,19 @@ use part::{Part, Section, plain_part, section};
 use records_api::secret::Source;
 
 section! {
-    /// Everything that can be configured in this version.
+    /// The whole config.
     pub struct Config {
-        /// How metrics are served.
+        /// Section `web`: the metrics server.
         pub web: Web,
-        /// What is logged, and how.
+        /// Section `log`: severity and format of log messages.
         pub log: Log,
-        /// When and what is polled.
+        /// Section `poll`: time and extent of polls.
         pub poll: Poll,
-        /// How the API is queried.
+        /// Section `api`: limits and transport of requests.
         pub api: Api,
-        /// Where the state is kept.
+        /// Section `state`: storage of counters and records.
         pub state: State,
-        /// What labels show.
+        /// Section `labels`: content and number of label values.
         pub labels: Labels,
         /// The projects, in the order of the file.
         pub projects: Vec<Project>,
@@ -73,7 +73,7 @@ section! {
 }
 
 section! {
-    /// How metrics are served.
+    /// Section `web`: the metrics server.
     pub struct Web {
         /// Addresses to listen on.
         pub listen_addresses: Vec<SocketAddr>,
@@ -83,15 +83,15 @@ section! {
         pub config_file: Option<PathBuf>,
         /// Further requests at the same time are answered with 503.
         pub max_concurrent_requests: usize,
-        /// Whether `OpenMetrics` text has series of created timestamps.
+        /// True if `OpenMetrics` text has series of created timestamps.
         pub created_series: bool,
     }
 }
 
 section! {
-    /// What is logged, and how.
+    /// Section `log`: severity and format of log messages.
     pub struct Log {
-        /// Least severity that is logged.
+        /// Minimum severity of messages that are logged.
         pub level: LogLevel,
         /// Format of a line.
         pub format: LogFormat,
@@ -99,11 +99,11 @@ section! {
 }
 
 section! {
-    /// When and what is polled.
+    /// Section `poll`: time and extent of polls.
     pub struct Poll {
-        /// What starts a poll.
+        /// Event that starts a poll.
         pub mode: PollMode,
-        /// Time from the start of a poll to the next.
+        /// Minimum time between the starts of two polls.
         pub min_interval: Duration,
         /// Subtracted from the time that a scrape allows.
         pub timeout_offset: Duration,
@@ -121,7 +121,7 @@ section! {
 }
 
 section! {
-    /// How the API is queried.
+    /// Section `api`: limits and transport of requests.
     pub struct Api {
         /// Rows of a page.
         pub page_size: u32,
@@ -143,7 +143,7 @@ section! {
 }
 
 section! {
-    /// Where the state is kept.
+    /// Section `state`: storage of counters and records.
     pub struct State {
         /// A directory; empty to keep the state in memory only.
         pub directory: PathBuf,
@@ -151,9 +151,9 @@ section! {
 }
 
 section! {
-    /// What labels show.
+    /// Section `labels`: content and number of label values.
     pub struct Labels {
-        /// How users are named.
+        /// Form of the label `user`.
         pub user: UserLabel,
         /// The key for hashes of users.
         pub user_hash_key: Option<Source>,
@@ -182,7 +182,7 @@ impl Config {
         Ok(config)
     }
 
-    /// A connection would fail later, with less to say about the reason.
+    /// Otherwise a connection would fail later, with a less helpful message.
     fn check_certificates(&self, reader: &mut Reader<'_>) {
         let checked = self.api.ca_file.as_deref().map_or(Ok(()), certificates::check);
         if let Err(text) = checked {

@@ -24,23 +24,23 @@ choice! {
 }
 
 choice! {
-    /// What starts a poll.
+    /// Event that starts a poll.
     pub enum PollMode {
-        /// A scrape that finds a poll due.
+        /// A scrape, if a poll is due.
         Scrape = "scrape",
-        /// Time alone.
+        /// A timer.
         Background = "background",
     }
 }
 
 choice! {
-    /// How users are named.
+    /// Form of the label `user`.
     pub enum UserLabel {
-        /// By their names.
+        /// Names.
         Name = "name",
-        /// By a keyed hash.
+        /// Keyed hashes.
         Hash = "hash",
-        /// Not at all.
+        /// No users.
         Drop = "drop",
     }
 }

@@ -8,7 +8,7 @@ use super::units::show_duration;
 pub struct Key {
     /// Path. `projects.` stands for every element of the list.
     pub path: &'static str,
-    /// What it accepts.
+    /// Accepted values.
     pub kind: Kind,
     /// Default as TOML, if there is one. `{region}` stands for the project's region.
     pub default: Option<&'static str>,
@@ -16,9 +16,9 @@ pub struct Key {
     pub variable: Option<&'static str>,
     /// The sign-in method that it belongs to, if it is not for all of them.
     pub method: Option<&'static str>,
-    /// Whether a change takes effect only after a restart.
+    /// True if a change takes effect only after a restart.
     pub needs_restart: bool,
-    /// Whether an error may show its value. A secret is never shown.
+    /// True if an error may show its value. A secret is never shown.
     pub(crate) is_public: bool,
 }
 
@@ -51,7 +51,7 @@ impl Key {
         Self { is_public: false, ..self }
     }
 
-    /// Whether it is a secret, which is never shown and can be given in two other ways.
+    /// True if it is a secret, which is never shown and can be given in two other ways.
     pub fn is_secret(&self) -> bool {
         matches!(self.kind, Kind::Secret(_))
     }
@@ -61,7 +61,7 @@ impl Key {
         self.default?.strip_prefix('"')?.strip_suffix('"')
     }
 
-    /// What it accepts, for people.
+    /// Returns a description of the accepted values.
     pub fn accepts(&self) -> String {
         let example = self.default_text();
         match &self.kind {

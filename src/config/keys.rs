@@ -18,7 +18,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 const MAX_DESKTOP_NAMES: usize = 100;
 
-/// With fewer characters, whoever knows a user's name and its hash finds the key by trial.
+/// A shorter key could be found by trial by anyone who knows a user's name and its hash.
 const MIN_HASH_KEY_CHARS: usize = 16;
 const STATUSES: &[&str] =
     &["RECORDING", "REC_COMPLETED", "REC_FAILED", "UPLOADING", "UPLOAD_COMPLETED", "UPLOAD_FAILED"];
@@ -100,12 +100,12 @@ const fn integer(min: u64, max: u64) -> Kind {
     Kind::Integer { min, max }
 }
 
-/// What is sent in a header.
+/// A text that is sent in a header.
 const fn visible(noun: &'static str) -> Kind {
     Kind::Secret(Secret { noun, text: VISIBLE, is_exact: false })
 }
 
-/// The keys that are built in this version.
+/// All keys of this version.
 pub const KEYS: &[Key] = &[
     Key::new("web.listen_addresses", Kind::List { element: ADDRESS, min: 1, max: usize::MAX })
         .default(r#"["127.0.0.1:10047"]"#)

@@ -1,4 +1,4 @@
-//! What a key accepts: the kind of its values and their range.
+//! Accepted values of a key: their kind and range.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -11,42 +11,42 @@ use super::node::{Entry, Node, Value};
 use super::units::{Bytes, show_duration};
 use super::url::parse_base;
 
-/// What a key accepts.
+/// Accepted values of a key.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
     /// True or false.
     Flag,
     /// A whole number.
     Integer {
-        /// Least accepted.
+        /// Minimum.
         min: u64,
-        /// Greatest accepted.
+        /// Maximum.
         max: u64,
     },
     /// A number.
     Number {
-        /// Least accepted.
+        /// Minimum.
         min: f64,
-        /// Greatest accepted.
+        /// Maximum.
         max: f64,
     },
     /// A duration with a unit, such as `30s`.
     Duration {
-        /// Least accepted.
+        /// Minimum.
         min: Duration,
-        /// Greatest accepted.
+        /// Maximum.
         max: Duration,
     },
     /// A duration, or 0 without a unit for no limit.
     DurationOrZero {
-        /// Greatest accepted.
+        /// Maximum.
         max: Duration,
     },
     /// A size in bytes with a unit, such as `32MiB`.
     Size {
-        /// Least accepted.
+        /// Minimum.
         min: Bytes,
-        /// Greatest accepted.
+        /// Maximum.
         max: Bytes,
     },
     /// One of these words.
@@ -59,9 +59,9 @@ pub enum Kind {
     List {
         /// Every element.
         element: Text,
-        /// Least number of elements.
+        /// Minimum number of elements.
         min: usize,
-        /// Greatest number of elements.
+        /// Maximum number of elements.
         max: usize,
     },
     /// The path of a file: what the file contains.
@@ -81,20 +81,20 @@ pub enum Kind {
 /// A text that a key accepts.
 #[derive(Debug, Clone, Copy)]
 pub struct Text {
-    /// What is accepted, for people.
+    /// Description of the accepted texts.
     pub accepts: fn() -> Cow<'static, str>,
-    /// Whether a text, which is not empty, is accepted.
+    /// True if a text, which is not empty, is accepted.
     pub check: fn(&str) -> bool,
 }
 
 /// A secret that a key accepts.
 #[derive(Debug, Clone, Copy)]
 pub struct Secret {
-    /// What people call it.
+    /// Name for messages.
     pub noun: &'static str,
-    /// What is accepted.
+    /// Description of the accepted texts.
     pub text: Text,
-    /// Whether spaces around it are part of it.
+    /// True if spaces around it are part of it.
     pub is_exact: bool,
 }
 
@@ -114,7 +114,7 @@ pub(crate) enum Typed {
 }
 
 impl Kind {
-    /// What is accepted, for people. Of the kinds whose text contains the default, see [`super::Key`].
+    /// Returns a description of the accepted values. Of the kinds whose text contains the default, see [`super::Key`].
     pub(super) fn accepts(&self) -> String {
         match self {
             Self::Flag => "true or false".to_owned(),
@@ -281,12 +281,12 @@ pub(crate) fn parse_address(text: &str) -> Option<SocketAddr> {
     }
 }
 
-/// Whether a header can carry it as a token.
+/// True if a header can carry it as a token.
 pub(crate) fn is_visible(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Whether it is one line of what people can type.
+/// True if it is one line of what people can type.
 pub(crate) fn is_printable(text: &str) -> bool {
     !text.chars().any(char::is_control)
 }

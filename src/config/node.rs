@@ -75,7 +75,7 @@ impl Value {
     }
 }
 
-/// Whether a text is a certificate or a key in PEM form.
+/// True if a text is a certificate or a key in PEM form.
 pub(crate) fn is_pem(text: &str) -> bool {
     text.contains("-----BEGIN")
 }
@@ -86,7 +86,7 @@ pub(crate) fn show_name(name: &str) -> String {
     shorten(shown, MAX_NAME_CHARS)
 }
 
-/// Whether a name looks like the name of a key: a line of a private key is longer.
+/// True if a name looks like the name of a key: a line of a private key is longer.
 pub(crate) fn is_plain_name(name: &str) -> bool {
     is_bare(name) && name.len() <= MAX_NAME_CHARS
 }

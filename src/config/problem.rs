@@ -9,7 +9,7 @@ pub(crate) struct Place {
     pub(crate) source: String,
     /// Line in the file, counted from 1, if it is known.
     pub(crate) line: Option<usize>,
-    /// Whether it is a variable, which overrides the file.
+    /// True if it is a variable, which overrides the file.
     pub(crate) is_variable: bool,
 }
 

@@ -18,7 +18,7 @@ use super::sources::Sources;
 use super::url::is_loopback;
 
 section! {
-    /// A project to watch.
+    /// A project to monitor.
     pub struct Project {
         /// The label `project`.
         pub name: String,
@@ -28,13 +28,13 @@ section! {
         pub region: Option<String>,
         /// URL of the records API.
         pub endpoint: Url,
-        /// Whether `http://` is accepted beyond this machine.
+        /// True if `http://` is accepted beyond this machine.
         pub insecure_http: bool,
-        /// Whether the names of desktop pools are read.
+        /// True if the names of desktop pools are read.
         pub pool_names: bool,
-        /// How to sign in.
+        /// Authentication.
         pub auth: Auth,
-        /// Which records are exported.
+        /// Selection of records.
         pub filter: Filter,
         /// Constant labels of every series: names and values, in the order of the names.
         pub labels: Vec<(String, String)>,
@@ -42,7 +42,7 @@ section! {
 }
 
 section! {
-    /// Which records are requested. Codes are checked.
+    /// Selection of records. Codes are checked.
     #[derive(Default)]
     pub struct Filter {
         /// Exactly this desktop.
@@ -73,7 +73,7 @@ pub(super) fn read_all(reader: &mut Reader<'_>, path: &str) -> Vec<Project> {
     let mut projects = Vec::new();
     let mut names = BTreeSet::new();
     for path in (0..count).map(|index| format!("{path}[{index}]")) {
-        // What is not a table is refused already.
+        // Elements that are not tables have been refused already.
         if !reader.has_section(&path) {
             continue;
         }

@@ -1,7 +1,7 @@
 //! Reads values by their keys from everything that a config consists of, and collects the errors.
 //!
 //! One reader serves TOML, YAML, variables and flags. It knows how a value is found, checked and
-//! refused. The table of keys says what is accepted.
+//! refused; the table of keys defines the accepted values.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::node::{Entry, Node, Value, is_plain_name, show_name};
 use super::problem::{ConfigError, Place, Problem};
 use super::schema::{Meaning, Schema, Secrecy};
 
-/// The one list of sections.
+/// The only list of sections.
 pub(crate) const LIST: &str = "projects";
 /// Stands for a value that may be a secret.
 pub(crate) const NOT_SHOWN: &str = "the value (not shown)";
@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `path` is that of the section in the table of keys, `shown` the one that people know.
+    /// `path` is the section's path in the table of keys, `shown` its path in messages.
     fn add_entries(&mut self, path: &str, shown: &str, place: &Place, entries: &[Entry]) {
         for Entry { name, line, node } in entries {
             let place = place.at(*line);

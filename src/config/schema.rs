@@ -10,7 +10,7 @@ const MAX_MISSPELT_BYTES: usize = 100;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Schema(pub(crate) &'static [Key]);
 
-/// What a path in a config means.
+/// Meaning of a path in a config.
 pub(crate) enum Meaning {
     /// A key, also `<key>_file` or `<key>_env` of a secret.
     Key,
@@ -70,16 +70,16 @@ impl Schema {
     /// The error about a path that is not a key.
     pub(crate) fn unknown(self, path: &str) -> String {
         if let Some(near) = self.nearest(path) {
-            return format!("there is no such key; did you mean {near}?");
+            return format!("unknown key; did you mean {near}?");
         }
         let section = path.rsplit_once('.').map_or("", |(section, _)| section);
         match &self.names_in(section)[..] {
-            [] => "there is no such key".to_owned(),
-            names => format!("there is no such key. Accepted are {}", listed(names, "and")),
+            [] => "unknown key".to_owned(),
+            names => format!("unknown key. Accepted are {}", listed(names, "and")),
         }
     }
 
-    /// What an unknown name in a section may be: a value on the wrong side.
+    /// Secrets that an unknown name may be by mistake: a value in the place of its key.
     pub(crate) fn secrecy(self, section: &str) -> Secrecy {
         let is_in = |key: &&Key| key.path.rsplit_once('.').map_or("", |(own, _)| own) == section;
         let mut hidden = self.0.iter().filter(is_in).filter(|key| !key.is_public);

@@ -63,7 +63,7 @@ impl Reader<'_> {
         Read::Refused
     }
 
-    /// Whether a secret is given in one of the three ways.
+    /// True if a secret is given in one of the three ways.
     pub(crate) fn has_secret(&self, path: &str) -> bool {
         secret_paths(path).iter().any(|path| self.value(path).is_some())
     }
@@ -172,7 +172,7 @@ fn last(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or(path)
 }
 
-/// Whether a path is not a secret that was written at the wrong key.
+/// True if a path is not a secret that was written at the wrong key.
 fn looks_like_path(path: &Path) -> bool {
     let parent = path.parent().filter(|folder| folder.parent().is_some());
     let is_usual = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._/~-".contains(c);
@@ -186,7 +186,7 @@ fn looks_like_path(path: &Path) -> bool {
         || (has_folder || has_extension) && text.chars().all(is_usual)
 }
 
-/// Whether a name is not a secret that was written at the wrong key.
+/// True if a name is not a secret that was written at the wrong key.
 fn looks_like_variable(name: &str) -> bool {
     let is_usual = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     name.len() <= 64 && name.contains('_') && name.chars().all(is_usual)

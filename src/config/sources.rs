@@ -22,7 +22,7 @@ pub struct Sources {
     pub environment: BTreeMap<String, String>,
     /// Values from the command line.
     pub flags: Flags,
-    /// Whether a config without projects is an error.
+    /// True if a config without projects is an error.
     pub needs_projects: bool,
 }
 
@@ -82,7 +82,7 @@ impl Sources {
                 }
                 (Ok(_), _) => {
                     let text = format!(
-                        "there is no such project: the file has {}, counted from 0",
+                        "unknown project: the file has {}, counted from 0",
                         reader.list_len()
                     );
                     reader.note(Problem::of_key(&place, &shown, text));
@@ -123,7 +123,7 @@ fn section(shown: &str) -> &str {
     shown.split('.').next().unwrap_or_default()
 }
 
-/// What the key of a variable accepts, or why there is none.
+/// Returns the accepted values of a variable's key, or the reason why the key does not exist.
 fn meaning(path: &str, shown: &str) -> Result<Kind, String> {
     let key = match shown.find(']') {
         Some(at) => format!("{LIST}{}", &shown[at + 1..]),
@@ -138,7 +138,7 @@ fn meaning(path: &str, shown: &str) -> Result<Kind, String> {
         ));
     }
     match SCHEMA.meaning(&key) {
-        // What the file or the variable of a secret is named is a text.
+        // The path of a secret's file and the name of its variable are texts.
         Meaning::Key => Ok(SCHEMA.exactly(&key).map_or(Kind::Directory, |key| key.kind)),
         Meaning::Section => Err("is a section, not a value; set its keys one by one".to_owned()),
         Meaning::Unknown => Err(SCHEMA.unknown(&key)),

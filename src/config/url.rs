@@ -13,7 +13,7 @@ pub(crate) fn parse_base(text: &str) -> Option<Url> {
     if is_accepted { Url::parse(base).ok() } else { None }
 }
 
-/// Whether a text is the URL of a proxy.
+/// True if a text is the URL of a proxy.
 pub(crate) fn is_proxy(text: &str) -> bool {
     parse(text)
         .is_some_and(|url| url.path() == "/" && url.query().is_none() && url.fragment().is_none())
@@ -29,7 +29,7 @@ fn parse(text: &str) -> Option<Url> {
     (matches!(url.scheme(), "https" | "http") && url.has_host()).then_some(url)
 }
 
-/// Whether a URL points to this machine.
+/// True if a URL points to this machine.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -39,7 +39,7 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether a region can be part of the name of a host.
+/// True if a region can be part of the name of a host.
 pub(crate) fn is_part_of_host(region: &str) -> bool {
     Url::parse(&format!("https://{region}.invalid")).is_ok()
 }

@@ -36,7 +36,7 @@ pub struct Target {
 pub struct Listed {
     /// The page with its body.
     pub page: OwnedPage,
-    /// How far the API's clock is ahead of ours, in milliseconds, according to the `Date` header;
+    /// Time by which the API's clock is ahead of this machine's, in milliseconds, according to the `Date` header;
     /// `None` if the answer has no readable one.
     pub clock_ahead_millis: Option<i64>,
 }

@@ -34,7 +34,7 @@ pub enum ApiError {
     Invalid {
         /// The endpoint of the request.
         endpoint: Endpoint,
-        /// What is wrong with it.
+        /// Description of the error.
         what: String,
     },
     /// The body is larger than `api.max_response_bytes`.
@@ -68,7 +68,7 @@ pub enum ApiError {
     Credentials {
         /// The endpoint of the request.
         endpoint: Endpoint,
-        /// What is wrong with them.
+        /// Description of the error.
         what: String,
     },
     /// No request was sent, because the same credentials were refused less than five minutes ago.

@@ -37,7 +37,7 @@ pub struct Record<'a> {
     pub username: Text<'a>,
     /// Size of the video file in bytes; may exceed 2^31.
     pub size: Option<u64>,
-    /// What triggered the recording; `type` in the API.
+    /// Trigger of the recording; `type` in the API.
     pub record_type: Term<'a, RecordType>,
     /// State of the recording and of its upload.
     pub status: Term<'a, Status>,

@@ -13,7 +13,7 @@ use crate::config::reader::{Read, Reader, join};
 use crate::config::secrets::secret_paths;
 use records_api::secret::Source;
 
-/// How to sign in.
+/// Authentication method with its keys.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Auth {
     /// With a token from elsewhere.

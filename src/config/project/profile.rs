@@ -56,7 +56,7 @@ pub(super) fn provide_project_id(reader: &mut Reader<'_>, project: &str) {
             }
             None => return,
         },
-        // Reading the profile notes what is wrong with it; it may contain the id.
+        // The error of the profile is noted when it is read. The profile may contain the id.
         None => stand_in(),
     };
     let place = reader.place(project).clone();

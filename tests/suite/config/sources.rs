@@ -212,7 +212,7 @@ fn a_wrong_variable_is_named() {
         ),
         (
             &[("POLL__WINDWO", "1d")],
-            "..POLL__WINDWO: poll.windwo: there is no such key; did you mean poll.window?",
+            "..POLL__WINDWO: poll.windwo: unknown key; did you mean poll.window?",
         ),
         (
             &[("POLL__WINDOW", "7d"), ("poll__window", "8d")],
@@ -220,15 +220,12 @@ fn a_wrong_variable_is_named() {
         ),
         (
             &[("NOTHING", "1")],
-            "..NOTHING: nothing: there is no such key. Accepted are web, log, poll, api, state, labels \
+            "..NOTHING: nothing: unknown key. Accepted are web, log, poll, api, state, labels \
              and projects",
         ),
         (&[("", "1")], "..: is the prefix of a variable; a section and a key must follow"),
         (&[("POLL", "1")], "..POLL: poll: is a section, not a value; set its keys one by one"),
-        (
-            &[("API__PAGE_SIZE__X", "1")],
-            "..API__PAGE_SIZE__X: api.page_size.x: there is no such key",
-        ),
+        (&[("API__PAGE_SIZE__X", "1")], "..API__PAGE_SIZE__X: api.page_size.x: unknown key"),
         (
             &[("LABELS__USER", "hash")],
             "..LABELS__USER: labels.user_hash_key: is missing. Set user_hash_key, user_hash_key_file (a \
@@ -236,7 +233,7 @@ fn a_wrong_variable_is_named() {
         ),
         (
             &[("PROJECTS__0__LABELS__SITE", "x")],
-            "..PROJECTS__0__LABELS__SITE: projects[0].labels.site: there is no such key",
+            "..PROJECTS__0__LABELS__SITE: projects[0].labels.site: unknown key",
         ),
         (
             &[("PROJECTS", "a")],
@@ -250,12 +247,12 @@ fn a_wrong_variable_is_named() {
         ),
         (
             &[("PROJECTS__7__NAME", "a")],
-            "..PROJECTS__7__NAME: projects[7].name: there is no such project: the file has 1, \
+            "..PROJECTS__7__NAME: projects[7].name: unknown project: the file has 1, \
              counted from 0",
         ),
         (
             &[("PROJECTS__0__TOKEN", "hush-hush")],
-            "..PROJECTS__0__TOKEN: projects[0].token: there is no such key; did you mean \
+            "..PROJECTS__0__TOKEN: projects[0].token: unknown key; did you mean \
              projects.auth.token?",
         ),
         (

@@ -66,7 +66,7 @@ fn an_invalid_web_config_stops_every_command_before_it_listens() {
         assert_eq!(output.status.code(), Some(2), "{command:?}: {output:?}");
         assert_eq!(output.stdout, b"", "{command:?}");
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(stderr.contains("line 2: tls_server_config.cert_fil: there is no such key"));
+        assert!(stderr.contains("line 2: tls_server_config.cert_fil: unknown key"));
     }
 }
 

@@ -62,7 +62,7 @@ impl Refusal {
     }
 }
 
-/// What a refusal can apply to.
+/// Object of a refusal.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CallKey<'a> {
     pub(crate) project_id: &'a str,

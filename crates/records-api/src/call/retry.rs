@@ -80,7 +80,7 @@ impl CredentialSource for Credentials {
 /// A decoded response.
 pub(crate) struct Decoded<T> {
     pub(crate) value: T,
-    /// How far the server's clock is ahead of ours, in milliseconds, according to the `Date`
+    /// Time by which the server's clock is ahead of this machine's, in milliseconds, according to the `Date`
     /// header.
     pub(crate) clock_ahead_millis: Option<i64>,
 }

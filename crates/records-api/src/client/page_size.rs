@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// Page sizes to try when one is refused. The API's documents contradict each other about the limit
 /// (1000 or 100).
 const SMALLER_SIZES: [u32; 5] = [100, 50, 10, 5, 1];
-/// How long a smaller page size is used before the configured one is tried again. A server that
+/// Time for which a smaller page size is used before the configured one is tried again. A server that
 /// refused once by mistake must not cost ten times the requests for ever; one that always refuses
 /// costs one more request per hour.
 const GRANT_LIFETIME: Duration = Duration::from_secs(3600);

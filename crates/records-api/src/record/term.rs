@@ -36,7 +36,7 @@ pub enum Status {
     UploadFailed,
 }
 
-/// What triggered a recording.
+/// Trigger of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum RecordType {

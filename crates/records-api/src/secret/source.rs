@@ -24,7 +24,7 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// What is wrong with the file, with its path and without its content.
+    /// A message about the file, with its path and without its content.
     pub async fn read(&self) -> Result<Secret, String> {
         if let Self::Value(secret) = self {
             return Ok(secret.clone());

@@ -29,7 +29,7 @@ pub struct Agency {
     endpoint: Url,
     transport: Arc<dyn Transport>,
     pub(super) cache: CredentialCache,
-    /// What is known of the token of the metadata service.
+    /// Knowledge about the token of the metadata service.
     token: Mutex<Option<MetadataToken>>,
 }
 
@@ -48,7 +48,7 @@ const TOKEN_TTL_SECONDS: &str = "21600";
 const TOKEN_LIFETIME: Duration = Duration::from_secs(21_540);
 const TOKEN_TTL_HEADER: &str = "X-Metadata-Token-Ttl-Seconds";
 const TOKEN_HEADER: &str = "X-Metadata-Token";
-/// How long no token is requested from a service that does not support tokens. It may be upgraded.
+/// Time for which no token is requested from a service that does not support tokens. It may be upgraded.
 const UNSUPPORTED_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// Minimum time between two requests for keys, because all programs of the server use the service.

@@ -44,7 +44,7 @@ pub(super) struct Pauses {
 /// Keeps [`TemporaryCredentials`].
 #[derive(Debug)]
 pub(super) struct CredentialCache {
-    /// Where new credentials are requested.
+    /// Source of new credentials.
     endpoint: Endpoint,
     pauses: Pauses,
     state: Mutex<State>,

@@ -34,7 +34,7 @@ impl Profile {
     ///
     /// # Errors
     ///
-    /// What is wrong with the file, such as `holds no section [basic]`, to follow the name of the
+    /// A message about the file, such as `holds no section [basic]`, to follow the name of the
     /// file.
     pub fn parse(text: &str) -> Result<Self, String> {
         let basic = ini::section(text, "basic")?.ok_or("holds no section [basic]")?;
@@ -51,7 +51,7 @@ impl Profile {
     ///
     /// # Errors
     ///
-    /// What is wrong with the file, with its path.
+    /// A message about the file, with its path.
     pub fn read(path: &Path) -> Result<Self, String> {
         let shown = path.display();
         let text = file::read_text(path, MAX_BYTES).map(Secret::from);
@@ -63,7 +63,7 @@ impl Profile {
     ///
     /// # Errors
     ///
-    /// Which of them is missing, such as `holds no ak in its section [basic]`, to follow the name
+    /// A message about the missing key, such as `holds no ak in its section [basic]`, to follow the name
     /// of the file.
     pub fn keys(&self) -> Result<(&Secret, &Secret), String> {
         let missing = match (&self.access_key, &self.secret_key) {

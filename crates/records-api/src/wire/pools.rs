@@ -31,7 +31,7 @@ struct PoolsPage {
 ///
 /// # Errors
 ///
-/// What is wrong with the body.
+/// A message about the body.
 pub(crate) fn decode(body: &[u8]) -> Result<Vec<DesktopPool>, String> {
     if body.len() > MAX_BODY_BYTES {
         return Err(format!("the body is larger than {MAX_BODY_BYTES} bytes"));
