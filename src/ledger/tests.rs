@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;
-use records_api::record::{Record, Status, Term, TimeRange};
+use records_api::record::{Record, RecordKey, Status, Term, TimeRange, Timestamp};
 
 const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9 };
 

@@ -1,0 +1,114 @@
+//! The only code that changes what is known.
+
+use super::journal::Entry;
+use super::record::{Mark, StoredRecord};
+use super::{Ledger, Transition};
+use records_api::record::{RecordKey, Timestamp};
+
+impl Ledger {
+    /// Applies a transition, the only way to change what is known. It depends on nothing but the
+    /// ledger and the transition.
+    pub fn apply(&mut self, transition: Transition) {
+        if self.table.is_empty() {
+            self.adopt(transition);
+        } else {
+            for entry in transition.entries() {
+                self.apply_entry(entry);
+            }
+            self.stale_reads = transition.stale_reads;
+        }
+    }
+
+    /// Applies a transition to a ledger without records. It takes the table as it is: a million
+    /// records would be in memory twice while they are copied.
+    fn adopt(&mut self, mut transition: Transition) {
+        let records = std::mem::take(&mut transition.records);
+        for (number, text) in std::mem::take(&mut transition.labels) {
+            self.labels.define(number, text);
+        }
+        for (number, text) in std::mem::take(&mut transition.terms) {
+            self.terms.define(number, text);
+        }
+        records.iter().for_each(|record| self.totals.add(&record));
+        self.table = records;
+        for entry in transition.entries() {
+            self.apply_entry(entry);
+        }
+        self.stale_reads = transition.stale_reads;
+    }
+
+    pub(super) fn apply_entry(&mut self, entry: Entry) {
+        match entry {
+            Entry::Label(number, name) => self.labels.define(number, name.into()),
+            Entry::Term(number, name) => self.terms.define(number, name.into()),
+            Entry::Slot(value, change) => self.slots.take(value, change),
+            Entry::Record(record) => self.put(record),
+            Entry::Hidden(key) => self.hide(key),
+            Entry::Counter(series, mut counter) => {
+                // Until format 2 there were no native buckets. Later ones follow in an entry.
+                let assumed = series.assumed(&counter);
+                if let Some(observed) = &mut counter.observed {
+                    observed.native = assumed;
+                }
+                self.counters.insert(series, counter);
+            }
+            Entry::Native(series, native) => {
+                let counter = self.counters.get_mut(&series);
+                if let Some(observed) = counter.and_then(|counter| counter.observed.as_mut()) {
+                    observed.native = native;
+                }
+            }
+            Entry::Exemplar(series, exemplar) => {
+                if let Some(counter) = self.counters.get_mut(&series) {
+                    counter.exemplar = Some(exemplar.into());
+                }
+            }
+            Entry::Failure(details) => self.keep_failure(details.into()),
+            Entry::Poll(poll) => {
+                self.expire(poll.window_start);
+                self.last_poll = Some(poll);
+                self.first_sync = None;
+            }
+            Entry::FirstSync(part) => {
+                self.expire(part.facts.window_start);
+                self.first_sync = Some(part);
+            }
+            Entry::NoFirstSync => self.first_sync = None,
+        }
+    }
+
+    /// Puts a record in, in the place of its earlier state.
+    fn put(&mut self, record: StoredRecord) {
+        let earlier = self.table.put(record).filter(StoredRecord::is_shown);
+        if let Some(earlier) = &earlier {
+            self.totals.remove(earlier);
+            self.failures.follow(earlier, Some(&record).filter(|record| record.is_shown()));
+        }
+        if record.is_shown() {
+            self.totals.add(&record);
+        }
+    }
+
+    /// Removes the records that start before `edge`.
+    fn expire(&mut self, edge: Timestamp) {
+        let (totals, failures) = (&mut self.totals, &mut self.failures);
+        self.table.expire(edge, |record| {
+            if record.is_shown() {
+                totals.remove(record);
+                failures.follow(record, None);
+            }
+        });
+    }
+
+    /// Hides a record that the API no longer lists. Its id is kept until its start leaves the window:
+    /// a record that returns is compared with its last state.
+    fn hide(&mut self, key: RecordKey) {
+        let Some(position) = self.table.position(key) else { return };
+        let record = self.table.at(position);
+        if record.is_shown() {
+            self.table.change(position, |record| record.set(Mark::Hidden, true));
+            self.totals.remove(&record);
+            self.failures.follow(&record, None);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Entries of a journal, checked before they are applied.
+
+use super::Ledger;
+use super::cardinality::Limited;
+use super::journal::Entry;
+use super::packed::Packed;
+use super::symbols::LabelId;
+use super::terms::TermId;
+
+/// A name of a larger number is damage: twice as many as there are records of the largest window, with
+/// a pool and a user each.
+const MAX_SYMBOL_NUMBER: u32 = 1 << 26;
+
+impl Ledger {
+    /// Applies an entry of a journal, if it makes sense.
+    pub(super) fn replay(&mut self, entry: Entry) -> Result<(), String> {
+        self.check(&entry)?;
+        self.apply_entry(entry);
+        Ok(())
+    }
+
+    /// Checks an entry of a journal: a damaged file must not break the process later.
+    fn check(&self, entry: &Entry) -> Result<(), String> {
+        let is_named = |label: LabelId| self.labels.contains(label.number());
+        let is_term = |term: TermId| self.terms.contains(term.number());
+        match entry {
+            Entry::Label(number, _) | Entry::Term(number, _) if *number > MAX_SYMBOL_NUMBER => {
+                Err(format!("name {number} is out of range"))
+            }
+            Entry::Label(number, _) if *number < LabelId::FIXED => {
+                Err(format!("name {number} is fixed"))
+            }
+            Entry::Term(number, _) if *number < TermId::FIXED || *number > u32::from(u16::MAX) => {
+                Err(format!("term {number} is fixed or out of range"))
+            }
+            Entry::Slot((limited, number), _) => {
+                let table = match limited {
+                    Limited::User | Limited::Pool => &self.labels,
+                    Limited::Status | Limited::Type => &self.terms,
+                };
+                let has_text = table.contains(*number);
+                if has_text { Ok(()) } else { Err(format!("slot {number} has no text")) }
+            }
+            Entry::Record(record) if !Packed::holds(record) => {
+                Err("a record has a time that no API returns".to_owned())
+            }
+            Entry::Record(record)
+                if !(is_named(record.pool)
+                    && is_named(record.user)
+                    && is_term(record.status)
+                    && is_term(record.record_type)) =>
+            {
+                Err("a record has a label without a text".to_owned())
+            }
+            Entry::Counter(series, counter) => {
+                let buckets = counter.observed.as_ref().map_or(0, |o| o.buckets.len());
+                let has_texts = series.labels().all(is_named) && series.terms().all(is_term);
+                match (buckets == series.bounds().len(), has_texts) {
+                    (false, _) => Err(format!("{series:?} has {buckets} buckets")),
+                    (_, false) => Err(format!("{series:?} has a label without a text")),
+                    (true, true) => Ok(()),
+                }
+            }
+            Entry::Native(series, native) => {
+                let counter = self.counters.get(series);
+                let is_whole = counter.is_some_and(|counter| {
+                    counter.observed.is_some() && counter.count == native.count()
+                });
+                if is_whole { Ok(()) } else { Err(format!("{series:?} has other native buckets")) }
+            }
+            Entry::Exemplar(series, _) if !self.counters.contains_key(series) => {
+                Err(format!("{series:?} was not counted"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
