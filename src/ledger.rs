@@ -31,7 +31,7 @@ mod tests;
 mod totals;
 mod transition;
 
-pub use cardinality::{CardinalityLimit, LabelLimits, Limited, MAX_UNKNOWN_VALUES};
+pub use cardinality::{CardinalityLimit, LabelLimits, LimitedLabel, MAX_UNKNOWN_VALUES};
 pub use counters::{Counter, Counters, Exemplar, Observed, Series};
 pub use durable::DurableLedger;
 pub use failures::{FailureDetails, MAX_FAILURE_DETAILS};
@@ -154,7 +154,7 @@ impl Ledger {
     }
 
     /// Number of values of a label that have records in the window but no slot.
-    pub fn folded(&self, limited: Limited) -> u64 {
+    pub fn folded(&self, limited: LimitedLabel) -> u64 {
         self.folded_values().filter(|(other, _)| *other == limited).count() as u64
     }
 

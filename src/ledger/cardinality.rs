@@ -10,7 +10,7 @@ use records_api::record::Timestamp;
 
 /// A label whose values are limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Limited {
+pub enum LimitedLabel {
     /// `user`
     User,
     /// `pool`
@@ -22,7 +22,7 @@ pub enum Limited {
 }
 
 /// A value of a limited label, by its number.
-pub(super) type Value = (Limited, u32);
+pub(super) type Value = (LimitedLabel, u32);
 
 /// Most values of a project that are shown as themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +40,11 @@ pub const MAX_UNKNOWN_VALUES: usize = 16;
 const MAX_ABSENCE_MILLIS: i64 = 30 * 24 * 3_600_000;
 
 impl LabelLimits {
-    fn of(self, limited: Limited) -> usize {
+    fn of(self, limited: LimitedLabel) -> usize {
         match limited {
-            Limited::User => self.users,
-            Limited::Pool => self.pools,
-            Limited::Status | Limited::Type => MAX_UNKNOWN_VALUES,
+            LimitedLabel::User => self.users,
+            LimitedLabel::Pool => self.pools,
+            LimitedLabel::Status | LimitedLabel::Type => MAX_UNKNOWN_VALUES,
         }
     }
 }
@@ -67,26 +67,26 @@ pub(super) enum SlotChange {
 impl CardinalityLimit {
     /// The label that a user's records are shown under.
     pub fn user(&self, user: LabelId) -> LabelId {
-        self.label(Limited::User, user)
+        self.label(LimitedLabel::User, user)
     }
 
     /// The label that a pool's records are shown under.
     pub fn pool(&self, pool: LabelId) -> LabelId {
-        self.label(Limited::Pool, pool)
+        self.label(LimitedLabel::Pool, pool)
     }
 
     /// The label that a status is shown under.
     pub fn status(&self, status: TermId) -> TermId {
-        self.term(Limited::Status, status)
+        self.term(LimitedLabel::Status, status)
     }
 
     /// The label that a type is shown under.
     pub fn record_type(&self, record_type: TermId) -> TermId {
-        self.term(Limited::Type, record_type)
+        self.term(LimitedLabel::Type, record_type)
     }
 
     /// The values of a label that hold a slot.
-    pub fn holders(&self, limited: Limited) -> impl Iterator<Item = u32> {
+    pub fn holders(&self, limited: LimitedLabel) -> impl Iterator<Item = u32> {
         self.held.range((limited, 0)..=(limited, u32::MAX)).map(|((_, number), _)| *number)
     }
 
@@ -115,12 +115,14 @@ impl CardinalityLimit {
         now: Timestamp,
     ) -> Vec<(Value, SlotChange)> {
         let mut changes = Vec::new();
-        let mut free: BTreeMap<Limited, usize> = BTreeMap::new();
-        for limited in [Limited::User, Limited::Pool, Limited::Status, Limited::Type] {
+        let mut free: BTreeMap<LimitedLabel, usize> = BTreeMap::new();
+        for limited in
+            [LimitedLabel::User, LimitedLabel::Pool, LimitedLabel::Status, LimitedLabel::Type]
+        {
             free.insert(limited, limits.of(limited));
         }
         for (value, absent) in &self.held {
-            let is_limited = matches!(value.0, Limited::User | Limited::Pool);
+            let is_limited = matches!(value.0, LimitedLabel::User | LimitedLabel::Pool);
             let is_absent = is_limited && !is_present(*value) && !wanted.contains(value);
             let left = free.get_mut(&value.0).expect("inserted above");
             let is_long_gone = absent.is_some_and(|since| {
@@ -147,12 +149,12 @@ impl CardinalityLimit {
         changes
     }
 
-    fn label(&self, limited: Limited, label: LabelId) -> LabelId {
+    fn label(&self, limited: LimitedLabel, label: LabelId) -> LabelId {
         let is_shown = label.is_fixed() || self.holds((limited, label.number()));
         if is_shown { label } else { LabelId::OTHER }
     }
 
-    fn term(&self, limited: Limited, term: TermId) -> TermId {
+    fn term(&self, limited: LimitedLabel, term: TermId) -> TermId {
         let is_shown = term.is_fixed() || self.holds((limited, term.number()));
         if is_shown { term } else { TermId::OTHER }
     }
@@ -165,7 +167,7 @@ mod tests {
     const LIMITS: LabelLimits = LabelLimits { users: 2, pools: 1 };
 
     fn user(number: u32) -> Value {
-        (Limited::User, number)
+        (LimitedLabel::User, number)
     }
 
     fn step(slots: &mut CardinalityLimit, wanted: &[Value], present: &[Value], day: i64) {
@@ -177,13 +179,13 @@ mod tests {
     }
 
     fn users(slots: &CardinalityLimit) -> Vec<u32> {
-        slots.holders(Limited::User).collect()
+        slots.holders(LimitedLabel::User).collect()
     }
 
     #[test]
     fn who_comes_first_holds_a_slot_and_the_rest_is_other() {
         let mut slots = CardinalityLimit::default();
-        step(&mut slots, &[user(5), user(7), user(6), (Limited::Pool, 9)], &[], 0);
+        step(&mut slots, &[user(5), user(7), user(6), (LimitedLabel::Pool, 9)], &[], 0);
         assert_eq!(users(&slots), [5, 7]);
         assert_eq!(slots.user(LabelId::from_number(7)), LabelId::from_number(7));
         assert_eq!(slots.user(LabelId::from_number(6)), LabelId::OTHER);

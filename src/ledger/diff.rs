@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::Ledger;
-use super::cardinality::{CardinalityLimit, LabelLimits, Limited, Value};
+use super::cardinality::{CardinalityLimit, LabelLimits, LimitedLabel, Value};
 use super::counters::{Counting, Exemplar, Series};
 use super::failures::{Failures, is_failed};
 use super::poll_facts::{FirstSync, PollFacts};
@@ -124,8 +124,8 @@ impl Ledger {
         let (labels, terms) = (by_number(labels), by_number(terms));
         let text = |(limited, number): &Value| {
             let (new, known) = match limited {
-                Limited::User | Limited::Pool => (&labels, &self.labels),
-                Limited::Status | Limited::Type => (&terms, &self.terms),
+                LimitedLabel::User | LimitedLabel::Pool => (&labels, &self.labels),
+                LimitedLabel::Status | LimitedLabel::Type => (&terms, &self.terms),
             };
             new.get(number).unwrap_or_else(|| known.text(*number)).clone()
         };
@@ -267,8 +267,8 @@ impl Diff<'_> {
 
 /// The limited values of a record, without those that always have a label.
 pub(super) fn values_of(record: &StoredRecord) -> impl Iterator<Item = Value> + use<> {
-    let labels = [(Limited::User, record.user), (Limited::Pool, record.pool)];
-    let terms = [(Limited::Status, record.status), (Limited::Type, record.record_type)];
+    let labels = [(LimitedLabel::User, record.user), (LimitedLabel::Pool, record.pool)];
+    let terms = [(LimitedLabel::Status, record.status), (LimitedLabel::Type, record.record_type)];
     let labels = labels.into_iter().filter(|(_, label)| !label.is_fixed());
     let terms = terms.into_iter().filter(|(_, term)| !term.is_fixed());
     let labels = labels.map(|(limited, label)| (limited, label.number()));

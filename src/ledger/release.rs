@@ -1,7 +1,7 @@
 //! Names and memory that are released when nothing needs them.
 
 use super::Ledger;
-use super::cardinality::Limited;
+use super::cardinality::LimitedLabel;
 use super::record::StoredRecord;
 use super::symbols::LabelId;
 use super::terms::TermId;
@@ -40,8 +40,8 @@ impl Ledger {
         self.stale_reads.values().for_each(&mut use_record);
         for (limited, number) in self.slots.iter().map(|(value, _)| value) {
             match limited {
-                Limited::User | Limited::Pool => labels[number as usize] = true,
-                Limited::Status | Limited::Type => terms[number as usize] = true,
+                LimitedLabel::User | LimitedLabel::Pool => labels[number as usize] = true,
+                LimitedLabel::Status | LimitedLabel::Type => terms[number as usize] = true,
             }
         }
         for series in self.counters.keys() {

@@ -1,7 +1,7 @@
 //! Entries of a journal, checked before they are applied.
 
 use super::Ledger;
-use super::cardinality::Limited;
+use super::cardinality::LimitedLabel;
 use super::journal::Entry;
 use super::packed::Packed;
 use super::symbols::LabelId;
@@ -35,8 +35,8 @@ impl Ledger {
             }
             Entry::Slot((limited, number), _) => {
                 let table = match limited {
-                    Limited::User | Limited::Pool => &self.labels,
-                    Limited::Status | Limited::Type => &self.terms,
+                    LimitedLabel::User | LimitedLabel::Pool => &self.labels,
+                    LimitedLabel::Status | LimitedLabel::Type => &self.terms,
                 };
                 let has_text = table.contains(*number);
                 if has_text { Ok(()) } else { Err(format!("slot {number} has no text")) }

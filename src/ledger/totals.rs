@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cardinality::{Limited, Value};
+use super::cardinality::{LimitedLabel, Value};
 use super::queries::Counted;
 use super::record::{Mark, StoredRecord, UpdateTime};
 use super::symbols::LabelId;
@@ -161,15 +161,15 @@ impl Totals {
     pub(super) fn contains(&self, (limited, number): Value) -> bool {
         let label = LabelId::from_number(number);
         match limited {
-            Limited::User => {
+            LimitedLabel::User => {
                 let statuses = (label, TermId::MIN)..=(label, TermId::MAX);
                 self.users.range(statuses).next().is_some()
             }
-            Limited::Pool => {
+            LimitedLabel::Pool => {
                 let kinds = KindKey::first_of(label)..=KindKey::last_of(label);
                 self.kinds.range(kinds).next().is_some()
             }
-            Limited::Status | Limited::Type => false,
+            LimitedLabel::Status | LimitedLabel::Type => false,
         }
     }
 
@@ -177,8 +177,8 @@ impl Totals {
     pub(super) fn named_values(&self) -> impl Iterator<Item = Value> {
         let users = distinct(self.users.keys().map(|(user, _)| *user));
         let pools = distinct(self.kinds.keys().map(|key| key.pool));
-        let users = users.map(|user| (Limited::User, user.number()));
-        users.chain(pools.map(|pool| (Limited::Pool, pool.number())))
+        let users = users.map(|user| (LimitedLabel::User, user.number()));
+        users.chain(pools.map(|pool| (LimitedLabel::Pool, pool.number())))
     }
 
     /// Number of records by span, from the span of a moment on.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::cardinality::{Limited, SlotChange, Value};
+use super::cardinality::{LimitedLabel, SlotChange, Value};
 use super::counters::Counters;
 use super::failures::FailureDetails;
 use super::journal::Entry;
@@ -91,7 +91,7 @@ impl Transition {
     }
 
     /// Whether a user or a pool gets a series of its own.
-    pub fn gives_slot(&self, (limited, label): (Limited, LabelId)) -> bool {
+    pub fn gives_slot(&self, (limited, label): (LimitedLabel, LabelId)) -> bool {
         let value = (limited, label.number());
         self.slots
             .iter()

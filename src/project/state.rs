@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::options::PollOptions;
 use crate::ledger::{
-    CommitError, Counters, DurableLedger, FirstSync, LabelLimits, Ledger, Limited, PollFacts,
+    CommitError, Counters, DurableLedger, FirstSync, LabelLimits, Ledger, LimitedLabel, PollFacts,
     Staging, Transition,
 };
 use crate::snapshot::{
@@ -240,8 +240,8 @@ impl ProjectState {
             records: self.ledger().len() as u64,
             bytes: self.ledger.file_bytes(),
             names: self.ledger().names() as u64,
-            folded_users: self.ledger().folded(Limited::User),
-            folded_pools: self.ledger().folded(Limited::Pool),
+            folded_users: self.ledger().folded(LimitedLabel::User),
+            folded_pools: self.ledger().folded(LimitedLabel::Pool),
         }
     }
 }

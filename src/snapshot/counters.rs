@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::user_names::UserNames;
-use crate::ledger::{Counter, Counters, LabelId, Ledger, Limited, Series, TermId, Transition};
+use crate::ledger::{Counter, Counters, LabelId, Ledger, LimitedLabel, Series, TermId, Transition};
 
 /// A counter or histogram as it is served.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,18 +133,18 @@ impl ServedCounters {
 
 fn is_shown(ledger: &Ledger, series: Series) -> bool {
     value_of(series).is_none_or(|(limited, label)| match limited {
-        Limited::User => ledger.slots().user(label) == label,
+        LimitedLabel::User => ledger.slots().user(label) == label,
         _ => ledger.slots().pool(label) == label,
     })
 }
 
 /// Returns the user or pool of a series, which may be folded.
-fn value_of(series: Series) -> Option<(Limited, LabelId)> {
+fn value_of(series: Series) -> Option<(LimitedLabel, LabelId)> {
     match series {
         Series::Seen(_, pool) | Series::Entered(_, _, pool) | Series::Expired(_, pool) => {
-            Some((Limited::Pool, pool))
+            Some((LimitedLabel::Pool, pool))
         }
-        Series::UserEntered(user, _) => Some((Limited::User, user)),
+        Series::UserEntered(user, _) => Some((LimitedLabel::User, user)),
         _ => None,
     }
 }
