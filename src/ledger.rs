@@ -49,7 +49,7 @@ pub use transition::Transition;
 
 use std::sync::Arc;
 
-use cardinality::Value;
+use cardinality::LabelValue;
 use failures::Failures;
 use journal::Entry;
 use staging::StaleReads;
@@ -154,12 +154,12 @@ impl Ledger {
     }
 
     /// Number of values of a label that have records in the window but no slot.
-    pub fn folded(&self, limited: LimitedLabel) -> u64 {
-        self.folded_values().filter(|(other, _)| *other == limited).count() as u64
+    pub fn folded(&self, label: LimitedLabel) -> u64 {
+        self.folded_values().filter(|value| value.label == label).count() as u64
     }
 
     /// Users and pools that have records in the window but no slot.
-    fn folded_values(&self) -> impl Iterator<Item = Value> {
+    fn folded_values(&self) -> impl Iterator<Item = LabelValue> {
         self.totals.named_values().filter(|value| !self.slots.holds(*value))
     }
 

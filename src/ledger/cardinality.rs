@@ -21,8 +21,14 @@ pub enum LimitedLabel {
     Type,
 }
 
-/// A value of a limited label, by its number.
-pub(super) type Value = (LimitedLabel, u32);
+/// A value of a limited label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct LabelValue {
+    /// The label.
+    pub(super) label: LimitedLabel,
+    /// The number of the value's text in the table of symbols.
+    pub(super) number: u32,
+}
 
 /// Most values of a project that are shown as themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +46,8 @@ pub const MAX_UNKNOWN_VALUES: usize = 16;
 const MAX_ABSENCE_MILLIS: i64 = 30 * 24 * 3_600_000;
 
 impl LabelLimits {
-    fn of(self, limited: LimitedLabel) -> usize {
-        match limited {
+    fn of(self, label: LimitedLabel) -> usize {
+        match label {
             LimitedLabel::User => self.users,
             LimitedLabel::Pool => self.pools,
             LimitedLabel::Status | LimitedLabel::Type => MAX_UNKNOWN_VALUES,
@@ -52,7 +58,7 @@ impl LabelLimits {
 /// The values that hold a slot, each with the moment since when it is without a record, if it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CardinalityLimit {
-    held: BTreeMap<Value, Option<Timestamp>>,
+    held: BTreeMap<LabelValue, Option<Timestamp>>,
 }
 
 /// What happens to a slot.
@@ -86,19 +92,21 @@ impl CardinalityLimit {
     }
 
     /// The values of a label that hold a slot.
-    pub fn holders(&self, limited: LimitedLabel) -> impl Iterator<Item = u32> {
-        self.held.range((limited, 0)..=(limited, u32::MAX)).map(|((_, number), _)| *number)
+    pub fn holders(&self, label: LimitedLabel) -> impl Iterator<Item = u32> {
+        let first = LabelValue { label, number: 0 };
+        let last = LabelValue { label, number: u32::MAX };
+        self.held.range(first..=last).map(|(value, _)| value.number)
     }
 
-    pub(super) fn holds(&self, value: Value) -> bool {
+    pub(super) fn holds(&self, value: LabelValue) -> bool {
         self.held.contains_key(&value)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Value, SlotChange)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (LabelValue, SlotChange)> {
         self.held.iter().map(|(value, absent)| (*value, SlotChange::Held(*absent)))
     }
 
-    pub(super) fn take(&mut self, value: Value, change: SlotChange) {
+    pub(super) fn take(&mut self, value: LabelValue, change: SlotChange) {
         match change {
             SlotChange::Held(absent) => self.held.insert(value, absent),
             SlotChange::GivenUp => self.held.remove(&value),
@@ -109,11 +117,11 @@ impl CardinalityLimit {
     /// order in which they are served; `is_present` says whether a value has records in the window.
     pub(super) fn changes(
         &self,
-        wanted: &[Value],
-        is_present: impl Fn(Value) -> bool,
+        wanted: &[LabelValue],
+        is_present: impl Fn(LabelValue) -> bool,
         limits: LabelLimits,
         now: Timestamp,
-    ) -> Vec<(Value, SlotChange)> {
+    ) -> Vec<(LabelValue, SlotChange)> {
         let mut changes = Vec::new();
         let mut free: BTreeMap<LimitedLabel, usize> = BTreeMap::new();
         for limited in
@@ -122,9 +130,9 @@ impl CardinalityLimit {
             free.insert(limited, limits.of(limited));
         }
         for (value, absent) in &self.held {
-            let is_limited = matches!(value.0, LimitedLabel::User | LimitedLabel::Pool);
+            let is_limited = matches!(value.label, LimitedLabel::User | LimitedLabel::Pool);
             let is_absent = is_limited && !is_present(*value) && !wanted.contains(value);
-            let left = free.get_mut(&value.0).expect("inserted above");
+            let left = free.get_mut(&value.label).expect("inserted above");
             let is_long_gone = absent.is_some_and(|since| {
                 now.millis().saturating_sub(since.millis()) > MAX_ABSENCE_MILLIS
             });
@@ -140,7 +148,7 @@ impl CardinalityLimit {
             }
         }
         for value in wanted.iter().filter(|value| !self.holds(**value)) {
-            let left = free.get_mut(&value.0).expect("inserted above");
+            let left = free.get_mut(&value.label).expect("inserted above");
             if *left > 0 {
                 *left -= 1;
                 changes.push((*value, SlotChange::Held(None)));
@@ -149,14 +157,14 @@ impl CardinalityLimit {
         changes
     }
 
-    fn label(&self, limited: LimitedLabel, label: LabelId) -> LabelId {
-        let is_shown = label.is_fixed() || self.holds((limited, label.number()));
-        if is_shown { label } else { LabelId::OTHER }
+    fn label(&self, label: LimitedLabel, id: LabelId) -> LabelId {
+        let value = LabelValue { label, number: id.number() };
+        if id.is_fixed() || self.holds(value) { id } else { LabelId::OTHER }
     }
 
-    fn term(&self, limited: LimitedLabel, term: TermId) -> TermId {
-        let is_shown = term.is_fixed() || self.holds((limited, term.number()));
-        if is_shown { term } else { TermId::OTHER }
+    fn term(&self, label: LimitedLabel, id: TermId) -> TermId {
+        let value = LabelValue { label, number: id.number() };
+        if id.is_fixed() || self.holds(value) { id } else { TermId::OTHER }
     }
 }
 
@@ -166,11 +174,11 @@ mod tests {
 
     const LIMITS: LabelLimits = LabelLimits { users: 2, pools: 1 };
 
-    fn user(number: u32) -> Value {
-        (LimitedLabel::User, number)
+    fn user(number: u32) -> LabelValue {
+        LabelValue { label: LimitedLabel::User, number }
     }
 
-    fn step(slots: &mut CardinalityLimit, wanted: &[Value], present: &[Value], day: i64) {
+    fn step(slots: &mut CardinalityLimit, wanted: &[LabelValue], present: &[LabelValue], day: i64) {
         let now = Timestamp::from_millis(day * 24 * 3_600_000);
         for (value, change) in slots.changes(wanted, |value| present.contains(&value), LIMITS, now)
         {
@@ -185,7 +193,8 @@ mod tests {
     #[test]
     fn who_comes_first_holds_a_slot_and_the_rest_is_other() {
         let mut slots = CardinalityLimit::default();
-        step(&mut slots, &[user(5), user(7), user(6), (LimitedLabel::Pool, 9)], &[], 0);
+        let pool = LabelValue { label: LimitedLabel::Pool, number: 9 };
+        step(&mut slots, &[user(5), user(7), user(6), pool], &[], 0);
         assert_eq!(users(&slots), [5, 7]);
         assert_eq!(slots.user(LabelId::from_number(7)), LabelId::from_number(7));
         assert_eq!(slots.user(LabelId::from_number(6)), LabelId::OTHER);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::Ledger;
-use super::cardinality::{CardinalityLimit, LabelLimits, LimitedLabel, Value};
+use super::cardinality::{CardinalityLimit, LabelLimits, LabelValue, LimitedLabel};
 use super::counters::{Counting, Exemplar, Series};
 use super::failures::{Failures, is_failed};
 use super::poll_facts::{FirstSync, PollFacts};
@@ -118,23 +118,23 @@ impl Ledger {
         staged: &Table,
         labels: &[(u32, Arc<str>)],
         terms: &[(u32, Arc<str>)],
-    ) -> Vec<Value> {
+    ) -> Vec<LabelValue> {
         let by_number =
             |new: &[(u32, Arc<str>)]| -> BTreeMap<u32, Arc<str>> { new.iter().cloned().collect() };
         let (labels, terms) = (by_number(labels), by_number(terms));
-        let text = |(limited, number): &Value| {
-            let (new, known) = match limited {
+        let text = |value: &LabelValue| {
+            let (new, known) = match value.label {
                 LimitedLabel::User | LimitedLabel::Pool => (&labels, &self.labels),
                 LimitedLabel::Status | LimitedLabel::Type => (&terms, &self.terms),
             };
-            new.get(number).unwrap_or_else(|| known.text(*number)).clone()
+            new.get(&value.number).unwrap_or_else(|| known.text(value.number)).clone()
         };
         let mut wanted: BTreeSet<_> = self.folded_values().collect();
         for record in staged.iter() {
             wanted.extend(values_of(&record));
         }
         let mut wanted: Vec<_> = wanted.into_iter().collect();
-        wanted.sort_by_cached_key(|value| (value.0, text(value)));
+        wanted.sort_by_cached_key(|value| (value.label, text(value)));
         wanted
     }
 }
@@ -266,13 +266,13 @@ impl Diff<'_> {
 }
 
 /// The limited values of a record, without those that always have a label.
-pub(super) fn values_of(record: &StoredRecord) -> impl Iterator<Item = Value> + use<> {
+pub(super) fn values_of(record: &StoredRecord) -> impl Iterator<Item = LabelValue> + use<> {
     let labels = [(LimitedLabel::User, record.user), (LimitedLabel::Pool, record.pool)];
     let terms = [(LimitedLabel::Status, record.status), (LimitedLabel::Type, record.record_type)];
-    let labels = labels.into_iter().filter(|(_, label)| !label.is_fixed());
-    let terms = terms.into_iter().filter(|(_, term)| !term.is_fixed());
-    let labels = labels.map(|(limited, label)| (limited, label.number()));
-    labels.chain(terms.map(|(limited, term)| (limited, term.number())))
+    let labels = labels.into_iter().filter(|(_, id)| !id.is_fixed());
+    let terms = terms.into_iter().filter(|(_, id)| !id.is_fixed());
+    let labels = labels.map(|(label, id)| LabelValue { label, number: id.number() });
+    labels.chain(terms.map(|(label, id)| LabelValue { label, number: id.number() }))
 }
 
 /// The labels of a record's series, folded.

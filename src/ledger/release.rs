@@ -38,11 +38,12 @@ impl Ledger {
         };
         self.table.iter().for_each(|record| use_record(&record));
         self.stale_reads.values().for_each(&mut use_record);
-        for (limited, number) in self.slots.iter().map(|(value, _)| value) {
-            match limited {
-                LimitedLabel::User | LimitedLabel::Pool => labels[number as usize] = true,
-                LimitedLabel::Status | LimitedLabel::Type => terms[number as usize] = true,
-            }
+        for (value, _) in self.slots.iter() {
+            let used = match value.label {
+                LimitedLabel::User | LimitedLabel::Pool => &mut labels,
+                LimitedLabel::Status | LimitedLabel::Type => &mut terms,
+            };
+            used[value.number as usize] = true;
         }
         for series in self.counters.keys() {
             series.labels().for_each(|label| labels[label.number() as usize] = true);

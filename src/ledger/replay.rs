@@ -33,13 +33,13 @@ impl Ledger {
             Entry::Term(number, _) if *number < TermId::FIXED || *number > u32::from(u16::MAX) => {
                 Err(format!("term {number} is fixed or out of range"))
             }
-            Entry::Slot((limited, number), _) => {
-                let table = match limited {
+            Entry::Slot(value, _) => {
+                let table = match value.label {
                     LimitedLabel::User | LimitedLabel::Pool => &self.labels,
                     LimitedLabel::Status | LimitedLabel::Type => &self.terms,
                 };
-                let has_text = table.contains(*number);
-                if has_text { Ok(()) } else { Err(format!("slot {number} has no text")) }
+                let has_text = table.contains(value.number);
+                if has_text { Ok(()) } else { Err(format!("slot {} has no text", value.number)) }
             }
             Entry::Record(record) if !Packed::holds(record) => {
                 Err("a record has a time that no API returns".to_owned())

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cardinality::{LimitedLabel, Value};
+use super::cardinality::{LabelValue, LimitedLabel};
 use super::queries::Counted;
 use super::record::{Mark, StoredRecord, UpdateTime};
 use super::symbols::LabelId;
@@ -158,15 +158,15 @@ impl Totals {
     }
 
     /// Whether a user or a pool has records. Statuses and types are not indexed.
-    pub(super) fn contains(&self, (limited, number): Value) -> bool {
-        let label = LabelId::from_number(number);
-        match limited {
+    pub(super) fn contains(&self, value: LabelValue) -> bool {
+        let id = LabelId::from_number(value.number);
+        match value.label {
             LimitedLabel::User => {
-                let statuses = (label, TermId::MIN)..=(label, TermId::MAX);
+                let statuses = (id, TermId::MIN)..=(id, TermId::MAX);
                 self.users.range(statuses).next().is_some()
             }
             LimitedLabel::Pool => {
-                let kinds = KindKey::first_of(label)..=KindKey::last_of(label);
+                let kinds = KindKey::first_of(id)..=KindKey::last_of(id);
                 self.kinds.range(kinds).next().is_some()
             }
             LimitedLabel::Status | LimitedLabel::Type => false,
@@ -174,11 +174,11 @@ impl Totals {
     }
 
     /// The users and pools that have records and a name.
-    pub(super) fn named_values(&self) -> impl Iterator<Item = Value> {
+    pub(super) fn named_values(&self) -> impl Iterator<Item = LabelValue> {
         let users = distinct(self.users.keys().map(|(user, _)| *user));
         let pools = distinct(self.kinds.keys().map(|key| key.pool));
-        let users = users.map(|user| (LimitedLabel::User, user.number()));
-        users.chain(pools.map(|pool| (LimitedLabel::Pool, pool.number())))
+        let named = |label| move |id: LabelId| LabelValue { label, number: id.number() };
+        users.map(named(LimitedLabel::User)).chain(pools.map(named(LimitedLabel::Pool)))
     }
 
     /// Number of records by span, from the span of a moment on.

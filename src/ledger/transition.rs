@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::cardinality::{LimitedLabel, SlotChange, Value};
+use super::cardinality::{LabelValue, LimitedLabel, SlotChange};
 use super::counters::Counters;
 use super::failures::FailureDetails;
 use super::journal::Entry;
@@ -20,7 +20,7 @@ pub struct Transition {
     pub(super) labels: Vec<(u32, Arc<str>)>,
     /// The same for statuses and types.
     pub(super) terms: Vec<(u32, Arc<str>)>,
-    pub(super) slots: Vec<(Value, SlotChange)>,
+    pub(super) slots: Vec<(LabelValue, SlotChange)>,
     /// Records that are new or changed, with their marks.
     pub(super) records: Table,
     /// Records that the API no longer lists.
@@ -91,8 +91,8 @@ impl Transition {
     }
 
     /// Whether a user or a pool gets a series of its own.
-    pub fn gives_slot(&self, (limited, label): (LimitedLabel, LabelId)) -> bool {
-        let value = (limited, label.number());
+    pub fn gives_slot(&self, label: LimitedLabel, id: LabelId) -> bool {
+        let value = LabelValue { label, number: id.number() };
         self.slots
             .iter()
             .any(|(other, change)| *other == value && matches!(change, SlotChange::Held(_)))

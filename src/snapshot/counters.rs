@@ -88,7 +88,8 @@ impl ServedCounters {
         let born = changes.counters().iter().filter(|(series, _)| is_new(series));
         let born = born.map(|(series, now)| (*series, Counter::new(*series, now.created)));
         let back = ledger.counters().iter().filter(|(series, _)| {
-            !is_shown(ledger, **series) && value_of(**series).is_some_and(|v| changes.gives_slot(v))
+            !is_shown(ledger, **series)
+                && value_of(**series).is_some_and(|(label, id)| changes.gives_slot(label, id))
         });
         born.chain(back.map(|(series, counter)| (*series, counter.clone()))).collect()
     }

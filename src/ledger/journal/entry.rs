@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::cardinality::{SlotChange, Value};
+use crate::ledger::cardinality::{LabelValue, SlotChange};
 use crate::ledger::counters::{Counter, Exemplar, Series};
 use crate::ledger::failures::FailureDetails;
 use crate::ledger::native::NativeBuckets;
@@ -19,7 +19,7 @@ pub(in crate::ledger) enum Entry {
     /// Gives a number to an undocumented status or type, likewise.
     Term(u32, String),
     /// A label value gets a slot or loses it.
-    Slot(Value, SlotChange),
+    Slot(LabelValue, SlotChange),
     /// A record is new or changed.
     Record(StoredRecord),
     /// The API no longer shows a record.
