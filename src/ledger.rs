@@ -40,7 +40,7 @@ pub use native::NativeBuckets;
 pub use pending_counts::PendingCounts;
 pub use poll_facts::{ApiCounts, FirstSync, PollFacts, ReadPart};
 pub use queries::Counted;
-pub use record::{Mark, StoredRecord, UpdateTime};
+pub use record::{Flag, StoredRecord, UpdateTime};
 pub use staging::Staging;
 pub use symbols::LabelId;
 pub use terms::TermId;

@@ -1,7 +1,7 @@
 //! The only code that changes what is known.
 
 use super::journal::Entry;
-use super::record::{Mark, StoredRecord};
+use super::record::{Flag, StoredRecord};
 use super::{Ledger, Transition};
 use records_api::record::{RecordKey, Timestamp};
 
@@ -106,7 +106,7 @@ impl Ledger {
         let Some(position) = self.table.position(key) else { return };
         let record = self.table.at(position);
         if record.is_shown() {
-            self.table.change(position, |record| record.set(Mark::Hidden, true));
+            self.table.change(position, |record| record.set(Flag::Hidden, true));
             self.totals.remove(&record);
             self.failures.follow(&record, None);
         }

@@ -11,7 +11,7 @@ use super::cardinality::{CardinalityLimit, LabelLimits, LabelValue, LimitedLabel
 use super::counters::{Counting, Exemplar, Series};
 use super::failures::{Failures, is_failed};
 use super::poll_facts::{FirstSync, PollFacts};
-use super::record::{Mark, StoredRecord};
+use super::record::{Flag, StoredRecord};
 use super::staging::{MAX_STALE_READS, Staging, StaleReads, renumber};
 use super::symbols::LabelId;
 use super::table::Table;
@@ -139,7 +139,7 @@ impl Ledger {
     }
 }
 
-/// A comparison under way: the records of the transition get their marks, and events are counted.
+/// A comparison under way: the records of the transition get their flags, and events are counted.
 struct Diff<'d> {
     ledger: &'d Ledger,
     /// The slots after the transition.
@@ -168,7 +168,7 @@ impl Diff<'_> {
         }
     }
 
-    /// Counts the events of a staged record, and marks it with them.
+    /// Counts the events of a staged record, and sets its flags.
     fn record(&mut self, record: &mut StoredRecord) {
         let labels = Labels::of(record, &self.slots);
         if self.begun.insert((labels.record_type, labels.pool, labels.user)) {
@@ -178,7 +178,7 @@ impl Diff<'_> {
         let is_baseline = self.is_baseline(record, known.as_ref());
         if known.is_none() && self.starts_before_last_window(record) {
             // An earlier poll may have counted that it left the window in flight.
-            record.set(Mark::Returned, true);
+            record.set(Flag::StartedBeforeWindow, true);
         }
         if known.is_none() && !is_baseline {
             self.counting.count(Series::Seen(labels.record_type, labels.pool));
@@ -213,15 +213,15 @@ impl Diff<'_> {
         self.counting.count_record(entered, exemplar.as_ref());
         let entered = Series::UserEntered(labels.user, labels.status);
         self.counting.count_record(entered, exemplar.as_ref());
-        record.set(Mark::Counted, true);
+        record.set(Flag::Counted, true);
     }
 
     /// Observes a record in the histograms, each once: a retried upload does not count again. A record
-    /// of the baseline is marked without being observed.
+    /// of the baseline gets the flag without being observed.
     fn observe(&mut self, record: &mut StoredRecord, labels: &Labels, is_baseline: bool) {
         let status = record.status.status();
-        if status.is_some_and(Status::is_settled) && !record.has(Mark::Settled) {
-            record.set(Mark::Settled, true);
+        if status.is_some_and(Status::is_settled) && !record.has(Flag::Settled) {
+            record.set(Flag::Settled, true);
             if let Some(size) = record.size_bytes().filter(|_| !is_baseline) {
                 self.counting.observe(Series::FileSize(labels.record_type), size);
             }
@@ -229,8 +229,8 @@ impl Diff<'_> {
                 self.counting.observe(Series::VideoDuration(labels.record_type), seconds.into());
             }
         }
-        if status == Some(Status::UploadCompleted) && !record.has(Mark::Uploaded) {
-            record.set(Mark::Uploaded, true);
+        if status == Some(Status::UploadCompleted) && !record.has(Flag::Uploaded) {
+            record.set(Flag::Uploaded, true);
             let delay = self.upload_delays.get(&record.key).filter(|_| !is_baseline);
             if let Some(delay) = delay {
                 self.counting.observe(Series::UploadDelay(labels.record_type), *delay);
@@ -250,7 +250,8 @@ impl Diff<'_> {
             let is_in_flight = record.status.status().is_some_and(Status::is_in_flight);
             // A record that was read again with a later start stays in the window.
             let leaves = staged.position(record.key).is_none();
-            if is_in_flight && leaves && record.is_shown() && !record.has(Mark::Returned) {
+            if is_in_flight && leaves && record.is_shown() && !record.has(Flag::StartedBeforeWindow)
+            {
                 let pool = self.slots.pool(record.pool);
                 self.counting.count(Series::Expired(record.status, pool));
             }

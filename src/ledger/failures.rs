@@ -1,6 +1,6 @@
 //! What people need to know of the newest failed records to find them: their ids, desktops, files.
 //!
-//! Of all other records no text is kept. Status, type, pool, user, size and marks stand in the table
+//! Of all other records no text is kept. Status, type, pool, user, size and flags stand in the table
 //! alone, so that the two cannot disagree: details are kept while the table holds a failed record of
 //! their key that the API shows, and leave with it. They come and go by the same commits.
 

@@ -17,8 +17,8 @@ pub struct StoredRecord {
     pub update: UpdateTime,
     /// Size of the file in bytes; `u64::MAX` if unknown.
     pub(super) size: u64,
-    /// Length of the video in seconds, and the marks above it.
-    pub(super) duration_and_marks: u32,
+    /// Length of the video in seconds, and the flags above it.
+    pub(super) duration_and_flags: u32,
     /// Status.
     pub status: TermId,
     /// Type.
@@ -32,7 +32,7 @@ pub struct StoredRecord {
 /// What is remembered of a record beside what the API says of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Mark {
+pub enum Flag {
     /// The API does not show it at present.
     Hidden,
     /// Its entry into the present status was counted.
@@ -43,7 +43,7 @@ pub enum Mark {
     Uploaded,
     /// It began before the window of the poll before the one that first read it: that it left a
     /// window in flight may have been counted already.
-    Returned,
+    StartedBeforeWindow,
 }
 
 /// Bits of a duration. 2^27 seconds are four years.
@@ -60,7 +60,7 @@ impl StoredRecord {
             start,
             update: None.into(),
             size: UNKNOWN_SIZE,
-            duration_and_marks: UNKNOWN_DURATION,
+            duration_and_flags: UNKNOWN_DURATION,
             status: TermId::NONE,
             record_type: TermId::NONE,
             pool: LabelId::NONE,
@@ -78,8 +78,8 @@ impl StoredRecord {
     #[must_use]
     pub fn with_duration(self, seconds: Option<u32>) -> Self {
         let seconds = seconds.filter(|seconds| *seconds < UNKNOWN_DURATION);
-        let marks = self.duration_and_marks & !UNKNOWN_DURATION;
-        Self { duration_and_marks: marks | seconds.unwrap_or(UNKNOWN_DURATION), ..self }
+        let flags = self.duration_and_flags & !UNKNOWN_DURATION;
+        Self { duration_and_flags: flags | seconds.unwrap_or(UNKNOWN_DURATION), ..self }
     }
 
     /// Size of the file in bytes.
@@ -89,39 +89,39 @@ impl StoredRecord {
 
     /// Length of the video in seconds.
     pub fn duration_seconds(&self) -> Option<u32> {
-        Some(self.duration_and_marks & UNKNOWN_DURATION)
+        Some(self.duration_and_flags & UNKNOWN_DURATION)
             .filter(|length| *length != UNKNOWN_DURATION)
     }
 
-    /// Whether it bears a mark.
-    pub fn has(&self, mark: Mark) -> bool {
-        self.duration_and_marks & mark.bit() != 0
+    /// Whether a flag is set.
+    pub fn has(&self, flag: Flag) -> bool {
+        self.duration_and_flags & flag.bit() != 0
     }
 
-    /// Puts a mark on it or takes it off.
-    pub(super) fn set(&mut self, mark: Mark, is: bool) {
-        if is {
-            self.duration_and_marks |= mark.bit();
+    /// Sets or clears a flag.
+    pub(super) fn set(&mut self, flag: Flag, value: bool) {
+        if value {
+            self.duration_and_flags |= flag.bit();
         } else {
-            self.duration_and_marks &= !mark.bit();
+            self.duration_and_flags &= !flag.bit();
         }
     }
 
-    /// The same record with the marks of another.
+    /// The same record with the flags of another.
     #[must_use]
-    pub(super) fn with_marks_of(self, other: &Self) -> Self {
-        let marks = other.duration_and_marks & !UNKNOWN_DURATION;
-        let seconds = self.duration_and_marks & UNKNOWN_DURATION;
-        Self { duration_and_marks: marks | seconds, ..self }
+    pub(super) fn with_flags_of(self, other: &Self) -> Self {
+        let flags = other.duration_and_flags & !UNKNOWN_DURATION;
+        let seconds = self.duration_and_flags & UNKNOWN_DURATION;
+        Self { duration_and_flags: flags | seconds, ..self }
     }
 
     /// Whether it is in the gauges.
     pub fn is_shown(&self) -> bool {
-        !self.has(Mark::Hidden)
+        !self.has(Flag::Hidden)
     }
 }
 
-impl Mark {
+impl Flag {
     fn bit(self) -> u32 {
         1 << (DURATION_BITS + self as u32)
     }
@@ -150,21 +150,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_and_durations_do_not_meet() {
+    fn flags_and_durations_do_not_overlap() {
         let record = StoredRecord::new(RecordKey::of("a"), Timestamp::from_millis(1));
         assert_eq!((record.size_bytes(), record.duration_seconds()), (None, None));
-        let marks = [Mark::Hidden, Mark::Counted, Mark::Settled, Mark::Uploaded, Mark::Returned];
+        let flags =
+            [Flag::Hidden, Flag::Counted, Flag::Settled, Flag::Uploaded, Flag::StartedBeforeWindow];
         for (duration, kept) in [(0, Some(0)), (86_400, Some(86_400)), (u32::MAX, None)] {
-            for mark in marks {
-                let mut marked = record.with_duration(Some(duration));
-                marked.set(mark, true);
-                assert_eq!(marked.duration_seconds(), kept);
-                for other in marks {
-                    assert_eq!(marked.has(other), mark == other);
+            for flag in flags {
+                let mut flagged = record.with_duration(Some(duration));
+                flagged.set(flag, true);
+                assert_eq!(flagged.duration_seconds(), kept);
+                for other in flags {
+                    assert_eq!(flagged.has(other), flag == other);
                 }
-                assert!(record.with_marks_of(&marked).has(mark));
-                marked.set(mark, false);
-                assert_eq!(marked, record.with_duration(Some(duration)));
+                assert!(record.with_flags_of(&flagged).has(flag));
+                flagged.set(flag, false);
+                assert_eq!(flagged, record.with_duration(Some(duration)));
             }
         }
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::Ledger;
 use super::failures::{Failures, is_failed};
 use super::new_symbols::NewSymbols;
-use super::record::{Mark, StoredRecord};
+use super::record::{Flag, StoredRecord};
 use super::symbols::{LabelId, cut};
 use super::table::Table;
 use super::terms::{TermId, fixed_term};
@@ -53,7 +53,7 @@ impl Staging {
         let stored = self.compact(ledger, key, record);
         if let Some(staged) = self.staged.get(key) {
             if staged.update <= stored.update {
-                let stored = stored.with_marks_of(&staged);
+                let stored = stored.with_flags_of(&staged);
                 self.stage(ledger, stored, record);
             }
             return false;
@@ -65,8 +65,8 @@ impl Staging {
         let first = self.mark_seen(position);
         let known = ledger.table.at(position);
         let mut shown = known;
-        shown.set(Mark::Hidden, false);
-        let stored = stored.with_marks_of(&shown);
+        shown.set(Flag::Hidden, false);
+        let stored = stored.with_flags_of(&shown);
         // Believed at once, the answer of a lagging replica would take a record back to an earlier
         // status, and its next answer would count the same transition again.
         if known.update > stored.update && ledger.stale_reads.get(&key) != Some(&stored) {
@@ -172,7 +172,7 @@ impl Staging {
         // The first poll observes nothing, and it may hold millions of records.
         if ledger.last_poll.is_some()
             && stored.status == TermId::from(Status::UploadCompleted)
-            && !stored.has(Mark::Uploaded)
+            && !stored.has(Flag::Uploaded)
         {
             let delay = record.update_time.zip(record.end_time);
             let delay = delay.map(|(update, end)| update.millis().saturating_sub(end.millis()));

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cardinality::{LabelValue, LimitedLabel};
 use super::queries::Counted;
-use super::record::{Mark, StoredRecord, UpdateTime};
+use super::record::{Flag, StoredRecord, UpdateTime};
 use super::symbols::LabelId;
 use super::table::span_of;
 use super::terms::TermId;
@@ -67,14 +67,14 @@ impl Sums {
         self.records += 1;
         self.size_bytes += u128::from(record.size_bytes().unwrap_or(0));
         self.duration_seconds += u128::from(record.duration_seconds().unwrap_or(0));
-        self.counted += u64::from(record.has(Mark::Counted));
+        self.counted += u64::from(record.has(Flag::Counted));
     }
 
     fn remove(&mut self, record: &StoredRecord) {
         self.records -= 1;
         self.size_bytes -= u128::from(record.size_bytes().unwrap_or(0));
         self.duration_seconds -= u128::from(record.duration_seconds().unwrap_or(0));
-        self.counted -= u64::from(record.has(Mark::Counted));
+        self.counted -= u64::from(record.has(Flag::Counted));
     }
 
     /// Adds other totals to these.

@@ -21,7 +21,7 @@ pub struct Transition {
     /// The same for statuses and types.
     pub(super) terms: Vec<(u32, Arc<str>)>,
     pub(super) slots: Vec<(LabelValue, SlotChange)>,
-    /// Records that are new or changed, with their marks.
+    /// Records that are new or changed, with their flags.
     pub(super) records: Table,
     /// Records that the API no longer lists.
     pub(super) hidden: Vec<RecordKey>,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::records::RecordsSnapshot;
 use super::user_names::UserNames;
-use crate::ledger::{FailureDetails, LabelId, Ledger, Mark, StoredRecord, TermId};
+use crate::ledger::{FailureDetails, Flag, LabelId, Ledger, StoredRecord, TermId};
 use records_api::record::Timestamp;
 
 /// The newest failed records of a project.
@@ -115,7 +115,7 @@ impl FailedRecord {
             bucket: details.bucket.as_deref(),
             file_directory: names.and_then(|names| names.file_directory.as_deref()),
             file_name: names.and_then(|names| names.file_name.as_deref()),
-            counted: self.record.has(Mark::Counted),
+            counted: self.record.has(Flag::Counted),
         }
     }
 }
