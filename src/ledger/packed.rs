@@ -7,11 +7,11 @@ use records_api::record::{RecordKey, Timestamp};
 
 /// A place in a table: 56 bytes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Packed {
+pub(super) struct PackedRecord {
     key: RecordKey,
     size: u64,
-    start: Moment,
-    update: Moment,
+    start: PackedTime,
+    update: PackedTime,
     duration_and_flags: u32,
     status: TermId,
     record_type: TermId,
@@ -21,14 +21,14 @@ pub(super) struct Packed {
     pub(super) next: u32,
 }
 
-impl Packed {
+impl PackedRecord {
     /// A record and a link.
     pub(super) fn new(record: &StoredRecord, next: u32) -> Self {
         Self {
             key: record.key,
             size: record.size,
-            start: Moment::of(Some(record.start)),
-            update: Moment::of(record.update.known()),
+            start: PackedTime::of(Some(record.start)),
+            update: PackedTime::of(record.update.known()),
             duration_and_flags: record.duration_and_flags,
             status: record.status,
             record_type: record.record_type,
@@ -40,11 +40,11 @@ impl Packed {
 
     /// The same place without a record.
     pub(super) fn freed(self, next: u32) -> Self {
-        Self { start: Moment::NONE, next, ..self }
+        Self { start: PackedTime::NONE, next, ..self }
     }
 
     /// Whether a record can be packed without a loss. Every one can that came from an API.
-    pub(super) fn holds(record: &StoredRecord) -> bool {
+    pub(super) fn is_lossless(record: &StoredRecord) -> bool {
         Self::new(record, 0).record() == Some(*record)
     }
 
@@ -71,15 +71,15 @@ impl Packed {
 
 /// A moment between 1970 and the year 10889, or none, in 48 bits.
 #[derive(Debug, Clone, Copy)]
-struct Moment([u8; 6]);
+struct PackedTime([u8; 6]);
 
-impl Moment {
+impl PackedTime {
     const NONE: Self = Self([u8::MAX; 6]);
     const NONE_MILLIS: i64 = (1 << 48) - 1;
 
-    fn of(moment: Option<Timestamp>) -> Self {
-        let Some(moment) = moment else { return Self::NONE };
-        let bytes = moment.millis().to_le_bytes();
+    fn of(time: Option<Timestamp>) -> Self {
+        let Some(time) = time else { return Self::NONE };
+        let bytes = time.millis().to_le_bytes();
         Self(*bytes.first_chunk().expect("eight bytes hold six"))
     }
 
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_place_is_as_small_as_it_says() {
-        assert_eq!(size_of::<Packed>(), 56);
+        assert_eq!(size_of::<PackedRecord>(), 56);
     }
 
     #[test]
@@ -111,9 +111,9 @@ mod tests {
         for start in [0, 1, 946_684_800_000, 1_700_000_000_123, 253_402_300_799_999] {
             for update in [None, Some(0), Some(start), Some(253_402_300_799_999)] {
                 let record = record(start, update);
-                let packed = Packed::new(&record, 5);
+                let packed = PackedRecord::new(&record, 5);
                 assert_eq!((packed.record(), packed.next), (Some(record), 5));
-                assert!(Packed::holds(&record));
+                assert!(PackedRecord::is_lossless(&record));
             }
         }
     }
@@ -122,15 +122,15 @@ mod tests {
     fn other_times_are_told_apart() {
         let none = (1 << 48) - 1;
         for odd in [-1, none, 1 << 48, i64::MAX] {
-            assert!(!Packed::holds(&record(odd, None)), "{odd}");
-            assert!(!Packed::holds(&record(0, Some(odd))), "{odd}");
+            assert!(!PackedRecord::is_lossless(&record(odd, None)), "{odd}");
+            assert!(!PackedRecord::is_lossless(&record(0, Some(odd))), "{odd}");
         }
-        assert!(!Packed::holds(&record(i64::MIN, None)));
+        assert!(!PackedRecord::is_lossless(&record(i64::MIN, None)));
     }
 
     #[test]
     fn a_place_that_was_freed_holds_nothing() {
-        let freed = Packed::new(&record(1, Some(1)), 5).freed(6);
+        let freed = PackedRecord::new(&record(1, Some(1)), 5).freed(6);
         assert_eq!((freed.record(), freed.next), (None, 6));
     }
 }

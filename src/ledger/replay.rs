@@ -3,7 +3,7 @@
 use super::Ledger;
 use super::cardinality::LimitedLabel;
 use super::journal::Entry;
-use super::packed::Packed;
+use super::packed::PackedRecord;
 use super::symbols::LabelId;
 use super::terms::TermId;
 
@@ -41,7 +41,7 @@ impl Ledger {
                 let has_text = table.contains(value.number);
                 if has_text { Ok(()) } else { Err(format!("slot {} has no text", value.number)) }
             }
-            Entry::Record(record) if !Packed::holds(record) => {
+            Entry::Record(record) if !PackedRecord::is_lossless(record) => {
                 Err("a record has a time that no API returns".to_owned())
             }
             Entry::Record(record)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::iter;
 
 use super::index::Index;
-use super::packed::Packed;
+use super::packed::PackedRecord;
 use super::record::StoredRecord;
 use records_api::record::{RecordKey, TimeRange, Timestamp};
 
@@ -12,7 +12,7 @@ use records_api::record::{RecordKey, TimeRange, Timestamp};
 /// holds twice, a million records. A record keeps its position while it stays.
 #[derive(Debug)]
 pub(super) struct Table {
-    chunks: Vec<Vec<Packed>>,
+    chunks: Vec<Vec<PackedRecord>>,
     index: Index,
     /// By the number of a span, the first position of a list of all that start in it.
     spans: BTreeMap<i64, u32>,
@@ -51,7 +51,7 @@ impl Table {
 
     /// The records, in no promised order.
     pub(super) fn iter(&self) -> impl Iterator<Item = StoredRecord> {
-        self.chunks.iter().flatten().filter_map(Packed::record)
+        self.chunks.iter().flatten().filter_map(PackedRecord::record)
     }
 
     /// Records that start in a range, with their positions.
@@ -112,7 +112,7 @@ impl Table {
         for place in self.chunks.iter_mut().flatten() {
             if let Some(mut record) = place.record() {
                 change(&mut record);
-                *place = Packed::new(&record, place.next);
+                *place = PackedRecord::new(&record, place.next);
             }
         }
     }
@@ -177,14 +177,14 @@ impl Table {
         if chunk.len() == SMALL_TABLE {
             chunk.reserve_exact(CHUNK - SMALL_TABLE);
         }
-        chunk.push(Packed::new(record, END));
+        chunk.push(PackedRecord::new(record, END));
         full * CHUNK + chunk.len() - 1
     }
 
     /// Replaces what stands at a position, but for its link.
     fn set(&mut self, position: usize, record: &StoredRecord) {
         let place = place_mut(&mut self.chunks, position);
-        *place = Packed::new(record, place.next);
+        *place = PackedRecord::new(record, place.next);
     }
 
     /// The positions of a list.
@@ -236,11 +236,11 @@ pub(super) fn span_end(moment: Timestamp) -> Timestamp {
     span_begin(span_of(moment).saturating_add(1))
 }
 
-fn place(chunks: &[Vec<Packed>], position: usize) -> &Packed {
+fn place(chunks: &[Vec<PackedRecord>], position: usize) -> &PackedRecord {
     &chunks[position / CHUNK][position % CHUNK]
 }
 
-fn place_mut(chunks: &mut [Vec<Packed>], position: usize) -> &mut Packed {
+fn place_mut(chunks: &mut [Vec<PackedRecord>], position: usize) -> &mut PackedRecord {
     &mut chunks[position / CHUNK][position % CHUNK]
 }
 
