@@ -112,7 +112,7 @@ impl Series {
 
 /// What a series stands at. There are thousands: what only a histogram needs stands apart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Written", into = "Written")]
+#[serde(from = "SerializedCounter", into = "SerializedCounter")]
 pub struct Counter {
     /// Number of events or observations.
     pub count: u64,
@@ -148,7 +148,7 @@ pub struct Observed {
 /// A counter as it is written: without an observation the sum is 0, and there are no buckets. Native
 /// buckets and exemplars are entries of their own.
 #[derive(Serialize, Deserialize)]
-struct Written {
+struct SerializedCounter {
     count: u64,
     sum: u128,
     buckets: Vec<u64>,
@@ -159,19 +159,19 @@ impl Counter {
     /// A series that begins.
     pub fn new(series: Series, created: Timestamp) -> Self {
         let buckets = vec![0; series.bounds().len()];
-        Written { count: 0, sum: 0, buckets, created }.into()
+        SerializedCounter { count: 0, sum: 0, buckets, created }.into()
     }
 }
 
-impl From<Written> for Counter {
-    fn from(Written { count, sum, buckets, created }: Written) -> Self {
+impl From<SerializedCounter> for Counter {
+    fn from(SerializedCounter { count, sum, buckets, created }: SerializedCounter) -> Self {
         let native = NativeBuckets::default();
         let observed = (!buckets.is_empty()).then(|| Box::new(Observed { sum, buckets, native }));
         Self { count, created, observed, exemplar: None }
     }
 }
 
-impl From<Counter> for Written {
+impl From<Counter> for SerializedCounter {
     fn from(Counter { count, created, observed, .. }: Counter) -> Self {
         let (sum, buckets) = observed.map(|o| (o.sum, o.buckets)).unwrap_or_default();
         Self { count, sum, buckets, created }
@@ -183,31 +183,35 @@ pub type Counters = BTreeMap<Series, Counter>;
 
 /// What a poll adds to the counters.
 #[derive(Debug)]
-pub(super) struct Counting<'a> {
+pub(super) struct CounterUpdates<'a> {
     known: &'a Counters,
     now: Timestamp,
     changed: Counters,
 }
 
-impl<'a> Counting<'a> {
+impl<'a> CounterUpdates<'a> {
     pub(super) fn new(known: &'a Counters, now: Timestamp) -> Self {
         Self { known, now, changed: Counters::new() }
     }
 
     /// Lets a series begin, if there is none yet.
-    pub(super) fn begin(&mut self, series: Series) {
+    pub(super) fn create(&mut self, series: Series) {
         if !self.known.contains_key(&series) {
             self.entry(series);
         }
     }
 
     /// Counts an event.
-    pub(super) fn count(&mut self, series: Series) {
+    pub(super) fn increment(&mut self, series: Series) {
         self.entry(series).count += 1;
     }
 
     /// Counts an event of this record.
-    pub(super) fn count_record(&mut self, series: Series, exemplar: Option<&Arc<Exemplar>>) {
+    pub(super) fn increment_with_exemplar(
+        &mut self,
+        series: Series,
+        exemplar: Option<&Arc<Exemplar>>,
+    ) {
         let counter = self.entry(series);
         counter.count += 1;
         if let Some(exemplar) = exemplar {
@@ -228,7 +232,7 @@ impl<'a> Counting<'a> {
     }
 
     /// What the changed series stand at now.
-    pub(super) fn changed(self) -> Counters {
+    pub(super) fn into_changed(self) -> Counters {
         self.changed
     }
 
@@ -249,16 +253,16 @@ mod tests {
         let at = Timestamp::from_millis;
         let series = Series::Seen(TermId::NONE, LabelId::NONE);
         let nothing = Counters::new();
-        let mut counting = Counting::new(&nothing, at(1));
-        counting.count(series);
-        counting.count(series);
-        let known = counting.changed();
+        let mut updates = CounterUpdates::new(&nothing, at(1));
+        updates.increment(series);
+        updates.increment(series);
+        let known = updates.into_changed();
         assert_eq!((known[&series].count, known[&series].created), (2, at(1)));
-        let mut counting = Counting::new(&known, at(2));
-        counting.begin(series);
-        counting.begin(Series::FileSize(TermId::NONE));
-        counting.count(series);
-        let changed = counting.changed();
+        let mut updates = CounterUpdates::new(&known, at(2));
+        updates.create(series);
+        updates.create(Series::FileSize(TermId::NONE));
+        updates.increment(series);
+        let changed = updates.into_changed();
         assert_eq!((changed[&series].count, changed[&series].created), (3, at(1)));
         assert_eq!(changed[&Series::FileSize(TermId::NONE)].created, at(2));
     }
@@ -267,11 +271,11 @@ mod tests {
     fn an_observation_falls_into_the_first_bucket_that_holds_it() {
         let series = Series::VideoDuration(TermId::NONE);
         let known = Counters::new();
-        let mut counting = Counting::new(&known, Timestamp::from_millis(0));
+        let mut updates = CounterUpdates::new(&known, Timestamp::from_millis(0));
         for value in [0, 60, 61, 7200, 7201] {
-            counting.observe(series, value);
+            updates.observe(series, value);
         }
-        let counter = counting.changed().remove(&series).unwrap();
+        let counter = updates.into_changed().remove(&series).unwrap();
         let observed = counter.observed.unwrap();
         assert_eq!(*observed.buckets, [2, 1, 0, 0, 0, 0, 1]);
         assert_eq!((counter.count, observed.sum), (5, 14_522));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::Ledger;
 use super::cardinality::{CardinalityLimit, LabelLimits, LabelValue, LimitedLabel};
-use super::counters::{Counting, Exemplar, Series};
+use super::counters::{CounterUpdates, Exemplar, Series};
 use super::failures::{Failures, is_failed};
 use super::poll_facts::{FirstSync, PollFacts};
 use super::record::{Flag, StoredRecord};
@@ -53,16 +53,16 @@ impl Ledger {
         let mut diff = Diff {
             ledger: self,
             slots,
-            counting: Counting::new(&self.counters, poll.begun),
-            begun: BTreeSet::new(),
+            updates: CounterUpdates::new(&self.counters, poll.begun),
+            created: BTreeSet::new(),
             poll: &poll,
             read_failures: &staging.failures,
             upload_delays: &staging.upload_delays,
         };
-        diff.begin_unfolded();
+        diff.create_unfolded();
         records.change_all(|record| diff.record(record));
         diff.expired(&records);
-        let counters = diff.counting.changed();
+        let counters = diff.updates.into_changed();
 
         let failures = self.new_failures(&staging.failures, &records, &hidden, poll.window_start);
         let last = self.last_poll.as_ref();
@@ -144,9 +144,9 @@ struct Diff<'d> {
     ledger: &'d Ledger,
     /// The slots after the transition.
     slots: CardinalityLimit,
-    counting: Counting<'d>,
+    updates: CounterUpdates<'d>,
     /// Label sets whose series exist.
-    begun: BTreeSet<(TermId, LabelId, LabelId)>,
+    created: BTreeSet<(TermId, LabelId, LabelId)>,
     poll: &'d PollFacts,
     read_failures: &'d Failures,
     upload_delays: &'d HashMap<RecordKey, u64>,
@@ -155,7 +155,7 @@ struct Diff<'d> {
 impl Diff<'_> {
     /// Begins the series of values that were folded and now have a slot: their records need not have
     /// changed.
-    fn begin_unfolded(&mut self) {
+    fn create_unfolded(&mut self) {
         let folded = self.ledger.folded_values();
         let unfolded: BTreeSet<_> = folded.filter(|value| self.slots.holds(*value)).collect();
         if unfolded.is_empty() {
@@ -163,7 +163,7 @@ impl Diff<'_> {
         }
         for record in self.ledger.shown() {
             if values_of(&record).any(|value| unfolded.contains(&value)) {
-                Labels::of(&record, &self.slots).begin(&mut self.counting);
+                Labels::of(&record, &self.slots).create(&mut self.updates);
             }
         }
     }
@@ -171,8 +171,8 @@ impl Diff<'_> {
     /// Counts the events of a staged record, and sets its flags.
     fn record(&mut self, record: &mut StoredRecord) {
         let labels = Labels::of(record, &self.slots);
-        if self.begun.insert((labels.record_type, labels.pool, labels.user)) {
-            labels.begin(&mut self.counting);
+        if self.created.insert((labels.record_type, labels.pool, labels.user)) {
+            labels.create(&mut self.updates);
         }
         let known = self.ledger.table.get(record.key);
         let is_baseline = self.is_baseline(record, known.as_ref());
@@ -181,7 +181,7 @@ impl Diff<'_> {
             record.set(Flag::StartedBeforeWindow, true);
         }
         if known.is_none() && !is_baseline {
-            self.counting.count(Series::Seen(labels.record_type, labels.pool));
+            self.updates.increment(Series::Seen(labels.record_type, labels.pool));
         }
         if !is_baseline && known.is_none_or(|known| known.status != record.status) {
             self.enter(record, &labels);
@@ -210,9 +210,9 @@ impl Diff<'_> {
     fn enter(&mut self, record: &mut StoredRecord, labels: &Labels) {
         let exemplar = is_failed(record).then(|| self.exemplar(record)).flatten();
         let entered = Series::Entered(labels.status, labels.record_type, labels.pool);
-        self.counting.count_record(entered, exemplar.as_ref());
+        self.updates.increment_with_exemplar(entered, exemplar.as_ref());
         let entered = Series::UserEntered(labels.user, labels.status);
-        self.counting.count_record(entered, exemplar.as_ref());
+        self.updates.increment_with_exemplar(entered, exemplar.as_ref());
         record.set(Flag::Counted, true);
     }
 
@@ -223,17 +223,17 @@ impl Diff<'_> {
         if status.is_some_and(Status::is_settled) && !record.has(Flag::Settled) {
             record.set(Flag::Settled, true);
             if let Some(size) = record.size_bytes().filter(|_| !is_baseline) {
-                self.counting.observe(Series::FileSize(labels.record_type), size);
+                self.updates.observe(Series::FileSize(labels.record_type), size);
             }
             if let Some(seconds) = record.duration_seconds().filter(|_| !is_baseline) {
-                self.counting.observe(Series::VideoDuration(labels.record_type), seconds.into());
+                self.updates.observe(Series::VideoDuration(labels.record_type), seconds.into());
             }
         }
         if status == Some(Status::UploadCompleted) && !record.has(Flag::Uploaded) {
             record.set(Flag::Uploaded, true);
             let delay = self.upload_delays.get(&record.key).filter(|_| !is_baseline);
             if let Some(delay) = delay {
-                self.counting.observe(Series::UploadDelay(labels.record_type), *delay);
+                self.updates.observe(Series::UploadDelay(labels.record_type), *delay);
             }
         }
     }
@@ -253,7 +253,7 @@ impl Diff<'_> {
             if is_in_flight && leaves && record.is_shown() && !record.has(Flag::StartedBeforeWindow)
             {
                 let pool = self.slots.pool(record.pool);
-                self.counting.count(Series::Expired(record.status, pool));
+                self.updates.increment(Series::Expired(record.status, pool));
             }
         }
     }
@@ -296,17 +296,17 @@ impl Labels {
 
     /// Begins all series of these labels at 0: `increase()` does not see a series that is born with
     /// its first event.
-    fn begin(&self, counting: &mut Counting<'_>) {
-        counting.begin(Series::Seen(self.record_type, self.pool));
+    fn create(&self, updates: &mut CounterUpdates<'_>) {
+        updates.create(Series::Seen(self.record_type, self.pool));
         for status in Status::ALL {
-            counting.begin(Series::Entered(status.into(), self.record_type, self.pool));
-            counting.begin(Series::UserEntered(self.user, status.into()));
+            updates.create(Series::Entered(status.into(), self.record_type, self.pool));
+            updates.create(Series::UserEntered(self.user, status.into()));
             if status.is_in_flight() {
-                counting.begin(Series::Expired(status.into(), self.pool));
+                updates.create(Series::Expired(status.into(), self.pool));
             }
         }
-        counting.begin(Series::FileSize(self.record_type));
-        counting.begin(Series::VideoDuration(self.record_type));
-        counting.begin(Series::UploadDelay(self.record_type));
+        updates.create(Series::FileSize(self.record_type));
+        updates.create(Series::VideoDuration(self.record_type));
+        updates.create(Series::UploadDelay(self.record_type));
     }
 }
