@@ -32,7 +32,7 @@ mod totals;
 mod transition;
 
 pub use cardinality::{CardinalityLimit, LabelLimits, LimitedLabel, MAX_UNKNOWN_VALUES};
-pub use counters::{Counter, Counters, Exemplar, Observed, Series};
+pub use counters::{Counter, Counters, Exemplar, HistogramData, Series};
 pub use durable::DurableLedger;
 pub use failures::{FailureDetails, MAX_FAILURE_DETAILS};
 pub use journal::{CommitError, OpenError, SetAside};

@@ -3,7 +3,7 @@
 use super::catalog::{self, Metric};
 use super::exemplar;
 use super::sink::{CounterValue, HistogramValue, Labels, Sink, Value};
-use crate::ledger::{Counter, Observed, Series};
+use crate::ledger::{Counter, HistogramData, Series};
 use crate::snapshot::{CounterView, ProjectView};
 
 /// The families, at the positions that [`Series::family`] gives.
@@ -29,13 +29,13 @@ pub(super) fn write_counters(projects: &[ProjectView], sink: &mut dyn Sink) {
                 let shown = counter.at(view.at);
                 let (count, created) = (shown.count, shown.created);
                 let exemplar = shown.exemplar.as_deref().and_then(exemplar::shown);
-                match &shown.observed {
+                match &shown.histogram {
                     None => {
                         let value = count.into();
                         sink.counter(labels, &CounterValue { value, created, exemplar });
                     }
-                    Some(observed) => {
-                        sink.histogram(labels, &histogram(counter.series, shown, observed));
+                    Some(data) => {
+                        sink.histogram(labels, &histogram(counter.series, shown, data));
                     }
                 }
             }
@@ -53,19 +53,19 @@ fn of_family(counters: &[CounterView], number: usize) -> &[CounterView] {
 fn histogram<'c>(
     series: Series,
     counter: &'c Counter,
-    observed: &'c Observed,
+    data: &'c HistogramData,
 ) -> HistogramValue<'c> {
     let unit = series.units_in_one();
     let sum = match unit {
-        1 => Value::Integer(observed.sum),
-        unit => Value::Float(observed.sum as f64 / unit as f64),
+        1 => Value::Integer(data.sum),
+        unit => Value::Float(data.sum as f64 / unit as f64),
     };
     HistogramValue {
         bounds: series.bounds().iter().map(|bound| *bound as f64 / unit as f64).collect(),
-        buckets: observed.buckets.clone(),
+        buckets: data.buckets.clone(),
         count: counter.count,
         sum,
         created: counter.created,
-        native: Some(&observed.native),
+        native: Some(&data.native),
     }
 }

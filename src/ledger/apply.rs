@@ -47,15 +47,15 @@ impl Ledger {
             Entry::Counter(series, mut counter) => {
                 // Until format 2 there were no native buckets. Later ones follow in an entry.
                 let assumed = series.assumed(&counter);
-                if let Some(observed) = &mut counter.observed {
-                    observed.native = assumed;
+                if let Some(histogram) = &mut counter.histogram {
+                    histogram.native = assumed;
                 }
                 self.counters.insert(series, counter);
             }
             Entry::Native(series, native) => {
                 let counter = self.counters.get_mut(&series);
-                if let Some(observed) = counter.and_then(|counter| counter.observed.as_mut()) {
-                    observed.native = native;
+                if let Some(histogram) = counter.and_then(|counter| counter.histogram.as_mut()) {
+                    histogram.native = native;
                 }
             }
             Entry::Exemplar(series, exemplar) => {

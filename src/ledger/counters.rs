@@ -38,7 +38,7 @@ const DELAY_BOUNDS: &[u64] = &[
 ];
 
 impl Series {
-    /// The upper bounds of the buckets, inclusive, in the unit of what is observed. Empty for a
+    /// The upper bounds of the buckets, inclusive, in the unit of the observations. Empty for a
     /// counter.
     pub fn bounds(self) -> &'static [u64] {
         match self {
@@ -88,7 +88,7 @@ impl Series {
         terms.into_iter().flatten()
     }
 
-    /// How many units of what is observed are one of what is shown: delays are kept in milliseconds.
+    /// Units of the observations in one unit that is exposed: delays are kept in milliseconds.
     pub fn units_in_one(self) -> u64 {
         if matches!(self, Self::UploadDelay(_)) { 1000 } else { 1 }
     }
@@ -97,10 +97,10 @@ impl Series {
     /// its bucket, and those beyond all just behind the last.
     pub(super) fn assumed(self, counter: &Counter) -> NativeBuckets {
         let mut native = NativeBuckets::default();
-        let Some(observed) = &counter.observed else { return native };
+        let Some(histogram) = &counter.histogram else { return native };
         let one = self.units_in_one() as f64;
         let mut beyond = counter.count;
-        for (bound, times) in self.bounds().iter().zip(&observed.buckets) {
+        for (bound, times) in self.bounds().iter().zip(&histogram.buckets) {
             native.observe(*bound as f64 / one, *times);
             beyond = beyond.saturating_sub(*times);
         }
@@ -118,8 +118,8 @@ pub struct Counter {
     pub count: u64,
     /// When the series began.
     pub created: Timestamp,
-    /// What was observed, if it is a histogram.
-    pub observed: Option<Box<Observed>>,
+    /// Sum and buckets of a histogram; `None` for a counter.
+    pub histogram: Option<Box<HistogramData>>,
     /// The record that it counted last, if it counts failures.
     pub exemplar: Option<Arc<Exemplar>>,
 }
@@ -135,7 +135,7 @@ pub struct Exemplar {
 
 /// What a histogram holds beside the number of its observations.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observed {
+pub struct HistogramData {
     /// The observations added up.
     pub sum: u128,
     /// Observations by bucket, each up to its bound and beyond the one before; the rest is beyond
@@ -166,14 +166,15 @@ impl Counter {
 impl From<SerializedCounter> for Counter {
     fn from(SerializedCounter { count, sum, buckets, created }: SerializedCounter) -> Self {
         let native = NativeBuckets::default();
-        let observed = (!buckets.is_empty()).then(|| Box::new(Observed { sum, buckets, native }));
-        Self { count, created, observed, exemplar: None }
+        let histogram =
+            (!buckets.is_empty()).then(|| Box::new(HistogramData { sum, buckets, native }));
+        Self { count, created, histogram, exemplar: None }
     }
 }
 
 impl From<Counter> for SerializedCounter {
-    fn from(Counter { count, created, observed, .. }: Counter) -> Self {
-        let (sum, buckets) = observed.map(|o| (o.sum, o.buckets)).unwrap_or_default();
+    fn from(Counter { count, created, histogram, .. }: Counter) -> Self {
+        let (sum, buckets) = histogram.map(|h| (h.sum, h.buckets)).unwrap_or_default();
         Self { count, sum, buckets, created }
     }
 }
@@ -223,12 +224,12 @@ impl<'a> CounterUpdates<'a> {
     pub(super) fn observe(&mut self, series: Series, value: u64) {
         let counter = self.entry(series);
         counter.count += 1;
-        let observed = counter.observed.as_mut().expect("only histograms are observed");
-        observed.sum += u128::from(value);
+        let histogram = counter.histogram.as_mut().expect("only histograms are observed");
+        histogram.sum += u128::from(value);
         if let Some(bucket) = series.bounds().iter().position(|bound| value <= *bound) {
-            observed.buckets[bucket] += 1;
+            histogram.buckets[bucket] += 1;
         }
-        observed.native.observe(value as f64 / series.units_in_one() as f64, 1);
+        histogram.native.observe(value as f64 / series.units_in_one() as f64, 1);
     }
 
     /// What the changed series stand at now.
@@ -276,9 +277,9 @@ mod tests {
             updates.observe(series, value);
         }
         let counter = updates.into_changed().remove(&series).unwrap();
-        let observed = counter.observed.unwrap();
-        assert_eq!(*observed.buckets, [2, 1, 0, 0, 0, 0, 1]);
-        assert_eq!((counter.count, observed.sum), (5, 14_522));
+        let histogram = counter.histogram.unwrap();
+        assert_eq!(*histogram.buckets, [2, 1, 0, 0, 0, 0, 1]);
+        assert_eq!((counter.count, histogram.sum), (5, 14_522));
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Ledger {
                 Err("a record has a label without a text".to_owned())
             }
             Entry::Counter(series, counter) => {
-                let buckets = counter.observed.as_ref().map_or(0, |o| o.buckets.len());
+                let buckets = counter.histogram.as_ref().map_or(0, |h| h.buckets.len());
                 let has_texts = series.labels().all(is_named) && series.terms().all(is_term);
                 match (buckets == series.bounds().len(), has_texts) {
                     (false, _) => Err(format!("{series:?} has {buckets} buckets")),
@@ -64,7 +64,7 @@ impl Ledger {
             Entry::Native(series, native) => {
                 let counter = self.counters.get(series);
                 let is_whole = counter.is_some_and(|counter| {
-                    counter.observed.is_some() && counter.count == native.count()
+                    counter.histogram.is_some() && counter.count == native.count()
                 });
                 if is_whole { Ok(()) } else { Err(format!("{series:?} has other native buckets")) }
             }

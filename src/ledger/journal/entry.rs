@@ -56,7 +56,7 @@ impl Entry {
         series: Series,
         counter: &Counter,
     ) -> impl Iterator<Item = Self> + use<> {
-        let native = counter.observed.as_ref().map(|o| Self::Native(series, o.native.clone()));
+        let native = counter.histogram.as_ref().map(|h| Self::Native(series, h.native.clone()));
         let exemplar = counter.exemplar.as_deref().map(|e| Self::Exemplar(series, e.clone()));
         std::iter::once(Self::Counter(series, counter.clone())).chain(native).chain(exemplar)
     }
