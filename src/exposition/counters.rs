@@ -55,7 +55,7 @@ fn histogram<'c>(
     counter: &'c Counter,
     data: &'c HistogramData,
 ) -> HistogramValue<'c> {
-    let unit = series.units_in_one();
+    let unit = series.units_per_exposed_unit();
     let sum = match unit {
         1 => Value::Integer(data.sum),
         unit => Value::Float(data.sum as f64 / unit as f64),

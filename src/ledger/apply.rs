@@ -46,9 +46,9 @@ impl Ledger {
             Entry::Hidden(key) => self.hide(key),
             Entry::Counter(series, mut counter) => {
                 // Until format 2 there were no native buckets. Later ones follow in an entry.
-                let assumed = series.assumed(&counter);
+                let approximated = series.native_from_classic(&counter);
                 if let Some(histogram) = &mut counter.histogram {
-                    histogram.native = assumed;
+                    histogram.native = approximated;
                 }
                 self.counters.insert(series, counter);
             }

@@ -89,23 +89,23 @@ impl Series {
     }
 
     /// Units of the observations in one unit that is exposed: delays are kept in milliseconds.
-    pub fn units_in_one(self) -> u64 {
+    pub fn units_per_exposed_unit(self) -> u64 {
         if matches!(self, Self::UploadDelay(_)) { 1000 } else { 1 }
     }
 
     /// The native buckets of which only the classic ones are known: every observation at the bound of
     /// its bucket, and those beyond all just behind the last.
-    pub(super) fn assumed(self, counter: &Counter) -> NativeBuckets {
+    pub(super) fn native_from_classic(self, counter: &Counter) -> NativeBuckets {
         let mut native = NativeBuckets::default();
         let Some(histogram) = &counter.histogram else { return native };
-        let one = self.units_in_one() as f64;
+        let unit = self.units_per_exposed_unit() as f64;
         let mut beyond = counter.count;
         for (bound, times) in self.bounds().iter().zip(&histogram.buckets) {
-            native.observe(*bound as f64 / one, *times);
+            native.observe(*bound as f64 / unit, *times);
             beyond = beyond.saturating_sub(*times);
         }
         let last = self.bounds().last().copied().unwrap_or_default();
-        native.observe((last + 1) as f64 / one, beyond);
+        native.observe((last + 1) as f64 / unit, beyond);
         native
     }
 }
@@ -229,7 +229,7 @@ impl<'a> CounterUpdates<'a> {
         if let Some(bucket) = series.bounds().iter().position(|bound| value <= *bound) {
             histogram.buckets[bucket] += 1;
         }
-        histogram.native.observe(value as f64 / series.units_in_one() as f64, 1);
+        histogram.native.observe(value as f64 / series.units_per_exposed_unit() as f64, 1);
     }
 
     /// What the changed series stand at now.
