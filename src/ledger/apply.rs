@@ -63,7 +63,7 @@ impl Ledger {
                     counter.exemplar = Some(exemplar.into());
                 }
             }
-            Entry::Failure(details) => self.keep_failure(details.into()),
+            Entry::Failure(details) => self.insert_failure(details.into()),
             Entry::Poll(poll) => {
                 self.expire(poll.window_start);
                 self.last_poll = Some(poll);
@@ -82,7 +82,7 @@ impl Ledger {
         let earlier = self.table.put(record).filter(StoredRecord::is_shown);
         if let Some(earlier) = &earlier {
             self.totals.remove(earlier);
-            self.failures.follow(earlier, Some(&record).filter(|record| record.is_shown()));
+            self.failures.record_changed(earlier, Some(&record).filter(|record| record.is_shown()));
         }
         if record.is_shown() {
             self.totals.add(&record);
@@ -95,7 +95,7 @@ impl Ledger {
         self.table.expire(edge, |record| {
             if record.is_shown() {
                 totals.remove(record);
-                failures.follow(record, None);
+                failures.record_changed(record, None);
             }
         });
     }
@@ -108,7 +108,7 @@ impl Ledger {
         if record.is_shown() {
             self.table.change(position, |record| record.set(Flag::Hidden, true));
             self.totals.remove(&record);
-            self.failures.follow(&record, None);
+            self.failures.record_changed(&record, None);
         }
     }
 }

@@ -64,7 +64,8 @@ impl Ledger {
         diff.expired(&records);
         let counters = diff.updates.into_changed();
 
-        let failures = self.new_failures(&staging.failures, &records, &hidden, poll.window_start);
+        let failures =
+            self.failures_to_commit(&staging.failures, &records, &hidden, poll.window_start);
         let last = self.last_poll.as_ref();
         let counting_since = last.map_or(poll.counting_since, |last| last.counting_since);
         let progress = Progress::Poll(PollFacts { counting_since, ..poll });

@@ -22,7 +22,7 @@ use records_api::record::{Record, RecordKey, Status, Text, Timestamp};
 pub const MAX_FAILURE_DETAILS: usize = 1000;
 
 /// A text of the API that may be missing. Long ones are cut like labels.
-type Kept = Option<Box<str>>;
+type OptionalText = Option<Box<str>>;
 
 /// The texts of a failed record that the table does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,20 +36,20 @@ pub struct FailureDetails {
     /// The record's id.
     pub id: Box<str>,
     /// The desktop that was recorded.
-    pub desktop_id: Kept,
+    pub desktop_id: OptionalText,
     /// Its name.
-    pub desktop_name: Kept,
+    pub desktop_name: OptionalText,
     /// Bucket of the file.
-    pub bucket: Kept,
+    pub bucket: OptionalText,
     /// Folder in the bucket.
-    pub file_directory: Kept,
+    pub file_directory: OptionalText,
     /// Name of the video file.
-    pub file_name: Kept,
+    pub file_name: OptionalText,
 }
 
 impl FailureDetails {
     /// What a reading tells of a record.
-    fn of(stored: &StoredRecord, record: &Record<'_>) -> Self {
+    fn new(stored: &StoredRecord, record: &Record<'_>) -> Self {
         let kept = |text: &Text<'_>| text.as_deref().map(|text| cut(text).into());
         Self {
             key: stored.key,
@@ -65,8 +65,8 @@ impl FailureDetails {
     }
 
     /// Whether a reading tells the same, found out without a copy.
-    fn is_of(&self, stored: &StoredRecord, record: &Record<'_>) -> bool {
-        let same = |kept: &Kept, text: &Text<'_>| match (kept, text) {
+    fn matches(&self, stored: &StoredRecord, record: &Record<'_>) -> bool {
+        let same = |kept: &OptionalText, text: &Text<'_>| match (kept, text) {
             (Some(kept), Some(text)) => **kept == *cut(text),
             (kept, text) => kept.is_none() && text.is_none(),
         };
@@ -94,15 +94,15 @@ impl Failures {
     }
 
     /// Takes what a reading of a failed record tells, unless it is known.
-    pub(super) fn note(&mut self, known: &Self, stored: &StoredRecord, record: &Record<'_>) {
-        let is_known = known.by_key.get(&stored.key).is_some_and(|d| d.is_of(stored, record));
+    pub(super) fn add_read(&mut self, known: &Self, stored: &StoredRecord, record: &Record<'_>) {
+        let is_known = known.by_key.get(&stored.key).is_some_and(|d| d.matches(stored, record));
         // Of what is too old to stay no copy is made.
         let is_too_old = self.by_key.len() >= MAX_FAILURE_DETAILS
             && self.by_start.first() > Some(&(stored.start, stored.key));
         if is_known || is_too_old {
             self.remove(stored.key);
         } else {
-            self.insert(Arc::new(FailureDetails::of(stored, record)));
+            self.insert(Arc::new(FailureDetails::new(stored, record)));
         }
     }
 
@@ -141,11 +141,11 @@ impl Failures {
         }
     }
 
-    /// A record that was shown as `was` is `is` now, or gone.
-    pub(super) fn follow(&mut self, was: &StoredRecord, is: Option<&StoredRecord>) {
-        let stays = |is: &StoredRecord| is_failed(is) && is.start == was.start;
-        if is_failed(was) && !is.is_some_and(stays) {
-            self.remove(was.key);
+    /// Follows a change of a record that the API listed. `after` is `None` for one that left.
+    pub(super) fn record_changed(&mut self, before: &StoredRecord, after: Option<&StoredRecord>) {
+        let stays = |after: &StoredRecord| is_failed(after) && after.start == before.start;
+        if is_failed(before) && !after.is_some_and(stays) {
+            self.remove(before.key);
         }
     }
 }
@@ -164,7 +164,7 @@ impl Ledger {
     }
 
     /// Keeps details, if their record is a failed one that the API lists.
-    pub(super) fn keep_failure(&mut self, details: Arc<FailureDetails>) {
+    pub(super) fn insert_failure(&mut self, details: Arc<FailureDetails>) {
         let record = self.table.get(details.key);
         if record.is_some_and(|record| record.is_shown() && is_failed(&record)) {
             self.failures.insert(details);
@@ -173,7 +173,7 @@ impl Ledger {
 
     /// Of the details that a poll read those that will be among the newest when it is taken over,
     /// with these records and hidden ones.
-    pub(super) fn new_failures(
+    pub(super) fn failures_to_commit(
         &self,
         read: &Failures,
         records: &Table,

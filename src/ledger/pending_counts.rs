@@ -20,7 +20,7 @@ impl PendingCounts {
         moves.iter().filter(|(start, _)| *start >= from).map(|(_, by)| by).sum()
     }
 
-    fn note(&mut self, record: &StoredRecord, by: i64) {
+    fn add(&mut self, record: &StoredRecord, by: i64) {
         for counted in [Counted::All, Counted::Uploaded] {
             if counted.includes(record) {
                 self.moves[counted as usize].push((record.start, by));
@@ -36,7 +36,7 @@ impl Ledger {
         let mut shown = |key, by| {
             let known = self.table.get(key).filter(StoredRecord::is_shown);
             if let Some(known) = known {
-                pending.note(&known, by);
+                pending.add(&known, by);
             }
         };
         for record in staging.staged.iter() {
@@ -46,7 +46,7 @@ impl Ledger {
             shown(key, -1);
         }
         for record in staging.staged.iter() {
-            pending.note(&record, 1);
+            pending.add(&record, 1);
         }
         pending
     }

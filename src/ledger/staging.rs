@@ -76,12 +76,12 @@ impl Staging {
             // The API lists the record all the same: a hidden one is shown again.
             if known != shown {
                 self.staged.put(shown);
-                self.note_failure(ledger, &shown, record);
+                self.stage_failure(ledger, &shown, record);
             }
             return first;
         }
         if known == stored {
-            self.note_failure(ledger, &stored, record);
+            self.stage_failure(ledger, &stored, record);
         } else if first || known.update <= stored.update {
             // An unchanged read of this poll counts as a read: a second, older one does not win.
             self.stage(ledger, stored, record);
@@ -181,14 +181,14 @@ impl Staging {
                 None => self.upload_delays.remove(&stored.key),
             };
         }
-        self.note_failure(ledger, &stored, record);
+        self.stage_failure(ledger, &stored, record);
         self.staged.put(stored);
     }
 
     /// Keeps the details of a failed record.
-    fn note_failure(&mut self, ledger: &Ledger, stored: &StoredRecord, record: &Record<'_>) {
+    fn stage_failure(&mut self, ledger: &Ledger, stored: &StoredRecord, record: &Record<'_>) {
         if is_failed(stored) {
-            self.failures.note(&ledger.failures, stored, record);
+            self.failures.add_read(&ledger.failures, stored, record);
         }
     }
 
