@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::path::Path;
 
 use super::journal::{
-    CommitError, Journal, OpenError, SetAside, Unread, frames, read_frame, set_aside,
+    CommitError, Journal, OpenError, ReadError, SetAside, frames, read_frame, set_aside,
 };
 use super::{Ledger, Transition};
 use records_api::record::Timestamp;
@@ -27,13 +27,13 @@ impl DurableLedger {
     pub fn open(path: &Path, now: Timestamp) -> Result<(Self, Option<SetAside>), OpenError> {
         match Self::read(path) {
             Ok(durable) => Ok((durable, None)),
-            Err(Unread::Refused(error)) => Err(error),
-            Err(Unread::Damaged(why)) => {
+            Err(ReadError::Refused(error)) => Err(error),
+            Err(ReadError::Damaged(why)) => {
                 let aside = set_aside(path, now.millis(), why)?;
                 match Self::read(path) {
                     Ok(durable) => Ok((durable, Some(aside))),
-                    Err(Unread::Refused(error)) => Err(error),
-                    Err(Unread::Damaged(why)) => Err(OpenError::Unusable {
+                    Err(ReadError::Refused(error)) => Err(error),
+                    Err(ReadError::Damaged(why)) => Err(OpenError::Unusable {
                         path: path.to_owned(),
                         error: std::io::Error::other(why),
                     }),
@@ -42,7 +42,7 @@ impl DurableLedger {
         }
     }
 
-    fn read(path: &Path) -> Result<Self, Unread> {
+    fn read(path: &Path) -> Result<Self, ReadError> {
         let mut ledger = Ledger::default();
         let replay = |frame: &[u8]| read_frame(frame, |entry| ledger.replay(entry));
         let journal = Journal::open(path, replay)?;
@@ -58,7 +58,7 @@ impl DurableLedger {
         if let Some(journal) = &mut self.journal {
             // After a failed commit nobody knows whether the file holds it: the whole state replaces
             // it.
-            if journal.is_broken() {
+            if journal.has_failed() {
                 journal.replace(frames(self.ledger.entries()))?;
             }
             journal.append(transition.only_adds(), frames(transition.entries()))?;
@@ -73,16 +73,16 @@ impl DurableLedger {
     /// # Errors
     ///
     /// [`CommitError`]; the next commit tries again.
-    pub fn tidy(&mut self) -> Result<(), CommitError> {
+    pub fn compact(&mut self) -> Result<(), CommitError> {
         // Polls come and go, so the file and the memory must follow a window that becomes smaller.
         let has_shrunk = self.ledger.has_shrunk();
-        let wants_rewrite =
-            self.journal.as_ref().is_some_and(|journal| has_shrunk || journal.wants_rewrite());
-        if wants_rewrite || has_shrunk || self.ledger.has_many_names() {
+        let needs_rewrite =
+            self.journal.as_ref().is_some_and(|journal| has_shrunk || journal.needs_rewrite());
+        if needs_rewrite || has_shrunk || self.ledger.has_many_names() {
             self.ledger.release_unused();
         }
         match &mut self.journal {
-            Some(journal) if wants_rewrite => journal.replace(frames(self.ledger.entries())),
+            Some(journal) if needs_rewrite => journal.replace(frames(self.ledger.entries())),
             _ => Ok(()),
         }
     }

@@ -18,7 +18,7 @@ use redb::{
 };
 
 pub(super) use entry::Entry;
-pub(super) use error::Unread;
+pub(super) use error::ReadError;
 pub use error::{CommitError, OpenError, SetAside};
 pub(super) use frame::{frames, read_frame};
 
@@ -47,7 +47,7 @@ pub(super) struct Journal {
     next: u64,
     /// Bytes of all frames, and of those that described the whole state at once.
     bytes: u64,
-    whole_bytes: u64,
+    base_bytes: u64,
 }
 
 impl Journal {
@@ -56,9 +56,9 @@ impl Journal {
     pub(super) fn open(
         path: &Path,
         mut read: impl FnMut(&[u8]) -> Result<(), String>,
-    ) -> Result<Self, Unread> {
+    ) -> Result<Self, ReadError> {
         let unusable =
-            |error| Unread::Refused(OpenError::Unusable { path: path.to_owned(), error });
+            |error| ReadError::Refused(OpenError::Unusable { path: path.to_owned(), error });
         OpenOptions::new()
             .read(true)
             .write(true)
@@ -74,7 +74,7 @@ impl Journal {
             if is_new {
                 let begun = write(&database, 0, std::iter::empty());
                 begun.map_err(|error| {
-                    Unread::Refused(OpenError::Unusable {
+                    ReadError::Refused(OpenError::Unusable {
                         path: path.to_owned(),
                         error: io::Error::other(error),
                     })
@@ -83,14 +83,15 @@ impl Journal {
             let (next, bytes) = read_frames(&database, path, &mut read)?;
             Ok((database, next, bytes))
         }));
-        let opened = opened.unwrap_or_else(|_| Err(Unread::Damaged("it broke the reader".into())));
+        let opened =
+            opened.unwrap_or_else(|_| Err(ReadError::Damaged("it broke the reader".into())));
         let (database, next, bytes) = opened?;
         let path = path.to_owned();
-        Ok(Self { path, database: Some(database), next, bytes, whole_bytes: bytes })
+        Ok(Self { path, database: Some(database), next, bytes, base_bytes: bytes })
     }
 
-    /// Adds the frames of one commit, all or none. `is_new` says that they describe nothing that
-    /// frames before them do: the state grows by them, and not the tail behind it.
+    /// Adds the frames of one commit, all or none. `only_adds` says that they change
+    /// nothing that earlier frames describe, so that a rewrite would not be shorter.
     ///
     /// # Errors
     ///
@@ -98,14 +99,14 @@ impl Journal {
     /// must be a [`Self::replace`].
     pub(super) fn append(
         &mut self,
-        is_new: bool,
+        only_adds: bool,
         frames: impl Iterator<Item = Vec<u8>>,
     ) -> Result<(), CommitError> {
-        let is_new = is_new || self.bytes == 0;
+        let grows_base = only_adds || self.bytes == 0;
         let (next, bytes) = self.write(false, frames)?;
         (self.next, self.bytes) = (next, self.bytes + bytes);
-        if is_new {
-            self.whole_bytes += bytes;
+        if grows_base {
+            self.base_bytes += bytes;
         }
         Ok(())
     }
@@ -120,16 +121,16 @@ impl Journal {
         frames: impl Iterator<Item = Vec<u8>>,
     ) -> Result<(), CommitError> {
         let (next, bytes) = self.write(true, frames)?;
-        (self.next, self.bytes, self.whole_bytes) = (next, bytes, bytes);
+        (self.next, self.bytes, self.base_bytes) = (next, bytes, bytes);
         if self.file_bytes() > MAX_FILE_RATIO * bytes + MIN_FILE_BYTES {
-            self.compact();
+            self.compact_file();
         }
         Ok(())
     }
 
     /// Returns the space of earlier frames to the disk: the database keeps it for later ones. What is
     /// written is durable whether this succeeds or not.
-    fn compact(&mut self) {
+    fn compact_file(&mut self) {
         if let Some(mut database) = self.database.take() {
             let compacted = catch_unwind(AssertUnwindSafe(|| database.compact()));
             // After a panic the database is opened again, and checked, by the next commit.
@@ -139,12 +140,12 @@ impl Journal {
 
     /// Whether the next write must describe everything: after a failure nobody knows what is on
     /// disk, and a long tail of changes makes the next start slow.
-    pub(super) fn wants_rewrite(&self) -> bool {
-        self.database.is_none() || self.bytes > 2 * self.whole_bytes + MAX_TAIL_BYTES
+    pub(super) fn needs_rewrite(&self) -> bool {
+        self.database.is_none() || self.bytes > 2 * self.base_bytes + MAX_CHANGE_BYTES
     }
 
     /// Whether a commit failed since the last one that did not.
-    pub(super) fn is_broken(&self) -> bool {
+    pub(super) fn has_failed(&self) -> bool {
         self.database.is_none()
     }
 
@@ -160,7 +161,7 @@ impl Journal {
     ) -> Result<(u64, u64), CommitError> {
         let database = match self.database.take() {
             Some(database) => database,
-            None => open_database(&self.path).map_err(|unread| self.failed(&unread.to_string()))?,
+            None => open_database(&self.path).map_err(|error| self.failed(&error.to_string()))?,
         };
         let first = if replaces { 0 } else { self.next };
         let written = catch_unwind(AssertUnwindSafe(|| write(&database, first, frames)));
@@ -182,19 +183,19 @@ impl Journal {
 #[cfg(test)]
 impl Journal {
     /// As after a failed commit, with the file at this path.
-    pub(super) fn lose(&mut self, path: &Path) {
+    pub(super) fn simulate_failed_commit(&mut self, path: &Path) {
         self.database = None;
         path.clone_into(&mut self.path);
     }
 
     /// As after a long tail of changes.
-    pub(super) fn forget_whole(&mut self) {
-        (self.bytes, self.whole_bytes) = (self.bytes + MAX_TAIL_BYTES + 1, 0);
+    pub(super) fn simulate_many_changes(&mut self) {
+        (self.bytes, self.base_bytes) = (self.bytes + MAX_CHANGE_BYTES + 1, 0);
     }
 }
 
 /// Bytes of changes after which the whole is written anew, however small it is.
-const MAX_TAIL_BYTES: u64 = 1 << 20;
+const MAX_CHANGE_BYTES: u64 = 1 << 20;
 
 /// Moves a damaged file out of the way, to a name that says when.
 pub(super) fn set_aside(path: &Path, now_millis: i64, why: String) -> Result<SetAside, OpenError> {
@@ -206,20 +207,20 @@ pub(super) fn set_aside(path: &Path, now_millis: i64, why: String) -> Result<Set
     Ok(SetAside { path: aside, why })
 }
 
-fn open_database(path: &Path) -> Result<Database, Unread> {
+fn open_database(path: &Path) -> Result<Database, ReadError> {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
     builder.create(path).map_err(|error| match error {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
-            Unread::Refused(OpenError::Locked(path.to_owned()))
+            ReadError::Refused(OpenError::Locked(path.to_owned()))
         }
         DatabaseError::Storage(StorageError::Io(error))
             if error.kind() != io::ErrorKind::InvalidData
                 && error.kind() != io::ErrorKind::UnexpectedEof =>
         {
-            Unread::Refused(OpenError::Unusable { path: path.to_owned(), error })
+            ReadError::Refused(OpenError::Unusable { path: path.to_owned(), error })
         }
-        error => Unread::Damaged(error.to_string()),
+        error => ReadError::Damaged(error.to_string()),
     })
 }
 
@@ -227,14 +228,14 @@ fn read_frames(
     database: &Database,
     path: &Path,
     read: &mut impl FnMut(&[u8]) -> Result<(), String>,
-) -> Result<(u64, u64), Unread> {
-    let damaged = |error: redb::Error| Unread::Damaged(error.to_string());
+) -> Result<(u64, u64), ReadError> {
+    let damaged = |error: redb::Error| ReadError::Damaged(error.to_string());
     let transaction = database.begin_read().map_err(|error| damaged(error.into()))?;
     let facts = match transaction.open_table(FACTS) {
         Ok(facts) => facts,
         Err(error) => return Err(damaged(error.into())),
     };
-    let fact = |name: &str| -> Result<Option<u64>, Unread> {
+    let fact = |name: &str| -> Result<Option<u64>, ReadError> {
         let value = facts.get(name).map_err(|error| damaged(error.into()))?;
         Ok(value.map(|value| value.value()))
     };
@@ -242,23 +243,23 @@ fn read_frames(
         // Each format holds what the earlier ones do.
         Some(1..=THIS_FORMAT) => {}
         Some(found) if found > THIS_FORMAT => {
-            return Err(Unread::Refused(OpenError::Newer { path: path.to_owned(), found }));
+            return Err(ReadError::Refused(OpenError::Newer { path: path.to_owned(), found }));
         }
-        found => return Err(Unread::Damaged(format!("its format is {found:?}"))),
+        found => return Err(ReadError::Damaged(format!("its format is {found:?}"))),
     }
     let frames = transaction.open_table(FRAMES).map_err(|error| damaged(error.into()))?;
     let (mut next, mut bytes) = (0, 0);
     for frame in frames.iter().map_err(|error| damaged(error.into()))? {
         let (number, frame) = frame.map_err(|error| damaged(error.into()))?;
         if number.value() != next {
-            return Err(Unread::Damaged(format!("frame {next} is missing")));
+            return Err(ReadError::Damaged(format!("frame {next} is missing")));
         }
-        read(frame.value()).map_err(|why| Unread::Damaged(format!("frame {next}: {why}")))?;
+        read(frame.value()).map_err(|why| ReadError::Damaged(format!("frame {next}: {why}")))?;
         next += 1;
         bytes += frame.value().len() as u64;
     }
     if fact(NEXT)? != Some(next) {
-        return Err(Unread::Damaged(format!("it ends after frame {next}")));
+        return Err(ReadError::Damaged(format!("it ends after frame {next}")));
     }
     Ok((next, bytes))
 }
@@ -307,7 +308,7 @@ pub(super) mod tests {
         facts.get(FORMAT).unwrap().unwrap().value()
     }
 
-    fn frames_of(path: &Path) -> Result<(Journal, Vec<Vec<u8>>), Unread> {
+    fn frames_of(path: &Path) -> Result<(Journal, Vec<Vec<u8>>), ReadError> {
         let mut frames = Vec::new();
         let journal = Journal::open(path, |frame| {
             frames.push(frame.to_vec());
@@ -341,7 +342,9 @@ pub(super) mod tests {
     fn a_second_owner_is_refused() {
         let (_folder, path) = file();
         let (_journal, _) = frames_of(&path).unwrap();
-        let Err(Unread::Refused(error)) = frames_of(&path) else { panic!("it was opened twice") };
+        let Err(ReadError::Refused(error)) = frames_of(&path) else {
+            panic!("it was opened twice")
+        };
         assert!(matches!(error, OpenError::Locked(_)), "{error}");
     }
 
@@ -368,8 +371,8 @@ pub(super) mod tests {
                         let is_new = at == 0 && frames.is_empty();
                         assert!(is_new || is_earlier || frames == written, "{at}");
                     }
-                    Err(Unread::Damaged(_)) => damaged += 1,
-                    Err(Unread::Refused(error)) => assert!(
+                    Err(ReadError::Damaged(_)) => damaged += 1,
+                    Err(ReadError::Refused(error)) => assert!(
                         matches!(error, OpenError::Newer { .. } | OpenError::Unusable { .. }),
                         "{at}: {error}"
                     ),
@@ -383,7 +386,7 @@ pub(super) mod tests {
     fn a_foreign_file_is_set_aside_with_its_bytes() {
         let (_folder, path) = file();
         fs::write(&path, "no state").unwrap();
-        assert!(matches!(frames_of(&path), Err(Unread::Damaged(_))));
+        assert!(matches!(frames_of(&path), Err(ReadError::Damaged(_))));
         let aside = set_aside(&path, 17, "foreign".into()).unwrap();
         assert_eq!(fs::read(&aside.path).unwrap(), b"no state");
         assert!(frames_of(&path).unwrap().1.is_empty());

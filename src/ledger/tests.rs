@@ -73,8 +73,8 @@ fn a_state_is_what_it_was_when_it_is_opened_again() {
             assert_eq!(memory(&ledger), before, "{minute}");
         }
         if minute % 11 == 0 {
-            ledger.journal().forget_whole();
-            ledger.tidy().unwrap();
+            ledger.journal().simulate_many_changes();
+            ledger.compact().unwrap();
         }
     }
 }
@@ -86,13 +86,13 @@ fn what_cannot_be_written_is_not_taken_over_and_counts_once_when_it_can() {
     let mut ledger = reopened(&path);
     poll(&mut ledger, 0, &[(1, Status::Recording)]).unwrap();
     let before = memory(&ledger);
-    ledger.journal().lose(&folder.path().join("gone/p.redb"));
+    ledger.journal().simulate_failed_commit(&folder.path().join("gone/p.redb"));
     for _ in 0..2 {
         let error = poll(&mut ledger, 1, &[(1, Status::UploadFailed)]).unwrap_err();
         assert!(error.to_string().contains("cannot be written"), "{error}");
         assert_eq!(memory(&ledger), before);
     }
-    ledger.journal().lose(&path);
+    ledger.journal().simulate_failed_commit(&path);
     poll(&mut ledger, 2, &[(1, Status::UploadFailed)]).unwrap();
     let entered: u64 = ledger
         .counters
@@ -150,7 +150,7 @@ fn parts_of_a_first_sync_are_written_once() {
             FirstSync { facts: facts(0), until, beyond: None, ended: until, rows: 0, rejected };
         let changes = ledger.diff_part(staging, part, LIMITS);
         ledger.commit(changes).unwrap();
-        assert!(!ledger.journal().wants_rewrite());
+        assert!(!ledger.journal().needs_rewrite());
     }
     drop(ledger);
     assert_eq!(reopened(&path).table.len(), 80_000);

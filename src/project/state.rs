@@ -194,7 +194,7 @@ impl ProjectState {
         let new_series = ServedCounters::appearing(self.ledger(), &transition);
         self.ledger.commit(transition)?;
         // The commit is durable already. A state that cannot be rewritten only stays larger.
-        if let Err(error) = self.ledger.tidy() {
+        if let Err(error) = self.ledger.compact() {
             tracing::warn!(%error, remedy = error.remedy(), "state not rewritten");
         }
         self.counters.update(&self.ledger, &self.users, new_series, Instant::now());

@@ -174,8 +174,8 @@ fn parts_of_a_first_sync_keep_theirs_and_an_old_state_learns_them() {
     assert_eq!(ids(&ledger), ["id 2", "id 1", "id 0"]);
     // As a state of format 1: the same without what that did not have.
     ledger.edit().failures = Failures::default();
-    ledger.journal().forget_whole();
-    ledger.tidy().unwrap();
+    ledger.journal().simulate_many_changes();
+    ledger.compact().unwrap();
     drop(ledger);
     crate::ledger::journal::tests::set_format(&path, 1);
     let mut ledger = opened(&path);
@@ -212,11 +212,11 @@ proptest! {
             let records = shown.iter().map(|(n, status)| record(*n, Status::ALL[*status], number));
             let is_lost = fate == 0;
             if is_lost {
-                ledger.journal().lose(&gone);
+                ledger.journal().simulate_failed_commit(&gone);
             }
             prop_assert_eq!(poll(&mut ledger, edge, &records.collect::<Vec<_>>()), !is_lost);
             if is_lost {
-                ledger.journal().lose(&path);
+                ledger.journal().simulate_failed_commit(&path);
             } else {
                 let failed = shown.iter().rev().filter(|(_, s)| Status::ALL[**s].is_failed());
                 let texts = |(n, _): (&u32, _)| (format!("id {n}"), format!("file {n} of {number}"));
@@ -230,8 +230,8 @@ proptest! {
                     prop_assert_eq!(kept(&ledger), model.clone());
                 }
                 3 => {
-                    ledger.journal().forget_whole();
-                    ledger.tidy().unwrap();
+                    ledger.journal().simulate_many_changes();
+                    ledger.compact().unwrap();
                     drop(ledger);
                     ledger = opened(&path);
                     prop_assert_eq!(kept(&ledger), model.clone());

@@ -67,7 +67,7 @@ pub struct SetAside {
 
 /// Why a file gives no state.
 #[derive(Debug)]
-pub(in crate::ledger) enum Unread {
+pub(in crate::ledger) enum ReadError {
     Refused(OpenError),
     Damaged(String),
 }
@@ -90,7 +90,7 @@ impl CommitError {
     }
 }
 
-impl fmt::Display for Unread {
+impl fmt::Display for ReadError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(error) => error.fmt(formatter),
