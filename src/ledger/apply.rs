@@ -73,7 +73,7 @@ impl Ledger {
                 self.expire(part.facts.window_start);
                 self.first_sync = Some(part);
             }
-            Entry::NoFirstSync => self.first_sync = None,
+            Entry::FirstSyncDiscarded => self.first_sync = None,
         }
     }
 

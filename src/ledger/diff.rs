@@ -16,7 +16,7 @@ use super::staging::{MAX_STALE_READS, Staging, StaleReads, renumber};
 use super::symbols::LabelId;
 use super::table::Table;
 use super::terms::TermId;
-use super::transition::{Progress, Transition};
+use super::transition::{SyncProgress, Transition};
 use records_api::record::{RecordKey, Status, TimeRange, Timestamp};
 
 impl Ledger {
@@ -24,7 +24,7 @@ impl Ledger {
     /// first complete poll.
     pub fn diff_part(&self, staging: Staging, part: FirstSync, limits: LabelLimits) -> Transition {
         let transition = self.diff(staging, part.facts.clone(), limits);
-        Transition { progress: Progress::Part(part), ..transition }
+        Transition { progress: SyncProgress::Part(part), ..transition }
     }
 
     /// Compares a complete poll with the ledger.
@@ -68,7 +68,7 @@ impl Ledger {
             self.failures_to_commit(&staging.failures, &records, &hidden, poll.window_start);
         let last = self.last_poll.as_ref();
         let counting_since = last.map_or(poll.counting_since, |last| last.counting_since);
-        let progress = Progress::Poll(PollFacts { counting_since, ..poll });
+        let progress = SyncProgress::Poll(PollFacts { counting_since, ..poll });
         let slots = slot_changes;
         Transition {
             labels,

@@ -29,25 +29,25 @@ pub struct Transition {
     pub(super) counters: Counters,
     /// Details of failed records that are new or changed.
     pub(super) failures: Vec<Arc<FailureDetails>>,
-    pub(super) progress: Progress,
+    pub(super) progress: SyncProgress,
     /// Not written: after a restart a stale read has to be repeated once more.
     pub(super) stale_reads: StaleReads,
 }
 
 /// The state of the sync after a transition.
 #[derive(Debug, Clone)]
-pub(super) enum Progress {
+pub(super) enum SyncProgress {
     /// A poll is complete.
     Poll(PollFacts),
     /// A part of the first sync is complete.
     Part(FirstSync),
     /// The parts read so far cannot be relied on: the first sync starts again.
-    NoParts,
+    FirstSyncDiscarded,
 }
 
 impl Transition {
     /// A transition after which the first sync starts again.
-    pub fn discarding_parts() -> Self {
+    pub fn discarding_first_sync() -> Self {
         Self {
             labels: Vec::new(),
             terms: Vec::new(),
@@ -56,7 +56,7 @@ impl Transition {
             hidden: Vec::new(),
             counters: Counters::new(),
             failures: Vec::new(),
-            progress: Progress::NoParts,
+            progress: SyncProgress::FirstSyncDiscarded,
             stale_reads: StaleReads::new(),
         }
     }
@@ -71,9 +71,9 @@ impl Transition {
         let counters = self.counters.iter().flat_map(|(series, c)| Entry::of(*series, c));
         let failures = self.failures.iter().map(|details| Entry::Failure((**details).clone()));
         let progress = std::iter::once_with(|| match &self.progress {
-            Progress::Poll(facts) => Entry::Poll(facts.clone()),
-            Progress::Part(part) => Entry::FirstSync(part.clone()),
-            Progress::NoParts => Entry::NoFirstSync,
+            SyncProgress::Poll(facts) => Entry::Poll(facts.clone()),
+            SyncProgress::Part(part) => Entry::FirstSync(part.clone()),
+            SyncProgress::FirstSyncDiscarded => Entry::FirstSyncDiscarded,
         });
         let names = labels.chain(terms);
         let rows = slots.chain(records).chain(hidden);
@@ -82,7 +82,7 @@ impl Transition {
 
     /// Whether it only adds to the ledger, as the parts of a first sync do.
     pub(super) fn only_adds(&self) -> bool {
-        matches!(self.progress, Progress::Part(_))
+        matches!(self.progress, SyncProgress::Part(_))
     }
 
     /// New values of the series that changed.

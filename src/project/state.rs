@@ -103,7 +103,7 @@ impl ProjectState {
     /// [`CommitError`]: the parts are kept.
     pub(super) fn discard_parts(&mut self) -> Result<(), CommitError> {
         match self.ledger().first_sync() {
-            Some(_) => self.ledger.commit(Transition::discarding_parts()),
+            Some(_) => self.ledger.commit(Transition::discarding_first_sync()),
             None => Ok(()),
         }
     }

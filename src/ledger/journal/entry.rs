@@ -37,7 +37,7 @@ pub(in crate::ledger) enum Entry {
     /// The exemplar of a counter, which comes before. Since format 2.
     Exemplar(Series, Exemplar),
     /// The parts of the first sync that were read so far do not count. Since format 3.
-    NoFirstSync,
+    FirstSyncDiscarded,
 }
 
 impl Entry {
