@@ -73,7 +73,7 @@ pub struct Ledger {
     failures: Failures,
     stale_reads: StaleReads,
     /// Number of names after unused ones were last released.
-    names_kept: usize,
+    names_after_release: usize,
     /// Largest number of records since then.
     max_records: usize,
 }
@@ -91,7 +91,7 @@ impl Default for Ledger {
             totals: Totals::default(),
             failures: Failures::default(),
             stale_reads: StaleReads::default(),
-            names_kept: 0,
+            names_after_release: 0,
             max_records: 0,
         }
     }
@@ -149,12 +149,12 @@ impl Ledger {
     }
 
     /// Number of names that are kept: pools, users, statuses and types.
-    pub fn names(&self) -> usize {
+    pub fn name_count(&self) -> usize {
         self.labels.len() + self.terms.len()
     }
 
     /// Number of values of a label that have records in the window but no slot.
-    pub fn folded(&self, label: LimitedLabel) -> u64 {
+    pub fn folded_count(&self, label: LimitedLabel) -> u64 {
         self.folded_values().filter(|value| value.label == label).count() as u64
     }
 

@@ -10,7 +10,7 @@ impl Ledger {
     /// ledger and the transition.
     pub fn apply(&mut self, transition: Transition) {
         if self.table.is_empty() {
-            self.adopt(transition);
+            self.apply_to_empty(transition);
         } else {
             for entry in transition.entries() {
                 self.apply_entry(entry);
@@ -21,7 +21,7 @@ impl Ledger {
 
     /// Applies a transition to a ledger without records. It takes the table as it is: a million
     /// records would be in memory twice while they are copied.
-    fn adopt(&mut self, mut transition: Transition) {
+    fn apply_to_empty(&mut self, mut transition: Transition) {
         let records = std::mem::take(&mut transition.records);
         for (number, text) in std::mem::take(&mut transition.labels) {
             self.labels.define(number, text);
@@ -41,7 +41,7 @@ impl Ledger {
         match entry {
             Entry::Label(number, name) => self.labels.define(number, name.into()),
             Entry::Term(number, name) => self.terms.define(number, name.into()),
-            Entry::Slot(value, change) => self.slots.take(value, change),
+            Entry::Slot(value, change) => self.slots.apply(value, change),
             Entry::Record(record) => self.put(record),
             Entry::Hidden(key) => self.hide(key),
             Entry::Counter(series, mut counter) => {

@@ -106,7 +106,7 @@ impl CardinalityLimit {
         self.held.iter().map(|(value, absent)| (*value, SlotChange::Held(*absent)))
     }
 
-    pub(super) fn take(&mut self, value: LabelValue, change: SlotChange) {
+    pub(super) fn apply(&mut self, value: LabelValue, change: SlotChange) {
         match change {
             SlotChange::Held(absent) => self.held.insert(value, absent),
             SlotChange::GivenUp => self.held.remove(&value),
@@ -182,7 +182,7 @@ mod tests {
         let now = Timestamp::from_millis(day * 24 * 3_600_000);
         for (value, change) in slots.changes(wanted, |value| present.contains(&value), LIMITS, now)
         {
-            slots.take(value, change);
+            slots.apply(value, change);
         }
     }
 

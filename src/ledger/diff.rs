@@ -47,7 +47,7 @@ impl Ledger {
         let slot_changes = self.slots.changes(&wanted, is_present, limits, poll.begun);
         let mut slots = self.slots.clone();
         for (value, change) in &slot_changes {
-            slots.take(*value, *change);
+            slots.apply(*value, *change);
         }
 
         let mut diff = Diff {

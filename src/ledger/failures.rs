@@ -14,14 +14,14 @@ use serde::{Deserialize, Serialize};
 
 use super::Ledger;
 use super::record::{StoredRecord, UpdateTime};
-use super::symbols::cut;
+use super::symbols::truncate;
 use super::table::Table;
 use records_api::record::{Record, RecordKey, Status, Text, Timestamp};
 
 /// Failed records of a project of which details are kept.
 pub const MAX_FAILURE_DETAILS: usize = 1000;
 
-/// A text of the API that may be missing. Long ones are cut like labels.
+/// A text of the API that may be missing. Long ones are truncated like labels.
 type OptionalText = Option<Box<str>>;
 
 /// The texts of a failed record that the table does not hold.
@@ -50,12 +50,12 @@ pub struct FailureDetails {
 impl FailureDetails {
     /// What a reading tells of a record.
     fn new(stored: &StoredRecord, record: &Record<'_>) -> Self {
-        let kept = |text: &Text<'_>| text.as_deref().map(|text| cut(text).into());
+        let kept = |text: &Text<'_>| text.as_deref().map(|text| truncate(text).into());
         Self {
             key: stored.key,
             start: stored.start,
             update: stored.update,
-            id: cut(&record.id).into(),
+            id: truncate(&record.id).into(),
             desktop_id: kept(&record.desktop_id),
             desktop_name: kept(&record.desktop_name),
             bucket: kept(&record.obs_bucket),
@@ -67,7 +67,7 @@ impl FailureDetails {
     /// Whether a reading tells the same, found out without a copy.
     fn matches(&self, stored: &StoredRecord, record: &Record<'_>) -> bool {
         let same = |kept: &OptionalText, text: &Text<'_>| match (kept, text) {
-            (Some(kept), Some(text)) => **kept == *cut(text),
+            (Some(kept), Some(text)) => **kept == *truncate(text),
             (kept, text) => kept.is_none() && text.is_none(),
         };
         (self.start, self.update) == (stored.start, stored.update)

@@ -15,7 +15,7 @@ const MIN_RECORDS_TO_RELEASE: usize = 1000;
 impl Ledger {
     /// Whether there may be many names that nothing refers to.
     pub(super) fn has_many_names(&self) -> bool {
-        self.names() > 2 * self.names_kept + MIN_NAMES_TO_RELEASE
+        self.name_count() > 2 * self.names_after_release + MIN_NAMES_TO_RELEASE
     }
 
     /// Whether more than half of the records have left.
@@ -52,7 +52,7 @@ impl Ledger {
         self.labels.retain(LabelId::FIXED, |number| labels[number as usize]);
         self.terms.retain(TermId::FIXED, |number| terms[number as usize]);
         self.table.shrink();
-        self.names_kept = self.names();
+        self.names_after_release = self.name_count();
         self.max_records = self.len();
     }
 }

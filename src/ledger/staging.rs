@@ -8,7 +8,7 @@ use super::Ledger;
 use super::failures::{Failures, is_failed};
 use super::new_symbols::NewSymbols;
 use super::record::{Flag, StoredRecord};
-use super::symbols::{LabelId, cut};
+use super::symbols::{LabelId, truncate};
 use super::table::Table;
 use super::terms::{TermId, fixed_term};
 use records_api::record::{Record, RecordKey, Status, Term, TimeRange, Timestamp};
@@ -159,12 +159,12 @@ impl Staging {
 
     fn label(&mut self, ledger: &Ledger, text: Option<&str>) -> LabelId {
         let Some(text) = text else { return LabelId::NONE };
-        LabelId::from_number(self.new_labels.intern(&ledger.labels, &cut(text)))
+        LabelId::from_number(self.new_labels.intern(&ledger.labels, &truncate(text)))
     }
 
     fn term<T: Copy + Into<TermId>>(&mut self, ledger: &Ledger, term: &Term<'_, T>) -> TermId {
         fixed_term(term).unwrap_or_else(|text| {
-            TermId::from_number(self.new_terms.intern(&ledger.terms, &cut(text)))
+            TermId::from_number(self.new_terms.intern(&ledger.terms, &truncate(text)))
         })
     }
 

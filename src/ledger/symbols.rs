@@ -47,7 +47,7 @@ pub(super) struct SymbolTable {
     hasher: RandomState,
 }
 
-/// A longer label value is cut, so that it fills neither the memory nor a scrape.
+/// A longer label value is truncated, so that it fills neither the memory nor a scrape.
 pub(super) const MAX_LABEL_BYTES: usize = 512;
 
 impl SymbolTable {
@@ -153,7 +153,7 @@ impl SymbolTable {
 }
 
 /// The text itself, or the beginning of one that is too long.
-pub(super) fn cut(text: &str) -> Cow<'_, str> {
+pub(super) fn truncate(text: &str) -> Cow<'_, str> {
     if text.len() <= MAX_LABEL_BYTES {
         return text.into();
     }
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn a_long_text_is_cut_at_a_character() {
         let long = "用".repeat(1 << 16);
-        assert!(cut(&long).len() <= MAX_LABEL_BYTES && cut(&long).ends_with("用..."));
-        assert_eq!(cut("short"), "short");
+        assert!(truncate(&long).len() <= MAX_LABEL_BYTES && truncate(&long).ends_with("用..."));
+        assert_eq!(truncate("short"), "short");
     }
 }

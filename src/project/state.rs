@@ -239,9 +239,9 @@ impl ProjectState {
         LedgerFigures {
             records: self.ledger().len() as u64,
             bytes: self.ledger.file_bytes(),
-            names: self.ledger().names() as u64,
-            folded_users: self.ledger().folded(LimitedLabel::User),
-            folded_pools: self.ledger().folded(LimitedLabel::Pool),
+            names: self.ledger().name_count() as u64,
+            folded_users: self.ledger().folded_count(LimitedLabel::User),
+            folded_pools: self.ledger().folded_count(LimitedLabel::Pool),
         }
     }
 }
