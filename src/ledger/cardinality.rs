@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_first_holds_a_slot_and_the_rest_is_other() {
+    fn values_beyond_the_limit_are_folded_into_other() {
         let mut slots = CardinalityLimit::default();
         let pool = LabelValue { label: LimitedLabel::Pool, number: 9 };
         step(&mut slots, &[user(5), user(7), user(6), pool], &[], 0);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_in_time_keeps_the_slot() {
+    fn a_record_within_thirty_days_keeps_the_slot() {
         let mut slots = CardinalityLimit::default();
         step(&mut slots, &[user(5)], &[], 0);
         step(&mut slots, &[], &[], 10);

@@ -250,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_counted_goes_on_from_what_is_known() {
+    fn updates_continue_from_the_known_counters() {
         let at = Timestamp::from_millis;
         let series = Series::Seen(TermId::NONE, LabelId::NONE);
         let nothing = Counters::new();
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_the_same_for_all_kinds() {
+    fn counters_and_histograms_are_serialized_alike() {
         for series in [Series::Seen(TermId::NONE, LabelId::NONE), Series::FileSize(TermId::NONE)] {
             let counter = Counter::new(series, Timestamp::from_millis(5));
             let buckets = vec![0_u64; series.bounds().len()];

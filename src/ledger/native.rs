@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_buckets_of_known_values_are_those_of_client_golang() {
+    fn buckets_equal_those_of_client_golang() {
         // From sparse buckets of client_golang 1.19 with schema 3: frac and exp of math.Frexp, then
         // sort.SearchFloat64s(bounds, frac) + (exp-1)*8.
         let cases = [
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_stand_by_themselves() {
+    fn zeros_are_counted_in_the_zero_bucket() {
         let mut native = NativeBuckets::default();
         native.observe(0.0, 2);
         native.observe(1.0, 3);

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn new_names_are_numbered_above_the_known_ones_and_take_free_numbers_in_the_end() {
+    fn new_names_have_provisional_numbers_until_they_are_assigned_free_ones() {
         let mut known = SymbolTable::with_fixed(["_none", "_other", "a", "b", "c"]);
         known.retain(2, |number| number != 3);
         let mut new = NewSymbols::default();
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn two_stagings_agree_on_the_numbers_of_their_names() {
+    fn merged_stagings_agree_on_provisional_numbers() {
         let known = SymbolTable::with_fixed(["_none", "_other"]);
         let (mut one, mut other) = (NewSymbols::default(), NewSymbols::default());
         let mine = ["x", "y"].map(|text| one.intern(&known, text));

@@ -102,12 +102,12 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_as_small_as_it_says() {
+    fn a_packed_record_takes_56_bytes() {
         assert_eq!(size_of::<PackedRecord>(), 56);
     }
 
     #[test]
-    fn every_time_of_an_api_comes_back() {
+    fn times_from_an_api_are_packed_without_loss() {
         for start in [0, 1, 946_684_800_000, 1_700_000_000_123, 253_402_300_799_999] {
             for update in [None, Some(0), Some(start), Some(253_402_300_799_999)] {
                 let record = record(start, update);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn other_times_are_told_apart() {
+    fn times_that_do_not_fit_are_detected() {
         let none = (1 << 48) - 1;
         for odd in [-1, none, 1 << 48, i64::MAX] {
             assert!(!PackedRecord::is_lossless(&record(odd, None)), "{odd}");
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_was_freed_holds_nothing() {
+    fn a_freed_place_holds_no_record() {
         let freed = PackedRecord::new(&record(1, Some(1)), 5).freed(6);
         assert_eq!((freed.record(), freed.next), (None, 6));
     }

@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_committed_poll_replaces_what_was_known() {
+    fn a_committed_poll_replaces_the_records() {
         let mut ledger = DurableLedger::default();
         poll(&mut ledger, &[record("a", 1, 0), record("b", 2, 0)]);
         assert_eq!(sizes(&ledger), [1, 2]);
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_readings_in_a_poll_the_later_update_stays() {
+    fn of_two_reads_in_a_poll_the_later_update_is_kept() {
         let mut ledger = DurableLedger::default();
         poll(&mut ledger, &[record("a", 1, 5), record("a", 2, 4)]);
         assert_eq!(sizes(&ledger), [1]);
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_counts_as_read_once_a_poll() {
+    fn a_record_is_read_for_the_first_time_once_per_poll() {
         let mut ledger = DurableLedger::default();
         poll(&mut ledger, &[record("a", 1, 0)]);
         let mut staging = Staging::default();
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_record_whose_row_is_rejected_stays_as_it_was() {
+    fn a_known_record_is_unchanged_when_its_row_is_rejected() {
         let mut ledger = DurableLedger::default();
         poll(&mut ledger, &[record("a", 1, 0), record("b", 2, 0)]);
         let mut staging = Staging::default();
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_reading_is_believed_when_a_later_poll_repeats_it() {
+    fn an_older_read_is_believed_when_a_later_poll_repeats_it() {
         let mut ledger = DurableLedger::default();
         poll(&mut ledger, &[record("a", 1, 5)]);
         poll(&mut ledger, &[record("a", 2, 4)]);

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_found_by_its_number_and_the_other_way_round() {
+    fn a_text_and_its_number_are_found_by_each_other() {
         let mut table = SymbolTable::with_fixed(["_none", "_other"]);
         assert_eq!((table.find("_none"), table.find("_other"), table.len()), (Some(0), Some(1), 2));
         let pool = add(&mut table, "pool");
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_a_released_text_is_given_to_another() {
+    fn released_numbers_are_reused() {
         let mut table = SymbolTable::with_fixed(["_none", "_other"]);
         let numbers: Vec<_> = ["a", "b", "c", "d"].map(|text| add(&mut table, text)).to_vec();
         table.retain(2, |number| number == numbers[1]);
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_can_be_defined_again_or_far_behind_the_others() {
+    fn a_number_can_be_redefined_or_leave_a_gap() {
         let mut table = SymbolTable::with_fixed(["_none", "_other"]);
         table.define(9, "a".into());
         table.define(9, "b".into());
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_at_a_character() {
+    fn a_long_text_is_truncated_at_a_character_boundary() {
         let long = "用".repeat(1 << 16);
         assert!(truncate(&long).len() <= MAX_LABEL_BYTES && truncate(&long).ends_with("用..."));
         assert_eq!(truncate("short"), "short");

@@ -260,7 +260,7 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn it_behaves_like_a_map(steps in prop::collection::vec((0..40_u32, 0..9_u64), 0..200)) {
+        fn a_table_behaves_like_a_map(steps in prop::collection::vec((0..40_u32, 0..9_u64), 0..200)) {
             let mut table = Table::default();
             let mut model = BTreeMap::new();
             for (id, size) in steps {
@@ -292,7 +292,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn it_holds_more_than_a_chunk_and_uses_places_again() {
+    fn freed_places_are_reused() {
         let mut table = Table::default();
         for _ in 0..3 {
             for id in 0..150_000 {

@@ -38,7 +38,7 @@ fn poll(
 }
 
 /// Everything that outlives a process.
-fn memory(
+fn durable_state(
     ledger: &Ledger,
 ) -> (Vec<StoredRecord>, Counters, CardinalityLimit, Option<PollFacts>, Failures) {
     let mut records: Vec<_> = ledger.table.iter().collect();
@@ -54,7 +54,7 @@ fn reopened(path: &Path) -> DurableLedger {
 }
 
 #[test]
-fn a_state_is_what_it_was_when_it_is_opened_again() {
+fn a_reopened_state_is_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p.redb");
     let mut ledger = reopened(&path);
@@ -67,10 +67,10 @@ fn a_state_is_what_it_was_when_it_is_opened_again() {
         ledger.shown().for_each(|record| counted_anew.add(&record));
         assert_eq!(ledger.totals, counted_anew, "{minute}");
         if minute % 7 == 0 {
-            let before = memory(&ledger);
+            let before = durable_state(&ledger);
             drop(ledger);
             ledger = reopened(&path);
-            assert_eq!(memory(&ledger), before, "{minute}");
+            assert_eq!(durable_state(&ledger), before, "{minute}");
         }
         if minute % 11 == 0 {
             ledger.journal().simulate_many_changes();
@@ -80,17 +80,17 @@ fn a_state_is_what_it_was_when_it_is_opened_again() {
 }
 
 #[test]
-fn what_cannot_be_written_is_not_taken_over_and_counts_once_when_it_can() {
+fn a_failed_commit_changes_nothing_and_its_entry_is_counted_once_later() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p.redb");
     let mut ledger = reopened(&path);
     poll(&mut ledger, 0, &[(1, Status::Recording)]).unwrap();
-    let before = memory(&ledger);
+    let before = durable_state(&ledger);
     ledger.journal().simulate_failed_commit(&folder.path().join("gone/p.redb"));
     for _ in 0..2 {
         let error = poll(&mut ledger, 1, &[(1, Status::UploadFailed)]).unwrap_err();
         assert!(error.to_string().contains("cannot be written"), "{error}");
-        assert_eq!(memory(&ledger), before);
+        assert_eq!(durable_state(&ledger), before);
     }
     ledger.journal().simulate_failed_commit(&path);
     poll(&mut ledger, 2, &[(1, Status::UploadFailed)]).unwrap();
@@ -101,13 +101,13 @@ fn what_cannot_be_written_is_not_taken_over_and_counts_once_when_it_can() {
         .map(|(_, counter)| counter.count)
         .sum();
     assert_eq!(entered, 1);
-    let after = memory(&ledger);
+    let after = durable_state(&ledger);
     drop(ledger);
-    assert_eq!(memory(&reopened(&path)), after);
+    assert_eq!(durable_state(&reopened(&path)), after);
 }
 
 #[test]
-fn a_state_of_records_without_pool_and_user_can_be_opened_again() {
+fn a_state_with_records_without_pool_and_user_is_reopened() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p.redb");
     let mut ledger = reopened(&path);
@@ -122,7 +122,7 @@ fn a_state_of_records_without_pool_and_user_can_be_opened_again() {
 }
 
 #[test]
-fn a_record_of_a_time_that_no_api_gives_is_damage() {
+fn a_record_with_a_negative_start_is_damage() {
     let taken = |millis| {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = reopened(&folder.path().join("p.redb"));
@@ -134,7 +134,7 @@ fn a_record_of_a_time_that_no_api_gives_is_damage() {
 }
 
 #[test]
-fn parts_of_a_first_sync_are_written_once() {
+fn parts_of_a_first_sync_do_not_cause_rewrites() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p.redb");
     let mut ledger = reopened(&path);

@@ -63,7 +63,7 @@ fn opened(path: &Path) -> DurableLedger {
 }
 
 #[test]
-fn the_newest_thousand_are_kept_whatever_the_order_of_reading() {
+fn the_newest_thousand_are_kept_in_any_order_of_reading() {
     let mut ledger = DurableLedger::default();
     let all: Vec<_> = (0..1500).map(|n| record(n * 7 % 1500, Status::RecFailed, 0)).collect();
     let newest = |from: u32, to: u32| (from..to).rev().map(|n| format!("id {n}"));
@@ -79,7 +79,7 @@ fn the_newest_thousand_are_kept_whatever_the_order_of_reading() {
 }
 
 #[test]
-fn details_leave_with_the_failure_and_come_back_with_it() {
+fn details_are_removed_with_the_failure_and_return_with_it() {
     let mut ledger = DurableLedger::default();
     let failed = |minute, update| record(minute, Status::UploadFailed, update);
     assert!(poll(&mut ledger, 0, &[failed(5, 6), failed(7, 7), record(8, Status::Recording, 8)]));
@@ -95,7 +95,7 @@ fn details_leave_with_the_failure_and_come_back_with_it() {
 }
 
 #[test]
-fn a_lagging_reading_neither_brings_one_back_nor_takes_one_away() {
+fn a_stale_read_neither_adds_nor_removes_details() {
     let mut ledger = DurableLedger::default();
     assert!(poll(
         &mut ledger,
@@ -125,7 +125,7 @@ fn a_lagging_reading_neither_brings_one_back_nor_takes_one_away() {
 }
 
 #[test]
-fn a_record_that_began_at_another_time_than_was_known_stands_where_it_belongs() {
+fn a_record_whose_start_changed_is_reordered() {
     let mut ledger = DurableLedger::default();
     let failed = |minute, update| record(minute, Status::RecFailed, update);
     assert!(poll(&mut ledger, 0, &[failed(3, 0), failed(4, 0)]));
@@ -138,7 +138,7 @@ fn a_record_that_began_at_another_time_than_was_known_stands_where_it_belongs() 
 }
 
 #[test]
-fn long_texts_are_cut_and_odd_ones_are_absent() {
+fn long_texts_are_truncated_and_missing_ones_are_absent() {
     let mut ledger = DurableLedger::default();
     let mut long = Record::new("用".repeat(1 << 18), at(1));
     long.status = Term::Known(Status::RecFailed);
@@ -156,7 +156,7 @@ fn long_texts_are_cut_and_odd_ones_are_absent() {
 }
 
 #[test]
-fn parts_of_a_first_sync_keep_theirs_and_an_old_state_learns_them() {
+fn details_survive_a_first_sync_and_are_added_to_an_old_state() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p.redb");
     let mut ledger = opened(&path);
@@ -197,7 +197,7 @@ proptest! {
     /// Each poll reads some records in some state; some polls cannot be written, and some processes
     /// end after one.
     #[test]
-    fn what_is_kept_is_what_polls_that_were_written_read_last(
+    fn details_equal_the_last_reads_of_committed_polls(
         polls in prop::collection::vec(
             (prop::collection::btree_map(0..12_u32, 0..6_usize, 0..12), 0..6_u32, 0..8_u32),
             1..20,

@@ -33,7 +33,7 @@ fn file() -> (tempfile::TempDir, PathBuf) {
 }
 
 #[test]
-fn frames_come_back_in_their_order() {
+fn frames_are_read_in_the_order_written() {
     let (_folder, path) = file();
     let (mut journal, frames) = frames_of(&path).unwrap();
     assert!(frames.is_empty());
@@ -56,7 +56,7 @@ fn a_second_owner_is_refused() {
 }
 
 #[test]
-fn a_damaged_file_is_never_read_as_something_else() {
+fn a_damaged_file_is_never_read_as_other_frames() {
     let (_folder, path) = file();
     let (mut journal, _) = frames_of(&path).unwrap();
     let written: Vec<Vec<u8>> = (0..40).map(|n| vec![n; 3000]).collect();
@@ -90,7 +90,7 @@ fn a_damaged_file_is_never_read_as_something_else() {
 }
 
 #[test]
-fn a_foreign_file_is_set_aside_with_its_bytes() {
+fn a_foreign_file_is_set_aside_unchanged() {
     let (_folder, path) = file();
     fs::write(&path, "no state").unwrap();
     assert!(matches!(frames_of(&path), Err(ReadError::Damaged(_))));
