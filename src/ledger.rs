@@ -1,9 +1,9 @@
-//! What the exporter knows: the records of the window, the counters, and the names in them.
+//! Known state of a project: the records of the window, the counters, and the names in them.
 //!
 //! Reading a poll takes `&Ledger` and writes into a [`Staging`]. When the poll is complete,
-//! [`Ledger::diff`] makes a [`Transition`] of it. [`DurableLedger::commit`] writes the transition to the
-//! journal, and only then [`Ledger::apply`], the only writer, changes the ledger. A poll that fails
-//! drops its staging and leaves no trace.
+//! [`Ledger::diff`] returns a [`Transition`]. [`DurableLedger::commit`] writes it to the journal
+//! and then calls [`Ledger::apply`], which alone changes the ledger. A failed poll drops its
+//! staging and changes nothing.
 
 mod apply;
 mod cardinality;
@@ -56,10 +56,10 @@ use staging::StaleReads;
 use symbols::SymbolTable;
 use table::Table;
 
-/// The records of the window as of the last complete poll, and the counters.
+/// Records of the window as of the last complete poll, and counters.
 #[derive(Debug)]
 pub struct Ledger {
-    /// The records, including ones that the API no longer lists.
+    /// Records, including ones that the API no longer lists.
     table: Table,
     /// Names of pools and users.
     labels: SymbolTable,
@@ -72,9 +72,9 @@ pub struct Ledger {
     totals: Totals,
     failures: Failures,
     stale_reads: StaleReads,
-    /// Number of names after unused ones were last released.
+    /// Number of names after the last release of unused ones.
     names_after_release: usize,
-    /// Largest number of records since then.
+    /// Maximum number of records since then.
     max_records: usize,
 }
 
@@ -98,72 +98,73 @@ impl Default for Ledger {
 }
 
 impl Ledger {
-    /// The records that the API lists.
+    /// Returns the records that the API lists.
     pub fn shown(&self) -> impl Iterator<Item = StoredRecord> {
         self.table.iter().filter(StoredRecord::is_shown)
     }
 
-    /// Number of records, including ones that the API no longer lists.
+    /// Returns the number of records, including ones that the API no longer lists.
     pub fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// Whether there is no record.
+    /// Returns whether it holds no record.
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
     }
 
-    /// The records that the API lists, added up.
+    /// Returns the totals of the records that the API lists.
     pub fn totals(&self) -> &Totals {
         &self.totals
     }
 
-    /// The counters.
+    /// Returns the counters.
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// The label values that have series of their own.
+    /// Returns the label values that have series of their own.
     pub fn slots(&self) -> &CardinalityLimit {
         &self.slots
     }
 
-    /// The last complete poll.
+    /// Returns the facts of the last complete poll.
     pub fn last_poll(&self) -> Option<&PollFacts> {
         self.last_poll.as_ref()
     }
 
-    /// The parts of an unfinished first sync.
+    /// Returns the progress of an unfinished first sync.
     pub fn first_sync(&self) -> Option<&FirstSync> {
         self.first_sync.as_ref()
     }
 
-    /// The text of a label.
+    /// Returns the text of a label.
     pub fn label(&self, label: LabelId) -> &Arc<str> {
         self.labels.text(label.number())
     }
 
-    /// The text of a status or a type.
+    /// Returns the text of a status or a type.
     pub fn term(&self, term: TermId) -> &Arc<str> {
         self.terms.text(term.number())
     }
 
-    /// Number of names that are kept: pools, users, statuses and types.
+    /// Returns the number of names that are kept: pools, users, statuses and types.
     pub fn name_count(&self) -> usize {
         self.labels.len() + self.terms.len()
     }
 
-    /// Number of values of a label that have records in the window but no slot.
+    /// Returns the number of values of a label that have records in the window but no slot.
     pub fn folded_count(&self, label: LimitedLabel) -> u64 {
         self.folded_values().filter(|value| value.label == label).count() as u64
     }
 
-    /// Users and pools that have records in the window but no slot.
+    /// Returns the users and pools that have records in the window but no slot.
     fn folded_values(&self) -> impl Iterator<Item = LabelValue> {
         self.totals.named_values().filter(|value| !self.slots.holds(*value))
     }
 
-    /// The whole ledger as entries, in an order in which they can be applied.
+    /// Returns the whole ledger as entries, in an order in which they can be applied: names before
+    /// the records that refer to them, and records before the details of their failures.
     fn entries(&self) -> impl Iterator<Item = Entry> {
         let labels = self.labels.iter().filter(|(number, _)| *number >= LabelId::FIXED);
         let labels = labels.map(|(number, name)| Entry::label(number, name));

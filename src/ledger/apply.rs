@@ -1,4 +1,4 @@
-//! The only code that changes what is known.
+//! Application of transitions and journal entries, the only changes of the ledger.
 
 use super::journal::Entry;
 use super::record::{Flag, StoredRecord};
@@ -6,8 +6,8 @@ use super::{Ledger, Transition};
 use records_api::record::{RecordKey, Timestamp};
 
 impl Ledger {
-    /// Applies a transition, the only way to change what is known. It depends on nothing but the
-    /// ledger and the transition.
+    /// Applies a transition. The result depends only on the ledger and the transition, so that the
+    /// same journal gives the same ledger.
     pub fn apply(&mut self, transition: Transition) {
         if self.table.is_empty() {
             self.apply_to_empty(transition);
@@ -19,8 +19,8 @@ impl Ledger {
         }
     }
 
-    /// Applies a transition to a ledger without records. It takes the table as it is: a million
-    /// records would be in memory twice while they are copied.
+    /// Applies a transition to a ledger without records. It takes the table of the transition:
+    /// copying it would hold a million records twice.
     fn apply_to_empty(&mut self, mut transition: Transition) {
         let records = std::mem::take(&mut transition.records);
         for (number, text) in std::mem::take(&mut transition.labels) {
@@ -37,6 +37,7 @@ impl Ledger {
         self.stale_reads = transition.stale_reads;
     }
 
+    /// Applies an entry. It must have been checked if it comes from a file.
     pub(super) fn apply_entry(&mut self, entry: Entry) {
         match entry {
             Entry::Label(number, name) => self.labels.define(number, name.into()),
@@ -45,7 +46,8 @@ impl Ledger {
             Entry::Record(record) => self.put(record),
             Entry::Hidden(key) => self.hide(key),
             Entry::Counter(series, mut counter) => {
-                // Until format 2 there were no native buckets. Later ones follow in an entry.
+                // Format 1 has no native buckets. In later formats they follow in an entry of their
+                // own.
                 let approximated = series.native_from_classic(&counter);
                 if let Some(histogram) = &mut counter.histogram {
                     histogram.native = approximated;
@@ -64,6 +66,8 @@ impl Ledger {
                 }
             }
             Entry::Failure(details) => self.insert_failure(details.into()),
+            // The records leave with the commit that counts their expiry. Removed at another time,
+            // they would be counted twice or never.
             Entry::Poll(poll) => {
                 self.expire(poll.window_start);
                 self.last_poll = Some(poll);
@@ -77,8 +81,9 @@ impl Ledger {
         }
     }
 
-    /// Puts a record in, in the place of its earlier state.
+    /// Inserts a record, or replaces its earlier state.
     fn put(&mut self, record: StoredRecord) {
+        // A hidden record is not in the totals: removed from them, it would be missing twice.
         let earlier = self.table.put(record).filter(StoredRecord::is_shown);
         if let Some(earlier) = &earlier {
             self.totals.remove(earlier);
@@ -100,8 +105,8 @@ impl Ledger {
         });
     }
 
-    /// Hides a record that the API no longer lists. Its id is kept until its start leaves the window:
-    /// a record that returns is compared with its last state.
+    /// Hides a record that the API no longer lists. Its state is kept until its start leaves the
+    /// window: a record that returns would otherwise be new, and counted again.
     fn hide(&mut self, key: RecordKey) {
         let Some(position) = self.table.position(key) else { return };
         let record = self.table.at(position);

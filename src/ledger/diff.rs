@@ -1,7 +1,7 @@
-//! The difference between what the ledger knows and what a complete poll read. Pure.
+//! Comparison of the ledger with a complete poll. Changes nothing.
 //!
-//! A record that is new, or whose status is another one, has entered that status: it is counted once,
-//! here. The exceptions are the baselines of [`Diff::is_baseline`].
+//! A record that is new, or whose status differs from the known one, has entered its status. The
+//! entry is counted here, once. [`Diff::is_baseline`] names the exceptions.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use super::transition::{SyncProgress, Transition};
 use records_api::record::{RecordKey, Status, TimeRange, Timestamp};
 
 impl Ledger {
-    /// Compares a part of the first sync with the ledger. Nothing is counted: counting begins with the
-    /// first complete poll.
+    /// Compares a part of the first sync with the ledger. Nothing is counted before the first
+    /// complete poll (see [`Diff::is_baseline`]).
     pub fn diff_part(&self, staging: Staging, part: FirstSync, limits: LabelLimits) -> Transition {
         let transition = self.diff(staging, part.facts.clone(), limits);
         Transition { progress: SyncProgress::Part(part), ..transition }
@@ -32,6 +32,8 @@ impl Ledger {
         let hidden = self.hidden(&staging);
         let kept_stale_reads = self.kept_stale_reads(&staging, poll.window_start);
         let Staging { staged: mut records, mut stale_reads, .. } = staging;
+        // Only names that a record still refers to get a number. Otherwise a name that a later page
+        // replaced would be written and kept.
         let mut labels = staging.new_labels.assign(&self.labels, u32::MAX);
         let mut terms = staging.new_terms.assign(&self.terms, u16::MAX.into());
         let mut number = |record: &mut StoredRecord| {
@@ -45,6 +47,8 @@ impl Ledger {
         let wanted = self.wanted_slots(&records, &labels, &terms);
         let is_present = |value| self.totals.contains(value);
         let slot_changes = self.slots.changes(&wanted, is_present, limits, poll.begun);
+        // Events are counted under the labels that are exposed after the commit. With the slots
+        // before it, the first events of a new user would be counted as `_other`.
         let mut slots = self.slots.clone();
         for (value, change) in &slot_changes {
             slots.apply(*value, *change);
@@ -66,6 +70,7 @@ impl Ledger {
 
         let failures =
             self.failures_to_commit(&staging.failures, &records, &hidden, poll.window_start);
+        // Counting began with the first complete poll; later ones keep its time.
         let last = self.last_poll.as_ref();
         let counting_since = last.map_or(poll.counting_since, |last| last.counting_since);
         let progress = SyncProgress::Poll(PollFacts { counting_since, ..poll });
@@ -83,8 +88,8 @@ impl Ledger {
         }
     }
 
-    /// Records that the API no longer lists: known, listed before, within a range that was read, and
-    /// not read.
+    /// Returns the keys of the records that the API no longer lists: known, listed before, within a
+    /// range that was read completely, and not read.
     pub(super) fn hidden(&self, staging: &Staging) -> Vec<RecordKey> {
         let mut hidden = Vec::new();
         for range in &staging.covered {
@@ -97,12 +102,15 @@ impl Ledger {
                 }
             }
         }
+        // Ranges may overlap, and `failures_to_commit` searches the keys by bisection.
         hidden.sort_unstable();
         hidden.dedup();
         hidden
     }
 
-    /// Stale reads of earlier polls whose records this poll did not read again.
+    /// Returns the stale reads of earlier polls whose records this poll did not read again. Most
+    /// polls read only some records: without these, a stale read could be repeated only by the next
+    /// poll.
     fn kept_stale_reads(&self, staging: &Staging, window_start: Timestamp) -> StaleReads {
         let room = MAX_STALE_READS.saturating_sub(staging.stale_reads.len());
         let kept = self
@@ -112,8 +120,9 @@ impl Ledger {
         kept.take(room).map(|(key, read)| (*key, *read)).collect()
     }
 
-    /// Values that want a slot: those of staged records, and those that are folded. They are served
-    /// in the order of their texts, so that the result does not depend on the order of reading.
+    /// Returns the label values that want a slot: those of staged records, and folded ones. They
+    /// are in the order of their texts. In the order of reading, the same records could give the
+    /// slots to other values, depending on how pages arrived.
     fn wanted_slots(
         &self,
         staged: &Table,
@@ -140,13 +149,13 @@ impl Ledger {
     }
 }
 
-/// A comparison under way: the records of the transition get their flags, and events are counted.
+/// State of a comparison: sets the flags of the transition's records, and counts events.
 struct Diff<'d> {
     ledger: &'d Ledger,
     /// The slots after the transition.
     slots: CardinalityLimit,
     updates: CounterUpdates<'d>,
-    /// Label sets whose series exist.
+    /// Label sets whose series were created already by this comparison.
     created: BTreeSet<(TermId, LabelId, LabelId)>,
     poll: &'d PollFacts,
     read_failures: &'d Failures,
@@ -154,8 +163,9 @@ struct Diff<'d> {
 }
 
 impl Diff<'_> {
-    /// Begins the series of values that were folded and now have a slot: their records need not have
-    /// changed.
+    /// Creates the series of label values that were folded and now have a slot. Their records may
+    /// be unchanged, and then [`Self::record`] does not see them: the series would appear with
+    /// their first event, which `increase()` misses.
     fn create_unfolded(&mut self) {
         let folded = self.ledger.folded_values();
         let unfolded: BTreeSet<_> = folded.filter(|value| self.slots.holds(*value)).collect();
@@ -178,7 +188,8 @@ impl Diff<'_> {
         let known = self.ledger.table.get(record.key);
         let is_baseline = self.is_baseline(record, known.as_ref());
         if known.is_none() && self.starts_before_last_window(record) {
-            // An earlier poll may have counted that it left the window in flight.
+            // The window became longer, and an earlier poll may have counted that the record left
+            // the shorter one in flight. Without the flag it would be counted again.
             record.set(Flag::StartedBeforeWindow, true);
         }
         if known.is_none() && !is_baseline {
@@ -190,11 +201,12 @@ impl Diff<'_> {
         self.observe(record, &labels, is_baseline);
     }
 
-    /// Whether a record may have been in its status before counting began, so that its entry is not
-    /// counted. That holds for
-    /// * every record of the first poll;
-    /// * a new record of the first poll with another identity (project, endpoint or filter). A known
-    ///   one was read by a part of the first sync or by an earlier poll, and is counted;
+    /// Returns whether a record may have been in its status before counting began. Its entry is not
+    /// counted, otherwise old failures would be reported as new ones. This applies to
+    ///
+    /// * every record of the first complete poll;
+    /// * a new record of the first poll with another identity (project, endpoint or filter). A
+    ///   record that is known was read in its earlier status, so a change of it is counted;
     /// * a new record that starts before the window of the last poll: the window became longer.
     fn is_baseline(&self, record: &StoredRecord, known: Option<&StoredRecord>) -> bool {
         let Some(last) = &self.ledger.last_poll else { return true };
@@ -202,6 +214,7 @@ impl Diff<'_> {
         known.is_none() && (is_other || self.starts_before_last_window(record))
     }
 
+    /// Returns whether a record starts before the window of the last poll.
     fn starts_before_last_window(&self, record: &StoredRecord) -> bool {
         let last = self.ledger.last_poll.as_ref();
         last.is_some_and(|last| record.start < last.window_start)
@@ -217,8 +230,9 @@ impl Diff<'_> {
         record.set(Flag::Counted, true);
     }
 
-    /// Observes a record in the histograms, each once: a retried upload does not count again. A record
-    /// of the baseline gets the flag without being observed.
+    /// Observes a record in the histograms. A flag for each observation keeps a retried upload from
+    /// being observed twice. A record of the baseline gets the flags without an observation: it was
+    /// settled before counting began, so a later retry must not be observed either.
     fn observe(&mut self, record: &mut StoredRecord, labels: &Labels, is_baseline: bool) {
         let status = record.status.status();
         if status.is_some_and(Status::is_settled) && !record.has(Flag::Settled) {
@@ -241,6 +255,7 @@ impl Diff<'_> {
 
     /// Counts the records that leave the window in flight.
     fn expired(&mut self, staged: &Table) {
+        // Counting has not begun: parts of a first sync count nothing.
         if self.ledger.last_poll.is_none() {
             return;
         }
@@ -249,7 +264,8 @@ impl Diff<'_> {
             self.ledger.table.range(TimeRange::new(beginning, self.poll.window_start))
         {
             let is_in_flight = record.status.status().is_some_and(Status::is_in_flight);
-            // A record that was read again with a later start stays in the window.
+            // A record whose start moved into the window was read again and stays. Counted here, it
+            // would be counted a second time when it leaves.
             let leaves = staged.position(record.key).is_none();
             if is_in_flight && leaves && record.is_shown() && !record.has(Flag::StartedBeforeWindow)
             {
@@ -259,7 +275,8 @@ impl Diff<'_> {
         }
     }
 
-    /// A failed record that is counted, if its id is among those that are kept.
+    /// Returns the exemplar for a failed record, if its id is among the details that are kept. The
+    /// table holds only the hash of an id.
     fn exemplar(&self, record: &StoredRecord) -> Option<Arc<Exemplar>> {
         let known = || self.ledger.failures.id_of(record.key);
         let id = self.read_failures.id_of(record.key).or_else(known)?;
@@ -267,7 +284,7 @@ impl Diff<'_> {
     }
 }
 
-/// The limited values of a record, without those that always have a label.
+/// Returns the limited label values of a record, without fixed ones, which take no slot.
 pub(super) fn values_of(record: &StoredRecord) -> impl Iterator<Item = LabelValue> + use<> {
     let labels = [(LimitedLabel::User, record.user), (LimitedLabel::Pool, record.pool)];
     let terms = [(LimitedLabel::Status, record.status), (LimitedLabel::Type, record.record_type)];
@@ -277,7 +294,7 @@ pub(super) fn values_of(record: &StoredRecord) -> impl Iterator<Item = LabelValu
     labels.chain(terms.map(|(label, id)| LabelValue { label, number: id.number() }))
 }
 
-/// The labels of a record's series, folded.
+/// Exposed labels of a record's series, after folding.
 struct Labels {
     status: TermId,
     record_type: TermId,
@@ -295,8 +312,8 @@ impl Labels {
         }
     }
 
-    /// Begins all series of these labels at 0: `increase()` does not see a series that is born with
-    /// its first event.
+    /// Creates all series of these labels at 0. `increase()` does not see the first event of a
+    /// series that is created by it.
     fn create(&self, updates: &mut CounterUpdates<'_>) {
         updates.create(Series::Seen(self.record_type, self.pool));
         for status in Status::ALL {

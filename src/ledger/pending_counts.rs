@@ -1,4 +1,4 @@
-//! What a staging will make of the numbers of records when it is taken over.
+//! Changes of the numbers of records that a staging will cause when it is committed.
 
 use super::Ledger;
 use super::queries::Counted;
@@ -6,20 +6,22 @@ use super::record::StoredRecord;
 use super::staging::Staging;
 use records_api::record::Timestamp;
 
-/// By how much the numbers will change, and where.
+/// Changes of the numbers of records, with the starts of the records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PendingCounts {
-    /// Starts of records that come and go: all, and the uploaded ones.
+    /// Starts of added (1) and removed (-1) records, by [`Counted`].
     moves: [Vec<(Timestamp, i64)>; 2],
 }
 
 impl PendingCounts {
-    /// By how much the number of certain records that start at `from` or later will change.
+    /// Returns the change of the number of records that start at `from` or later and that a count
+    /// includes.
     pub fn since(&self, counted: Counted, from: Timestamp) -> i64 {
         let moves = &self.moves[counted as usize];
         moves.iter().filter(|(start, _)| *start >= from).map(|(_, by)| by).sum()
     }
 
+    /// Adds a change.
     fn add(&mut self, record: &StoredRecord, by: i64) {
         for counted in [Counted::All, Counted::Uploaded] {
             if counted.includes(record) {
@@ -30,20 +32,21 @@ impl PendingCounts {
 }
 
 impl Ledger {
-    /// What a staging will change.
+    /// Returns the changes that a staging will cause.
     pub fn pending(&self, staging: &Staging) -> PendingCounts {
         let mut pending = PendingCounts::default();
-        let mut shown = |key, by| {
+        // A record that is hidden already is not in the numbers and must not be subtracted.
+        let mut subtract = |key| {
             let known = self.table.get(key).filter(StoredRecord::is_shown);
             if let Some(known) = known {
-                pending.add(&known, by);
+                pending.add(&known, -1);
             }
         };
         for record in staging.staged.iter() {
-            shown(record.key, -1);
+            subtract(record.key);
         }
         for key in self.hidden(staging) {
-            shown(key, -1);
+            subtract(key);
         }
         for record in staging.staged.iter() {
             pending.add(&record, 1);

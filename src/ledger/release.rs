@@ -1,4 +1,4 @@
-//! Names and memory that are released when nothing needs them.
+//! Release of unused names and memory.
 
 use super::Ledger;
 use super::cardinality::LimitedLabel;
@@ -6,27 +6,28 @@ use super::record::StoredRecord;
 use super::symbols::LabelId;
 use super::terms::TermId;
 
-/// Names are looked through for unused ones when there are this many more than twice those that were
-/// kept the last time.
+/// Unused names are searched for when there are more names than this plus twice those that the last
+/// search kept.
 const MIN_NAMES_TO_RELEASE: usize = 1024;
-/// The memory of fewer records, or the names in them, are not worth the effort.
+/// Number of records up to which memory and names are not worth releasing when the window shrinks.
 const MIN_RECORDS_TO_RELEASE: usize = 1000;
 
 impl Ledger {
-    /// Whether there may be many names that nothing refers to.
+    /// Returns whether many names may be unused.
     pub(super) fn has_many_names(&self) -> bool {
         self.name_count() > 2 * self.names_after_release + MIN_NAMES_TO_RELEASE
     }
 
-    /// Whether more than half of the records have left.
+    /// Returns whether more than half of the records have left since the last release.
     pub(super) fn has_shrunk(&mut self) -> bool {
         self.max_records = self.max_records.max(self.len());
         self.max_records > MIN_RECORDS_TO_RELEASE && 2 * self.len() < self.max_records
     }
 
-    /// Releases the names that nothing refers to, and memory that the records no longer need. A replay
-    /// of the journal keeps such names until their numbers are given to other names; nothing that is
-    /// served depends on it.
+    /// Releases the names that nothing refers to, and memory that the records no longer need.
+    ///
+    /// The journal does not record this. Its replay keeps such names until their numbers are reused
+    /// or the state is rewritten; nothing that is served depends on them.
     pub(super) fn release_unused(&mut self) {
         let mut labels = vec![false; self.labels.end() as usize];
         let mut terms = vec![false; self.terms.end() as usize];
@@ -37,6 +38,9 @@ impl Ledger {
             terms[record.record_type.number() as usize] = true;
         };
         self.table.iter().for_each(|record| use_record(&record));
+        // Stale reads are compared by these numbers, and a reused number would make two names
+        // equal. Slots and counters outlive the records of their labels, and are served with their
+        // names.
         self.stale_reads.values().for_each(&mut use_record);
         for (value, _) in self.slots.iter() {
             let used = match value.label {

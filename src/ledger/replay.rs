@@ -1,4 +1,4 @@
-//! Entries of a journal, checked before they are applied.
+//! Replay of journal entries, which are checked before they are applied.
 
 use super::Ledger;
 use super::cardinality::LimitedLabel;
@@ -7,19 +7,24 @@ use super::packed::PackedRecord;
 use super::symbols::LabelId;
 use super::terms::TermId;
 
-/// A name of a larger number is damage: twice as many as there are records of the largest window, with
-/// a pool and a user each.
+/// Maximum number of a name. A larger one is damage, and a table of that size would fill the
+/// memory. It is twice the number of records of the largest window, each with a pool and a user.
 const MAX_SYMBOL_NUMBER: u32 = 1 << 26;
 
 impl Ledger {
-    /// Applies an entry of a journal, if it makes sense.
+    /// Applies an entry of a journal.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the entry cannot be valid.
     pub(super) fn replay(&mut self, entry: Entry) -> Result<(), String> {
         self.check(&entry)?;
         self.apply_entry(entry);
         Ok(())
     }
 
-    /// Checks an entry of a journal: a damaged file must not break the process later.
+    /// Checks an entry of a journal. Without the check, a damaged file would cause wrong values, or
+    /// a panic when the entry is used.
     fn check(&self, entry: &Entry) -> Result<(), String> {
         let is_named = |label: LabelId| self.labels.contains(label.number());
         let is_term = |term: TermId| self.terms.contains(term.number());
@@ -52,6 +57,7 @@ impl Ledger {
             {
                 Err("a record has a label without a text".to_owned())
             }
+            // The number of buckets is that of the bounds: `observe` uses them by index.
             Entry::Counter(series, counter) => {
                 let buckets = counter.histogram.as_ref().map_or(0, |h| h.buckets.len());
                 let has_texts = series.labels().all(is_named) && series.terms().all(is_term);

@@ -1,6 +1,6 @@
-//! The rows that a poll has read so far, beside the ledger.
+//! Rows that a poll has read so far, kept apart from the ledger.
 //!
-//! Reading takes a shared reference to the ledger, so a poll that fails leaves no trace in it.
+//! Reading takes a shared reference to the ledger, so a failed poll changes nothing in it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,18 +13,18 @@ use super::table::Table;
 use super::terms::{TermId, fixed_term};
 use records_api::record::{Record, RecordKey, Status, Term, TimeRange, Timestamp};
 
-/// The rows of a poll that is not complete yet. Costs memory for records that are new or changed, and
+/// Rows of a poll that is not complete yet. Takes memory for records that are new or changed, and
 /// one bit for each known record.
 #[derive(Debug, Default)]
 pub struct Staging {
     /// Records that are new or changed.
     pub(super) staged: Table,
-    /// One bit for each position of the ledger's table: read in this poll, changed or not.
+    /// One bit for each position of the ledger's table, set if this poll read the record there.
     seen: Vec<u64>,
     /// Ranges of start times that were read completely.
     pub(super) covered: Vec<TimeRange>,
-    /// Milliseconds from the end of a recording to its last change, for staged records that are seen
-    /// uploaded for the first time.
+    /// Milliseconds from the end of a recording to its last change, for staged records that are
+    /// seen uploaded for the first time.
     pub(super) upload_delays: HashMap<RecordKey, u64>,
     /// Reads that are older than the known state of their record.
     pub(super) stale_reads: StaleReads,
@@ -40,19 +40,23 @@ pub struct Staging {
 /// repeats it.
 pub(super) type StaleReads = BTreeMap<RecordKey, StoredRecord>;
 
-/// Number of stale reads that are remembered. One beyond it is believed a poll or two later.
+/// Maximum number of stale reads that are remembered. A replica that lags by hours could fill the
+/// memory with them. Reads beyond the limit are remembered by a later poll, and believed later.
 pub(super) const MAX_STALE_READS: usize = 100_000;
 
 impl Staging {
-    /// Takes a record, and its key. Returns whether this poll reads it for the first time.
+    /// Stages a record if it is new or changed. Returns whether this poll reads it for the first
+    /// time.
     ///
-    /// A record may be read twice in a poll, from pages that overlap, and may have changed in between:
-    /// the read with the later `update_time` stays, and of equal ones the later read. A read that is
-    /// older than the known state comes from a lagging replica, unless a later poll repeats it.
+    /// A record may be read twice in a poll, from pages that overlap, and may have changed in
+    /// between: the read with the later `update_time` is kept, and of equal ones the later read. A
+    /// read that is older than the known state is taken for the answer of a lagging replica until a
+    /// later poll repeats it.
     pub fn read(&mut self, ledger: &Ledger, key: RecordKey, record: &Record<'_>) -> bool {
         let stored = self.compact(ledger, key, record);
         if let Some(staged) = self.staged.get(key) {
             if staged.update <= stored.update {
+                // Without the flags, events that were counted earlier would be counted again.
                 let stored = stored.with_flags_of(&staged);
                 self.stage(ledger, stored, record);
             }
@@ -64,16 +68,20 @@ impl Staging {
         };
         let first = self.mark_seen(position);
         let known = ledger.table.at(position);
+        // A record that is read is listed again, with the flags that it had.
         let mut shown = known;
         shown.set(Flag::Hidden, false);
         let stored = stored.with_flags_of(&shown);
-        // Believed at once, the answer of a lagging replica would take a record back to an earlier
-        // status, and its next answer would count the same transition again.
+        // If it were believed at once, the answer of a lagging replica would return the record to
+        // an earlier status, and the next current answer would count the same transition again.
         if known.update > stored.update && ledger.stale_reads.get(&key) != Some(&stored) {
+            // Only the first read of a poll is remembered. If it was current, a stale one after it
+            // must not count as a repetition in the next poll.
             if first && self.stale_reads.len() < MAX_STALE_READS {
                 self.stale_reads.insert(key, stored);
             }
-            // The API lists the record all the same: a hidden one is shown again.
+            // The API does list the record. If it stayed hidden, the gauges would lack it until a
+            // current read.
             if known != shown {
                 self.staged.put(shown);
                 self.stage_failure(ledger, &shown, record);
@@ -81,16 +89,19 @@ impl Staging {
             return first;
         }
         if known == stored {
+            // The ledger may lack the details all the same: a state of format 1 had none, and newer
+            // failures may have displaced them.
             self.stage_failure(ledger, &stored, record);
         } else if first || known.update <= stored.update {
-            // An unchanged read of this poll counts as a read: a second, older one does not win.
+            // A current read of this poll may have come first. An older read that repeats a stale
+            // one must not replace it.
             self.stage(ledger, stored, record);
         }
         first
     }
 
-    /// Takes a row of which only the id could be read: a known record keeps its state, if it starts
-    /// in the window.
+    /// Marks the record of a rejected row as read, if it is known and starts in the window. Its
+    /// state is kept. Otherwise a row that cannot be interpreted would look like a deleted record.
     pub fn keep(&mut self, ledger: &Ledger, id: &str, window_start: Timestamp) {
         let known = ledger.table.position(RecordKey::of(id));
         if let Some(known) = known.filter(|known| ledger.table.at(*known).start >= window_start) {
@@ -98,12 +109,13 @@ impl Staging {
         }
     }
 
-    /// Notes that every record that starts in this range was read.
+    /// Notes that every record that starts in this range was read. Known records of the range that
+    /// were not read are hidden by the commit.
     pub fn cover(&mut self, range: TimeRange) {
         self.covered.push(range);
     }
 
-    /// Takes over the rows of another staging of the same poll.
+    /// Adds the rows of another staging of the same poll.
     pub fn merge(&mut self, other: Self) {
         let label = self.new_labels.merge(other.new_labels);
         let term = self.new_terms.merge(other.new_terms);
@@ -111,6 +123,8 @@ impl Staging {
         for record in other.staged.iter().map(renumbered) {
             if self.staged.get(record.key).is_none_or(|known| known.update <= record.update) {
                 self.staged.put(record);
+                // The delay belongs to the read that is kept: the other read may have no delay, or
+                // another one.
                 match other.upload_delays.get(&record.key) {
                     Some(delay) => self.upload_delays.insert(record.key, *delay),
                     None => self.upload_delays.remove(&record.key),
@@ -129,22 +143,23 @@ impl Staging {
         self.failures.merge(other.failures);
     }
 
-    /// Number of records that are new or changed so far.
+    /// Returns the number of records that are new or changed so far.
     pub fn staged(&self) -> usize {
         self.staged.len()
     }
 
-    /// Whether this poll has read the record of this key.
+    /// Returns whether this poll has read the record of this key.
     pub fn has_read(&self, ledger: &Ledger, key: RecordKey) -> bool {
         let known = || ledger.table.position(key).is_some_and(|known| self.is_seen(known));
         self.staged.position(key).is_some() || known()
     }
 
+    /// Returns whether this poll has read the record at a position of the ledger's table.
     pub(super) fn is_seen(&self, position: usize) -> bool {
         self.seen.get(position / 64).is_some_and(|word| word & (1 << (position % 64)) != 0)
     }
 
-    /// The compact form of a record. New names get provisional numbers.
+    /// Returns the compact form of a record. New names get provisional numbers.
     fn compact(&mut self, ledger: &Ledger, key: RecordKey, record: &Record<'_>) -> StoredRecord {
         let mut stored = StoredRecord::new(key, record.start_time)
             .with_size(record.size)
@@ -168,8 +183,10 @@ impl Staging {
         })
     }
 
+    /// Adds a record that is new or changed, in the place of an earlier read of this poll.
     fn stage(&mut self, ledger: &Ledger, stored: StoredRecord, record: &Record<'_>) {
-        // The first poll observes nothing, and it may hold millions of records.
+        // The first poll observes nothing, and it may read millions of records: their delays would
+        // take memory for nothing.
         if ledger.last_poll.is_some()
             && stored.status == TermId::from(Status::UploadCompleted)
             && !stored.has(Flag::Uploaded)
@@ -178,6 +195,7 @@ impl Staging {
             let delay = delay.map(|(update, end)| update.millis().saturating_sub(end.millis()));
             match delay.and_then(|delay| u64::try_from(delay).ok()) {
                 Some(delay) => self.upload_delays.insert(stored.key, delay),
+                // An earlier read of this poll may have had one.
                 None => self.upload_delays.remove(&stored.key),
             };
         }
@@ -185,13 +203,15 @@ impl Staging {
         self.staged.put(stored);
     }
 
-    /// Keeps the details of a failed record.
+    /// Adds the details of a failed record.
     fn stage_failure(&mut self, ledger: &Ledger, stored: &StoredRecord, record: &Record<'_>) {
         if is_failed(stored) {
             self.failures.add_read(&ledger.failures, stored, record);
         }
     }
 
+    /// Notes that this poll has read the record at a position. Returns whether it is the first
+    /// read.
     fn mark_seen(&mut self, position: usize) -> bool {
         let (word, bit) = (position / 64, 1 << (position % 64));
         if self.seen.len() <= word {
@@ -203,7 +223,7 @@ impl Staging {
     }
 }
 
-/// The same record with other numbers of its labels.
+/// Returns the record with other numbers for its names.
 pub(super) fn renumber(
     record: StoredRecord,
     mut label: impl FnMut(u32) -> u32,

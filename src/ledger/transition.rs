@@ -1,4 +1,4 @@
-//! The changes that one commit makes to the ledger.
+//! Changes of the ledger by one commit.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use super::symbols::LabelId;
 use super::table::Table;
 use records_api::record::RecordKey;
 
-/// Everything that one commit changes. Applied to equal ledgers it gives equal ledgers: times are
-/// those of the poll, never those of the moment when it is applied.
+/// Changes of the ledger by one commit. Applied to equal ledgers, it gives equal ledgers: its times
+/// are those of the poll, never the time at which it is applied.
 #[derive(Debug)]
 pub struct Transition {
-    /// Names of pools and users that the ledger did not hold, with the numbers that they get.
+    /// Names of pools and users that the ledger does not hold, with their numbers.
     pub(super) labels: Vec<(u32, Arc<str>)>,
-    /// The same for statuses and types.
+    /// Statuses and types that the ledger does not hold, with their numbers.
     pub(super) terms: Vec<(u32, Arc<str>)>,
     pub(super) slots: Vec<(LabelValue, SlotChange)>,
     /// Records that are new or changed, with their flags.
@@ -30,23 +30,24 @@ pub struct Transition {
     /// Details of failed records that are new or changed.
     pub(super) failures: Vec<Arc<FailureDetails>>,
     pub(super) progress: SyncProgress,
-    /// Not written: after a restart a stale read has to be repeated once more.
+    /// Stale reads to remember. They are not written: after a restart, a stale read has to be
+    /// repeated once more before it is believed.
     pub(super) stale_reads: StaleReads,
 }
 
-/// The state of the sync after a transition.
+/// Progress of the sync after a transition.
 #[derive(Debug, Clone)]
 pub(super) enum SyncProgress {
     /// A poll is complete.
     Poll(PollFacts),
     /// A part of the first sync is complete.
     Part(FirstSync),
-    /// The parts read so far cannot be relied on: the first sync starts again.
+    /// The parts of the first sync are discarded, and it starts again.
     FirstSyncDiscarded,
 }
 
 impl Transition {
-    /// A transition after which the first sync starts again.
+    /// Creates a transition that discards the parts of the first sync.
     pub fn discarding_first_sync() -> Self {
         Self {
             labels: Vec::new(),
@@ -61,7 +62,8 @@ impl Transition {
         }
     }
 
-    /// The entries that the journal keeps of it, in the order in which they are applied.
+    /// Returns the entries for the journal, in the order in which they are applied: names before
+    /// the records that refer to them, and records before the details of their failures.
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
         let labels = self.labels.iter().map(|(number, text)| Entry::label(*number, text));
         let terms = self.terms.iter().map(|(number, text)| Entry::term(*number, text));
@@ -80,17 +82,17 @@ impl Transition {
         names.chain(rows).chain(counters).chain(failures).chain(progress)
     }
 
-    /// Whether it only adds to the ledger, as the parts of a first sync do.
+    /// Returns whether it only adds to the ledger, as a part of a first sync does.
     pub(super) fn only_adds(&self) -> bool {
         matches!(self.progress, SyncProgress::Part(_))
     }
 
-    /// New values of the series that changed.
+    /// Returns the new values of the series that changed.
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// Whether a user or a pool gets a series of its own.
+    /// Returns whether a user or a pool gets a slot.
     pub fn gives_slot(&self, label: LimitedLabel, id: LabelId) -> bool {
         let value = LabelValue { label, number: id.number() };
         self.slots
