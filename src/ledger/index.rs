@@ -4,13 +4,13 @@ use hashbrown::HashTable;
 
 use records_api::record::RecordKey;
 
-/// Parts of the index.
+/// Number of parts of the index.
 const SHARDS: usize = 1 << SHARD_BITS;
 const SHARD_BITS: u32 = 6;
 
-/// Positions by key, in parts that grow one by one. As a whole it would be held twice while it
-/// doubles; and glibc, which had freed five megabytes at once, would from then on keep ten of what is
-/// freed.
+/// Index of positions by key, in parts that grow one by one. A single table would be in memory
+/// twice while it doubles. And after glibc has freed a block of five megabytes, it keeps up to ten
+/// megabytes of freed memory.
 #[derive(Debug)]
 pub(super) struct Index {
     shards: [HashTable<u32>; SHARDS],
@@ -23,17 +23,17 @@ impl Default for Index {
 }
 
 impl Index {
-    /// Number of positions.
+    /// Returns the number of positions.
     pub(super) fn len(&self) -> usize {
         self.shards.iter().map(HashTable::len).sum()
     }
 
-    /// Whether there is none.
+    /// Returns whether it holds no position.
     pub(super) fn is_empty(&self) -> bool {
         self.shards.iter().all(HashTable::is_empty)
     }
 
-    /// The position of a key, by the key at each position.
+    /// Returns the position of a key. `key_at` returns the key at a position.
     pub(super) fn find(&self, key: RecordKey, key_at: impl Fn(u32) -> RecordKey) -> Option<u32> {
         let shard = &self.shards[shard_of(key)];
         shard.find(key.hash64(), |at| key_at(*at) == key).copied()
@@ -45,7 +45,7 @@ impl Index {
         shard.insert_unique(key.hash64(), at, |at| key_at(*at).hash64());
     }
 
-    /// Takes out the position of a key.
+    /// Removes the position of a key.
     pub(super) fn remove(&mut self, key: RecordKey, at: u32) {
         let shard = &mut self.shards[shard_of(key)];
         let entry = shard.find_entry(key.hash64(), |other| *other == at);
@@ -53,9 +53,9 @@ impl Index {
     }
 }
 
-/// The parts are unequal, each by so much that some double at any number of records: equal ones
-/// would all be half empty behind the same one. Of the bits of a hash a table uses the lowest and
-/// the highest seven; these lie between.
+/// Returns the part of a key. Parts have different sizes, so that they double at different numbers
+/// of records: equal parts would all double at once and be half empty. A table uses the lowest and
+/// the highest seven bits of a hash; the bits used here lie between them.
 fn shard_of(key: RecordKey) -> usize {
     let bits = (key.hash64() >> 32) & 0xFFFF;
     ((bits * bits) >> (32 - SHARD_BITS)) as usize

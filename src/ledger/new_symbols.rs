@@ -1,41 +1,42 @@
-//! Names that a poll read and the ledger does not hold yet.
+//! Names that a poll has read and the ledger does not hold yet.
 //!
-//! They belong to the staging, so that a poll that fails leaves nothing behind. Until the commit they
-//! have provisional numbers, above all numbers of the ledger's table.
+//! They belong to the staging: if they were added to the ledger, each failed poll would leave names
+//! behind. Until the commit they have provisional numbers, above all numbers of the ledger's table.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::symbols::{LabelId, SymbolTable};
 
-/// New names, with provisional numbers.
+/// New names with provisional numbers.
 #[derive(Debug, Default)]
 pub(super) struct NewSymbols {
-    /// The smallest provisional number.
+    /// Smallest provisional number.
     first: u32,
     texts: Vec<Arc<str>>,
     /// Positions in `texts`.
     index: HashMap<Arc<str>, u32>,
 }
 
-/// The final numbers of new names.
+/// Final numbers of new names.
 #[derive(Debug)]
 pub(super) struct Assignment {
     first: u32,
     texts: Vec<Arc<str>>,
-    /// By position in `texts`; `None` for a name that no record bears in the end.
+    /// Final numbers by position in `texts`; `None` for a name that no record refers to.
     numbers: Vec<Option<u32>>,
-    /// Numbers for the names to come, in the order in which they are given.
+    /// Numbers that are still free, the next one last.
     free: Vec<u32>,
 }
 
 impl NewSymbols {
-    /// The number of a text: the ledger's, or a provisional one.
+    /// Returns the number of a text: the ledger's, or a provisional one.
     pub(super) fn intern(&mut self, known: &SymbolTable, text: &str) -> u32 {
         if let Some(number) = known.find(text) {
             return number;
         }
-        // The ledger does not change while a poll reads, so all stagings of a poll agree on this.
+        // The ledger does not change while a poll reads, so all stagings of a poll have the same
+        // value.
         self.first = known.end();
         if let Some(position) = self.index.get(text) {
             return self.first.saturating_add(*position);
@@ -47,10 +48,12 @@ impl NewSymbols {
         self.first.saturating_add(position)
     }
 
-    /// Takes over the names of another staging of the same poll. Returns a function from its
-    /// numbers to the ones here.
+    /// Adds the names of another staging of the same poll. Returns a function that maps its numbers
+    /// to the ones here: both stagings number their names from `first`, so the same number may mean
+    /// two names.
     pub(super) fn merge(&mut self, other: Self) -> impl Fn(u32) -> u32 + use<> {
         let first = other.first;
+        // A staging without new names has not set it yet.
         if self.texts.is_empty() {
             self.first = first;
         }
@@ -70,7 +73,7 @@ impl NewSymbols {
         }
     }
 
-    /// Prepares to give the names numbers that the ledger's table has free, up to `max`.
+    /// Prepares to give the names free numbers of the ledger's table, up to `max`.
     pub(super) fn assign(self, known: &SymbolTable, max: u32) -> Assignment {
         let Self { first, texts, .. } = self;
         let free = known.next_numbers().take_while(|number| *number <= max);
@@ -81,7 +84,9 @@ impl NewSymbols {
 }
 
 impl Assignment {
-    /// The final number of a number that may be provisional; that of `_other` if none is free.
+    /// Returns the final number for a number that may be provisional. A name gets its number when a
+    /// record refers to it. If none is free, it is that of `_other`, which is the same in both
+    /// tables.
     pub(super) fn number(&mut self, number: u32) -> u32 {
         let position = number.wrapping_sub(self.first) as usize;
         if number < self.first || position >= self.texts.len() {
@@ -93,7 +98,7 @@ impl Assignment {
         self.numbers[position].unwrap_or(LabelId::OTHER.number())
     }
 
-    /// The names that records bear, with their numbers.
+    /// Returns the names that records refer to, with their numbers.
     pub(super) fn used(&self) -> Vec<(u32, Arc<str>)> {
         let numbered = self.numbers.iter().zip(&self.texts);
         numbered.filter_map(|(number, text)| Some(((*number)?, text.clone()))).collect()
@@ -115,7 +120,7 @@ mod tests {
         let other = LabelId::OTHER.number();
         let finals = [2, 7, 5, 7, 8].map(|number| assigned.number(number));
         assert_eq!(finals, [2, 3, 5, 3, other], "no number is left for w");
-        assert_eq!(assigned.used(), [(5, "x".into()), (3, "z".into())], "nothing bears y");
+        assert_eq!(assigned.used(), [(5, "x".into()), (3, "z".into())], "y is not used");
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! A record as a table keeps it: with a link to another one in the bytes that no time needs.
+//! Form of a record in the table: its times take six bytes each, which leaves room for a link.
 
 use super::record::StoredRecord;
 use super::symbols::LabelId;
 use super::terms::TermId;
 use records_api::record::{RecordKey, Timestamp};
 
-/// A place in a table: 56 bytes.
+/// Place in a table, of 56 bytes: a record or a free place, and a link to another place.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PackedRecord {
     key: RecordKey,
@@ -17,12 +17,12 @@ pub(super) struct PackedRecord {
     record_type: TermId,
     pool: LabelId,
     user: LabelId,
-    /// Another place, for who keeps lists of them.
+    /// Position of the next place in a linked list.
     pub(super) next: u32,
 }
 
 impl PackedRecord {
-    /// A record and a link.
+    /// Packs a record, with a link.
     pub(super) fn new(record: &StoredRecord, next: u32) -> Self {
         Self {
             key: record.key,
@@ -38,22 +38,24 @@ impl PackedRecord {
         }
     }
 
-    /// The same place without a record.
+    /// Returns a free place. The absent start marks it as free; a place without the mark would be
+    /// read as a record again.
     pub(super) fn freed(self, next: u32) -> Self {
         Self { start: PackedTime::NONE, next, ..self }
     }
 
-    /// Whether a record can be packed without a loss. Every one can that came from an API.
+    /// Returns whether a record can be packed without loss. Every record from an API can; a damaged
+    /// journal may hold another one, which would be read back with other times.
     pub(super) fn is_lossless(record: &StoredRecord) -> bool {
         Self::new(record, 0).record() == Some(*record)
     }
 
-    /// The key of the record.
+    /// Returns the key of the record.
     pub(super) fn key(&self) -> RecordKey {
         self.key
     }
 
-    /// The record, if there is one.
+    /// Returns the record, unless the place is free.
     pub(super) fn record(&self) -> Option<StoredRecord> {
         Some(StoredRecord {
             key: self.key,
@@ -69,7 +71,7 @@ impl PackedRecord {
     }
 }
 
-/// A moment between 1970 and the year 10889, or none, in 48 bits.
+/// Optional time between 1970 and the year 10889, in 48 bits.
 #[derive(Debug, Clone, Copy)]
 struct PackedTime([u8; 6]);
 

@@ -1,4 +1,4 @@
-//! What a process remembers of its polls, beside the records.
+//! Facts about polls that are kept with the records.
 
 use std::collections::BTreeMap;
 
@@ -11,16 +11,16 @@ use records_api::record::{RejectionReason, Timestamp};
 pub struct PollFacts {
     /// Project, endpoint and filter. A poll with another identity begins a baseline.
     pub identity: String,
-    /// When counting began.
+    /// Time at which counting began.
     pub counting_since: Timestamp,
     /// Lower edge of the window, in whole seconds. Records that start before it have left.
     pub window_start: Timestamp,
-    /// When the poll began.
+    /// Start of the poll.
     pub begun: Timestamp,
-    /// How far the API's counts can be relied on.
+    /// Reliability of the API's counts.
     pub counts: ApiCounts,
-    /// When each part of the window was last read, in order and without gaps. Empty if the next poll
-    /// must read the whole window.
+    /// When each part of the window was last read, in order and without gaps. Empty if the next
+    /// poll must read the whole window.
     pub parts: Vec<ReadPart>,
     /// The scrub has read everything that was due up to this time.
     pub paid: Timestamp,
@@ -37,12 +37,12 @@ pub struct ReadPart {
     pub read: Timestamp,
 }
 
-/// How far the API's counts can be relied on.
+/// Reliability of the API's counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ApiCounts {
-    /// Whether the expected value of a count can be computed.
+    /// The expected value of a count can be computed.
     pub has_counts: bool,
-    /// Whether a listing may end where the count says so.
+    /// A listing may end when it has as many rows as the count.
     pub trusts_counts: bool,
     /// Number of records that the API counted but did not list.
     pub surplus: u64,
@@ -57,10 +57,10 @@ pub struct FirstSync {
     pub until: Timestamp,
     /// The first start time after `until` that the API listed.
     pub beyond: Option<Timestamp>,
-    /// When the last part was completed.
+    /// Time at which the last part was completed.
     pub ended: Timestamp,
-    /// Rows read so far.
+    /// Number of rows read so far.
     pub rows: u64,
-    /// Rows that were rejected, by reason.
+    /// Number of rejected rows, by reason.
     pub rejected: BTreeMap<RejectionReason, u64>,
 }

@@ -1,4 +1,4 @@
-//! Questions about the records that the API lists, in the order of their starts.
+//! Queries about the records that the API lists, by their starts.
 
 use super::Ledger;
 use super::record::StoredRecord;
@@ -6,7 +6,7 @@ use super::table::{span_begin, span_end, span_of, span_start};
 use super::terms::TermId;
 use records_api::record::{RecordKey, Status, TimeRange, Timestamp};
 
-/// The records that a count includes.
+/// Records that a count includes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counted {
     /// Every record.
@@ -16,32 +16,33 @@ pub enum Counted {
 }
 
 impl Counted {
-    /// Whether a count includes a record.
+    /// Returns whether a count includes a record.
     pub(super) fn includes(self, record: &StoredRecord) -> bool {
         self == Self::All || record.status == TermId::from(Status::UploadCompleted)
     }
 }
 
-/// Stale reads whose records one poll reads again.
+/// Maximum number of stale reads whose records one poll reads again. The scrub reads the others, so
+/// many stale reads do not make a poll expensive.
 const MAX_STALE_READS_PER_POLL: usize = 100;
 
 impl Ledger {
-    /// Whether the API listed a record that starts at `from` or later.
+    /// Returns whether the API lists a record that starts at `from` or later.
     pub fn shows_since(&self, from: Timestamp) -> bool {
         self.newest_start().is_some_and(|newest| newest >= from)
     }
 
-    /// Start of the newest record that the API lists.
+    /// Returns the start of the newest record that the API lists.
     pub fn newest_start(&self) -> Option<Timestamp> {
         self.table.newest(StoredRecord::is_shown).map(|record| record.start)
     }
 
-    /// Number of records that start at `from` or later.
+    /// Returns the number of records that start at `from` or later.
     pub fn shown_since(&self, from: Timestamp) -> u64 {
         self.number_since(Counted::All, from)
     }
 
-    /// Number of records that start at `from` or later and that a count includes.
+    /// Returns the number of records that start at `from` or later and that a count includes.
     pub fn number_since(&self, counted: Counted, from: Timestamp) -> u64 {
         let spans = self.totals.spans_from(counted, from);
         let whole: u64 = spans.filter(|(span, _)| *span > span_of(from)).map(|(_, n)| n).sum();
@@ -49,7 +50,7 @@ impl Ledger {
         whole + first.filter(|record| counted.includes(record)).count() as u64
     }
 
-    /// Number of records that start at `from` or later and before `until`.
+    /// Returns the number of records that start at `from` or later and before `until`.
     pub fn count_between(&self, from: Timestamp, until: Timestamp) -> u64 {
         if until <= from {
             return 0;
@@ -66,7 +67,7 @@ impl Ledger {
         first + inner + last
     }
 
-    /// Start of the record that has `rows` records before it, counted from `from` on.
+    /// Returns the start of the record that has `rows` records before it, counted from `from` on.
     pub fn start_at(&self, rows: u64, from: Timestamp) -> Option<Timestamp> {
         let mut left = rows;
         for (span, count) in self.totals.spans_from(Counted::All, from) {
@@ -87,7 +88,8 @@ impl Ledger {
         None
     }
 
-    /// The second, of the given number from a moment on, in which the fewest records start.
+    /// Returns the second in which the fewest records start, among a number of seconds from `from`
+    /// on.
     pub fn quietest_second(&self, from: Timestamp, seconds: u32) -> Timestamp {
         let from = from.floor_to_second();
         let second = |number: u32| from.plus_millis(i64::from(number) * 1000);
@@ -100,8 +102,8 @@ impl Ledger {
         quietest.map_or(from, second)
     }
 
-    /// Starts, in order, of the records from `from` on that are in flight or have a stale read, without
-    /// those that were read already.
+    /// Returns the starts, in order, of the records from `from` on that are in flight or have a
+    /// stale read, without those that were read already.
     pub fn unsettled(
         &self,
         from: Timestamp,
@@ -118,7 +120,7 @@ impl Ledger {
         starts
     }
 
-    /// Number of records in flight that start at `from` or later and before `until`.
+    /// Returns the number of records in flight that start at `from` or later and before `until`.
     pub fn in_flight_between(&self, from: Timestamp, until: Timestamp) -> u64 {
         self.totals.in_flight_between(from, until)
     }

@@ -1,4 +1,4 @@
-//! One record in compact form.
+//! Compact form of a record.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,18 +6,18 @@ use super::symbols::LabelId;
 use super::terms::TermId;
 use records_api::record::{RecordKey, Timestamp};
 
-/// What the figures need to know of a record.
+/// The fields of a record that metrics need. Names are numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredRecord {
-    /// Its identity.
+    /// Hash of its id.
     pub key: RecordKey,
-    /// When the recording began.
+    /// Start of the recording.
     pub start: Timestamp,
-    /// When the record last changed.
+    /// Time of the last change of the record.
     pub update: UpdateTime,
     /// Size of the file in bytes; `u64::MAX` if unknown.
     pub(super) size: u64,
-    /// Length of the video in seconds, and the flags above it.
+    /// Duration of the video in seconds, with the flags in the bits above it.
     pub(super) duration_and_flags: u32,
     /// Status.
     pub status: TermId,
@@ -29,31 +29,31 @@ pub struct StoredRecord {
     pub user: LabelId,
 }
 
-/// What is remembered of a record beside what the API says of it.
+/// State of a record that the exporter adds to the fields of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Flag {
-    /// The API does not show it at present.
+    /// The API does not list the record at present.
     Hidden,
-    /// Its entry into the present status was counted.
+    /// The entry of the record into its present status was counted.
     Counted,
-    /// It was seen settled: its size and duration are observed no more.
+    /// The record was seen settled. Its size and duration are not observed again.
     Settled,
-    /// It was seen uploaded: its delay is observed no more.
+    /// The record was seen uploaded. Its upload delay is not observed again.
     Uploaded,
-    /// It began before the window of the poll before the one that first read it: that it left a
-    /// window in flight may have been counted already.
+    /// The record started before the window of the last poll when it was first read. An earlier
+    /// poll may have counted that it left a shorter window in flight.
     StartedBeforeWindow,
 }
 
-/// Bits of a duration. 2^27 seconds are four years.
+/// Number of bits for a duration. 2^27 seconds are four years.
 const DURATION_BITS: u32 = 27;
-/// The longest duration, and the one that stands for an unknown one.
+/// Stands for an unknown duration. Longer ones count as unknown.
 const UNKNOWN_DURATION: u32 = (1 << DURATION_BITS) - 1;
 const UNKNOWN_SIZE: u64 = u64::MAX;
 
 impl StoredRecord {
-    /// A record of which nothing is known but what must be.
+    /// Creates a record of which only the key and the start are known.
     pub fn new(key: RecordKey, start: Timestamp) -> Self {
         Self {
             key,
@@ -68,13 +68,13 @@ impl StoredRecord {
         }
     }
 
-    /// With this size in bytes.
+    /// Returns the record with this size in bytes.
     #[must_use]
     pub fn with_size(self, size: Option<u64>) -> Self {
         Self { size: size.unwrap_or(UNKNOWN_SIZE), ..self }
     }
 
-    /// With this length of the video in seconds.
+    /// Returns the record with this duration of the video in seconds.
     #[must_use]
     pub fn with_duration(self, seconds: Option<u32>) -> Self {
         let seconds = seconds.filter(|seconds| *seconds < UNKNOWN_DURATION);
@@ -82,18 +82,18 @@ impl StoredRecord {
         Self { duration_and_flags: flags | seconds.unwrap_or(UNKNOWN_DURATION), ..self }
     }
 
-    /// Size of the file in bytes.
+    /// Returns the size of the file in bytes.
     pub fn size_bytes(&self) -> Option<u64> {
         Some(self.size).filter(|size| *size != UNKNOWN_SIZE)
     }
 
-    /// Length of the video in seconds.
+    /// Returns the duration of the video in seconds.
     pub fn duration_seconds(&self) -> Option<u32> {
         Some(self.duration_and_flags & UNKNOWN_DURATION)
             .filter(|length| *length != UNKNOWN_DURATION)
     }
 
-    /// Whether a flag is set.
+    /// Returns whether a flag is set.
     pub fn has(&self, flag: Flag) -> bool {
         self.duration_and_flags & flag.bit() != 0
     }
@@ -107,7 +107,7 @@ impl StoredRecord {
         }
     }
 
-    /// The same record with the flags of another.
+    /// Returns the record with the flags of another one.
     #[must_use]
     pub(super) fn with_flags_of(self, other: &Self) -> Self {
         let flags = other.duration_and_flags & !UNKNOWN_DURATION;
@@ -115,7 +115,7 @@ impl StoredRecord {
         Self { duration_and_flags: flags | seconds, ..self }
     }
 
-    /// Whether it is in the gauges.
+    /// Returns whether the API lists the record, so that the gauges include it.
     pub fn is_shown(&self) -> bool {
         !self.has(Flag::Hidden)
     }
@@ -127,8 +127,8 @@ impl Flag {
     }
 }
 
-/// When a record last changed, if the API says so, in the 8 bytes of a time. Unknown comes before
-/// every time.
+/// Time of the last change of a record, in 8 bytes. An unknown time is less than every other one,
+/// so a read without a time counts as older than a read with one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct UpdateTime(i64);
 
@@ -139,7 +139,7 @@ impl From<Option<Timestamp>> for UpdateTime {
 }
 
 impl UpdateTime {
-    /// The time, unless it is unknown.
+    /// Returns the time, if it is known.
     pub fn known(self) -> Option<Timestamp> {
         (self.0 != i64::MIN).then(|| Timestamp::from_millis(self.0))
     }

@@ -1,4 +1,4 @@
-//! Interned names: each text is kept once, and stands in records as a number.
+//! Interned names: each text is kept once, and records refer to it by number.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
-/// Number of a pool's or a user's name.
+/// Number of the name of a pool or a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LabelId(u32);
 
@@ -20,17 +20,17 @@ impl LabelId {
     /// Number of labels that every table holds.
     pub(super) const FIXED: u32 = 2;
 
-    /// The number.
+    /// Returns the number.
     pub(super) fn number(self) -> u32 {
         self.0
     }
 
-    /// Whether the label is `_none` or `_other`, which are not names.
+    /// Returns whether the label is `_none` or `_other`, which are not names.
     pub(super) fn is_fixed(self) -> bool {
         self.0 < Self::FIXED
     }
 
-    /// The label of a number.
+    /// Returns the label with a number.
     pub(super) fn from_number(number: u32) -> Self {
         Self(number)
     }
@@ -39,19 +39,20 @@ impl LabelId {
 /// Texts by number. A number whose text was released is given to another text.
 #[derive(Debug, Clone)]
 pub(super) struct SymbolTable {
-    /// `None` for a number that is free.
+    /// Texts by number; `None` for a free number.
     texts: Vec<Option<Arc<str>>>,
     free: BTreeSet<u32>,
     index: HashTable<u32>,
-    /// Keyed at random, because the names come from outside.
+    /// Randomly keyed, so that names chosen by users cannot collide on purpose.
     hasher: RandomState,
 }
 
-/// A longer label value is truncated, so that it fills neither the memory nor a scrape.
+/// Maximum length of a text. A longer one is truncated: it would take memory, and space in every
+/// scrape.
 pub(super) const MAX_LABEL_BYTES: usize = 512;
 
 impl SymbolTable {
-    /// A table that holds these texts, numbered from 0.
+    /// Creates a table that holds these texts, numbered from 0.
     pub(super) fn with_fixed<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
         let (texts_by_number, free, index) = (Vec::new(), BTreeSet::new(), HashTable::new());
         let mut table = Self { texts: texts_by_number, free, index, hasher: RandomState::new() };
@@ -61,20 +62,21 @@ impl SymbolTable {
         table
     }
 
-    /// The number of a text.
+    /// Returns the number of a text.
     pub(super) fn find(&self, text: &str) -> Option<u32> {
         let hash = self.hasher.hash_one(text);
         self.index.find(hash, |number| self.is(*number, text)).copied()
     }
 
-    /// Gives a number a text. An earlier text of that number is forgotten, and so is an earlier number
-    /// of that text: a journal that is replayed does not know when it was released, and with two
-    /// numbers a name would be added up twice.
+    /// Gives a number a text. Releases an earlier text of that number, and an earlier number of
+    /// that text. The journal does not record releases, so its replay meets both; a name with two
+    /// numbers would be two users or two pools.
     pub(super) fn define(&mut self, number: u32, text: Arc<str>) {
         self.release(number);
         if let Some(earlier) = self.find(&text) {
             self.release(earlier);
         }
+        // Names that were released before the state was written leave gaps, which are free numbers.
         while self.texts.len() <= number as usize {
             self.free.insert(self.end());
             self.texts.push(None);
@@ -88,18 +90,18 @@ impl SymbolTable {
         });
     }
 
-    /// The numbers to give to the next texts: the smallest ones that are free, so that the table
-    /// can shrink.
+    /// Returns the numbers for the next texts, the smallest free ones first. With large ones in
+    /// use, the table could not shrink.
     pub(super) fn next_numbers(&self) -> impl Iterator<Item = u32> {
         self.free.iter().copied().chain(self.end()..=u32::MAX)
     }
 
-    /// The smallest number above all that are or were in use.
+    /// Returns the smallest number above all that the table contains, used or free.
     pub(super) fn end(&self) -> u32 {
         u32::try_from(self.texts.len()).expect("numbers have 32 bits")
     }
 
-    /// Releases every number from `first` on that is not used, and returns the memory.
+    /// Releases every number from `first` on that is not used, and its memory.
     pub(super) fn retain(&mut self, first: u32, is_used: impl Fn(u32) -> bool) {
         for number in first..self.end() {
             if !is_used(number) {
@@ -117,27 +119,28 @@ impl SymbolTable {
         });
     }
 
-    /// The numbers in use, with their texts.
+    /// Returns the numbers in use, with their texts.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Arc<str>)> {
         (0_u32..).zip(&self.texts).filter_map(|(number, text)| Some((number, text.as_ref()?)))
     }
 
-    /// Number of texts.
+    /// Returns the number of texts.
     pub(super) fn len(&self) -> usize {
         self.index.len()
     }
 
-    /// Whether a number has a text.
+    /// Returns whether a number has a text.
     pub(super) fn contains(&self, number: u32) -> bool {
         self.texts.get(number as usize).is_some_and(Option::is_some)
     }
 
-    /// The text of a number, shared: thousands of series have few texts.
+    /// Returns the text of a number. It is shared, because thousands of series have few texts.
     pub(super) fn text(&self, number: u32) -> &Arc<str> {
         let text = self.texts.get(number as usize).and_then(Option::as_ref);
-        text.expect("a number that a record bears is in use")
+        text.expect("a number that a record refers to is in use")
     }
 
+    /// Frees a number, if it has a text.
     fn release(&mut self, number: u32) {
         let Some(text) = self.texts.get_mut(number as usize).and_then(Option::take) else { return };
         let hash = self.hasher.hash_one(&*text);
@@ -152,11 +155,12 @@ impl SymbolTable {
     }
 }
 
-/// The text itself, or the beginning of one that is too long.
+/// Returns a text, or the beginning of one that is too long.
 pub(super) fn truncate(text: &str) -> Cow<'_, str> {
     if text.len() <= MAX_LABEL_BYTES {
         return text.into();
     }
+    // Slicing within a character would panic.
     let mut end = MAX_LABEL_BYTES - 3;
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -188,7 +192,7 @@ mod tests {
         let mut table = SymbolTable::with_fixed(["_none", "_other"]);
         let numbers: Vec<_> = ["a", "b", "c", "d"].map(|text| add(&mut table, text)).to_vec();
         table.retain(2, |number| number == numbers[1]);
-        assert_eq!((table.len(), table.texts.len()), (3, 4), "the end of the table is gone");
+        assert_eq!((table.len(), table.texts.len()), (3, 4), "the table has shrunk");
         assert_eq!(table.find("a"), None);
         assert!(!table.contains(numbers[0]) && table.contains(numbers[1]));
         assert_eq!([add(&mut table, "e"), add(&mut table, "f")], [numbers[0], numbers[2]]);

@@ -1,4 +1,4 @@
-//! Records in compact form, found by their key.
+//! Table of records in compact form, indexed by key and by start.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -8,28 +8,31 @@ use super::packed::PackedRecord;
 use super::record::StoredRecord;
 use records_api::record::{RecordKey, TimeRange, Timestamp};
 
-/// A set of records, found by key or by start. Grows in chunks, so that no growth ever copies, and
-/// holds twice, a million records. A record keeps its position while it stays.
+/// Set of records, indexed by key and by start. It grows in chunks: a vector that doubles would
+/// hold a million records twice while it copies them. A record keeps its position until it is
+/// removed.
 #[derive(Debug)]
 pub(super) struct Table {
     chunks: Vec<Vec<PackedRecord>>,
     index: Index,
-    /// By the number of a span, the first position of a list of all that start in it.
+    /// First position of the linked list of the records that start in a span, by the span's number.
     spans: BTreeMap<i64, u32>,
-    /// The first position of a list of those that are free.
+    /// First position of the linked list of free places.
     free: u32,
 }
 
-/// Length of a span: at 5,000 desktops some 5,000 records begin in one.
+/// Length of a span. With 5,000 desktops, about 5,000 records start in one.
 const SPAN_MILLIS: i64 = 600_000;
-/// The end of a list of positions.
+/// End of a linked list.
 const END: u32 = u32::MAX;
 
-/// Records of a chunk: 59 MB, of which what was never written takes no memory. So large that glibc
-/// maps each by itself, and gives it back, whatever was freed before: what has less than 32 MiB comes
-/// to lie between the buffers of pages as soon as something of its size was freed.
+/// Number of records in a chunk: 59 MB, of which unwritten pages take no memory. glibc always maps
+/// blocks above 32 MiB separately, so a freed chunk returns to the system. A smaller one may be
+/// placed in the heap between other buffers once a block of its size was freed, and would then
+/// stay.
 const CHUNK: usize = 1 << 20;
-/// A table of so few records grows by doubling: most polls find few changes.
+/// Size up to which a table grows by doubling. Most polls find few changes, and a chunk for each
+/// would be wasteful.
 const SMALL_TABLE: usize = 1 << 12;
 
 impl Default for Table {
@@ -39,23 +42,25 @@ impl Default for Table {
 }
 
 impl Table {
-    /// Number of records.
+    /// Returns the number of records.
     pub(super) fn len(&self) -> usize {
         self.index.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether it holds no record.
     pub(super) fn is_empty(&self) -> bool {
         self.index.is_empty()
     }
 
-    /// The records, in no promised order.
+    /// Returns the records, in no particular order.
     pub(super) fn iter(&self) -> impl Iterator<Item = StoredRecord> {
         self.chunks.iter().flatten().filter_map(PackedRecord::record)
     }
 
-    /// Records that start in a range, with their positions.
+    /// Returns the records that start in a range, with their positions.
     pub(super) fn range(&self, range: TimeRange) -> impl Iterator<Item = (usize, StoredRecord)> {
+        // The spans at both ends reach beyond the range, so each record is checked. A range that
+        // ends before it starts is empty, and `BTreeMap::range` would panic.
         let first = span_of(range.start);
         let last = range.end.map_or(i64::MAX, |end| span_of(end).max(first));
         self.spans
@@ -65,7 +70,8 @@ impl Table {
             .filter(move |(_, record)| range.contains(record.start))
     }
 
-    /// Returns the memory of records that are gone, if they take half of it. Positions change.
+    /// Releases the memory of removed records, if they took half of it. Positions change, so no
+    /// [`Staging`](super::Staging) of this table may be in use.
     pub(super) fn shrink(&mut self) {
         let places: usize = self.chunks.iter().map(Vec::len).sum();
         if places > SMALL_TABLE && 2 * self.len() < places {
@@ -77,7 +83,7 @@ impl Table {
         }
     }
 
-    /// The record that starts last, of those that are wanted.
+    /// Returns the record with the latest start that satisfies a condition.
     pub(super) fn newest(&self, is_wanted: impl Fn(&StoredRecord) -> bool) -> Option<StoredRecord> {
         self.spans.values().rev().find_map(|first| {
             let records = self.list(*first).map(|at| self.at(at));
@@ -85,29 +91,30 @@ impl Table {
         })
     }
 
-    /// Where a record stands.
+    /// Returns the position of a record.
     pub(super) fn position(&self, key: RecordKey) -> Option<usize> {
         let found = self.index.find(key, |at| place(&self.chunks, at as usize).key());
         found.map(|at| at as usize)
     }
 
+    /// Returns the record at a position that is in use.
     pub(super) fn at(&self, position: usize) -> StoredRecord {
         place(&self.chunks, position).record().expect("positions in use hold records")
     }
 
-    /// The record of a key.
+    /// Returns the record of a key.
     pub(super) fn get(&self, key: RecordKey) -> Option<StoredRecord> {
         self.position(key).map(|position| self.at(position))
     }
 
-    /// Changes a record, but not its key nor its start.
+    /// Changes a record. Its key and its start must stay, because the indexes are not updated.
     pub(super) fn change(&mut self, position: usize, change: impl FnOnce(&mut StoredRecord)) {
         let mut record = self.at(position);
         change(&mut record);
         self.set(position, &record);
     }
 
-    /// Changes every record, but not its key nor its start.
+    /// Changes every record. Keys and starts must stay, because the indexes are not updated.
     pub(super) fn change_all(&mut self, mut change: impl FnMut(&mut StoredRecord)) {
         for place in self.chunks.iter_mut().flatten() {
             if let Some(mut record) = place.record() {
@@ -117,10 +124,12 @@ impl Table {
         }
     }
 
-    /// Puts a record in, in the place of an earlier one with its key, which is returned.
+    /// Inserts a record, or replaces the one with its key, which is returned.
     pub(super) fn put(&mut self, record: StoredRecord) -> Option<StoredRecord> {
         if let Some(position) = self.position(record.key) {
             let earlier = self.at(position);
+            // In the list of the old span, the record would be missing from ranges that contain it,
+            // and it would expire too early or too late.
             if span_of(earlier.start) != span_of(record.start) {
                 self.unlink(earlier.start, position);
                 self.link(record.start, position);
@@ -128,6 +137,7 @@ impl Table {
             self.set(position, &record);
             return Some(earlier);
         }
+        // Places are used again. Otherwise the table would grow with all records that ever existed.
         let position = match self.free {
             END => self.push(&record),
             free => {
@@ -143,13 +153,13 @@ impl Table {
         None
     }
 
-    /// Takes out what starts before `edge`.
+    /// Removes the records that start before `edge`.
     pub(super) fn expire(&mut self, edge: Timestamp, mut each: impl FnMut(&StoredRecord)) {
         let later = self.spans.split_off(&span_of(edge));
         let earlier = std::mem::replace(&mut self.spans, later);
-        // What of the span of the edge stays is linked anew.
-        let torn = self.spans.remove(&span_of(edge));
-        for first in earlier.into_values().chain(torn) {
+        // The edge may divide a span: its records from the edge on are linked again.
+        let divided = self.spans.remove(&span_of(edge));
+        for first in earlier.into_values().chain(divided) {
             let mut next = first;
             while next != END {
                 let position = next as usize;
@@ -168,12 +178,14 @@ impl Table {
         }
     }
 
+    /// Adds a place after all others. Returns its position.
     fn push(&mut self, record: &StoredRecord) -> usize {
         if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
             self.chunks.push(Vec::new());
         }
         let full = self.chunks.len() - 1;
         let chunk = self.chunks.last_mut().expect("pushed above");
+        // From here on, doubling would copy the chunk again and again.
         if chunk.len() == SMALL_TABLE {
             chunk.reserve_exact(CHUNK - SMALL_TABLE);
         }
@@ -181,24 +193,26 @@ impl Table {
         full * CHUNK + chunk.len() - 1
     }
 
-    /// Replaces what stands at a position, but for its link.
+    /// Replaces the record at a position. The place stays in its linked list.
     fn set(&mut self, position: usize, record: &StoredRecord) {
         let place = place_mut(&mut self.chunks, position);
         *place = PackedRecord::new(record, place.next);
     }
 
-    /// The positions of a list.
+    /// Returns the positions of a linked list.
     fn list(&self, first: u32) -> impl Iterator<Item = usize> {
         let next = |at: &usize| Some(place(&self.chunks, *at).next).filter(|next| *next != END);
         iter::successors(Some(first as usize), move |at| next(at).map(|next| next as usize))
     }
 
+    /// Adds a position to the list of the span of `start`.
     fn link(&mut self, start: Timestamp, position: usize) {
         let first = self.spans.entry(span_of(start)).or_insert(END);
         place_mut(&mut self.chunks, position).next = *first;
         *first = u32_of(position);
     }
 
+    /// Removes a position from the list of the span of `start`.
     fn unlink(&mut self, start: Timestamp, position: usize) {
         let span = span_of(start);
         let first = self.spans[&span];
@@ -209,6 +223,7 @@ impl Table {
             let before = before.expect("every record is in the list of its span");
             place_mut(&mut self.chunks, before).next = next;
         } else if next == END {
+            // Empty spans would accumulate for as long as the process runs.
             self.spans.remove(&span);
         } else {
             self.spans.insert(span, next);
@@ -216,22 +231,22 @@ impl Table {
     }
 }
 
-/// The number of the span in which a moment lies.
+/// Returns the number of the span that contains a time.
 pub(super) fn span_of(start: Timestamp) -> i64 {
     start.millis().div_euclid(SPAN_MILLIS)
 }
 
-/// The first moment of a span.
+/// Returns the first time of a span.
 pub(super) fn span_begin(span: i64) -> Timestamp {
     Timestamp::from_millis(span.saturating_mul(SPAN_MILLIS))
 }
 
-/// The first moment of the span in which a moment lies.
+/// Returns the first time of the span that contains a time.
 pub(super) fn span_start(moment: Timestamp) -> Timestamp {
     span_begin(span_of(moment))
 }
 
-/// The first moment after the span in which a moment lies.
+/// Returns the first time after the span that contains a time.
 pub(super) fn span_end(moment: Timestamp) -> Timestamp {
     span_begin(span_of(moment).saturating_add(1))
 }
@@ -260,7 +275,9 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn a_table_behaves_like_a_map(steps in prop::collection::vec((0..40_u32, 0..9_u64), 0..200)) {
+        fn a_table_behaves_like_a_map(
+            steps in prop::collection::vec((0..40_u32, 0..9_u64), 0..200),
+        ) {
             let mut table = Table::default();
             let mut model = BTreeMap::new();
             for (id, size) in steps {

@@ -1,6 +1,6 @@
-//! Numbers for statuses and types: two bytes each.
+//! Numbers of statuses and types, of two bytes.
 //!
-//! The documented values have fixed numbers. Any other value that an API writes is kept as it came.
+//! The documented values have fixed numbers. Any other value from an API is kept unchanged.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,31 +16,31 @@ impl TermId {
     pub const NONE: Self = Self(0);
     /// The value is folded: `_other`.
     pub const OTHER: Self = Self(1);
-    /// The first in order.
+    /// Smallest number.
     pub(super) const MIN: Self = Self(0);
-    /// The last in order.
+    /// Largest number.
     pub(super) const MAX: Self = Self(u16::MAX);
     const FIRST_STATUS: u16 = 2;
     const FIRST_TYPE: u16 = 8;
-    /// Number of terms that every table holds: the rest are undocumented.
+    /// Number of terms that every table holds. The others are undocumented values.
     pub(super) const FIXED: u32 = 12;
 
-    /// The number.
+    /// Returns the number.
     pub(super) fn number(self) -> u32 {
         self.0.into()
     }
 
-    /// The term of a number; `_other` for one that does not fit.
+    /// Returns the term with a number; `_other` for a number that does not fit.
     pub(super) fn from_number(number: u32) -> Self {
         u16::try_from(number).map_or(Self::OTHER, Self)
     }
 
-    /// Whether the term is a documented one, `_none` or `_other`.
+    /// Returns whether the term is documented, `_none` or `_other`.
     pub(super) fn is_fixed(self) -> bool {
         self.number() < Self::FIXED
     }
 
-    /// The documented status that the term stands for.
+    /// Returns the documented status with this number.
     pub fn status(self) -> Option<Status> {
         let index = self.0.checked_sub(Self::FIRST_STATUS)?;
         Status::ALL.get(usize::from(index)).copied()
@@ -59,14 +59,18 @@ impl From<RecordType> for TermId {
     }
 }
 
-/// A table that holds the fixed terms.
+/// Creates a table that holds the fixed terms.
 pub(super) fn term_table() -> SymbolTable {
     let statuses = Status::ALL.map(Status::code);
     let types = RecordType::ALL.map(RecordType::code);
     SymbolTable::with_fixed(["_none", "_other"].into_iter().chain(statuses).chain(types))
 }
 
-/// The number of a documented or absent value, or the text of any other.
+/// Returns the number of a documented or absent value.
+///
+/// # Errors
+///
+/// The text of any other value.
 pub(super) fn fixed_term<'t, T: Copy + Into<TermId>>(
     term: &'t Term<'_, T>,
 ) -> Result<TermId, &'t str> {
