@@ -1,4 +1,4 @@
-//! Which label values are shown as themselves; the rest is folded into `_other`.
+//! Limit of the label values that have series of their own. The others are folded into `_other`.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::symbols::LabelId;
 use super::terms::TermId;
 use records_api::record::Timestamp;
 
-/// A label whose values are limited.
+/// Label whose values are limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum LimitedLabel {
     /// `user`
@@ -21,31 +21,33 @@ pub enum LimitedLabel {
     Type,
 }
 
-/// A value of a limited label.
+/// Value of a limited label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct LabelValue {
-    /// The label.
+    /// Label of the value.
     pub(super) label: LimitedLabel,
-    /// The number of the value's text in the table of symbols.
+    /// Number of the value's text in its [`SymbolTable`](super::symbols::SymbolTable).
     pub(super) number: u32,
 }
 
-/// Most values of a project that are shown as themselves.
+/// Maximum number of label values of a project that have series of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LabelLimits {
-    /// Of `user`.
+    /// Limit of `user`.
     pub users: usize,
-    /// Of `pool`.
+    /// Limit of `pool`.
     pub pools: usize,
 }
 
-/// Values of status or type that are neither a code nor a known spelling get a label of their own
-/// up to this many.
+/// Maximum number of values of `status`, and of `type`, that are neither a code nor a known
+/// spelling and have series of their own.
 pub const MAX_UNKNOWN_VALUES: usize = 16;
-/// A value without a record in the window for so long gives its slot up.
+/// Time without a record in the window after which a value gives up its slot. Without it, users who
+/// left would hold all slots in the end.
 const MAX_ABSENCE_MILLIS: i64 = 30 * 24 * 3_600_000;
 
 impl LabelLimits {
+    /// Returns the limit of a label.
     fn of(self, label: LimitedLabel) -> usize {
         match label {
             LimitedLabel::User => self.users,
@@ -55,57 +57,60 @@ impl LabelLimits {
     }
 }
 
-/// The values that hold a slot, each with the moment since when it is without a record, if it is.
+/// Label values that hold a slot, each with the time since when it has no record, if it has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CardinalityLimit {
     held: BTreeMap<LabelValue, Option<Timestamp>>,
 }
 
-/// What happens to a slot.
+/// Change of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum SlotChange {
-    /// It is held, and since when without a record.
+    /// The value holds the slot. Contains the time since when it has no record, if it has none.
     Held(Option<Timestamp>),
-    /// It is given up.
+    /// The value gave up the slot.
     GivenUp,
 }
 
 impl CardinalityLimit {
-    /// The label that a user's records are shown under.
+    /// Returns the label under which the records of a user are exposed.
     pub fn user(&self, user: LabelId) -> LabelId {
         self.label(LimitedLabel::User, user)
     }
 
-    /// The label that a pool's records are shown under.
+    /// Returns the label under which the records of a pool are exposed.
     pub fn pool(&self, pool: LabelId) -> LabelId {
         self.label(LimitedLabel::Pool, pool)
     }
 
-    /// The label that a status is shown under.
+    /// Returns the label under which a status is exposed.
     pub fn status(&self, status: TermId) -> TermId {
         self.term(LimitedLabel::Status, status)
     }
 
-    /// The label that a type is shown under.
+    /// Returns the label under which a type is exposed.
     pub fn record_type(&self, record_type: TermId) -> TermId {
         self.term(LimitedLabel::Type, record_type)
     }
 
-    /// The values of a label that hold a slot.
+    /// Returns the numbers of the values of a label that hold a slot.
     pub fn holders(&self, label: LimitedLabel) -> impl Iterator<Item = u32> {
         let first = LabelValue { label, number: 0 };
         let last = LabelValue { label, number: u32::MAX };
         self.held.range(first..=last).map(|(value, _)| value.number)
     }
 
+    /// Returns whether a value holds a slot.
     pub(super) fn holds(&self, value: LabelValue) -> bool {
         self.held.contains_key(&value)
     }
 
+    /// Returns the slots that are held, as changes that lead to them.
     pub(super) fn iter(&self) -> impl Iterator<Item = (LabelValue, SlotChange)> {
         self.held.iter().map(|(value, absent)| (*value, SlotChange::Held(*absent)))
     }
 
+    /// Applies a change of a slot.
     pub(super) fn apply(&mut self, value: LabelValue, change: SlotChange) {
         match change {
             SlotChange::Held(absent) => self.held.insert(value, absent),
@@ -113,8 +118,9 @@ impl CardinalityLimit {
         };
     }
 
-    /// What becomes of the slots: `wanted` are values that are folded or have new records, in the
-    /// order in which they are served; `is_present` says whether a value has records in the window.
+    /// Returns the changes of the slots. `wanted` are the values that are folded or have new
+    /// records, in the order in which they get free slots. `is_present` returns whether a value has
+    /// records in the window.
     pub(super) fn changes(
         &self,
         wanted: &[LabelValue],
@@ -130,18 +136,21 @@ impl CardinalityLimit {
             free.insert(limited, limits.of(limited));
         }
         for (value, absent) in &self.held {
-            let is_limited = matches!(value.label, LimitedLabel::User | LimitedLabel::Pool);
-            let is_absent = is_limited && !is_present(*value) && !wanted.contains(value);
+            // Statuses and types are not indexed, so `is_present` is false for them: they keep
+            // their slots.
+            let expires = matches!(value.label, LimitedLabel::User | LimitedLabel::Pool);
+            let is_absent = expires && !is_present(*value) && !wanted.contains(value);
             let left = free.get_mut(&value.label).expect("inserted above");
             let is_long_gone = absent.is_some_and(|since| {
                 now.millis().saturating_sub(since.millis()) > MAX_ABSENCE_MILLIS
             });
-            // A limit may have been lowered since.
+            // The limit may be lower than before: the values above it are folded.
             if *left == 0 || is_absent && is_long_gone {
                 changes.push((*value, SlotChange::GivenUp));
                 continue;
             }
             *left -= 1;
+            // The first absence counts. Otherwise each poll would begin the thirty days again.
             let since = if is_absent { absent.or(Some(now)) } else { None };
             if since != *absent {
                 changes.push((*value, SlotChange::Held(since)));
@@ -157,11 +166,13 @@ impl CardinalityLimit {
         changes
     }
 
+    /// Returns a pool or a user, or `_other` if it is folded.
     fn label(&self, label: LimitedLabel, id: LabelId) -> LabelId {
         let value = LabelValue { label, number: id.number() };
         if id.is_fixed() || self.holds(value) { id } else { LabelId::OTHER }
     }
 
+    /// Returns a status or a type, or `_other` if it is folded.
     fn term(&self, label: LimitedLabel, id: TermId) -> TermId {
         let value = LabelValue { label, number: id.number() };
         if id.is_fixed() || self.holds(value) { id } else { TermId::OTHER }

@@ -1,4 +1,4 @@
-//! Counters and histograms: what was counted since counting began.
+//! Counters and histograms since counting began.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::symbols::LabelId;
 use super::terms::TermId;
 use records_api::record::Timestamp;
 
-/// A series of a counter or a histogram, by the labels that it is shown under.
+/// Series of a counter or a histogram, by its exposed labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Series {
     /// Records seen for the first time, by type and pool.
@@ -38,8 +38,8 @@ const DELAY_BOUNDS: &[u64] = &[
 ];
 
 impl Series {
-    /// The upper bounds of the buckets, inclusive, in the unit of the observations. Empty for a
-    /// counter.
+    /// Returns the upper bounds of the buckets, inclusive, in the unit of the observations. A
+    /// counter has none.
     pub fn bounds(self) -> &'static [u64] {
         match self {
             Self::FileSize(_) => FILE_SIZE_BOUNDS,
@@ -49,7 +49,7 @@ impl Series {
         }
     }
 
-    /// Position of the metric family among those of counters.
+    /// Returns the position of the metric family among those of counters and histograms.
     pub fn family(self) -> usize {
         match self {
             Self::Seen(..) => 0,
@@ -62,7 +62,7 @@ impl Series {
         }
     }
 
-    /// The pools and users among its labels.
+    /// Returns the pools and users among its labels.
     pub(super) fn labels(self) -> impl Iterator<Item = LabelId> {
         let label = match self {
             Self::Seen(_, label)
@@ -74,7 +74,7 @@ impl Series {
         label.into_iter()
     }
 
-    /// The statuses and types among its labels.
+    /// Returns the statuses and types among its labels.
     pub(super) fn terms(self) -> impl Iterator<Item = TermId> {
         let terms = match self {
             Self::Entered(status, record_type, _) => [Some(status), Some(record_type)],
@@ -88,13 +88,15 @@ impl Series {
         terms.into_iter().flatten()
     }
 
-    /// Units of the observations in one unit that is exposed: delays are kept in milliseconds.
+    /// Returns the number of units of the observations in one exposed unit. Delays are kept in
+    /// milliseconds and exposed in seconds.
     pub fn units_per_exposed_unit(self) -> u64 {
         if matches!(self, Self::UploadDelay(_)) { 1000 } else { 1 }
     }
 
-    /// The native buckets of which only the classic ones are known: every observation at the bound of
-    /// its bucket, and those beyond all just behind the last.
+    /// Returns native buckets that are consistent with classic ones: each observation is taken to
+    /// be at the upper bound of its bucket, or just above the last bound. Empty ones would
+    /// contradict the count of the histogram.
     pub(super) fn native_from_classic(self, counter: &Counter) -> NativeBuckets {
         let mut native = NativeBuckets::default();
         let Some(histogram) = &counter.histogram else { return native };
@@ -110,43 +112,43 @@ impl Series {
     }
 }
 
-/// What a series stands at. There are thousands: what only a histogram needs stands apart.
+/// Value of a series. There are thousands of counters, so the data of histograms is boxed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "SerializedCounter", into = "SerializedCounter")]
 pub struct Counter {
     /// Number of events or observations.
     pub count: u64,
-    /// When the series began.
+    /// Time at which the series was created.
     pub created: Timestamp,
     /// Sum and buckets of a histogram; `None` for a counter.
     pub histogram: Option<Box<HistogramData>>,
-    /// The record that it counted last, if it counts failures.
+    /// The failed record that it counted last.
     pub exemplar: Option<Arc<Exemplar>>,
 }
 
-/// A record that was counted.
+/// Record that was counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exemplar {
-    /// The record's id as the API gives it, or the beginning of a very long one.
+    /// The id of the record, or the beginning of a very long one.
     pub record_id: Box<str>,
-    /// When the poll began that counted it.
+    /// Start of the poll that counted it.
     pub at: Timestamp,
 }
 
-/// What a histogram holds beside the number of its observations.
+/// Data of a histogram in addition to the number of its observations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistogramData {
-    /// The observations added up.
+    /// Sum of the observations.
     pub sum: u128,
-    /// Observations by bucket, each up to its bound and beyond the one before; the rest is beyond
-    /// all.
+    /// Number of observations in each bucket, not cumulative. Observations above the last bound are
+    /// in no bucket.
     pub buckets: Vec<u64>,
-    /// The same observations in exponential buckets, of the unit that is shown.
+    /// The same observations in exponential buckets, in the exposed unit.
     pub native: NativeBuckets,
 }
 
-/// A counter as it is written: without an observation the sum is 0, and there are no buckets. Native
-/// buckets and exemplars are entries of their own.
+/// Serialized form of a [`Counter`] since format 1: a counter has the sum 0 and no buckets. Native
+/// buckets and exemplars are entries of their own, so that older states can still be read.
 #[derive(Serialize, Deserialize)]
 struct SerializedCounter {
     count: u64,
@@ -156,7 +158,7 @@ struct SerializedCounter {
 }
 
 impl Counter {
-    /// A series that begins.
+    /// Creates the value of a new series.
     pub fn new(series: Series, created: Timestamp) -> Self {
         let buckets = vec![0; series.bounds().len()];
         SerializedCounter { count: 0, sum: 0, buckets, created }.into()
@@ -165,6 +167,7 @@ impl Counter {
 
 impl From<SerializedCounter> for Counter {
     fn from(SerializedCounter { count, sum, buckets, created }: SerializedCounter) -> Self {
+        // A histogram has buckets from its creation on, so its series need not be known here.
         let native = NativeBuckets::default();
         let histogram =
             (!buckets.is_empty()).then(|| Box::new(HistogramData { sum, buckets, native }));
@@ -182,7 +185,7 @@ impl From<Counter> for SerializedCounter {
 /// All series.
 pub type Counters = BTreeMap<Series, Counter>;
 
-/// What a poll adds to the counters.
+/// Updates of the counters by one poll. The known counters stay unchanged until the commit.
 #[derive(Debug)]
 pub(super) struct CounterUpdates<'a> {
     known: &'a Counters,
@@ -195,19 +198,19 @@ impl<'a> CounterUpdates<'a> {
         Self { known, now, changed: Counters::new() }
     }
 
-    /// Lets a series begin, if there is none yet.
+    /// Creates a series at 0, if it does not exist.
     pub(super) fn create(&mut self, series: Series) {
         if !self.known.contains_key(&series) {
             self.entry(series);
         }
     }
 
-    /// Counts an event.
+    /// Increments a counter.
     pub(super) fn increment(&mut self, series: Series) {
         self.entry(series).count += 1;
     }
 
-    /// Counts an event of this record.
+    /// Increments a counter. Without an exemplar it keeps the earlier one.
     pub(super) fn increment_with_exemplar(
         &mut self,
         series: Series,
@@ -220,7 +223,7 @@ impl<'a> CounterUpdates<'a> {
         }
     }
 
-    /// Takes an observation into a histogram.
+    /// Adds an observation to a histogram.
     pub(super) fn observe(&mut self, series: Series, value: u64) {
         let counter = self.entry(series);
         counter.count += 1;
@@ -232,7 +235,7 @@ impl<'a> CounterUpdates<'a> {
         histogram.native.observe(value as f64 / series.units_per_exposed_unit() as f64, 1);
     }
 
-    /// What the changed series stand at now.
+    /// Returns the new values of the series that changed.
     pub(super) fn into_changed(self) -> Counters {
         self.changed
     }

@@ -1,8 +1,8 @@
-//! What people need to know of the newest failed records to find them: their ids, desktops, files.
+//! Details of the newest failed records, with which people find them: ids, desktops, files.
 //!
-//! Of all other records no text is kept. Status, type, pool, user, size and flags stand in the table
-//! alone, so that the two cannot disagree: details are kept while the table holds a failed record of
-//! their key that the API shows, and leave with it. They come and go by the same commits.
+//! No text is kept of other records. Only the table has status, type, pool, user, size and flags,
+//! so the two cannot contradict each other. Details are kept while the table holds a failed record
+//! with their key that the API lists. The commit that removes the record removes them.
 
 #[cfg(test)]
 mod tests;
@@ -18,26 +18,26 @@ use super::symbols::truncate;
 use super::table::Table;
 use records_api::record::{Record, RecordKey, Status, Text, Timestamp};
 
-/// Failed records of a project of which details are kept.
+/// Maximum number of failed records of a project of which details are kept.
 pub const MAX_FAILURE_DETAILS: usize = 1000;
 
-/// A text of the API that may be missing. Long ones are truncated like labels.
+/// Text of the API that may be missing. Long texts are truncated like labels.
 type OptionalText = Option<Box<str>>;
 
-/// The texts of a failed record that the table does not hold.
+/// Texts of a failed record. The table does not hold them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureDetails {
-    /// Of the record.
+    /// Key of the record.
     pub key: RecordKey,
-    /// When the recording began.
+    /// Start of the recording.
     pub(super) start: Timestamp,
-    /// Of the reading that told them.
+    /// Update time of the read that they come from.
     pub(super) update: UpdateTime,
-    /// The record's id.
+    /// Id of the record.
     pub id: Box<str>,
-    /// The desktop that was recorded.
+    /// Id of the recorded desktop.
     pub desktop_id: OptionalText,
-    /// Its name.
+    /// Name of the recorded desktop.
     pub desktop_name: OptionalText,
     /// Bucket of the file.
     pub bucket: OptionalText,
@@ -48,7 +48,7 @@ pub struct FailureDetails {
 }
 
 impl FailureDetails {
-    /// What a reading tells of a record.
+    /// Copies the texts of a record.
     fn new(stored: &StoredRecord, record: &Record<'_>) -> Self {
         let kept = |text: &Text<'_>| text.as_deref().map(|text| truncate(text).into());
         Self {
@@ -64,7 +64,8 @@ impl FailureDetails {
         }
     }
 
-    /// Whether a reading tells the same, found out without a copy.
+    /// Returns whether a read would give the same details. It does not copy them, because most
+    /// failed records that a poll reads are unchanged.
     fn matches(&self, stored: &StoredRecord, record: &Record<'_>) -> bool {
         let same = |kept: &OptionalText, text: &Text<'_>| match (kept, text) {
             (Some(kept), Some(text)) => **kept == *truncate(text),
@@ -79,8 +80,8 @@ impl FailureDetails {
     }
 }
 
-/// The details of the newest failed records, at most [`MAX_FAILURE_DETAILS`]. Of equal starts those with
-/// the greater key stay.
+/// Details of the newest failed records, at most [`MAX_FAILURE_DETAILS`]. Of equal starts, those
+/// with the greater key are kept, so that the result does not depend on the order of reading.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Failures {
     by_key: BTreeMap<RecordKey, Arc<FailureDetails>>,
@@ -88,17 +89,19 @@ pub(super) struct Failures {
 }
 
 impl Failures {
-    /// Those that began last first.
+    /// Returns the details, the newest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<FailureDetails>> {
         self.by_start.iter().rev().map(|(_, key)| &self.by_key[key])
     }
 
-    /// Takes what a reading of a failed record tells, unless it is known.
+    /// Adds the details of a read, unless they are known or too old.
     pub(super) fn add_read(&mut self, known: &Self, stored: &StoredRecord, record: &Record<'_>) {
         let is_known = known.by_key.get(&stored.key).is_some_and(|d| d.matches(stored, record));
-        // Of what is too old to stay no copy is made.
+        // Details that would be dropped at once are not copied.
         let is_too_old = self.by_key.len() >= MAX_FAILURE_DETAILS
             && self.by_start.first() > Some(&(stored.start, stored.key));
+        // An earlier read of this poll may have been different. It must not replace the known
+        // details.
         if is_known || is_too_old {
             self.remove(stored.key);
         } else {
@@ -106,8 +109,8 @@ impl Failures {
         }
     }
 
-    /// Takes over what other readings of the same poll told: the later update stays, and of equal
-    /// ones the other's.
+    /// Adds the details of another staging of the same poll. The later update is kept, and of equal
+    /// ones the other's, as [`Staging::merge`](super::Staging::merge) does with the records.
     pub(super) fn merge(&mut self, other: Self) {
         for details in other.by_key.into_values() {
             let mine = self.by_key.get(&details.key);
@@ -117,13 +120,15 @@ impl Failures {
         }
     }
 
-    /// The id of a record of which details are kept.
+    /// Returns the id of a record, if its details are kept.
     pub(super) fn id_of(&self, key: RecordKey) -> Option<&str> {
         Some(&self.by_key.get(&key)?.id)
     }
 
+    /// Inserts details, and removes the oldest ones above the limit.
     fn insert(&mut self, details: Arc<FailureDetails>) {
         let (start, key) = (details.start, details.key);
+        // The start may have changed. The old one would remain in the index, without details.
         if let Some(earlier) = self.by_key.insert(key, details) {
             self.by_start.remove(&(earlier.start, key));
         }
@@ -135,13 +140,16 @@ impl Failures {
         }
     }
 
+    /// Removes the details of a record.
     fn remove(&mut self, key: RecordKey) {
         if let Some(details) = self.by_key.remove(&key) {
             self.by_start.remove(&(details.start, key));
         }
     }
 
-    /// Follows a change of a record that the API listed. `after` is `None` for one that left.
+    /// Removes the details of a record that the API listed, if its change makes them obsolete.
+    /// `after` is `None` for a record that left. The transition brings the new details of a record
+    /// that moved.
     pub(super) fn record_changed(&mut self, before: &StoredRecord, after: Option<&StoredRecord>) {
         let stays = |after: &StoredRecord| is_failed(after) && after.start == before.start;
         if is_failed(before) && !after.is_some_and(stays) {
@@ -150,20 +158,21 @@ impl Failures {
     }
 }
 
-/// Whether a record failed.
+/// Returns whether a record is in a failed status.
 pub(super) fn is_failed(record: &StoredRecord) -> bool {
     record.status.status().is_some_and(Status::is_failed)
 }
 
 impl Ledger {
-    /// The newest failed records that the API shows and of which details are known, the newest
-    /// first, with their details: at most [`MAX_FAILURE_DETAILS`].
+    /// Returns the newest failed records that the API lists, with their details, the newest first:
+    /// at most [`MAX_FAILURE_DETAILS`].
     pub fn failed(&self) -> impl Iterator<Item = (StoredRecord, &Arc<FailureDetails>)> {
         let failed = self.failures.iter();
         failed.filter_map(|details| Some((self.table.get(details.key)?, details)))
     }
 
-    /// Keeps details, if their record is a failed one that the API lists.
+    /// Inserts details, if the API lists their record and it is failed. A damaged journal could
+    /// hold others, and no change of a record would remove them.
     pub(super) fn insert_failure(&mut self, details: Arc<FailureDetails>) {
         let record = self.table.get(details.key);
         if record.is_some_and(|record| record.is_shown() && is_failed(&record)) {
@@ -171,8 +180,9 @@ impl Ledger {
         }
     }
 
-    /// Of the details that a poll read those that will be among the newest when it is taken over,
-    /// with these records and hidden ones.
+    /// Returns the details from a poll that will be among the newest after its commit, which
+    /// changes `records` and hides the records `hidden`. Others would be written by every poll and
+    /// dropped.
     pub(super) fn failures_to_commit(
         &self,
         read: &Failures,
@@ -183,6 +193,7 @@ impl Ledger {
         if read.by_key.is_empty() {
             return Vec::new();
         }
+        // Of two reads of a record in a poll, the one that failed need not be the one that is kept.
         let stays = |details: &FailureDetails| {
             let record = records.get(details.key).or_else(|| self.table.get(details.key));
             details.start >= window_start
@@ -194,7 +205,7 @@ impl Ledger {
             after.insert(details.clone());
         }
         let is_new = |details: &&Arc<FailureDetails>| {
-            after.by_key.get(&details.key).is_some_and(|stays| Arc::ptr_eq(stays, details))
+            after.by_key.get(&details.key).is_some_and(|kept| Arc::ptr_eq(kept, details))
         };
         read.iter().filter(is_new).cloned().collect()
     }

@@ -1,22 +1,23 @@
-//! The buckets of a native histogram: exponential ones, so that no bounds must be chosen.
+//! Exponential buckets of native histograms.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Observations in exponential buckets. A whole number below 2^64 falls into one of some 600, so that
-/// no limit is needed.
+/// Observations in exponential buckets. The whole numbers below 2^64, and thousandths of them, fall
+/// into about 600 buckets, so their number needs no limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NativeBuckets {
-    /// Observations of zero.
+    /// Number of observations of zero.
     pub zeros: u64,
-    /// Observations by the number of the bucket: that of number n holds what is greater than
-    /// 2^((n-1)/8) and not greater than 2^(n/8).
+    /// Number of observations by bucket. Bucket n contains values greater than 2^((n-1)/8) and up
+    /// to 2^(n/8).
     pub buckets: BTreeMap<i16, u64>,
 }
 
-/// Upper bounds of the buckets that divide the numbers from 1/2 to 1, each 2^(1/8) times the one
-/// before.
+/// Bounds of the eight buckets from 1/2 to 1, without the last bound. Each is 2^(1/8) times the one
+/// before. They are the constants of `client_golang`: computed ones are inexact and could put a
+/// value on a bound into another bucket.
 const FRACTIONS: [f64; 8] = [
     0.5,
     0.545_253_866_332_628_8,
@@ -29,11 +30,12 @@ const FRACTIONS: [f64; 8] = [
 ];
 
 impl NativeBuckets {
-    /// The schema of Prometheus whose buckets these are: each is 2^(2^-schema) times the one before.
+    /// Schema of these buckets in Prometheus: each bound is 2^(2^-schema) times the one before.
     pub const SCHEMA: i32 = 3;
 
-    /// Takes so many observations of a value, which is neither negative nor odd.
+    /// Adds a number of observations of a value, which is finite and not negative.
     pub(super) fn observe(&mut self, value: f64, times: u64) {
+        // A bucket without observations would be exposed and kept for nothing.
         if times == 0 {
             return;
         }
@@ -44,16 +46,17 @@ impl NativeBuckets {
         }
     }
 
-    /// Number of all observations.
+    /// Returns the number of all observations.
     pub fn count(&self) -> u64 {
         self.buckets.values().fold(self.zeros, |count, times| count.saturating_add(*times))
     }
 }
 
-/// The number of the bucket that holds a positive number, which no observation is too small for to be
-/// a normal one.
+/// Returns the number of the bucket that contains a value. The value is positive and not subnormal;
+/// the smallest observation is a thousandth.
 fn number_of(value: f64) -> i16 {
-    // The number is a fraction from 1/2 to 1 times a power of two: its bits say both.
+    // The value is a fraction of at least 1/2 and less than 1, times a power of two. Its bits give
+    // both exactly; a logarithm is inexact at the bounds.
     let (bits, half) = (value.to_bits(), 0.5_f64.to_bits());
     let exponent = i16::try_from(bits >> MANTISSA_BITS).expect("eleven bits, and no sign")
         - i16::try_from(half >> MANTISSA_BITS).expect("eleven bits, and no sign");
@@ -112,7 +115,7 @@ mod tests {
             for value in [value as f64, value as f64 / 1000.0] {
                 let number = f64::from(number_of(value));
                 let bound = |number: f64| (number / 8.0).exp2();
-                // Bounds that are computed are a little off.
+                // Computed bounds are slightly inexact.
                 prop_assert!(value <= bound(number) * (1.0 + 1e-12), "{} {}", value, number);
                 prop_assert!(value >= bound(number - 1.0) * (1.0 - 1e-12), "{} {}", value, number);
             }

@@ -1,4 +1,4 @@
-//! The ledger and its file: what is committed is there again, what is not leaves no trace.
+//! Tests of the ledger and its file: commits survive a restart, failed ones change nothing.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ fn poll(
     ledger.commit(changes)
 }
 
-/// Everything that outlives a process.
+/// Returns everything that survives a restart.
 fn durable_state(
     ledger: &Ledger,
 ) -> (Vec<StoredRecord>, Counters, CardinalityLimit, Option<PollFacts>, Failures) {
@@ -156,7 +156,7 @@ fn parts_of_a_first_sync_do_not_cause_rewrites() {
     assert_eq!(reopened(&path).table.len(), 80_000);
 }
 
-/// Polls a record of each of these users, and nothing else.
+/// Commits a poll that reads one record of each user, and no others.
 fn poll_users(ledger: &mut DurableLedger, minute: i64, users: &[&str]) {
     let mut staging = Staging::default();
     for user in users {
@@ -175,8 +175,8 @@ fn a_name_that_returns_after_its_release_has_one_number_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p.redb");
     let mut ledger = reopened(&path);
-    // Each poll is a window later, so the records of the one before leave. The names are released in
-    // memory only: bob returns with the number that was ann's.
+    // Each poll is a window later, so earlier records leave. The names are released in memory only:
+    // bob returns with the number that ann had.
     for (minute, users) in [(0, &["ann", "bob"][..]), (2000, &["cat"]), (4000, &["bob"])] {
         poll_users(&mut ledger, minute, users);
         ledger.edit().release_unused();

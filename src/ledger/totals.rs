@@ -1,7 +1,7 @@
-//! The records that the API lists, added up: by label, by start, and those in flight.
+//! Totals of the records that the API lists: by label, by start, and in flight.
 //!
-//! The one index of counts. It follows each change of a record, so its cost follows the changes and
-//! not the size of the window.
+//! The only index of counts. It is updated with each change of a record, so its cost depends on the
+//! changes and not on the size of the window.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ use records_api::record::{RecordKey, Status, Timestamp};
 pub struct Sums {
     /// Number of records.
     pub records: u64,
-    /// Total size in bytes. 128 bits, because a million records of the largest size must fit.
+    /// Total size in bytes. With 64 bits, two records of the largest size would overflow.
     pub size_bytes: u128,
     /// Total video duration in seconds.
     pub duration_seconds: u128,
@@ -26,8 +26,8 @@ pub struct Sums {
     pub counted: u64,
 }
 
-/// The labels that records are added up by, before folding: pool, type and status. The pool comes
-/// first, so that the records of one pool are neighbours.
+/// Labels of a total, before folding. The pool comes first, so that the keys of a pool are
+/// neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KindKey {
     /// Desktop pool.
@@ -38,31 +38,34 @@ pub struct KindKey {
     pub status: TermId,
 }
 
-/// The records in flight that share a status and a pool.
+/// Records in flight with the same status and pool.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct InFlight {
     starts: BTreeSet<(Timestamp, RecordKey)>,
     updates: BTreeSet<(UpdateTime, RecordKey)>,
 }
 
-/// The records that the API lists, added up.
+/// Totals of the records that the API lists.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     kinds: BTreeMap<KindKey, Sums>,
     users: BTreeMap<(LabelId, TermId), Sums>,
     in_flight: BTreeMap<(TermId, LabelId), InFlight>,
-    /// Number of records by the span in which they start: all, and the uploaded ones.
+    /// Numbers of records by the span in which they start.
     spans: BTreeMap<i64, SpanCounts>,
     records: u64,
 }
 
+/// Numbers of records that start in a span.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct SpanCounts {
     all: u32,
+    /// Records in `UPLOAD_COMPLETED`.
     uploaded: u32,
 }
 
 impl Sums {
+    /// Adds a record. An unknown size or duration counts as 0.
     fn add(&mut self, record: &StoredRecord) {
         self.records += 1;
         self.size_bytes += u128::from(record.size_bytes().unwrap_or(0));
@@ -70,6 +73,7 @@ impl Sums {
         self.counted += u64::from(record.has(Flag::Counted));
     }
 
+    /// Removes a record, in the state in which it was added.
     fn remove(&mut self, record: &StoredRecord) {
         self.records -= 1;
         self.size_bytes -= u128::from(record.size_bytes().unwrap_or(0));
@@ -87,12 +91,12 @@ impl Sums {
 }
 
 impl InFlight {
-    /// Start of the record that began first.
+    /// Returns the start of the oldest record.
     pub fn oldest_start(&self) -> Option<Timestamp> {
         self.starts.first().map(|(start, _)| *start)
     }
 
-    /// The oldest known `update_time`.
+    /// Returns the oldest known `update_time`. Unknown ones come first in the order.
     pub fn oldest_update(&self) -> Option<Timestamp> {
         self.updates.iter().find_map(|(update, _)| update.known())
     }
@@ -114,7 +118,8 @@ impl Totals {
         self.records += 1;
     }
 
-    /// Removes a record, which must be as it was when it was added.
+    /// Removes a record, in the state in which it was added. With another state, totals would drift
+    /// for as long as the process runs.
     pub(super) fn remove(&mut self, record: &StoredRecord) {
         remove_from(&mut self.kinds, &KindKey::of(record), record);
         remove_from(&mut self.users, &(record.user, record.status), record);
@@ -122,6 +127,7 @@ impl Totals {
         let counts = self.spans.get_mut(&span).expect("the record was added");
         counts.all -= 1;
         counts.uploaded -= u32::from(Counted::Uploaded.includes(record));
+        // Empty spans and groups would accumulate, and an empty group has no oldest record.
         if counts.all == 0 {
             self.spans.remove(&span);
         }
@@ -137,27 +143,28 @@ impl Totals {
         self.records -= 1;
     }
 
-    /// Totals by pool, type and status.
+    /// Returns the totals by pool, type and status.
     pub fn kinds(&self) -> impl Iterator<Item = (KindKey, &Sums)> {
         self.kinds.iter().map(|(key, sums)| (*key, sums))
     }
 
-    /// Totals by user and status.
+    /// Returns the totals by user and status.
     pub fn users(&self) -> impl Iterator<Item = ((LabelId, TermId), &Sums)> {
         self.users.iter().map(|(key, sums)| (*key, sums))
     }
 
-    /// The records in flight, by status and pool.
+    /// Returns the records in flight, by status and pool.
     pub fn in_flight(&self) -> impl Iterator<Item = ((TermId, LabelId), &InFlight)> {
         self.in_flight.iter().map(|(key, group)| (*key, group))
     }
 
-    /// Number of records.
+    /// Returns the number of records.
     pub fn records(&self) -> u64 {
         self.records
     }
 
-    /// Whether a user or a pool has records. Statuses and types are not indexed.
+    /// Returns whether a user or a pool has records. Always false for statuses and types, which are
+    /// not indexed.
     pub(super) fn contains(&self, value: LabelValue) -> bool {
         let id = LabelId::from_number(value.number);
         match value.label {
@@ -173,7 +180,7 @@ impl Totals {
         }
     }
 
-    /// The users and pools that have records and a name.
+    /// Returns the users and pools that have records, without `_none`.
     pub(super) fn named_values(&self) -> impl Iterator<Item = LabelValue> {
         let users = distinct(self.users.keys().map(|(user, _)| *user));
         let pools = distinct(self.kinds.keys().map(|key| key.pool));
@@ -181,7 +188,7 @@ impl Totals {
         users.map(named(LimitedLabel::User)).chain(pools.map(named(LimitedLabel::Pool)))
     }
 
-    /// Number of records by span, from the span of a moment on.
+    /// Returns the number of records by span, from the span that contains `from`.
     pub(super) fn spans_from(
         &self,
         counted: Counted,
@@ -193,7 +200,7 @@ impl Totals {
         })
     }
 
-    /// The records in flight that start at `from` or later, in no promised order.
+    /// Returns the records in flight that start at `from` or later, in no particular order.
     pub(super) fn in_flight_from(
         &self,
         from: Timestamp,
@@ -227,20 +234,22 @@ impl KindKey {
     }
 }
 
-/// The labels that have a name, each once. Equal ones must be neighbours.
+/// Returns the labels that are names, each once. Equal ones must be neighbours.
 fn distinct(labels: impl Iterator<Item = LabelId>) -> impl Iterator<Item = LabelId> {
     let mut last = None;
     labels.filter(move |label| !label.is_fixed() && last.replace(*label) != Some(*label))
 }
 
+/// Returns whether a record is in flight.
 fn is_in_flight(record: &StoredRecord) -> bool {
     record.status.status().is_some_and(Status::is_in_flight)
 }
 
+/// Removes a record from the total of its key.
 fn remove_from<K: Ord>(sums: &mut BTreeMap<K, Sums>, key: &K, record: &StoredRecord) {
     let of_key = sums.get_mut(key).expect("the record was added");
     of_key.remove(record);
-    // A label set without records has no series.
+    // An entry without records would be exposed as a series of a label set that is gone.
     if of_key.records == 0 {
         sums.remove(key);
     }

@@ -1,4 +1,4 @@
-//! Which details are kept, and that they come and go with the commits.
+//! Tests of the details of failed records: which are kept, and when they are removed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +15,7 @@ fn at(minute: u32) -> Timestamp {
     Timestamp::from_millis(1_700_000_000_000 + i64::from(minute) * 60_000)
 }
 
-/// A record whose id says when it began, last changed at `update`.
+/// Returns a record that starts at a minute, which is its id, and was last changed at `update`.
 fn record(minute: u32, status: Status, update: u32) -> Record<'static> {
     let mut record = Record::new(format!("id {minute}"), at(minute));
     record.status = Term::Known(status);
@@ -33,7 +33,7 @@ fn read(staging: &mut Staging, ledger: &mut DurableLedger, record: &Record<'_>) 
     staging.read(ledger, RecordKey::of(&record.id), record);
 }
 
-/// A poll that reads everything from a minute on, in two halves that meet in the end.
+/// Commits a poll that reads everything from a minute on, in two stagings that are merged.
 fn poll(ledger: &mut DurableLedger, window_start: u32, records: &[Record<'_>]) -> bool {
     let mut halves = [Staging::default(), Staging::default()];
     for (number, record) in records.iter().enumerate() {
@@ -46,7 +46,7 @@ fn poll(ledger: &mut DurableLedger, window_start: u32, records: &[Record<'_>]) -
     ledger.commit(changes).is_ok()
 }
 
-/// Ids and file names of what is kept, the newest first.
+/// Returns the ids and file names that are kept, the newest first.
 fn kept(ledger: &Ledger) -> Vec<(String, String)> {
     let texts = |details: &FailureDetails| {
         (details.id.to_string(), details.file_name.as_deref().unwrap_or("none").to_owned())
@@ -69,7 +69,7 @@ fn the_newest_thousand_are_kept_in_any_order_of_reading() {
     let newest = |from: u32, to: u32| (from..to).rev().map(|n| format!("id {n}"));
     assert!(poll(&mut ledger, 0, &all));
     assert!(ids(&ledger).into_iter().eq(newest(500, 1500)));
-    // Where one leaves, the next one is learned when it is read again, though it is as known.
+    // When one leaves, the next one is added by a read, although its record is unchanged.
     let mut later = all;
     later.retain(|record| record.id != "id 1499");
     assert!(poll(&mut ledger, 0, &later));
@@ -85,7 +85,7 @@ fn details_are_removed_with_the_failure_and_return_with_it() {
     assert!(poll(&mut ledger, 0, &[failed(5, 6), failed(7, 7), record(8, Status::Recording, 8)]));
     assert_eq!(ids(&ledger), ["id 7", "id 5"]);
     assert!(poll(&mut ledger, 0, &[failed(5, 6), record(7, Status::Uploading, 9)]));
-    assert_eq!(ids(&ledger), ["id 5"], "it is tried again");
+    assert_eq!(ids(&ledger), ["id 5"], "the upload of id 7 is retried");
     assert!(poll(&mut ledger, 0, &[failed(7, 10)]));
     assert_eq!(kept(&ledger), [("id 7".to_owned(), "file 7 of 10".to_owned())], "5 is hidden");
     assert!(poll(&mut ledger, 0, &[failed(5, 6), failed(7, 10)]));
@@ -108,14 +108,14 @@ fn a_stale_read_neither_adds_nor_removes_details() {
         &[record(1, Status::Uploading, 4), record(2, Status::RecFailed, 4)]
     ));
     assert_eq!(kept(&ledger), [("id 1".to_owned(), "file 1 of 5".to_owned())]);
-    // Repeated it is believed.
+    // A repeated stale read is believed.
     assert!(poll(
         &mut ledger,
         0,
         &[record(1, Status::Uploading, 4), record(2, Status::RecFailed, 4)]
     ));
     assert_eq!(ids(&ledger), ["id 2"]);
-    // What is shown again by a reading that lags is known by its texts at least.
+    // A hidden record that a stale read shows again has details.
     assert!(poll(&mut ledger, 0, &[]));
     assert!(ids(&ledger).is_empty());
     assert!(poll(&mut ledger, 0, &[record(2, Status::Uploading, 3)]));
@@ -152,7 +152,7 @@ fn long_texts_are_truncated_and_missing_ones_are_absent() {
     }
     let mut staging = Staging::default();
     read(&mut staging, &mut ledger, &long);
-    assert!(staging.failures.by_key.is_empty(), "what is known is not written again");
+    assert!(staging.failures.by_key.is_empty(), "known details are not written again");
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn details_survive_a_first_sync_and_are_added_to_an_old_state() {
         ledger = opened(&path);
     }
     assert_eq!(ids(&ledger), ["id 2", "id 1", "id 0"]);
-    // As a state of format 1: the same without what that did not have.
+    // A state of format 1 has no details.
     ledger.edit().failures = Failures::default();
     ledger.journal().simulate_many_changes();
     ledger.compact().unwrap();
@@ -182,7 +182,7 @@ fn details_survive_a_first_sync_and_are_added_to_an_old_state() {
     assert_eq!((ledger.table.len(), ids(&ledger).len()), (3, 0));
     let all = [0, 1, 2].map(|n| record(n, Status::RecFailed, 0));
     assert!(poll(&mut ledger, 0, &all[..2]));
-    assert_eq!(ids(&ledger), ["id 1", "id 0"], "they are read as known");
+    assert_eq!(ids(&ledger), ["id 1", "id 0"], "unchanged records get details");
     drop(ledger);
     assert_eq!(crate::ledger::journal::tests::format_of(&path), 3);
     assert_eq!(ids(&opened(&path)), ["id 1", "id 0"]);
@@ -194,8 +194,8 @@ fn details_survive_a_first_sync_and_are_added_to_an_old_state() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
-    /// Each poll reads some records in some state; some polls cannot be written, and some processes
-    /// end after one.
+    /// Each poll reads some records. Some polls cannot be written, and after some the state is
+    /// opened again or rewritten.
     #[test]
     fn details_equal_the_last_reads_of_committed_polls(
         polls in prop::collection::vec(
