@@ -1,4 +1,4 @@
-//! A ledger and the journal that makes its transitions durable.
+//! Ledger with the journal that makes its transitions durable.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::journal::{
 use super::{Ledger, Transition};
 use records_api::record::Timestamp;
 
-/// A ledger with its journal, if it has one.
+/// Ledger with its journal, if it has one.
 #[derive(Debug, Default)]
 pub struct DurableLedger {
     ledger: Ledger,
@@ -18,16 +18,17 @@ pub struct DurableLedger {
 }
 
 impl DurableLedger {
-    /// Opens the state in a file, which is made if it is missing. A damaged one is set aside, and
-    /// counting begins again.
+    /// Opens the state in a file, or creates the file. A damaged file is renamed, and counting
+    /// begins again.
     ///
     /// # Errors
     ///
-    /// [`OpenError`]: the file is in use, of a later version, or out of reach.
+    /// [`OpenError`]: the file is in use, has a newer format, or cannot be used.
     pub fn open(path: &Path, now: Timestamp) -> Result<(Self, Option<SetAside>), OpenError> {
         match Self::read(path) {
             Ok(durable) => Ok((durable, None)),
             Err(ReadError::Refused(error)) => Err(error),
+            // Refusing to start would stop all metrics until somebody removes the file.
             Err(ReadError::Damaged(why)) => {
                 let aside = set_aside(path, now.millis(), why)?;
                 match Self::read(path) {
@@ -42,6 +43,7 @@ impl DurableLedger {
         }
     }
 
+    /// Opens the state in a file, or creates the file.
     fn read(path: &Path) -> Result<Self, ReadError> {
         let mut ledger = Ledger::default();
         let replay = |frame: &[u8]| read_frame(frame, |entry| ledger.replay(entry));
@@ -56,8 +58,8 @@ impl DurableLedger {
     /// [`CommitError`]: the ledger is unchanged, and the next poll finds the same changes.
     pub fn commit(&mut self, transition: Transition) -> Result<(), CommitError> {
         if let Some(journal) = &mut self.journal {
-            // After a failed commit nobody knows whether the file holds it: the whole state replaces
-            // it.
+            // After a failed commit the file may hold a transition that was not applied. The known
+            // state replaces it, otherwise a restart would give another state than the one served.
             if journal.has_failed() {
                 journal.replace(frames(self.ledger.entries()))?;
             }
@@ -67,14 +69,15 @@ impl DurableLedger {
         Ok(())
     }
 
-    /// Releases unused names, and writes the state again if the changes after the last time have grown
-    /// long. Without it nothing is lost.
+    /// Releases unused names, and rewrites the state if the changes since the last rewrite have
+    /// become long. Call it after a commit, while no [`Staging`](super::Staging) is in use.
     ///
     /// # Errors
     ///
-    /// [`CommitError`]; the next commit tries again.
+    /// [`CommitError`]: nothing is lost, and the next commit rewrites the state.
     pub fn compact(&mut self) -> Result<(), CommitError> {
-        // Polls come and go, so the file and the memory must follow a window that becomes smaller.
+        // A window that becomes smaller brings few changes, so the file and the memory would stay
+        // as large as the largest window.
         let has_shrunk = self.ledger.has_shrunk();
         let needs_rewrite =
             self.journal.as_ref().is_some_and(|journal| has_shrunk || journal.needs_rewrite());
@@ -87,28 +90,30 @@ impl DurableLedger {
         }
     }
 
-    /// Size of the state on disk in bytes.
+    /// Returns the size of the state on disk in bytes.
     pub fn file_bytes(&self) -> u64 {
         self.journal.as_ref().map_or(0, Journal::file_bytes)
     }
 
-    /// Closes the file: later transitions stay in memory.
+    /// Closes the file. Later transitions stay in memory.
     pub fn close(&mut self) {
         self.journal = None;
     }
 
+    /// Returns the ledger, to change it without a transition.
     #[cfg(test)]
     pub(super) fn edit(&mut self) -> &mut Ledger {
         &mut self.ledger
     }
 
+    /// Returns the journal.
     #[cfg(test)]
     pub(super) fn journal(&mut self) -> &mut Journal {
         self.journal.as_mut().expect("the ledger has a journal")
     }
 }
 
-/// Reading a durable ledger is reading the ledger.
+/// Gives read access to the ledger.
 impl Deref for DurableLedger {
     type Target = Ledger;
 

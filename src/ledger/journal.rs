@@ -1,7 +1,7 @@
-//! The file that outlives the process: frames of bytes, added a commit at a time.
+//! File of a state: frames of bytes, appended by commits.
 //!
-//! A commit is durable when it returns, and after a crash either all of it or nothing is there: that is
-//! redb's promise. [`Entry`] is what the bytes mean.
+//! A commit is durable when it returns, and after a crash the file holds all of it or nothing, as
+//! redb guarantees. The frames hold entries ([`Entry`]).
 
 mod entry;
 mod error;
@@ -26,41 +26,46 @@ pub(super) use frame::{frames, read_frame};
 
 /// Frames by their number.
 const FRAMES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("frames");
-/// What must be known before a frame can be read.
+/// Format of the frames, and number of the next one.
 const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
 const FORMAT: &str = "format";
 const NEXT: &str = "next";
-/// The format that this version writes. A newer one is refused, an older one is migrated.
+/// Format that this version writes. Newer formats are refused, older ones are read.
 const THIS_FORMAT: u64 = 3;
-/// A file may be so many times as large as what it holds ...
+/// A file is compacted when it is larger than this multiple of its frames plus [`MIN_FILE_BYTES`].
 const MAX_FILE_RATIO: u64 = 4;
-/// ... and this much larger: a database is never smaller than a megabyte or so.
+/// Allowance for a database with few frames, which is never smaller than about a megabyte.
 const MIN_FILE_BYTES: u64 = 2 << 20;
-/// Pages that the database keeps in memory: a commit writes most of them once, and all is read once.
+/// Size of the database's cache. It is small, because pages are read once, at the start, and most
+/// are written once.
 const CACHE_BYTES: usize = 1 << 20;
 
-/// An open file.
+/// Open file of a state.
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
-    /// `None` after a failed commit: what it left behind shows when the file is opened again.
+    /// `None` after a failed commit. The file is opened again, and checked, by the next one.
     database: Option<Database>,
     /// Number of the next frame.
     next: u64,
-    /// Bytes of all frames, and of those that described the whole state at once.
+    /// Bytes of all frames.
     bytes: u64,
+    /// Bytes of the frames that a rewrite would not make shorter: those that were there when the
+    /// file was opened or rewritten, and those that only added to the state since.
     base_bytes: u64,
 }
 
 impl Journal {
-    /// Opens a file, made if there is none, and hands its frames in their order to `read`, which
-    /// says what is wrong with one that it cannot understand.
+    /// Opens a file, or creates it, and passes its frames in order to `read`, which returns the
+    /// reason if a frame is invalid.
     pub(super) fn open(
         path: &Path,
         mut read: impl FnMut(&[u8]) -> Result<(), String>,
     ) -> Result<Self, ReadError> {
         let unusable =
             |error| ReadError::Refused(OpenError::Unusable { path: path.to_owned(), error });
+        // redb would create the file with the permissions of the umask, and the state has names of
+        // users.
         OpenOptions::new()
             .read(true)
             .write(true)
@@ -70,9 +75,10 @@ impl Journal {
             .open(path)
             .map_err(unusable)?;
         let is_new = fs::metadata(path).map_err(unusable)?.len() == 0;
-        // The library checks what it reads, but promises no calm before every damaged file.
+        // A damaged file can make redb panic, which would end the process.
         let opened = catch_unwind(AssertUnwindSafe(|| {
             let database = open_database(path)?;
+            // A file without a format counts as damaged.
             if is_new {
                 let begun = write(&database, 0, std::iter::empty());
                 begun.map_err(|error| {
@@ -86,24 +92,24 @@ impl Journal {
             Ok((database, next, bytes))
         }));
         let opened =
-            opened.unwrap_or_else(|_| Err(ReadError::Damaged("it broke the reader".into())));
+            opened.unwrap_or_else(|_| Err(ReadError::Damaged("the database panicked".into())));
         let (database, next, bytes) = opened?;
         let path = path.to_owned();
         Ok(Self { path, database: Some(database), next, bytes, base_bytes: bytes })
     }
 
-    /// Adds the frames of one commit, all or none. `only_adds` says that they change
-    /// nothing that earlier frames describe, so that a rewrite would not be shorter.
+    /// Appends the frames of one commit, all or none. `only_adds` means that they change nothing in
+    /// earlier frames, so that a rewrite would not be shorter.
     ///
     /// # Errors
     ///
-    /// [`CommitError`]: nothing was written, or what was is taken back by the next success, which
-    /// must be a [`Self::replace`].
+    /// [`CommitError`]: the file may hold the frames or not. [`Self::replace`] must come next.
     pub(super) fn append(
         &mut self,
         only_adds: bool,
         frames: impl Iterator<Item = Vec<u8>>,
     ) -> Result<(), CommitError> {
+        // Without this, a first sync in many parts would rewrite the whole state again and again.
         let grows_base = only_adds || self.bytes == 0;
         let (next, bytes) = self.write(false, frames)?;
         (self.next, self.bytes) = (next, self.bytes + bytes);
@@ -113,11 +119,12 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes frames that describe everything in the place of all others.
+    /// Replaces all frames with ones that hold the whole state.
     ///
     /// # Errors
     ///
-    /// As [`Self::append`].
+    /// [`CommitError`]: the file holds the old frames or the new ones. Another [`Self::replace`]
+    /// must come next.
     pub(super) fn replace(
         &mut self,
         frames: impl Iterator<Item = Vec<u8>>,
@@ -130,37 +137,42 @@ impl Journal {
         Ok(())
     }
 
-    /// Returns the space of earlier frames to the disk: the database keeps it for later ones. What is
-    /// written is durable whether this succeeds or not.
+    /// Releases the space of earlier frames, which the database keeps for later ones. The state is
+    /// durable whether this succeeds or not.
     fn compact_file(&mut self) {
         if let Some(mut database) = self.database.take() {
             let compacted = catch_unwind(AssertUnwindSafe(|| database.compact()));
-            // After a panic the database is opened again, and checked, by the next commit.
+            // After a panic its state in memory is unknown. The next commit opens and checks the
+            // file.
             self.database = compacted.is_ok().then_some(database);
         }
     }
 
-    /// Whether the next write must describe everything: after a failure nobody knows what is on
-    /// disk, and a long tail of changes makes the next start slow.
+    /// Returns whether the state should be rewritten: after a failed commit the content of the file
+    /// is unknown, and many changes take space and make the next start slow.
     pub(super) fn needs_rewrite(&self) -> bool {
         self.database.is_none() || self.bytes > 2 * self.base_bytes + MAX_CHANGE_BYTES
     }
 
-    /// Whether a commit failed since the last one that did not.
+    /// Returns whether the last commit failed.
     pub(super) fn has_failed(&self) -> bool {
         self.database.is_none()
     }
 
-    /// Bytes of the file on disk.
+    /// Returns the size of the file in bytes.
     pub(super) fn file_bytes(&self) -> u64 {
         fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
     }
 
+    /// Writes frames behind the others or in their place. Returns the number of the next frame, and
+    /// the bytes written.
     fn write(
         &mut self,
         replaces: bool,
         frames: impl Iterator<Item = Vec<u8>>,
     ) -> Result<(u64, u64), CommitError> {
+        // The database is put back only after a success: after a failure nobody knows what it
+        // holds.
         let database = match self.database.take() {
             Some(database) => database,
             None => open_database(&self.path).map_err(|error| self.failed(&error.to_string()))?,
@@ -173,10 +185,11 @@ impl Journal {
                 Ok(written)
             }
             Ok(Err(error)) => Err(self.failed(&error.to_string())),
-            Err(_) => Err(self.failed("it broke the writer")),
+            Err(_) => Err(self.failed("the database panicked")),
         }
     }
 
+    /// Returns the error of a failed commit.
     fn failed(&self, error: &str) -> CommitError {
         CommitError::new(&self.path, error)
     }
@@ -184,22 +197,26 @@ impl Journal {
 
 #[cfg(test)]
 impl Journal {
-    /// As after a failed commit, with the file at this path.
+    /// Simulates a failed commit, after which the file is at this path.
     pub(super) fn simulate_failed_commit(&mut self, path: &Path) {
         self.database = None;
         path.clone_into(&mut self.path);
     }
 
-    /// As after a long tail of changes.
+    /// Simulates so many changes that a rewrite is due.
     pub(super) fn simulate_many_changes(&mut self) {
         (self.bytes, self.base_bytes) = (self.bytes + MAX_CHANGE_BYTES + 1, 0);
     }
 }
 
-/// Bytes of changes after which the whole is written anew, however small it is.
+/// Bytes of changes that do not cause a rewrite, however small the state is.
 const MAX_CHANGE_BYTES: u64 = 1 << 20;
 
-/// Moves a damaged file out of the way, to a name that says when.
+/// Renames a damaged file, so that it is kept for inspection. The new name contains the time.
+///
+/// # Errors
+///
+/// [`OpenError`]: the file cannot be renamed.
 pub(super) fn set_aside(path: &Path, now_millis: i64, why: String) -> Result<SetAside, OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".set-aside-{now_millis}"));
@@ -209,6 +226,7 @@ pub(super) fn set_aside(path: &Path, now_millis: i64, why: String) -> Result<Set
     Ok(SetAside { path: aside, why })
 }
 
+/// Opens a database, and checks its integrity.
 fn open_database(path: &Path) -> Result<Database, ReadError> {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
@@ -216,6 +234,8 @@ fn open_database(path: &Path) -> Result<Database, ReadError> {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
             ReadError::Refused(OpenError::Locked(path.to_owned()))
         }
+        // These two kinds come from the content of the file, the others from the system. An error
+        // of the system must not discard a good state.
         DatabaseError::Storage(StorageError::Io(error))
             if error.kind() != io::ErrorKind::InvalidData
                 && error.kind() != io::ErrorKind::UnexpectedEof =>
@@ -226,6 +246,7 @@ fn open_database(path: &Path) -> Result<Database, ReadError> {
     })
 }
 
+/// Passes all frames to `read`. Returns the number of the next frame, and the bytes of all.
 fn read_frames(
     database: &Database,
     path: &Path,
@@ -242,17 +263,23 @@ fn read_frames(
         Ok(value.map(|value| value.value()))
     };
     match fact(FORMAT)? {
-        // Each format holds what the earlier ones do.
+        // Each format includes the earlier ones.
         Some(1..=THIS_FORMAT) => {}
         Some(found) if found > THIS_FORMAT => {
             return Err(ReadError::Refused(OpenError::Newer { path: path.to_owned(), found }));
         }
-        found => return Err(ReadError::Damaged(format!("its format is {found:?}"))),
+        found => {
+            return Err(ReadError::Damaged(match found {
+                Some(format) => format!("it has the unknown format {format}"),
+                None => "it has no format".to_owned(),
+            }));
+        }
     }
     let frames = transaction.open_table(FRAMES).map_err(|error| damaged(error.into()))?;
     let (mut next, mut bytes) = (0, 0);
     for frame in frames.iter().map_err(|error| damaged(error.into()))? {
         let (number, frame) = frame.map_err(|error| damaged(error.into()))?;
+        // Without a frame, counters could go back to earlier values.
         if number.value() != next {
             return Err(ReadError::Damaged(format!("frame {next} is missing")));
         }
@@ -261,11 +288,15 @@ fn read_frames(
         bytes += frame.value().len() as u64;
     }
     if fact(NEXT)? != Some(next) {
-        return Err(ReadError::Damaged(format!("it ends after frame {next}")));
+        return Err(ReadError::Damaged(format!(
+            "it has {next} frames, but another number was written"
+        )));
     }
     Ok((next, bytes))
 }
 
+/// Writes frames from number `first` on, in one transaction. Returns the number of the next frame,
+/// and the bytes written.
 fn write(
     database: &Database,
     first: u64,
@@ -274,6 +305,7 @@ fn write(
     let transaction = database.begin_write()?;
     let (mut next, mut bytes) = (first, 0);
     {
+        // In the same transaction, so that a crash leaves the old frames or the new ones.
         if first == 0 {
             transaction.delete_table(FRAMES)?;
         }

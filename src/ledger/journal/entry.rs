@@ -1,4 +1,4 @@
-//! The entries of the journal. A state is what its entries, applied in order, make of an empty ledger.
+//! Entries of the journal. Applied in order to an empty ledger, they give the state.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,48 +10,49 @@ use crate::ledger::poll_facts::{FirstSync, PollFacts};
 use crate::ledger::record::StoredRecord;
 use records_api::record::RecordKey;
 
-/// One change of the ledger. The order of the variants is part of the format: new ones go to the end.
+/// Change of the ledger. The order of variants and fields is part of the format: a new variant goes
+/// to the end, or older files would be read as something else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::ledger) enum Entry {
-    /// Gives a number to the name of a pool or a user. Until format 2 the numbers were consecutive;
-    /// since format 3 a number may be given again.
+    /// The name of a pool or a user gets a number. Up to format 2 the numbers are consecutive;
+    /// since format 3 a number may be reused.
     Label(u32, String),
-    /// Gives a number to an undocumented status or type, likewise.
+    /// An undocumented status or type gets a number, likewise.
     Term(u32, String),
-    /// A label value gets a slot or loses it.
+    /// A label value gets, keeps or gives up a slot.
     Slot(LabelValue, SlotChange),
     /// A record is new or changed.
     Record(StoredRecord),
-    /// The API no longer shows a record.
+    /// The API no longer lists a record.
     Hidden(RecordKey),
-    /// A series has this value.
+    /// A series has a new value.
     Counter(Series, Counter),
     /// A poll is complete.
     Poll(PollFacts),
     /// A part of the first sync is complete.
     FirstSync(FirstSync),
-    /// Details of a failed record. Since format 2.
+    /// The details of a failed record are new or changed. Since format 2.
     Failure(FailureDetails),
-    /// The native buckets of a histogram, whose counter comes before. Since format 2.
+    /// A histogram has these native buckets. Its counter comes before. Since format 2.
     Native(Series, NativeBuckets),
-    /// The exemplar of a counter, which comes before. Since format 2.
+    /// A counter has this exemplar. The counter comes before. Since format 2.
     Exemplar(Series, Exemplar),
-    /// The parts of the first sync that were read so far do not count. Since format 3.
+    /// The parts of the first sync are discarded. Since format 3.
     FirstSyncDiscarded,
 }
 
 impl Entry {
-    /// The name of a pool or a user.
+    /// Creates the entry for the name of a pool or a user.
     pub(in crate::ledger) fn label(number: u32, text: &str) -> Self {
         Self::Label(number, text.to_owned())
     }
 
-    /// An undocumented status or type.
+    /// Creates the entry for an undocumented status or type.
     pub(in crate::ledger) fn term(number: u32, text: &str) -> Self {
         Self::Term(number, text.to_owned())
     }
 
-    /// The entries of a series.
+    /// Returns the entries of a series.
     pub(in crate::ledger) fn of(
         series: Series,
         counter: &Counter,

@@ -1,4 +1,4 @@
-//! What can go wrong with the file of a state, said so that an administrator can act on it.
+//! Errors of the file of a state, with remedies.
 
 use std::fmt;
 use std::io;
@@ -6,39 +6,43 @@ use std::path::{Path, PathBuf};
 
 use super::THIS_FORMAT;
 
-/// Why a state cannot be opened.
+/// Error when a state is opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another process owns it.
+    /// Another process has the file open.
     #[error("the state {} is in use by another process", .0.display())]
     Locked(PathBuf),
-    /// A later version wrote it.
-    #[error("the state {} has format {found}, and this version knows up to {THIS_FORMAT}", .path.display())]
+    /// A newer version wrote the file.
+    #[error(
+        "the state {} has format {found}, but this version supports formats up to {THIS_FORMAT}",
+        .path.display()
+    )]
     Newer {
         /// The file.
         path: PathBuf,
-        /// Its format.
+        /// Format of the file.
         found: u64,
     },
-    /// It cannot be read or written.
+    /// The file cannot be read or written.
     #[error("the state {} cannot be used: {error}", .path.display())]
     Unusable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Reason.
         error: io::Error,
     },
 }
 
 impl OpenError {
-    /// What an administrator can do about it.
+    /// Returns an instruction for an administrator.
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Locked(_) => {
                 "stop the other process, or give this one a `state.directory` of its own"
             }
             Self::Newer { .. } => {
-                "start the version that wrote it, or move the file away: counting then begins anew"
+                "start the version that wrote it, or move the file away, after which counting \
+                 begins again"
             }
             Self::Unusable { .. } => {
                 "make `state.directory` a directory that this user can write, or \"\" to keep the \
@@ -48,7 +52,7 @@ impl OpenError {
     }
 }
 
-/// Why nothing was written.
+/// Error of a commit. The ledger is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the state {path} cannot be written: {error}")]
 pub struct CommitError {
@@ -56,35 +60,37 @@ pub struct CommitError {
     error: String,
 }
 
-/// A file that was no state of ours, or is damaged.
+/// Damaged or foreign file that was renamed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetAside {
-    /// Where it is now.
+    /// New path of the file.
     pub path: PathBuf,
-    /// What was wrong with it.
+    /// Damage that was found.
     pub why: String,
 }
 
-/// Why a file gives no state.
+/// Error when a file is read.
 #[derive(Debug)]
 pub(in crate::ledger) enum ReadError {
+    /// The file may be good, but it cannot be opened.
     Refused(OpenError),
+    /// The content of the file is invalid.
     Damaged(String),
 }
 
 impl CommitError {
-    /// A file that cannot be written.
+    /// Creates the error for a file that cannot be written.
     pub(super) fn new(path: &Path, error: &str) -> Self {
         Self { path: path.display().to_string(), error: error.to_owned() }
     }
 
-    /// What an administrator can do about it.
+    /// Returns an instruction for an administrator.
     pub fn remedy(&self) -> &'static str {
         "see that `state.directory` has space left and can be written; polls succeed again as soon \
          as it can"
     }
 
-    /// An example, for tables of messages.
+    /// Creates an example for tables of messages.
     pub fn example(path: &str, error: &str) -> Self {
         Self::new(Path::new(path), error)
     }

@@ -1,9 +1,9 @@
-//! Frames: entries packed into values of the database.
+//! Frames: values of the database that hold many entries.
 
 use super::Entry;
 
-/// A frame is closed when it is this long. Values of the database that are a little longer than
-/// 65,000 bytes take twice their space.
+/// Size from which a frame takes no further entry. Values of the database that are a little longer
+/// than 65,000 bytes take twice their space.
 const MAX_FRAME_BYTES: usize = 56_000;
 
 /// Packs entries into frames.
@@ -23,7 +23,11 @@ pub(in crate::ledger) fn frames<'a>(
     })
 }
 
-/// Hands the entries of a frame to `take`.
+/// Passes the entries of a frame to `take`.
+///
+/// # Errors
+///
+/// The reason of `take`, or why the frame cannot be decoded.
 pub(in crate::ledger) fn read_frame(
     mut frame: &[u8],
     mut take: impl FnMut(Entry) -> Result<(), String>,

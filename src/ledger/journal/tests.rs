@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Lets a file be of another format.
+/// Changes the format of a file.
 pub(in crate::ledger) fn set_format(path: &Path, format: u64) {
     let database = open_database(path).unwrap();
     let transaction = database.begin_write().unwrap();
@@ -10,6 +10,7 @@ pub(in crate::ledger) fn set_format(path: &Path, format: u64) {
     transaction.commit().unwrap();
 }
 
+/// Returns the format of a file.
 pub(in crate::ledger) fn format_of(path: &Path) -> u64 {
     let database = open_database(path).unwrap();
     let transaction = database.begin_read().unwrap();
@@ -51,7 +52,9 @@ fn frames_are_read_in_the_order_written() {
 fn a_second_owner_is_refused() {
     let (_folder, path) = file();
     let (_journal, _) = frames_of(&path).unwrap();
-    let Err(ReadError::Refused(error)) = frames_of(&path) else { panic!("it was opened twice") };
+    let Err(ReadError::Refused(error)) = frames_of(&path) else {
+        panic!("the file was opened twice")
+    };
     assert!(matches!(error, OpenError::Locked(_)), "{error}");
 }
 
@@ -65,7 +68,7 @@ fn a_damaged_file_is_never_read_as_other_frames() {
     drop(journal);
     let whole = fs::read(&path).unwrap();
     let mut damaged = 0;
-    // Each thousandth byte or so flipped, and the file cut to so many bytes.
+    // One byte in about a thousand is changed, and the file is truncated there.
     for at in (0..whole.len()).step_by(997) {
         let mut flipped = whole.clone();
         flipped[at] ^= 0x10;
