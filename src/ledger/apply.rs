@@ -23,11 +23,11 @@ impl Ledger {
     /// copying it would hold a million records twice.
     fn apply_to_empty(&mut self, mut transition: Transition) {
         let records = std::mem::take(&mut transition.records);
-        for (number, text) in std::mem::take(&mut transition.labels) {
-            self.labels.define(number, text);
+        for name in std::mem::take(&mut transition.labels) {
+            self.labels.define(name.number, name.text);
         }
-        for (number, text) in std::mem::take(&mut transition.terms) {
-            self.terms.define(number, text);
+        for name in std::mem::take(&mut transition.terms) {
+            self.terms.define(name.number, name.text);
         }
         records.iter().for_each(|record| self.totals.add(&record));
         self.table = records;

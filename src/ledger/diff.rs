@@ -13,7 +13,7 @@ use super::failures::{Failures, is_failed};
 use super::poll_facts::{FirstSync, PollFacts};
 use super::record::{Flag, StoredRecord};
 use super::staging::{MAX_STALE_READS, Staging, StaleReads, renumber};
-use super::symbols::LabelId;
+use super::symbols::{LabelId, NumberedName};
 use super::table::Table;
 use super::terms::TermId;
 use super::transition::{SyncProgress, Transition};
@@ -126,11 +126,12 @@ impl Ledger {
     fn wanted_slots(
         &self,
         staged: &Table,
-        labels: &[(u32, Arc<str>)],
-        terms: &[(u32, Arc<str>)],
+        labels: &[NumberedName],
+        terms: &[NumberedName],
     ) -> Vec<LabelValue> {
-        let by_number =
-            |new: &[(u32, Arc<str>)]| -> BTreeMap<u32, Arc<str>> { new.iter().cloned().collect() };
+        let by_number = |new: &[NumberedName]| -> BTreeMap<u32, Arc<str>> {
+            new.iter().map(|name| (name.number, name.text.clone())).collect()
+        };
         let (labels, terms) = (by_number(labels), by_number(terms));
         let text = |value: &LabelValue| {
             let (new, known) = match value.label {

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::symbols::{LabelId, SymbolTable};
+use super::symbols::{LabelId, NumberedName, SymbolTable};
 
 /// New names with provisional numbers.
 #[derive(Debug, Default)]
@@ -99,9 +99,10 @@ impl Assignment {
     }
 
     /// Returns the names that records refer to, with their numbers.
-    pub(super) fn used(&self) -> Vec<(u32, Arc<str>)> {
+    pub(super) fn used(&self) -> Vec<NumberedName> {
         let numbered = self.numbers.iter().zip(&self.texts);
-        numbered.filter_map(|(number, text)| Some(((*number)?, text.clone()))).collect()
+        let name = |number, text: &Arc<str>| NumberedName { number, text: text.clone() };
+        numbered.filter_map(|(number, text)| Some(name((*number)?, text))).collect()
     }
 }
 
@@ -120,7 +121,9 @@ mod tests {
         let other = LabelId::OTHER.number();
         let finals = [2, 7, 5, 7, 8].map(|number| assigned.number(number));
         assert_eq!(finals, [2, 3, 5, 3, other], "no number is left for w");
-        assert_eq!(assigned.used(), [(5, "x".into()), (3, "z".into())], "y is not used");
+        let used = assigned.used().into_iter().map(|name| (name.number, name.text.to_string()));
+        let used: Vec<_> = used.collect();
+        assert_eq!(used, [(5, "x".to_owned()), (3, "z".to_owned())], "y is not used");
     }
 
     #[test]

@@ -47,6 +47,13 @@ pub(super) struct SymbolTable {
     hasher: RandomState,
 }
 
+/// Name with its number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NumberedName {
+    pub(super) number: u32,
+    pub(super) text: Arc<str>,
+}
+
 /// Maximum length of a text. A longer one is truncated: it would take memory, and space in every
 /// scrape.
 pub(super) const MAX_LABEL_BYTES: usize = 512;

@@ -8,7 +8,7 @@ use super::failures::FailureDetails;
 use super::journal::Entry;
 use super::poll_facts::{FirstSync, PollFacts};
 use super::staging::StaleReads;
-use super::symbols::LabelId;
+use super::symbols::{LabelId, NumberedName};
 use super::table::Table;
 use records_api::record::RecordKey;
 
@@ -17,9 +17,9 @@ use records_api::record::RecordKey;
 #[derive(Debug)]
 pub struct Transition {
     /// Names of pools and users that the ledger does not hold, with their numbers.
-    pub(super) labels: Vec<(u32, Arc<str>)>,
+    pub(super) labels: Vec<NumberedName>,
     /// Statuses and types that the ledger does not hold, with their numbers.
-    pub(super) terms: Vec<(u32, Arc<str>)>,
+    pub(super) terms: Vec<NumberedName>,
     pub(super) slots: Vec<(LabelValue, SlotChange)>,
     /// Records that are new or changed, with their flags.
     pub(super) records: Table,
@@ -65,8 +65,8 @@ impl Transition {
     /// Returns the entries for the journal, in the order in which they are applied: names before
     /// the records that refer to them, and records before the details of their failures.
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
-        let labels = self.labels.iter().map(|(number, text)| Entry::label(*number, text));
-        let terms = self.terms.iter().map(|(number, text)| Entry::term(*number, text));
+        let labels = self.labels.iter().map(|name| Entry::label(name.number, &name.text));
+        let terms = self.terms.iter().map(|name| Entry::term(name.number, &name.text));
         let slots = self.slots.iter().map(|(value, change)| Entry::Slot(*value, *change));
         let records = self.records.iter().map(Entry::Record);
         let hidden = self.hidden.iter().map(|key| Entry::Hidden(*key));
