@@ -55,6 +55,14 @@ pub(super) struct Journal {
     base_bytes: u64,
 }
 
+/// Frames that were read or written at once.
+struct Frames {
+    /// Number of the next frame.
+    next: u64,
+    /// Bytes of the frames.
+    bytes: u64,
+}
+
 impl Journal {
     /// Opens a file, or creates it, and passes its frames in order to `read`, which returns the
     /// reason if a frame is invalid.
@@ -88,12 +96,12 @@ impl Journal {
                     })
                 })?;
             }
-            let (next, bytes) = read_frames(&database, path, &mut read)?;
-            Ok((database, next, bytes))
+            let frames = read_frames(&database, path, &mut read)?;
+            Ok((database, frames))
         }));
         let opened =
             opened.unwrap_or_else(|_| Err(ReadError::Damaged("the database panicked".into())));
-        let (database, next, bytes) = opened?;
+        let (database, Frames { next, bytes }) = opened?;
         let path = path.to_owned();
         Ok(Self { path, database: Some(database), next, bytes, base_bytes: bytes })
     }
@@ -111,10 +119,11 @@ impl Journal {
     ) -> Result<(), CommitError> {
         // Without this, a first sync in many parts would rewrite the whole state again and again.
         let grows_base = only_adds || self.bytes == 0;
-        let (next, bytes) = self.write(false, frames)?;
-        (self.next, self.bytes) = (next, self.bytes + bytes);
+        let written = self.write(false, frames)?;
+        self.next = written.next;
+        self.bytes += written.bytes;
         if grows_base {
-            self.base_bytes += bytes;
+            self.base_bytes += written.bytes;
         }
         Ok(())
     }
@@ -129,7 +138,7 @@ impl Journal {
         &mut self,
         frames: impl Iterator<Item = Vec<u8>>,
     ) -> Result<(), CommitError> {
-        let (next, bytes) = self.write(true, frames)?;
+        let Frames { next, bytes } = self.write(true, frames)?;
         (self.next, self.bytes, self.base_bytes) = (next, bytes, bytes);
         if self.file_bytes() > MAX_FILE_RATIO * bytes + MIN_FILE_BYTES {
             self.compact_file();
@@ -164,13 +173,12 @@ impl Journal {
         fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
     }
 
-    /// Writes frames behind the others or in their place. Returns the number of the next frame, and
-    /// the bytes written.
+    /// Writes frames after the others or replaces them.
     fn write(
         &mut self,
         replaces: bool,
         frames: impl Iterator<Item = Vec<u8>>,
-    ) -> Result<(u64, u64), CommitError> {
+    ) -> Result<Frames, CommitError> {
         // The database is put back only after a success: after a failure nobody knows what it
         // holds.
         let database = match self.database.take() {
@@ -246,12 +254,12 @@ fn open_database(path: &Path) -> Result<Database, ReadError> {
     })
 }
 
-/// Passes all frames to `read`. Returns the number of the next frame, and the bytes of all.
+/// Passes all frames to `read`.
 fn read_frames(
     database: &Database,
     path: &Path,
     read: &mut impl FnMut(&[u8]) -> Result<(), String>,
-) -> Result<(u64, u64), ReadError> {
+) -> Result<Frames, ReadError> {
     let damaged = |error: redb::Error| ReadError::Damaged(error.to_string());
     let transaction = database.begin_read().map_err(|error| damaged(error.into()))?;
     let facts = match transaction.open_table(FACTS) {
@@ -292,16 +300,15 @@ fn read_frames(
             "it has {next} frames, but another number was written"
         )));
     }
-    Ok((next, bytes))
+    Ok(Frames { next, bytes })
 }
 
-/// Writes frames from number `first` on, in one transaction. Returns the number of the next frame,
-/// and the bytes written.
+/// Writes frames from number `first` on, in one transaction.
 fn write(
     database: &Database,
     first: u64,
     frames: impl Iterator<Item = Vec<u8>>,
-) -> Result<(u64, u64), redb::Error> {
+) -> Result<Frames, redb::Error> {
     let transaction = database.begin_write()?;
     let (mut next, mut bytes) = (first, 0);
     {
@@ -320,5 +327,5 @@ fn write(
         facts.insert(NEXT, next)?;
     }
     transaction.commit()?;
-    Ok((next, bytes))
+    Ok(Frames { next, bytes })
 }
