@@ -7,12 +7,14 @@
 
 mod apply;
 mod cardinality;
+mod counted;
 mod counters;
 mod diff;
 mod durable;
 mod failures;
 mod index;
 mod journal;
+mod known_failures;
 mod native;
 mod new_symbols;
 mod packed;
@@ -23,6 +25,7 @@ mod record;
 mod release;
 mod replay;
 mod staging;
+mod stale_reads;
 mod symbols;
 mod table;
 mod terms;
@@ -32,6 +35,7 @@ mod totals;
 mod transition;
 
 pub use cardinality::{CardinalityLimit, LabelLimits, LimitedLabel, MAX_UNKNOWN_VALUES};
+pub use counted::Counted;
 pub use counters::{Counter, Counters, Exemplar, HistogramData, Series};
 pub use durable::DurableLedger;
 pub use failures::{FailureDetails, MAX_FAILURE_DETAILS};
@@ -39,7 +43,6 @@ pub use journal::{CommitError, OpenError, SetAside};
 pub use native::NativeBuckets;
 pub use pending_counts::PendingCounts;
 pub use poll_facts::{ApiCounts, FirstSync, PollFacts, ReadPart};
-pub use queries::Counted;
 pub use record::{Flag, StoredRecord, UpdateTime};
 pub use staging::Staging;
 pub use symbols::LabelId;
@@ -52,7 +55,7 @@ use std::sync::Arc;
 use cardinality::LabelValue;
 use failures::Failures;
 use journal::Entry;
-use staging::StaleReads;
+use stale_reads::StaleReads;
 use symbols::SymbolTable;
 use table::Table;
 

@@ -12,10 +12,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Ledger;
 use super::record::{StoredRecord, UpdateTime};
 use super::symbols::truncate;
-use super::table::Table;
 use records_api::record::{Record, RecordKey, Status, Text, Timestamp};
 
 /// Maximum number of failed records of a project of which details are kept.
@@ -125,8 +123,17 @@ impl Failures {
         Some(&self.by_key.get(&key)?.id)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_key.is_empty()
+    }
+
+    /// Returns the details of a record.
+    pub(super) fn get(&self, key: RecordKey) -> Option<&Arc<FailureDetails>> {
+        self.by_key.get(&key)
+    }
+
     /// Inserts details, and removes the oldest ones above the limit.
-    fn insert(&mut self, details: Arc<FailureDetails>) {
+    pub(super) fn insert(&mut self, details: Arc<FailureDetails>) {
         let (start, key) = (details.start, details.key);
         // The start may have changed. The old one would remain in the index, without details.
         if let Some(earlier) = self.by_key.insert(key, details) {
@@ -161,52 +168,4 @@ impl Failures {
 /// Returns whether a record is in a failed status.
 pub(super) fn is_failed(record: &StoredRecord) -> bool {
     record.status.status().is_some_and(Status::is_failed)
-}
-
-impl Ledger {
-    /// Returns the newest failed records that the API lists, with their details, the newest first:
-    /// at most [`MAX_FAILURE_DETAILS`].
-    pub fn failed(&self) -> impl Iterator<Item = (StoredRecord, &Arc<FailureDetails>)> {
-        let failed = self.failures.iter();
-        failed.filter_map(|details| Some((self.table.get(details.key)?, details)))
-    }
-
-    /// Inserts details, if the API lists their record and it is failed. A damaged journal could
-    /// hold others, and no change of a record would remove them.
-    pub(super) fn insert_failure(&mut self, details: Arc<FailureDetails>) {
-        let record = self.table.get(details.key);
-        if record.is_some_and(|record| record.is_shown() && is_failed(&record)) {
-            self.failures.insert(details);
-        }
-    }
-
-    /// Returns the details from a poll that will be among the newest after its commit, which
-    /// changes `records` and hides the records `hidden`. Others would be written by every poll and
-    /// dropped.
-    pub(super) fn failures_to_commit(
-        &self,
-        read: &Failures,
-        records: &Table,
-        hidden: &[RecordKey],
-        window_start: Timestamp,
-    ) -> Vec<Arc<FailureDetails>> {
-        if read.by_key.is_empty() {
-            return Vec::new();
-        }
-        // Of two reads of a record in a poll, the one that failed need not be the one that is kept.
-        let stays = |details: &FailureDetails| {
-            let record = records.get(details.key).or_else(|| self.table.get(details.key));
-            details.start >= window_start
-                && record.is_some_and(|record| is_failed(&record))
-                && hidden.binary_search(&details.key).is_err()
-        };
-        let mut after = Failures::default();
-        for details in self.failures.iter().chain(read.iter()).filter(|details| stays(details)) {
-            after.insert(details.clone());
-        }
-        let is_new = |details: &&Arc<FailureDetails>| {
-            after.by_key.get(&details.key).is_some_and(|kept| Arc::ptr_eq(kept, details))
-        };
-        read.iter().filter(is_new).cloned().collect()
-    }
 }

@@ -5,6 +5,7 @@
 
 mod entry;
 mod error;
+mod format;
 mod frame;
 #[cfg(test)]
 pub(super) mod tests;
@@ -22,6 +23,7 @@ use redb::{
 pub(super) use entry::Entry;
 pub(super) use error::ReadError;
 pub use error::{CommitError, OpenError, SetAside};
+use format::THIS_FORMAT;
 pub(super) use frame::{frames, read_frame};
 
 /// Frames by their number.
@@ -30,8 +32,6 @@ const FRAMES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("frames");
 const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
 const FORMAT: &str = "format";
 const NEXT: &str = "next";
-/// Format that this version writes. Newer formats are refused, older ones are read.
-const THIS_FORMAT: u64 = 3;
 /// A file is compacted when it is larger than this multiple of its frames plus [`MIN_FILE_BYTES`].
 const MAX_FILE_RATIO: u64 = 4;
 /// Allowance for a database with few frames, which is never smaller than about a megabyte.

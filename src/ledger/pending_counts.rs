@@ -1,7 +1,7 @@
 //! Changes of the numbers of records that a staging will cause when it is committed.
 
 use super::Ledger;
-use super::queries::Counted;
+use super::counted::Counted;
 use super::record::StoredRecord;
 use super::staging::Staging;
 use records_api::record::Timestamp;

@@ -1,26 +1,10 @@
 //! Queries about the records that the API lists, by their starts.
 
 use super::Ledger;
+use super::counted::Counted;
 use super::record::StoredRecord;
 use super::table::{span_begin, span_end, span_of, span_start};
-use super::terms::TermId;
-use records_api::record::{RecordKey, Status, TimeRange, Timestamp};
-
-/// Records that a count includes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counted {
-    /// Every record.
-    All,
-    /// Records whose status is `UPLOAD_COMPLETED`.
-    Uploaded,
-}
-
-impl Counted {
-    /// Returns whether a count includes a record.
-    pub(super) fn includes(self, record: &StoredRecord) -> bool {
-        self == Self::All || record.status == TermId::from(Status::UploadCompleted)
-    }
-}
+use records_api::record::{RecordKey, TimeRange, Timestamp};
 
 /// Maximum number of stale reads whose records one poll reads again. The scrub reads the others, so
 /// many stale reads do not make a poll expensive.

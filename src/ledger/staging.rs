@@ -2,12 +2,13 @@
 //!
 //! Reading takes a shared reference to the ledger, so a failed poll changes nothing in it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::Ledger;
 use super::failures::{Failures, is_failed};
 use super::new_symbols::NewSymbols;
 use super::record::{Flag, StoredRecord};
+use super::stale_reads::{MAX_STALE_READS, StaleReads};
 use super::symbols::{LabelId, truncate};
 use super::table::Table;
 use super::terms::{TermId, fixed_term};
@@ -35,14 +36,6 @@ pub struct Staging {
     /// Statuses and types that the ledger does not have.
     pub(super) new_terms: NewSymbols,
 }
-
-/// Reads that may come from a lagging replica of the API, by key. One is believed when a later poll
-/// repeats it.
-pub(super) type StaleReads = BTreeMap<RecordKey, StoredRecord>;
-
-/// Maximum number of stale reads that are remembered. A replica that lags by hours could fill the
-/// memory with them. Reads beyond the limit are remembered by a later poll, and believed later.
-pub(super) const MAX_STALE_READS: usize = 100_000;
 
 impl Staging {
     /// Stages a record if it is new or changed. Returns whether this poll reads it for the first

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cardinality::{LabelValue, LimitedLabel};
-use super::queries::Counted;
+use super::counted::Counted;
 use super::record::{Flag, StoredRecord, UpdateTime};
 use super::symbols::LabelId;
 use super::table::span_of;

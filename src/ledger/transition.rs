@@ -7,7 +7,7 @@ use super::counters::Counters;
 use super::failures::FailureDetails;
 use super::journal::Entry;
 use super::poll_facts::{FirstSync, PollFacts};
-use super::staging::StaleReads;
+use super::stale_reads::StaleReads;
 use super::symbols::{LabelId, NumberedName};
 use super::table::Table;
 use records_api::record::RecordKey;

@@ -6,7 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ledger::{DurableLedger, FirstSync, LabelLimits, PollFacts, Staging};
+use crate::ledger::{DurableLedger, FirstSync, LabelLimits, Ledger, PollFacts, Staging};
 use records_api::record::{Term, TimeRange};
 
 const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9 };

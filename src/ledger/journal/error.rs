@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::THIS_FORMAT;
+use super::format::THIS_FORMAT;
 
 /// Error when a state is opened.
 #[derive(Debug, thiserror::Error)]

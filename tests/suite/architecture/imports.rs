@@ -115,10 +115,9 @@ impl Modules {
         if is_crate { None } else { self.resolve(module, &[path, tail].concat()) }
     }
 
-    /// Returns the imports that form cycles: in each module between its children, and between them
-    /// and its own file if `with_own_file` is true for the module. Of the imports from one child to
-    /// another, one is returned.
-    pub(super) fn cycles(&self, with_own_file: impl Fn(&str) -> bool) -> Cycles<'_> {
+    /// Returns the imports that form cycles, in each module between its children and its own file. Of the
+    /// imports from one child to another, one is returned.
+    pub(super) fn cycles(&self) -> Cycles<'_> {
         let (imports, mut cycles) = (self.imports(), Cycles::new());
         for module in self.0.keys() {
             let mut edges = BTreeMap::new();
@@ -126,7 +125,6 @@ impl Modules {
                 if let (Some(from), Some(to)) =
                     (node(module, &import.from), node(module, &import.to))
                     && from != to
-                    && (with_own_file(module) || !from.is_empty() && !to.is_empty())
                 {
                     edges.insert((from, to), import);
                 }
