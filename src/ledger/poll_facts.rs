@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use records_api::record::{RejectionReason, Timestamp};
+use records_api::record::{RejectionReason, TimeRange, Timestamp};
 
 /// Facts about the last complete poll.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -28,13 +28,36 @@ pub struct PollFacts {
 
 /// A part of the window, and when it was last read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredReadPart", into = "StoredReadPart")]
 pub struct ReadPart {
-    /// First start time in the part.
-    pub from: Timestamp,
-    /// First start time after the part.
-    pub until: Timestamp,
+    /// Start times that belong to the part.
+    pub range: TimeRange,
     /// Begin of the poll that read it.
     pub read: Timestamp,
+}
+
+/// The form of a [`ReadPart`] in the journal. An unbounded part ends at [`END_OF_TIME`].
+#[derive(Serialize, Deserialize)]
+struct StoredReadPart {
+    from: Timestamp,
+    until: Timestamp,
+    read: Timestamp,
+}
+
+const END_OF_TIME: Timestamp = Timestamp::from_millis(i64::MAX);
+
+impl From<StoredReadPart> for ReadPart {
+    fn from(stored: StoredReadPart) -> Self {
+        let end = Some(stored.until).filter(|end| *end != END_OF_TIME);
+        Self { range: TimeRange { start: stored.from, end }, read: stored.read }
+    }
+}
+
+impl From<ReadPart> for StoredReadPart {
+    fn from(part: ReadPart) -> Self {
+        let TimeRange { start, end } = part.range;
+        Self { from: start, until: end.unwrap_or(END_OF_TIME), read: part.read }
+    }
 }
 
 /// Reliability of the API's counts.
@@ -63,4 +86,22 @@ pub struct FirstSync {
     pub rows: u64,
     /// Number of rejected rows, by reason.
     pub rejected: BTreeMap<RejectionReason, u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_stored_as_three_timestamps() {
+        let at = Timestamp::from_millis;
+        let bounded = ReadPart { range: TimeRange::new(at(-1), at(2)), read: at(3) };
+        let unbounded = ReadPart { range: TimeRange::since(at(i64::MIN)), read: at(3) };
+        let cases = [(bounded, (-1_i64, 2_i64, 3_i64)), (unbounded, (i64::MIN, i64::MAX, 3))];
+        for (part, stored) in cases {
+            let bytes = postcard::to_extend(&part, Vec::new()).unwrap();
+            assert_eq!(bytes, postcard::to_extend(&stored, Vec::new()).unwrap());
+            assert_eq!(postcard::from_bytes::<ReadPart>(&bytes).unwrap(), part);
+        }
+    }
 }

@@ -34,20 +34,22 @@ impl Ledger {
         whole + first.filter(|record| counted.includes(record)).count() as u64
     }
 
-    /// Returns the number of records that start at `from` or later and before `until`.
-    pub fn count_between(&self, from: Timestamp, until: Timestamp) -> u64 {
-        if until <= from {
+    /// Returns the number of records that start in a range.
+    pub fn count_in(&self, range: TimeRange) -> u64 {
+        let TimeRange { start, end } = range;
+        let Some(end) = end else { return self.shown_since(start) };
+        if range.is_empty() {
             return 0;
         }
-        if span_of(from) == span_of(until) {
-            return self.starts(TimeRange::new(from, until)).count() as u64;
+        if span_of(start) == span_of(end) {
+            return self.starts(range).count() as u64;
         }
-        let inner = self.totals.spans_from(Counted::All, from);
-        let inner = inner.take_while(|(span, _)| *span < span_of(until));
+        let inner = self.totals.spans_from(Counted::All, start);
+        let inner = inner.take_while(|(span, _)| *span < span_of(end));
         let inner: u64 =
-            inner.filter(|(span, _)| *span > span_of(from)).map(|(_, count)| count).sum();
-        let first = self.starts(TimeRange::new(from, span_end(from))).count() as u64;
-        let last = self.starts(TimeRange::new(span_start(until), until)).count() as u64;
+            inner.filter(|(span, _)| *span > span_of(start)).map(|(_, count)| count).sum();
+        let first = self.starts(TimeRange::new(start, span_end(start))).count() as u64;
+        let last = self.starts(TimeRange::new(span_start(end), end)).count() as u64;
         first + inner + last
     }
 
@@ -104,9 +106,9 @@ impl Ledger {
         starts
     }
 
-    /// Returns the number of records in flight that start at `from` or later and before `until`.
-    pub fn in_flight_between(&self, from: Timestamp, until: Timestamp) -> u64 {
-        self.totals.in_flight_between(from, until)
+    /// Returns the number of records in flight that start in a range.
+    pub fn in_flight_in(&self, range: TimeRange) -> u64 {
+        self.totals.in_flight_in(range)
     }
 
     fn starts(&self, range: TimeRange) -> impl Iterator<Item = Timestamp> {

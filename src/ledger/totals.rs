@@ -11,7 +11,7 @@ use super::record::{Flag, StoredRecord, UpdateTime};
 use super::symbols::LabelId;
 use super::table::span_of;
 use super::terms::TermId;
-use records_api::record::{RecordKey, Status, Timestamp};
+use records_api::record::{RecordKey, Status, TimeRange, Timestamp};
 
 /// Totals of some records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -209,14 +209,16 @@ impl Totals {
         groups.flat_map(move |group| group.starts.range((from, RecordKey::MIN)..).copied())
     }
 
-    /// Number of records in flight that start at `from` or later and before `until`.
-    pub(super) fn in_flight_between(&self, from: Timestamp, until: Timestamp) -> u64 {
-        if until <= from {
+    /// Number of records in flight that start in a range.
+    pub(super) fn in_flight_in(&self, range: TimeRange) -> u64 {
+        let TimeRange { start, end } = range;
+        let Some(end) = end else { return self.in_flight_from(start).count() as u64 };
+        if range.is_empty() {
             return 0;
         }
-        let range = (from, RecordKey::MIN)..(until, RecordKey::MIN);
+        let keys = (start, RecordKey::MIN)..(end, RecordKey::MIN);
         let groups = self.in_flight.values();
-        groups.map(|group| group.starts.range(range.clone()).count() as u64).sum()
+        groups.map(|group| group.starts.range(keys.clone()).count() as u64).sum()
     }
 }
 

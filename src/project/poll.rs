@@ -14,7 +14,7 @@ use crate::sync::{
     CountBisection, CountTaken, Extent, Plan, PollContext, ReadSummary, flights_left,
 };
 use records_api::RecordsQuery;
-use records_api::record::{Status, Timestamp};
+use records_api::record::{Status, TimeRange, Timestamp};
 
 pub use api_check::ApiCheck;
 pub(super) use api_check::check_api;
@@ -78,11 +78,10 @@ impl PollReader<'_> {
         news: Timestamp,
         lists: Vec<Status>,
         counts: Vec<Counted>,
-        slices: Vec<(Timestamp, Timestamp)>,
+        slices: Vec<TimeRange>,
     ) -> Result<Polled, PollError> {
         let known = self.state.lock().planner.known();
-        let slices = slices.into_iter();
-        let slices = slices.map(|(from, until)| Extent { from, until: Some(until), status: None });
+        let slices = slices.into_iter().map(Extent::all);
         let extents = std::iter::once(Extent::since(news)).chain(slices);
         // Ranges are read before the lists by status, because they find out which page size the API
         // grants. A list that is refused for its page size would look like one refused for its status.
@@ -155,8 +154,9 @@ impl PollReader<'_> {
     ) -> Result<Option<CountBisection>, PollError> {
         let search = {
             let state = self.state.lock();
-            let (edges, page) = ((self.window_start, news), self.client.page_size());
-            state.planner.search((state.ledger(), staging), count, edges, page)
+            let range = TimeRange::new(self.window_start, news);
+            let page = self.client.page_size();
+            state.planner.search((state.ledger(), staging), count, range, page)
         };
         let Some(mut search) = search else { return Ok(None) };
         loop {

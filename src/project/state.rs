@@ -14,7 +14,7 @@ use crate::snapshot::{
     UserNames, failed_records,
 };
 use crate::sync::{Anomalies, CountTaken, Plan, Planner, PollContext, ReadSummary};
-use records_api::record::Timestamp;
+use records_api::record::{TimeRange, Timestamp};
 
 /// Ledger of a project, with the served counters and the planner of its polls. Only a commit changes them,
 /// so a poll that fails or panics leaves no trace.
@@ -160,7 +160,9 @@ impl ProjectState {
         // A copy, because a planner that relies on a poll that was not committed would skip records.
         let mut planner = self.planner.clone();
         match polled.plan {
-            Plan::Everything => planner.note_everything(&summary, page, (polled.since, ended)),
+            Plan::Everything => {
+                planner.note_everything(&summary, page, TimeRange::new(polled.since, ended));
+            }
             Plan::Changes { news, slices, .. } => {
                 for slice in slices {
                     planner.note_slice(slice, news, begun);

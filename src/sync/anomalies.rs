@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use records_api::record::{RejectionReason, Timestamp};
+use records_api::record::{RejectionReason, TimeRange, Timestamp};
 
 /// Something that could not be understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +20,8 @@ const MOST: usize = 200_000;
 /// What could not be understood in some stretches of the window.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Anomalies {
-    /// Stretches: from, inclusive, and until, exclusive.
-    covered: Vec<(Timestamp, Option<Timestamp>)>,
+    /// Ranges of start times that were read completely.
+    covered: Vec<TimeRange>,
     /// By the start of the record, or of one beside it.
     found: Vec<(Timestamp, Anomaly)>,
 }
@@ -35,15 +35,14 @@ impl Anomalies {
     }
 
     /// All of a stretch has been read: what was noted elsewhere is somebody else's to say.
-    pub(super) fn cover(&mut self, from: Timestamp, until: Option<Timestamp>) {
-        self.covered = vec![(from, until)];
-        let covered = self.covered.clone();
-        self.found.retain(|(at, _)| lies_in(&covered, *at));
+    pub(super) fn cover(&mut self, range: TimeRange) {
+        self.covered = vec![range];
+        self.found.retain(|(at, _)| range.contains(*at));
     }
 
     /// Takes over what a later reading says of its stretches.
     pub fn merge(&mut self, later: Self) {
-        self.found.retain(|(at, _)| !lies_in(&later.covered, *at));
+        self.found.retain(|(at, _)| !later.covered.iter().any(|range| range.contains(*at)));
         self.covered.extend(later.covered);
         let room = MOST.saturating_sub(self.found.len());
         self.found.extend(later.found.into_iter().take(room));
@@ -74,10 +73,6 @@ impl Anomalies {
     }
 }
 
-fn lies_in(stretches: &[(Timestamp, Option<Timestamp>)], at: Timestamp) -> bool {
-    stretches.iter().any(|(from, until)| at >= *from && until.is_none_or(|until| at < until))
-}
-
 fn numbers<T: Ord>(items: impl Iterator<Item = T>) -> BTreeMap<T, u64> {
     let mut numbers = BTreeMap::new();
     for item in items {
@@ -93,12 +88,12 @@ mod tests {
     #[test]
     fn a_stretch_that_is_read_again_replaces_what_was_said_of_it() {
         let at = Timestamp::from_millis;
-        let read = |from, until: Option<i64>, found: &[(i64, Anomaly)]| {
+        let read = |start, end: Option<i64>, found: &[(i64, Anomaly)]| {
             let mut anomalies = Anomalies::default();
             for (start, oddity) in found {
                 anomalies.note(at(*start), *oddity);
             }
-            anomalies.cover(at(from), until.map(at));
+            anomalies.cover(TimeRange { start: at(start), end: end.map(at) });
             anomalies
         };
         let (size, row) = (Anomaly::Unknown("size"), Anomaly::Rejected(RejectionReason::NoId));

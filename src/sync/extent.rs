@@ -4,23 +4,26 @@ use std::collections::BTreeMap;
 
 use super::anomalies::Anomalies;
 use super::error::SyncError;
-use records_api::record::{RejectionReason, Status, Timestamp};
+use records_api::record::{RejectionReason, Status, TimeRange, Timestamp};
 
 /// What is to be read: the records that start in a stretch of time, all or those of one status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extent {
-    /// What starts here or later belongs to it ...
-    pub from: Timestamp,
-    /// ... and before this, if it ends.
-    pub until: Option<Timestamp>,
+    /// Start times of the records that belong to it.
+    pub range: TimeRange,
     /// Only records in this status. What is not shown then may be there all the same.
     pub status: Option<Status>,
 }
 
 impl Extent {
-    /// Everything from a moment on.
-    pub fn since(from: Timestamp) -> Self {
-        Self { from, until: None, status: None }
+    /// Returns the extent of all records that start in a range.
+    pub const fn all(range: TimeRange) -> Self {
+        Self { range, status: None }
+    }
+
+    /// Returns the extent of all records that start at `start` or later.
+    pub const fn since(start: Timestamp) -> Self {
+        Self::all(TimeRange::since(start))
     }
 }
 

@@ -9,7 +9,7 @@ use super::extent::{Extent, ReadSummary};
 use super::recount::{Count, CountBisection, CountTaken, RETRY_MILLIS};
 use super::scrub::Scrub;
 use crate::ledger::{ApiCounts, Counted, Ledger, PollFacts, Staging};
-use records_api::record::{Status, Timestamp};
+use records_api::record::{Status, TimeRange, Timestamp};
 
 /// What began so long before the last poll is read again with what is new.
 const LATELY_MILLIS: i64 = 120_000;
@@ -52,7 +52,7 @@ pub enum Plan {
         /// What is counted.
         counts: Vec<Counted>,
         /// Slices to read again.
-        slices: Vec<(Timestamp, Timestamp)>,
+        slices: Vec<TimeRange>,
     },
 }
 
@@ -139,7 +139,7 @@ impl Planner {
             news,
             lists: Self::lists(!lists),
             counts: counts.filter(|counted| lists || *counted == Counted::All).collect(),
-            slices: self.scrub.slices(ledger, (window_start, news), now, page),
+            slices: self.scrub.slices(ledger, TimeRange::new(window_start, news), now, page),
         }
     }
 
@@ -162,13 +162,8 @@ impl Planner {
         PollFacts { counts: self.known, parts, paid, ..facts }
     }
 
-    /// Everything was read since `since`, up to `ended`, in pages of `page` rows.
-    pub fn note_everything(
-        &mut self,
-        summary: &ReadSummary,
-        page: u32,
-        (since, ended): (Timestamp, Timestamp),
-    ) {
+    /// Everything was read in the time `reading`, in pages of `page` rows.
+    pub fn note_everything(&mut self, summary: &ReadSummary, page: u32, reading: TimeRange) {
         self.wants_everything = false;
         self.is_unbounded = summary.is_unbounded;
         self.known = ApiCounts {
@@ -180,7 +175,7 @@ impl Planner {
             trusts_counts: summary.counts_right && summary.rows > u64::from(page),
             surplus: summary.reported.unwrap_or(0).saturating_sub(summary.rows),
         };
-        self.scrub.note_everything(since, ended);
+        self.scrub.note_everything(reading);
         for count in &mut self.counts {
             count.begin(self.known.has_counts);
         }
@@ -192,20 +187,20 @@ impl Planner {
     }
 
     /// A slice was read by a poll that began at `now`, and all from `news` on.
-    pub fn note_slice(&mut self, slice: (Timestamp, Timestamp), news: Timestamp, now: Timestamp) {
+    pub fn note_slice(&mut self, slice: TimeRange, news: Timestamp, now: Timestamp) {
         self.scrub.note_slice(slice, news, now);
     }
 
     /// The search that a poll begins that counts `total` of the window and has read `staging` so
-    /// far, and all from `news` on.
+    /// far, and all that starts after `range`.
     pub fn search(
         &self,
         known: (&Ledger, &Staging),
         (counted, total): (Counted, u64),
-        (window_start, news): (Timestamp, Timestamp),
+        range: TimeRange,
         page: u32,
     ) -> Option<CountBisection> {
-        self.counts[counted as usize].search(known, (window_start, total), news, page)
+        self.counts[counted as usize].search(known, total, range, page)
     }
 
     /// Takes over what was counted by a poll that began at `now` and has been committed.
@@ -256,22 +251,23 @@ pub fn flights_left(
     page: u32,
 ) -> Vec<Extent> {
     let most = u64::from(page).saturating_sub(1).max(1);
-    let mut extents: Vec<Extent> = Vec::new();
+    let mut ranges: Vec<TimeRange> = Vec::new();
     let mut rows = 0;
     for start in ledger.unsettled(window_start, |key| staging.has_read(ledger, key)) {
-        let from = start.floor_to_second();
-        let until = from.plus_millis(1000);
-        if let Some(last) = extents.last_mut() {
-            let begun = last.until.unwrap_or(from);
-            let more = ledger.count_between(begun, until.max(begun));
-            if rows + more <= most {
-                rows += more;
-                last.until = Some(until.max(begun));
+        let second = start.floor_to_second();
+        let range = TimeRange::new(second, second.plus_millis(1000));
+        if let Some(last) = ranges.last_mut() {
+            // Starts come in order, so the range of an earlier one never ends later.
+            let more = TimeRange { start: last.end.unwrap_or(range.start), end: range.end };
+            let more_rows = ledger.count_in(more);
+            if rows + more_rows <= most {
+                rows += more_rows;
+                last.end = range.end;
                 continue;
             }
         }
-        rows = ledger.count_between(from, until);
-        extents.push(Extent { from, until: Some(until), status: None });
+        rows = ledger.count_in(range);
+        ranges.push(range);
     }
-    extents
+    ranges.into_iter().map(Extent::all).collect()
 }

@@ -1,7 +1,9 @@
 //! Reading the window again slice by slice, so that each record is read within an interval.
 
+use std::time::Duration;
+
 use crate::ledger::{Ledger, PollFacts, ReadPart};
-use records_api::record::Timestamp;
+use records_api::record::{TimeRange, Timestamp};
 
 /// Which part of the window was read when.
 #[derive(Debug, Clone)]
@@ -14,15 +16,14 @@ pub(super) struct Scrub {
     /// The same, once the slices that a poll under way reads are read.
     paid_by_slices: Timestamp,
     /// When the last poll began.
-    planned: Timestamp,
+    planned: Option<Timestamp>,
 }
 
 const BEGINNING: Timestamp = Timestamp::from_millis(i64::MIN);
-const END: Timestamp = Timestamp::from_millis(i64::MAX);
 /// Polls that are rarer than this share of the interval read everything that is due each time.
 const MAX_PAUSE: f64 = 0.9;
 /// A reading of everything that takes at least so long may take longer than the interval.
-const LONG_MILLIS: i64 = 60_000;
+const LONG_READING: Duration = Duration::from_secs(60);
 /// So many intervals without a poll: everything is read.
 const OVERDUE: i64 = 2;
 /// Parts that another process is told of.
@@ -36,7 +37,7 @@ impl Scrub {
     pub(super) fn new(interval_millis: i64, last: Option<&PollFacts>) -> Self {
         let paid = last.map_or(BEGINNING, |last| last.paid);
         let parts = last.map_or_else(Vec::new, |last| last.parts.clone());
-        Self { interval_millis, parts, paid, paid_by_slices: paid, planned: END }
+        Self { interval_millis, parts, paid, paid_by_slices: paid, planned: None }
     }
 
     /// The slices that are due of what starts within the edges: what was read longest ago. What
@@ -44,19 +45,19 @@ impl Scrub {
     pub(super) fn slices(
         &mut self,
         ledger: &Ledger,
-        (begin, end): (Timestamp, Timestamp),
+        range: TimeRange,
         now: Timestamp,
         page: u64,
-    ) -> Vec<(Timestamp, Timestamp)> {
-        self.parts.retain(|part| part.until > begin);
-        let records = ledger.count_between(begin, end);
+    ) -> Vec<TimeRange> {
+        self.parts.retain(|part| !part.range.ends_by(range.start));
+        let records = ledger.count_in(range);
         let interval = self.interval_millis as f64;
         let since =
             |earlier: Timestamp| now.millis().saturating_sub(earlier.millis()).max(0) as f64;
         // Each record is read again at the last poll before the interval ends, and a page late at
         // most, since slices are whole pages.
-        let pause = since(self.planned).min(interval * MAX_PAUSE);
-        self.planned = now;
+        let pause = self.planned.map_or(0.0, since).min(interval * MAX_PAUSE);
+        self.planned = Some(now);
         let rate = (records + page) as f64 / (interval - pause);
         let due = (since(self.paid) * rate).min(records as f64);
         let slack = (page / SLACK).min(page - 1);
@@ -70,41 +71,37 @@ impl Scrub {
         #[expect(clippy::cast_possible_truncation, reason = "at most an interval")]
         let unpaid = ((due - rows as f64).max(0.0) / rate) as i64;
         self.paid_by_slices = now.plus_millis(-unpaid);
-        self.oldest(ledger, (begin, end), rows)
+        self.oldest(ledger, range, rows)
     }
 
     /// So many rows of what was read longest ago.
-    fn oldest(
-        &self,
-        ledger: &Ledger,
-        (begin, end): (Timestamp, Timestamp),
-        rows: u64,
-    ) -> Vec<(Timestamp, Timestamp)> {
-        let mut parts: Vec<_> = self.parts.iter().filter(|part| part.from < end).collect();
-        parts.sort_by_key(|part| (part.read, part.from));
-        let mut slices: Vec<(Timestamp, Timestamp)> = Vec::new();
+    fn oldest(&self, ledger: &Ledger, range: TimeRange, rows: u64) -> Vec<TimeRange> {
+        let mut parts: Vec<_> =
+            self.parts.iter().filter(|part| part.range.overlaps(range)).collect();
+        parts.sort_by_key(|part| (part.read, part.range.start));
+        let mut slices: Vec<TimeRange> = Vec::new();
         let mut left = rows;
         for part in parts {
-            let (from, until) = (part.from.max(begin), part.until.min(end));
-            let held = ledger.count_between(from, until);
-            let until = if held <= left {
-                until
-            } else {
+            let mut slice = part.range.intersection(range);
+            let held = ledger.count_in(slice);
+            if held > left {
                 // A bound counts in whole seconds.
-                let bound = ledger.start_at(left, from).map_or(until, Timestamp::floor_to_second);
-                if bound > from { bound } else { bound.plus_millis(1000) }.min(until)
-            };
-            slices.push((from, until));
+                let bound = ledger.start_at(left, slice.start).map(Timestamp::floor_to_second);
+                let end = bound
+                    .map(|bound| if bound > slice.start { bound } else { bound.plus_millis(1000) });
+                slice = slice.intersection(TimeRange { start: slice.start, end });
+            }
+            slices.push(slice);
             left = left.saturating_sub(held);
             if left == 0 {
                 break;
             }
         }
-        slices.sort_unstable();
+        slices.sort_unstable_by_key(|slice| slice.start);
         slices.dedup_by(|next, slice| {
-            let meets = slice.1 == next.0;
+            let meets = slice.end == Some(next.start);
             if meets {
-                slice.1 = next.1;
+                slice.end = next.end;
             }
             meets
         });
@@ -117,21 +114,20 @@ impl Scrub {
     }
 
     /// A slice was read by a poll that began at `now`, which also read all from `news` on.
-    pub(super) fn note_slice(
-        &mut self,
-        (from, until): (Timestamp, Timestamp),
-        news: Timestamp,
-        now: Timestamp,
-    ) {
+    pub(super) fn note_slice(&mut self, slice: TimeRange, news: Timestamp, now: Timestamp) {
         self.paid = self.paid_by_slices;
-        let until = if until >= news { END } else { until };
-        let mut parts = vec![ReadPart { from, until, read: now }];
+        let reaches_news = slice.end.is_none_or(|end| end >= news);
+        let range = if reaches_news { TimeRange::since(slice.start) } else { slice };
+        let before = TimeRange::new(BEGINNING, range.start);
+        let after = range.end.map(TimeRange::since);
+        let mut parts = vec![ReadPart { range, read: now }];
         for part in &self.parts {
-            parts.push(ReadPart { until: part.until.min(from), ..*part });
-            parts.push(ReadPart { from: part.from.max(until), ..*part });
+            for outside in std::iter::once(before).chain(after) {
+                parts.push(ReadPart { range: part.range.intersection(outside), ..*part });
+            }
         }
-        parts.retain(|part| part.from < part.until);
-        parts.sort_by_key(|part| part.from);
+        parts.retain(|part| !part.range.is_empty());
+        parts.sort_by_key(|part| part.range.start);
         self.parts = parts;
     }
 
@@ -145,7 +141,8 @@ impl Scrub {
             let nearest = pairs.min_by_key(|(_, pair)| apart(pair)).map_or(0, |(index, _)| index);
             let next = parts.remove(nearest + 1);
             let part = &mut parts[nearest];
-            (part.until, part.read) = (next.until, part.read.min(next.read));
+            part.range.end = next.range.end;
+            part.read = part.read.min(next.read);
         }
         parts
     }
@@ -155,12 +152,14 @@ impl Scrub {
         self.paid
     }
 
-    /// Everything was read since `begun`, up to `ended`.
-    pub(super) fn note_everything(&mut self, begun: Timestamp, ended: Timestamp) {
+    /// Everything was read in this time.
+    pub(super) fn note_everything(&mut self, reading: TimeRange) {
         // A reading that takes longer than that would be overdue as soon as it ends.
-        let took = ended.millis().saturating_sub(begun.millis());
-        self.paid = if took < self.interval_millis.max(LONG_MILLIS) { begun } else { ended };
-        self.parts = vec![ReadPart { from: BEGINNING, until: END, read: begun }];
+        let interval = u64::try_from(self.interval_millis).unwrap_or(0);
+        let long = Duration::from_millis(interval).max(LONG_READING);
+        let end = reading.end.filter(|_| reading.duration().is_some_and(|took| took >= long));
+        self.paid = end.unwrap_or(reading.start);
+        self.parts = vec![ReadPart { range: TimeRange::since(BEGINNING), read: reading.start }];
     }
 
     /// When the part was read that was read longest ago.
@@ -177,19 +176,19 @@ mod tests {
     fn a_slice_takes_its_place_among_the_parts() {
         let at = Timestamp::from_millis;
         let mut scrub = Scrub::new(3_600_000, None);
-        scrub.note_everything(at(1), at(1));
-        scrub.note_slice((at(100), at(200)), at(900), at(2));
-        scrub.note_slice((at(150), at(300)), at(900), at(3));
-        scrub.note_slice((at(800), at(900)), at(900), at(4));
-        let parts: Vec<_> = scrub.parts.iter().map(|p| (p.from, p.until, p.read)).collect();
+        let range = |start, end| TimeRange::new(at(start), at(end));
+        scrub.note_everything(range(1, 1));
+        scrub.note_slice(range(100, 200), at(900), at(2));
+        scrub.note_slice(range(150, 300), at(900), at(3));
+        scrub.note_slice(range(800, 900), at(900), at(4));
         let expected = [
-            (BEGINNING, at(100), at(1)),
-            (at(100), at(150), at(2)),
-            (at(150), at(300), at(3)),
-            (at(300), at(800), at(1)),
-            (at(800), END, at(4)),
+            (range(i64::MIN, 100), at(1)),
+            (range(100, 150), at(2)),
+            (range(150, 300), at(3)),
+            (range(300, 800), at(1)),
+            (TimeRange::since(at(800)), at(4)),
         ];
-        assert_eq!(parts, expected);
+        assert_eq!(scrub.parts, expected.map(|(range, read)| ReadPart { range, read }));
         assert_eq!(scrub.oldest_read(), Some(at(1)));
     }
 }

@@ -8,7 +8,7 @@ use crate::ledger::{ApiCounts, Counted, FirstSync, PollFacts, Staging};
 use crate::project::error::{PollError, Reason};
 use crate::project::state::Polled;
 use crate::sync::{Anomalies, Extent, Planner, ReadSummary, SyncError};
-use records_api::record::Timestamp;
+use records_api::record::{TimeRange, Timestamp};
 
 /// Number of pages in a part. Reading them takes ten seconds at ten requests a second.
 const PART_PAGES: u64 = 100;
@@ -39,7 +39,7 @@ impl PollReader<'_> {
                 Err(TooMany(total)) => match part_end(from, self.now, total.div_ceil(most)) {
                     None => self.read(Extent::since(from), ApiCounts::default()).await?,
                     Some(until) => {
-                        let part = Extent { from, until: Some(until), status: None };
+                        let part = Extent::all(TimeRange::new(from, until));
                         let (staging, summary) = self.read(part, ApiCounts::default()).await?;
                         // If the API ignores the bounds, each part would be the whole window. If a part
                         // does not meet the one before, records between them may be missing.

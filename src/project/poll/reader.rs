@@ -15,7 +15,7 @@ use crate::project::first_sync_progress::FirstSyncProgress;
 use crate::project::state::ProjectState;
 use crate::sync::{Extent, ExtentReader, Next, PageRequest, ReadSummary};
 use records_api::clock::Clock;
-use records_api::record::{Status, Term, Timestamp};
+use records_api::record::{Status, Term, TimeRange, Timestamp};
 use records_api::wire::Page;
 use records_api::{ApiError, Client, RecordsFilter, RecordsQuery};
 
@@ -56,7 +56,8 @@ impl PollReader<'_> {
         status: Status,
         known: ApiCounts,
     ) -> Result<(Staging, bool), PollError> {
-        let extent = Extent { from: self.window_start, until: None, status: Some(status) };
+        let range = TimeRange::since(self.window_start);
+        let extent = Extent { range, status: Some(status) };
         match self.read(extent, known).await {
             Ok((staging, summary)) => Ok((staging, summary.unfiltered == 0)),
             Err(PollError {

@@ -9,7 +9,7 @@
 use crate::sync::error::SyncError;
 use crate::sync::read::segment::{Segment, State};
 use crate::sync::read::walk::Walk;
-use records_api::record::Timestamp;
+use records_api::record::{TimeRange, Timestamp};
 
 impl Walk {
     /// Called when each segment has read its own: sets one to work again if it does not reach the
@@ -22,17 +22,17 @@ impl Walk {
             return Ok(());
         }
         let mut order: Vec<usize> = (0..self.segments.len()).collect();
-        order.sort_by_key(|index| self.segments[*index].from);
+        order.sort_by_key(|index| self.segments[*index].range.start);
         let mut left = order[0];
         for right in order.into_iter().skip(1) {
-            let Segment { first_start: first, until, .. } = self.segments[right];
+            let Segment { first_start: first, range, .. } = self.segments[right];
             let seen = self.segments[left].beyond;
             let meets = match (seen, first) {
                 (None, None) => true,
                 (Some(seen), Some(first)) => first <= seen,
                 _ => false,
             };
-            let goal = first.or(until);
+            let goal = first.or(range.end);
             if !meets && !self.segments[left].has_read_up_to(goal) {
                 self.segments[left].go_on_to(goal);
                 return Ok(());
@@ -51,15 +51,16 @@ impl Walk {
     /// Where the count says that there is more than the listing showed, asks once behind its end:
     /// a server may cut what lies deep. Returns whether there is something to ask.
     fn look_behind(&mut self) -> bool {
-        let Some(last) = self.segments.iter_mut().find(|segment| segment.until.is_none()) else {
+        let Some(last) = self.segments.iter_mut().find(|segment| segment.range.is_unbounded())
+        else {
             return false;
         };
-        let tail = last.listing.tail.as_ref().filter(|tail| tail.start >= last.from);
+        let tail = last.listing.tail.as_ref().filter(|tail| tail.start >= last.range.start);
         let Some(tail) = tail.filter(|_| last.counts_more) else { return false };
         // Beyond the group of the tail, by the margin that a bound is sent early.
         let from = tail.start.floor_to_second().plus_millis(2000);
-        last.until = Some(from);
-        let mut behind = Segment::new(from, None, 0.0);
+        last.range.end = Some(from);
+        let mut behind = Segment::new(TimeRange::since(from), 0.0);
         behind.has_insisted = true;
         self.segments.push(behind);
         true
@@ -69,11 +70,11 @@ impl Walk {
 impl Segment {
     /// Whether its own part reaches as far as `goal`, the end of the window if there is none.
     fn has_read_up_to(&self, goal: Option<Timestamp>) -> bool {
-        self.until.is_none_or(|until| goal.is_some_and(|goal| until >= goal))
+        self.range.end.is_none_or(|end| goal.is_some_and(|goal| end >= goal))
     }
 
     fn go_on_to(&mut self, goal: Option<Timestamp>) {
-        self.until = goal;
+        self.range.end = goal;
         self.beyond = None;
         self.state = State::Idle;
     }

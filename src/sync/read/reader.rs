@@ -63,9 +63,10 @@ impl ExtentReader {
         (limit, known): (u32, ApiCounts),
         filter: RecordsFilter,
     ) -> Self {
-        let window_start = extent.from.floor_to_second();
+        let window_start = extent.range.start.floor_to_second();
+        let range = TimeRange { start: window_start, ..extent.range };
         Self {
-            walk: Walk::new((window_start, extent.until), now, limit, known.trusts_counts),
+            walk: Walk::new(range, now, limit, known.trusts_counts),
             staging: Staging::default(),
             keeps_from: window_start,
             filter,
@@ -154,13 +155,11 @@ impl ExtentReader {
                     // row before it belongs.
                     let belongs = match last_start {
                         // What stands before everything does so in each list: it counts once.
-                        None => fresh.from == self.keeps_from,
-                        Some(start) => {
-                            start >= fresh.from && fresh.until.is_none_or(|until| start < until)
-                        }
+                        None => fresh.range.start == self.keeps_from,
+                        Some(start) => fresh.range.contains(start),
                     };
                     if belongs && index >= fresh.from_row {
-                        let near = last_start.unwrap_or(fresh.from);
+                        let near = last_start.unwrap_or(fresh.range.start);
                         let rejected = self.rejected.entry(request.segment).or_default();
                         rejected.push((near, rejection.reason));
                     }
@@ -196,17 +195,19 @@ impl ExtentReader {
         if self.summary.unfiltered == 0 {
             self.summary.reported = self.total_count.and_then(|total| total.checked_sub(before));
         }
-        let Extent { until, status, .. } = self.extent;
+        let Extent { range, status } = self.extent;
+        let range = TimeRange { start: self.summary.window_start, ..range };
         if status.is_none() && !self.is_abandoned {
-            self.staging.cover(TimeRange { start: self.summary.window_start, end: until });
-            self.summary.odd.cover(self.summary.window_start, until);
+            self.staging.cover(range);
+            self.summary.odd.cover(range);
         } else {
             self.summary.odd = Anomalies::default();
         }
         let came = self.summary.rows + before;
-        self.summary.counts_right = self.total_count == Some(came) && until.is_none();
+        self.summary.counts_right = self.total_count == Some(came) && range.is_unbounded();
         self.summary.is_unbounded = self.walk.unbounded;
-        (self.summary.first, self.summary.beyond) = self.walk.edges(until);
+        self.summary.first = self.walk.first_start();
+        self.summary.beyond = self.walk.first_start_beyond();
         (self.staging, self.summary)
     }
 
@@ -219,7 +220,10 @@ impl ExtentReader {
         ledger: &Ledger,
     ) -> Result<bool, SyncError> {
         let is_doubtful = page.rows.is_empty() && request.offset == 0 && request.segment == 0;
-        if !is_doubtful || self.extent.status.is_some() || !ledger.shows_since(self.extent.from) {
+        if !is_doubtful
+            || self.extent.status.is_some()
+            || !ledger.shows_since(self.extent.range.start)
+        {
             return Ok(false);
         }
         if self.walk.insists() {
@@ -229,7 +233,7 @@ impl ExtentReader {
             Some(total) => total > self.known.surplus,
             None => self.known.has_counts,
         };
-        if self.extent.until.is_some() && is_denied {
+        if !self.extent.range.is_unbounded() && is_denied {
             return Err(SyncError::Vanished { total: page.total_count.unwrap_or(0) });
         }
         Ok(false)

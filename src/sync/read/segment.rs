@@ -2,17 +2,15 @@
 
 use crate::sync::error::SyncError;
 use crate::sync::read::listing::Listing;
-use crate::sync::read::split::Stretch;
+use crate::sync::read::split::Remaining;
 use crate::sync::read::ties::{Group, GroupMemory, RowRef};
-use records_api::record::Timestamp;
+use records_api::record::{TimeRange, Timestamp};
 
-/// A stretch of the window and its cursor.
+/// A part of the window and its cursor.
 #[derive(Debug)]
 pub(in crate::sync) struct Segment {
-    /// Records that start here or later belong to this segment ...
-    pub(in crate::sync) from: Timestamp,
-    /// ... and before this; the last segment has no end.
-    pub(in crate::sync) until: Option<Timestamp>,
+    /// Start times of the records that belong to the segment.
+    pub(in crate::sync) range: TimeRange,
     pub(in crate::sync) listing: Listing,
     /// The listing to return to when a new one does not take up where this one was left.
     left: Option<Box<Listing>>,
@@ -71,15 +69,14 @@ const PROVING_REPETITIONS: u32 = 15;
 const MAX_TRICKLES: u32 = 8;
 
 impl Segment {
-    pub(in crate::sync) fn new(from: Timestamp, until: Option<Timestamp>, density: f64) -> Self {
+    pub(in crate::sync) fn new(range: TimeRange, density: f64) -> Self {
         Self {
-            from,
-            until,
-            listing: Listing::new(from.plus_millis(-BOUND_MARGIN_MILLIS)),
+            range,
+            listing: Listing::new(range.start.plus_millis(-BOUND_MARGIN_MILLIS)),
             left: None,
             seeks: true,
             memory: None,
-            reached: from,
+            reached: range.start,
             density,
             trickles: 0,
             restarts: 0,
@@ -92,20 +89,19 @@ impl Segment {
     }
 
     /// What is left to read, if it is known how dense it is.
-    pub(in crate::sync) fn stretch(&self, now: Timestamp) -> Option<Stretch> {
+    pub(in crate::sync) fn remaining(&self, now: Timestamp) -> Option<Remaining> {
         if self.state == State::Done || self.density <= 0.0 {
             return None;
         }
-        Some(Stretch {
-            reached: self.reached,
-            end: self.until.unwrap_or(now),
+        Some(Remaining {
+            range: TimeRange::new(self.reached, self.range.end.unwrap_or(now)),
             density: self.density,
             prefix: self.listing.before_bound,
         })
     }
 
     /// Whether this first page is to be asked for once more: an answer that lost its rows looks the
-    /// same as a stretch without any.
+    /// same as a segment without any.
     pub(in crate::sync) fn insists(&mut self, offset: u64, rows: usize) -> bool {
         let is_doubtful = rows == 0 && offset == 0 && self.restarts == 0;
         is_doubtful && !std::mem::replace(&mut self.has_insisted, true)
@@ -117,9 +113,9 @@ impl Segment {
             let starts = rows.iter().flatten().map(|(_, start, _)| *start);
             starts.filter(|start| *start >= edge).min()
         };
-        let first = first_behind(self.from);
+        let first = first_behind(self.range.start);
         self.first_start = self.first_start.into_iter().chain(first).min();
-        self.beyond = self.until.and_then(first_behind);
+        self.beyond = self.range.end.and_then(first_behind);
         self.counts_more = rows.is_empty() && total_count > Some(self.listing.received);
     }
 
@@ -148,7 +144,7 @@ impl Segment {
         let is_new = self.listing.tail.as_ref().is_some_and(|tail| tail.start >= began);
         let trickles = is_short && is_new && !counts_more;
         self.trickles = if trickles { self.trickles + 1 } else { 0 };
-        self.until.is_none() && self.listing.is_connected() && self.trickles >= MAX_TRICKLES
+        self.range.is_unbounded() && self.listing.is_connected() && self.trickles >= MAX_TRICKLES
     }
 
     /// Begins a new listing where this one has arrived, if that reads little again.

@@ -10,9 +10,9 @@
 use crate::sync::error::SyncError;
 use crate::sync::read::listing::Step;
 use crate::sync::read::segment::{BOUND_MARGIN_MILLIS, Fate, Segment, State};
-use crate::sync::read::split::Stretch;
+use crate::sync::read::split::Remaining;
 use crate::sync::read::ties::RowRef;
-use records_api::record::Timestamp;
+use records_api::record::{TimeRange, Timestamp};
 
 /// A page to ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,8 @@ pub(in crate::sync) struct Walk {
     pub(in crate::sync) is_joining: bool,
     /// A count is believed that says that a page is the last one.
     trusts_counts: bool,
-    window_start: Timestamp,
+    /// Start times of the records that the walk reads.
+    range: TimeRange,
 }
 
 /// Which rows of a page were read for the first time by their segment.
@@ -63,10 +64,8 @@ pub(in crate::sync) struct Walk {
 pub(in crate::sync) struct Fresh {
     /// Index of the first such row.
     pub(in crate::sync) from_row: usize,
-    /// Lower edge of the segment.
-    pub(in crate::sync) from: Timestamp,
-    /// Upper edge of the segment, exclusive.
-    pub(in crate::sync) until: Option<Timestamp>,
+    /// Start times that belong to the segment.
+    pub(in crate::sync) range: TimeRange,
     /// Start of the last row that the segment had read before this page.
     pub(in crate::sync) after: Option<Timestamp>,
     /// What follows for what the segment's listing said so far.
@@ -77,17 +76,16 @@ pub(in crate::sync) struct Fresh {
 const DEFAULT_WINDOW_MILLIS: i64 = 15 * 24 * 3_600_000;
 
 impl Walk {
-    /// A walk over everything that starts at `window_start` (whole seconds) or later and before
-    /// `until`, in pages of `limit`.
+    /// A walk over everything that starts in `range`, which begins with a whole second, in pages of
+    /// `limit`.
     pub(in crate::sync) fn new(
-        (window_start, until): (Timestamp, Option<Timestamp>),
+        range: TimeRange,
         now: Timestamp,
         limit: u32,
         trusts_counts: bool,
     ) -> Self {
-        let first = Segment::new(window_start, until, 0.0);
         Self {
-            segments: vec![first],
+            segments: vec![Segment::new(range, 0.0)],
             now,
             given_now: now,
             limit,
@@ -95,7 +93,7 @@ impl Walk {
             unbounded: false,
             is_joining: false,
             trusts_counts,
-            window_start,
+            range,
         }
     }
 
@@ -113,14 +111,15 @@ impl Walk {
         }
     }
 
-    /// The first starts that were shown at the beginning or later, and at `until` or later.
-    pub(in crate::sync) fn edges(
-        &self,
-        until: Option<Timestamp>,
-    ) -> (Option<Timestamp>, Option<Timestamp>) {
-        let first = self.segments.iter().filter_map(|segment| segment.first_start).min();
-        let last = self.segments.iter().filter(|segment| segment.until == until);
-        (first, last.filter_map(|segment| segment.beyond).min())
+    /// The first start that was shown at the beginning of the range or later.
+    pub(in crate::sync) fn first_start(&self) -> Option<Timestamp> {
+        self.segments.iter().filter_map(|segment| segment.first_start).min()
+    }
+
+    /// The first start that was shown at the end of the range or later.
+    pub(in crate::sync) fn first_start_beyond(&self) -> Option<Timestamp> {
+        let last = self.segments.iter().filter(|segment| segment.range.end == self.range.end);
+        last.filter_map(|segment| segment.beyond).min()
     }
 
     /// Whether an empty beginning is to be asked for once more: the first time only.
@@ -162,8 +161,7 @@ impl Walk {
         let segment = &mut self.segments[request.segment];
         let mut fresh = Fresh {
             from_row: rows.len(),
-            from: segment.from,
-            until: segment.until,
+            range: segment.range,
             after: segment.listing.tail.as_ref().map(|tail| tail.start),
             fate: Fate::Open,
         };
@@ -185,7 +183,7 @@ impl Walk {
         let (step, fresh_from) = segment.listing.take(
             rows,
             (request.limit, total_count),
-            segment.until,
+            segment.range.end,
             segment.memory.as_ref(),
         )?;
         fresh.from_row = fresh_from;
@@ -231,29 +229,29 @@ impl Walk {
         }
     }
 
-    /// Gives half of the longest stretch to a new segment.
+    /// Gives half of the longest remaining range to a new segment.
     fn split(&mut self) -> Option<usize> {
         if self.unbounded || self.is_joining {
             return None;
         }
-        let mut longest: Option<(usize, Stretch)> = None;
+        let mut longest: Option<(usize, Remaining)> = None;
         for (index, segment) in self.segments.iter().enumerate() {
-            let Some(stretch) = segment.stretch(self.now) else { continue };
-            if longest.as_ref().is_none_or(|(_, other)| stretch.is_longer_than(other)) {
-                longest = Some((index, stretch));
+            let Some(remaining) = segment.remaining(self.now) else { continue };
+            if longest.as_ref().is_none_or(|(_, other)| remaining.is_longer_than(other)) {
+                longest = Some((index, remaining));
             }
         }
-        let (index, stretch) = longest?;
-        let middle = stretch.middle(self.limit)?;
+        let (index, remaining) = longest?;
+        let middle = remaining.middle(self.limit)?;
         let segment = &mut self.segments[index];
-        let until = segment.until.replace(middle);
-        self.segments.push(Segment::new(middle, until, stretch.density));
+        let second_half = TimeRange { start: middle, end: segment.range.end.replace(middle) };
+        self.segments.push(Segment::new(second_half, remaining.density));
         Some(self.segments.len() - 1)
     }
 
     /// Goes on without lower bounds: one cursor, from the beginning.
     fn give_up_bounds(&mut self, bound: Timestamp, ended: Timestamp) -> Result<(), SyncError> {
-        let window = self.now.floor_to_second().millis() - self.window_start.millis();
+        let window = self.now.floor_to_second().millis() - self.range.start.millis();
         if window > DEFAULT_WINDOW_MILLIS {
             return Err(SyncError::BoundIgnored { bound, ended });
         }
@@ -261,7 +259,7 @@ impl Walk {
         for segment in &mut self.segments {
             segment.state = State::Done;
         }
-        self.segments.push(Segment::new(self.window_start, None, 0.0));
+        self.segments.push(Segment::new(TimeRange::since(self.range.start), 0.0));
         Ok(())
     }
 }

@@ -8,7 +8,7 @@
 use crate::ledger::{Counted, Ledger, PendingCounts};
 use crate::sync::extent::Extent;
 use crate::sync::recount::expected::{CountRange, ExpectedCounts, signed};
-use records_api::record::Timestamp;
+use records_api::record::{TimeRange, Timestamp};
 
 /// Counts that a search asks for at most.
 const MAX_QUESTIONS: usize = 64;
@@ -33,7 +33,7 @@ pub struct CountBisection {
     /// Records that are counted but not listed, by where they seem to start.
     surplus: Vec<(Timestamp, i64)>,
     /// The end of what is searched: what starts later is read by every poll.
-    news: Timestamp,
+    end: Option<Timestamp>,
     /// Where was counted, in order: first the window.
     points: Vec<Point>,
     /// What the window's count has changed by since it was first counted, at times.
@@ -41,7 +41,7 @@ pub struct CountBisection {
     /// Whether the window was counted after everything else.
     is_checked: bool,
     asked: usize,
-    found: Vec<Stretch>,
+    found: Vec<Difference>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,9 +53,11 @@ struct Point {
 
 /// Where the count differs, and by how much.
 #[derive(Debug, Clone, Copy)]
-struct Stretch {
-    from: Point,
-    until: Point,
+struct Difference {
+    /// From one point until the next one.
+    range: TimeRange,
+    /// The API's count of what starts in the range.
+    counted: CountRange,
     by: i64,
 }
 
@@ -77,17 +79,17 @@ pub(in crate::sync) struct BisectionResult {
 impl CountBisection {
     pub(in crate::sync) fn new(
         expected: ExpectedCounts<'_>,
-        (window_start, total): (Timestamp, u64),
-        news: Timestamp,
+        total: u64,
+        range: TimeRange,
         page: u32,
     ) -> Self {
-        let window = Point { at: window_start, count: signed(total) };
+        let window = Point { at: range.start, count: signed(total) };
         Self {
             counted: expected.counted,
             page: page.into(),
             pending: expected.pending.clone(),
             surplus: expected.surplus.to_vec(),
-            news,
+            end: range.end,
             points: vec![window],
             drift: CountRange { low: 0, high: 0 },
             is_checked: true,
@@ -100,12 +102,13 @@ impl CountBisection {
     pub fn questions(&self, ledger: &Ledger) -> Vec<Timestamp> {
         let begin = self.points[0].at;
         if self.points.len() == 1 {
-            let end = ledger.quietest_second(self.news, QUIET_SECONDS);
-            return if end > begin { vec![end, begin] } else { Vec::new() };
+            let end = self.end.map(|end| ledger.quietest_second(end, QUIET_SECONDS));
+            let end = end.filter(|end| *end > begin);
+            return end.map_or_else(Vec::new, |end| vec![end, begin]);
         }
         let asks = self.differing(ledger);
         let mut asks: Vec<_> =
-            asks.iter().filter_map(|stretch| self.divide(ledger, stretch)).collect();
+            asks.iter().filter_map(|found| self.divide(ledger, found.range)).collect();
         if self.asked + asks.len() > MAX_QUESTIONS {
             asks.clear();
         }
@@ -139,11 +142,11 @@ impl CountBisection {
     pub fn extents(&mut self, ledger: &Ledger) -> Vec<Extent> {
         self.found = self.differing(ledger);
         let mut extents: Vec<Extent> = Vec::new();
-        for Stretch { from, until, .. } in &self.found {
-            let (from, until) = (from.at, Some(until.at.plus_millis(1000)));
+        for Difference { range, .. } in &self.found {
+            let end = range.end.map(|end| end.plus_millis(1000));
             match extents.last_mut() {
-                Some(last) if last.until >= Some(from) => last.until = until,
-                _ => extents.push(Extent { from, until, status: None }),
+                Some(last) if last.range.end >= Some(range.start) => last.range.end = end,
+                _ => extents.push(Extent::all(TimeRange { start: range.start, end })),
             }
         }
         extents
@@ -153,47 +156,43 @@ impl CountBisection {
     pub(in crate::sync) fn outcome(&self, ledger: &Ledger) -> BisectionResult {
         let none = PendingCounts::default();
         let expected = ExpectedCounts { pending: &none, ..self.expected(ledger) };
-        let now_apart = |stretch: &Stretch| {
-            let counted = self.counted_between(stretch.from, stretch.until);
-            counted.apart(expected.between(stretch.from.at, stretch.until.at))
-        };
+        let now_apart = |found: &Difference| found.counted.apart(expected.within(found.range));
         let left = self.found.iter().filter(|_| self.drift.is_exact());
-        let left = left.map(|stretch| (stretch.from.at, now_apart(stretch)));
+        let left = left.map(|found| (found.range.start, now_apart(found)));
         let last = self.points[1..].last().filter(|_| self.drift.is_exact());
         let beyond = last.map(|last| self.counted_since(*last).apart(expected.since(last.at)));
-        let rows = |from, until| ledger.count_between(from, until);
-        let read: u64 = self.found.iter().map(|found| rows(found.from.at, found.until.at)).sum();
+        let read: u64 = self.found.iter().map(|found| ledger.count_in(found.range)).sum();
         BisectionResult {
             left: left.filter(|(_, by)| *by != 0).collect(),
             beyond: beyond.filter(|by| *by != 0),
             has_read: !self.found.is_empty(),
             is_fruitless: !self.found.is_empty()
-                && self.found.iter().all(|stretch| now_apart(stretch) == stretch.by),
+                && self.found.iter().all(|found| now_apart(found) == found.by),
             is_costly: read * COSTLY_SHARE > ledger.shown_since(self.points[0].at)
                 && read > CHEAP_PAGES * self.page,
         }
     }
 
     /// Neighbouring points between which the count is not as expected.
-    fn differing(&self, ledger: &Ledger) -> Vec<Stretch> {
+    fn differing(&self, ledger: &Ledger) -> Vec<Difference> {
         let expected = self.expected(ledger);
         let pairs = self.points.windows(2).map(|pair| {
-            let counted = self.counted_between(pair[0], pair[1]);
-            let by = counted.apart(expected.between(pair[0].at, pair[1].at));
-            Stretch { from: pair[0], until: pair[1], by }
+            let range = TimeRange::new(pair[0].at, pair[1].at);
+            let counted = self.counted_since(pair[0]).less(self.counted_since(pair[1]));
+            Difference { range, counted, by: counted.apart(expected.within(range)) }
         });
-        pairs.filter(|stretch| stretch.by != 0).collect()
+        pairs.filter(|found| found.by != 0).collect()
     }
 
-    /// The middle of a stretch, unless some pages hold all of it.
-    fn divide(&self, ledger: &Ledger, stretch: &Stretch) -> Option<Timestamp> {
-        let (from, until) = (stretch.from.at, stretch.until.at);
-        let rows = ledger.count_between(from, until);
+    /// The middle of a range, unless some pages hold all of it.
+    fn divide(&self, ledger: &Ledger, range: TimeRange) -> Option<Timestamp> {
+        let rows = ledger.count_in(range);
         if rows <= self.page * WHOLE_READ_PAGES {
             return None;
         }
-        let middle = ledger.quietest_second(ledger.start_at(rows / 2, from)?, QUIET_SECONDS);
-        (middle > from && middle < until).then_some(middle)
+        let middle = ledger.start_at(rows / 2, range.start)?;
+        let middle = ledger.quietest_second(middle, QUIET_SECONDS);
+        (range.starts_before(middle) && range.contains(middle)).then_some(middle)
     }
 
     /// The API's count of what starts at a point or later, when the window was first counted.
@@ -202,10 +201,6 @@ impl CountBisection {
             return CountRange { low: point.count, high: point.count };
         }
         CountRange { low: point.count - self.drift.high, high: point.count - self.drift.low }
-    }
-
-    fn counted_between(&self, from: Point, until: Point) -> CountRange {
-        self.counted_since(from).less(self.counted_since(until))
     }
 
     fn expected<'a>(&'a self, ledger: &'a Ledger) -> ExpectedCounts<'a> {
@@ -226,7 +221,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::{DurableLedger, LabelLimits, PollFacts};
-    use records_api::record::{Record, RecordKey, TimeRange};
+    use records_api::record::{Record, RecordKey};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_millis(1_700_000_000_000 + second * 1000)
@@ -259,7 +254,8 @@ mod tests {
         let expected =
             ExpectedCounts { counted: Counted::All, ledger, pending: &pending, surplus: &[] };
         let total = starts.len() as u64;
-        let mut search = CountBisection::new(expected, (at(0), total), at(100_000), 10);
+        let mut search =
+            CountBisection::new(expected, total, TimeRange::new(at(0), at(100_000)), 10);
         let mut asked = 0;
         loop {
             let questions = search.questions(ledger);
@@ -301,9 +297,7 @@ mod tests {
             let (extents, asked) = search(&ledger, &mut there, includes_bound, false);
             let changed = gone.iter().filter_map(|index| starts.get(*index)).chain(&late);
             for start in changed {
-                let is_read = extents.iter().any(|extent| {
-                    extent.from <= at(*start) && extent.until.is_none_or(|until| at(*start) < until)
-                });
+                let is_read = extents.iter().any(|extent| extent.range.contains(at(*start)));
                 prop_assert!(is_read, "{start} in {extents:?}");
             }
             prop_assert!(asked <= MAX_QUESTIONS * 2 + 3, "{asked}");
@@ -328,7 +322,7 @@ mod tests {
             let pending = PendingCounts::default();
             let counted = Counted::Uploaded;
             let expected = ExpectedCounts { counted, ledger: &ledger, pending: &pending, surplus: &surplus };
-            let mut search = CountBisection::new(expected, (at(0), count()), at(100_000), 10);
+            let mut search = CountBisection::new(expected, count(), TimeRange::new(at(0), at(100_000)), 10);
             loop {
                 let questions = search.questions(&ledger);
                 if questions.is_empty() {
@@ -347,8 +341,7 @@ mod tests {
         let ledger = knowing(1..100_000);
         let mut there: Vec<_> = (1..100_000).filter(|start| *start != 31_415).collect();
         let (extents, asked) = search(&ledger, &mut there, true, false);
-        let rows: u64 =
-            extents.iter().map(|e| ledger.count_between(e.from, e.until.unwrap())).sum();
+        let rows: u64 = extents.iter().map(|extent| ledger.count_in(extent.range)).sum();
         assert!(asked <= 17 && rows <= 22, "{asked} {extents:?}");
     }
 

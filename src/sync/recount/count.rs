@@ -3,7 +3,7 @@
 use crate::ledger::{Counted, Ledger, PendingCounts, Staging};
 use crate::sync::recount::bisection::CountBisection;
 use crate::sync::recount::expected::{CountRange, ExpectedCounts, MANY, signed};
-use records_api::record::Timestamp;
+use records_api::record::{TimeRange, Timestamp};
 
 /// What was refused or misled is tried again after an hour.
 pub(in crate::sync) const RETRY_MILLIS: i64 = 3_600_000;
@@ -69,8 +69,8 @@ impl Count {
     pub(in crate::sync) fn search(
         &self,
         (ledger, staging): (&Ledger, &Staging),
-        (window_start, total): (Timestamp, u64),
-        news: Timestamp,
+        total: u64,
+        range: TimeRange,
         page: u32,
     ) -> Option<CountBisection> {
         if !self.differs {
@@ -78,8 +78,8 @@ impl Count {
         }
         let pending = ledger.pending(staging);
         let expected = self.expected(ledger, &pending);
-        let begins = differs(expected, window_start, total);
-        begins.then(|| CountBisection::new(expected, (window_start, total), news, page))
+        let begins = differs(expected, range.start, total);
+        begins.then(|| CountBisection::new(expected, total, range, page))
     }
 
     /// Takes over what a poll found that has been committed.

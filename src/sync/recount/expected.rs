@@ -1,7 +1,7 @@
 //! What the API should count, by what is known.
 
 use crate::ledger::{Counted, Ledger, PendingCounts};
-use records_api::record::Timestamp;
+use records_api::record::{TimeRange, Timestamp};
 
 /// A number that is known to lie between two others, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,12 +58,14 @@ impl ExpectedCounts<'_> {
         CountRange { low: all.min(later), high: all.max(later) }
     }
 
-    /// The difference of the counts from `from` on and from `until` on. What is in flight may have
-    /// been uploaded since it was read.
-    pub(in crate::sync) fn between(&self, from: Timestamp, until: Timestamp) -> CountRange {
-        let mut bounds = self.since(from).less(self.since(until));
+    /// The difference of the counts from the start of a range on and from its end on. What is in
+    /// flight may have been uploaded since it was read.
+    pub(in crate::sync) fn within(&self, range: TimeRange) -> CountRange {
+        let since_start = self.since(range.start);
+        let mut bounds = range.end.map_or(since_start, |end| since_start.less(self.since(end)));
         if self.counted == Counted::Uploaded {
-            let flights = self.ledger.in_flight_between(from, until.plus_millis(1000));
+            let end = range.end.map(|end| end.plus_millis(1000));
+            let flights = self.ledger.in_flight_in(TimeRange { start: range.start, end });
             bounds.high += signed(flights);
         }
         bounds
