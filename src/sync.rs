@@ -17,4 +17,4 @@ pub use error::SyncError;
 pub use extent::{Extent, ReadSummary};
 pub use planner::{Mode, Plan, Planner, PollContext, flights_left};
 pub use read::{ExtentReader, Next, PageRequest};
-pub use recount::{CountBisection, CountTaken};
+pub use recount::{BisectionContext, CountBisection, CountTaken};

@@ -11,7 +11,8 @@ use super::error::PollError;
 use super::state::Polled;
 use crate::ledger::{ApiCounts, Counted, Staging};
 use crate::sync::{
-    CountBisection, CountTaken, Extent, Plan, PollContext, ReadSummary, flights_left,
+    BisectionContext, CountBisection, CountTaken, Extent, Plan, PollContext, ReadSummary,
+    flights_left,
 };
 use records_api::RecordsQuery;
 use records_api::record::{Status, TimeRange, Timestamp};
@@ -100,7 +101,7 @@ impl PollReader<'_> {
         for (counted, total) in counts.into_iter().zip(totals) {
             let mut search = None;
             if let Some(total) = total {
-                search = self.search((counted, total), news, &staging).await?;
+                search = self.search(counted, total, news, &staging).await?;
             }
             if let Some(search) = &mut search {
                 let extents = search.extents(self.state.lock().ledger());
@@ -148,15 +149,17 @@ impl PollReader<'_> {
     /// Locates the difference between a count and the known records, if the planner wants to know.
     async fn search(
         &self,
-        count: (Counted, u64),
+        counted: Counted,
+        total: u64,
         news: Timestamp,
         staging: &Staging,
     ) -> Result<Option<CountBisection>, PollError> {
         let search = {
             let state = self.state.lock();
             let range = TimeRange::new(self.window_start, news);
-            let page = self.client.page_size();
-            state.planner.search((state.ledger(), staging), count, range, page)
+            let (ledger, page) = (state.ledger(), self.client.page_size());
+            let context = BisectionContext { ledger, staging, range, page };
+            state.planner.search(&context, counted, total)
         };
         let Some(mut search) = search else { return Ok(None) };
         loop {
@@ -164,7 +167,7 @@ impl PollReader<'_> {
             if moments.is_empty() {
                 return Ok(Some(search));
             }
-            let counts = moments.iter().map(|moment| self.count(count.0, *moment));
+            let counts = moments.iter().map(|moment| self.count(counted, *moment));
             let counts: Option<Vec<_>> = try_join_all(counts).await?.into_iter().collect();
             // The API stopped counting, so the difference cannot be located.
             let Some(counts) = counts else { return Ok(None) };

@@ -6,7 +6,7 @@
 //! next poll does without it, at the latest by reading everything.
 
 use super::extent::{Extent, ReadSummary};
-use super::recount::{Count, CountBisection, CountTaken, RETRY_MILLIS};
+use super::recount::{BisectionContext, Count, CountBisection, CountTaken, RETRY_MILLIS};
 use super::scrub::Scrub;
 use crate::ledger::{ApiCounts, Counted, Ledger, PollFacts, Staging};
 use records_api::record::{Status, TimeRange, Timestamp};
@@ -191,16 +191,14 @@ impl Planner {
         self.scrub.note_slice(slice, news, now);
     }
 
-    /// The search that a poll begins that counts `total` of the window and has read `staging` so
-    /// far, and all that starts after `range`.
+    /// The search that a poll begins that counts `total` of the window.
     pub fn search(
         &self,
-        known: (&Ledger, &Staging),
-        (counted, total): (Counted, u64),
-        range: TimeRange,
-        page: u32,
+        context: &BisectionContext<'_>,
+        counted: Counted,
+        total: u64,
     ) -> Option<CountBisection> {
-        self.counts[counted as usize].search(known, total, range, page)
+        self.counts[counted as usize].search(context, total)
     }
 
     /// Takes over what was counted by a poll that began at `now` and has been committed.

@@ -7,7 +7,7 @@ mod bisection;
 mod count;
 mod expected;
 
-pub use bisection::CountBisection;
+pub use bisection::{BisectionContext, CountBisection};
 pub use count::CountTaken;
 
 pub(in crate::sync) use count::{Count, RETRY_MILLIS};

@@ -126,7 +126,8 @@ fn new_read(limit: u32) -> ExtentReader {
     ExtentReader::new(
         Extent::since(start),
         now,
-        (limit, ApiCounts::default()),
+        limit,
+        ApiCounts::default(),
         RecordsFilter::default(),
     )
 }
@@ -381,7 +382,8 @@ fn a_bound_that_is_ignored_fails_the_reading_of_more_than_the_default_window() {
     let mut read = ExtentReader::new(
         Extent::since(start),
         now,
-        (10, ApiCounts::default()),
+        10,
+        ApiCounts::default(),
         RecordsFilter::default(),
     );
     let Next::Ask(request) = read.next_page() else { panic!("the first page is asked for") };

@@ -126,7 +126,7 @@ impl PollReader<'_> {
         let status = extent.status.or(self.filter.status);
         let filter = RecordsFilter { status, ..self.filter.clone() };
         let is_whole = extent.status.is_none();
-        let read = ExtentReader::new(extent, self.now, (limit, known), self.filter.clone())
+        let read = ExtentReader::new(extent, self.now, limit, known, self.filter.clone())
             .keeping_from(self.window_start);
         let read = Mutex::new(read);
         let mut under_way = FuturesUnordered::new();

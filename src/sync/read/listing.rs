@@ -14,7 +14,9 @@
 
 use crate::sync::error::SyncError;
 use crate::sync::read::clamp::ClampWatch;
-use crate::sync::read::ties::{Group, GroupMemory, KeySet, RowRef, check_order, last_group};
+use crate::sync::read::ties::{
+    Group, GroupMemory, KeySet, PageRef, RowRef, check_order, last_group,
+};
 use records_api::record::Timestamp;
 
 /// The state of one listing.
@@ -34,9 +36,8 @@ pub(in crate::sync) struct Listing {
     pub(in crate::sync) clamp: ClampWatch,
     /// Nothing came beyond the overlap: the next page begins behind it, to see whether that is all.
     looks_beyond: bool,
-    /// Ids that must come before anything that starts later: what proves that this listing takes
-    /// up where an earlier one was left.
-    expects: Option<(Timestamp, KeySet)>,
+    /// Proves that this listing takes up where an earlier one was left, once it was seen.
+    expects: Option<Anchor>,
     stalled: u32,
     /// The highest position that was ever read: what lies before it counts no more.
     counted: u64,
@@ -45,6 +46,13 @@ pub(in crate::sync) struct Listing {
     /// Whether a group was read again because its order was in doubt. If it is once more, the
     /// order changes by itself.
     doubted: bool,
+}
+
+/// One of these ids must come before anything that starts later.
+#[derive(Debug, Clone)]
+struct Anchor {
+    start: Timestamp,
+    ids: KeySet,
 }
 
 /// What a page did for a listing.
@@ -99,7 +107,7 @@ impl Listing {
 
     /// A listing that must show one of `ids` before anything that starts after `start`.
     pub(in crate::sync) fn taking_up(bound: Timestamp, start: Timestamp, ids: KeySet) -> Self {
-        Self { expects: Some((start, ids)), ..Self::new(bound) }
+        Self { expects: Some(Anchor { start, ids }), ..Self::new(bound) }
     }
 
     /// The offset of the next page.
@@ -131,11 +139,11 @@ impl Listing {
     /// showed. Also returns the index of the first row that no earlier page or listing showed.
     pub(in crate::sync) fn take(
         &mut self,
-        rows: &[RowRef],
-        (limit, total_count): (u32, Option<u64>),
+        page: &PageRef<'_>,
         until: Option<Timestamp>,
         memory: Option<&GroupMemory>,
     ) -> Result<(Step, usize), SyncError> {
+        let PageRef { rows, total_count, .. } = *page;
         check_order(rows)?;
         let (offset, overlap) = (self.next_offset(), self.overlap());
         if std::mem::take(&mut self.looks_beyond) && !rows.is_empty() {
@@ -146,7 +154,7 @@ impl Listing {
         if self.has_gap(rows, overlap) {
             return Ok((Step::Gap, rows.len()));
         }
-        let taken_up = self.expects.as_ref().map(|(start, _)| *start);
+        let taken_up = self.expects.as_ref().map(|anchor| anchor.start);
         if let Some(step) = self.connect(rows) {
             return Ok((step, rows.len()));
         }
@@ -166,16 +174,13 @@ impl Listing {
             None => new_from,
             Some(last) => rows
                 .iter()
-                .position(|row| row.is_some_and(|(_, start, _)| start > last))
+                .position(|row| row.is_some_and(|row| row.start > last))
                 .unwrap_or(rows.len()),
         };
         let uncounted = usize::try_from(self.counted.saturating_sub(offset)).unwrap_or(usize::MAX);
-        self.before_bound += rows
-            .iter()
-            .skip(uncounted)
-            .flatten()
-            .take_while(|(_, start, _)| *start < self.bound)
-            .count() as u64;
+        self.before_bound +=
+            rows.iter().skip(uncounted).flatten().take_while(|row| row.start < self.bound).count()
+                as u64;
         self.counted = self.counted.max(end);
         self.received = already_read.max(end);
 
@@ -188,7 +193,7 @@ impl Listing {
             let first = rows.iter().position(Option::is_some).unwrap_or(0);
             self.tail = Some(last_group(&rows[first..], offset + first as u64));
         }
-        if until.is_some_and(|until| rows.iter().flatten().any(|(_, start, _)| *start >= until)) {
+        if until.is_some_and(|until| rows.iter().flatten().any(|row| row.start >= until)) {
             return Ok((Step::Done, fresh_from));
         }
         let is_overlap = !is_fresh && rows.len() as u64 <= overlap;
@@ -201,7 +206,7 @@ impl Listing {
             let done = if self.is_connected() { Step::Done } else { Step::NotConnected };
             return Ok((step.unwrap_or(done), fresh_from));
         }
-        if !is_fresh && self.is_everything((rows.len(), already_read), limit, total_count) {
+        if !is_fresh && self.is_everything(page, already_read) {
             return Ok((Step::Done, fresh_from));
         }
         self.note_progress(is_fresh, rows.len())?;
@@ -212,17 +217,12 @@ impl Listing {
     /// says itself: fewer rows than were asked for, all that it counts, the same again. A count of
     /// the page's own rows says the same, and a single row may come again by chance where the order
     /// changes, so that one has to insist.
-    fn is_everything(
-        &self,
-        (rows, already_read): (usize, u64),
-        limit: u32,
-        total_count: Option<u64>,
-    ) -> bool {
-        let rows_read = Some(rows as u64);
+    fn is_everything(&self, page: &PageRef<'_>, already_read: u64) -> bool {
+        let rows = page.rows.len();
         let insists = rows > 1 || self.stalled + 1 >= STALLED_PAGES;
-        rows < limit as usize
-            && rows_read == total_count
-            && total_count == Some(already_read)
+        rows < page.limit as usize
+            && page.total_count == Some(rows as u64)
+            && page.total_count == Some(already_read)
             && insists
     }
 
@@ -246,7 +246,7 @@ impl Listing {
 
     /// The sort makes everything contiguous from a row that starts no later than the last one
     /// read; a page that begins later leaves a gap. Rejected rows in the overlap prove nothing.
-    fn has_gap(&self, rows: &[RowRef], overlap: u64) -> bool {
+    fn has_gap(&self, rows: &[Option<RowRef>], overlap: u64) -> bool {
         if self.next_offset() == 0 {
             return false;
         }
@@ -254,28 +254,28 @@ impl Listing {
             // Pages of one row cannot overlap, but going back is no sort either.
             let first = rows.iter().flatten().next();
             let tail = self.tail.as_ref();
-            return first.zip(tail).is_some_and(|((_, start, _), tail)| *start < tail.start);
+            return first.zip(tail).is_some_and(|(row, tail)| row.start < tail.start);
         }
         if rows.is_empty() {
             return true;
         }
         let overlap = rows.len().min(usize::try_from(overlap).unwrap_or(usize::MAX));
-        let Some((_, start, _)) = rows[..overlap].iter().flatten().next() else { return false };
+        let Some(row) = rows[..overlap].iter().flatten().next() else { return false };
         match (&self.tail, self.reading_again) {
-            (Some(tail), _) => *start > tail.start,
+            (Some(tail), _) => row.start > tail.start,
             // A group is read again from the row before it on.
-            (None, Some(group)) => *start >= group,
+            (None, Some(group)) => row.start >= group,
             (None, None) => false,
         }
     }
 
-    fn connect(&mut self, rows: &[RowRef]) -> Option<Step> {
-        let (last, ids) = self.expects.as_ref()?;
-        for (key, start, _) in rows.iter().flatten() {
-            if start > last {
+    fn connect(&mut self, rows: &[Option<RowRef>]) -> Option<Step> {
+        let Anchor { start, ids } = self.expects.as_ref()?;
+        for row in rows.iter().flatten() {
+            if row.start > *start {
                 return Some(Step::NotConnected);
             }
-            if ids.contains(key) {
+            if ids.contains(&row.key) {
                 self.expects = None;
                 return None;
             }
@@ -284,7 +284,7 @@ impl Listing {
     }
 
     /// Adds the rows of this page that belong to the tail.
-    fn extend_tail(&mut self, rows: &[RowRef], offset: u64) -> Beyond {
+    fn extend_tail(&mut self, rows: &[Option<RowRef>], offset: u64) -> Beyond {
         let (received, overlap) = (self.received, self.overlap());
         let mut beyond = Beyond::default();
         let Some(tail) = &mut self.tail else { return beyond };
@@ -292,7 +292,7 @@ impl Listing {
         for (index, row) in rows.iter().enumerate() {
             let position = offset + index as u64;
             let is_new_position = position >= received;
-            let Some((key, start, _)) = row else {
+            let Some(RowRef { key, start, .. }) = row else {
                 if is_new_position {
                     tail.excluded += 1;
                     beyond.first_new.get_or_insert(index);

@@ -60,7 +60,8 @@ impl ExtentReader {
     pub fn new(
         extent: Extent,
         now: Timestamp,
-        (limit, known): (u32, ApiCounts),
+        limit: u32,
+        known: ApiCounts,
         filter: RecordsFilter,
     ) -> Self {
         let window_start = extent.range.start.floor_to_second();
@@ -132,7 +133,7 @@ impl ExtentReader {
         if self.insists_on_known(request, page, ledger)? {
             return Ok(());
         }
-        let refs: Vec<RowRef> = page.rows.iter().map(row_ref).collect();
+        let refs: Vec<Option<RowRef>> = page.rows.iter().map(row_ref).collect();
         let fresh = self.walk.take(request, &refs, page.total_count)?;
         if !self.asked_total {
             self.asked_total = true;
@@ -144,7 +145,7 @@ impl ExtentReader {
             match row {
                 Ok(record) => {
                     last_start = Some(record.start_time);
-                    let key = row_ref.map_or_else(|| RecordKey::of(&record.id), |(key, ..)| key);
+                    let key = row_ref.map_or_else(|| RecordKey::of(&record.id), |row| row.key);
                     self.take_record(request, key, record, ledger);
                 }
                 Err(rejection) => {
@@ -329,8 +330,10 @@ impl ExtentReader {
     }
 }
 
-fn row_ref(row: &Row<'_>) -> RowRef {
-    row.as_ref().ok().map(|record| (RecordKey::of(&record.id), record.start_time, record.end_time))
+fn row_ref(row: &Row<'_>) -> Option<RowRef> {
+    let record = row.as_ref().ok()?;
+    let key = RecordKey::of(&record.id);
+    Some(RowRef { key, start: record.start_time, end: record.end_time })
 }
 
 /// Whether a record is one that was asked for: a filter may be silently ignored.

@@ -3,7 +3,7 @@
 use crate::sync::error::SyncError;
 use crate::sync::read::listing::Listing;
 use crate::sync::read::split::Remaining;
-use crate::sync::read::ties::{Group, GroupMemory, RowRef};
+use crate::sync::read::ties::{Group, GroupMemory, PageRef, RowRef};
 use records_api::record::{TimeRange, Timestamp};
 
 /// A part of the window and its cursor.
@@ -108,15 +108,15 @@ impl Segment {
     }
 
     /// Notes what a page shows at the edges of the segment.
-    pub(in crate::sync) fn note_edges(&mut self, rows: &[RowRef], total_count: Option<u64>) {
+    pub(in crate::sync) fn note_edges(&mut self, page: &PageRef<'_>) {
         let first_behind = |edge: Timestamp| {
-            let starts = rows.iter().flatten().map(|(_, start, _)| *start);
+            let starts = page.rows.iter().flatten().map(|row| row.start);
             starts.filter(|start| *start >= edge).min()
         };
         let first = first_behind(self.range.start);
         self.first_start = self.first_start.into_iter().chain(first).min();
         self.beyond = self.range.end.and_then(first_behind);
-        self.counts_more = rows.is_empty() && total_count > Some(self.listing.received);
+        self.counts_more = page.rows.is_empty() && page.total_count > Some(self.listing.received);
     }
 
     pub(in crate::sync) fn learn(&mut self) {
@@ -135,12 +135,12 @@ impl Segment {
     /// say more; a server that grants less than before gives short pages too.
     pub(in crate::sync) fn only_trickles(
         &mut self,
-        (rows, largest_page): (usize, usize),
-        total_count: Option<u64>,
+        page: &PageRef<'_>,
+        largest_page: usize,
         began: Timestamp,
     ) -> bool {
-        let is_short = rows * 2 < largest_page;
-        let counts_more = total_count.is_some_and(|total| total > self.listing.received);
+        let is_short = page.rows.len() * 2 < largest_page;
+        let counts_more = page.total_count.is_some_and(|total| total > self.listing.received);
         let is_new = self.listing.tail.as_ref().is_some_and(|tail| tail.start >= began);
         let trickles = is_short && is_new && !counts_more;
         self.trickles = if trickles { self.trickles + 1 } else { 0 };
@@ -148,7 +148,7 @@ impl Segment {
     }
 
     /// Begins a new listing where this one has arrived, if that reads little again.
-    pub(in crate::sync) fn seek(&mut self, page: &[RowRef]) -> Fate {
+    pub(in crate::sync) fn seek(&mut self, rows: &[Option<RowRef>]) -> Fate {
         if self.listing.is_connected() {
             self.left = None;
         }
@@ -157,8 +157,8 @@ impl Segment {
         if !self.seeks || bound <= self.listing.bound || !self.listing.is_connected() {
             return Fate::Open;
         }
-        let again = page.iter().flatten().filter(|(_, start, _)| *start >= bound).count();
-        let reaches_back_further = again == page.iter().flatten().count();
+        let again = rows.iter().flatten().filter(|row| row.start >= bound).count();
+        let reaches_back_further = again == rows.iter().flatten().count();
         let cost = self.listing.before_bound + again as u64;
         if reaches_back_further || cost * SEEK_GAIN > self.listing.received {
             return Fate::Open;

@@ -8,8 +8,24 @@ use std::hash::{BuildHasherDefault, Hasher};
 use crate::sync::error::SyncError;
 use records_api::record::{RecordKey, Timestamp};
 
-/// A row as the walk sees it: identity, start, end. `None` for a rejected row.
-pub(in crate::sync) type RowRef = Option<(RecordKey, Timestamp, Option<Timestamp>)>;
+/// The fields of a row that the walk reads.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::sync) struct RowRef {
+    pub(in crate::sync) key: RecordKey,
+    pub(in crate::sync) start: Timestamp,
+    pub(in crate::sync) end: Option<Timestamp>,
+}
+
+/// An answer of the API as the walk reads it.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::sync) struct PageRef<'a> {
+    /// Rows in the order of the answer; `None` for a rejected row.
+    pub(in crate::sync) rows: &'a [Option<RowRef>],
+    /// Number of rows that was requested.
+    pub(in crate::sync) limit: u32,
+    /// Number of rows that the API says it has from the bound on.
+    pub(in crate::sync) total_count: Option<u64>,
+}
 
 /// Keys of records. They are digests already, so half of one is the hash.
 pub(in crate::sync) type KeySet = HashSet<RecordKey, BuildHasherDefault<KeyHasher>>;
@@ -68,10 +84,10 @@ pub(in crate::sync) struct GroupMemory {
 }
 
 /// The group of equal starts that ends these rows, of which the first is readable.
-pub(in crate::sync) fn last_group(rows: &[RowRef], offset: u64) -> Group {
-    let start = rows.iter().rev().flatten().next().map_or(Timestamp::from_millis(0), |row| row.1);
-    let first =
-        rows.iter().position(|row| row.is_some_and(|(_, other, _)| other == start)).unwrap_or(0);
+pub(in crate::sync) fn last_group(rows: &[Option<RowRef>], offset: u64) -> Group {
+    let last = rows.iter().rev().flatten().next();
+    let start = last.map_or(Timestamp::from_millis(0), |row| row.start);
+    let first = rows.iter().position(|row| row.is_some_and(|row| row.start == start)).unwrap_or(0);
     let mut group = Group {
         start,
         first_position: offset + first as u64,
@@ -82,9 +98,9 @@ pub(in crate::sync) fn last_group(rows: &[RowRef], offset: u64) -> Group {
     };
     for row in &rows[first..] {
         match row {
-            Some((key, _, _)) => {
-                group.excluded += u64::from(!group.ids.insert(*key));
-                group.note(*key);
+            Some(row) => {
+                group.excluded += u64::from(!group.ids.insert(row.key));
+                group.note(row.key);
             }
             None => group.excluded += 1,
         }
@@ -93,13 +109,13 @@ pub(in crate::sync) fn last_group(rows: &[RowRef], offset: u64) -> Group {
 }
 
 /// Refuses rows that do not stand in the order of their starts.
-pub(in crate::sync) fn check_order(rows: &[RowRef]) -> Result<(), SyncError> {
+pub(in crate::sync) fn check_order(rows: &[Option<RowRef>]) -> Result<(), SyncError> {
     let mut last = None;
-    for (_, start, _) in rows.iter().flatten() {
-        if let Some(later) = last.filter(|last| last > start) {
-            return Err(SyncError::Unsorted { later, earlier: *start });
+    for row in rows.iter().flatten() {
+        if let Some(later) = last.filter(|last| *last > row.start) {
+            return Err(SyncError::Unsorted { later, earlier: row.start });
         }
-        last = Some(*start);
+        last = Some(row.start);
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::sync::error::SyncError;
 use crate::sync::read::listing::Step;
 use crate::sync::read::segment::{BOUND_MARGIN_MILLIS, Fate, Segment, State};
 use crate::sync::read::split::Remaining;
-use crate::sync::read::ties::RowRef;
+use crate::sync::read::ties::{PageRef, RowRef};
 use records_api::record::{TimeRange, Timestamp};
 
 /// A page to ask for.
@@ -155,7 +155,7 @@ impl Walk {
     pub(in crate::sync) fn take(
         &mut self,
         request: &PageRequest,
-        rows: &[RowRef],
+        rows: &[Option<RowRef>],
         total_count: Option<u64>,
     ) -> Result<Fresh, SyncError> {
         let segment = &mut self.segments[request.segment];
@@ -179,13 +179,10 @@ impl Walk {
             return Ok(fresh);
         }
         self.largest_page = self.largest_page.max(rows.len());
-        segment.note_edges(rows, total_count);
-        let (step, fresh_from) = segment.listing.take(
-            rows,
-            (request.limit, total_count),
-            segment.range.end,
-            segment.memory.as_ref(),
-        )?;
+        let page = PageRef { rows, limit: request.limit, total_count };
+        segment.note_edges(&page);
+        let (step, fresh_from) =
+            segment.listing.take(&page, segment.range.end, segment.memory.as_ref())?;
         fresh.from_row = fresh_from;
         fresh.fate = match step {
             Step::Advanced => {
@@ -193,11 +190,10 @@ impl Walk {
                     self.limit = self.limit.min(granted);
                 }
                 segment.learn();
-                let sizes = (rows.len(), self.largest_page);
                 let is_last = self.trusts_counts
                     && rows.len() < request.limit as usize
                     && segment.listing.is_all(total_count);
-                if is_last || segment.only_trickles(sizes, total_count, self.now) {
+                if is_last || segment.only_trickles(&page, self.largest_page, self.now) {
                     segment.state = State::Done;
                     Fate::Stands
                 } else {
@@ -265,7 +261,8 @@ impl Walk {
 }
 
 /// The end of a row that had ended before the bound: no meaning of the bound lets it through.
-fn row_beyond(rows: &[RowRef], bound: Timestamp) -> Option<Timestamp> {
+fn row_beyond(rows: &[Option<RowRef>], bound: Timestamp) -> Option<Timestamp> {
     let edge = bound.plus_millis(-BOUND_MARGIN_MILLIS);
-    rows.iter().flatten().find_map(|(_, start, end)| end.filter(|end| *end < edge && *start < edge))
+    let before = rows.iter().flatten().filter(|row| row.start < edge);
+    before.filter_map(|row| row.end).find(|end| *end < edge)
 }

@@ -5,9 +5,9 @@
 //! counted again, at the end at the latest, and what it changed by is allowed for, so that a
 //! stretch is only read again where its count cannot be explained otherwise.
 
-use crate::ledger::{Counted, Ledger, PendingCounts};
+use crate::ledger::{Counted, Ledger, PendingCounts, Staging};
 use crate::sync::extent::Extent;
-use crate::sync::recount::expected::{CountRange, ExpectedCounts, signed};
+use crate::sync::recount::expected::{CountRange, ExpectedCounts, Surplus, signed};
 use records_api::record::{TimeRange, Timestamp};
 
 /// Counts that a search asks for at most.
@@ -22,6 +22,20 @@ const COSTLY_SHARE: u64 = 4;
 /// So many pages are not dear.
 const CHEAP_PAGES: u64 = 16;
 
+/// A poll that begins a search.
+#[derive(Debug, Clone, Copy)]
+pub struct BisectionContext<'a> {
+    /// Records that are known.
+    pub ledger: &'a Ledger,
+    /// What the poll has read so far.
+    pub staging: &'a Staging,
+    /// Start times to search, from the lower edge of the window on. What starts later was read by
+    /// this poll, as by every other one.
+    pub range: TimeRange,
+    /// Rows of a page.
+    pub page: u32,
+}
+
 /// A search under way.
 #[derive(Debug)]
 pub struct CountBisection {
@@ -31,7 +45,7 @@ pub struct CountBisection {
     /// What the poll has found so far.
     pending: PendingCounts,
     /// Records that are counted but not listed, by where they seem to start.
-    surplus: Vec<(Timestamp, i64)>,
+    surplus: Vec<Surplus>,
     /// The end of what is searched: what starts later is read by every poll.
     end: Option<Timestamp>,
     /// Where was counted, in order: first the window.
@@ -65,7 +79,7 @@ struct Difference {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::sync) struct BisectionResult {
     /// What is counted though a reading did not list it, by where it seems to start.
-    pub(in crate::sync) left: Vec<(Timestamp, i64)>,
+    pub(in crate::sync) left: Vec<Surplus>,
     /// By how much the count of what every poll reads differs.
     pub(in crate::sync) beyond: Option<i64>,
     /// Whether something was read again.
@@ -158,12 +172,13 @@ impl CountBisection {
         let expected = ExpectedCounts { pending: &none, ..self.expected(ledger) };
         let now_apart = |found: &Difference| found.counted.apart(expected.within(found.range));
         let left = self.found.iter().filter(|_| self.drift.is_exact());
-        let left = left.map(|found| (found.range.start, now_apart(found)));
+        let left =
+            left.map(|found| Surplus { start: found.range.start, records: now_apart(found) });
         let last = self.points[1..].last().filter(|_| self.drift.is_exact());
         let beyond = last.map(|last| self.counted_since(*last).apart(expected.since(last.at)));
         let read: u64 = self.found.iter().map(|found| ledger.count_in(found.range)).sum();
         BisectionResult {
-            left: left.filter(|(_, by)| *by != 0).collect(),
+            left: left.filter(|surplus| surplus.records != 0).collect(),
             beyond: beyond.filter(|by| *by != 0),
             has_read: !self.found.is_empty(),
             is_fruitless: !self.found.is_empty()
@@ -318,7 +333,9 @@ mod tests {
             let mut count = || totals.next().unwrap();
             let most = signed(u64::MAX);
             let bounded = |by: i64| by.clamp(-most, most);
-            let surplus: Vec<_> = surplus.iter().map(|(start, by)| (at(*start), bounded(*by))).collect();
+            let surplus = surplus.iter();
+            let surplus = surplus.map(|(start, by)| Surplus { start: at(*start), records: bounded(*by) });
+            let surplus: Vec<_> = surplus.collect();
             let pending = PendingCounts::default();
             let counted = Counted::Uploaded;
             let expected = ExpectedCounts { counted, ledger: &ledger, pending: &pending, surplus: &surplus };

@@ -1,9 +1,9 @@
 //! What the API's counts are good for, and by how much they may differ from what is listed.
 
-use crate::ledger::{Counted, Ledger, PendingCounts, Staging};
-use crate::sync::recount::bisection::CountBisection;
-use crate::sync::recount::expected::{CountRange, ExpectedCounts, MANY, signed};
-use records_api::record::{TimeRange, Timestamp};
+use crate::ledger::{Counted, Ledger, PendingCounts};
+use crate::sync::recount::bisection::{BisectionContext, CountBisection};
+use crate::sync::recount::expected::{CountRange, ExpectedCounts, MANY, Surplus, signed};
+use records_api::record::Timestamp;
 
 /// What was refused or misled is tried again after an hour.
 pub(in crate::sync) const RETRY_MILLIS: i64 = 3_600_000;
@@ -22,7 +22,7 @@ pub(in crate::sync) struct Count {
     is_usable: bool,
     off_until: Option<Timestamp>,
     /// Records that are counted but not listed, by where they seem to start.
-    surplus: Vec<(Timestamp, i64)>,
+    surplus: Vec<Surplus>,
     /// Whether it differed in the last poll that asked for it.
     differs: bool,
     /// By how much it differed from what every poll reads again, when that was searched last.
@@ -68,14 +68,13 @@ impl Count {
     /// in a row show is no chance.
     pub(in crate::sync) fn search(
         &self,
-        (ledger, staging): (&Ledger, &Staging),
+        context: &BisectionContext<'_>,
         total: u64,
-        range: TimeRange,
-        page: u32,
     ) -> Option<CountBisection> {
         if !self.differs {
             return None;
         }
+        let BisectionContext { ledger, staging, range, page } = *context;
         let pending = ledger.pending(staging);
         let expected = self.expected(ledger, &pending);
         let begins = differs(expected, range.start, total);
@@ -94,7 +93,7 @@ impl Count {
             self.off_until = Some(now.plus_millis(RETRY_MILLIS));
             return;
         };
-        self.surplus.retain(|(at, _)| *at >= window_start);
+        self.surplus.retain(|surplus| surplus.start >= window_start);
         if let Some(search) = &taken.search {
             self.learn(ledger, search, now);
         }
@@ -122,12 +121,12 @@ impl Count {
             self.fruitless = if outcome.is_fruitless { self.fruitless + 1 } else { 0 };
         }
         if outcome.beyond.is_some() && outcome.beyond == self.beyond {
-            self.surplus.extend(outcome.beyond.map(|by| (END, by)));
+            self.surplus.extend(outcome.beyond.map(|records| Surplus { start: END, records }));
         }
         self.beyond = outcome.beyond;
         let is_costly = outcome.is_fruitless && outcome.is_costly;
         let is_absurd = self.surplus.len() > MAX_SURPLUS
-            || self.surplus.iter().any(|(_, by)| by.unsigned_abs() > MANY);
+            || self.surplus.iter().any(|surplus| surplus.records.unsigned_abs() > MANY);
         if self.fruitless >= MAX_FRUITLESS || is_costly || is_absurd {
             self.fruitless = 0;
             self.surplus.clear();

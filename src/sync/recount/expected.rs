@@ -34,6 +34,15 @@ pub(in crate::sync) fn signed(count: u64) -> i64 {
     i64::try_from(count.min(MANY)).expect("it is small")
 }
 
+/// Records that are counted but not listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::sync) struct Surplus {
+    /// Where they seem to start.
+    pub(in crate::sync) start: Timestamp,
+    /// How many there are; negative for records that are listed but not counted.
+    pub(in crate::sync) records: i64,
+}
+
 /// What is known.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::sync) struct ExpectedCounts<'a> {
@@ -42,7 +51,7 @@ pub(in crate::sync) struct ExpectedCounts<'a> {
     /// What the poll under way has found.
     pub(in crate::sync) pending: &'a PendingCounts,
     /// Records that are counted but not listed, by where they seem to start.
-    pub(in crate::sync) surplus: &'a [(Timestamp, i64)],
+    pub(in crate::sync) surplus: &'a [Surplus],
 }
 
 impl ExpectedCounts<'_> {
@@ -51,7 +60,8 @@ impl ExpectedCounts<'_> {
     pub(in crate::sync) fn since(&self, from: Timestamp) -> CountRange {
         let number = |from: Timestamp| {
             let known = self.ledger.number_since(self.counted, from);
-            let surplus = self.surplus.iter().filter(|(at, _)| *at >= from).map(|(_, by)| by);
+            let surplus = self.surplus.iter().filter(|surplus| surplus.start >= from);
+            let surplus = surplus.map(|surplus| surplus.records);
             signed(known) + self.pending.since(self.counted, from) + surplus.sum::<i64>()
         };
         let (all, later) = (number(from), number(from.plus_millis(1000)));
