@@ -1,0 +1,139 @@
+//! Searches in ledgers and counts that are chosen at random.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::ledger::{DurableLedger, LabelLimits, PollFacts};
+use records_api::record::{Record, RecordKey};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_millis(1_700_000_000_000 + second * 1000)
+}
+
+/// A ledger that knows records that start at these seconds.
+fn knowing(starts: impl Iterator<Item = i64>) -> DurableLedger {
+    let mut ledger = DurableLedger::default();
+    let mut staging = crate::ledger::Staging::default();
+    for (id, start) in starts.enumerate() {
+        let record = Record::new(id.to_string(), at(start));
+        staging.read(&ledger, RecordKey::of(&record.id), &record);
+    }
+    staging.cover(TimeRange::since(at(0)));
+    let facts = PollFacts { window_start: at(0), ..PollFacts::default() };
+    let changes = ledger.diff(staging, facts, LabelLimits { users: 9, pools: 9 });
+    ledger.commit(changes).unwrap();
+    ledger
+}
+
+/// Searches where the API has records at `starts`, of which one begins with each question if
+/// it moves. Returns what is to be read again, and the number of counts.
+fn search(
+    ledger: &Ledger,
+    starts: &mut Vec<i64>,
+    includes_bound: bool,
+    moves: bool,
+) -> (Vec<Extent>, usize) {
+    let pending = PendingCounts::default();
+    let expected =
+        ExpectedCounts { counted: Counted::All, ledger, pending: &pending, surplus: &[] };
+    let total = starts.len() as u64;
+    let mut search = CountBisection::new(expected, total, TimeRange::new(at(0), at(100_000)), 10);
+    let mut asked = 0;
+    loop {
+        let questions = search.questions(ledger);
+        if questions.is_empty() {
+            return (search.extents(ledger), asked);
+        }
+        asked += questions.len();
+        let mut answers = Vec::new();
+        for question in questions {
+            let is_behind =
+                |start: &&i64| at(**start) > question || includes_bound && at(**start) == question;
+            let count = starts.iter().filter(is_behind).count() as u64;
+            let is_window = question == at(0);
+            answers.push((question, if is_window { starts.len() as u64 } else { count }));
+            if moves {
+                starts.push(100_500);
+            }
+        }
+        search.take(answers);
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_gone_or_came_late_lies_in_what_is_read_again(
+        starts in prop::collection::vec(1..100_000_i64, 0..2000),
+        gone in prop::collection::btree_set(0..2000_usize, 0..8),
+        late in prop::collection::vec(1..100_000_i64, 0..8),
+        loses in any::<bool>(),
+        includes_bound in any::<bool>(),
+    ) {
+        let ledger = knowing(starts.iter().copied());
+        // Both at once may make up for each other.
+        let gone = if loses { gone } else { BTreeSet::new() };
+        let late = if loses { Vec::new() } else { late };
+        let kept = starts.iter().enumerate().filter(|(index, _)| !gone.contains(index));
+        let mut there: Vec<_> = kept.map(|(_, start)| *start).chain(late.clone()).collect();
+        let (extents, asked) = search(&ledger, &mut there, includes_bound, false);
+        let changed = gone.iter().filter_map(|index| starts.get(*index)).chain(&late);
+        for start in changed {
+            let is_read = extents.iter().any(|extent| extent.range.contains(at(*start)));
+            prop_assert!(is_read, "{start} in {extents:?}");
+        }
+        prop_assert!(asked <= MAX_QUESTIONS * 2 + 3, "{asked}");
+        if gone.is_empty() && late.is_empty() {
+            prop_assert!(extents.is_empty(), "{extents:?}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn counts_may_say_anything(
+        totals in prop::collection::vec(prop_oneof![any::<u64>(), 0..3000_u64], 200),
+        surplus in prop::collection::vec((0..100_000_i64, any::<i64>()), 0..4),
+    ) {
+        let ledger = knowing((1..100_000).step_by(40));
+        let mut totals = totals.into_iter();
+        let mut count = || totals.next().unwrap();
+        let most = signed(u64::MAX);
+        let bounded = |by: i64| by.clamp(-most, most);
+        let surplus = surplus.iter();
+        let surplus = surplus.map(|(start, by)| Surplus { start: at(*start), records: bounded(*by) });
+        let surplus: Vec<_> = surplus.collect();
+        let pending = PendingCounts::default();
+        let counted = Counted::Uploaded;
+        let expected = ExpectedCounts { counted, ledger: &ledger, pending: &pending, surplus: &surplus };
+        let mut search = CountBisection::new(expected, count(), TimeRange::new(at(0), at(100_000)), 10);
+        loop {
+            let questions = search.questions(&ledger);
+            if questions.is_empty() {
+                break;
+            }
+            search.take(questions.into_iter().map(|question| (question, count())));
+        }
+        search.extents(&ledger);
+        search.outcome(&ledger);
+        prop_assert!(search.asked <= MAX_QUESTIONS + 1, "{}", search.asked);
+    }
+}
+
+#[test]
+fn one_difference_among_many_records_costs_the_logarithm() {
+    let ledger = knowing(1..100_000);
+    let mut there: Vec<_> = (1..100_000).filter(|start| *start != 31_415).collect();
+    let (extents, asked) = search(&ledger, &mut there, true, false);
+    let rows: u64 = extents.iter().map(|extent| ledger.count_in(extent.range)).sum();
+    assert!(asked <= 17 && rows <= 22, "{asked} {extents:?}");
+}
+
+#[test]
+fn what_begins_meanwhile_is_not_searched_for() {
+    let ledger = knowing((1..100_000).step_by(10));
+    let mut there: Vec<_> = (1..100_000).step_by(10).collect();
+    let (extents, asked) = search(&ledger, &mut there, true, true);
+    assert!(extents.is_empty() && asked <= 3, "{asked} {extents:?}");
+}
