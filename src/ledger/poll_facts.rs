@@ -23,7 +23,7 @@ pub struct PollFacts {
     /// poll must read the whole window.
     pub parts: Vec<ReadPart>,
     /// The scrub has read everything that was due up to this time.
-    pub paid: Timestamp,
+    pub caught_up_to: Timestamp,
 }
 
 /// A part of the window, and when it was last read.

@@ -12,7 +12,7 @@ use super::state::Polled;
 use crate::ledger::{ApiCounts, Counted, Staging};
 use crate::sync::{
     BisectionContext, CountBisection, CountTaken, Extent, Plan, PollContext, ReadSummary,
-    flights_left,
+    unsettled_extents,
 };
 use records_api::RecordsQuery;
 use records_api::record::{Status, TimeRange, Timestamp};
@@ -31,7 +31,7 @@ impl PollReader<'_> {
             let plan = state.plan(&PollContext {
                 window_start: self.window_start,
                 now: self.now,
-                page: self.client.page_size(),
+                page_size: self.client.page_size(),
                 filters_status: self.filter.status.is_some(),
                 identity: &identity,
             });
@@ -41,13 +41,13 @@ impl PollReader<'_> {
             Plan::Everything if is_first => self.first_sync(&identity).await?,
             Plan::Everything => {
                 // This reading finds out whether the API's counts are right, so it must not rely on them.
-                let known = self.state.lock().planner.known();
+                let known = self.state.lock().planner.api_counts();
                 let known = ApiCounts { trusts_counts: false, ..known };
                 let (staging, summary) = self.read(Extent::since(self.window_start), known).await?;
                 Polled::everything(staging, summary, self.now)
             }
-            Plan::Changes { news, lists, counts, slices } => {
-                self.changes(plan, news, lists, counts, slices).await?
+            Plan::Changes { new_since, lists, counts, slices } => {
+                self.changes(plan, new_since, lists, counts, slices).await?
             }
         };
         if let Err(error) = self.check_rejections(&polled) {
@@ -76,14 +76,14 @@ impl PollReader<'_> {
     async fn changes(
         &self,
         plan: Plan,
-        news: Timestamp,
+        new_since: Timestamp,
         lists: Vec<Status>,
         counts: Vec<Counted>,
         slices: Vec<TimeRange>,
     ) -> Result<Polled, PollError> {
-        let known = self.state.lock().planner.known();
+        let known = self.state.lock().planner.api_counts();
         let slices = slices.into_iter().map(Extent::all);
-        let extents = std::iter::once(Extent::since(news)).chain(slices);
+        let extents = std::iter::once(Extent::since(new_since)).chain(slices);
         // Ranges are read before the lists by status, because they find out which page size the API
         // grants. A list that is refused for its page size would look like one refused for its status.
         let mut extents = self.read_all(extents.collect(), known).await?.into_iter();
@@ -99,18 +99,18 @@ impl PollReader<'_> {
         let (filter_fails, totals) = (filter_fails?, totals?);
         let mut taken = Vec::new();
         for (counted, total) in counts.into_iter().zip(totals) {
-            let mut search = None;
+            let mut bisection = None;
             if let Some(total) = total {
-                search = self.search(counted, total, news, &staging).await?;
+                bisection = self.bisect(counted, total, new_since, &staging).await?;
             }
-            if let Some(search) = &mut search {
-                let extents = search.extents(self.state.lock().ledger());
+            if let Some(bisection) = &mut bisection {
+                let extents = bisection.extents(self.state.lock().ledger());
                 for (rows, other) in self.read_all(extents, known).await? {
                     staging.merge(rows);
                     summary.merge(other);
                 }
             }
-            taken.push(CountTaken { counted, total, search });
+            taken.push(CountTaken { counted, total, bisection });
         }
         summary.window_start = self.window_start;
         let window = taken.iter().find(|taken| taken.counted == Counted::All);
@@ -137,7 +137,7 @@ impl PollReader<'_> {
         // end of a recording would show only after the reconcile interval.
         let left = {
             let state = self.state.lock();
-            flights_left(state.ledger(), staging, self.window_start, self.client.page_size())
+            unsettled_extents(state.ledger(), staging, self.window_start, self.client.page_size())
         };
         for (rows, other) in self.read_all(left, known).await? {
             staging.merge(rows);
@@ -147,31 +147,31 @@ impl PollReader<'_> {
     }
 
     /// Locates the difference between a count and the known records, if the planner wants to know.
-    async fn search(
+    async fn bisect(
         &self,
         counted: Counted,
         total: u64,
-        news: Timestamp,
+        new_since: Timestamp,
         staging: &Staging,
     ) -> Result<Option<CountBisection>, PollError> {
-        let search = {
+        let bisection = {
             let state = self.state.lock();
-            let range = TimeRange::new(self.window_start, news);
-            let (ledger, page) = (state.ledger(), self.client.page_size());
-            let context = BisectionContext { ledger, staging, range, page };
-            state.planner.search(&context, counted, total)
+            let range = TimeRange::new(self.window_start, new_since);
+            let (ledger, page_size) = (state.ledger(), self.client.page_size());
+            let context = BisectionContext { ledger, staging, range, page_size };
+            state.planner.start_bisection(&context, counted, total)
         };
-        let Some(mut search) = search else { return Ok(None) };
+        let Some(mut bisection) = bisection else { return Ok(None) };
         loop {
-            let moments = search.questions(self.state.lock().ledger());
-            if moments.is_empty() {
-                return Ok(Some(search));
+            let bounds = bisection.next_bounds(self.state.lock().ledger());
+            if bounds.is_empty() {
+                return Ok(Some(bisection));
             }
-            let counts = moments.iter().map(|moment| self.count(counted, *moment));
+            let counts = bounds.iter().map(|bound| self.count(counted, *bound));
             let counts: Option<Vec<_>> = try_join_all(counts).await?.into_iter().collect();
             // The API stopped counting, so the difference cannot be located.
             let Some(counts) = counts else { return Ok(None) };
-            search.take(moments.into_iter().zip(counts));
+            bisection.take(bounds.into_iter().zip(counts));
         }
     }
 }

@@ -117,7 +117,7 @@ impl ProjectState {
     pub(super) fn set_options(&mut self, options: &PollOptions) {
         self.limits = options.label_limits();
         self.counters.hold_for(options.counter_hold);
-        self.planner.reconcile_within(options.reconcile_millis());
+        self.planner.set_reconcile_interval(options.reconcile_millis());
     }
 
     /// Plans a poll (see [`Planner::plan`]).
@@ -161,20 +161,20 @@ impl ProjectState {
         let mut planner = self.planner.clone();
         match polled.plan {
             Plan::Everything => {
-                planner.note_everything(&summary, page, TimeRange::new(polled.since, ended));
+                planner.note_full_read(&summary, page, TimeRange::new(polled.since, ended));
             }
-            Plan::Changes { news, slices, .. } => {
+            Plan::Changes { new_since, slices, .. } => {
                 for slice in slices {
-                    planner.note_slice(slice, news, begun);
+                    planner.note_slice(slice, new_since, begun);
                 }
                 // The plan relied on the lower bound: the API must be read as a whole from now on.
-                if summary.is_unbounded {
+                if summary.ignores_bound {
                     planner.note_contradiction();
                 }
             }
         }
         if polled.filter_fails {
-            planner.note_no_filter(begun);
+            planner.note_filter_failure(begun);
         }
         let facts = planner.remember(facts);
         let transition = self.ledger().diff(polled.staging, facts, self.limits);
@@ -185,7 +185,7 @@ impl ProjectState {
         }
         self.planner = planner;
         // Ranges that this poll did not read keep their anomalies, and the summary shows all of them.
-        self.anomalies.merge(std::mem::take(&mut summary.odd));
+        self.anomalies.merge(std::mem::take(&mut summary.anomalies));
         self.anomalies.expire(window_start);
         summary.rejected = self.anomalies.rejected();
         summary.unknown_values = self.anomalies.unknown_values();

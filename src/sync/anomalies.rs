@@ -15,7 +15,7 @@ pub(super) enum Anomaly {
 }
 
 /// More than these are not remembered: the figures say so many, and there is enough to look into.
-const MOST: usize = 200_000;
+const MAX_ANOMALIES: usize = 200_000;
 
 /// What could not be understood in some stretches of the window.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,9 +28,9 @@ pub struct Anomalies {
 
 impl Anomalies {
     /// Notes one.
-    pub(super) fn note(&mut self, at: Timestamp, oddity: Anomaly) {
-        if self.found.len() < MOST {
-            self.found.push((at, oddity));
+    pub(super) fn note(&mut self, at: Timestamp, anomaly: Anomaly) {
+        if self.found.len() < MAX_ANOMALIES {
+            self.found.push((at, anomaly));
         }
     }
 
@@ -44,7 +44,7 @@ impl Anomalies {
     pub fn merge(&mut self, later: Self) {
         self.found.retain(|(at, _)| !later.covered.iter().any(|range| range.contains(*at)));
         self.covered.extend(later.covered);
-        let room = MOST.saturating_sub(self.found.len());
+        let room = MAX_ANOMALIES.saturating_sub(self.found.len());
         self.found.extend(later.found.into_iter().take(room));
     }
 
@@ -56,29 +56,29 @@ impl Anomalies {
 
     /// Rows that could not be understood.
     pub fn rejected(&self) -> BTreeMap<RejectionReason, u64> {
-        let reasons = self.found.iter().filter_map(|(_, oddity)| match oddity {
+        let reasons = self.found.iter().filter_map(|(_, anomaly)| match anomaly {
             Anomaly::Rejected(reason) => Some(*reason),
             Anomaly::Unknown(_) => None,
         });
-        numbers(reasons)
+        count_each(reasons)
     }
 
     /// Records with a value that could not be understood, by field.
     pub fn unknown_values(&self) -> BTreeMap<&'static str, u64> {
-        let fields = self.found.iter().filter_map(|(_, oddity)| match oddity {
+        let fields = self.found.iter().filter_map(|(_, anomaly)| match anomaly {
             Anomaly::Rejected(_) => None,
             Anomaly::Unknown(field) => Some(*field),
         });
-        numbers(fields)
+        count_each(fields)
     }
 }
 
-fn numbers<T: Ord>(items: impl Iterator<Item = T>) -> BTreeMap<T, u64> {
-    let mut numbers = BTreeMap::new();
+fn count_each<T: Ord>(items: impl Iterator<Item = T>) -> BTreeMap<T, u64> {
+    let mut counts = BTreeMap::new();
     for item in items {
-        *numbers.entry(item).or_default() += 1;
+        *counts.entry(item).or_default() += 1;
     }
-    numbers
+    counts
 }
 
 #[cfg(test)]
@@ -90,8 +90,8 @@ mod tests {
         let at = Timestamp::from_millis;
         let read = |start, end: Option<i64>, found: &[(i64, Anomaly)]| {
             let mut anomalies = Anomalies::default();
-            for (start, oddity) in found {
-                anomalies.note(at(*start), *oddity);
+            for (start, anomaly) in found {
+                anomalies.note(at(*start), *anomaly);
             }
             anomalies.cover(TimeRange { start: at(start), end: end.map(at) });
             anomalies

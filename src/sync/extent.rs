@@ -39,21 +39,21 @@ pub struct ReadSummary {
     /// Records with a value that could not be understood, by field.
     pub unknown_values: BTreeMap<&'static str, u64>,
     /// Both, by where they lie.
-    pub odd: Anomalies,
+    pub anomalies: Anomalies,
     /// The API's own count of the window, if it gave a usable one.
     pub reported: Option<u64>,
     /// Rows that did not match the filter that was asked for.
     pub unfiltered: u64,
     /// The API counts right: what it said first is what came.
-    pub counts_right: bool,
+    pub count_matches: bool,
     /// It showed records that began before the bound: its counts do not go by the start.
-    pub shows_earlier: bool,
+    pub lists_earlier: bool,
     /// It pays no heed to the bound.
-    pub is_unbounded: bool,
+    pub ignores_bound: bool,
     /// The first start that was shown at the beginning or later.
-    pub first: Option<Timestamp>,
+    pub first_start: Option<Timestamp>,
     /// The first start that was shown where an extent ends, or later.
-    pub beyond: Option<Timestamp>,
+    pub first_start_beyond: Option<Timestamp>,
 }
 
 /// More rejected rows than this, and more than 1% of those that were read, fail a poll.
@@ -88,9 +88,9 @@ impl ReadSummary {
         for (reason, count) in other.rejected {
             *self.rejected.entry(reason).or_default() += count;
         }
-        self.odd.merge(other.odd);
+        self.anomalies.merge(other.anomalies);
         self.unfiltered += other.unfiltered;
-        self.shows_earlier |= other.shows_earlier;
-        self.is_unbounded |= other.is_unbounded;
+        self.lists_earlier |= other.lists_earlier;
+        self.ignores_bound |= other.ignores_bound;
     }
 }

@@ -12,11 +12,11 @@ use crate::ledger::{ApiCounts, Counted, Ledger, PollFacts, Staging};
 use records_api::record::{Status, TimeRange, Timestamp};
 
 /// What began so long before the last poll is read again with what is new.
-const LATELY_MILLIS: i64 = 120_000;
+const LATE_ARRIVAL_MILLIS: i64 = 120_000;
 /// The statuses of what is in flight, in the order in which they are asked for.
 const IN_FLIGHT: [Status; 3] = [Status::Recording, Status::RecCompleted, Status::Uploading];
 /// More records than any page holds: their count is not one of a page.
-const MANY: u64 = 1000;
+const MAX_PAGE_SIZE: u64 = 1000;
 /// A window of so many pages is read whole: that costs no more requests than asking what changed.
 const WHOLE_READ_PAGES: u64 = 3;
 /// Rows at the end of the window that are read again with what is new: half of a page, but no more
@@ -28,14 +28,14 @@ const MAX_OVERLAP: u64 = 100;
 pub struct Planner {
     scrub: Scrub,
     /// Until when the status filter is left alone.
-    no_filter_until: Option<Timestamp>,
+    filter_off_until: Option<Timestamp>,
     /// The count of the window, and of what is uploaded in it.
     counts: [Count; 2],
     /// What is known of the API.
-    known: ApiCounts,
+    api_counts: ApiCounts,
     /// A bound is not paid heed to, or a poll met contradictions: everything is to be read.
-    wants_everything: bool,
-    is_unbounded: bool,
+    needs_full_read: bool,
+    ignores_bound: bool,
 }
 
 /// What a poll asks for.
@@ -46,7 +46,7 @@ pub enum Plan {
     /// What can have changed.
     Changes {
         /// What is new begins here.
-        news: Timestamp,
+        new_since: Timestamp,
         /// Statuses to list over the whole window.
         lists: Vec<Status>,
         /// What is counted.
@@ -64,7 +64,7 @@ pub struct PollContext<'a> {
     /// When it begins.
     pub now: Timestamp,
     /// Rows of a page.
-    pub page: u32,
+    pub page_size: u32,
     /// Whether only records of one status are asked for.
     pub filters_status: bool,
     /// Whose records it asks for.
@@ -88,58 +88,63 @@ impl Planner {
     /// Goes on where another process was after `last`. Without one everything is read first.
     pub fn new(reconcile_interval_millis: i64, last: Option<&PollFacts>) -> Self {
         let last = last.filter(|last| !last.parts.is_empty());
-        let known = last.map_or_else(ApiCounts::default, |last| last.counts);
+        let api_counts = last.map_or_else(ApiCounts::default, |last| last.counts);
         let mut counts = [Count::new(Counted::All), Count::new(Counted::Uploaded)];
         for count in &mut counts {
-            count.begin(known.has_counts);
+            count.reset(api_counts.has_counts);
         }
         Self {
             scrub: Scrub::new(reconcile_interval_millis, last),
-            no_filter_until: None,
+            filter_off_until: None,
             counts,
-            known,
-            wants_everything: last.is_none(),
-            is_unbounded: false,
+            api_counts,
+            needs_full_read: last.is_none(),
+            ignores_bound: false,
         }
     }
 
     /// Reads each record again within this interval from now on.
-    pub fn reconcile_within(&mut self, interval_millis: i64) {
+    pub fn set_reconcile_interval(&mut self, interval_millis: i64) {
         self.scrub.interval_millis = interval_millis;
     }
 
     /// What to ask for in a poll.
     pub fn plan(&mut self, ledger: &Ledger, poll: &PollContext<'_>) -> Plan {
-        let PollContext { window_start, now, page, filters_status, identity } = *poll;
+        let PollContext { window_start, now, page_size, filters_status, identity } = *poll;
         let known = ledger.shown_since(window_start);
-        let page = u64::from(page);
+        let page_size = u64::from(page_size);
         let is_other = ledger
             .last_poll()
             .is_none_or(|last| window_start < last.window_start || identity != last.identity);
         let is_overdue = self.scrub.is_overdue(now);
-        if self.wants_everything
+        if self.needs_full_read
             || is_overdue
-            || self.is_unbounded
+            || self.ignores_bound
             || is_other
-            || known < WHOLE_READ_PAGES * page
+            || known < WHOLE_READ_PAGES * page_size
         {
             return Plan::Everything;
         }
-        let overlap = (page / 2).clamp(1, MAX_OVERLAP);
-        let news = ledger.start_at(known.saturating_sub(overlap), window_start);
+        let overlap = (page_size / 2).clamp(1, MAX_OVERLAP);
+        let new_since = ledger.start_at(known.saturating_sub(overlap), window_start);
         // What began since the last poll is new, also where others begin in the future, or at once.
         let begun = ledger.last_poll().map_or(window_start, |last| last.begun);
-        let lately = begun.plus_millis(-LATELY_MILLIS).max(window_start);
-        let news = news.unwrap_or(window_start).min(lately).floor_to_second();
-        let filter_works = self.no_filter_until.is_none_or(|until| now >= until);
+        let lately = begun.plus_millis(-LATE_ARRIVAL_MILLIS).max(window_start);
+        let new_since = new_since.unwrap_or(window_start).min(lately).floor_to_second();
+        let filter_works = self.filter_off_until.is_none_or(|until| now >= until);
         let lists = filter_works && !filters_status;
         let counts = self.counts.iter().filter(|count| count.is_on(now));
         let counts = counts.map(|count| count.counted);
         Plan::Changes {
-            news,
+            new_since,
             lists: Self::lists(!lists),
             counts: counts.filter(|counted| lists || *counted == Counted::All).collect(),
-            slices: self.scrub.slices(ledger, TimeRange::new(window_start, news), now, page),
+            slices: self.scrub.slices(
+                ledger,
+                TimeRange::new(window_start, new_since),
+                now,
+                page_size,
+            ),
         }
     }
 
@@ -149,56 +154,56 @@ impl Planner {
     }
 
     /// What is known of the API.
-    pub fn known(&self) -> ApiCounts {
-        self.known
+    pub fn api_counts(&self) -> ApiCounts {
+        self.api_counts
     }
 
     /// Adds to the facts of a poll what a later process goes on by.
     pub fn remember(&self, facts: PollFacts) -> PollFacts {
-        if self.is_unbounded || self.wants_everything {
+        if self.ignores_bound || self.needs_full_read {
             return facts;
         }
-        let (parts, paid) = (self.scrub.parts(), self.scrub.paid());
-        PollFacts { counts: self.known, parts, paid, ..facts }
+        let (parts, caught_up_to) = (self.scrub.parts(), self.scrub.caught_up_to());
+        PollFacts { counts: self.api_counts, parts, caught_up_to, ..facts }
     }
 
     /// Everything was read in the time `reading`, in pages of `page` rows.
-    pub fn note_everything(&mut self, summary: &ReadSummary, page: u32, reading: TimeRange) {
-        self.wants_everything = false;
-        self.is_unbounded = summary.is_unbounded;
-        self.known = ApiCounts {
-            has_counts: !summary.is_unbounded
+    pub fn note_full_read(&mut self, summary: &ReadSummary, page_size: u32, reading: TimeRange) {
+        self.needs_full_read = false;
+        self.ignores_bound = summary.ignores_bound;
+        self.api_counts = ApiCounts {
+            has_counts: !summary.ignores_bound
                 && summary.reported.is_some()
-                && !summary.shows_earlier
+                && !summary.lists_earlier
                 && summary.unfiltered == 0,
             // A count of a window that fits into a page may be one of the page.
-            trusts_counts: summary.counts_right && summary.rows > u64::from(page),
+            trusts_counts: summary.count_matches && summary.rows > u64::from(page_size),
             surplus: summary.reported.unwrap_or(0).saturating_sub(summary.rows),
         };
-        self.scrub.note_everything(reading);
+        self.scrub.note_full_read(reading);
         for count in &mut self.counts {
-            count.begin(self.known.has_counts);
+            count.reset(self.api_counts.has_counts);
         }
     }
 
     /// A list by status gave other records, or was refused.
-    pub fn note_no_filter(&mut self, now: Timestamp) {
-        self.no_filter_until = Some(now.plus_millis(RETRY_MILLIS));
+    pub fn note_filter_failure(&mut self, now: Timestamp) {
+        self.filter_off_until = Some(now.plus_millis(RETRY_MILLIS));
     }
 
-    /// A slice was read by a poll that began at `now`, and all from `news` on.
-    pub fn note_slice(&mut self, slice: TimeRange, news: Timestamp, now: Timestamp) {
-        self.scrub.note_slice(slice, news, now);
+    /// A slice was read by a poll that began at `now`, and all from `new_since` on.
+    pub fn note_slice(&mut self, slice: TimeRange, new_since: Timestamp, now: Timestamp) {
+        self.scrub.note_slice(slice, new_since, now);
     }
 
     /// The search that a poll begins that counts `total` of the window.
-    pub fn search(
+    pub fn start_bisection(
         &self,
         context: &BisectionContext<'_>,
         counted: Counted,
         total: u64,
     ) -> Option<CountBisection> {
-        self.counts[counted as usize].search(context, total)
+        self.counts[counted as usize].start_bisection(context, total)
     }
 
     /// Takes over what was counted by a poll that began at `now` and has been committed.
@@ -211,14 +216,14 @@ impl Planner {
     ) {
         self.counts[taken.counted as usize].note(ledger, taken, window_start, now);
         let shown = ledger.shown_since(window_start);
-        if taken.counted == Counted::All && taken.total == Some(shown) && shown > MANY {
-            self.known.trusts_counts = true;
+        if taken.counted == Counted::All && taken.total == Some(shown) && shown > MAX_PAGE_SIZE {
+            self.api_counts.trusts_counts = true;
         }
     }
 
     /// A poll met contradictions: the next one reads everything.
     pub fn note_contradiction(&mut self) {
-        self.wants_everything = true;
+        self.needs_full_read = true;
     }
 
     /// When the record was read that was read longest ago.
@@ -228,9 +233,9 @@ impl Planner {
 
     /// How it asks at present.
     pub fn mode(&self, now: Timestamp) -> Mode {
-        if self.is_unbounded {
+        if self.ignores_bound {
             Mode::FullWalk
-        } else if self.no_filter_until.is_some_and(|until| now < until) {
+        } else if self.filter_off_until.is_some_and(|until| now < until) {
             Mode::NoStatusFilter
         } else if !self.counts[Counted::All as usize].is_on(now) {
             Mode::NoCounts
@@ -242,13 +247,13 @@ impl Planner {
 
 /// What is in flight, or was read older than it is known, and was not read by `staging`: it is read
 /// again where it lies, neighbours in one extent.
-pub fn flights_left(
+pub fn unsettled_extents(
     ledger: &Ledger,
     staging: &Staging,
     window_start: Timestamp,
-    page: u32,
+    page_size: u32,
 ) -> Vec<Extent> {
-    let most = u64::from(page).saturating_sub(1).max(1);
+    let most = u64::from(page_size).saturating_sub(1).max(1);
     let mut ranges: Vec<TimeRange> = Vec::new();
     let mut rows = 0;
     for start in ledger.unsettled(window_start, |key| staging.has_read(ledger, key)) {

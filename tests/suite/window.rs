@@ -147,7 +147,7 @@ fn read_window(
     loop {
         let next = if under_way.len() < 4 { read.next_page() } else { Next::Wait };
         match next {
-            Next::Ask(request) => {
+            Next::Request(request) => {
                 under_way.push(request);
                 continue;
             }
@@ -344,7 +344,9 @@ fn take_pages(pages: &[Page<'_>]) -> Result<(), SyncError> {
     let ledger = DurableLedger::default();
     let mut read = new_read(10);
     for page in pages {
-        let Next::Ask(request) = read.next_page() else { panic!("the walk wants no more pages") };
+        let Next::Request(request) = read.next_page() else {
+            panic!("the walk wants no more pages")
+        };
         read.take(&request, page, &ledger)?;
     }
     assert_eq!(read.next_page(), Next::Done);
@@ -386,7 +388,7 @@ fn a_bound_that_is_ignored_fails_the_reading_of_more_than_the_default_window() {
         ApiCounts::default(),
         RecordsFilter::default(),
     );
-    let Next::Ask(request) = read.next_page() else { panic!("the first page is asked for") };
+    let Next::Request(request) = read.next_page() else { panic!("the first page is asked for") };
     let mut old = Record::new("old", start.plus_millis(-9_000_000));
     old.end_time = Some(start.plus_millis(-8_000_000));
     let page = Page { total_count: None, rows: vec![Ok(old)] };

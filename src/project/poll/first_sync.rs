@@ -43,18 +43,18 @@ impl PollReader<'_> {
                         let (staging, summary) = self.read(part, ApiCounts::default()).await?;
                         // If the API ignores the bounds, each part would be the whole window. If a part
                         // does not meet the one before, records between them may be missing.
-                        let is_short = summary.beyond.is_none() && summary.rows < total;
-                        if summary.is_unbounded || is_short || !meets(earlier.as_ref(), &summary) {
+                        let is_short = summary.first_start_beyond.is_none() && summary.rows < total;
+                        if summary.ignores_bound || is_short || !meets(earlier.as_ref(), &summary) {
                             return self.whole_window(total).await;
                         }
                         let facts = earlier.map_or_else(|| self.facts(identity), |part| part.facts);
-                        let beyond = summary.beyond;
+                        let beyond = summary.first_start_beyond;
                         let ended = Timestamp::from_millis(self.clock.now_millis());
                         parts.merge(summary);
-                        let odd = std::mem::take(&mut parts.odd);
+                        let anomalies = std::mem::take(&mut parts.anomalies);
                         let (rows, rejected) = (parts.rows, parts.rejected.clone());
                         let part = FirstSync { facts, until, beyond, ended, rows, rejected };
-                        self.commit_part(staging, odd, part).await?;
+                        self.commit_part(staging, anomalies, part).await?;
                         continue;
                     }
                 },
@@ -115,7 +115,7 @@ impl PollReader<'_> {
             let more = state.ledger().pending(&staging).since(Counted::All, self.window_start);
             known.checked_add_signed(more)
         };
-        summary.counts_right = summary.reported == known;
+        summary.count_matches = summary.reported == known;
         Ok(Polled { filter_fails, ..Polled::everything(staging, summary, since) })
     }
 
@@ -141,11 +141,12 @@ impl PollReader<'_> {
     async fn commit_part(
         &self,
         staging: Staging,
-        odd: Anomalies,
+        anomalies: Anomalies,
         part: FirstSync,
     ) -> Result<(), PollError> {
         let state = self.state.clone();
-        let taken = spawn_blocking(move || state.lock().commit_part(staging, odd, part)).await;
+        let taken =
+            spawn_blocking(move || state.lock().commit_part(staging, anomalies, part)).await;
         Ok(taken.map_err(|_| Reason::Panicked)?.map_err(Reason::State)?)
     }
 }
@@ -154,7 +155,7 @@ impl PollReader<'_> {
 /// its end is also the first one of the next part. Otherwise the API withheld records from one of them.
 fn meets(earlier: Option<&FirstSync>, next: &ReadSummary) -> bool {
     let Some(earlier) = earlier else { return true };
-    match (earlier.beyond, next.first) {
+    match (earlier.beyond, next.first_start) {
         (None, None) => true,
         (Some(seen), Some(first)) => first <= seen,
         _ => false,

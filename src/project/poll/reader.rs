@@ -127,14 +127,14 @@ impl PollReader<'_> {
         let filter = RecordsFilter { status, ..self.filter.clone() };
         let is_whole = extent.status.is_none();
         let read = ExtentReader::new(extent, self.now, limit, known, self.filter.clone())
-            .keeping_from(self.window_start);
+            .keeping_since(self.window_start);
         let read = Mutex::new(read);
         let mut under_way = FuturesUnordered::new();
         loop {
             // Twice as many pages as requests, so that a request starts while an answer is parsed.
             while under_way.len() < 2 * self.client.max_concurrent_requests() {
                 match read.lock().next_page() {
-                    Next::Ask(request) => {
+                    Next::Request(request) => {
                         under_way.push(self.page(&read, &filter, request, is_whole));
                     }
                     Next::Wait | Next::Done => break,

@@ -14,11 +14,11 @@ use records_api::record::{TimeRange, Timestamp};
 impl Walk {
     /// Called when each segment has read its own: sets one to work again if it does not reach the
     /// next one.
-    pub(in crate::sync) fn join_boundaries(&mut self) -> Result<(), SyncError> {
-        if self.unbounded || self.segments.iter().any(|segment| segment.state != State::Done) {
+    pub(in crate::sync) fn check_boundaries(&mut self) -> Result<(), SyncError> {
+        if self.ignores_bound || self.segments.iter().any(|segment| segment.state != State::Done) {
             return Ok(());
         }
-        if !std::mem::replace(&mut self.is_joining, true) && self.look_behind() {
+        if !std::mem::replace(&mut self.is_joining, true) && self.request_beyond_end() {
             return Ok(());
         }
         let mut order: Vec<usize> = (0..self.segments.len()).collect();
@@ -26,7 +26,7 @@ impl Walk {
         let mut left = order[0];
         for right in order.into_iter().skip(1) {
             let Segment { first_start: first, range, .. } = self.segments[right];
-            let seen = self.segments[left].beyond;
+            let seen = self.segments[left].first_start_beyond;
             let meets = match (seen, first) {
                 (None, None) => true,
                 (Some(seen), Some(first)) => first <= seen,
@@ -50,7 +50,7 @@ impl Walk {
 
     /// Where the count says that there is more than the listing showed, asks once behind its end:
     /// a server may cut what lies deep. Returns whether there is something to ask.
-    fn look_behind(&mut self) -> bool {
+    fn request_beyond_end(&mut self) -> bool {
         let Some(last) = self.segments.iter_mut().find(|segment| segment.range.is_unbounded())
         else {
             return false;
@@ -61,7 +61,7 @@ impl Walk {
         let from = tail.start.floor_to_second().plus_millis(2000);
         last.range.end = Some(from);
         let mut behind = Segment::new(TimeRange::since(from), 0.0);
-        behind.has_insisted = true;
+        behind.rechecked_empty = true;
         self.segments.push(behind);
         true
     }
@@ -75,7 +75,7 @@ impl Segment {
 
     fn go_on_to(&mut self, goal: Option<Timestamp>) {
         self.range.end = goal;
-        self.beyond = None;
+        self.first_start_beyond = None;
         self.state = State::Idle;
     }
 }

@@ -13,7 +13,7 @@
 //!   server may grant less than was asked for; nor does a count alone, which may be wrong.
 
 use crate::sync::error::SyncError;
-use crate::sync::read::clamp::ClampWatch;
+use crate::sync::read::clamp::ClampDetector;
 use crate::sync::read::ties::{
     Group, GroupMemory, KeySet, PageRef, RowRef, check_order, last_group,
 };
@@ -33,19 +33,19 @@ pub(in crate::sync) struct Listing {
     /// Rows of the last page, by which the overlap is chosen.
     last_page: usize,
     /// Notices a clamped limit.
-    pub(in crate::sync) clamp: ClampWatch,
+    pub(in crate::sync) clamp: ClampDetector,
     /// Nothing came beyond the overlap: the next page begins behind it, to see whether that is all.
-    looks_beyond: bool,
+    checks_end: bool,
     /// Proves that this listing takes up where an earlier one was left, once it was seen.
-    expects: Option<Anchor>,
-    stalled: u32,
+    anchor: Option<Anchor>,
+    stalled_pages: u32,
     /// The highest position that was ever read: what lies before it counts no more.
-    counted: u64,
+    highest_position: u64,
     /// The group that it was set back to, to read it again.
     reading_again: Option<Timestamp>,
     /// Whether a group was read again because its order was in doubt. If it is once more, the
     /// order changes by itself.
-    doubted: bool,
+    reread_group: bool,
 }
 
 /// One of these ids must come before anything that starts later.
@@ -66,7 +66,7 @@ pub(in crate::sync) enum Step {
     Gap,
     /// This page settles nothing: it continues a group otherwise than expected, so that rows moved
     /// or the order changes by itself; or it may be the end or not. Another one will show.
-    Again,
+    Undecided,
     /// Some ids of a group never came.
     Incomplete {
         /// The group as far as it was seen.
@@ -95,19 +95,19 @@ impl Listing {
             before_bound: 0,
             tail: None,
             last_page: 0,
-            clamp: ClampWatch::default(),
-            looks_beyond: false,
-            expects: None,
-            stalled: 0,
-            counted: 0,
+            clamp: ClampDetector::default(),
+            checks_end: false,
+            anchor: None,
+            stalled_pages: 0,
+            highest_position: 0,
             reading_again: None,
-            doubted: false,
+            reread_group: false,
         }
     }
 
     /// A listing that must show one of `ids` before anything that starts after `start`.
-    pub(in crate::sync) fn taking_up(bound: Timestamp, start: Timestamp, ids: KeySet) -> Self {
-        Self { expects: Some(Anchor { start, ids }), ..Self::new(bound) }
+    pub(in crate::sync) fn continuing(bound: Timestamp, start: Timestamp, ids: KeySet) -> Self {
+        Self { anchor: Some(Anchor { start, ids }), ..Self::new(bound) }
     }
 
     /// The offset of the next page.
@@ -117,11 +117,11 @@ impl Listing {
 
     /// Whether it has proven that it takes up where an earlier one was left, if it must.
     pub(in crate::sync) fn is_connected(&self) -> bool {
-        self.expects.is_none()
+        self.anchor.is_none()
     }
 
     /// Goes back to the beginning of a group, to read it again.
-    pub(in crate::sync) fn set_back_to(&mut self, group: &Group) {
+    pub(in crate::sync) fn go_back_to(&mut self, group: &Group) {
         self.received = group.first_position;
         self.reading_again = Some(group.start);
         self.tail = None;
@@ -129,7 +129,7 @@ impl Listing {
 
     fn overlap(&self) -> u64 {
         match self.last_page {
-            _ if self.looks_beyond => 0,
+            _ if self.checks_end => 0,
             0 | 1 => 0,
             rows => (rows as u64 / 50).clamp(1, MAX_OVERLAP),
         }
@@ -146,47 +146,48 @@ impl Listing {
         let PageRef { rows, total_count, .. } = *page;
         check_order(rows)?;
         let (offset, overlap) = (self.next_offset(), self.overlap());
-        if std::mem::take(&mut self.looks_beyond) && !rows.is_empty() {
+        if std::mem::take(&mut self.checks_end) && !rows.is_empty() {
             // The page before was cut short by the server. Go on with an overlap that fits.
             self.note_progress(false, rows.len())?;
-            return Ok((Step::Again, rows.len()));
+            return Ok((Step::Undecided, rows.len()));
         }
         if self.has_gap(rows, overlap) {
             return Ok((Step::Gap, rows.len()));
         }
-        let taken_up = self.expects.as_ref().map(|anchor| anchor.start);
+        let anchor_start = self.anchor.as_ref().map(|anchor| anchor.start);
         if let Some(step) = self.connect(rows) {
             return Ok((step, rows.len()));
         }
         let end = offset + rows.len() as u64;
         let already_read = self.received;
         let is_first = self.tail.is_none();
-        let beyond = self.extend_tail(rows, offset);
-        if let Some(tail) = self.tail.take_if(|tail| tail.shuffled && !self.doubted) {
-            self.doubted = true;
-            self.set_back_to(&tail);
-            return Ok((Step::Again, rows.len()));
+        let after_tail = self.extend_tail(rows, offset);
+        if let Some(tail) = self.tail.take_if(|tail| tail.is_shuffled && !self.reread_group) {
+            self.reread_group = true;
+            self.go_back_to(&tail);
+            return Ok((Step::Undecided, rows.len()));
         }
-        let new_from = if is_first { 0 } else { beyond.first_new.unwrap_or(rows.len()) };
-        let is_fresh = new_from < rows.len();
+        let new_from = if is_first { 0 } else { after_tail.first_new.unwrap_or(rows.len()) };
+        let has_new_rows = new_from < rows.len();
         // Where this page first says something that no earlier listing said.
-        let fresh_from = match taken_up {
+        let first_unlisted = match anchor_start {
             None => new_from,
             Some(last) => rows
                 .iter()
                 .position(|row| row.is_some_and(|row| row.start > last))
                 .unwrap_or(rows.len()),
         };
-        let uncounted = usize::try_from(self.counted.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let uncounted =
+            usize::try_from(self.highest_position.saturating_sub(offset)).unwrap_or(usize::MAX);
         self.before_bound +=
             rows.iter().skip(uncounted).flatten().take_while(|row| row.start < self.bound).count()
                 as u64;
-        self.counted = self.counted.max(end);
+        self.highest_position = self.highest_position.max(end);
         self.received = already_read.max(end);
 
-        if let Some(close) = beyond.closes_at {
-            if let Some(step) = self.close_tail(offset + close as u64, memory) {
-                return Ok((step, fresh_from));
+        if let Some(close) = after_tail.closes_at {
+            if let Some(step) = self.check_tail(offset + close as u64, memory) {
+                return Ok((step, first_unlisted));
             }
             self.tail = Some(last_group(&rows[close..], offset + close as u64));
         } else if self.tail.is_none() && rows.iter().any(Option::is_some) {
@@ -194,32 +195,32 @@ impl Listing {
             self.tail = Some(last_group(&rows[first..], offset + first as u64));
         }
         if until.is_some_and(|until| rows.iter().flatten().any(|row| row.start >= until)) {
-            return Ok((Step::Done, fresh_from));
+            return Ok((Step::Done, first_unlisted));
         }
-        let is_overlap = !is_fresh && rows.len() as u64 <= overlap;
+        let is_overlap = !has_new_rows && rows.len() as u64 <= overlap;
         if is_overlap && !rows.is_empty() && total_count != Some(self.received) {
-            self.looks_beyond = true;
-            return Ok((Step::Again, fresh_from));
+            self.checks_end = true;
+            return Ok((Step::Undecided, first_unlisted));
         }
         if is_overlap || rows.is_empty() {
-            let step = self.close_tail(self.received, memory);
+            let step = self.check_tail(self.received, memory);
             let done = if self.is_connected() { Step::Done } else { Step::NotConnected };
-            return Ok((step.unwrap_or(done), fresh_from));
+            return Ok((step.unwrap_or(done), first_unlisted));
         }
-        if !is_fresh && self.is_everything(page, already_read) {
-            return Ok((Step::Done, fresh_from));
+        if !has_new_rows && self.repeats_whole_list(page, already_read) {
+            return Ok((Step::Done, first_unlisted));
         }
-        self.note_progress(is_fresh, rows.len())?;
-        Ok((Step::Advanced, fresh_from))
+        self.note_progress(has_new_rows, rows.len())?;
+        Ok((Step::Advanced, first_unlisted))
     }
 
     /// Whether this is a server that knows no offset and gives everything in every answer, as it
     /// says itself: fewer rows than were asked for, all that it counts, the same again. A count of
     /// the page's own rows says the same, and a single row may come again by chance where the order
     /// changes, so that one has to insist.
-    fn is_everything(&self, page: &PageRef<'_>, already_read: u64) -> bool {
+    fn repeats_whole_list(&self, page: &PageRef<'_>, already_read: u64) -> bool {
         let rows = page.rows.len();
-        let insists = rows > 1 || self.stalled + 1 >= STALLED_PAGES;
+        let insists = rows > 1 || self.stalled_pages + 1 >= STALLED_PAGES;
         rows < page.limit as usize
             && page.total_count == Some(rows as u64)
             && page.total_count == Some(already_read)
@@ -227,18 +228,18 @@ impl Listing {
     }
 
     /// Whether a count that is known to be right says that this is all, and nothing is missing.
-    pub(in crate::sync) fn is_all(&self, total_count: Option<u64>) -> bool {
+    pub(in crate::sync) fn is_complete_by_count(&self, total_count: Option<u64>) -> bool {
         total_count == Some(self.received)
             && self.is_connected()
-            && self.close_tail(self.received, None).is_none()
+            && self.check_tail(self.received, None).is_none()
     }
 
-    fn note_progress(&mut self, is_fresh: bool, rows: usize) -> Result<(), SyncError> {
+    fn note_progress(&mut self, has_new_rows: bool, rows: usize) -> Result<(), SyncError> {
         self.last_page = rows;
         self.reading_again = None;
-        self.stalled = if is_fresh { 0 } else { self.stalled + 1 };
+        self.stalled_pages = if has_new_rows { 0 } else { self.stalled_pages + 1 };
         let most = if rows == 1 { STALLED_SINGLE_ROWS } else { STALLED_PAGES };
-        if self.stalled > most {
+        if self.stalled_pages > most {
             return Err(SyncError::Stuck { offset: self.next_offset() });
         }
         Ok(())
@@ -270,13 +271,13 @@ impl Listing {
     }
 
     fn connect(&mut self, rows: &[Option<RowRef>]) -> Option<Step> {
-        let Anchor { start, ids } = self.expects.as_ref()?;
+        let Anchor { start, ids } = self.anchor.as_ref()?;
         for row in rows.iter().flatten() {
             if row.start > *start {
                 return Some(Step::NotConnected);
             }
             if ids.contains(&row.key) {
-                self.expects = None;
+                self.anchor = None;
                 return None;
             }
         }
@@ -284,10 +285,10 @@ impl Listing {
     }
 
     /// Adds the rows of this page that belong to the tail.
-    fn extend_tail(&mut self, rows: &[Option<RowRef>], offset: u64) -> Beyond {
+    fn extend_tail(&mut self, rows: &[Option<RowRef>], offset: u64) -> AfterTail {
         let (received, overlap) = (self.received, self.overlap());
-        let mut beyond = Beyond::default();
-        let Some(tail) = &mut self.tail else { return beyond };
+        let mut after_tail = AfterTail::default();
+        let Some(tail) = &mut self.tail else { return after_tail };
         let mut page_ids = KeySet::default();
         for (index, row) in rows.iter().enumerate() {
             let position = offset + index as u64;
@@ -295,20 +296,20 @@ impl Listing {
             let Some(RowRef { key, start, .. }) = row else {
                 if is_new_position {
                     tail.excluded += 1;
-                    beyond.first_new.get_or_insert(index);
+                    after_tail.first_new.get_or_insert(index);
                 }
                 continue;
             };
             if *start > tail.start {
-                beyond.first_new.get_or_insert(index);
-                beyond.closes_at = Some(index);
-                return beyond;
+                after_tail.first_new.get_or_insert(index);
+                after_tail.closes_at = Some(index);
+                return after_tail;
             }
             if *start < tail.start {
                 continue;
             }
             if (index as u64) < overlap && page_ids.is_empty() && !tail.ids.contains(key) {
-                tail.shuffled = true;
+                tail.is_shuffled = true;
             }
             if !page_ids.insert(*key) && is_new_position {
                 tail.excluded += 1;
@@ -317,33 +318,33 @@ impl Listing {
                 tail.note(*key);
             }
             // In an order that changes, a page of known ids is progress too: positions are read.
-            if tail.ids.insert(*key) || is_new_position && tail.shuffled {
-                beyond.first_new.get_or_insert(index);
+            if tail.ids.insert(*key) || is_new_position && tail.is_shuffled {
+                after_tail.first_new.get_or_insert(index);
             }
         }
-        beyond
+        after_tail
     }
 
     /// Checks the tail, which ends before `position`.
-    fn close_tail(&self, position: u64, memory: Option<&GroupMemory>) -> Option<Step> {
+    fn check_tail(&self, position: u64, memory: Option<&GroupMemory>) -> Option<Step> {
         let tail = self.tail.as_ref()?;
         let expected = position.saturating_sub(tail.first_position).saturating_sub(tail.excluded);
         let memory = memory.filter(|memory| memory.start == tail.start);
-        if memory.is_some_and(|memory| memory.repeats_itself) {
+        if memory.is_some_and(|memory| memory.order_is_stable) {
             return None;
         }
         let seen = match memory {
             None => tail.ids.len(),
             Some(memory) => tail.ids.union(&memory.ids).count(),
         } as u64;
-        let complete = if tail.shuffled { seen == expected } else { seen >= expected };
+        let complete = if tail.is_shuffled { seen == expected } else { seen >= expected };
         (!complete).then(|| Step::Incomplete { group: tail.clone(), expected })
     }
 }
 
 /// What a page holds beyond the tail.
 #[derive(Debug, Default)]
-struct Beyond {
+struct AfterTail {
     /// The first row that starts after the tail.
     closes_at: Option<usize>,
     /// The first row that was not read before.

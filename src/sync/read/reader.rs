@@ -6,7 +6,7 @@ use crate::ledger::{ApiCounts, Ledger, Staging};
 use crate::sync::anomalies::{Anomalies, Anomaly};
 use crate::sync::error::SyncError;
 use crate::sync::extent::{Extent, ReadSummary};
-use crate::sync::read::segment::Fate;
+use crate::sync::read::segment::ListingOutcome;
 use crate::sync::read::ties::{KeySet, RowRef};
 use crate::sync::read::walk::{Next, PageRequest, Walk};
 use records_api::RecordsFilter;
@@ -20,7 +20,7 @@ pub struct ExtentReader {
     staging: Staging,
     extent: Extent,
     /// What starts earlier is of no use, wherever it is shown.
-    keeps_from: Timestamp,
+    keeps_since: Timestamp,
     filter: RecordsFilter,
     /// What is known of the API.
     known: ApiCounts,
@@ -30,7 +30,7 @@ pub struct ExtentReader {
     /// Records of the first listing that began before the window.
     before_window: KeySet,
     total_count: Option<u64>,
-    asked_total: bool,
+    has_first_page: bool,
     /// Rows of all pages, those read twice and those of other windows too.
     received: usize,
     pages: u32,
@@ -48,11 +48,12 @@ const MAX_ROWS: usize = 3 * MAX_RECORDS;
 /// Pages that a poll asks for at most: all those records in pages of 100, and as many again.
 const MAX_PAGES: u32 = 240_000;
 /// Pages in a row of one segment that hold nothing but rejected rows: 200 of 100 rows would be 1%
-/// of two million. Without a limit an API that answers with a broken row for ever is asked for ever.
+/// of two million. Without a limit an API that answers with a broken row for ever is asked for
+/// ever.
 const MAX_UNREADABLE_PAGES: u32 = 200;
 /// Rejected rows, and not one that was understood, after which a poll is given up: more than 1% of
 /// the most that can follow.
-const HOPELESS_REJECTIONS: usize = MAX_RECORDS / 100;
+const MAX_REJECTIONS_WITHOUT_RECORD: usize = MAX_RECORDS / 100;
 
 impl ExtentReader {
     /// Begins to read an extent, whose beginning counts in whole seconds, in pages of `limit`.
@@ -69,7 +70,7 @@ impl ExtentReader {
         Self {
             walk: Walk::new(range, now, limit, known.trusts_counts),
             staging: Staging::default(),
-            keeps_from: window_start,
+            keeps_since: window_start,
             filter,
             known,
             extent,
@@ -77,7 +78,7 @@ impl ExtentReader {
             summary: ReadSummary { window_start, ..ReadSummary::default() },
             before_window: KeySet::default(),
             total_count: None,
-            asked_total: false,
+            has_first_page: false,
             received: 0,
             pages: 0,
             unreadable_pages: BTreeMap::new(),
@@ -88,8 +89,8 @@ impl ExtentReader {
     /// Takes what is shown beside the extent too, as long as it starts at `window_start` or later:
     /// an API that compares intervals shows first what was still going on.
     #[must_use]
-    pub fn keeping_from(self, window_start: Timestamp) -> Self {
-        Self { keeps_from: window_start.min(self.keeps_from), ..self }
+    pub fn keeping_since(self, window_start: Timestamp) -> Self {
+        Self { keeps_since: window_start.min(self.keeps_since), ..self }
     }
 
     /// The page to ask for next.
@@ -130,17 +131,17 @@ impl ExtentReader {
             }
             return Ok(());
         }
-        if self.insists_on_known(request, page, ledger)? {
+        if self.recheck_known(request, page, ledger)? {
             return Ok(());
         }
         let refs: Vec<Option<RowRef>> = page.rows.iter().map(row_ref).collect();
-        let fresh = self.walk.take(request, &refs, page.total_count)?;
-        if !self.asked_total {
-            self.asked_total = true;
+        let new_rows = self.walk.take(request, &refs, page.total_count)?;
+        if !self.has_first_page {
+            self.has_first_page = true;
             self.total_count = page.total_count;
             self.check_for_vanished(page, ledger)?;
         }
-        let mut last_start = fresh.after;
+        let mut last_start = new_rows.previous_start;
         for (index, (row, row_ref)) in page.rows.iter().zip(&refs).enumerate() {
             match row {
                 Ok(record) => {
@@ -156,21 +157,21 @@ impl ExtentReader {
                     // row before it belongs.
                     let belongs = match last_start {
                         // What stands before everything does so in each list: it counts once.
-                        None => fresh.range.start == self.keeps_from,
-                        Some(start) => fresh.range.contains(start),
+                        None => new_rows.range.start == self.keeps_since,
+                        Some(start) => new_rows.range.contains(start),
                     };
-                    if belongs && index >= fresh.from_row {
-                        let near = last_start.unwrap_or(fresh.range.start);
+                    if belongs && index >= new_rows.first_row {
+                        let near = last_start.unwrap_or(new_rows.range.start);
                         let rejected = self.rejected.entry(request.segment).or_default();
                         rejected.push((near, rejection.reason));
                     }
                 }
             }
         }
-        self.settle_rejections(request.segment, fresh.fate);
+        self.settle_rejections(request.segment, new_rows.outcome);
         self.received += page.rows.len();
         self.pages += 1;
-        if self.is_hopeless(request.segment, page) {
+        if self.has_only_rejections(request.segment, page) {
             return Err(self.rejection());
         }
         if self.staging.staged() > MAX_RECORDS || self.received > MAX_ROWS || self.pages > MAX_PAGES
@@ -200,21 +201,21 @@ impl ExtentReader {
         let range = TimeRange { start: self.summary.window_start, ..range };
         if status.is_none() && !self.is_abandoned {
             self.staging.cover(range);
-            self.summary.odd.cover(range);
+            self.summary.anomalies.cover(range);
         } else {
-            self.summary.odd = Anomalies::default();
+            self.summary.anomalies = Anomalies::default();
         }
         let came = self.summary.rows + before;
-        self.summary.counts_right = self.total_count == Some(came) && range.is_unbounded();
-        self.summary.is_unbounded = self.walk.unbounded;
-        self.summary.first = self.walk.first_start();
-        self.summary.beyond = self.walk.first_start_beyond();
+        self.summary.count_matches = self.total_count == Some(came) && range.is_unbounded();
+        self.summary.ignores_bound = self.walk.ignores_bound;
+        self.summary.first_start = self.walk.first_start();
+        self.summary.first_start_beyond = self.walk.first_start_beyond();
         (self.staging, self.summary)
     }
 
     /// An extent in which records are known is not empty because one answer says so: it is asked
     /// for once more, and should count none.
-    fn insists_on_known(
+    fn recheck_known(
         &mut self,
         request: &PageRequest,
         page: &Page<'_>,
@@ -227,7 +228,7 @@ impl ExtentReader {
         {
             return Ok(false);
         }
-        if self.walk.insists() {
+        if self.walk.recheck_empty() {
             return Ok(true);
         }
         let is_denied = match page.total_count {
@@ -254,13 +255,15 @@ impl ExtentReader {
     }
 
     /// Whether nothing but rejected rows comes, page after page: an API that speaks otherwise.
-    fn is_hopeless(&mut self, segment: usize, page: &Page<'_>) -> bool {
+    fn has_only_rejections(&mut self, segment: usize, page: &Page<'_>) -> bool {
         let unreadable = self.unreadable_pages.entry(segment).or_default();
         let is_unreadable = !page.rows.is_empty() && page.rows.iter().all(Result::is_err);
         *unreadable = if is_unreadable { *unreadable + 1 } else { 0 };
         let pending: usize = self.rejected.values().map(Vec::len).sum();
         *unreadable > MAX_UNREADABLE_PAGES
-            || self.staging.staged() == 0 && self.summary.rows == 0 && pending > HOPELESS_REJECTIONS
+            || self.staging.staged() == 0
+                && self.summary.rows == 0
+                && pending > MAX_REJECTIONS_WITHOUT_RECORD
     }
 
     /// The error that says what was rejected, what is not settled yet included.
@@ -274,15 +277,15 @@ impl ExtentReader {
     }
 
     /// Counts the rejections of a listing when it stands, so that what is read again counts once.
-    fn settle_rejections(&mut self, segment: usize, fate: Fate) {
-        if fate == Fate::Open {
+    fn settle_rejections(&mut self, segment: usize, outcome: ListingOutcome) {
+        if outcome == ListingOutcome::Continues {
             return;
         }
         let reasons = self.rejected.remove(&segment).unwrap_or_default();
-        if fate == Fate::Stands {
+        if outcome == ListingOutcome::Accepted {
             for (near, reason) in reasons {
                 self.summary.rows += 1;
-                self.summary.odd.note(near, Anomaly::Rejected(reason));
+                self.summary.anomalies.note(near, Anomaly::Rejected(reason));
                 *self.summary.rejected.entry(reason).or_default() += 1;
             }
         }
@@ -305,12 +308,12 @@ impl ExtentReader {
             self.is_abandoned = true;
         }
         // A bound is sent a second early, so what begins before the extent may still be behind it.
-        self.summary.shows_earlier |= record.start_time < request.start_time;
+        self.summary.lists_earlier |= record.start_time < request.start_time;
         if record.start_time < self.summary.window_start {
             if request.start_time < self.summary.window_start {
                 self.before_window.insert(key);
             }
-            if record.start_time >= self.keeps_from {
+            if record.start_time >= self.keeps_since {
                 self.staging.read(ledger, key, record);
             }
             return;
@@ -325,7 +328,7 @@ impl ExtentReader {
         ];
         let unknown = unknown.into_iter().filter(|(_, is)| *is).map(|(name, _)| name);
         for field in record.odd.names().chain(unknown) {
-            self.summary.odd.note(record.start_time, Anomaly::Unknown(field));
+            self.summary.anomalies.note(record.start_time, Anomaly::Unknown(field));
         }
     }
 }

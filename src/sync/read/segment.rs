@@ -13,21 +13,21 @@ pub(in crate::sync) struct Segment {
     pub(in crate::sync) range: TimeRange,
     pub(in crate::sync) listing: Listing,
     /// The listing to return to when a new one does not take up where this one was left.
-    left: Option<Box<Listing>>,
-    seeks: bool,
+    previous: Option<Box<Listing>>,
+    can_seek: bool,
     pub(in crate::sync) memory: Option<GroupMemory>,
     /// How far it has been read: the last start seen.
     pub(in crate::sync) reached: Timestamp,
     density: f64,
     /// Short pages in a row that brought something new nevertheless.
-    trickles: u32,
+    short_new_pages: u32,
     restarts: u32,
     /// Whether an empty first page was asked for again before it is believed.
-    pub(in crate::sync) has_insisted: bool,
+    pub(in crate::sync) rechecked_empty: bool,
     /// The first start at or behind the lower edge that was seen.
     pub(in crate::sync) first_start: Option<Timestamp>,
     /// The first start at or behind the upper edge that was seen when the segment was done.
-    pub(in crate::sync) beyond: Option<Timestamp>,
+    pub(in crate::sync) first_start_beyond: Option<Timestamp>,
     /// Whether the API counted more rows than it had shown when it showed the last one.
     pub(in crate::sync) counts_more: bool,
     pub(in crate::sync) state: State,
@@ -37,19 +37,19 @@ pub(in crate::sync) struct Segment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::sync) enum State {
     Idle,
-    Asked,
+    Requested,
     Done,
 }
 
 /// What becomes of what a listing said about its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::sync) enum Fate {
+pub(in crate::sync) enum ListingOutcome {
     /// It goes on.
-    Open,
+    Continues,
     /// It stands: the next listing begins behind it.
-    Stands,
+    Accepted,
     /// It will be read again from its beginning.
-    ReadAgain,
+    Discarded,
 }
 
 /// An API that compares strictly (`>`) leaves out what starts at the bound, so bounds are sent a
@@ -61,28 +61,28 @@ const SEEK_GAIN: u64 = 4;
 const MAX_RESTARTS: u32 = 10;
 /// Readings of a group whose order changes each time. With random order n readings leave about
 /// e^-n of it unseen: of 5,000 records none after 20.
-const MAX_PASSES: u32 = 60;
+const MAX_GROUP_PASSES: u32 = 60;
 /// Readings in a row that prove that the order of a group holds. The smallest group, two records
 /// one by one, gives the same by chance in a quarter of the cases: here once in 10^9.
-const PROVING_REPETITIONS: u32 = 15;
+const MIN_STABLE_PASSES: u32 = 15;
 /// Short pages that are read at the end of the listing while each brings something new.
-const MAX_TRICKLES: u32 = 8;
+const MAX_SHORT_NEW_PAGES: u32 = 8;
 
 impl Segment {
     pub(in crate::sync) fn new(range: TimeRange, density: f64) -> Self {
         Self {
             range,
             listing: Listing::new(range.start.plus_millis(-BOUND_MARGIN_MILLIS)),
-            left: None,
-            seeks: true,
+            previous: None,
+            can_seek: true,
             memory: None,
             reached: range.start,
             density,
-            trickles: 0,
+            short_new_pages: 0,
             restarts: 0,
-            has_insisted: false,
+            rechecked_empty: false,
             first_start: None,
-            beyond: None,
+            first_start_beyond: None,
             counts_more: false,
             state: State::Idle,
         }
@@ -96,15 +96,15 @@ impl Segment {
         Some(Remaining {
             range: TimeRange::new(self.reached, self.range.end.unwrap_or(now)),
             density: self.density,
-            prefix: self.listing.before_bound,
+            rows_before_bound: self.listing.before_bound,
         })
     }
 
     /// Whether this first page is to be asked for once more: an answer that lost its rows looks the
     /// same as a segment without any.
-    pub(in crate::sync) fn insists(&mut self, offset: u64, rows: usize) -> bool {
+    pub(in crate::sync) fn recheck_empty(&mut self, offset: u64, rows: usize) -> bool {
         let is_doubtful = rows == 0 && offset == 0 && self.restarts == 0;
-        is_doubtful && !std::mem::replace(&mut self.has_insisted, true)
+        is_doubtful && !std::mem::replace(&mut self.rechecked_empty, true)
     }
 
     /// Notes what a page shows at the edges of the segment.
@@ -115,11 +115,11 @@ impl Segment {
         };
         let first = first_behind(self.range.start);
         self.first_start = self.first_start.into_iter().chain(first).min();
-        self.beyond = self.range.end.and_then(first_behind);
+        self.first_start_beyond = self.range.end.and_then(first_behind);
         self.counts_more = page.rows.is_empty() && page.total_count > Some(self.listing.received);
     }
 
-    pub(in crate::sync) fn learn(&mut self) {
+    pub(in crate::sync) fn update_density(&mut self) {
         let Some(tail) = &self.listing.tail else { return };
         self.reached = self.reached.max(tail.start);
         let span = tail.start.millis() - self.listing.bound.millis();
@@ -133,7 +133,7 @@ impl Segment {
     /// faster than requests are answered, waiting for an empty page would never end. Each of some
     /// short pages must show it, by rows that began after the poll did (`began`), and no count may
     /// say more; a server that grants less than before gives short pages too.
-    pub(in crate::sync) fn only_trickles(
+    pub(in crate::sync) fn has_only_new_rows(
         &mut self,
         page: &PageRef<'_>,
         largest_page: usize,
@@ -143,40 +143,42 @@ impl Segment {
         let counts_more = page.total_count.is_some_and(|total| total > self.listing.received);
         let is_new = self.listing.tail.as_ref().is_some_and(|tail| tail.start >= began);
         let trickles = is_short && is_new && !counts_more;
-        self.trickles = if trickles { self.trickles + 1 } else { 0 };
-        self.range.is_unbounded() && self.listing.is_connected() && self.trickles >= MAX_TRICKLES
+        self.short_new_pages = if trickles { self.short_new_pages + 1 } else { 0 };
+        self.range.is_unbounded()
+            && self.listing.is_connected()
+            && self.short_new_pages >= MAX_SHORT_NEW_PAGES
     }
 
     /// Begins a new listing where this one has arrived, if that reads little again.
-    pub(in crate::sync) fn seek(&mut self, rows: &[Option<RowRef>]) -> Fate {
+    pub(in crate::sync) fn seek(&mut self, rows: &[Option<RowRef>]) -> ListingOutcome {
         if self.listing.is_connected() {
-            self.left = None;
+            self.previous = None;
         }
-        let Some(tail) = &self.listing.tail else { return Fate::Open };
+        let Some(tail) = &self.listing.tail else { return ListingOutcome::Continues };
         let bound = tail.start.floor_to_second().plus_millis(-BOUND_MARGIN_MILLIS);
-        if !self.seeks || bound <= self.listing.bound || !self.listing.is_connected() {
-            return Fate::Open;
+        if !self.can_seek || bound <= self.listing.bound || !self.listing.is_connected() {
+            return ListingOutcome::Continues;
         }
         let again = rows.iter().flatten().filter(|row| row.start >= bound).count();
         let reaches_back_further = again == rows.iter().flatten().count();
         let cost = self.listing.before_bound + again as u64;
         if reaches_back_further || cost * SEEK_GAIN > self.listing.received {
-            return Fate::Open;
+            return ListingOutcome::Continues;
         }
-        let next = Listing::taking_up(bound, tail.start, tail.ids.clone());
-        self.left = Some(Box::new(std::mem::replace(&mut self.listing, next)));
+        let next = Listing::continuing(bound, tail.start, tail.ids.clone());
+        self.previous = Some(Box::new(std::mem::replace(&mut self.listing, next)));
         // Under another bound a group that began before it may have fewer members.
         self.memory = None;
-        Fate::Stands
+        ListingOutcome::Accepted
     }
 
-    pub(in crate::sync) fn return_to_left(&mut self) -> Result<Fate, SyncError> {
-        self.seeks = false;
+    pub(in crate::sync) fn return_to_previous(&mut self) -> Result<ListingOutcome, SyncError> {
+        self.can_seek = false;
         self.memory = None;
-        match self.left.take() {
+        match self.previous.take() {
             Some(left) => {
                 self.listing = *left;
-                Ok(Fate::Open)
+                Ok(ListingOutcome::Continues)
             }
             None => self.restart(),
         }
@@ -188,47 +190,47 @@ impl Segment {
         self.restarts > 0 && self.listing.received == 0
     }
 
-    pub(in crate::sync) fn restart(&mut self) -> Result<Fate, SyncError> {
+    pub(in crate::sync) fn restart(&mut self) -> Result<ListingOutcome, SyncError> {
         self.restarts += 1;
         if self.restarts > MAX_RESTARTS {
             return Err(SyncError::Moving { near: self.reached });
         }
-        self.left = None;
+        self.previous = None;
         self.listing = Listing::new(self.listing.bound);
-        Ok(Fate::ReadAgain)
+        Ok(ListingOutcome::Discarded)
     }
 
     pub(in crate::sync) fn read_group_again(
         &mut self,
         group: Group,
         expected: u64,
-    ) -> Result<Fate, SyncError> {
+    ) -> Result<ListingOutcome, SyncError> {
         let start = group.start;
-        self.listing.set_back_to(&group);
+        self.listing.go_back_to(&group);
         let memory = match self.memory.take().filter(|memory| memory.start == start) {
             None => GroupMemory {
                 start,
                 ids: group.ids,
-                sequence: group.sequence,
+                order_hash: group.order_hash,
                 passes: 1,
-                repetitions: 0,
-                repeats_itself: false,
+                stable_passes: 0,
+                order_is_stable: false,
             },
             Some(mut memory) => {
-                let same = memory.sequence == group.sequence;
-                memory.repetitions = if same { memory.repetitions + 1 } else { 0 };
-                memory.repeats_itself = memory.repetitions >= PROVING_REPETITIONS;
-                memory.sequence = group.sequence;
+                let same = memory.order_hash == group.order_hash;
+                memory.stable_passes = if same { memory.stable_passes + 1 } else { 0 };
+                memory.order_is_stable = memory.stable_passes >= MIN_STABLE_PASSES;
+                memory.order_hash = group.order_hash;
                 memory.passes += 1;
                 memory.ids.extend(group.ids);
                 memory
             }
         };
-        if memory.passes > MAX_PASSES {
+        if memory.passes > MAX_GROUP_PASSES {
             let missing = expected.saturating_sub(memory.ids.len() as u64);
             return Err(SyncError::Unordered { start, expected, missing });
         }
         self.memory = Some(memory);
-        Ok(Fate::Open)
+        Ok(ListingOutcome::Continues)
     }
 }

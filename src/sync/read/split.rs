@@ -10,12 +10,12 @@ pub(in crate::sync) struct Remaining {
     /// Records per millisecond, as far as known.
     pub(in crate::sync) density: f64,
     /// Rows that any listing inside of it shows before its bound.
-    pub(in crate::sync) prefix: u64,
+    pub(in crate::sync) rows_before_bound: u64,
 }
 
 /// A range shorter than this many pages is left to one cursor: a second one would spend its
 /// saving on finding the edges.
-const FEWEST_PAGES: f64 = 4.0;
+const MIN_SPLIT_PAGES: f64 = 4.0;
 
 impl Remaining {
     fn rows(&self) -> f64 {
@@ -29,7 +29,7 @@ impl Remaining {
 
     /// The middle of what is left, in whole seconds, if two cursors would be faster than one.
     pub(in crate::sync) fn middle(&self, page: u32) -> Option<Timestamp> {
-        let worth = FEWEST_PAGES * f64::from(page) + 4.0 * self.prefix as f64;
+        let worth = MIN_SPLIT_PAGES * f64::from(page) + 4.0 * self.rows_before_bound as f64;
         let reached = self.range.start;
         let middle = reached.plus_millis(self.millis() / 2).floor_to_second();
         let inside = middle > reached.plus_millis(1000) && self.range.contains(middle);

@@ -58,15 +58,15 @@ pub(in crate::sync) struct Group {
     /// Positions that hold no record of their own: rejected rows, and repetitions in one page.
     pub(in crate::sync) excluded: u64,
     /// Whether the order was seen to differ between two pages.
-    pub(in crate::sync) shuffled: bool,
+    pub(in crate::sync) is_shuffled: bool,
     /// Of the ids in the order of their positions: equal if a second reading gives the same.
-    pub(in crate::sync) sequence: u64,
+    pub(in crate::sync) order_hash: u64,
 }
 
 impl Group {
     /// Takes the id at the next position.
     pub(in crate::sync) fn note(&mut self, key: RecordKey) {
-        self.sequence = self.sequence.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ key.hash64();
+        self.order_hash = self.order_hash.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ key.hash64();
     }
 }
 
@@ -75,12 +75,12 @@ impl Group {
 pub(in crate::sync) struct GroupMemory {
     pub(in crate::sync) start: Timestamp,
     pub(in crate::sync) ids: KeySet,
-    pub(in crate::sync) sequence: u64,
+    pub(in crate::sync) order_hash: u64,
     pub(in crate::sync) passes: u32,
     /// Readings in a row that gave the same rows at the same places as the one before.
-    pub(in crate::sync) repetitions: u32,
+    pub(in crate::sync) stable_passes: u32,
     /// So many that the order holds: rows that come twice are rows that the API has twice.
-    pub(in crate::sync) repeats_itself: bool,
+    pub(in crate::sync) order_is_stable: bool,
 }
 
 /// The group of equal starts that ends these rows, of which the first is readable.
@@ -93,8 +93,8 @@ pub(in crate::sync) fn last_group(rows: &[Option<RowRef>], offset: u64) -> Group
         first_position: offset + first as u64,
         ids: KeySet::default(),
         excluded: 0,
-        shuffled: false,
-        sequence: 0,
+        is_shuffled: false,
+        order_hash: 0,
     };
     for row in &rows[first..] {
         match row {

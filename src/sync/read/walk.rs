@@ -9,7 +9,7 @@
 
 use crate::sync::error::SyncError;
 use crate::sync::read::listing::Step;
-use crate::sync::read::segment::{BOUND_MARGIN_MILLIS, Fate, Segment, State};
+use crate::sync::read::segment::{BOUND_MARGIN_MILLIS, ListingOutcome, Segment, State};
 use crate::sync::read::split::Remaining;
 use crate::sync::read::ties::{PageRef, RowRef};
 use records_api::record::{TimeRange, Timestamp};
@@ -31,7 +31,7 @@ pub struct PageRequest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
     /// Ask for this page.
-    Ask(PageRequest),
+    Request(PageRequest),
     /// Wait for an answer that is under way.
     Wait,
     /// Everything was read.
@@ -45,12 +45,12 @@ pub(in crate::sync) struct Walk {
     /// When the walk began, by the API's clock: where the last segment probably ends.
     now: Timestamp,
     /// The same by our own clock.
-    given_now: Timestamp,
+    local_now: Timestamp,
     limit: u32,
     /// Rows of the largest page.
     largest_page: usize,
     /// The API pays no heed to the lower bound: one cursor reads everything.
-    pub(in crate::sync) unbounded: bool,
+    pub(in crate::sync) ignores_bound: bool,
     /// Each segment has read its own: none is divided any more.
     pub(in crate::sync) is_joining: bool,
     /// A count is believed that says that a page is the last one.
@@ -61,15 +61,15 @@ pub(in crate::sync) struct Walk {
 
 /// Which rows of a page were read for the first time by their segment.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::sync) struct Fresh {
+pub(in crate::sync) struct NewRows {
     /// Index of the first such row.
-    pub(in crate::sync) from_row: usize,
+    pub(in crate::sync) first_row: usize,
     /// Start times that belong to the segment.
     pub(in crate::sync) range: TimeRange,
     /// Start of the last row that the segment had read before this page.
-    pub(in crate::sync) after: Option<Timestamp>,
+    pub(in crate::sync) previous_start: Option<Timestamp>,
     /// What follows for what the segment's listing said so far.
-    pub(in crate::sync) fate: Fate,
+    pub(in crate::sync) outcome: ListingOutcome,
 }
 
 /// What an API shows that is given no lower bound, or ignores it.
@@ -87,10 +87,10 @@ impl Walk {
         Self {
             segments: vec![Segment::new(range, 0.0)],
             now,
-            given_now: now,
+            local_now: now,
             limit,
             largest_page: 0,
-            unbounded: false,
+            ignores_bound: false,
             is_joining: false,
             trusts_counts,
             range,
@@ -100,13 +100,13 @@ impl Walk {
     /// The page to ask for next.
     pub(in crate::sync) fn next_page(&mut self) -> Next {
         if let Some(index) = self.segments.iter().position(|s| s.state == State::Idle) {
-            return Next::Ask(self.ask(index));
+            return Next::Request(self.request(index));
         }
         if self.segments.iter().all(|segment| segment.state == State::Done) {
             return Next::Done;
         }
         match self.split() {
-            Some(index) => Next::Ask(self.ask(index)),
+            Some(index) => Next::Request(self.request(index)),
             None => Next::Wait,
         }
     }
@@ -119,13 +119,13 @@ impl Walk {
     /// The first start that was shown at the end of the range or later.
     pub(in crate::sync) fn first_start_beyond(&self) -> Option<Timestamp> {
         let last = self.segments.iter().filter(|segment| segment.range.end == self.range.end);
-        last.filter_map(|segment| segment.beyond).min()
+        last.filter_map(|segment| segment.first_start_beyond).min()
     }
 
     /// Whether an empty beginning is to be asked for once more: the first time only.
-    pub(in crate::sync) fn insists(&mut self) -> bool {
+    pub(in crate::sync) fn recheck_empty(&mut self) -> bool {
         let first = &mut self.segments[0];
-        let insists = first.insists(0, 0);
+        let insists = first.recheck_empty(0, 0);
         if insists {
             first.state = State::Idle;
         }
@@ -139,7 +139,7 @@ impl Walk {
 
     /// The API's clock is so far ahead of the one that the walk was given.
     pub(in crate::sync) fn note_clock(&mut self, ahead_millis: i64) {
-        self.now = self.now.max(self.given_now.plus_millis(ahead_millis));
+        self.now = self.now.max(self.local_now.plus_millis(ahead_millis));
     }
 
     /// Pages are granted no more rows than this from now on.
@@ -157,45 +157,45 @@ impl Walk {
         request: &PageRequest,
         rows: &[Option<RowRef>],
         total_count: Option<u64>,
-    ) -> Result<Fresh, SyncError> {
+    ) -> Result<NewRows, SyncError> {
         let segment = &mut self.segments[request.segment];
-        let mut fresh = Fresh {
-            from_row: rows.len(),
+        let mut new_rows = NewRows {
+            first_row: rows.len(),
             range: segment.range,
-            after: segment.listing.tail.as_ref().map(|tail| tail.start),
-            fate: Fate::Open,
+            previous_start: segment.listing.tail.as_ref().map(|tail| tail.start),
+            outcome: ListingOutcome::Continues,
         };
         if segment.state == State::Done {
-            return Ok(fresh);
+            return Ok(new_rows);
         }
         segment.state = State::Idle;
-        if !self.unbounded
-            && let Some(ended) = row_beyond(rows, request.start_time)
+        if !self.ignores_bound
+            && let Some(ended) = end_before_bound(rows, request.start_time)
         {
-            self.give_up_bounds(request.start_time, ended)?;
-            return Ok(fresh);
+            self.read_without_bounds(request.start_time, ended)?;
+            return Ok(new_rows);
         }
-        if request.segment > 0 && segment.insists(request.offset, rows.len()) {
-            return Ok(fresh);
+        if request.segment > 0 && segment.recheck_empty(request.offset, rows.len()) {
+            return Ok(new_rows);
         }
         self.largest_page = self.largest_page.max(rows.len());
         let page = PageRef { rows, limit: request.limit, total_count };
         segment.note_edges(&page);
-        let (step, fresh_from) =
+        let (step, first_new) =
             segment.listing.take(&page, segment.range.end, segment.memory.as_ref())?;
-        fresh.from_row = fresh_from;
-        fresh.fate = match step {
+        new_rows.first_row = first_new;
+        new_rows.outcome = match step {
             Step::Advanced => {
                 if let Some(granted) = segment.listing.clamp.take(rows.len(), request.limit) {
                     self.limit = self.limit.min(granted);
                 }
-                segment.learn();
+                segment.update_density();
                 let is_last = self.trusts_counts
                     && rows.len() < request.limit as usize
-                    && segment.listing.is_all(total_count);
-                if is_last || segment.only_trickles(&page, self.largest_page, self.now) {
+                    && segment.listing.is_complete_by_count(total_count);
+                if is_last || segment.has_only_new_rows(&page, self.largest_page, self.now) {
                     segment.state = State::Done;
-                    Fate::Stands
+                    ListingOutcome::Accepted
                 } else {
                     segment.seek(rows)
                 }
@@ -203,20 +203,20 @@ impl Walk {
             Step::Done if segment.has_vanished() => segment.restart()?,
             Step::Done => {
                 segment.state = State::Done;
-                Fate::Stands
+                ListingOutcome::Accepted
             }
-            Step::Again => Fate::Open,
+            Step::Undecided => ListingOutcome::Continues,
             Step::Gap => segment.restart()?,
-            Step::NotConnected => segment.return_to_left()?,
+            Step::NotConnected => segment.return_to_previous()?,
             Step::Incomplete { group, expected } => segment.read_group_again(group, expected)?,
         };
-        self.join_boundaries()?;
-        Ok(fresh)
+        self.check_boundaries()?;
+        Ok(new_rows)
     }
 
-    fn ask(&mut self, index: usize) -> PageRequest {
+    fn request(&mut self, index: usize) -> PageRequest {
         let segment = &mut self.segments[index];
-        segment.state = State::Asked;
+        segment.state = State::Requested;
         PageRequest {
             segment: index,
             start_time: segment.listing.bound,
@@ -227,7 +227,7 @@ impl Walk {
 
     /// Gives half of the longest remaining range to a new segment.
     fn split(&mut self) -> Option<usize> {
-        if self.unbounded || self.is_joining {
+        if self.ignores_bound || self.is_joining {
             return None;
         }
         let mut longest: Option<(usize, Remaining)> = None;
@@ -246,12 +246,12 @@ impl Walk {
     }
 
     /// Goes on without lower bounds: one cursor, from the beginning.
-    fn give_up_bounds(&mut self, bound: Timestamp, ended: Timestamp) -> Result<(), SyncError> {
+    fn read_without_bounds(&mut self, bound: Timestamp, ended: Timestamp) -> Result<(), SyncError> {
         let window = self.now.floor_to_second().millis() - self.range.start.millis();
         if window > DEFAULT_WINDOW_MILLIS {
             return Err(SyncError::BoundIgnored { bound, ended });
         }
-        self.unbounded = true;
+        self.ignores_bound = true;
         for segment in &mut self.segments {
             segment.state = State::Done;
         }
@@ -261,7 +261,7 @@ impl Walk {
 }
 
 /// The end of a row that had ended before the bound: no meaning of the bound lets it through.
-fn row_beyond(rows: &[Option<RowRef>], bound: Timestamp) -> Option<Timestamp> {
+fn end_before_bound(rows: &[Option<RowRef>], bound: Timestamp) -> Option<Timestamp> {
     let edge = bound.plus_millis(-BOUND_MARGIN_MILLIS);
     let before = rows.iter().flatten().filter(|row| row.start < edge);
     before.filter_map(|row| row.end).find(|end| *end < edge)

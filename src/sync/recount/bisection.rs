@@ -7,11 +7,11 @@
 
 use crate::ledger::{Counted, Ledger, PendingCounts, Staging};
 use crate::sync::extent::Extent;
-use crate::sync::recount::expected::{CountRange, ExpectedCounts, Surplus, signed};
+use crate::sync::recount::expected::{CountRange, ExpectedCounts, Surplus, clamped};
 use records_api::record::{TimeRange, Timestamp};
 
 /// Counts that a search asks for at most.
-const MAX_QUESTIONS: usize = 64;
+const MAX_COUNT_REQUESTS: usize = 64;
 /// A stretch of so many pages is read rather than divided.
 const WHOLE_READ_PAGES: u64 = 2;
 /// Seconds that are looked at for one in which nothing starts, so that it does not matter whether
@@ -33,7 +33,7 @@ pub struct BisectionContext<'a> {
     /// this poll, as by every other one.
     pub range: TimeRange,
     /// Rows of a page.
-    pub page: u32,
+    pub page_size: u32,
 }
 
 /// A search under way.
@@ -41,7 +41,7 @@ pub struct BisectionContext<'a> {
 pub struct CountBisection {
     counted: Counted,
     /// Rows of a page.
-    page: u64,
+    page_size: u64,
     /// What the poll has found so far.
     pending: PendingCounts,
     /// Records that are counted but not listed, by where they seem to start.
@@ -53,8 +53,8 @@ pub struct CountBisection {
     /// What the window's count has changed by since it was first counted, at times.
     drift: CountRange,
     /// Whether the window was counted after everything else.
-    is_checked: bool,
-    asked: usize,
+    is_window_recounted: bool,
+    requested: usize,
     found: Vec<Difference>,
 }
 
@@ -79,7 +79,7 @@ struct Difference {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::sync) struct BisectionResult {
     /// What is counted though a reading did not list it, by where it seems to start.
-    pub(in crate::sync) left: Vec<Surplus>,
+    pub(in crate::sync) surplus: Vec<Surplus>,
     /// By how much the count of what every poll reads differs.
     pub(in crate::sync) beyond: Option<i64>,
     /// Whether something was read again.
@@ -95,58 +95,58 @@ impl CountBisection {
         expected: ExpectedCounts<'_>,
         total: u64,
         range: TimeRange,
-        page: u32,
+        page_size: u32,
     ) -> Self {
-        let window = Point { at: range.start, count: signed(total) };
+        let window = Point { at: range.start, count: clamped(total) };
         Self {
             counted: expected.counted,
-            page: page.into(),
+            page_size: page_size.into(),
             pending: expected.pending.clone(),
             surplus: expected.surplus.to_vec(),
             end: range.end,
             points: vec![window],
             drift: CountRange { low: 0, high: 0 },
-            is_checked: true,
-            asked: 0,
+            is_window_recounted: true,
+            requested: 0,
             found: Vec::new(),
         }
     }
 
     /// Moments to count from next. None: the search is over.
-    pub fn questions(&self, ledger: &Ledger) -> Vec<Timestamp> {
+    pub fn next_bounds(&self, ledger: &Ledger) -> Vec<Timestamp> {
         let begin = self.points[0].at;
         if self.points.len() == 1 {
             let end = self.end.map(|end| ledger.quietest_second(end, QUIET_SECONDS));
             let end = end.filter(|end| *end > begin);
             return end.map_or_else(Vec::new, |end| vec![end, begin]);
         }
-        let asks = self.differing(ledger);
+        let asks = self.differences(ledger);
         let mut asks: Vec<_> =
-            asks.iter().filter_map(|found| self.divide(ledger, found.range)).collect();
-        if self.asked + asks.len() > MAX_QUESTIONS {
+            asks.iter().filter_map(|found| self.middle(ledger, found.range)).collect();
+        if self.requested + asks.len() > MAX_COUNT_REQUESTS {
             asks.clear();
         }
         // Where nothing has changed it is enough to see at the end that nothing has.
         let is_over = asks.is_empty();
-        if is_over && !self.is_checked || !is_over && !self.drift.is_exact() {
+        if is_over && !self.is_window_recounted || !is_over && !self.drift.is_exact() {
             asks.push(begin);
         }
         asks
     }
 
-    /// Takes the answers to the questions.
+    /// Takes the counts from these bounds.
     pub fn take(&mut self, answers: impl IntoIterator<Item = (Timestamp, u64)>) {
-        self.is_checked = false;
+        self.is_window_recounted = false;
         for (at, count) in answers {
-            let (first, count) = (self.points[0], signed(count));
+            let (first, count) = (self.points[0], clamped(count));
             if at == first.at {
                 let drift = count - first.count;
                 self.drift.low = self.drift.low.min(drift);
                 self.drift.high = self.drift.high.max(drift);
-                self.is_checked = true;
+                self.is_window_recounted = true;
             } else {
                 self.points.push(Point { at, count });
-                self.asked += 1;
+                self.requested += 1;
             }
         }
         self.points.sort_by_key(|point| point.at);
@@ -154,7 +154,7 @@ impl CountBisection {
 
     /// Ends the search: what is to be read again.
     pub fn extents(&mut self, ledger: &Ledger) -> Vec<Extent> {
-        self.found = self.differing(ledger);
+        self.found = self.differences(ledger);
         let mut extents: Vec<Extent> = Vec::new();
         for Difference { range, .. } in &self.found {
             let end = range.end.map(|end| end.plus_millis(1000));
@@ -170,39 +170,41 @@ impl CountBisection {
     pub(in crate::sync) fn outcome(&self, ledger: &Ledger) -> BisectionResult {
         let none = PendingCounts::default();
         let expected = ExpectedCounts { pending: &none, ..self.expected(ledger) };
-        let now_apart = |found: &Difference| found.counted.apart(expected.within(found.range));
-        let left = self.found.iter().filter(|_| self.drift.is_exact());
-        let left =
-            left.map(|found| Surplus { start: found.range.start, records: now_apart(found) });
+        let now_apart =
+            |found: &Difference| found.counted.least_difference(expected.within(found.range));
+        let surplus = self.found.iter().filter(|_| self.drift.is_exact());
+        let surplus =
+            surplus.map(|found| Surplus { start: found.range.start, records: now_apart(found) });
         let last = self.points[1..].last().filter(|_| self.drift.is_exact());
-        let beyond = last.map(|last| self.counted_since(*last).apart(expected.since(last.at)));
+        let beyond =
+            last.map(|last| self.counted_since(*last).least_difference(expected.since(last.at)));
         let read: u64 = self.found.iter().map(|found| ledger.count_in(found.range)).sum();
         BisectionResult {
-            left: left.filter(|surplus| surplus.records != 0).collect(),
+            surplus: surplus.filter(|surplus| surplus.records != 0).collect(),
             beyond: beyond.filter(|by| *by != 0),
             has_read: !self.found.is_empty(),
             is_fruitless: !self.found.is_empty()
                 && self.found.iter().all(|found| now_apart(found) == found.by),
             is_costly: read * COSTLY_SHARE > ledger.shown_since(self.points[0].at)
-                && read > CHEAP_PAGES * self.page,
+                && read > CHEAP_PAGES * self.page_size,
         }
     }
 
     /// Neighbouring points between which the count is not as expected.
-    fn differing(&self, ledger: &Ledger) -> Vec<Difference> {
+    fn differences(&self, ledger: &Ledger) -> Vec<Difference> {
         let expected = self.expected(ledger);
         let pairs = self.points.windows(2).map(|pair| {
             let range = TimeRange::new(pair[0].at, pair[1].at);
-            let counted = self.counted_since(pair[0]).less(self.counted_since(pair[1]));
-            Difference { range, counted, by: counted.apart(expected.within(range)) }
+            let counted = self.counted_since(pair[0]).minus(self.counted_since(pair[1]));
+            Difference { range, counted, by: counted.least_difference(expected.within(range)) }
         });
         pairs.filter(|found| found.by != 0).collect()
     }
 
     /// The middle of a range, unless some pages hold all of it.
-    fn divide(&self, ledger: &Ledger, range: TimeRange) -> Option<Timestamp> {
+    fn middle(&self, ledger: &Ledger, range: TimeRange) -> Option<Timestamp> {
         let rows = ledger.count_in(range);
-        if rows <= self.page * WHOLE_READ_PAGES {
+        if rows <= self.page_size * WHOLE_READ_PAGES {
             return None;
         }
         let middle = ledger.start_at(rows / 2, range.start)?;

@@ -2,7 +2,7 @@
 
 use crate::ledger::{Counted, Ledger, PendingCounts};
 use crate::sync::recount::bisection::{BisectionContext, CountBisection};
-use crate::sync::recount::expected::{CountRange, ExpectedCounts, MANY, Surplus, signed};
+use crate::sync::recount::expected::{CountRange, ExpectedCounts, MAX_COUNT, Surplus, clamped};
 use records_api::record::Timestamp;
 
 /// What was refused or misled is tried again after an hour.
@@ -26,8 +26,8 @@ pub(in crate::sync) struct Count {
     /// Whether it differed in the last poll that asked for it.
     differs: bool,
     /// By how much it differed from what every poll reads again, when that was searched last.
-    beyond: Option<i64>,
-    fruitless: u32,
+    last_beyond: Option<i64>,
+    fruitless_bisections: u32,
 }
 
 /// A count that a poll asked for, and where it searched for a difference.
@@ -38,7 +38,7 @@ pub struct CountTaken {
     /// What the API said, if it said something.
     pub total: Option<u64>,
     /// The search, if there was one.
-    pub search: Option<CountBisection>,
+    pub bisection: Option<CountBisection>,
 }
 
 impl Count {
@@ -49,8 +49,8 @@ impl Count {
             off_until: None,
             surplus: Vec::new(),
             differs: false,
-            beyond: None,
-            fruitless: 0,
+            last_beyond: None,
+            fruitless_bisections: 0,
         }
     }
 
@@ -60,13 +60,13 @@ impl Count {
     }
 
     /// Everything was read.
-    pub(in crate::sync) fn begin(&mut self, is_usable: bool) {
+    pub(in crate::sync) fn reset(&mut self, is_usable: bool) {
         *self = Self { is_usable, off_until: self.off_until, ..Self::new(self.counted) };
     }
 
     /// The search that a poll begins that counts `total`, if it should: a difference that two polls
     /// in a row show is no chance.
-    pub(in crate::sync) fn search(
+    pub(in crate::sync) fn start_bisection(
         &self,
         context: &BisectionContext<'_>,
         total: u64,
@@ -74,11 +74,11 @@ impl Count {
         if !self.differs {
             return None;
         }
-        let BisectionContext { ledger, staging, range, page } = *context;
+        let BisectionContext { ledger, staging, range, page_size } = *context;
         let pending = ledger.pending(staging);
         let expected = self.expected(ledger, &pending);
-        let begins = differs(expected, range.start, total);
-        begins.then(|| CountBisection::new(expected, total, range, page))
+        let is_different = differs(expected, range.start, total);
+        is_different.then(|| CountBisection::new(expected, total, range, page_size))
     }
 
     /// Takes over what a poll found that has been committed.
@@ -94,13 +94,13 @@ impl Count {
             return;
         };
         self.surplus.retain(|surplus| surplus.start >= window_start);
-        if let Some(search) = &taken.search {
-            self.learn(ledger, search, now);
+        if let Some(bisection) = &taken.bisection {
+            self.learn_from(ledger, bisection, now);
         }
         self.differs =
             differs(self.expected(ledger, &PendingCounts::default()), window_start, total);
         if !self.differs {
-            self.fruitless = 0;
+            self.fruitless_bisections = 0;
         }
     }
 
@@ -114,21 +114,22 @@ impl Count {
 
     /// What lies where the count differed has been read: what is left of the difference is what it
     /// counts beside what is listed.
-    fn learn(&mut self, ledger: &Ledger, search: &CountBisection, now: Timestamp) {
-        let outcome = search.outcome(ledger);
-        self.surplus.extend(outcome.left);
+    fn learn_from(&mut self, ledger: &Ledger, bisection: &CountBisection, now: Timestamp) {
+        let outcome = bisection.outcome(ledger);
+        self.surplus.extend(outcome.surplus);
         if outcome.has_read {
-            self.fruitless = if outcome.is_fruitless { self.fruitless + 1 } else { 0 };
+            self.fruitless_bisections =
+                if outcome.is_fruitless { self.fruitless_bisections + 1 } else { 0 };
         }
-        if outcome.beyond.is_some() && outcome.beyond == self.beyond {
+        if outcome.beyond.is_some() && outcome.beyond == self.last_beyond {
             self.surplus.extend(outcome.beyond.map(|records| Surplus { start: END, records }));
         }
-        self.beyond = outcome.beyond;
+        self.last_beyond = outcome.beyond;
         let is_costly = outcome.is_fruitless && outcome.is_costly;
         let is_absurd = self.surplus.len() > MAX_SURPLUS
-            || self.surplus.iter().any(|surplus| surplus.records.unsigned_abs() > MANY);
-        if self.fruitless >= MAX_FRUITLESS || is_costly || is_absurd {
-            self.fruitless = 0;
+            || self.surplus.iter().any(|surplus| surplus.records.unsigned_abs() > MAX_COUNT);
+        if self.fruitless_bisections >= MAX_FRUITLESS || is_costly || is_absurd {
+            self.fruitless_bisections = 0;
             self.surplus.clear();
             self.off_until = Some(now.plus_millis(RETRY_MILLIS));
         }
@@ -136,6 +137,6 @@ impl Count {
 }
 
 fn differs(expected: ExpectedCounts<'_>, window_start: Timestamp, total: u64) -> bool {
-    let total = signed(total);
-    CountRange { low: total, high: total }.apart(expected.since(window_start)) != 0
+    let total = clamped(total);
+    CountRange { low: total, high: total }.least_difference(expected.since(window_start)) != 0
 }

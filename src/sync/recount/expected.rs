@@ -12,12 +12,12 @@ pub(in crate::sync) struct CountRange {
 
 impl CountRange {
     /// The least and the most of the difference to another number.
-    pub(in crate::sync) fn less(self, other: Self) -> Self {
+    pub(in crate::sync) fn minus(self, other: Self) -> Self {
         Self { low: self.low - other.high, high: self.high - other.low }
     }
 
     /// How far this number is from another one at least: above it, or below it.
-    pub(in crate::sync) fn apart(self, other: Self) -> i64 {
+    pub(in crate::sync) fn least_difference(self, other: Self) -> i64 {
         (self.low - other.high).max(0) + (self.high - other.low).min(0)
     }
 
@@ -27,11 +27,11 @@ impl CountRange {
 }
 
 /// No window holds so many records: a number that a sum cannot overflow with.
-pub(in crate::sync) const MANY: u64 = 1 << 40;
+pub(in crate::sync) const MAX_COUNT: u64 = 1 << 40;
 
 /// A count that is as hostile as it likes.
-pub(in crate::sync) fn signed(count: u64) -> i64 {
-    i64::try_from(count.min(MANY)).expect("it is small")
+pub(in crate::sync) fn clamped(count: u64) -> i64 {
+    i64::try_from(count.min(MAX_COUNT)).expect("it is small")
 }
 
 /// Records that are counted but not listed.
@@ -62,7 +62,7 @@ impl ExpectedCounts<'_> {
             let known = self.ledger.number_since(self.counted, from);
             let surplus = self.surplus.iter().filter(|surplus| surplus.start >= from);
             let surplus = surplus.map(|surplus| surplus.records);
-            signed(known) + self.pending.since(self.counted, from) + surplus.sum::<i64>()
+            clamped(known) + self.pending.since(self.counted, from) + surplus.sum::<i64>()
         };
         let (all, later) = (number(from), number(from.plus_millis(1000)));
         CountRange { low: all.min(later), high: all.max(later) }
@@ -72,11 +72,11 @@ impl ExpectedCounts<'_> {
     /// flight may have been uploaded since it was read.
     pub(in crate::sync) fn within(&self, range: TimeRange) -> CountRange {
         let since_start = self.since(range.start);
-        let mut bounds = range.end.map_or(since_start, |end| since_start.less(self.since(end)));
+        let mut bounds = range.end.map_or(since_start, |end| since_start.minus(self.since(end)));
         if self.counted == Counted::Uploaded {
             let end = range.end.map(|end| end.plus_millis(1000));
             let flights = self.ledger.in_flight_in(TimeRange { start: range.start, end });
-            bounds.high += signed(flights);
+            bounds.high += clamped(flights);
         }
         bounds
     }

@@ -42,13 +42,13 @@ fn search(
     let mut search = CountBisection::new(expected, total, TimeRange::new(at(0), at(100_000)), 10);
     let mut asked = 0;
     loop {
-        let questions = search.questions(ledger);
-        if questions.is_empty() {
+        let next_bounds = search.next_bounds(ledger);
+        if next_bounds.is_empty() {
             return (search.extents(ledger), asked);
         }
-        asked += questions.len();
+        asked += next_bounds.len();
         let mut answers = Vec::new();
-        for question in questions {
+        for question in next_bounds {
             let is_behind =
                 |start: &&i64| at(**start) > question || includes_bound && at(**start) == question;
             let count = starts.iter().filter(is_behind).count() as u64;
@@ -83,7 +83,7 @@ proptest! {
             let is_read = extents.iter().any(|extent| extent.range.contains(at(*start)));
             prop_assert!(is_read, "{start} in {extents:?}");
         }
-        prop_assert!(asked <= MAX_QUESTIONS * 2 + 3, "{asked}");
+        prop_assert!(asked <= MAX_COUNT_REQUESTS * 2 + 3, "{asked}");
         if gone.is_empty() && late.is_empty() {
             prop_assert!(extents.is_empty(), "{extents:?}");
         }
@@ -99,7 +99,7 @@ proptest! {
         let ledger = knowing((1..100_000).step_by(40));
         let mut totals = totals.into_iter();
         let mut count = || totals.next().unwrap();
-        let most = signed(u64::MAX);
+        let most = clamped(u64::MAX);
         let bounded = |by: i64| by.clamp(-most, most);
         let surplus = surplus.iter();
         let surplus = surplus.map(|(start, by)| Surplus { start: at(*start), records: bounded(*by) });
@@ -109,15 +109,15 @@ proptest! {
         let expected = ExpectedCounts { counted, ledger: &ledger, pending: &pending, surplus: &surplus };
         let mut search = CountBisection::new(expected, count(), TimeRange::new(at(0), at(100_000)), 10);
         loop {
-            let questions = search.questions(&ledger);
-            if questions.is_empty() {
+            let next_bounds = search.next_bounds(&ledger);
+            if next_bounds.is_empty() {
                 break;
             }
-            search.take(questions.into_iter().map(|question| (question, count())));
+            search.take(next_bounds.into_iter().map(|question| (question, count())));
         }
         search.extents(&ledger);
         search.outcome(&ledger);
-        prop_assert!(search.asked <= MAX_QUESTIONS + 1, "{}", search.asked);
+        prop_assert!(search.requested <= MAX_COUNT_REQUESTS + 1, "{}", search.requested);
     }
 }
 
