@@ -1,49 +1,49 @@
-//! Why a walk cannot be completed, although every request was answered.
+//! Errors of a read that cannot be completed although every request was answered.
 
 use records_api::record::Timestamp;
 
-/// The answers contradict each other or what was asked. A poll that meets one fails.
+/// A contradiction between answers, or between an answer and its request. It fails the poll.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SyncError {
-    /// Rows are not in the order that was asked for.
+    /// The rows are not in the requested order.
     #[error(
         "the API does not sort by start_time: {} came after {}",
         .earlier.to_rfc3339(),
         .later.to_rfc3339()
     )]
     Unsorted {
-        /// The start that came first.
+        /// Start of the first row.
         later: Timestamp,
-        /// The smaller one that followed it.
+        /// Smaller start of a row after it.
         earlier: Timestamp,
     },
-    /// The same rows come again whatever offset is asked for.
-    #[error("the API does not move on: offset {offset} brought only rows already read")]
+    /// Greater offsets return only rows that were already read.
+    #[error("the API does not advance: offset {offset} returned only rows that were already read")]
     Stuck {
-        /// The offset asked for last.
+        /// Offset of the last request.
         offset: u64,
     },
-    /// Rows keep moving under the reader.
+    /// Rows change their positions faster than they are read.
     #[error("records before {} change faster than they can be read", .near.to_rfc3339())]
     Moving {
-        /// Where it was noticed.
+        /// Last start that was read.
         near: Timestamp,
     },
-    /// Records of equal start come in another order each time, and some never came.
+    /// Records of equal start come in another order in each answer, and some were never listed.
     #[error(
-        "{missing} of {expected} records that start at {} were never shown: the API orders \
+        "{missing} of {expected} records that start at {} were never listed: the API orders \
          records of equal start differently in every answer",
         .start.to_rfc3339()
     )]
     Unordered {
-        /// Their start.
+        /// Start of the records.
         start: Timestamp,
-        /// How many there are.
+        /// Number of records with this start.
         expected: u64,
-        /// How many of them are unknown.
+        /// Number of those that were never listed.
         missing: u64,
     },
-    /// The lower bound is ignored, and nothing says how far back the answers reach.
+    /// The API ignores the lower bound, and nothing shows how far back its answers reach.
     #[error(
         "the API ignores the parameter start_time: asked for records from {}, it returned one \
          that had ended at {}",
@@ -51,65 +51,66 @@ pub enum SyncError {
         .ended.to_rfc3339()
     )]
     BoundIgnored {
-        /// The bound that was sent.
+        /// Bound of the request.
         bound: Timestamp,
-        /// The end of a record that came.
+        /// End of a listed record, before the bound.
         ended: Timestamp,
     },
-    /// One listing ends where another one has more.
+    /// A list ends before a record that a list with a later bound contains.
     #[error(
-        "the API ends its list at {}, but shows a record that starts at {} when asked from later on",
+        "the API's list ends at {}, but a request with a later start_time returns a record that \
+         starts at {}",
         .ended.to_rfc3339(),
         .first.to_rfc3339()
     )]
     Apart {
-        /// The last start of the one.
+        /// Last start in the list.
         ended: Timestamp,
-        /// A later start that the other one shows.
+        /// Later start in the other list.
         first: Timestamp,
     },
-    /// Rows were there, the API still counts some, and shows none.
-    #[error("the API counts {total} records but shows none, where there were some before")]
+    /// The API counts records but lists none, although some are known.
+    #[error("the API counts {total} records but lists none, although it listed some before")]
     Vanished {
-        /// Its count.
+        /// The API's count.
         total: u64,
     },
-    /// More rows than a poll may hold.
-    #[error("the window has more than {limit} records, or the API never ends")]
+    /// A poll would hold too many rows.
+    #[error("the window has more than {limit} records, or the API's list never ends")]
     TooMany {
-        /// The limit.
+        /// Maximum number of records.
         limit: usize,
     },
-    /// Too many rows could not be understood.
+    /// Too many rows were rejected.
     #[error("{rejected} of {rows} rows could not be understood ({reasons})")]
     Rejected {
-        /// Rows rejected.
+        /// Number of rejected rows.
         rejected: u64,
-        /// Rows read.
+        /// Number of rows read.
         rows: u64,
-        /// How many for which reason.
+        /// Number of rejected rows for each reason, as text.
         reasons: String,
     },
 }
 
 impl SyncError {
-    /// What an administrator can do about it.
+    /// Returns what an administrator can do about the error.
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Unsorted { .. } | Self::Stuck { .. } | Self::BoundIgnored { .. } => {
-                "the other side does not do what the records API documents: check \
-                 `projects.endpoint`, and report what came to the maintainers"
+                "the server does not behave as the records API is documented: check \
+                 `projects.endpoint`, and report the answer to the maintainers of the exporter"
             }
             Self::Apart { .. } => {
-                "the API hides records from a long list: shorten `poll.window`, or narrow \
-                 `projects.filter`, until fewer records lie in it"
+                "the API omits records from long lists: shorten `poll.window` or narrow \
+                 `projects.filter`, so that the window holds fewer records"
             }
             Self::Vanished { .. } => {
-                "the API contradicts itself; the next poll tries again. If it lasts, ask with \
-                 another client what it shows, and restart the exporter if the records are gone"
+                "the API contradicts itself; the next poll tries again. If it persists, check with \
+                 another client whether the records exist, and restart the exporter if they do not"
             }
             Self::Moving { .. } | Self::Unordered { .. } => {
-                "the next poll tries again; if it lasts, raise `api.page_size` or \
+                "the next poll tries again. If it persists, raise `api.page_size` or \
                  `api.max_requests_per_second`, so that a poll reads faster"
             }
             Self::TooMany { .. } => "shorten `poll.window`",
