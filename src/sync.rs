@@ -1,8 +1,11 @@
-//! Decides what a poll asks for, and what the answers prove. Pure: no IO, no clock, no randomness,
-//! so that a simulation can drive it through any history.
+//! Plans the requests of a poll, and checks that the answers are complete.
 //!
-//! [`Planner`] plans a poll. `read` reads a range of the window page by page into a staging.
-//! `recount` compares the API's counts with the ledger, and locates a difference.
+//! [`Planner`] decides between a read of the whole window and requests for what can have changed.
+//! `read` reads a range of the window page by page into a staging. `recount` compares the API's
+//! counts with the ledger, and locates a difference.
+//!
+//! The module is pure: it does no IO and knows neither a clock nor randomness, so that a simulation
+//! can drive it through any history.
 
 mod anomalies;
 mod error;

@@ -1,11 +1,12 @@
-//! What could not be understood, by where in the window it lies: a stretch that is read again
-//! replaces what was said of it before, and of it only.
+//! Rejected rows and unknown values, by their place in the window.
+//!
+//! A range that is read again replaces the anomalies in it and leaves the others alone.
 
 use std::collections::BTreeMap;
 
 use records_api::record::{RejectionReason, TimeRange, Timestamp};
 
-/// Something that could not be understood.
+/// A part of an answer that could not be interpreted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Anomaly {
     /// A row, for this reason.
@@ -14,33 +15,36 @@ pub(super) enum Anomaly {
     Unknown(&'static str),
 }
 
-/// More than these are not remembered: the figures say so many, and there is enough to look into.
+/// Number of anomalies that are remembered. It limits the memory that a broken API can take; the
+/// figures do not rise above it.
 const MAX_ANOMALIES: usize = 200_000;
 
-/// What could not be understood in some stretches of the window.
+/// Anomalies found in the ranges of the window that were read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Anomalies {
     /// Ranges of start times that were read completely.
     covered: Vec<TimeRange>,
-    /// By the start of the record, or of one beside it.
+    /// Anomalies by the start of their record. A row without a readable start has that of the row
+    /// before it.
     found: Vec<(Timestamp, Anomaly)>,
 }
 
 impl Anomalies {
-    /// Notes one.
+    /// Adds an anomaly.
     pub(super) fn note(&mut self, at: Timestamp, anomaly: Anomaly) {
         if self.found.len() < MAX_ANOMALIES {
             self.found.push((at, anomaly));
         }
     }
 
-    /// All of a stretch has been read: what was noted elsewhere is somebody else's to say.
+    /// Notes that `range` was read completely. Drops the anomalies outside of it: the read that
+    /// covers their place reports them too, and they would count twice.
     pub(super) fn cover(&mut self, range: TimeRange) {
         self.covered = vec![range];
         self.found.retain(|(at, _)| range.contains(*at));
     }
 
-    /// Takes over what a later reading says of its stretches.
+    /// Replaces the anomalies in the ranges that a later read covers.
     pub fn merge(&mut self, later: Self) {
         self.found.retain(|(at, _)| !later.covered.iter().any(|range| range.contains(*at)));
         self.covered.extend(later.covered);
@@ -48,13 +52,13 @@ impl Anomalies {
         self.found.extend(later.found.into_iter().take(room));
     }
 
-    /// Forgets what starts before `edge`, and what was read when.
+    /// Drops the anomalies that start before `edge`, and the covered ranges.
     pub fn expire(&mut self, edge: Timestamp) {
         self.found.retain(|(at, _)| *at >= edge);
         self.covered.clear();
     }
 
-    /// Rows that could not be understood.
+    /// Returns the number of rejected rows, by reason.
     pub fn rejected(&self) -> BTreeMap<RejectionReason, u64> {
         let reasons = self.found.iter().filter_map(|(_, anomaly)| match anomaly {
             Anomaly::Rejected(reason) => Some(*reason),
@@ -63,7 +67,7 @@ impl Anomalies {
         count_each(reasons)
     }
 
-    /// Records with a value that could not be understood, by field.
+    /// Returns the number of records with an unknown value, by field.
     pub fn unknown_values(&self) -> BTreeMap<&'static str, u64> {
         let fields = self.found.iter().filter_map(|(_, anomaly)| match anomaly {
             Anomaly::Rejected(_) => None,
@@ -86,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stretch_that_is_read_again_replaces_what_was_said_of_it() {
+    fn a_range_that_is_read_again_replaces_its_anomalies_and_no_others() {
         let at = Timestamp::from_millis;
         let read = |start, end: Option<i64>, found: &[(i64, Anomaly)]| {
             let mut anomalies = Anomalies::default();

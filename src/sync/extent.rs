@@ -1,4 +1,4 @@
-//! What a reading is about, and what it says in the end.
+//! The input of a read, and its summary.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,13 @@ use super::anomalies::Anomalies;
 use super::error::SyncError;
 use records_api::record::{RejectionReason, Status, TimeRange, Timestamp};
 
-/// What is to be read: the records that start in a stretch of time, all or those of one status.
+/// The records to read: those that start in a range of time, either all or those of one status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extent {
-    /// Start times of the records that belong to it.
+    /// Start times of the records that belong to the extent.
     pub range: TimeRange,
-    /// Only records in this status. What is not shown then may be there all the same.
+    /// The only status to list; `None` for all. A record that such a list omits may still exist, in
+    /// another status.
     pub status: Option<Status>,
 }
 
@@ -27,51 +28,53 @@ impl Extent {
     }
 }
 
-/// What a complete reading says beside the records themselves.
+/// Result of a complete read, except for the records themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReadSummary {
     /// Lower edge of the window, inclusive.
     pub window_start: Timestamp,
-    /// Rows read, each counted once.
+    /// Number of rows read. A row that was read several times counts once.
     pub rows: u64,
-    /// Rows that could not be understood.
+    /// Number of rejected rows, by reason.
     pub rejected: BTreeMap<RejectionReason, u64>,
-    /// Records with a value that could not be understood, by field.
+    /// Number of records with a value that could not be interpreted, by field.
     pub unknown_values: BTreeMap<&'static str, u64>,
-    /// Both, by where they lie.
+    /// Rejected rows and unknown values with their places in the window.
     pub anomalies: Anomalies,
-    /// The API's own count of the window, if it gave a usable one.
+    /// The API's count of the window; `None` if it gave no usable one.
     pub reported: Option<u64>,
-    /// Rows that did not match the filter that was asked for.
+    /// Number of rows that did not match the requested filter.
     pub unfiltered: u64,
-    /// The API counts right: what it said first is what came.
+    /// True if the count in the first answer equals the number of rows read.
     pub count_matches: bool,
-    /// It showed records that began before the bound: its counts do not go by the start.
+    /// True if the API listed records that start before the lower bound. Its counts then include
+    /// records of which the ledger knows nothing.
     pub lists_earlier: bool,
-    /// It pays no heed to the bound.
+    /// True if the API ignores the lower bound.
     pub ignores_bound: bool,
-    /// The first start that was shown at the beginning or later.
+    /// First listed start at the beginning of the extent or later.
     pub first_start: Option<Timestamp>,
-    /// The first start that was shown where an extent ends, or later.
+    /// First listed start at the end of the extent or later.
     pub first_start_beyond: Option<Timestamp>,
 }
 
-/// More rejected rows than this, and more than 1% of those that were read, fail a poll.
+/// A poll fails if more rows than this, and more than 1% of all rows, are rejected.
 const TOLERATED_REJECTIONS: u64 = 10;
 
 impl ReadSummary {
-    /// Whether enough of the rows could be understood. Of a poll that reads only a part of the
-    /// `known` records a few broken rows would be many.
+    /// Checks that enough of the rows could be interpreted. `known` is the number of known records:
+    /// in a poll that reads few of them, a few rejected rows would exceed 1%.
     ///
     /// # Errors
     ///
-    /// [`SyncError::Rejected`].
+    /// Returns [`SyncError::Rejected`] if more than 10 rows, and more than 1%, were rejected.
     pub fn check_rejections(&self, known: u64) -> Result<(), SyncError> {
         let rejected: u64 = self.rejected.values().sum();
         let too_many = rejected > TOLERATED_REJECTIONS && rejected * 100 > self.rows.max(known);
         if too_many { Err(self.rejection()) } else { Ok(()) }
     }
 
+    /// Returns the error that lists the rejected rows by reason.
     pub(super) fn rejection(&self) -> SyncError {
         let reasons = self.rejected.iter();
         let reasons = reasons.map(|(reason, count)| format!("{}: {count}", reason.as_str()));
@@ -82,7 +85,7 @@ impl ReadSummary {
         }
     }
 
-    /// Adds what another reading of the same poll says.
+    /// Adds the summary of another read of the same poll.
     pub fn merge(&mut self, other: Self) {
         self.rows += other.rows;
         for (reason, count) in other.rejected {

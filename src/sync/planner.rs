@@ -1,9 +1,9 @@
-//! What a poll asks for: everything, or only what can have changed. Pure.
+//! Decides what a poll requests: the whole window, or only what can have changed.
 //!
-//! After a reading of the whole window a poll asks for what is new, for what is in flight, for a
-//! few counts, and for a slice of the window, so that every record is read again within the
-//! reconcile interval. Each of these is an optimisation that may turn out not to hold: then the
-//! next poll does without it, at the latest by reading everything.
+//! After a read of the whole window, a poll requests new records, records in flight, a few counts,
+//! and a slice of the window, so that every record is read again within the reconcile interval.
+//! Each of these relies on a property of the API. Where the API lacks it, the next poll does
+//! without, at worst by reading everything.
 
 use super::extent::{Extent, ReadSummary};
 use super::recount::{BisectionContext, Count, CountBisection, CountTaken, RETRY_MILLIS};
@@ -11,81 +11,84 @@ use super::scrub::Scrub;
 use crate::ledger::{ApiCounts, Counted, Ledger, PollFacts, Staging};
 use records_api::record::{Status, TimeRange, Timestamp};
 
-/// What began so long before the last poll is read again with what is new.
+/// Records that started up to this long before the last poll are read again with the new ones.
 const LATE_ARRIVAL_MILLIS: i64 = 120_000;
-/// The statuses of what is in flight, in the order in which they are asked for.
+/// The statuses of records in flight, in the order in which they are listed.
 const IN_FLIGHT: [Status; 3] = [Status::Recording, Status::RecCompleted, Status::Uploading];
-/// More records than any page holds: their count is not one of a page.
+/// Largest page. A greater count cannot be the number of rows of one page.
 const MAX_PAGE_SIZE: u64 = 1000;
-/// A window of so many pages is read whole: that costs no more requests than asking what changed.
+/// A window of fewer pages is read whole: requesting the changes would cost as many requests.
 const WHOLE_READ_PAGES: u64 = 3;
-/// Rows at the end of the window that are read again with what is new: half of a page, but no more
-/// than this. What arrives a little late lies there.
+/// Maximum number of known rows that are read again with the new ones, if half a page is more.
+/// Records that the API lists late appear among them.
 const MAX_OVERLAP: u64 = 100;
 
-/// What is known of the other side, and how far the window was read when.
+/// Properties of the API as far as known, and when each part of the window was read.
 #[derive(Debug, Clone)]
 pub struct Planner {
     scrub: Scrub,
-    /// Until when the status filter is left alone.
+    /// The status filter is not used before this time.
     filter_off_until: Option<Timestamp>,
-    /// The count of the window, and of what is uploaded in it.
+    /// Counts of the records and of the uploaded records in the window.
     counts: [Count; 2],
-    /// What is known of the API.
+    /// How far the API's counts can be relied on.
     api_counts: ApiCounts,
-    /// A bound is not paid heed to, or a poll met contradictions: everything is to be read.
+    /// True if the next poll must read everything: nothing was read yet, or a poll met a
+    /// contradiction.
     needs_full_read: bool,
+    /// True if the API ignores the lower bound. No part can be read alone then.
     ignores_bound: bool,
 }
 
-/// What a poll asks for.
+/// Requests of a poll.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Plan {
     /// The whole window.
     Everything,
-    /// What can have changed.
+    /// Only what can have changed.
     Changes {
-        /// What is new begins here.
+        /// Start from which on all records are read, in whole seconds.
         new_since: Timestamp,
         /// Statuses to list over the whole window.
         lists: Vec<Status>,
-        /// What is counted.
+        /// Counts to request.
         counts: Vec<Counted>,
-        /// Slices to read again.
+        /// Ranges before `new_since` to read again.
         slices: Vec<TimeRange>,
     },
 }
 
-/// A poll that begins.
+/// State of a poll at its beginning.
 #[derive(Debug, Clone, Copy)]
 pub struct PollContext<'a> {
     /// Lower edge of the window, in whole seconds.
     pub window_start: Timestamp,
-    /// When it begins.
+    /// Begin of the poll.
     pub now: Timestamp,
-    /// Rows of a page.
+    /// Rows per page.
     pub page_size: u32,
-    /// Whether only records of one status are asked for.
+    /// True if the project is configured to read the records of one status only.
     pub filters_status: bool,
-    /// Whose records it asks for.
+    /// Project, endpoint and filter (see [`PollFacts::identity`]).
     pub identity: &'a str,
 }
 
-/// How a poll asks.
+/// Kind of request that polls rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Only for what can have changed.
+    /// Polls request only what can have changed.
     Incremental,
-    /// The same without the status filter.
+    /// Like `Incremental`, without the status filter.
     NoStatusFilter,
-    /// The same without counts.
+    /// Like `Incremental`, without counts.
     NoCounts,
-    /// For everything.
+    /// Every poll reads the whole window.
     FullWalk,
 }
 
 impl Planner {
-    /// Goes on where another process was after `last`. Without one everything is read first.
+    /// Creates the planner of a process that continues after the poll `last` of an earlier process.
+    /// Without one, the first poll reads everything.
     pub fn new(reconcile_interval_millis: i64, last: Option<&PollFacts>) -> Self {
         let last = last.filter(|last| !last.parts.is_empty());
         let api_counts = last.map_or_else(ApiCounts::default, |last| last.counts);
@@ -103,16 +106,18 @@ impl Planner {
         }
     }
 
-    /// Reads each record again within this interval from now on.
+    /// Sets the interval within which each record is read again, in milliseconds.
     pub fn set_reconcile_interval(&mut self, interval_millis: i64) {
         self.scrub.interval_millis = interval_millis;
     }
 
-    /// What to ask for in a poll.
+    /// Returns the requests of a poll.
     pub fn plan(&mut self, ledger: &Ledger, poll: &PollContext<'_>) -> Plan {
         let PollContext { window_start, now, page_size, filters_status, identity } = *poll;
         let known = ledger.shown_since(window_start);
         let page_size = u64::from(page_size);
+        // The ledger knows nothing of what lies before the last window, or of another project.
+        // Requests for changes would not find it.
         let is_other = ledger
             .last_poll()
             .is_none_or(|last| window_start < last.window_start || identity != last.identity);
@@ -127,11 +132,14 @@ impl Planner {
         }
         let overlap = (page_size / 2).clamp(1, MAX_OVERLAP);
         let new_since = ledger.start_at(known.saturating_sub(overlap), window_start);
-        // What began since the last poll is new, also where others begin in the future, or at once.
+        // Records that started since the last poll are new even if known rows start in the future,
+        // or if more rows than the overlap started at once.
         let begun = ledger.last_poll().map_or(window_start, |last| last.begun);
         let lately = begun.plus_millis(-LATE_ARRIVAL_MILLIS).max(window_start);
         let new_since = new_since.unwrap_or(window_start).min(lately).floor_to_second();
         let filter_works = self.filter_off_until.is_none_or(|until| now >= until);
+        // A project that reads one status uses the filter for it. Without lists there is no count
+        // of uploaded records either, since it needs the filter too.
         let lists = filter_works && !filters_status;
         let counts = self.counts.iter().filter(|count| count.is_on(now));
         let counts = counts.map(|count| count.counted);
@@ -148,18 +156,19 @@ impl Planner {
         }
     }
 
-    /// Statuses to list, if lists by status can be had.
+    /// Returns the statuses to list. None if a status filter is in use already, or does not work.
     pub fn lists(filters_status: bool) -> Vec<Status> {
         if filters_status { Vec::new() } else { IN_FLIGHT.to_vec() }
     }
 
-    /// What is known of the API.
+    /// Returns how far the API's counts can be relied on.
     pub fn api_counts(&self) -> ApiCounts {
         self.api_counts
     }
 
-    /// Adds to the facts of a poll what a later process goes on by.
+    /// Adds to the facts of a poll the state from which a later process continues.
     pub fn remember(&self, facts: PollFacts) -> PollFacts {
+        // Facts without parts make a later process read everything, as this one would.
         if self.ignores_bound || self.needs_full_read {
             return facts;
         }
@@ -167,16 +176,19 @@ impl Planner {
         PollFacts { counts: self.api_counts, parts, caught_up_to, ..facts }
     }
 
-    /// Everything was read in the time `reading`, in pages of `page` rows.
+    /// Notes that everything was read from the start of `reading` until its end.
     pub fn note_full_read(&mut self, summary: &ReadSummary, page_size: u32, reading: TimeRange) {
         self.needs_full_read = false;
         self.ignores_bound = summary.ignores_bound;
+        // A count can be compared with the ledger only if it includes exactly the records that the
+        // API lists within the bound and the filter.
         self.api_counts = ApiCounts {
             has_counts: !summary.ignores_bound
                 && summary.reported.is_some()
                 && !summary.lists_earlier
                 && summary.unfiltered == 0,
-            // A count of a window that fits into a page may be one of the page.
+            // Where the window fits into a page, the count may be the number of rows in the page.
+            // Trusted, it would end a longer list at the first short page.
             trusts_counts: summary.count_matches && summary.rows > u64::from(page_size),
             surplus: summary.reported.unwrap_or(0).saturating_sub(summary.rows),
         };
@@ -186,17 +198,19 @@ impl Planner {
         }
     }
 
-    /// A list by status gave other records, or was refused.
+    /// Notes that a list by status was refused, or contained other records.
     pub fn note_filter_failure(&mut self, now: Timestamp) {
         self.filter_off_until = Some(now.plus_millis(RETRY_MILLIS));
     }
 
-    /// A slice was read by a poll that began at `now`, and all from `new_since` on.
+    /// Notes that a poll that began at `now` read a slice and all that starts at `new_since` or
+    /// later.
     pub fn note_slice(&mut self, slice: TimeRange, new_since: Timestamp, now: Timestamp) {
         self.scrub.note_slice(slice, new_since, now);
     }
 
-    /// The search that a poll begins that counts `total` of the window.
+    /// Starts the search for a difference, if the API's count of the window, `total`, differs from
+    /// the ledger in this poll as in the one before.
     pub fn start_bisection(
         &self,
         context: &BisectionContext<'_>,
@@ -206,7 +220,7 @@ impl Planner {
         self.counts[counted as usize].start_bisection(context, total)
     }
 
-    /// Takes over what was counted by a poll that began at `now` and has been committed.
+    /// Notes a count of a poll that began at `now` and has been committed.
     pub fn note_count(
         &mut self,
         ledger: &Ledger,
@@ -216,22 +230,23 @@ impl Planner {
     ) {
         self.counts[taken.counted as usize].note(ledger, taken, window_start, now);
         let shown = ledger.shown_since(window_start);
+        // A count that equals more records than a page can hold is a count of the window.
         if taken.counted == Counted::All && taken.total == Some(shown) && shown > MAX_PAGE_SIZE {
             self.api_counts.trusts_counts = true;
         }
     }
 
-    /// A poll met contradictions: the next one reads everything.
+    /// Notes that a poll met a contradiction. The next one reads everything.
     pub fn note_contradiction(&mut self) {
         self.needs_full_read = true;
     }
 
-    /// When the record was read that was read longest ago.
+    /// Returns the time of the oldest read of a record; `None` before the first full read.
     pub fn oldest_read(&self) -> Option<Timestamp> {
         self.scrub.oldest_read()
     }
 
-    /// How it asks at present.
+    /// Returns how the next poll reads.
     pub fn mode(&self, now: Timestamp) -> Mode {
         if self.ignores_bound {
             Mode::FullWalk
@@ -245,14 +260,17 @@ impl Planner {
     }
 }
 
-/// What is in flight, or was read older than it is known, and was not read by `staging`: it is read
-/// again where it lies, neighbours in one extent.
+/// Returns the extents of the records that must be read in each poll and are not in `staging` yet:
+/// those in flight, and those whose last read was older than their known state. Neighbours share an
+/// extent.
 pub fn unsettled_extents(
     ledger: &Ledger,
     staging: &Staging,
     window_start: Timestamp,
     page_size: u32,
 ) -> Vec<Extent> {
+    // One row of the page is left free, for the row that shows where the extent ends. Without it,
+    // each extent would cost a second request.
     let most = u64::from(page_size).saturating_sub(1).max(1);
     let mut ranges: Vec<TimeRange> = Vec::new();
     let mut rows = 0;
@@ -260,7 +278,7 @@ pub fn unsettled_extents(
         let second = start.floor_to_second();
         let range = TimeRange::new(second, second.plus_millis(1000));
         if let Some(last) = ranges.last_mut() {
-            // Starts come in order, so the range of an earlier one never ends later.
+            // Starts come in order, so this range does not end before the last one.
             let more = TimeRange { start: last.end.unwrap_or(range.start), end: range.end };
             let more_rows = ledger.count_in(more);
             if rows + more_rows <= most {

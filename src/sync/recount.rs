@@ -1,7 +1,7 @@
 //! Compares the API's counts with the ledger, and locates a difference.
 //!
-//! A [`count`] that differs in two polls in a row starts a [`bisection`] over counts of later and
-//! later starts, against what is [`expected`] of them.
+//! A [`count`] that differs in two polls in a row starts a [`bisection`]: the API is asked for the
+//! counts from later and later starts, which are compared with the [`expected`] ones.
 
 mod bisection;
 mod count;

@@ -1,39 +1,42 @@
-//! Reading the window again slice by slice, so that each record is read within an interval.
+//! Reads the window again slice by slice, so that each record is read within the reconcile
+//! interval.
 
 use std::time::Duration;
 
 use crate::ledger::{Ledger, PollFacts, ReadPart};
 use records_api::record::{TimeRange, Timestamp};
 
-/// Which part of the window was read when.
+/// When each part of the window was read.
 #[derive(Debug, Clone)]
 pub(super) struct Scrub {
+    /// Reconcile interval.
     pub(super) interval_millis: i64,
-    /// Parts of time, in order and without gaps.
+    /// Parts of the window, in order and without gaps.
     parts: Vec<ReadPart>,
-    /// Up to when what was due has been read.
+    /// Everything that was due up to this time has been read.
     caught_up_to: Timestamp,
-    /// The same, once the slices that a poll under way reads are read.
+    /// Next value of `caught_up_to`, once the slices of the poll under way have been read.
     caught_up_after_slices: Timestamp,
-    /// When the last poll began.
+    /// Begin of the last poll.
     last_poll: Option<Timestamp>,
 }
 
 const BEGINNING: Timestamp = Timestamp::from_millis(i64::MIN);
-/// Polls that are rarer than this share of the interval read everything that is due each time.
+/// Longest pause between polls that is allowed for, as a share of the interval, so that the rate
+/// stays finite.
 const MAX_PAUSE_SHARE: f64 = 0.9;
-/// A reading of everything that takes at least so long may take longer than the interval.
+/// A full read that takes less than this does not count as longer than the interval.
 const LONG_READ: Duration = Duration::from_secs(60);
-/// So many intervals without a poll: everything is read.
+/// Number of intervals after which everything is read if nothing was.
 const OVERDUE_INTERVALS: i64 = 2;
-/// Parts that another process is told of.
+/// Maximum number of parts that are stored for a later process.
 const MAX_PARTS: usize = 64;
-/// The part of a page that is left free: for the rows of the second that a bound is sent early, and
-/// for the one that shows the end.
+/// This fraction (1/n) of a slice's last page is left free: for rows in the second by which a bound
+/// is sent early, and for the row that shows the end. Otherwise a slice would cost another request.
 const SLACK_DIVISOR: u64 = 10;
 
 impl Scrub {
-    /// Goes on where another process was after `last`.
+    /// Creates the scrub of a process that continues after the poll `last` of an earlier one.
     pub(super) fn new(interval_millis: i64, last: Option<&PollFacts>) -> Self {
         let caught_up_to = last.map_or(BEGINNING, |last| last.caught_up_to);
         let parts = last.map_or_else(Vec::new, |last| last.parts.clone());
@@ -46,8 +49,8 @@ impl Scrub {
         }
     }
 
-    /// The slices that are due of what starts within the edges: what was read longest ago. What
-    /// starts later is read by every poll.
+    /// Returns the slices of `range` that are due: the parts that were read least recently. Every
+    /// poll reads the records that start after the range.
     pub(super) fn slices(
         &mut self,
         ledger: &Ledger,
@@ -60,8 +63,9 @@ impl Scrub {
         let interval = self.interval_millis as f64;
         let since =
             |earlier: Timestamp| now.millis().saturating_sub(earlier.millis()).max(0) as f64;
-        // Each record is read again at the last poll before the interval ends, and a page late at
-        // most, since slices are whole pages.
+        // Each record is to be read in the last poll before its interval ends, so the pause until
+        // the next poll is taken off the interval. Slices are whole pages, so up to a page of due
+        // rows waits for the next poll; the extra page makes up for that.
         let pause = self.last_poll.map_or(0.0, since).min(interval * MAX_PAUSE_SHARE);
         self.last_poll = Some(now);
         let rate = (records + page_size) as f64 / (interval - pause);
@@ -75,12 +79,13 @@ impl Scrub {
         let is_all = due >= records as f64;
         let rows = if is_all { records } else { pages * page_size - slack };
         #[expect(clippy::cast_possible_truncation, reason = "at most an interval")]
-        let unpaid = ((due - rows as f64).max(0.0) / rate) as i64;
-        self.caught_up_after_slices = now.plus_millis(-unpaid);
+        let overdue_millis = ((due - rows as f64).max(0.0) / rate) as i64;
+        // Takes effect in `note_slice`: if the poll fails, the slices stay due.
+        self.caught_up_after_slices = now.plus_millis(-overdue_millis);
         self.least_recently_read(ledger, range, rows)
     }
 
-    /// So many rows of what was read longest ago.
+    /// Returns the ranges of `rows` records that were read least recently.
     fn least_recently_read(&self, ledger: &Ledger, range: TimeRange, rows: u64) -> Vec<TimeRange> {
         let mut parts: Vec<_> =
             self.parts.iter().filter(|part| part.range.overlaps(range)).collect();
@@ -91,7 +96,8 @@ impl Scrub {
             let mut slice = part.range.intersection(range);
             let held = ledger.count_in(slice);
             if held > left {
-                // A bound counts in whole seconds.
+                // Bounds have whole seconds. If the first second alone holds more than enough rows,
+                // the slice is that second: an empty slice would be due again forever.
                 let bound = ledger.start_at(left, slice.start).map(Timestamp::floor_to_second);
                 let end = bound
                     .map(|bound| if bound > slice.start { bound } else { bound.plus_millis(1000) });
@@ -114,15 +120,18 @@ impl Scrub {
         slices
     }
 
-    /// Whether nothing was read again for so long that everything is due.
+    /// True if so little was read again lately that everything is due.
     pub(super) fn is_overdue(&self, now: Timestamp) -> bool {
         now.millis().saturating_sub(self.caught_up_to.millis())
             >= OVERDUE_INTERVALS * self.interval_millis
     }
 
-    /// A slice was read by a poll that began at `now`, which also read all from `new_since` on.
+    /// Notes that a poll that began at `now` read a slice and all that starts at `new_since` or
+    /// later.
     pub(super) fn note_slice(&mut self, slice: TimeRange, new_since: Timestamp, now: Timestamp) {
         self.caught_up_to = self.caught_up_after_slices;
+        // The slice and the new records are read without a gap. Otherwise the part after
+        // `new_since`, which every poll reads, would keep an old read time.
         let reaches_new = slice.end.is_none_or(|end| end >= new_since);
         let range = if reaches_new { TimeRange::since(slice.start) } else { slice };
         let before = TimeRange::new(BEGINNING, range.start);
@@ -138,11 +147,12 @@ impl Scrub {
         self.parts = parts;
     }
 
-    /// Which parts were read when, for another process: few, and none later than it was.
+    /// Returns the parts for a later process: at most 64, and none with a later read than it had.
     pub(super) fn parts(&self) -> Vec<ReadPart> {
         let mut parts = self.parts.clone();
         while parts.len() > MAX_PARTS {
-            // Neighbours that were read at nearly the same time lose least.
+            // Merging neighbours that were read at nearly the same time makes the fewest rows due
+            // early.
             let pairs = parts.windows(2).enumerate();
             let apart = |pair: &[ReadPart]| pair[0].read.millis().abs_diff(pair[1].read.millis());
             let nearest = pairs.min_by_key(|(_, pair)| apart(pair)).map_or(0, |(index, _)| index);
@@ -154,14 +164,14 @@ impl Scrub {
         parts
     }
 
-    /// Up to when all has been read that was due.
+    /// Returns the time up to which everything that was due has been read.
     pub(super) fn caught_up_to(&self) -> Timestamp {
         self.caught_up_to
     }
 
-    /// Everything was read in this time.
+    /// Notes that everything was read from the start of `read_time` until its end.
     pub(super) fn note_full_read(&mut self, read_time: TimeRange) {
-        // A reading that takes longer than that would be overdue as soon as it ends.
+        // After a read that took longer than the interval, everything would be due again at once.
         let interval = u64::try_from(self.interval_millis).unwrap_or(0);
         let long = Duration::from_millis(interval).max(LONG_READ);
         let end = read_time.end.filter(|_| read_time.duration().is_some_and(|took| took >= long));
@@ -169,7 +179,7 @@ impl Scrub {
         self.parts = vec![ReadPart { range: TimeRange::since(BEGINNING), read: read_time.start }];
     }
 
-    /// When the part was read that was read longest ago.
+    /// Returns the time of the oldest read of a part; `None` before the first full read.
     pub(super) fn oldest_read(&self) -> Option<Timestamp> {
         self.parts.iter().map(|part| part.read).min()
     }
@@ -180,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slice_takes_its_place_among_the_parts() {
+    fn a_slice_replaces_the_parts_that_it_covers() {
         let at = Timestamp::from_millis;
         let mut scrub = Scrub::new(3_600_000, None);
         let range = |start, end| TimeRange::new(at(start), at(end));

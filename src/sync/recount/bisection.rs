@@ -1,92 +1,100 @@
-//! Where in the window a count differs from what is known: narrowed down by counting what starts
-//! at this moment or later, and at that one.
+//! Locates the difference between the API's counts and the ledger by bisection.
 //!
-//! Counts are not of one moment: while the search asks, the window changes. The window itself is
-//! counted again, at the end at the latest, and what it changed by is allowed for, so that a
-//! stretch is only read again where its count cannot be explained otherwise.
+//! The API counts the records from a start on, so two requests give the count of the range between
+//! them. A range that differs is divided until it is small enough to be read.
+//!
+//! The counts are taken one after the other, and the window changes in between. Therefore the
+//! window is counted again, at the end at the latest, and the change is a tolerance of all other
+//! counts: a range is read again only if its difference cannot be explained by it.
 
 use crate::ledger::{Counted, Ledger, PendingCounts, Staging};
 use crate::sync::extent::Extent;
 use crate::sync::recount::expected::{CountRange, ExpectedCounts, Surplus, clamped};
 use records_api::record::{TimeRange, Timestamp};
 
-/// Counts that a search asks for at most.
+/// Maximum number of counts that a search requests.
 const MAX_COUNT_REQUESTS: usize = 64;
-/// A stretch of so many pages is read rather than divided.
+/// A range of at most this many pages is read rather than divided.
 const WHOLE_READ_PAGES: u64 = 2;
-/// Seconds that are looked at for one in which nothing starts, so that it does not matter whether
-/// a bound means this moment too.
+/// Number of seconds among which a bound is chosen. In a second in which no record starts, it makes
+/// no difference whether the API compares with `>` or `>=`.
 const QUIET_SECONDS: u32 = 60;
-/// Reading this part of the window again for nothing is dear, if it is more than some pages.
+/// Reading more than this fraction (1/n) of the window again without a result is costly.
 const COSTLY_SHARE: u64 = 4;
-/// So many pages are not dear.
+/// This many pages are not costly, whatever their share of the window.
 const CHEAP_PAGES: u64 = 16;
 
-/// A poll that begins a search.
+/// State of a poll that starts a search.
 #[derive(Debug, Clone, Copy)]
 pub struct BisectionContext<'a> {
-    /// Records that are known.
+    /// Records known before the poll.
     pub ledger: &'a Ledger,
-    /// What the poll has read so far.
+    /// Rows that the poll has read so far.
     pub staging: &'a Staging,
-    /// Start times to search, from the lower edge of the window on. What starts later was read by
-    /// this poll, as by every other one.
+    /// Range to search, from the lower edge of the window on. Every poll reads the records that
+    /// start after it.
     pub range: TimeRange,
-    /// Rows of a page.
+    /// Rows per page.
     pub page_size: u32,
 }
 
-/// A search under way.
+/// A search in progress: request the counts from [`Self::next_bounds`], pass them to
+/// [`Self::take`], repeat until there are no more bounds, then read [`Self::extents`].
 #[derive(Debug)]
 pub struct CountBisection {
     counted: Counted,
-    /// Rows of a page.
+    /// Rows per page.
     page_size: u64,
-    /// What the poll has found so far.
+    /// Changes that the poll has read so far.
     pending: PendingCounts,
-    /// Records that are counted but not listed, by where they seem to start.
+    /// Records that are counted but not listed.
     surplus: Vec<Surplus>,
-    /// The end of what is searched: what starts later is read by every poll.
+    /// End of the range to search.
     end: Option<Timestamp>,
-    /// Where was counted, in order: first the window.
+    /// Counts so far, in the order of their bounds. The first is that of the window.
     points: Vec<Point>,
-    /// What the window's count has changed by since it was first counted, at times.
+    /// Changes of the window's count since the first one, from the least to the greatest.
     drift: CountRange,
-    /// Whether the window was counted after everything else.
+    /// True if the last counts include one of the window.
     is_window_recounted: bool,
+    /// Number of counts requested, without those of the window.
     requested: usize,
+    /// Differences whose ranges are read.
     found: Vec<Difference>,
 }
 
+/// A bound and its count.
 #[derive(Debug, Clone, Copy)]
 struct Point {
     at: Timestamp,
-    /// The API's count of what starts here or later.
+    /// The API's count of the records that start at `at` or later.
     count: i64,
 }
 
-/// Where the count differs, and by how much.
+/// A range in which the count differs.
 #[derive(Debug, Clone, Copy)]
 struct Difference {
-    /// From one point until the next one.
+    /// Range from one point to the next.
     range: TimeRange,
-    /// The API's count of what starts in the range.
+    /// The API's count of the range.
     counted: CountRange,
+    /// Number of records by which the count at least exceeds the expected one, or falls below it if
+    /// negative.
     by: i64,
 }
 
-/// What came of it.
+/// Result of a search whose ranges have been read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::sync) struct BisectionResult {
-    /// What is counted though a reading did not list it, by where it seems to start.
+    /// Records that the API counts but did not list in the ranges.
     pub(in crate::sync) surplus: Vec<Surplus>,
-    /// By how much the count of what every poll reads differs.
+    /// Difference in the range after the last point, which every poll reads.
     pub(in crate::sync) beyond: Option<i64>,
-    /// Whether something was read again.
+    /// True if a range was read again.
     pub(in crate::sync) has_read: bool,
-    /// Whether none of it explains the difference.
+    /// True if ranges were read again and no difference changed.
     pub(in crate::sync) is_fruitless: bool,
-    /// Whether it was much.
+    /// True if a large part of the window was read again.
     pub(in crate::sync) is_costly: bool,
 }
 
@@ -112,7 +120,7 @@ impl CountBisection {
         }
     }
 
-    /// Moments to count from next. None: the search is over.
+    /// Returns the bounds of the counts to request next. Empty if the search is complete.
     pub fn next_bounds(&self, ledger: &Ledger) -> Vec<Timestamp> {
         let begin = self.points[0].at;
         if self.points.len() == 1 {
@@ -120,21 +128,24 @@ impl CountBisection {
             let end = end.filter(|end| *end > begin);
             return end.map_or_else(Vec::new, |end| vec![end, begin]);
         }
-        let asks = self.differences(ledger);
-        let mut asks: Vec<_> =
-            asks.iter().filter_map(|found| self.middle(ledger, found.range)).collect();
-        if self.requested + asks.len() > MAX_COUNT_REQUESTS {
-            asks.clear();
+        let differences = self.differences(ledger);
+        let mut bounds: Vec<_> =
+            differences.iter().filter_map(|found| self.middle(ledger, found.range)).collect();
+        // Counts that differ everywhere would be requested without end. What was found so far is
+        // read.
+        if self.requested + bounds.len() > MAX_COUNT_REQUESTS {
+            bounds.clear();
         }
-        // Where nothing has changed it is enough to see at the end that nothing has.
-        let is_over = asks.is_empty();
+        // As long as the window's count does not change, one more at the end proves that it did
+        // not. Once it has changed, its range must be known for each round of counts.
+        let is_over = bounds.is_empty();
         if is_over && !self.is_window_recounted || !is_over && !self.drift.is_exact() {
-            asks.push(begin);
+            bounds.push(begin);
         }
-        asks
+        bounds
     }
 
-    /// Takes the counts from these bounds.
+    /// Takes the counts for the bounds.
     pub fn take(&mut self, answers: impl IntoIterator<Item = (Timestamp, u64)>) {
         self.is_window_recounted = false;
         for (at, count) in answers {
@@ -152,11 +163,13 @@ impl CountBisection {
         self.points.sort_by_key(|point| point.at);
     }
 
-    /// Ends the search: what is to be read again.
+    /// Ends the search. Returns the extents to read again.
     pub fn extents(&mut self, ledger: &Ledger) -> Vec<Extent> {
         self.found = self.differences(ledger);
         let mut extents: Vec<Extent> = Vec::new();
         for Difference { range, .. } in &self.found {
+            // An API that compares strictly counts the records in the second of the bound on this
+            // side.
             let end = range.end.map(|end| end.plus_millis(1000));
             match extents.last_mut() {
                 Some(last) if last.range.end >= Some(range.start) => last.range.end = end,
@@ -166,15 +179,17 @@ impl CountBisection {
         extents
     }
 
-    /// What came of it, once what was read has been committed.
+    /// Returns the result, once the rows of the extents have been committed.
     pub(in crate::sync) fn outcome(&self, ledger: &Ledger) -> BisectionResult {
         let none = PendingCounts::default();
         let expected = ExpectedCounts { pending: &none, ..self.expected(ledger) };
-        let now_apart =
+        let remaining =
             |found: &Difference| found.counted.least_difference(expected.within(found.range));
+        // In a window that changed meanwhile, a difference may be the change. Noted as a surplus it
+        // would hide a real difference later.
         let surplus = self.found.iter().filter(|_| self.drift.is_exact());
         let surplus =
-            surplus.map(|found| Surplus { start: found.range.start, records: now_apart(found) });
+            surplus.map(|found| Surplus { start: found.range.start, records: remaining(found) });
         let last = self.points[1..].last().filter(|_| self.drift.is_exact());
         let beyond =
             last.map(|last| self.counted_since(*last).least_difference(expected.since(last.at)));
@@ -184,13 +199,13 @@ impl CountBisection {
             beyond: beyond.filter(|by| *by != 0),
             has_read: !self.found.is_empty(),
             is_fruitless: !self.found.is_empty()
-                && self.found.iter().all(|found| now_apart(found) == found.by),
+                && self.found.iter().all(|found| remaining(found) == found.by),
             is_costly: read * COSTLY_SHARE > ledger.shown_since(self.points[0].at)
                 && read > CHEAP_PAGES * self.page_size,
         }
     }
 
-    /// Neighbouring points between which the count is not as expected.
+    /// Returns the ranges between neighbouring points in which the count is not as expected.
     fn differences(&self, ledger: &Ledger) -> Vec<Difference> {
         let expected = self.expected(ledger);
         let pairs = self.points.windows(2).map(|pair| {
@@ -201,7 +216,8 @@ impl CountBisection {
         pairs.filter(|found| found.by != 0).collect()
     }
 
-    /// The middle of a range, unless some pages hold all of it.
+    /// Returns a bound that halves the records of a range; `None` if the range is small enough to
+    /// read or cannot be divided.
     fn middle(&self, ledger: &Ledger, range: TimeRange) -> Option<Timestamp> {
         let rows = ledger.count_in(range);
         if rows <= self.page_size * WHOLE_READ_PAGES {
@@ -212,7 +228,7 @@ impl CountBisection {
         (range.starts_before(middle) && range.contains(middle)).then_some(middle)
     }
 
-    /// The API's count of what starts at a point or later, when the window was first counted.
+    /// Returns the API's count from a point on, as it was when the window was first counted.
     fn counted_since(&self, point: Point) -> CountRange {
         if point.at == self.points[0].at {
             return CountRange { low: point.count, high: point.count };

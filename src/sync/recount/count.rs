@@ -1,43 +1,45 @@
-//! What the API's counts are good for, and by how much they may differ from what is listed.
+//! The counts that polls request: whether they are usable, and how they differ from the lists.
 
 use crate::ledger::{Counted, Ledger, PendingCounts};
 use crate::sync::recount::bisection::{BisectionContext, CountBisection};
 use crate::sync::recount::expected::{CountRange, ExpectedCounts, MAX_COUNT, Surplus, clamped};
 use records_api::record::Timestamp;
 
-/// What was refused or misled is tried again after an hour.
+/// A refused or misleading kind of request is tried again after an hour.
 pub(in crate::sync) const RETRY_MILLIS: i64 = 3_600_000;
-/// Searches in a row that found nothing: then the counts are no help.
+/// Number of consecutive bisections without a result after which a count is switched off.
 const MAX_FRUITLESS: u32 = 3;
-/// Places of records that are counted but not listed. Where there are more, counts are no help.
+/// Maximum number of places with unlisted records. Beyond it, a count is switched off.
 const MAX_SURPLUS: usize = 1000;
-/// A moment behind everything.
+/// A start after all others.
 const END: Timestamp = Timestamp::from_millis(i64::MAX);
 
-/// The count of the window, or of certain records in it.
+/// State of a count: of all records in the window, or of the uploaded ones.
 #[derive(Debug, Clone)]
 pub(in crate::sync) struct Count {
     pub(in crate::sync) counted: Counted,
-    /// Whether anybody can tell what it should be.
+    /// True if the expected value of the count is known.
     is_usable: bool,
+    /// The count is not requested before this time.
     off_until: Option<Timestamp>,
-    /// Records that are counted but not listed, by where they seem to start.
+    /// Records that are counted but not listed.
     surplus: Vec<Surplus>,
-    /// Whether it differed in the last poll that asked for it.
+    /// True if the count differed from the expected one in the last poll that requested it.
     differs: bool,
-    /// By how much it differed from what every poll reads again, when that was searched last.
+    /// Difference in the range that every poll reads, in the last bisection.
     last_beyond: Option<i64>,
+    /// Number of consecutive bisections whose reads did not change the difference.
     fruitless_bisections: u32,
 }
 
-/// A count that a poll asked for, and where it searched for a difference.
+/// A count that a poll requested, and its search for a difference.
 #[derive(Debug)]
 pub struct CountTaken {
-    /// Of what.
+    /// Records that the count includes.
     pub counted: Counted,
-    /// What the API said, if it said something.
+    /// The API's count; `None` if it gave none, or refused or ignored the status filter.
     pub total: Option<u64>,
-    /// The search, if there was one.
+    /// The completed search; `None` if none was due.
     pub bisection: Option<CountBisection>,
 }
 
@@ -54,18 +56,19 @@ impl Count {
         }
     }
 
-    /// Whether it is worth asking for.
+    /// True if polls request the count.
     pub(in crate::sync) fn is_on(&self, now: Timestamp) -> bool {
         self.is_usable && self.off_until.is_none_or(|until| now >= until)
     }
 
-    /// Everything was read.
+    /// Starts again after a full read, which leaves no difference to search for. A count that is
+    /// switched off stays off.
     pub(in crate::sync) fn reset(&mut self, is_usable: bool) {
         *self = Self { is_usable, off_until: self.off_until, ..Self::new(self.counted) };
     }
 
-    /// The search that a poll begins that counts `total`, if it should: a difference that two polls
-    /// in a row show is no chance.
+    /// Starts a search if the API's count `total` differs. It must have differed in the poll before
+    /// too: records that change between the read and the count cause differences all the time.
     pub(in crate::sync) fn start_bisection(
         &self,
         context: &BisectionContext<'_>,
@@ -81,7 +84,7 @@ impl Count {
         is_different.then(|| CountBisection::new(expected, total, range, page_size))
     }
 
-    /// Takes over what a poll found that has been committed.
+    /// Notes the count of a poll that has been committed.
     pub(in crate::sync) fn note(
         &mut self,
         ledger: &Ledger,
@@ -112,8 +115,8 @@ impl Count {
         ExpectedCounts { counted: self.counted, ledger, pending, surplus: &self.surplus }
     }
 
-    /// What lies where the count differed has been read: what is left of the difference is what it
-    /// counts beside what is listed.
+    /// Takes the results of a bisection whose ranges have been read. The difference that remains in
+    /// them consists of records that the API counts but does not list.
     fn learn_from(&mut self, ledger: &Ledger, bisection: &CountBisection, now: Timestamp) {
         let outcome = bisection.outcome(ledger);
         self.surplus.extend(outcome.surplus);
@@ -121,14 +124,18 @@ impl Count {
             self.fruitless_bisections =
                 if outcome.is_fruitless { self.fruitless_bisections + 1 } else { 0 };
         }
+        // This range was read by this poll and the one before, so what still differs is a surplus
+        // too. Otherwise each poll would search for it again.
         if outcome.beyond.is_some() && outcome.beyond == self.last_beyond {
             self.surplus.extend(outcome.beyond.map(|records| Surplus { start: END, records }));
         }
         self.last_beyond = outcome.beyond;
+        // Such a count costs more requests than it saves. While it is off, the scrub finds the
+        // differences.
         let is_costly = outcome.is_fruitless && outcome.is_costly;
-        let is_absurd = self.surplus.len() > MAX_SURPLUS
+        let has_too_much_surplus = self.surplus.len() > MAX_SURPLUS
             || self.surplus.iter().any(|surplus| surplus.records.unsigned_abs() > MAX_COUNT);
-        if self.fruitless_bisections >= MAX_FRUITLESS || is_costly || is_absurd {
+        if self.fruitless_bisections >= MAX_FRUITLESS || is_costly || has_too_much_surplus {
             self.fruitless_bisections = 0;
             self.surplus.clear();
             self.off_until = Some(now.plus_millis(RETRY_MILLIS));
@@ -136,6 +143,7 @@ impl Count {
     }
 }
 
+/// True if a count of the window cannot be explained by what is known.
 fn differs(expected: ExpectedCounts<'_>, window_start: Timestamp, total: u64) -> bool {
     let total = clamped(total);
     CountRange { low: total, high: total }.least_difference(expected.since(window_start)) != 0

@@ -12,7 +12,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_millis(1_700_000_000_000 + second * 1000)
 }
 
-/// A ledger that knows records that start at these seconds.
+/// Returns a ledger with records that start at these seconds.
 fn knowing(starts: impl Iterator<Item = i64>) -> DurableLedger {
     let mut ledger = DurableLedger::default();
     let mut staging = crate::ledger::Staging::default();
@@ -27,8 +27,8 @@ fn knowing(starts: impl Iterator<Item = i64>) -> DurableLedger {
     ledger
 }
 
-/// Searches where the API has records at `starts`, of which one begins with each question if
-/// it moves. Returns what is to be read again, and the number of counts.
+/// Searches an API that has records at `starts`. If it `moves`, a record starts with each count.
+/// Returns the extents to read again, and the number of counts.
 fn search(
     ledger: &Ledger,
     starts: &mut Vec<i64>,
@@ -40,20 +40,20 @@ fn search(
         ExpectedCounts { counted: Counted::All, ledger, pending: &pending, surplus: &[] };
     let total = starts.len() as u64;
     let mut search = CountBisection::new(expected, total, TimeRange::new(at(0), at(100_000)), 10);
-    let mut asked = 0;
+    let mut requests = 0;
     loop {
-        let next_bounds = search.next_bounds(ledger);
-        if next_bounds.is_empty() {
-            return (search.extents(ledger), asked);
+        let bounds = search.next_bounds(ledger);
+        if bounds.is_empty() {
+            return (search.extents(ledger), requests);
         }
-        asked += next_bounds.len();
+        requests += bounds.len();
         let mut answers = Vec::new();
-        for question in next_bounds {
-            let is_behind =
-                |start: &&i64| at(**start) > question || includes_bound && at(**start) == question;
-            let count = starts.iter().filter(is_behind).count() as u64;
-            let is_window = question == at(0);
-            answers.push((question, if is_window { starts.len() as u64 } else { count }));
+        for bound in bounds {
+            let is_counted =
+                |start: &&i64| at(**start) > bound || includes_bound && at(**start) == bound;
+            let count = starts.iter().filter(is_counted).count() as u64;
+            let is_window = bound == at(0);
+            answers.push((bound, if is_window { starts.len() as u64 } else { count }));
             if moves {
                 starts.push(100_500);
             }
@@ -64,7 +64,7 @@ fn search(
 
 proptest! {
     #[test]
-    fn what_is_gone_or_came_late_lies_in_what_is_read_again(
+    fn the_extents_contain_records_that_vanished_or_came_late(
         starts in prop::collection::vec(1..100_000_i64, 0..2000),
         gone in prop::collection::btree_set(0..2000_usize, 0..8),
         late in prop::collection::vec(1..100_000_i64, 0..8),
@@ -72,18 +72,18 @@ proptest! {
         includes_bound in any::<bool>(),
     ) {
         let ledger = knowing(starts.iter().copied());
-        // Both at once may make up for each other.
+        // If both happen, the differences may cancel each other out.
         let gone = if loses { gone } else { BTreeSet::new() };
         let late = if loses { Vec::new() } else { late };
         let kept = starts.iter().enumerate().filter(|(index, _)| !gone.contains(index));
         let mut there: Vec<_> = kept.map(|(_, start)| *start).chain(late.clone()).collect();
-        let (extents, asked) = search(&ledger, &mut there, includes_bound, false);
+        let (extents, requests) = search(&ledger, &mut there, includes_bound, false);
         let changed = gone.iter().filter_map(|index| starts.get(*index)).chain(&late);
         for start in changed {
             let is_read = extents.iter().any(|extent| extent.range.contains(at(*start)));
             prop_assert!(is_read, "{start} in {extents:?}");
         }
-        prop_assert!(asked <= MAX_COUNT_REQUESTS * 2 + 3, "{asked}");
+        prop_assert!(requests <= MAX_COUNT_REQUESTS * 2 + 3, "{requests}");
         if gone.is_empty() && late.is_empty() {
             prop_assert!(extents.is_empty(), "{extents:?}");
         }
@@ -92,7 +92,7 @@ proptest! {
 
 proptest! {
     #[test]
-    fn counts_may_say_anything(
+    fn any_counts_end_the_search_without_overflow(
         totals in prop::collection::vec(prop_oneof![any::<u64>(), 0..3000_u64], 200),
         surplus in prop::collection::vec((0..100_000_i64, any::<i64>()), 0..4),
     ) {
@@ -102,38 +102,41 @@ proptest! {
         let most = clamped(u64::MAX);
         let bounded = |by: i64| by.clamp(-most, most);
         let surplus = surplus.iter();
-        let surplus = surplus.map(|(start, by)| Surplus { start: at(*start), records: bounded(*by) });
+        let surplus = surplus.map(|(start, by)| (at(*start), bounded(*by)));
+        let surplus = surplus.map(|(start, records)| Surplus { start, records });
         let surplus: Vec<_> = surplus.collect();
         let pending = PendingCounts::default();
         let counted = Counted::Uploaded;
-        let expected = ExpectedCounts { counted, ledger: &ledger, pending: &pending, surplus: &surplus };
-        let mut search = CountBisection::new(expected, count(), TimeRange::new(at(0), at(100_000)), 10);
+        let (ledger, pending) = (&ledger, &pending);
+        let expected = ExpectedCounts { counted, ledger, pending, surplus: &surplus };
+        let range = TimeRange::new(at(0), at(100_000));
+        let mut search = CountBisection::new(expected, count(), range, 10);
         loop {
-            let next_bounds = search.next_bounds(&ledger);
-            if next_bounds.is_empty() {
+            let bounds = search.next_bounds(ledger);
+            if bounds.is_empty() {
                 break;
             }
-            search.take(next_bounds.into_iter().map(|question| (question, count())));
+            search.take(bounds.into_iter().map(|bound| (bound, count())));
         }
-        search.extents(&ledger);
-        search.outcome(&ledger);
+        search.extents(ledger);
+        search.outcome(ledger);
         prop_assert!(search.requested <= MAX_COUNT_REQUESTS + 1, "{}", search.requested);
     }
 }
 
 #[test]
-fn one_difference_among_many_records_costs_the_logarithm() {
+fn one_difference_is_found_with_a_logarithmic_number_of_counts() {
     let ledger = knowing(1..100_000);
     let mut there: Vec<_> = (1..100_000).filter(|start| *start != 31_415).collect();
-    let (extents, asked) = search(&ledger, &mut there, true, false);
+    let (extents, requests) = search(&ledger, &mut there, true, false);
     let rows: u64 = extents.iter().map(|extent| ledger.count_in(extent.range)).sum();
-    assert!(asked <= 17 && rows <= 22, "{asked} {extents:?}");
+    assert!(requests <= 17 && rows <= 22, "{requests} {extents:?}");
 }
 
 #[test]
-fn what_begins_meanwhile_is_not_searched_for() {
+fn records_that_start_during_the_search_are_not_searched_for() {
     let ledger = knowing((1..100_000).step_by(10));
     let mut there: Vec<_> = (1..100_000).step_by(10).collect();
-    let (extents, asked) = search(&ledger, &mut there, true, true);
-    assert!(extents.is_empty() && asked <= 3, "{asked} {extents:?}");
+    let (extents, requests) = search(&ledger, &mut there, true, true);
+    assert!(extents.is_empty() && requests <= 3, "{requests} {extents:?}");
 }
