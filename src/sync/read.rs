@@ -1,14 +1,16 @@
 //! Reads a range of the window page by page, and proves that no row was missed.
 //!
-//! An [`ExtentReader`] takes pages into a staging. Its [`walk`] divides the range into [`segment`]s
-//! that are read side by side, each as a [`listing`]; [`boundaries`] proves that they meet,
-//! [`ties`] that no record of equal start is missing, and [`clamp`] notices a server that grants
-//! smaller pages than requested.
+//! An [`ExtentReader`] reads pages into a staging. Its [`walk`] divides the range into [`segment`]s
+//! that are read concurrently, each as a [`listing`]. [`boundaries`] proves that segments meet,
+//! [`ties`] that no record of equal start is missing. [`clamp`] detects a server that returns
+//! smaller pages than requested, [`rejections`] counts each rejected row once.
 
 mod boundaries;
 mod clamp;
 mod listing;
+mod page;
 mod reader;
+mod rejections;
 mod segment;
 mod split;
 mod ties;

@@ -1,10 +1,10 @@
-//! Where the segments of a walk meet: what proves that nothing lies between them.
+//! Proves that no record lies between neighbouring segments of a walk.
 //!
-//! A segment ends where its listing shows the first row behind its upper edge, and the next one
-//! begins at that edge with a listing of its own. If the left one saw a row there before the one
-//! that the right one begins with, or none where the right one has some, one of the two was told
-//! less than there is. The left listing then goes on, from row to row as the sort has them, until
-//! it reaches what the right one begins with, or has read all of it.
+//! A segment ends where its listing shows the first row after its end, and the next segment starts
+//! there with a listing of its own. If the left listing shows a row before the first one of the
+//! right listing, or none where the right one has some, one of the two is incomplete. The left
+//! listing is then continued until it reaches the first row of the right one, or has read the whole
+//! right segment.
 
 use crate::sync::error::SyncError;
 use crate::sync::read::segment::{Segment, State};
@@ -12,8 +12,8 @@ use crate::sync::read::walk::Walk;
 use records_api::record::{TimeRange, Timestamp};
 
 impl Walk {
-    /// Called when each segment has read its own: sets one to work again if it does not reach the
-    /// next one.
+    /// Checks the boundaries once all segments are read. Continues a segment that does not reach
+    /// the next one; its next page leads here again.
     pub(in crate::sync) fn check_boundaries(&mut self) -> Result<(), SyncError> {
         if self.ignores_bound || self.segments.iter().any(|segment| segment.state != State::Done) {
             return Ok(());
@@ -27,14 +27,16 @@ impl Walk {
         for right in order.into_iter().skip(1) {
             let Segment { first_start: first, range, .. } = self.segments[right];
             let seen = self.segments[left].first_start_beyond;
+            // If the right listing begins no later than the row that the left one saw, it has that
+            // row.
             let meets = match (seen, first) {
                 (None, None) => true,
                 (Some(seen), Some(first)) => first <= seen,
                 _ => false,
             };
             let goal = first.or(range.end);
-            if !meets && !self.segments[left].has_read_up_to(goal) {
-                self.segments[left].go_on_to(goal);
+            if !meets && !self.segments[left].extends_to(goal) {
+                self.segments[left].extend_to(goal);
                 return Ok(());
             }
             match first {
@@ -42,14 +44,15 @@ impl Walk {
                     return Err(SyncError::Apart { ended: self.segments[left].reached, first });
                 }
                 Some(_) => left = right,
+                // An empty segment proves nothing, so the left one must reach the segment after it.
                 None => {}
             }
         }
         Ok(())
     }
 
-    /// Where the count says that there is more than the listing showed, asks once behind its end:
-    /// a server may cut what lies deep. Returns whether there is something to ask.
+    /// Adds a segment after the last row if the API counts more rows than it listed, since a server
+    /// may cut long lists. Returns false if nothing is to be requested.
     fn request_beyond_end(&mut self) -> bool {
         let Some(last) = self.segments.iter_mut().find(|segment| segment.range.is_unbounded())
         else {
@@ -57,23 +60,26 @@ impl Walk {
         };
         let tail = last.listing.tail.as_ref().filter(|tail| tail.start >= last.range.start);
         let Some(tail) = tail.filter(|_| last.counts_more) else { return false };
-        // Beyond the group of the tail, by the margin that a bound is sent early.
+        // The bound is sent a second early, and must lie after the second of the last row:
+        // otherwise the answer would hold that row and prove nothing.
         let from = tail.start.floor_to_second().plus_millis(2000);
         last.range.end = Some(from);
-        let mut behind = Segment::new(TimeRange::since(from), 0.0);
-        behind.rechecked_empty = true;
-        self.segments.push(behind);
+        let mut after_end = Segment::new(TimeRange::since(from), 0.0);
+        // An empty answer is the expected one.
+        after_end.rechecked_empty = true;
+        self.segments.push(after_end);
         true
     }
 }
 
 impl Segment {
-    /// Whether its own part reaches as far as `goal`, the end of the window if there is none.
-    fn has_read_up_to(&self, goal: Option<Timestamp>) -> bool {
+    /// True if the segment extends to `goal`, or to the end of the window if that is `None`.
+    fn extends_to(&self, goal: Option<Timestamp>) -> bool {
         self.range.end.is_none_or(|end| goal.is_some_and(|goal| end >= goal))
     }
 
-    fn go_on_to(&mut self, goal: Option<Timestamp>) {
+    /// Extends the segment to `goal`, so that its cursor continues.
+    fn extend_to(&mut self, goal: Option<Timestamp>) {
         self.range.end = goal;
         self.first_start_beyond = None;
         self.state = State::Idle;

@@ -1,25 +1,28 @@
-//! A limit that the server clamps without a word shows by the size of its pages.
+//! Detects that a server reduces the limit of pages silently, by the sizes of its pages.
 
-/// The sizes of the last pages of a listing.
+/// Sizes of the last pages of a listing.
 #[derive(Debug, Clone, Default)]
 pub(in crate::sync) struct ClampDetector {
-    last: usize,
-    same: u32,
+    last_size: usize,
+    /// Number of pages in a row that have `last_size`.
+    equal_pages: u32,
 }
 
-/// Pages of one size that prove a limit of the server's own, and the smallest such limit that is
-/// worth knowing. What trickles in at the end of a listing may have one size by chance.
+/// Number of pages of equal size, in a row, that prove a limit of the server.
 const MIN_EQUAL_PAGES: u32 = 3;
+/// Smallest limit that is detected. The few rows that are added at the end of a listing while it is
+/// read may give smaller pages of equal size by chance.
 const MIN_CLAMP: usize = 10;
 
 impl ClampDetector {
-    /// Takes the size of the next page. Returns the limit that the server grants, when several
-    /// pages in a row stop at the same number below the one that was asked for.
-    pub(in crate::sync) fn take(&mut self, rows: usize, asked: u32) -> Option<u32> {
-        self.same = if self.last == rows { self.same + 1 } else { 1 };
-        self.last = rows;
-        let is_clamped = rows >= MIN_CLAMP && rows < asked as usize && self.same >= MIN_EQUAL_PAGES;
-        is_clamped.then(|| u32::try_from(rows).unwrap_or(asked))
+    /// Takes the number of rows of the next page and its requested limit. Returns the limit that
+    /// the server grants, once several pages in a row have the same size below the requested one.
+    pub(in crate::sync) fn take(&mut self, rows: usize, limit: u32) -> Option<u32> {
+        self.equal_pages = if self.last_size == rows { self.equal_pages + 1 } else { 1 };
+        self.last_size = rows;
+        let is_clamped =
+            rows >= MIN_CLAMP && rows < limit as usize && self.equal_pages >= MIN_EQUAL_PAGES;
+        is_clamped.then(|| u32::try_from(rows).unwrap_or(limit))
     }
 }
 

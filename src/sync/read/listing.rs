@@ -1,90 +1,103 @@
-//! One ordered listing, read page by page: what proves that no row was missed.
+//! One ordered listing, read page by page, and the proof that no row of it was missed.
 //!
 //! A listing is the API's answer to one lower bound, sorted by start. Positions in it are offsets.
-//! Three things keep the reading honest:
+//! Three checks prove that it was read completely:
 //!
 //! * **Overlap.** A page begins a few rows before the last row read. If its first row starts after
-//!   that row, rows have moved and a part was skipped: [`Step::Gap`].
-//! * **Groups.** Records of equal start may come in another order each time. But where their group
-//!   begins and ends is fixed by the sort, so their number is known: when fewer different ids were
-//!   seen, some are missing: [`Step::Incomplete`]. Only a group that spans pages can suffer.
-//! * **The end** is an empty page behind everything that was read, or a page that brings nothing
-//!   beyond the overlap where the count says the same. A short page alone proves nothing, since a
-//!   server may grant less than was asked for; nor does a count alone, which may be wrong.
+//!   that row, rows have moved and some were skipped: [`Step::Gap`].
+//! * **Groups.** Records of equal start may come in another order each time. The sort fixes where
+//!   their group begins and ends, so their number is known. If fewer different ids were seen, some
+//!   are missing: [`Step::Incomplete`]. Only a group that spans pages can be affected.
+//! * **The end** is an empty page after everything that was read, or a page with nothing beyond the
+//!   overlap if the count agrees. A short page proves nothing, since a server may grant fewer rows
+//!   than requested. Nor does a count alone, which may be wrong.
+
+mod checks;
 
 use crate::sync::error::SyncError;
 use crate::sync::read::clamp::ClampDetector;
-use crate::sync::read::ties::{
-    Group, GroupMemory, KeySet, PageRef, RowRef, check_order, last_group,
-};
+use crate::sync::read::page::{PageRef, RowRef, check_order};
+use crate::sync::read::ties::{Group, GroupMemory, KeySet, last_group};
 use records_api::record::Timestamp;
 
-/// The state of one listing.
+/// State of a listing.
 #[derive(Debug, Clone)]
 pub(in crate::sync) struct Listing {
-    /// The lower bound that is sent.
+    /// Lower bound of the requests.
     pub(in crate::sync) bound: Timestamp,
-    /// Positions read: everything before this one.
+    /// Number of positions read: all before this one.
     pub(in crate::sync) received: u64,
-    /// Rows that began before the bound: what an API that compares intervals shows first.
+    /// Number of rows that start before the bound. An API that compares intervals lists them first.
     pub(in crate::sync) before_bound: u64,
-    /// The last group of equal starts read, which may go on in the next page.
+    /// Last group of equal starts that was read. The next page may continue it.
     pub(in crate::sync) tail: Option<Group>,
-    /// Rows of the last page, by which the overlap is chosen.
+    /// Number of rows of the last page. It determines the overlap.
     last_page: usize,
-    /// Notices a clamped limit.
     pub(in crate::sync) clamp: ClampDetector,
-    /// Nothing came beyond the overlap: the next page begins behind it, to see whether that is all.
+    /// True if the last page held nothing beyond the overlap. The next page begins after everything
+    /// that was read, to check that this is the end.
     checks_end: bool,
-    /// Proves that this listing takes up where an earlier one was left, once it was seen.
+    /// Proves that the listing continues an earlier one. `None` once proven, or if there was none.
     anchor: Option<Anchor>,
+    /// Number of pages in a row without a new row.
     stalled_pages: u32,
-    /// The highest position that was ever read: what lies before it counts no more.
+    /// Highest position that was ever read. `received` may be set back, and rows before the bound
+    /// must not be counted twice.
     highest_position: u64,
-    /// The group that it was set back to, to read it again.
+    /// Start of the group that is being read again.
     reading_again: Option<Timestamp>,
-    /// Whether a group was read again because its order was in doubt. If it is once more, the
-    /// order changes by itself.
-    reread_group: bool,
+    /// True if a group was read again because its order differed. If it differs once more, the API
+    /// changes the order by itself.
+    has_reread_group: bool,
 }
 
-/// One of these ids must come before anything that starts later.
+/// The last group that an earlier listing read. One of its ids must come before anything that
+/// starts later.
 #[derive(Debug, Clone)]
 struct Anchor {
     start: Timestamp,
     ids: KeySet,
 }
 
-/// What a page did for a listing.
+/// Progress that a page made in a listing.
 #[derive(Debug)]
 pub(in crate::sync) enum Step {
-    /// There is more to read.
+    /// The listing continues.
     Advanced,
-    /// Everything that starts before the upper edge, or everything there is, was read.
+    /// The listing is complete, up to the end of the segment or of the window.
     Done,
-    /// Rows moved: some may have been skipped.
+    /// Rows have moved, and some may have been skipped.
     Gap,
-    /// This page settles nothing: it continues a group otherwise than expected, so that rows moved
-    /// or the order changes by itself; or it may be the end or not. Another one will show.
+    /// The page proves nothing, and another one is needed: the order of a group differs, or the end
+    /// is in doubt.
     Undecided,
-    /// Some ids of a group never came.
+    /// Some ids of a group were not listed.
     Incomplete {
-        /// The group as far as it was seen.
+        /// The group with the ids that were listed.
         group: Group,
-        /// How many records it has.
+        /// Number of records in the group.
         expected: u64,
     },
-    /// The listing does not take up where the earlier one was left.
+    /// The listing does not continue the earlier one.
     NotConnected,
 }
 
-/// Pages without anything new that are borne with: rows inserted behind the reader shift those
-/// already read into them.
-const STALLED_PAGES: u32 = 12;
-/// The same where pages have one row. They cannot overlap, so in a group whose order changes each
-/// one may be known already, up to the end of the group.
-const STALLED_SINGLE_ROWS: u32 = 300;
-/// Rows that pages share at most; else a fiftieth.
+/// Result of a page.
+#[derive(Debug)]
+pub(in crate::sync) struct PageResult {
+    pub(in crate::sync) step: Step,
+    /// Index of the first row that no earlier page or listing contained; the number of rows if
+    /// there is none.
+    pub(in crate::sync) first_new: usize,
+}
+
+/// Number of pages in a row that may hold no new row: records that are inserted before the cursor
+/// shift rows that were read into the next page.
+const MAX_STALLED_PAGES: u32 = 12;
+/// The same for pages of one row. They cannot overlap, so in a group whose order changes every row
+/// may be known, up to the end of the group.
+const MAX_STALLED_SINGLE_ROWS: u32 = 300;
+/// Maximum overlap of two pages, in rows. Smaller pages overlap by a fiftieth.
 const MAX_OVERLAP: u64 = 20;
 
 impl Listing {
@@ -101,21 +114,21 @@ impl Listing {
             stalled_pages: 0,
             highest_position: 0,
             reading_again: None,
-            reread_group: false,
+            has_reread_group: false,
         }
     }
 
-    /// A listing that must show one of `ids` before anything that starts after `start`.
+    /// Creates a listing that must contain one of `ids` before any row that starts after `start`.
     pub(in crate::sync) fn continuing(bound: Timestamp, start: Timestamp, ids: KeySet) -> Self {
         Self { anchor: Some(Anchor { start, ids }), ..Self::new(bound) }
     }
 
-    /// The offset of the next page.
+    /// Returns the offset of the next page.
     pub(in crate::sync) fn next_offset(&self) -> u64 {
         self.received.saturating_sub(self.overlap())
     }
 
-    /// Whether it has proven that it takes up where an earlier one was left, if it must.
+    /// True if the listing is proven to continue the earlier one, or there was none.
     pub(in crate::sync) fn is_connected(&self) -> bool {
         self.anchor.is_none()
     }
@@ -130,223 +143,152 @@ impl Listing {
     fn overlap(&self) -> u64 {
         match self.last_page {
             _ if self.checks_end => 0,
+            // A page of one row that overlapped would never advance.
             0 | 1 => 0,
             rows => (rows as u64 / 50).clamp(1, MAX_OVERLAP),
         }
     }
 
-    /// Takes the page at [`Self::next_offset`]. `memory` holds what earlier readings of one group
-    /// showed. Also returns the index of the first row that no earlier page or listing showed.
+    /// Takes the page at [`Self::next_offset`]. `end` is the end of the segment, `memory` holds the
+    /// earlier passes over a group.
     pub(in crate::sync) fn take(
         &mut self,
         page: &PageRef<'_>,
-        until: Option<Timestamp>,
+        end: Option<Timestamp>,
         memory: Option<&GroupMemory>,
-    ) -> Result<(Step, usize), SyncError> {
-        let PageRef { rows, total_count, .. } = *page;
+    ) -> Result<PageResult, SyncError> {
+        let rows = page.rows;
         check_order(rows)?;
+        let without_new_rows = |step| Ok(PageResult { step, first_new: rows.len() });
         let (offset, overlap) = (self.next_offset(), self.overlap());
         if std::mem::take(&mut self.checks_end) && !rows.is_empty() {
-            // The page before was cut short by the server. Go on with an overlap that fits.
+            // This is not the end: the server had cut the page before. These rows do not overlap
+            // with what was read, so they are requested again with an overlap that fits their
+            // number.
             self.note_progress(false, rows.len())?;
-            return Ok((Step::Undecided, rows.len()));
+            return without_new_rows(Step::Undecided);
         }
         if self.has_gap(rows, overlap) {
-            return Ok((Step::Gap, rows.len()));
+            return without_new_rows(Step::Gap);
         }
         let anchor_start = self.anchor.as_ref().map(|anchor| anchor.start);
-        if let Some(step) = self.connect(rows) {
-            return Ok((step, rows.len()));
+        if !self.connects(rows) {
+            return without_new_rows(Step::NotConnected);
         }
-        let end = offset + rows.len() as u64;
-        let already_read = self.received;
-        let is_first = self.tail.is_none();
+        let (already_read, is_first) = (self.received, self.tail.is_none());
         let after_tail = self.extend_tail(rows, offset);
-        if let Some(tail) = self.tail.take_if(|tail| tail.is_shuffled && !self.reread_group) {
-            self.reread_group = true;
+        if let Some(tail) = self.tail.take_if(|tail| tail.is_shuffled && !self.has_reread_group) {
+            // Either rows have moved, so that positions do not give the number of records, or the
+            // API changes the order by itself. The group is read again to tell these apart.
+            self.has_reread_group = true;
             self.go_back_to(&tail);
-            return Ok((Step::Undecided, rows.len()));
+            return without_new_rows(Step::Undecided);
         }
-        let new_from = if is_first { 0 } else { after_tail.first_new.unwrap_or(rows.len()) };
-        let has_new_rows = new_from < rows.len();
-        // Where this page first says something that no earlier listing said.
-        let first_unlisted = match anchor_start {
-            None => new_from,
-            Some(last) => rows
+        let first_unread = if is_first { 0 } else { after_tail.first_new.unwrap_or(rows.len()) };
+        let has_new_rows = first_unread < rows.len();
+        let first_new = match anchor_start {
+            None => first_unread,
+            // Up to the anchor, the earlier listing contained the rows.
+            Some(start) => rows
                 .iter()
-                .position(|row| row.is_some_and(|row| row.start > last))
+                .position(|row| row.is_some_and(|row| row.start > start))
                 .unwrap_or(rows.len()),
         };
-        let uncounted =
-            usize::try_from(self.highest_position.saturating_sub(offset)).unwrap_or(usize::MAX);
-        self.before_bound +=
-            rows.iter().skip(uncounted).flatten().take_while(|row| row.start < self.bound).count()
-                as u64;
-        self.highest_position = self.highest_position.max(end);
-        self.received = already_read.max(end);
-
-        if let Some(close) = after_tail.closes_at {
-            if let Some(step) = self.check_tail(offset + close as u64, memory) {
-                return Ok((step, first_unlisted));
+        self.note_positions(rows, offset);
+        let step = match self.advance_tail(rows, offset, after_tail.closes_at, memory) {
+            Some(incomplete) => incomplete,
+            None if starts_at_or_after(rows, end) => Step::Done,
+            None if !has_new_rows && rows.len() as u64 <= overlap => self.end(page, memory),
+            None if !has_new_rows && self.repeats_whole_list(page, already_read) => Step::Done,
+            None => {
+                self.note_progress(has_new_rows, rows.len())?;
+                Step::Advanced
             }
-            self.tail = Some(last_group(&rows[close..], offset + close as u64));
-        } else if self.tail.is_none() && rows.iter().any(Option::is_some) {
-            let first = rows.iter().position(Option::is_some).unwrap_or(0);
-            self.tail = Some(last_group(&rows[first..], offset + first as u64));
-        }
-        if until.is_some_and(|until| rows.iter().flatten().any(|row| row.start >= until)) {
-            return Ok((Step::Done, first_unlisted));
-        }
-        let is_overlap = !has_new_rows && rows.len() as u64 <= overlap;
-        if is_overlap && !rows.is_empty() && total_count != Some(self.received) {
-            self.checks_end = true;
-            return Ok((Step::Undecided, first_unlisted));
-        }
-        if is_overlap || rows.is_empty() {
-            let step = self.check_tail(self.received, memory);
-            let done = if self.is_connected() { Step::Done } else { Step::NotConnected };
-            return Ok((step.unwrap_or(done), first_unlisted));
-        }
-        if !has_new_rows && self.repeats_whole_list(page, already_read) {
-            return Ok((Step::Done, first_unlisted));
-        }
-        self.note_progress(has_new_rows, rows.len())?;
-        Ok((Step::Advanced, first_unlisted))
+        };
+        Ok(PageResult { step, first_new })
     }
 
-    /// Whether this is a server that knows no offset and gives everything in every answer, as it
-    /// says itself: fewer rows than were asked for, all that it counts, the same again. A count of
-    /// the page's own rows says the same, and a single row may come again by chance where the order
-    /// changes, so that one has to insist.
-    fn repeats_whole_list(&self, page: &PageRef<'_>, already_read: u64) -> bool {
-        let rows = page.rows.len();
-        let insists = rows > 1 || self.stalled_pages + 1 >= STALLED_PAGES;
-        rows < page.limit as usize
-            && page.total_count == Some(rows as u64)
-            && page.total_count == Some(already_read)
-            && insists
-    }
-
-    /// Whether a count that is known to be right says that this is all, and nothing is missing.
+    /// True if a count that is known to be right shows that this is the end and no row is missing.
     pub(in crate::sync) fn is_complete_by_count(&self, total_count: Option<u64>) -> bool {
         total_count == Some(self.received)
             && self.is_connected()
             && self.check_tail(self.received, None).is_none()
     }
 
+    /// Notes that the positions of these rows were read.
+    fn note_positions(&mut self, rows: &[Option<RowRef>], offset: u64) {
+        let end = offset + rows.len() as u64;
+        let counted = self.highest_position.saturating_sub(offset);
+        self.before_bound += rows
+            .iter()
+            .skip(usize::try_from(counted).unwrap_or(usize::MAX))
+            .flatten()
+            .take_while(|row| row.start < self.bound)
+            .count() as u64;
+        self.highest_position = self.highest_position.max(end);
+        self.received = self.received.max(end);
+    }
+
+    /// Begins a new tail if the last one ends in this page. Returns [`Step::Incomplete`] if ids of
+    /// the last one are missing.
+    fn advance_tail(
+        &mut self,
+        rows: &[Option<RowRef>],
+        offset: u64,
+        closes_at: Option<usize>,
+        memory: Option<&GroupMemory>,
+    ) -> Option<Step> {
+        let first = match closes_at {
+            Some(close) => {
+                if let Some(incomplete) = self.check_tail(offset + close as u64, memory) {
+                    return Some(incomplete);
+                }
+                close
+            }
+            None if self.tail.is_none() => rows.iter().position(Option::is_some)?,
+            None => return None,
+        };
+        self.tail = Some(last_group(&rows[first..], offset + first as u64));
+        None
+    }
+
+    /// Decides whether a page that holds nothing beyond the overlap is the end.
+    fn end(&mut self, page: &PageRef<'_>, memory: Option<&GroupMemory>) -> Step {
+        if !page.rows.is_empty() && page.total_count != Some(self.received) {
+            // The server may have cut the page at the overlap.
+            self.checks_end = true;
+            return Step::Undecided;
+        }
+        let done = if self.is_connected() { Step::Done } else { Step::NotConnected };
+        self.check_tail(self.received, memory).unwrap_or(done)
+    }
+
+    /// True if the server ignores the offset and returns the whole list in every answer: fewer rows
+    /// than requested, as many as it counts, the same as before. Otherwise such a server would fail
+    /// with [`SyncError::Stuck`].
+    fn repeats_whole_list(&self, page: &PageRef<'_>, already_read: u64) -> bool {
+        let rows = page.rows.len();
+        // A single row may be repeated by chance in an order that changes, where the count is that
+        // of the page.
+        let is_certain = rows > 1 || self.stalled_pages + 1 >= MAX_STALLED_PAGES;
+        rows < page.limit as usize
+            && page.total_count == Some(rows as u64)
+            && page.total_count == Some(already_read)
+            && is_certain
+    }
+
     fn note_progress(&mut self, has_new_rows: bool, rows: usize) -> Result<(), SyncError> {
         self.last_page = rows;
         self.reading_again = None;
         self.stalled_pages = if has_new_rows { 0 } else { self.stalled_pages + 1 };
-        let most = if rows == 1 { STALLED_SINGLE_ROWS } else { STALLED_PAGES };
-        if self.stalled_pages > most {
+        let max = if rows == 1 { MAX_STALLED_SINGLE_ROWS } else { MAX_STALLED_PAGES };
+        if self.stalled_pages > max {
             return Err(SyncError::Stuck { offset: self.next_offset() });
         }
         Ok(())
     }
-
-    /// The sort makes everything contiguous from a row that starts no later than the last one
-    /// read; a page that begins later leaves a gap. Rejected rows in the overlap prove nothing.
-    fn has_gap(&self, rows: &[Option<RowRef>], overlap: u64) -> bool {
-        if self.next_offset() == 0 {
-            return false;
-        }
-        if overlap == 0 {
-            // Pages of one row cannot overlap, but going back is no sort either.
-            let first = rows.iter().flatten().next();
-            let tail = self.tail.as_ref();
-            return first.zip(tail).is_some_and(|(row, tail)| row.start < tail.start);
-        }
-        if rows.is_empty() {
-            return true;
-        }
-        let overlap = rows.len().min(usize::try_from(overlap).unwrap_or(usize::MAX));
-        let Some(row) = rows[..overlap].iter().flatten().next() else { return false };
-        match (&self.tail, self.reading_again) {
-            (Some(tail), _) => row.start > tail.start,
-            // A group is read again from the row before it on.
-            (None, Some(group)) => row.start >= group,
-            (None, None) => false,
-        }
-    }
-
-    fn connect(&mut self, rows: &[Option<RowRef>]) -> Option<Step> {
-        let Anchor { start, ids } = self.anchor.as_ref()?;
-        for row in rows.iter().flatten() {
-            if row.start > *start {
-                return Some(Step::NotConnected);
-            }
-            if ids.contains(&row.key) {
-                self.anchor = None;
-                return None;
-            }
-        }
-        None
-    }
-
-    /// Adds the rows of this page that belong to the tail.
-    fn extend_tail(&mut self, rows: &[Option<RowRef>], offset: u64) -> AfterTail {
-        let (received, overlap) = (self.received, self.overlap());
-        let mut after_tail = AfterTail::default();
-        let Some(tail) = &mut self.tail else { return after_tail };
-        let mut page_ids = KeySet::default();
-        for (index, row) in rows.iter().enumerate() {
-            let position = offset + index as u64;
-            let is_new_position = position >= received;
-            let Some(RowRef { key, start, .. }) = row else {
-                if is_new_position {
-                    tail.excluded += 1;
-                    after_tail.first_new.get_or_insert(index);
-                }
-                continue;
-            };
-            if *start > tail.start {
-                after_tail.first_new.get_or_insert(index);
-                after_tail.closes_at = Some(index);
-                return after_tail;
-            }
-            if *start < tail.start {
-                continue;
-            }
-            if (index as u64) < overlap && page_ids.is_empty() && !tail.ids.contains(key) {
-                tail.is_shuffled = true;
-            }
-            if !page_ids.insert(*key) && is_new_position {
-                tail.excluded += 1;
-            }
-            if is_new_position {
-                tail.note(*key);
-            }
-            // In an order that changes, a page of known ids is progress too: positions are read.
-            if tail.ids.insert(*key) || is_new_position && tail.is_shuffled {
-                after_tail.first_new.get_or_insert(index);
-            }
-        }
-        after_tail
-    }
-
-    /// Checks the tail, which ends before `position`.
-    fn check_tail(&self, position: u64, memory: Option<&GroupMemory>) -> Option<Step> {
-        let tail = self.tail.as_ref()?;
-        let expected = position.saturating_sub(tail.first_position).saturating_sub(tail.excluded);
-        let memory = memory.filter(|memory| memory.start == tail.start);
-        if memory.is_some_and(|memory| memory.order_is_stable) {
-            return None;
-        }
-        let seen = match memory {
-            None => tail.ids.len(),
-            Some(memory) => tail.ids.union(&memory.ids).count(),
-        } as u64;
-        let complete = if tail.is_shuffled { seen == expected } else { seen >= expected };
-        (!complete).then(|| Step::Incomplete { group: tail.clone(), expected })
-    }
 }
 
-/// What a page holds beyond the tail.
-#[derive(Debug, Default)]
-struct AfterTail {
-    /// The first row that starts after the tail.
-    closes_at: Option<usize>,
-    /// The first row that was not read before.
-    first_new: Option<usize>,
+fn starts_at_or_after(rows: &[Option<RowRef>], end: Option<Timestamp>) -> bool {
+    end.is_some_and(|end| rows.iter().flatten().any(|row| row.start >= end))
 }

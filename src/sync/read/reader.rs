@@ -1,63 +1,59 @@
-//! Reading the whole window once.
-
-use std::collections::BTreeMap;
+//! Reads one extent: takes the pages of a walk into a staging.
 
 use crate::ledger::{ApiCounts, Ledger, Staging};
 use crate::sync::anomalies::{Anomalies, Anomaly};
 use crate::sync::error::SyncError;
 use crate::sync::extent::{Extent, ReadSummary};
-use crate::sync::read::segment::ListingOutcome;
-use crate::sync::read::ties::{KeySet, RowRef};
-use crate::sync::read::walk::{Next, PageRequest, Walk};
+use crate::sync::read::page::RowRef;
+use crate::sync::read::rejections::{PendingRejections, RejectedRow};
+use crate::sync::read::ties::KeySet;
+use crate::sync::read::walk::{NewRows, Next, PageRequest, Walk};
 use records_api::RecordsFilter;
-use records_api::record::{Record, RecordKey, RejectionReason, Row, Term, TimeRange, Timestamp};
+use records_api::record::{Record, RecordKey, Rejection, Row, Term, TimeRange, Timestamp};
 use records_api::wire::Page;
 
-/// A reading under way: the pages of one extent, until they are all there.
+/// A read of one extent in progress. Request the pages of [`Self::next_page`], pass each answer to
+/// [`Self::take`], and call [`Self::finish`] after [`Next::Done`].
 #[derive(Debug)]
 pub struct ExtentReader {
     walk: Walk,
     staging: Staging,
     extent: Extent,
-    /// What starts earlier is of no use, wherever it is shown.
+    /// Records that start earlier are dropped.
     keeps_since: Timestamp,
     filter: RecordsFilter,
-    /// What is known of the API.
+    /// How far the API's counts can be relied on.
     known: ApiCounts,
-    /// The API shows what was not asked for: there is no use in going on.
+    /// True if the API ignores the status filter. Such a list would be the whole window, so it is
+    /// not read further.
     is_abandoned: bool,
     summary: ReadSummary,
-    /// Records of the first listing that began before the window.
+    /// Records before the extent that the first listing contained. The API's count includes them.
     before_window: KeySet,
+    /// Count in the first answer.
     total_count: Option<u64>,
     has_first_page: bool,
-    /// Rows of all pages, those read twice and those of other windows too.
+    /// Number of rows in all pages, including repeated rows.
     received: usize,
+    /// Number of pages.
     pages: u32,
-    /// Pages without a readable row since the last one that had some, by segment.
-    unreadable_pages: BTreeMap<usize, u32>,
-    /// Rejections of the listings that are being read, by segment.
-    rejected: BTreeMap<usize, Vec<(Timestamp, RejectionReason)>>,
+    rejections: PendingRejections,
 }
 
-/// A poll holds no more records than this: 5,000 desktops recorded around the clock for 15 days
-/// in files of 10 minutes are 10.8 million.
+/// Maximum number of records of a poll: 5,000 desktops recorded around the clock for 15 days in
+/// files of 10 minutes are 10.8 million.
 const MAX_RECORDS: usize = 12_000_000;
-/// Rows that a poll receives at most: an API that never ends must not hold it for ever.
+/// Maximum number of rows of a poll. An API whose list never ends would be read forever.
 const MAX_ROWS: usize = 3 * MAX_RECORDS;
-/// Pages that a poll asks for at most: all those records in pages of 100, and as many again.
+/// Maximum number of pages of a poll: all records in pages of 100, and as many again.
 const MAX_PAGES: u32 = 240_000;
-/// Pages in a row of one segment that hold nothing but rejected rows: 200 of 100 rows would be 1%
-/// of two million. Without a limit an API that answers with a broken row for ever is asked for
-/// ever.
-const MAX_UNREADABLE_PAGES: u32 = 200;
-/// Rejected rows, and not one that was understood, after which a poll is given up: more than 1% of
-/// the most that can follow.
+/// Number of rejected rows, without a readable one, after which a read fails: more than 1% of all
+/// that can follow.
 const MAX_REJECTIONS_WITHOUT_RECORD: usize = MAX_RECORDS / 100;
 
 impl ExtentReader {
-    /// Begins to read an extent, whose beginning counts in whole seconds, in pages of `limit`.
-    /// What is `known` of the API says what its counts are good for.
+    /// Starts to read an extent, whose start is rounded down to whole seconds, in pages of `limit`
+    /// rows. `now` is the local time, `known` says how far the API's counts can be relied on.
     pub fn new(
         extent: Extent,
         now: Timestamp,
@@ -81,43 +77,42 @@ impl ExtentReader {
             has_first_page: false,
             received: 0,
             pages: 0,
-            unreadable_pages: BTreeMap::new(),
-            rejected: BTreeMap::new(),
+            rejections: PendingRejections::default(),
         }
     }
 
-    /// Takes what is shown beside the extent too, as long as it starts at `window_start` or later:
-    /// an API that compares intervals shows first what was still going on.
+    /// Also keeps listed records before the extent that start at `window_start` or later. An API
+    /// that compares intervals first lists the records that were still recording at the bound.
     #[must_use]
     pub fn keeping_since(self, window_start: Timestamp) -> Self {
         Self { keeps_since: window_start.min(self.keeps_since), ..self }
     }
 
-    /// The page to ask for next.
+    /// Returns the next action.
     pub fn next_page(&mut self) -> Next {
         if self.is_abandoned { Next::Done } else { self.walk.next_page() }
     }
 
-    /// Rows that a page asks for by now.
+    /// Returns the number of rows that are requested per page.
     pub fn limit(&self) -> u32 {
         self.walk.limit()
     }
 
-    /// The API's clock is so far ahead of the one that gave `now`.
+    /// Notes by how many milliseconds the API's clock is ahead of the local one.
     pub fn note_clock(&mut self, ahead_millis: i64) {
         self.walk.note_clock(ahead_millis);
     }
 
-    /// Pages are granted no more rows than this from now on.
+    /// Limits the number of rows to request per page.
     pub fn limit_pages(&mut self, rows: u32) {
         self.walk.limit_pages(rows);
     }
 
-    /// Takes the answer to a request. New and changed records go into the staging.
+    /// Takes the answer to a request. Adds new and changed records to the staging.
     ///
     /// # Errors
     ///
-    /// [`SyncError`]; the reading cannot be completed.
+    /// Returns a [`SyncError`] if the read cannot be completed.
     pub fn take(
         &mut self,
         request: &PageRequest,
@@ -125,7 +120,7 @@ impl ExtentReader {
         ledger: &Ledger,
     ) -> Result<(), SyncError> {
         if self.is_abandoned {
-            // What was asked for before is read all the same.
+            // This request was sent before. Its records are as good as any.
             for (key, record) in page.rows.iter().flatten().map(|r| (RecordKey::of(&r.id), r)) {
                 self.take_record(request, key, record, ledger);
             }
@@ -141,34 +136,14 @@ impl ExtentReader {
             self.total_count = page.total_count;
             self.check_for_vanished(page, ledger)?;
         }
-        let mut last_start = new_rows.previous_start;
-        for (index, (row, row_ref)) in page.rows.iter().zip(&refs).enumerate() {
-            match row {
-                Ok(record) => {
-                    last_start = Some(record.start_time);
-                    let key = row_ref.map_or_else(|| RecordKey::of(&record.id), |row| row.key);
-                    self.take_record(request, key, record, ledger);
-                }
-                Err(rejection) => {
-                    if let Some(id) = &rejection.id {
-                        self.staging.keep(ledger, id, self.summary.window_start);
-                    }
-                    // Neighbouring segments see each other's rows; a rejection counts where the
-                    // row before it belongs.
-                    let belongs = match last_start {
-                        // What stands before everything does so in each list: it counts once.
-                        None => new_rows.range.start == self.keeps_since,
-                        Some(start) => new_rows.range.contains(start),
-                    };
-                    if belongs && index >= new_rows.first_row {
-                        let near = last_start.unwrap_or(new_rows.range.start);
-                        let rejected = self.rejected.entry(request.segment).or_default();
-                        rejected.push((near, rejection.reason));
-                    }
-                }
-            }
+        self.take_rows(request, page, &refs, &new_rows, ledger);
+        for RejectedRow { near, reason } in
+            self.rejections.settle(request.segment, new_rows.outcome)
+        {
+            self.summary.rows += 1;
+            self.summary.anomalies.note(near, Anomaly::Rejected(reason));
+            *self.summary.rejected.entry(reason).or_default() += 1;
         }
-        self.settle_rejections(request.segment, new_rows.outcome);
         self.received += page.rows.len();
         self.pages += 1;
         if self.has_only_rejections(request.segment, page) {
@@ -181,24 +156,25 @@ impl ExtentReader {
         Ok(())
     }
 
-    /// How far it is: rows read of those that the API counts, if it counts any.
+    /// Returns the number of rows read, and the API's count of all rows if it gave one.
     pub fn progress(&self) -> (u64, Option<u64>) {
         (self.summary.rows, self.total_count.filter(|total| *total > 0))
     }
 
-    /// Ends the reading: the staging to commit, and what is to be said about it.
+    /// Ends the read. Returns the staging to commit, and the summary.
     ///
     /// # Panics
     ///
-    /// If pages are missing: call it only after [`Next::Done`].
+    /// Panics if pages are missing: call it only after [`Next::Done`].
     pub fn finish(mut self) -> (Staging, ReadSummary) {
-        assert!(matches!(self.next_page(), Next::Done), "a reading is finished when complete");
+        assert!(matches!(self.next_page(), Next::Done), "a read is finished when it is complete");
         let before = self.before_window.len() as u64;
         if self.summary.unfiltered == 0 {
             self.summary.reported = self.total_count.and_then(|total| total.checked_sub(before));
         }
         let Extent { range, status } = self.extent;
         let range = TimeRange { start: self.summary.window_start, ..range };
+        // A list by status does not cover its range: what it omits may be in another status.
         if status.is_none() && !self.is_abandoned {
             self.staging.cover(range);
             self.summary.anomalies.cover(range);
@@ -213,16 +189,21 @@ impl ExtentReader {
         (self.staging, self.summary)
     }
 
-    /// An extent in which records are known is not empty because one answer says so: it is asked
-    /// for once more, and should count none.
+    /// Requests the first page once more if it is empty although records are known in the extent.
+    /// Returns true in this case. Without this, one answer that lost its rows would hide them all.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SyncError::Vanished`] if the second answer is empty too and its count contradicts
+    /// it.
     fn recheck_known(
         &mut self,
         request: &PageRequest,
         page: &Page<'_>,
         ledger: &Ledger,
     ) -> Result<bool, SyncError> {
-        let is_doubtful = page.rows.is_empty() && request.offset == 0 && request.segment == 0;
-        if !is_doubtful
+        let is_empty_start = page.rows.is_empty() && request.offset == 0 && request.segment == 0;
+        if !is_empty_start
             || self.extent.status.is_some()
             || !ledger.shows_since(self.extent.range.start)
         {
@@ -231,17 +212,20 @@ impl ExtentReader {
         if self.walk.recheck_empty() {
             return Ok(true);
         }
-        let is_denied = match page.total_count {
+        let is_contradicted = match page.total_count {
             Some(total) => total > self.known.surplus,
             None => self.known.has_counts,
         };
-        if !self.extent.range.is_unbounded() && is_denied {
+        // Without an end, `check_for_vanished` decides, by the count alone.
+        if !self.extent.range.is_unbounded() && is_contradicted {
             return Err(SyncError::Vanished { total: page.total_count.unwrap_or(0) });
         }
         Ok(false)
     }
 
-    /// An empty window is believed, whatever its count, unless it was not empty before.
+    /// Fails if the window is empty, although the API counts records in it and some are known. A
+    /// window in which none are known is taken as empty whatever its count is: the count may be
+    /// wrong.
     fn check_for_vanished(&self, page: &Page<'_>, ledger: &Ledger) -> Result<(), SyncError> {
         let total = page.total_count.unwrap_or(0);
         if page.rows.is_empty()
@@ -254,39 +238,56 @@ impl ExtentReader {
         Ok(())
     }
 
-    /// Whether nothing but rejected rows comes, page after page: an API that speaks otherwise.
+    /// True if the read should fail because rows are rejected page after page.
     fn has_only_rejections(&mut self, segment: usize, page: &Page<'_>) -> bool {
-        let unreadable = self.unreadable_pages.entry(segment).or_default();
-        let is_unreadable = !page.rows.is_empty() && page.rows.iter().all(Result::is_err);
-        *unreadable = if is_unreadable { *unreadable + 1 } else { 0 };
-        let pending: usize = self.rejected.values().map(Vec::len).sum();
-        *unreadable > MAX_UNREADABLE_PAGES
-            || self.staging.staged() == 0
-                && self.summary.rows == 0
-                && pending > MAX_REJECTIONS_WITHOUT_RECORD
+        let has_record = self.staging.staged() > 0 || self.summary.rows > 0;
+        self.rejections.is_unreadable(segment, page)
+            || !has_record && self.rejections.len() > MAX_REJECTIONS_WITHOUT_RECORD
     }
 
-    /// The error that says what was rejected, what is not settled yet included.
+    /// Returns the error that lists all rejected rows, including those that are not settled.
     fn rejection(&self) -> SyncError {
         let mut summary = self.summary.clone();
-        for (_, reason) in self.rejected.values().flatten() {
+        for reason in self.rejections.reasons() {
             summary.rows += 1;
-            *summary.rejected.entry(*reason).or_default() += 1;
+            *summary.rejected.entry(reason).or_default() += 1;
         }
         summary.rejection()
     }
 
-    /// Counts the rejections of a listing when it stands, so that what is read again counts once.
-    fn settle_rejections(&mut self, segment: usize, outcome: ListingOutcome) {
-        if outcome == ListingOutcome::Continues {
-            return;
-        }
-        let reasons = self.rejected.remove(&segment).unwrap_or_default();
-        if outcome == ListingOutcome::Accepted {
-            for (near, reason) in reasons {
-                self.summary.rows += 1;
-                self.summary.anomalies.note(near, Anomaly::Rejected(reason));
-                *self.summary.rejected.entry(reason).or_default() += 1;
+    fn take_rows(
+        &mut self,
+        request: &PageRequest,
+        page: &Page<'_>,
+        refs: &[Option<RowRef>],
+        new_rows: &NewRows,
+        ledger: &Ledger,
+    ) {
+        let mut last_start = new_rows.previous_start;
+        for (index, (row, row_ref)) in page.rows.iter().zip(refs).enumerate() {
+            match row {
+                Ok(record) => {
+                    last_start = Some(record.start_time);
+                    let key = row_ref.map_or_else(|| RecordKey::of(&record.id), |row| row.key);
+                    self.take_record(request, key, record, ledger);
+                }
+                Err(Rejection { reason, id }) => {
+                    if let Some(id) = id {
+                        self.staging.keep(ledger, id, self.summary.window_start);
+                    }
+                    // Neighbouring segments list each other's rows. A rejected row has no start, so
+                    // it counts in the segment of the row before it.
+                    let is_in_segment = match last_start {
+                        // A row before all others comes first in the list of every segment.
+                        None => new_rows.range.start == self.keeps_since,
+                        Some(start) => new_rows.range.contains(start),
+                    };
+                    if is_in_segment && index >= new_rows.first_row {
+                        let near = last_start.unwrap_or(new_rows.range.start);
+                        let row = RejectedRow { near, reason: *reason };
+                        self.rejections.note(request.segment, row);
+                    }
+                }
             }
         }
     }
@@ -303,13 +304,16 @@ impl ExtentReader {
             self.is_abandoned |= self.extent.status.is_some();
             return;
         }
+        // The status filter is ignored. The record is read all the same.
         if self.extent.status.is_some_and(|status| record.status != Term::Known(status)) {
             self.summary.unfiltered += 1;
             self.is_abandoned = true;
         }
-        // A bound is sent a second early, so what begins before the extent may still be behind it.
+        // A bound is sent a second early, so a record before the extent may still be after the
+        // bound.
         self.summary.lists_earlier |= record.start_time < request.start_time;
         if record.start_time < self.summary.window_start {
+            // The reported count is that of this bound, so it includes these records.
             if request.start_time < self.summary.window_start {
                 self.before_window.insert(key);
             }
@@ -339,7 +343,7 @@ fn row_ref(row: &Row<'_>) -> Option<RowRef> {
     Some(RowRef { key, start: record.start_time, end: record.end_time })
 }
 
-/// Whether a record is one that was asked for: a filter may be silently ignored.
+/// True if a record matches the filter. An API may ignore a filter silently.
 fn matches(filter: &RecordsFilter, record: &Record<'_>) -> bool {
     let is = |wanted: &Option<String>, value: &Option<std::borrow::Cow<'_, str>>| {
         wanted.as_ref().is_none_or(|wanted| value.as_deref() == Some(wanted))

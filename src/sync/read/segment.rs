@@ -1,71 +1,80 @@
-//! A segment of the window and the cursor that reads it: when to seek, when to begin again.
+//! A segment of the window and its cursor: decides when to seek and when to start again.
 
 use crate::sync::error::SyncError;
 use crate::sync::read::listing::Listing;
+use crate::sync::read::page::{PageRef, RowRef};
 use crate::sync::read::split::Remaining;
-use crate::sync::read::ties::{Group, GroupMemory, PageRef, RowRef};
+use crate::sync::read::ties::{Group, GroupMemory};
 use records_api::record::{TimeRange, Timestamp};
 
-/// A part of the window and its cursor.
+/// A part of the window that one cursor reads.
 #[derive(Debug)]
 pub(in crate::sync) struct Segment {
     /// Start times of the records that belong to the segment.
     pub(in crate::sync) range: TimeRange,
     pub(in crate::sync) listing: Listing,
-    /// The listing to return to when a new one does not take up where this one was left.
+    /// The listing before the last seek. The cursor returns to it if the new one does not continue
+    /// it.
     previous: Option<Box<Listing>>,
+    /// False once a seek failed.
     can_seek: bool,
+    /// Earlier passes over the group that is being read again.
     pub(in crate::sync) memory: Option<GroupMemory>,
-    /// How far it has been read: the last start seen.
+    /// Last start that was read.
     pub(in crate::sync) reached: Timestamp,
+    /// Records per millisecond as far as known, 0 before the first page.
     density: f64,
-    /// Short pages in a row that brought something new nevertheless.
+    /// Number of short pages in a row that held only records newer than the walk.
     short_new_pages: u32,
+    /// Number of times that the segment was started again.
     restarts: u32,
-    /// Whether an empty first page was asked for again before it is believed.
+    /// True if an empty first page was requested a second time.
     pub(in crate::sync) rechecked_empty: bool,
-    /// The first start at or behind the lower edge that was seen.
+    /// First listed start at the beginning of the segment or later.
     pub(in crate::sync) first_start: Option<Timestamp>,
-    /// The first start at or behind the upper edge that was seen when the segment was done.
+    /// First start at the end of the segment or later in the last page.
     pub(in crate::sync) first_start_beyond: Option<Timestamp>,
-    /// Whether the API counted more rows than it had shown when it showed the last one.
+    /// True if the API counted more rows than it had listed when it returned an empty page.
     pub(in crate::sync) counts_more: bool,
     pub(in crate::sync) state: State,
 }
 
-/// Where a segment stands.
+/// State of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::sync) enum State {
+    /// A page can be requested.
     Idle,
+    /// A request is in flight.
     Requested,
+    /// The segment is complete.
     Done,
 }
 
-/// What becomes of what a listing said about its rows.
+/// Outcome of a page for the listing so far, which decides whether its rejected rows count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::sync) enum ListingOutcome {
-    /// It goes on.
+    /// The listing continues.
     Continues,
-    /// It stands: the next listing begins behind it.
+    /// The listing is complete, or the next one continues it. Its rejected rows count.
     Accepted,
-    /// It will be read again from its beginning.
+    /// The listing is read again from its beginning. Its rejected rows do not count yet.
     Discarded,
 }
 
 /// An API that compares strictly (`>`) leaves out what starts at the bound, so bounds are sent a
 /// second early.
 pub(in crate::sync) const BOUND_MARGIN_MILLIS: i64 = 1000;
-/// A seek may read again a quarter of what the listing has brought so far.
-const SEEK_GAIN: u64 = 4;
-/// Times that a segment is begun again because rows moved.
+/// A seek may repeat this fraction (1/n) of the rows that the listing returned.
+const MIN_SEEK_GAIN: u64 = 4;
+/// Number of times that a segment is started again because rows moved.
 const MAX_RESTARTS: u32 = 10;
-/// Readings of a group whose order changes each time. With random order n readings leave about
-/// e^-n of it unseen: of 5,000 records none after 20.
+/// Number of passes over a group whose order changes each time. In random order, n passes miss
+/// about e^-n of its records: of 5,000 none after 20.
 const MAX_GROUP_PASSES: u32 = 60;
-/// Readings in a row that prove that the order of a group holds. The smallest group, two records
-/// one by one, gives the same by chance in a quarter of the cases: here once in 10^9.
+/// Number of passes in a row that prove a stable order. The smallest group, of two records read one
+/// by one, gives the same order by chance in a quarter of the cases: in all passes once in 10^9.
 const MIN_STABLE_PASSES: u32 = 15;
-/// Short pages that are read at the end of the listing while each brings something new.
+/// Number of short pages that are read at the end of the window while each holds new records.
 const MAX_SHORT_NEW_PAGES: u32 = 8;
 
 impl Segment {
@@ -88,7 +97,7 @@ impl Segment {
         }
     }
 
-    /// What is left to read, if it is known how dense it is.
+    /// Returns the part that is not read yet; `None` if its density is not known.
     pub(in crate::sync) fn remaining(&self, now: Timestamp) -> Option<Remaining> {
         if self.state == State::Done || self.density <= 0.0 {
             return None;
@@ -100,25 +109,26 @@ impl Segment {
         })
     }
 
-    /// Whether this first page is to be asked for once more: an answer that lost its rows looks the
-    /// same as a segment without any.
+    /// True if this page is the first one, is empty, and was not requested a second time yet. Once
+    /// is not enough: an answer that lost its rows looks like that of an empty segment.
     pub(in crate::sync) fn recheck_empty(&mut self, offset: u64, rows: usize) -> bool {
-        let is_doubtful = rows == 0 && offset == 0 && self.restarts == 0;
-        is_doubtful && !std::mem::replace(&mut self.rechecked_empty, true)
+        let is_empty_start = rows == 0 && offset == 0 && self.restarts == 0;
+        is_empty_start && !std::mem::replace(&mut self.rechecked_empty, true)
     }
 
-    /// Notes what a page shows at the edges of the segment.
+    /// Notes the rows at the edges of the segment, by which neighbours are compared.
     pub(in crate::sync) fn note_edges(&mut self, page: &PageRef<'_>) {
-        let first_behind = |edge: Timestamp| {
+        let first_from = |edge: Timestamp| {
             let starts = page.rows.iter().flatten().map(|row| row.start);
             starts.filter(|start| *start >= edge).min()
         };
-        let first = first_behind(self.range.start);
+        let first = first_from(self.range.start);
         self.first_start = self.first_start.into_iter().chain(first).min();
-        self.first_start_beyond = self.range.end.and_then(first_behind);
+        self.first_start_beyond = self.range.end.and_then(first_from);
         self.counts_more = page.rows.is_empty() && page.total_count > Some(self.listing.received);
     }
 
+    /// Updates the position and the density after a page.
     pub(in crate::sync) fn update_density(&mut self) {
         let Some(tail) = &self.listing.tail else { return };
         self.reached = self.reached.max(tail.start);
@@ -129,27 +139,28 @@ impl Segment {
         }
     }
 
-    /// Whether the end was reached and only what has begun since comes in: where recordings begin
-    /// faster than requests are answered, waiting for an empty page would never end. Each of some
-    /// short pages must show it, by rows that began after the poll did (`began`), and no count may
-    /// say more; a server that grants less than before gives short pages too.
+    /// True if the end was reached and only records that started after `walk_start` still arrive.
+    /// Where recordings start faster than requests are answered, there never is an empty page.
+    /// Several short pages in a row must hold such records, and no count may promise more rows: a
+    /// server that grants fewer rows than before returns short pages too.
     pub(in crate::sync) fn has_only_new_rows(
         &mut self,
         page: &PageRef<'_>,
         largest_page: usize,
-        began: Timestamp,
+        walk_start: Timestamp,
     ) -> bool {
         let is_short = page.rows.len() * 2 < largest_page;
         let counts_more = page.total_count.is_some_and(|total| total > self.listing.received);
-        let is_new = self.listing.tail.as_ref().is_some_and(|tail| tail.start >= began);
-        let trickles = is_short && is_new && !counts_more;
-        self.short_new_pages = if trickles { self.short_new_pages + 1 } else { 0 };
+        let is_new = self.listing.tail.as_ref().is_some_and(|tail| tail.start >= walk_start);
+        let is_short_and_new = is_short && is_new && !counts_more;
+        self.short_new_pages = if is_short_and_new { self.short_new_pages + 1 } else { 0 };
         self.range.is_unbounded()
             && self.listing.is_connected()
             && self.short_new_pages >= MAX_SHORT_NEW_PAGES
     }
 
-    /// Begins a new listing where this one has arrived, if that reads little again.
+    /// Starts a new listing at the last start read, if it repeats few rows. Deep offsets are slow,
+    /// and deletions before the cursor shift the rows after it.
     pub(in crate::sync) fn seek(&mut self, rows: &[Option<RowRef>]) -> ListingOutcome {
         if self.listing.is_connected() {
             self.previous = None;
@@ -159,19 +170,22 @@ impl Segment {
         if !self.can_seek || bound <= self.listing.bound || !self.listing.is_connected() {
             return ListingOutcome::Continues;
         }
+        // If the whole page starts in the second of the bound, a seek would repeat all of it.
         let again = rows.iter().flatten().filter(|row| row.start >= bound).count();
-        let reaches_back_further = again == rows.iter().flatten().count();
+        let repeats_whole_page = again == rows.iter().flatten().count();
         let cost = self.listing.before_bound + again as u64;
-        if reaches_back_further || cost * SEEK_GAIN > self.listing.received {
+        if repeats_whole_page || cost * MIN_SEEK_GAIN > self.listing.received {
             return ListingOutcome::Continues;
         }
         let next = Listing::continuing(bound, tail.start, tail.ids.clone());
         self.previous = Some(Box::new(std::mem::replace(&mut self.listing, next)));
-        // Under another bound a group that began before it may have fewer members.
+        // Under another bound, a group may have fewer rows: the passes so far do not apply to it.
         self.memory = None;
         ListingOutcome::Accepted
     }
 
+    /// Continues the listing before the seek by offset, since the new one does not show its last
+    /// rows.
     pub(in crate::sync) fn return_to_previous(&mut self) -> Result<ListingOutcome, SyncError> {
         self.can_seek = false;
         self.memory = None;
@@ -184,12 +198,13 @@ impl Segment {
         }
     }
 
-    /// Whether a listing that had rows is now said to have none. What was read of it before would
-    /// stand as if it were all.
+    /// True if a listing that had rows is now empty. Without this check, the rows read before the
+    /// restart would pass for all of them.
     pub(in crate::sync) fn has_vanished(&self) -> bool {
         self.restarts > 0 && self.listing.received == 0
     }
 
+    /// Starts the listing again from its bound.
     pub(in crate::sync) fn restart(&mut self) -> Result<ListingOutcome, SyncError> {
         self.restarts += 1;
         if self.restarts > MAX_RESTARTS {
@@ -200,6 +215,8 @@ impl Segment {
         Ok(ListingOutcome::Discarded)
     }
 
+    /// Goes back to the beginning of a group of which `expected` records exist, and remembers the
+    /// ids that were listed.
     pub(in crate::sync) fn read_group_again(
         &mut self,
         group: Group,

@@ -1,35 +1,18 @@
-//! Records of equal start, whose order the API may change from answer to answer.
+//! Groups of records of equal start, whose order the API may change from answer to answer.
 //!
-//! Where such a group begins and ends is fixed by the sort, so its number is known by positions.
+//! The sort by start fixes the positions at which a group begins and ends, so the number of its
+//! records is known even if their order changes.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::sync::error::SyncError;
+use crate::sync::read::page::RowRef;
 use records_api::record::{RecordKey, Timestamp};
 
-/// The fields of a row that the walk reads.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::sync) struct RowRef {
-    pub(in crate::sync) key: RecordKey,
-    pub(in crate::sync) start: Timestamp,
-    pub(in crate::sync) end: Option<Timestamp>,
-}
-
-/// An answer of the API as the walk reads it.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::sync) struct PageRef<'a> {
-    /// Rows in the order of the answer; `None` for a rejected row.
-    pub(in crate::sync) rows: &'a [Option<RowRef>],
-    /// Number of rows that was requested.
-    pub(in crate::sync) limit: u32,
-    /// Number of rows that the API says it has from the bound on.
-    pub(in crate::sync) total_count: Option<u64>,
-}
-
-/// Keys of records. They are digests already, so half of one is the hash.
+/// Set of record keys. Keys are digests, so a part of one serves as its hash.
 pub(in crate::sync) type KeySet = HashSet<RecordKey, BuildHasherDefault<KeyHasher>>;
 
+/// Hasher of keys: it uses their bytes as they are.
 #[derive(Debug, Default, Clone, Copy)]
 pub(in crate::sync) struct KeyHasher(u64);
 
@@ -49,41 +32,45 @@ impl Hasher for KeyHasher {
     }
 }
 
-/// Records of equal start that end a page.
+/// Group of records of equal start at the end of what a listing has read.
 #[derive(Debug, Clone)]
 pub(in crate::sync) struct Group {
     pub(in crate::sync) start: Timestamp,
+    /// Position of its first row in the listing.
     pub(in crate::sync) first_position: u64,
     pub(in crate::sync) ids: KeySet,
-    /// Positions that hold no record of their own: rejected rows, and repetitions in one page.
+    /// Number of positions without a record of their own: rejected rows, and repetitions in a page.
     pub(in crate::sync) excluded: u64,
-    /// Whether the order was seen to differ between two pages.
+    /// True if two pages showed the group in different orders.
     pub(in crate::sync) is_shuffled: bool,
-    /// Of the ids in the order of their positions: equal if a second reading gives the same.
+    /// Hash of the ids in the order of their positions. Equal in two passes with the same order.
     pub(in crate::sync) order_hash: u64,
 }
 
 impl Group {
-    /// Takes the id at the next position.
+    /// Adds the id at the next position to the hash of the order.
     pub(in crate::sync) fn note(&mut self, key: RecordKey) {
         self.order_hash = self.order_hash.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ key.hash64();
     }
 }
 
-/// What earlier readings of one group showed.
+/// Results of the earlier passes over a group.
 #[derive(Debug)]
 pub(in crate::sync) struct GroupMemory {
     pub(in crate::sync) start: Timestamp,
     pub(in crate::sync) ids: KeySet,
     pub(in crate::sync) order_hash: u64,
+    /// Number of passes over the group.
     pub(in crate::sync) passes: u32,
-    /// Readings in a row that gave the same rows at the same places as the one before.
+    /// Number of passes in a row with the same order as the one before.
     pub(in crate::sync) stable_passes: u32,
-    /// So many that the order holds: rows that come twice are rows that the API has twice.
+    /// True if the order was the same often enough. Rows that are listed twice are then duplicates
+    /// of the API, and no others are missing.
     pub(in crate::sync) order_is_stable: bool,
 }
 
-/// The group of equal starts that ends these rows, of which the first is readable.
+/// Returns the group at the end of these rows, of which the first must not be a rejected one.
+/// `offset` is the position of the first row.
 pub(in crate::sync) fn last_group(rows: &[Option<RowRef>], offset: u64) -> Group {
     let last = rows.iter().rev().flatten().next();
     let start = last.map_or(Timestamp::from_millis(0), |row| row.start);
@@ -106,16 +93,4 @@ pub(in crate::sync) fn last_group(rows: &[Option<RowRef>], offset: u64) -> Group
         }
     }
     group
-}
-
-/// Refuses rows that do not stand in the order of their starts.
-pub(in crate::sync) fn check_order(rows: &[Option<RowRef>]) -> Result<(), SyncError> {
-    let mut last = None;
-    for row in rows.iter().flatten() {
-        if let Some(later) = last.filter(|last| *last > row.start) {
-            return Err(SyncError::Unsorted { later, earlier: row.start });
-        }
-        last = Some(row.start);
-    }
-    Ok(())
 }

@@ -1,83 +1,85 @@
-//! The walk over the window: which page to ask for next, by several cursors side by side.
+//! Plans the pages of a walk over the window, by several concurrent cursors.
 //!
 //! The window is divided into segments of time. A cursor reads its segment as a [`Listing`] from
-//! the segment's lower edge on and prefers *seeking* (a new listing that begins where it has
-//! arrived) to deep offsets: they cost the server, and rows deleted behind the cursor shift what
-//! lies ahead. While seeking would read much again (an API that compares intervals shows
-//! everything that was still going on at the bound first; thousands of desktops start in the same
-//! second) it goes on by offset.
+//! the segment's start on. It prefers *seeking* (a new listing from the last start read) to deep
+//! offsets: these are slow, and rows that are deleted before the cursor shift the rows after it. It
+//! uses offsets while a seek would repeat many rows, as with an API that compares intervals and
+//! lists first what was still recording at the bound, or with thousands of records in one second.
+//!
+//! [`Listing`]: super::listing::Listing
 
 use crate::sync::error::SyncError;
-use crate::sync::read::listing::Step;
+use crate::sync::read::listing::{PageResult, Step};
+use crate::sync::read::page::{PageRef, RowRef};
 use crate::sync::read::segment::{BOUND_MARGIN_MILLIS, ListingOutcome, Segment, State};
 use crate::sync::read::split::Remaining;
-use crate::sync::read::ties::{PageRef, RowRef};
 use records_api::record::{TimeRange, Timestamp};
 
-/// A page to ask for.
+/// Request for a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest {
-    /// Whose page it is.
+    /// Number of the segment that the page belongs to.
     pub segment: usize,
-    /// Lower bound to send, in whole seconds. No upper bound is ever sent.
+    /// Lower bound, in whole seconds. There is never an upper bound.
     pub start_time: Timestamp,
-    /// Rows to skip.
+    /// Number of rows to skip.
     pub offset: u64,
-    /// Rows to ask for.
+    /// Maximum number of rows in the answer.
     pub limit: u32,
 }
 
-/// What to do next.
+/// Next action of a read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
-    /// Ask for this page.
+    /// Request this page.
     Request(PageRequest),
-    /// Wait for an answer that is under way.
+    /// Wait for the answer to an earlier request.
     Wait,
     /// Everything was read.
     Done,
 }
 
-/// Plans the pages that cover a window without a gap.
+/// Plan of the pages that cover a range without a gap.
 #[derive(Debug)]
 pub(in crate::sync) struct Walk {
     pub(in crate::sync) segments: Vec<Segment>,
-    /// When the walk began, by the API's clock: where the last segment probably ends.
+    /// Begin of the walk by the API's clock. The last segment probably ends there.
     now: Timestamp,
-    /// The same by our own clock.
+    /// Begin of the walk by the local clock.
     local_now: Timestamp,
+    /// Number of rows to request per page.
     limit: u32,
-    /// Rows of the largest page.
+    /// Number of rows of the largest page.
     largest_page: usize,
-    /// The API pays no heed to the lower bound: one cursor reads everything.
+    /// True if the API ignores the lower bound. One cursor then reads everything.
     pub(in crate::sync) ignores_bound: bool,
-    /// Each segment has read its own: none is divided any more.
+    /// True once all segments were read. From then on none is divided, only boundaries are checked.
     pub(in crate::sync) is_joining: bool,
-    /// A count is believed that says that a page is the last one.
+    /// True if a count may prove that a short page is the last one.
     trusts_counts: bool,
     /// Start times of the records that the walk reads.
     range: TimeRange,
 }
 
-/// Which rows of a page were read for the first time by their segment.
+/// Rows of a page that their segment read for the first time.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::sync) struct NewRows {
-    /// Index of the first such row.
+    /// Index of the first such row; the number of rows if there is none.
     pub(in crate::sync) first_row: usize,
     /// Start times that belong to the segment.
     pub(in crate::sync) range: TimeRange,
-    /// Start of the last row that the segment had read before this page.
+    /// Start of the last row that the segment read before this page.
     pub(in crate::sync) previous_start: Option<Timestamp>,
-    /// What follows for what the segment's listing said so far.
+    /// Outcome for the listing so far.
     pub(in crate::sync) outcome: ListingOutcome,
 }
 
-/// What an API shows that is given no lower bound, or ignores it.
+/// Window of an API that gets no lower bound, or ignores it.
 const DEFAULT_WINDOW_MILLIS: i64 = 15 * 24 * 3_600_000;
 
 impl Walk {
-    /// A walk over everything that starts in `range`, which begins with a whole second, in pages of
-    /// `limit`.
+    /// Creates a walk over all records that start in `range`, which must start in a whole second,
+    /// in pages of `limit` rows.
     pub(in crate::sync) fn new(
         range: TimeRange,
         now: Timestamp,
@@ -97,7 +99,7 @@ impl Walk {
         }
     }
 
-    /// The page to ask for next.
+    /// Returns the next action.
     pub(in crate::sync) fn next_page(&mut self) -> Next {
         if let Some(index) = self.segments.iter().position(|s| s.state == State::Idle) {
             return Next::Request(self.request(index));
@@ -111,38 +113,40 @@ impl Walk {
         }
     }
 
-    /// The first start that was shown at the beginning of the range or later.
+    /// Returns the first listed start at the beginning of the range or later.
     pub(in crate::sync) fn first_start(&self) -> Option<Timestamp> {
         self.segments.iter().filter_map(|segment| segment.first_start).min()
     }
 
-    /// The first start that was shown at the end of the range or later.
+    /// Returns the first listed start at the end of the range or later.
     pub(in crate::sync) fn first_start_beyond(&self) -> Option<Timestamp> {
         let last = self.segments.iter().filter(|segment| segment.range.end == self.range.end);
         last.filter_map(|segment| segment.first_start_beyond).min()
     }
 
-    /// Whether an empty beginning is to be asked for once more: the first time only.
+    /// Requests the empty first page of the first segment once more. Returns false if that was
+    /// done.
     pub(in crate::sync) fn recheck_empty(&mut self) -> bool {
         let first = &mut self.segments[0];
-        let insists = first.recheck_empty(0, 0);
-        if insists {
+        let rechecks = first.recheck_empty(0, 0);
+        if rechecks {
             first.state = State::Idle;
         }
-        insists
+        rechecks
     }
 
-    /// Number of rows that a page asks for by now: fewer than at first if the server grants less.
+    /// Returns the number of rows to request per page: fewer than at first if the server grants
+    /// less.
     pub(in crate::sync) fn limit(&self) -> u32 {
         self.limit
     }
 
-    /// The API's clock is so far ahead of the one that the walk was given.
+    /// Notes by how many milliseconds the API's clock is ahead of the local one.
     pub(in crate::sync) fn note_clock(&mut self, ahead_millis: i64) {
         self.now = self.now.max(self.local_now.plus_millis(ahead_millis));
     }
 
-    /// Pages are granted no more rows than this from now on.
+    /// Limits the number of rows to request per page.
     pub(in crate::sync) fn limit_pages(&mut self, rows: u32) {
         self.limit = self.limit.min(rows.max(1));
     }
@@ -151,7 +155,7 @@ impl Walk {
     ///
     /// # Errors
     ///
-    /// [`SyncError`] when the answers cannot be completed to the whole window.
+    /// Returns a [`SyncError`] if the answers cannot be completed to the whole range.
     pub(in crate::sync) fn take(
         &mut self,
         request: &PageRequest,
@@ -165,6 +169,7 @@ impl Walk {
             previous_start: segment.listing.tail.as_ref().map(|tail| tail.start),
             outcome: ListingOutcome::Continues,
         };
+        // Another cursor reads the range of this one since bounds were given up.
         if segment.state == State::Done {
             return Ok(new_rows);
         }
@@ -175,31 +180,18 @@ impl Walk {
             self.read_without_bounds(request.start_time, ended)?;
             return Ok(new_rows);
         }
+        // The reader does this for the first segment, where it knows whether records are expected.
         if request.segment > 0 && segment.recheck_empty(request.offset, rows.len()) {
             return Ok(new_rows);
         }
         self.largest_page = self.largest_page.max(rows.len());
         let page = PageRef { rows, limit: request.limit, total_count };
         segment.note_edges(&page);
-        let (step, first_new) =
+        let PageResult { step, first_new } =
             segment.listing.take(&page, segment.range.end, segment.memory.as_ref())?;
         new_rows.first_row = first_new;
         new_rows.outcome = match step {
-            Step::Advanced => {
-                if let Some(granted) = segment.listing.clamp.take(rows.len(), request.limit) {
-                    self.limit = self.limit.min(granted);
-                }
-                segment.update_density();
-                let is_last = self.trusts_counts
-                    && rows.len() < request.limit as usize
-                    && segment.listing.is_complete_by_count(total_count);
-                if is_last || segment.has_only_new_rows(&page, self.largest_page, self.now) {
-                    segment.state = State::Done;
-                    ListingOutcome::Accepted
-                } else {
-                    segment.seek(rows)
-                }
-            }
+            Step::Advanced => self.advance(request.segment, &page),
             Step::Done if segment.has_vanished() => segment.restart()?,
             Step::Done => {
                 segment.state = State::Done;
@@ -214,6 +206,25 @@ impl Walk {
         Ok(new_rows)
     }
 
+    /// Continues a segment after a page with new rows, unless the page is the last one.
+    fn advance(&mut self, index: usize, page: &PageRef<'_>) -> ListingOutcome {
+        let segment = &mut self.segments[index];
+        if let Some(granted) = segment.listing.clamp.take(page.rows.len(), page.limit) {
+            self.limit = self.limit.min(granted);
+        }
+        segment.update_density();
+        // A short page alone proves nothing, nor does a count (see `Listing`).
+        let is_last = self.trusts_counts
+            && page.rows.len() < page.limit as usize
+            && segment.listing.is_complete_by_count(page.total_count);
+        if is_last || segment.has_only_new_rows(page, self.largest_page, self.now) {
+            segment.state = State::Done;
+            ListingOutcome::Accepted
+        } else {
+            segment.seek(page.rows)
+        }
+    }
+
     fn request(&mut self, index: usize) -> PageRequest {
         let segment = &mut self.segments[index];
         segment.state = State::Requested;
@@ -225,7 +236,7 @@ impl Walk {
         }
     }
 
-    /// Gives half of the longest remaining range to a new segment.
+    /// Gives half of the longest remaining range to a new segment. Returns its number.
     fn split(&mut self) -> Option<usize> {
         if self.ignores_bound || self.is_joining {
             return None;
@@ -245,8 +256,10 @@ impl Walk {
         Some(self.segments.len() - 1)
     }
 
-    /// Goes on without lower bounds: one cursor, from the beginning.
+    /// Starts again with one cursor for the whole range, which expects that bounds are ignored.
     fn read_without_bounds(&mut self, bound: Timestamp, ended: Timestamp) -> Result<(), SyncError> {
+        // Without a bound the API lists its default window. Nothing would show that the records
+        // before it are missing.
         let window = self.now.floor_to_second().millis() - self.range.start.millis();
         if window > DEFAULT_WINDOW_MILLIS {
             return Err(SyncError::BoundIgnored { bound, ended });
@@ -260,7 +273,8 @@ impl Walk {
     }
 }
 
-/// The end of a row that had ended before the bound: no meaning of the bound lets it through.
+/// Returns the end of a row that ended before the bound. An API that compares the bound with either
+/// the start or the end of a record does not list it.
 fn end_before_bound(rows: &[Option<RowRef>], bound: Timestamp) -> Option<Timestamp> {
     let edge = bound.plus_millis(-BOUND_MARGIN_MILLIS);
     let before = rows.iter().flatten().filter(|row| row.start < edge);
