@@ -31,7 +31,7 @@ pub struct Planner {
     filter_off_until: Option<Timestamp>,
     /// Counts of the records and of the uploaded records in the window.
     counts: [Count; 2],
-    /// How far the API's counts can be relied on.
+    /// Reliability of the API's counts.
     api_counts: ApiCounts,
     /// True if the next poll must read everything: nothing was read yet, or a poll met a
     /// contradiction.
@@ -138,8 +138,8 @@ impl Planner {
         let lately = begun.plus_millis(-LATE_ARRIVAL_MILLIS).max(window_start);
         let new_since = new_since.unwrap_or(window_start).min(lately).floor_to_second();
         let filter_works = self.filter_off_until.is_none_or(|until| now >= until);
-        // A project that reads one status uses the filter for it. Without lists there is no count
-        // of uploaded records either, since it needs the filter too.
+        // A project that reads one status uses the filter for it. Without lists, uploaded records
+        // are not counted either, since that needs the filter too.
         let lists = filter_works && !filters_status;
         let counts = self.counts.iter().filter(|count| count.is_on(now));
         let counts = counts.map(|count| count.counted);
@@ -187,7 +187,7 @@ impl Planner {
                 && summary.reported.is_some()
                 && !summary.lists_earlier
                 && summary.unfiltered == 0,
-            // Where the window fits into a page, the count may be the number of rows in the page.
+            // If the window fits into a page, the count may be the number of rows in the page.
             // Trusted, it would end a longer list at the first short page.
             trusts_counts: summary.count_matches && summary.rows > u64::from(page_size),
             surplus: summary.reported.unwrap_or(0).saturating_sub(summary.rows),

@@ -22,7 +22,7 @@ pub struct ExtentReader {
     /// Records that start earlier are dropped.
     keeps_since: Timestamp,
     filter: RecordsFilter,
-    /// How far the API's counts can be relied on.
+    /// Reliability of the API's counts.
     known: ApiCounts,
     /// True if the API ignores the status filter. Such a list would be the whole window, so it is
     /// not read further.

@@ -140,7 +140,7 @@ impl Segment {
     }
 
     /// True if the end was reached and only records that started after `walk_start` still arrive.
-    /// Where recordings start faster than requests are answered, there never is an empty page.
+    /// If recordings start faster than requests are answered, no page is ever empty.
     /// Several short pages in a row must hold such records, and no count may promise more rows: a
     /// server that grants fewer rows than before returns short pages too.
     pub(in crate::sync) fn has_only_new_rows(
