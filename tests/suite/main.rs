@@ -39,6 +39,7 @@ mod service_manager;
 mod sign_in;
 mod simulation;
 mod state;
+mod state_formats;
 mod support;
 mod targets;
 mod transport;
