@@ -171,11 +171,7 @@ impl Kind {
                 (*min..=*max).contains(&number).then_some(Typed::Integer(number))
             }
             Self::Number { min, max } => {
-                let number = match value {
-                    Value::Fraction(number) => *number,
-                    Value::Integer(number) => *number as f64,
-                    _ => return None,
-                };
+                let number = as_number(value)?;
                 (*min..=*max).contains(&number).then_some(Typed::Number(number))
             }
             Self::Duration { min, max } => {
@@ -202,10 +198,7 @@ impl Kind {
             }
             Self::Text(accepted) => accepted.parse(value).map(Typed::Text),
             Self::Header(accepted) => {
-                let text = match value {
-                    Value::Integer(number) => number.to_string(),
-                    _ => text?.to_owned(),
-                };
+                let text = as_header(value)?;
                 (text.is_empty() || (accepted.check)(&text)).then_some(Typed::Text(text))
             }
             Self::File(_) => text
@@ -270,6 +263,22 @@ pub(crate) fn listed(names: &[impl AsRef<str>], last: &str) -> String {
             let first: Vec<_> = first.iter().map(AsRef::as_ref).collect();
             format!("{} {last} {}", first.join(", "), end.as_ref())
         }
+    }
+}
+
+fn as_number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Fraction(number) => Some(*number),
+        Value::Integer(number) => Some(*number as f64),
+        _ => None,
+    }
+}
+
+/// Returns the text of a header, which YAML may have read as a number.
+fn as_header(value: &Value) -> Option<String> {
+    match value {
+        Value::Integer(number) => Some(number.to_string()),
+        _ => value.as_text().map(str::to_owned),
     }
 }
 

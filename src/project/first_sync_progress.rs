@@ -27,7 +27,7 @@ impl FirstSyncProgress {
 
     /// Sets the number of rows that the current part has read, and its total if the API counts. Logs
     /// from time to time.
-    pub(super) fn note(&mut self, project: &str, (rows, total): (u64, Option<u64>), now: Instant) {
+    pub(super) fn note(&mut self, project: &str, rows: u64, total: Option<u64>, now: Instant) {
         if self.is_complete {
             return;
         }
@@ -71,13 +71,13 @@ mod tests {
         let mut progress = FirstSyncProgress::default();
         let now = Instant::now();
         assert_eq!(progress.ratio().to_bits(), 0.0_f64.to_bits());
-        progress.note("p", (25, Some(100)), now);
+        progress.note("p", 25, Some(100), now);
         assert_eq!(progress.ratio().to_bits(), 0.25_f64.to_bits());
-        progress.note("p", (125, Some(100)), now);
+        progress.note("p", 125, Some(100), now);
         assert_eq!(progress.ratio().to_bits(), 1.0_f64.to_bits());
-        progress.note("p", (0, None), now);
+        progress.note("p", 0, None, now);
         progress.complete();
-        progress.note("p", (1, Some(100)), now);
+        progress.note("p", 1, Some(100), now);
         assert_eq!(progress.ratio().to_bits(), 1.0_f64.to_bits());
     }
 }

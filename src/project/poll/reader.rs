@@ -174,7 +174,8 @@ impl PollReader<'_> {
         check_clock(listed.clock_ahead_millis).map_err(failed)?;
         let mut read = read.lock();
         let taken = read.take(&request, listed.page.page(), self.state.lock().ledger());
-        self.progress.lock().note(self.project, read.progress(), Instant::now());
+        let (rows, total) = read.progress();
+        self.progress.lock().note(self.project, rows, total, Instant::now());
         read.note_clock(listed.clock_ahead_millis.unwrap_or(0));
         // The client may have retried this request with a smaller page.
         read.limit_pages(self.client.page_size());
