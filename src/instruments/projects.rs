@@ -17,10 +17,10 @@ pub(super) fn write_projects(views: &[ProjectView], started: Timestamp, sink: &m
     write_gauge(&catalog::CREDENTIAL_EXPIRY_TIMESTAMP_SECONDS, views, sink, |view| {
         view.sign_in.expires.map(|expires| expires.as_seconds().into())
     });
+    write_folded_values(views, sink);
     write_gauge(&catalog::STORE_RECORDS, views, sink, |view| Some(view.ledger.records.into()));
     write_gauge(&catalog::STORE_BYTES, views, sink, |view| Some(view.ledger.bytes.into()));
     write_gauge(&catalog::STORE_TEXTS, views, sink, |view| Some(view.ledger.names.into()));
-    write_folded_values(views, sink);
     write_anomalies(views, sink);
 }
 
@@ -87,7 +87,7 @@ fn write_anomalies(views: &[ProjectView], sink: &mut dyn Sink) {
 fn write_polls(views: &[ProjectView], started: Timestamp, sink: &mut dyn Sink) {
     sink.family(&catalog::POLLS_TOTAL);
     for view in views {
-        let outcomes = [("success", view.polls.successes), ("failure", view.polls.failures)];
+        let outcomes = [("failure", view.polls.failures), ("success", view.polls.successes)];
         for (outcome, count) in outcomes {
             sink.counter(
                 Labels::of_project(&view.labels, &[view.project(), outcome]),

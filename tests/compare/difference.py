@@ -65,6 +65,23 @@ def protobuf(body):
                 yield field, value
 
 
+def in_order(text):
+    """The lines of an exposition, with the exporter's own families at the end. These and their samples
+    are sorted: their order has no meaning, and depends on the part of the program that writes them."""
+    families, end = [[]], []
+    for line in text.splitlines():
+        if line == "# EOF":
+            end = [line]
+        elif line.startswith("# HELP "):
+            families.append([line])
+        else:
+            families[-1].append(line)
+    own = [lines for lines in families if lines and " screen_records_exporter_" in lines[0]]
+    others = [lines for lines in families if lines and lines not in own]
+    own = [sorted(lines, key=lambda line: (line[0] != "#", line)) for lines in sorted(own)]
+    return [line for lines in others + own for line in lines] + end
+
+
 class Comparison:
     """Compares step by step, and notes changed help texts and what the histories reached."""
 
@@ -89,7 +106,7 @@ class Comparison:
         """What is compared of one of the things that an exporter showed."""
         value = seen[name]
         if name in ("text", "OpenMetrics"):
-            return [line for line in map(self.line, value.splitlines()) if line]
+            return [line for line in map(self.line, in_order(value)) if line]
         if name.startswith("protobuf"):
             return [f"{field}: {value!r}" for field, value in protobuf(value)]
         return json.dumps(value, indent=1, ensure_ascii=False).splitlines()
