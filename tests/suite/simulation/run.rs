@@ -368,6 +368,9 @@ impl Run {
         let begun = self.harness().clock.now_millis();
         self.oracle = committed;
         self.oracle = self.after_poll(begun);
+        // The poll itself succeeded, so its figures stay after a later one that fails.
+        self.polled = self.edit(|world| world.now());
+        self.completed = Some(begun);
         let result = self.check();
         if result.is_err() {
             self.oracle = before;
