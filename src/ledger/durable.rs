@@ -48,6 +48,7 @@ impl DurableLedger {
         let mut ledger = Ledger::default();
         let replay = |frame: &[u8]| read_frame(frame, |entry| ledger.replay(entry));
         let journal = Journal::open(path, replay)?;
+        ledger.end_replay().map_err(ReadError::Damaged)?;
         Ok(Self { ledger, journal: Some(journal) })
     }
 
@@ -64,6 +65,9 @@ impl DurableLedger {
                 journal.replace(frames(self.ledger.entries()))?;
             }
             journal.append(transition.only_adds(), frames(transition.entries()))?;
+            if transition.discards_parts() {
+                journal.discard_base();
+            }
         }
         self.ledger.apply(transition);
         Ok(())

@@ -128,6 +128,13 @@ impl Journal {
         Ok(())
     }
 
+    /// Notes that earlier frames hold what will be read again, so that a rewrite is due soon. The parts
+    /// of a first sync count as additions. Without this, each first sync that fails would add all of
+    /// them to the file once more.
+    pub(super) fn discard_base(&mut self) {
+        self.base_bytes = 0;
+    }
+
     /// Replaces all frames with ones that hold the whole state.
     ///
     /// # Errors

@@ -23,6 +23,27 @@ impl Ledger {
         Ok(())
     }
 
+    /// Ends the replay of a journal.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the entries together cannot be valid.
+    pub(super) fn end_replay(&mut self) -> Result<(), String> {
+        // A name that was defined again has released its earlier number, which nothing may use.
+        // Otherwise the first answer with that number would panic.
+        let used = self.used_names();
+        if let Some(number) = used.labels().find(|number| !self.labels.contains(*number)) {
+            return Err(format!("name {number} is used and has no text"));
+        }
+        if let Some(number) = used.terms().find(|number| !self.terms.contains(*number)) {
+            return Err(format!("term {number} is used and has no text"));
+        }
+        // A window that became empty while nothing ran would otherwise look as if it had never been
+        // larger, and its file would stay as large as it was.
+        self.note_size();
+        Ok(())
+    }
+
     /// Checks an entry of a journal. Without the check, a damaged file would cause wrong values, or
     /// a panic when the entry is used.
     fn check(&self, entry: &Entry) -> Result<(), String> {

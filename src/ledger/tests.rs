@@ -189,3 +189,90 @@ fn a_name_that_returns_after_its_release_has_one_number_after_a_restart() {
     assert_eq!(users, [("bob".to_owned(), 1)]);
     assert_eq!(ledger.labels.iter().filter(|(_, name)| &***name == "bob").count(), 1);
 }
+
+/// Stages records that start in these minutes, each with a long user name of its own.
+fn with_long_names(ledger: &Ledger, minutes: std::ops::Range<i64>, prefix: &str) -> Staging {
+    let mut staging = Staging::default();
+    for minute in minutes {
+        let mut record = Record::new(format!("id {minute}"), facts(minute).begun);
+        record.username = Some(format!("{prefix} {minute} {}", "x".repeat(400)).into());
+        staging.read(ledger, RecordKey::of(&record.id), &record);
+    }
+    staging
+}
+
+#[test]
+fn a_window_that_empties_between_two_starts_releases_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.redb");
+    let mut ledger = reopened(&path);
+    let staging = with_long_names(&ledger, 0..5000, "user");
+    let window = |minute| PollFacts { window_start: facts(minute).begun, ..facts(minute) };
+    let changes = ledger.diff(staging, window(0), LIMITS);
+    ledger.commit(changes).unwrap();
+    ledger.compact().unwrap();
+    let full = ledger.file_bytes();
+    drop(ledger);
+
+    let mut ledger = reopened(&path);
+    let mut staging = Staging::default();
+    staging.cover(TimeRange::since(facts(6000).begun));
+    let changes = ledger.diff(staging, window(6000), LIMITS);
+    ledger.commit(changes).unwrap();
+    ledger.compact().unwrap();
+    assert_eq!(ledger.len(), 0);
+    assert!(ledger.name_count() < 100, "{}", ledger.name_count());
+    assert!(ledger.file_bytes() * 2 < full, "{} of {full}", ledger.file_bytes());
+}
+
+#[test]
+fn first_syncs_that_fail_do_not_grow_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = reopened(&folder.path().join("p.redb"));
+    let mut sizes = Vec::new();
+    for number in 0..12 {
+        for part in 0..4 {
+            let staging =
+                with_long_names(&ledger, part * 500..(part + 1) * 500, &number.to_string());
+            let first_sync = FirstSync {
+                facts: facts(0),
+                until: facts((part + 1) * 500).begun,
+                beyond: None,
+                ended: facts(3000).begun,
+                rows: 500,
+                rejected: BTreeMap::new(),
+            };
+            let changes = ledger.diff_part(staging, first_sync, LIMITS);
+            ledger.commit(changes).unwrap();
+            ledger.compact().unwrap();
+        }
+        ledger.commit(Transition::discarding_first_sync()).unwrap();
+        ledger.compact().unwrap();
+        sizes.push(ledger.file_bytes());
+        assert!(ledger.name_count() < 3000 + 1100, "{}", ledger.name_count());
+    }
+    assert!(sizes[11] <= 2 * sizes[2], "{sizes:?}");
+}
+
+#[test]
+fn a_journal_whose_names_lost_their_numbers_is_refused() {
+    let mut record = StoredRecord::new(RecordKey::of("x"), facts(0).begun);
+    record.user = LabelId::from_number(5);
+    let cases = [
+        vec![journal::Entry::label(5, "_none")],
+        vec![journal::Entry::label(6, "_other")],
+        vec![
+            journal::Entry::label(5, "bob"),
+            journal::Entry::Record(record),
+            journal::Entry::label(9, "bob"),
+        ],
+    ];
+    for entries in cases {
+        let mut ledger = Ledger::default();
+        for entry in entries {
+            ledger.replay(entry).unwrap();
+        }
+        let error = ledger.end_replay().unwrap_err();
+        assert!(error.ends_with("is used and has no text"), "{error}");
+    }
+}

@@ -87,6 +87,11 @@ impl Transition {
         matches!(self.progress, SyncProgress::Part(_))
     }
 
+    /// Returns whether it discards the parts of a first sync.
+    pub(super) fn discards_parts(&self) -> bool {
+        matches!(self.progress, SyncProgress::FirstSyncDiscarded)
+    }
+
     /// Returns the new values of the series that changed.
     pub fn counters(&self) -> &Counters {
         &self.counters
