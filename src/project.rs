@@ -3,6 +3,7 @@
 //! A poll reads into a staging, commits it to the ledger, and replaces the snapshot. Only [`poll`] and
 //! [`run`] wait for the API.
 
+mod commit;
 mod config;
 mod error;
 mod failure;
@@ -34,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::instruments::{Instruments, ProjectObserver};
 use crate::ledger::DurableLedger;
-use crate::snapshot::{ProjectLabels, ProjectView, Snapshot};
+use crate::snapshot::{ProjectLabels, ProjectView, Snapshot, SyncMode};
 use first_sync_progress::FirstSyncProgress;
 use poll::check_api;
 use polling::Polling;
@@ -45,7 +46,7 @@ use state::ProjectState;
 
 /// A monitored project.
 ///
-/// Locks are taken in the order `state`, `config`, `polling`. None is held while a poll waits for the API;
+/// Locks are taken in the order `state`, `polling`, `config`. None is held while a poll waits for the API;
 /// `state` is held during a commit, so nothing that answers a scrape takes it.
 #[derive(Debug)]
 pub struct Project {
@@ -203,17 +204,24 @@ impl Project {
 
     /// Returns the served snapshot, with the values that depend on the current time.
     pub fn view(&self) -> ProjectView {
-        let (now, config) = (self.now(), self.config());
-        let snapshot = self.polling().snapshot.clone();
+        let now = self.now();
+        // Under one lock, because a reload replaces both under it.
+        let (snapshot, config) = {
+            let polling = self.polling();
+            (polling.snapshot.clone(), self.config())
+        };
         let max_age = config.options.max_staleness;
         let is_stale =
             snapshot.records.as_ref().is_some_and(|records| records.is_older_than(max_age, now));
         ProjectView {
-            snapshot,
             at: Instant::now(),
             is_stale,
-            first_sync_progress: self.progress.lock().ratio(),
+            first_sync_progress: match snapshot.mode {
+                SyncMode::FirstSync => self.progress.lock().ratio(),
+                _ => 1.0,
+            },
             sign_in: config.client.sign_in(),
+            snapshot,
         }
     }
 

@@ -19,13 +19,14 @@ impl Project {
         let has_other_client = !Arc::ptr_eq(&earlier.client, &config.client);
         let users = config.options.users.initial();
         let (labels, window) = (config.labels.clone(), config.options.window);
-        *self.config.lock() = Arc::new(config);
-        let ledger_part = {
-            let mut state = self.state.lock();
-            state.set_users(users.clone());
-            state.ledger_part(self.now())
-        };
+        // A poll that starts meanwhile sets the form of user names under the same lock, and only if the
+        // config is its own.
+        let mut state = self.state.lock();
+        state.set_users(users.clone());
+        let ledger_part = state.ledger_part(self.now());
         let mut polling = self.polling();
+        *self.config.lock() = Arc::new(config);
+        drop(state);
         polling.change(|snapshot| {
             (snapshot.labels, snapshot.window) = (labels, window);
             if !snapshot.users.is_like(&users) {

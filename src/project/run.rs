@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::Project;
+use super::commit::commit;
 use super::config::ProjectConfig;
 use super::error::{PollError, Reason};
 use super::poll::PollReader;
@@ -76,6 +76,8 @@ impl Project {
             progress: &self.progress,
             client,
             state: &self.state,
+            polling: &self.polling,
+            replaced: &config.replaced,
             filter: &options.filter,
             window_start,
             now,
@@ -115,19 +117,17 @@ impl Project {
             begun,
             ..PollFacts::default()
         };
-        let (state, instruments) = (self.state.clone(), self.instruments.clone());
+        let instruments = self.instruments.clone();
         let (page, ended) = (config.client.page_size(), self.now());
-        // The commit waits for the disk, and a large window takes a while to aggregate.
-        let committed = spawn_blocking(move || {
-            let mut state = state.lock();
+        commit(&self.state, &config.replaced, move |state| {
             let commit_begun = Instant::now();
             let summary = state.commit_poll(polled, facts, page, ended)?;
             instruments.committed(commit_begun.elapsed());
             let oldest_read = state.planner.oldest_read().unwrap_or(begun);
             let (aggregate, ledger_part) = (state.aggregate(), state.ledger_part(begun));
             Ok(Committed { aggregate, summary, oldest_read, ledger_part })
-        });
-        Ok(committed.await.map_err(|_| Reason::Panicked)?.map_err(Reason::State)?)
+        })
+        .await
     }
 
     /// Replaces the snapshot after a poll.
@@ -137,18 +137,22 @@ impl Project {
         // records of this poll are not shown under the new config.
         let reads_same_records = self.config().identity() == config.identity();
         let project = self.name();
-        let mut polling = self.polling();
         let (records, ledger_part) = match result {
             Ok(polled) => polled,
             Err(error) => {
+                // A first sync that fails has committed parts. Their size would otherwise stay hidden.
+                let figures = self.state.lock().figures();
+                let mut polling = self.polling();
                 let failure = polling.failures.add(project, &error, now);
                 polling.end_poll(false, took, |snapshot| {
+                    snapshot.ledger = figures;
                     snapshot.poll_api_requests = Some(requests);
                     snapshot.failure = Some(failure);
                 });
                 return;
             }
         };
+        let mut polling = self.polling();
         let was_first = polling.snapshot.records.is_none();
         let earlier_mode = polling.snapshot.mode;
         if reads_same_records {
@@ -159,7 +163,6 @@ impl Project {
             if was_first || earlier_mode != ledger_part.mode {
                 tracing::info!(project, mode = ledger_part.mode.as_str(), "sync mode");
             }
-            self.progress.lock().complete();
             polling.is_first_sync = false;
         }
         polling.end_poll(true, took, |snapshot| {
@@ -172,6 +175,10 @@ impl Project {
                 snapshot.forget_records();
             }
         });
+        drop(polling);
+        if reads_same_records {
+            self.progress.lock().complete();
+        }
     }
 }
 

@@ -237,7 +237,8 @@ impl ProjectState {
         self.ledger().last_poll().is_some_and(|poll| poll.identity == identity)
     }
 
-    fn figures(&self) -> LedgerFigures {
+    /// Returns the size of the ledger.
+    pub(super) fn figures(&self) -> LedgerFigures {
         LedgerFigures {
             records: self.ledger().len() as u64,
             bytes: self.ledger.file_bytes(),

@@ -1,12 +1,11 @@
 //! First sync of a large window. It is read in parts, each of which is committed, so that a process that
 //! is stopped loses one part and not all of them.
 
-use tokio::task::spawn_blocking;
-
 use super::reader::{PollReader, TooMany};
-use crate::ledger::{ApiCounts, Counted, FirstSync, PollFacts, Staging};
-use crate::project::error::{PollError, Reason};
-use crate::project::state::Polled;
+use crate::ledger::{ApiCounts, CommitError, Counted, FirstSync, PollFacts, Staging};
+use crate::project::commit::commit;
+use crate::project::error::PollError;
+use crate::project::state::{Polled, ProjectState};
 use crate::sync::{Anomalies, Extent, Planner, ReadSummary, SyncError};
 use records_api::record::{TimeRange, Timestamp};
 
@@ -133,9 +132,7 @@ impl PollReader<'_> {
 
     /// Discards the parts, so that the first sync starts from the beginning.
     pub(super) async fn discard_parts(&self) -> Result<(), PollError> {
-        let state = self.state.clone();
-        let discarded = spawn_blocking(move || state.lock().discard_parts()).await;
-        Ok(discarded.map_err(|_| Reason::Panicked)?.map_err(Reason::State)?)
+        self.commit_first_sync(ProjectState::discard_parts).await
     }
 
     async fn commit_part(
@@ -144,10 +141,21 @@ impl PollReader<'_> {
         anomalies: Anomalies,
         part: FirstSync,
     ) -> Result<(), PollError> {
-        let state = self.state.clone();
-        let taken =
-            spawn_blocking(move || state.lock().commit_part(staging, anomalies, part)).await;
-        Ok(taken.map_err(|_| Reason::Panicked)?.map_err(Reason::State)?)
+        self.commit_first_sync(|state| state.commit_part(staging, anomalies, part)).await
+    }
+
+    /// Commits a change of the first sync. The snapshot shows its size on disk, and nothing else of it.
+    async fn commit_first_sync(
+        &self,
+        change: impl FnOnce(&mut ProjectState) -> Result<(), CommitError> + Send + 'static,
+    ) -> Result<(), PollError> {
+        let figures = commit(self.state, self.replaced, |state| {
+            change(state)?;
+            Ok(state.figures())
+        });
+        let figures = figures.await?;
+        self.polling.lock().change(|snapshot| snapshot.ledger = figures);
+        Ok(())
     }
 }
 

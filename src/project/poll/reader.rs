@@ -8,10 +8,12 @@ use futures_util::stream::FuturesUnordered;
 use http::StatusCode;
 use parking_lot::Mutex;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::ledger::{ApiCounts, Counted, Staging};
 use crate::project::error::{PollError, Reason};
 use crate::project::first_sync_progress::FirstSyncProgress;
+use crate::project::polling::Polling;
 use crate::project::state::ProjectState;
 use crate::sync::{Extent, ExtentReader, Next, PageRequest, ReadSummary};
 use records_api::clock::Clock;
@@ -31,6 +33,9 @@ pub(in crate::project) struct PollReader<'a> {
     pub(in crate::project) progress: &'a Mutex<FirstSyncProgress>,
     pub(in crate::project) client: &'a Client,
     pub(in crate::project) state: &'a Arc<Mutex<ProjectState>>,
+    pub(in crate::project) polling: &'a Mutex<Polling>,
+    /// Cancelled when a config with another client replaces the one of this poll.
+    pub(in crate::project) replaced: &'a CancellationToken,
     pub(in crate::project) filter: &'a RecordsFilter,
     /// Start of the window, in whole seconds.
     pub(in crate::project) window_start: Timestamp,
