@@ -210,7 +210,7 @@ impl Config {
         keys.filter(differs).map(|key| key.path).collect()
     }
 
-    /// The effective config as TOML, secrets redacted. It can be read again.
+    /// Returns the effective config as TOML. It can be read again when the redacted secrets are filled in.
     pub fn to_toml(&self) -> String {
         let written = toml::to_string_pretty(&self.show_fields());
         written.unwrap_or_else(|_| unreachable!("tables with text keys are TOML"))

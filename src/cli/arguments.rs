@@ -21,7 +21,7 @@ const VERSION: &str = concat!(
 
 /// Prometheus exporter for Huawei Cloud Workspace screen recordings.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "screen-records-exporter", version = VERSION)]
+#[command(name = "screen-records-exporter", version = VERSION, disable_help_subcommand = true)]
 pub struct Cli {
     /// The command to run; without one, `serve`.
     #[command(subcommand)]
@@ -63,18 +63,18 @@ pub(super) enum Command {
         log: LogFlags,
     },
     #[cfg(not(feature = "simulator"))]
-    #[command(hide = true)]
+    #[command(hide = true, disable_help_flag = true)]
     Demo(Ignored),
     #[cfg(not(feature = "simulator"))]
-    #[command(hide = true)]
+    #[command(hide = true, disable_help_flag = true)]
     Simulate(Ignored),
-    #[command(hide = true)]
+    #[command(hide = true, disable_help_flag = true)]
     Backfill(Ignored),
-    #[command(hide = true)]
+    #[command(hide = true, disable_help_flag = true)]
     Records(Ignored),
-    #[command(hide = true)]
+    #[command(hide = true, disable_help_flag = true)]
     Healthcheck(Ignored),
-    #[command(hide = true)]
+    #[command(hide = true, disable_help_flag = true)]
     State(Ignored),
 }
 

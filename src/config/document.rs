@@ -32,7 +32,11 @@ pub(crate) fn parse_toml(text: &str, place: &Place) -> Result<Node, Problem> {
         let before = text.get(..at).unwrap_or(text);
         let line = before.split('\n').count();
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        let message = on_one_line(error.message());
+        // The name of a key that is given twice may be a secret in the wrong place.
+        let message = match error.message() {
+            message if message.starts_with("duplicate key") => "duplicate key".to_owned(),
+            message => on_one_line(message),
+        };
         let text = format!("not valid TOML at column {column}: {message}");
         Problem::of_file(&place.at(Some(line)), text)
     })?;

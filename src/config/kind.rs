@@ -16,6 +16,8 @@ use super::url::parse_base;
 pub enum Kind {
     /// True or false.
     Flag,
+    /// True or false, also as `yes`, `no`, `on` and `off`, which the exporter-toolkit accepts as YAML 1.1.
+    YamlFlag,
     /// A whole number.
     Integer {
         /// Minimum.
@@ -117,7 +119,7 @@ impl Kind {
     /// Returns a description of the accepted values. Of the kinds whose text contains the default, see [`super::Key`].
     pub(super) fn accepts(&self) -> String {
         match self {
-            Self::Flag => "true or false".to_owned(),
+            Self::Flag | Self::YamlFlag => "true or false".to_owned(),
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Number { min, max } => format!("a number from {min} to {max}"),
             Self::DurationOrZero { max } => {
@@ -165,6 +167,7 @@ impl Kind {
                 Value::Flag(flag) => Some(Typed::Flag(*flag)),
                 _ => None,
             },
+            Self::YamlFlag => as_yaml_flag(value).map(Typed::Flag),
             Self::Integer { min, max } => {
                 let Value::Integer(number) = value else { return None };
                 let number = u64::try_from(*number).ok()?;
@@ -231,7 +234,7 @@ impl Kind {
                     _ => as_text(),
                 }
             }
-            Self::Flag => trimmed.parse().map_or_else(|_| as_text(), Value::Flag),
+            Self::Flag | Self::YamlFlag => trimmed.parse().map_or_else(|_| as_text(), Value::Flag),
             Self::List { .. } => {
                 let element =
                     |part: &str| Node { line: None, value: Value::Text(part.trim().to_owned()) };
@@ -263,6 +266,17 @@ pub(crate) fn listed(names: &[impl AsRef<str>], last: &str) -> String {
             let first: Vec<_> = first.iter().map(AsRef::as_ref).collect();
             format!("{} {last} {}", first.join(", "), end.as_ref())
         }
+    }
+}
+
+fn as_yaml_flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Flag(flag) => Some(*flag),
+        _ => match value.as_text()? {
+            "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
+            "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
+            _ => None,
+        },
     }
 }
 
@@ -298,4 +312,19 @@ pub(crate) fn is_visible(text: &str) -> bool {
 /// True if it is one line of what people can type.
 pub(crate) fn is_printable(text: &str) -> bool {
     !text.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_yaml_flag_has_the_words_of_yaml_1_1() {
+        let parse = |text: &str| Kind::YamlFlag.parse(&Value::Text(text.to_owned())).ok();
+        for (text, expected) in [("yes", true), ("On", true), ("NO", false), ("off", false)] {
+            assert!(matches!(parse(text), Some(Typed::Flag(flag)) if flag == expected), "{text}");
+            assert!(Kind::Flag.parse(&Value::Text(text.to_owned())).is_err(), "{text}");
+        }
+        assert!(parse("oui").is_none());
+    }
 }

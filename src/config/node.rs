@@ -82,7 +82,9 @@ pub(crate) fn is_pem(text: &str) -> bool {
 
 /// The name of a key for an error message: in quotes if TOML requires them.
 pub(crate) fn show_name(name: &str) -> String {
-    let shown = if is_bare(name) { name.to_owned() } else { format!("{name:?}") };
+    // The URL of a proxy may stand in the place of its key.
+    let shown =
+        if is_bare(name) { name.to_owned() } else { format!("{:?}", without_user_info(name)) };
     shorten(shown, MAX_NAME_CHARS)
 }
 

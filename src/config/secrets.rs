@@ -10,7 +10,7 @@ use super::kind::{Kind, Secret as Accepted};
 use super::node::Value;
 use super::reader::{Given, NOT_SHOWN, Read, Reader, not_accepted};
 use records_api::file;
-use records_api::secret::{Secret, Source};
+use records_api::secret::{REDACTED, Secret, Source};
 
 /// The longest token has 64,000 characters.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
@@ -77,6 +77,13 @@ impl Reader<'_> {
 
     fn secret_itself(&mut self, path: &str, secret: &Accepted) -> Read<Source> {
         let Some(given) = self.value(path).cloned() else { return Read::Absent };
+        // Accepted, it would be tried as a secret, and the API would lock the account.
+        if given.value.as_text().is_some_and(|text| text.trim() == REDACTED) {
+            let noun = secret.noun;
+            let text = format!("{REDACTED} is what `check` prints; replace it by the {noun}");
+            self.problem(path, text);
+            return Read::Refused;
+        }
         if let Some(value) = given.value.as_text().and_then(|text| secret.parse(text)) {
             return Read::Accepted(Source::Value(value));
         }

@@ -67,8 +67,11 @@ impl<'t> TreeReader<'t> {
         }
         let (value, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let is_text = tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
-                let is_plain = style == ScalarStyle::Plain && !is_text;
+                // A tag decides before the style: `!!bool "true"` is not a text.
+                let is_plain = match tag {
+                    Some(tag) => !tag.is_yaml_core_schema_tag("str"),
+                    None => style == ScalarStyle::Plain,
+                };
                 (if is_plain { scalar(&text) } else { Value::Text(text.into_owned()) }, anchor)
             }
             Event::SequenceStart(_, anchor, _) => (self.list(depth)?, anchor),

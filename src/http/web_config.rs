@@ -11,9 +11,9 @@ mod rate;
 mod settings;
 mod stamp;
 mod tls;
+mod tls_names;
 mod tls_settings;
 mod users;
-mod words;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Application of transitions and journal entries, the only changes of the ledger.
+//! Application of transitions and journal entries. Nothing else changes what the ledger serves.
 
 use super::journal::Entry;
 use super::record::{Flag, StoredRecord};
@@ -8,7 +8,7 @@ use records_api::record::{RecordKey, Timestamp};
 impl Ledger {
     /// Applies a transition. The result depends only on the ledger and the transition, so that the
     /// same journal gives the same ledger.
-    pub fn apply(&mut self, transition: Transition) {
+    pub(super) fn apply(&mut self, transition: Transition) {
         if self.table.is_empty() {
             self.apply_to_empty(transition);
         } else {

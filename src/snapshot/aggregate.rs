@@ -125,9 +125,9 @@ fn named(
     users: &BTreeMap<(LabelId, TermId), Sums>,
 ) -> Aggregate {
     let text = |label: &LabelId| ledger.label(*label).clone();
-    let word = |word: &TermId| ledger.term(*word).clone();
+    let term = |term: &TermId| ledger.term(*term).clone();
     let kinds = kinds.iter().map(|((status, record_type, pool), sums)| {
-        ((word(status), word(record_type), text(pool)), *sums)
+        ((term(status), term(record_type), text(pool)), *sums)
     });
     let mut aggregate = Aggregate { kinds: kinds.collect(), ..Aggregate::default() };
     // The statuses of a user are neighbours, so its name is hashed once and not six times.
@@ -137,7 +137,7 @@ fn named(
             shown = Some((*user, names.shown(&text(user))));
         }
         let Some((_, Some(name))) = &shown else { continue };
-        aggregate.users.entry((name.clone(), word(status))).or_default().merge(sums);
+        aggregate.users.entry((name.clone(), term(status))).or_default().merge(sums);
     }
     aggregate
 }

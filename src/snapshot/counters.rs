@@ -152,15 +152,15 @@ fn value_of(series: Series) -> Option<(LimitedLabel, LabelId)> {
 
 /// Returns the label values of a series; `None` for a series by user if users are not shown.
 fn labels_of(ledger: &Ledger, names: &UserNames, series: Series) -> Option<Box<[Arc<str>]>> {
-    let word = |word: TermId| ledger.term(word).clone();
+    let term = |term: TermId| ledger.term(term).clone();
     let text = |label: LabelId| ledger.label(label).clone();
     Some(match series {
-        Series::Seen(kind, pool) => [word(kind), text(pool)].into(),
-        Series::Entered(status, kind, pool) => [word(status), word(kind), text(pool)].into(),
-        Series::UserEntered(user, status) => [names.shown(&text(user))?, word(status)].into(),
-        Series::Expired(status, pool) => [word(status), text(pool)].into(),
+        Series::Seen(kind, pool) => [term(kind), text(pool)].into(),
+        Series::Entered(status, kind, pool) => [term(status), term(kind), text(pool)].into(),
+        Series::UserEntered(user, status) => [names.shown(&text(user))?, term(status)].into(),
+        Series::Expired(status, pool) => [term(status), text(pool)].into(),
         Series::FileSize(kind) | Series::VideoDuration(kind) | Series::UploadDelay(kind) => {
-            [word(kind)].into()
+            [term(kind)].into()
         }
     })
 }

@@ -123,10 +123,10 @@ impl FailedRecord {
 /// Returns the newest failed records of a ledger, newest first.
 pub fn failed_records(ledger: &Ledger) -> Arc<[FailedRecord]> {
     let text = |label| (label != LabelId::NONE).then(|| ledger.label(label).clone());
-    let word = |word| (word != TermId::NONE).then(|| ledger.term(word).clone());
+    let term = |term| (term != TermId::NONE).then(|| ledger.term(term).clone());
     let records = ledger.failed().map(|(record, details)| FailedRecord {
         status: ledger.term(record.status).clone(),
-        record_type: word(record.record_type),
+        record_type: term(record.record_type),
         pool: text(record.pool),
         user: text(record.user),
         is_pool_folded: ledger.slots().pool(record.pool) == LabelId::OTHER,

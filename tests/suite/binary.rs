@@ -226,11 +226,15 @@ async fn serve_example(body: String) -> String {
 
 #[tokio::test]
 async fn a_command_that_is_not_implemented_is_refused_by_name() {
-    let output = run(&["backfill", "--start", "x"]);
-    let text = "error: the command backfill is not implemented yet";
-    assert_eq!(output.status.code(), Some(2));
-    assert!(output.stdout.is_empty());
-    assert!(String::from_utf8_lossy(&output.stderr).starts_with(text), "{output:?}");
+    for command in ["backfill", "records", "healthcheck", "state"] {
+        for argument in ["--start", "--help"] {
+            let output = run(&[command, argument]);
+            let text = format!("error: the command {command} is not implemented yet");
+            assert_eq!(output.status.code(), Some(2));
+            assert!(output.stdout.is_empty());
+            assert!(String::from_utf8_lossy(&output.stderr).starts_with(&text), "{output:?}");
+        }
+    }
 }
 
 #[tokio::test]

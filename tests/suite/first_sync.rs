@@ -44,6 +44,8 @@ async fn it_goes_on_where_it_was_after_failures_and_restarts_and_counts_nothing(
         poll_in_vain(&harness, 5).await;
         assert!(progress(&harness) > reached, "turn {turn}: {reached} {}", progress(&harness));
         reached = progress(&harness);
+        let stored = harness.exposed().get("screen_records_exporter_store_records{project=\"p\"}");
+        assert!(stored > 0.0, "turn {turn}: the parts are on disk");
         // What was read is not what is there in the end.
         harness.simulator().edit(|world| {
             let mut flights = world.records_from(i64::MIN).filter(|r| r.status.in_flight());

@@ -6,18 +6,18 @@ use std::time::Duration;
 use axum::http::HeaderValue;
 
 use super::client_auth::{AllowedSan, ClientAuth};
-use super::words;
+use super::tls_names;
 use crate::config::{Key, Kind, Text, any_of};
 
 const MAX_BURST: u64 = 1_000_000;
 
 const SUITE: Text = Text {
-    accepts: || Cow::from(any_of(&words::suite_names())),
-    check: |text| words::suite(text).is_some(),
+    accepts: || Cow::from(any_of(&tls_names::suite_names())),
+    check: |text| tls_names::suite(text).is_some(),
 };
 const CURVE: Text = Text {
-    accepts: || Cow::from(any_of(&words::curve_names())),
-    check: |text| words::curve(text).is_some(),
+    accepts: || Cow::from(any_of(&tls_names::curve_names())),
+    check: |text| tls_names::curve(text).is_some(),
 };
 const CLIENT_AUTH: Text = Text {
     accepts: || Cow::from(any_of(&ClientAuth::NAMES.map(|(name, _)| name))),
@@ -28,7 +28,7 @@ const SAN: Text = Text {
     check: |text| AllowedSan::parse(text).is_some(),
 };
 /// TLS 1.2 and 1.3 only.
-const VERSION: Kind = Kind::Choice(words::Version::NAMES);
+const VERSION: Kind = Kind::Choice(tls_names::Version::NAMES);
 const PEM_FILE: Kind = Kind::File("a file in PEM form");
 
 const HEADER: Text = Text {
@@ -57,9 +57,9 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("tls_server_config.min_version", VERSION),
     Key::new("tls_server_config.max_version", VERSION),
     Key::new("tls_server_config.cipher_suites", list(SUITE)),
-    Key::new("tls_server_config.prefer_server_cipher_suites", Kind::Flag),
+    Key::new("tls_server_config.prefer_server_cipher_suites", Kind::YamlFlag),
     Key::new("tls_server_config.curve_preferences", list(CURVE)),
-    Key::new("http_server_config.http2", Kind::Flag),
+    Key::new("http_server_config.http2", Kind::YamlFlag),
     Key::new("http_server_config.headers.Strict-Transport-Security", Kind::Header(HEADER)),
     Key::new("http_server_config.headers.X-Content-Type-Options", Kind::Header(NOSNIFF)),
     Key::new("http_server_config.headers.X-Frame-Options", Kind::Header(FRAME_OPTIONS)),

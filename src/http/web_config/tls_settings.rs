@@ -9,7 +9,7 @@ use rustls::SupportedCipherSuite;
 use rustls::crypto::SupportedKxGroup;
 
 use super::client_auth::{AllowedSan, ClientAuth};
-use super::words::{self, Version};
+use super::tls_names::{self, Version};
 use crate::config::{Place, Problem, Read, Reader, Typed, is_pem};
 use records_api::secret::Secret;
 
@@ -90,7 +90,7 @@ impl TlsSettings {
             client_allowed_sans,
             suites,
             curves: curves
-                .map(|names| names.iter().filter_map(|name| words::curve(name)).collect()),
+                .map(|names| names.iter().filter_map(|name| tls_names::curve(name)).collect()),
             versions,
             prefers_server_order: !matches!(order, Read::Accepted(Typed::Flag(false))),
         })
@@ -196,7 +196,7 @@ fn versions(reader: &mut Reader<'_>) -> Vec<Version> {
 fn suites(reader: &mut Reader<'_>, versions: &[Version]) -> Option<Vec<SupportedCipherSuite>> {
     let name = "cipher_suites";
     let suites = list(reader, name)?;
-    let suites = suites.iter().filter_map(|text| words::suite(text));
+    let suites = suites.iter().filter_map(|text| tls_names::suite(text));
     let suites: Vec<_> = suites.filter(|suite| suite.tls13().is_none()).collect();
     if let ([Version::Tls12], []) = (versions, &suites[..]) {
         reader.problem(&path(name), "has none of TLS 1.2, and max_version allows no other version");
