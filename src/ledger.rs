@@ -2,7 +2,7 @@
 //!
 //! Reading a poll takes `&Ledger` and writes into a [`Staging`]. When the poll is complete,
 //! [`Ledger::diff`] returns a [`Transition`]. [`DurableLedger::commit`] writes it to the journal
-//! and then calls [`Ledger::apply`]. Only this and the release of unused names
+//! and then calls `Ledger::apply`. Only this and the release of unused names
 //! ([`DurableLedger::compact`]) change the ledger. A failed poll drops its staging and changes
 //! nothing.
 

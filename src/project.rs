@@ -1,7 +1,7 @@
 //! One project: its config, its polls, and the snapshot that they produce.
 //!
-//! A poll reads into a staging, commits it to the ledger, and replaces the snapshot. Only [`poll`] and
-//! [`run`] wait for the API.
+//! A poll reads into a staging, commits it to the ledger, and replaces the snapshot. Only `poll` and
+//! `run` wait for the API.
 
 mod commit;
 mod config;

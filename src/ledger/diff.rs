@@ -1,7 +1,7 @@
 //! Comparison of the ledger with a complete poll. Changes nothing.
 //!
 //! A record that is new, or whose status differs from the known one, has entered its status. The
-//! entry is counted here, once. [`Diff::is_baseline`] names the exceptions.
+//! entry is counted here, once. `Diff::is_baseline` names the exceptions.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use records_api::record::{RecordKey, Status, TimeRange, Timestamp};
 
 impl Ledger {
     /// Compares a part of the first sync with the ledger. Nothing is counted before the first
-    /// complete poll (see [`Diff::is_baseline`]).
+    /// complete poll (see `Diff::is_baseline`).
     pub fn diff_part(&self, staging: Staging, part: FirstSync, limits: LabelLimits) -> Transition {
         let transition = self.diff(staging, part.facts.clone(), limits);
         Transition { progress: SyncProgress::Part(part), ..transition }

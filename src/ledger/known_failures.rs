@@ -10,7 +10,7 @@ use records_api::record::{RecordKey, Timestamp};
 
 impl Ledger {
     /// Returns the newest failed records that the API lists, with their details, the newest first:
-    /// at most [`MAX_FAILURE_DETAILS`].
+    /// at most [`MAX_FAILURE_DETAILS`](super::MAX_FAILURE_DETAILS).
     pub fn failed(&self) -> impl Iterator<Item = (StoredRecord, &Arc<FailureDetails>)> {
         let failed = self.failures.iter();
         failed.filter_map(|details| Some((self.table.get(details.key)?, details)))
