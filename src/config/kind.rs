@@ -163,10 +163,7 @@ impl Kind {
         let text = value.as_text();
         let path = |text: &str| !text.contains(['\0', '\n']);
         match self {
-            Self::Flag => match value {
-                Value::Flag(flag) => Some(Typed::Flag(*flag)),
-                _ => None,
-            },
+            Self::Flag => as_flag(value).map(Typed::Flag),
             Self::YamlFlag => as_yaml_flag(value).map(Typed::Flag),
             Self::Integer { min, max } => {
                 let Value::Integer(number) = value else { return None };
@@ -269,15 +266,19 @@ pub(crate) fn listed(names: &[impl AsRef<str>], last: &str) -> String {
     }
 }
 
-fn as_yaml_flag(value: &Value) -> Option<bool> {
+fn as_flag(value: &Value) -> Option<bool> {
     match value {
         Value::Flag(flag) => Some(*flag),
-        _ => match value.as_text()? {
-            "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
-            "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
-            _ => None,
-        },
+        _ => None,
     }
+}
+
+fn as_yaml_flag(value: &Value) -> Option<bool> {
+    as_flag(value).or_else(|| match value.as_text()? {
+        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
+        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
+        _ => None,
+    })
 }
 
 fn as_number(value: &Value) -> Option<f64> {
