@@ -17,7 +17,7 @@ mod scrub;
 
 pub use anomalies::Anomalies;
 pub use error::SyncError;
-pub use extent::{Extent, ReadSummary};
+pub use extent::{CountMeaning, Extent, ReadSummary};
 pub use planner::{Mode, Plan, Planner, PollContext, unsettled_extents};
 pub use read::{ExtentReader, Next, PageRequest};
 pub use recount::{BisectionContext, CountBisection, CountTaken};

@@ -45,8 +45,8 @@ pub struct ReadSummary {
     pub reported: Option<u64>,
     /// Number of rows that did not match the requested filter.
     pub unfiltered: u64,
-    /// True if the count in the first answer equals the number of rows read.
-    pub count_matches: bool,
+    /// Meaning of the count in the first answer.
+    pub count: CountMeaning,
     /// True if the API listed records that start before the lower bound. Its counts then include
     /// records of which the ledger knows nothing.
     pub lists_earlier: bool,
@@ -56,6 +56,18 @@ pub struct ReadSummary {
     pub first_start: Option<Timestamp>,
     /// First listed start at the end of the extent or later.
     pub first_start_beyond: Option<Timestamp>,
+}
+
+/// Meaning of a count, as far as the rows show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CountMeaning {
+    /// There is no count, or it differs from the number of rows.
+    #[default]
+    Unknown,
+    /// It equals the number of rows that were read, apart from those that began later.
+    AllRows,
+    /// It equals the number of rows in its own answer, and more rows followed.
+    RowsOfPage,
 }
 
 /// A poll fails if more rows than this, and more than 1% of all rows, are rejected.

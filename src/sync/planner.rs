@@ -5,14 +5,13 @@
 //! Each of these relies on a property of the API. Where the API lacks it, the next poll does
 //! without, at worst by reading everything.
 
-use super::extent::{Extent, ReadSummary};
+use super::extent::{CountMeaning, Extent, ReadSummary};
+use super::read::LATE_ARRIVAL_MILLIS;
 use super::recount::{BisectionContext, Count, CountBisection, CountTaken, RETRY_MILLIS};
 use super::scrub::Scrub;
 use crate::ledger::{ApiCounts, Counted, Ledger, PollFacts, Staging};
 use records_api::record::{Status, TimeRange, Timestamp};
 
-/// Records that started up to this long before the last poll are read again with the new ones.
-const LATE_ARRIVAL_MILLIS: i64 = 120_000;
 /// The statuses of records in flight, in the order in which they are listed.
 const IN_FLIGHT: [Status; 3] = [Status::Recording, Status::RecCompleted, Status::Uploading];
 /// Largest page. A greater count cannot be the number of rows of one page.
@@ -185,11 +184,13 @@ impl Planner {
         self.api_counts = ApiCounts {
             has_counts: !summary.ignores_bound
                 && summary.reported.is_some()
+                && summary.count != CountMeaning::RowsOfPage
                 && !summary.lists_earlier
                 && summary.unfiltered == 0,
             // If the window fits into a page, the count may be the number of rows in the page.
             // Trusted, it would end a longer list at the first short page.
-            trusts_counts: summary.count_matches && summary.rows > u64::from(page_size),
+            trusts_counts: summary.count == CountMeaning::AllRows
+                && summary.rows > u64::from(page_size),
             surplus: summary.reported.unwrap_or(0).saturating_sub(summary.rows),
         };
         self.scrub.note_full_read(reading);

@@ -3,18 +3,22 @@
 //! An [`ExtentReader`] reads pages into a staging. Its [`walk`] divides the range into [`segment`]s
 //! that are read concurrently, each as a [`listing`]. [`boundaries`] proves that segments meet,
 //! [`ties`] that no record of equal start is missing. [`clamp`] detects a server that returns
-//! smaller pages than requested, [`rejections`] counts each rejected row once.
+//! smaller pages than requested, [`live`] ends a list that grows while it is read, [`rejections`]
+//! counts each rejected row once.
 
 mod boundaries;
 mod clamp;
 mod listing;
+mod live;
 mod page;
 mod reader;
 mod rejections;
 mod segment;
 mod split;
 mod ties;
+mod vanished;
 mod walk;
 
+pub(in crate::sync) use live::LATE_ARRIVAL_MILLIS;
 pub use reader::ExtentReader;
 pub use walk::{Next, PageRequest};

@@ -30,6 +30,7 @@ mod harness;
 mod hostile;
 mod labels;
 mod listener;
+mod live;
 mod many;
 mod names;
 mod one_view;

@@ -6,7 +6,7 @@ use crate::ledger::{ApiCounts, CommitError, Counted, FirstSync, PollFacts, Stagi
 use crate::project::commit::commit;
 use crate::project::error::PollError;
 use crate::project::state::{Polled, ProjectState};
-use crate::sync::{Anomalies, Extent, Planner, ReadSummary, SyncError};
+use crate::sync::{Anomalies, CountMeaning, Extent, Planner, ReadSummary, SyncError};
 use records_api::record::{TimeRange, Timestamp};
 
 /// Number of pages in a part. Reading them takes ten seconds at ten requests a second.
@@ -114,7 +114,9 @@ impl PollReader<'_> {
             let more = state.ledger().pending(&staging).since(Counted::All, self.window_start);
             known.checked_add_signed(more)
         };
-        summary.count_matches = summary.reported == known;
+        if summary.reported == known {
+            summary.count = CountMeaning::AllRows;
+        }
         Ok(Polled { filter_fails, ..Polled::everything(staging, summary, since) })
     }
 

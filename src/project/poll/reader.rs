@@ -177,11 +177,12 @@ impl PollReader<'_> {
             .await
             .map_err(|error| failed(error.into()))?;
         check_clock(listed.clock_ahead_millis).map_err(failed)?;
+        let answered = Timestamp::from_millis(self.clock.now_millis());
         let mut read = read.lock();
+        read.note_answer(answered, listed.clock_ahead_millis.unwrap_or(0));
         let taken = read.take(&request, listed.page.page(), self.state.lock().ledger());
         let (rows, total) = read.progress();
         self.progress.lock().note(self.project, rows, total, Instant::now());
-        read.note_clock(listed.clock_ahead_millis.unwrap_or(0));
         // The client may have retried this request with a smaller page.
         read.limit_pages(self.client.page_size());
         taken.map_err(|error| failed(error.into()))

@@ -15,7 +15,10 @@ impl Walk {
     /// Checks the boundaries once all segments are read. Continues a segment that does not reach
     /// the next one; its next page leads here again.
     pub(in crate::sync) fn check_boundaries(&mut self) -> Result<(), SyncError> {
-        if self.ignores_bound || self.segments.iter().any(|segment| segment.state != State::Done) {
+        if self.ignores_bound
+            || self.is_status_list()
+            || self.segments.iter().any(|segment| segment.state != State::Done)
+        {
             return Ok(());
         }
         if !std::mem::replace(&mut self.is_joining, true) && self.request_beyond_end() {

@@ -1,6 +1,6 @@
 //! Detects that a server reduces the limit of pages silently, by the sizes of its pages.
 
-/// Sizes of the last pages of a listing.
+/// Sizes of the last pages of a segment.
 #[derive(Debug, Clone, Default)]
 pub(in crate::sync) struct ClampDetector {
     last_size: usize,
@@ -10,13 +10,14 @@ pub(in crate::sync) struct ClampDetector {
 
 /// Number of pages of equal size, in a row, that prove a limit of the server.
 const MIN_EQUAL_PAGES: u32 = 3;
-/// Smallest limit that is detected. The few rows that are added at the end of a listing while it is
-/// read may give smaller pages of equal size by chance.
+/// Smallest limit that is detected. Servers that return pages of any length may return several small
+/// ones of equal size by chance.
 const MIN_CLAMP: usize = 10;
 
 impl ClampDetector {
-    /// Takes the number of rows of the next page and its requested limit. Returns the limit that
-    /// the server grants, once several pages in a row have the same size below the requested one.
+    /// Takes the number of rows of the next page and its requested limit. The page must hold old
+    /// records only: records that arrive at a constant rate give pages of equal size, too. Returns
+    /// the limit that the server grants, once several pages in a row have the same size below the requested one.
     pub(in crate::sync) fn take(&mut self, rows: usize, limit: u32) -> Option<u32> {
         self.equal_pages = if self.last_size == rows { self.equal_pages + 1 } else { 1 };
         self.last_size = rows;

@@ -15,7 +15,6 @@
 mod checks;
 
 use crate::sync::error::SyncError;
-use crate::sync::read::clamp::ClampDetector;
 use crate::sync::read::page::{PageRef, RowRef, check_order};
 use crate::sync::read::ties::{Group, GroupMemory, KeySet, last_group};
 use records_api::record::Timestamp;
@@ -33,7 +32,6 @@ pub(in crate::sync) struct Listing {
     pub(in crate::sync) tail: Option<Group>,
     /// Number of rows of the last page. It determines the overlap.
     last_page: usize,
-    pub(in crate::sync) clamp: ClampDetector,
     /// True if the last page held nothing beyond the overlap. The next page begins after everything
     /// that was read, to check that this is the end.
     checks_end: bool,
@@ -108,7 +106,6 @@ impl Listing {
             before_bound: 0,
             tail: None,
             last_page: 0,
-            clamp: ClampDetector::default(),
             checks_end: false,
             anchor: None,
             stalled_pages: 0,
@@ -210,9 +207,12 @@ impl Listing {
 
     /// True if a count that is known to be right shows that this is the end and no row is missing.
     pub(in crate::sync) fn is_complete_by_count(&self, total_count: Option<u64>) -> bool {
-        total_count == Some(self.received)
-            && self.is_connected()
-            && self.check_tail(self.received, None).is_none()
+        total_count == Some(self.received) && self.is_connected() && self.has_whole_tail()
+    }
+
+    /// True if no id of the last group is missing, provided that the listing ends here.
+    pub(in crate::sync) fn has_whole_tail(&self) -> bool {
+        self.check_tail(self.received, None).is_none()
     }
 
     /// Notes that the positions of these rows were read.

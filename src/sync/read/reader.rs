@@ -3,7 +3,7 @@
 use crate::ledger::{ApiCounts, Ledger, Staging};
 use crate::sync::anomalies::{Anomalies, Anomaly};
 use crate::sync::error::SyncError;
-use crate::sync::extent::{Extent, ReadSummary};
+use crate::sync::extent::{CountMeaning, Extent, ReadSummary};
 use crate::sync::read::page::RowRef;
 use crate::sync::read::rejections::{PendingRejections, RejectedRow};
 use crate::sync::read::ties::KeySet;
@@ -16,20 +16,22 @@ use records_api::wire::Page;
 /// [`Self::take`], and call [`Self::finish`] after [`Next::Done`].
 #[derive(Debug)]
 pub struct ExtentReader {
-    walk: Walk,
-    staging: Staging,
-    extent: Extent,
+    pub(super) walk: Walk,
+    pub(super) staging: Staging,
+    pub(super) extent: Extent,
     /// Records that start earlier are dropped.
     keeps_since: Timestamp,
     filter: RecordsFilter,
     /// Reliability of the API's counts.
-    known: ApiCounts,
+    pub(super) known: ApiCounts,
     /// True if the API ignores the status filter. Such a list would be the whole window, so it is
     /// not read further.
     is_abandoned: bool,
-    summary: ReadSummary,
+    pub(super) summary: ReadSummary,
     /// Records before the extent that the first listing contained. The API's count includes them.
     before_window: KeySet,
+    /// Number of rows in the first answer.
+    first_page: u64,
     /// Count in the first answer.
     total_count: Option<u64>,
     has_first_page: bool,
@@ -37,20 +39,18 @@ pub struct ExtentReader {
     received: usize,
     /// Number of pages.
     pages: u32,
-    rejections: PendingRejections,
+    pub(super) rejections: PendingRejections,
+    /// Number of rows that start after the read began.
+    began_later: u64,
 }
 
 /// Maximum number of records of a poll: 5,000 desktops recorded around the clock for 15 days in
 /// files of 10 minutes are 10.8 million.
-const MAX_RECORDS: usize = 12_000_000;
+pub(super) const MAX_RECORDS: usize = 12_000_000;
 /// Maximum number of rows of a poll. An API whose list never ends would be read forever.
 const MAX_ROWS: usize = 3 * MAX_RECORDS;
 /// Maximum number of pages of a poll: all records in pages of 100, and as many again.
 const MAX_PAGES: u32 = 240_000;
-/// Number of rejected rows, without a readable one, after which a read fails: more than 1% of all
-/// that can follow.
-const MAX_REJECTIONS_WITHOUT_RECORD: usize = MAX_RECORDS / 100;
-
 impl ExtentReader {
     /// Starts to read an extent, whose start is rounded down to whole seconds, in pages of `limit`
     /// rows. `now` is the local time, `known` says how far the API's counts can be relied on.
@@ -63,8 +63,9 @@ impl ExtentReader {
     ) -> Self {
         let window_start = extent.range.start.floor_to_second();
         let range = TimeRange { start: window_start, ..extent.range };
+        let rounded = Extent { range, ..extent };
         Self {
-            walk: Walk::new(range, now, limit, known.trusts_counts),
+            walk: Walk::new(&rounded, now, limit, known.trusts_counts),
             staging: Staging::default(),
             keeps_since: window_start,
             filter,
@@ -73,11 +74,13 @@ impl ExtentReader {
             is_abandoned: false,
             summary: ReadSummary { window_start, ..ReadSummary::default() },
             before_window: KeySet::default(),
+            first_page: 0,
             total_count: None,
             has_first_page: false,
             received: 0,
             pages: 0,
             rejections: PendingRejections::default(),
+            began_later: 0,
         }
     }
 
@@ -98,9 +101,10 @@ impl ExtentReader {
         self.walk.limit()
     }
 
-    /// Notes by how many milliseconds the API's clock is ahead of the local one.
-    pub fn note_clock(&mut self, ahead_millis: i64) {
-        self.walk.note_clock(ahead_millis);
+    /// Notes the local time of the answer that [`Self::take`] will get, and by how many milliseconds
+    /// the API's clock is ahead.
+    pub fn note_answer(&mut self, now: Timestamp, ahead_millis: i64) {
+        self.walk.note_answer(now, ahead_millis);
     }
 
     /// Limits the number of rows to request per page.
@@ -134,6 +138,7 @@ impl ExtentReader {
         if !self.has_first_page {
             self.has_first_page = true;
             self.total_count = page.total_count;
+            self.first_page = page.rows.len() as u64;
             self.check_for_vanished(page, ledger)?;
         }
         self.take_rows(request, page, &refs, &new_rows, ledger);
@@ -174,6 +179,10 @@ impl ExtentReader {
         }
         let Extent { range, status } = self.extent;
         let range = TimeRange { start: self.summary.window_start, ..range };
+        let is_unbounded = range.is_unbounded();
+        // Records that start later are as they were known. If they were covered, those of a desktop
+        // whose clock is ahead would be hidden whenever the list goes on.
+        let range = TimeRange { end: range.end.or(self.walk.open_end()), ..range };
         // A list by status does not cover its range: what it omits may be in another status.
         if status.is_none() && !self.is_abandoned {
             self.staging.cover(range);
@@ -182,77 +191,22 @@ impl ExtentReader {
             self.summary.anomalies = Anomalies::default();
         }
         let came = self.summary.rows + before;
-        self.summary.count_matches = self.total_count == Some(came) && range.is_unbounded();
+        self.summary.count = self.count_meaning(came, is_unbounded);
         self.summary.ignores_bound = self.walk.ignores_bound;
         self.summary.first_start = self.walk.first_start();
         self.summary.first_start_beyond = self.walk.first_start_beyond();
         (self.staging, self.summary)
     }
 
-    /// Requests the first page once more if it is empty although records are known in the extent.
-    /// Returns true in this case. Without this, one answer that lost its rows would hide them all.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`SyncError::Vanished`] if the second answer is empty too and its count contradicts
-    /// it.
-    fn recheck_known(
-        &mut self,
-        request: &PageRequest,
-        page: &Page<'_>,
-        ledger: &Ledger,
-    ) -> Result<bool, SyncError> {
-        let is_empty_start = page.rows.is_empty() && request.offset == 0 && request.segment == 0;
-        if !is_empty_start
-            || self.extent.status.is_some()
-            || !ledger.shows_since(self.extent.range.start)
-        {
-            return Ok(false);
+    /// Compares the count in the first answer with the number of rows that came.
+    fn count_meaning(&self, came: u64, is_unbounded: bool) -> CountMeaning {
+        // The first answer did not count what began after it.
+        let counted = came.saturating_sub(self.began_later)..=came;
+        match self.total_count {
+            Some(total) if total == self.first_page && came > total => CountMeaning::RowsOfPage,
+            Some(total) if is_unbounded && counted.contains(&total) => CountMeaning::AllRows,
+            _ => CountMeaning::Unknown,
         }
-        if self.walk.recheck_empty() {
-            return Ok(true);
-        }
-        let is_contradicted = match page.total_count {
-            Some(total) => total > self.known.surplus,
-            None => self.known.has_counts,
-        };
-        // Without an end, `check_for_vanished` decides, by the count alone.
-        if !self.extent.range.is_unbounded() && is_contradicted {
-            return Err(SyncError::Vanished { total: page.total_count.unwrap_or(0) });
-        }
-        Ok(false)
-    }
-
-    /// Fails if the window is empty, although the API counts records in it and some are known. A
-    /// window in which none are known is taken as empty whatever its count is: the count may be
-    /// wrong.
-    fn check_for_vanished(&self, page: &Page<'_>, ledger: &Ledger) -> Result<(), SyncError> {
-        let total = page.total_count.unwrap_or(0);
-        if page.rows.is_empty()
-            && total > self.known.surplus
-            && self.extent.status.is_none()
-            && ledger.shows_since(self.summary.window_start)
-        {
-            return Err(SyncError::Vanished { total });
-        }
-        Ok(())
-    }
-
-    /// True if the read should fail because rows are rejected page after page.
-    fn has_only_rejections(&mut self, segment: usize, page: &Page<'_>) -> bool {
-        let has_record = self.staging.staged() > 0 || self.summary.rows > 0;
-        self.rejections.is_unreadable(segment, page)
-            || !has_record && self.rejections.len() > MAX_REJECTIONS_WITHOUT_RECORD
-    }
-
-    /// Returns the error that lists all rejected rows, including those that are not settled.
-    fn rejection(&self) -> SyncError {
-        let mut summary = self.summary.clone();
-        for reason in self.rejections.reasons() {
-            summary.rows += 1;
-            *summary.rejected.entry(reason).or_default() += 1;
-        }
-        summary.rejection()
     }
 
     fn take_rows(
@@ -326,6 +280,7 @@ impl ExtentReader {
             return;
         }
         self.summary.rows += 1;
+        self.began_later += u64::from(self.walk.is_later(record.start_time));
         let unknown = [
             ("status", matches!(record.status, Term::Unknown(_))),
             ("type", matches!(record.record_type, Term::Unknown(_))),

@@ -1,6 +1,7 @@
 //! A segment of the window and its cursor: decides when to seek and when to start again.
 
 use crate::sync::error::SyncError;
+use crate::sync::read::clamp::ClampDetector;
 use crate::sync::read::listing::Listing;
 use crate::sync::read::page::{PageRef, RowRef};
 use crate::sync::read::split::Remaining;
@@ -13,6 +14,7 @@ pub(in crate::sync) struct Segment {
     /// Start times of the records that belong to the segment.
     pub(in crate::sync) range: TimeRange,
     pub(in crate::sync) listing: Listing,
+    pub(in crate::sync) clamp: ClampDetector,
     /// The listing before the last seek. The cursor returns to it if the new one does not continue
     /// it.
     previous: Option<Box<Listing>>,
@@ -24,8 +26,14 @@ pub(in crate::sync) struct Segment {
     pub(in crate::sync) reached: Timestamp,
     /// Records per millisecond as far as known, 0 before the first page.
     density: f64,
-    /// Number of short pages in a row that held only records newer than the walk.
-    short_new_pages: u32,
+    /// Number of short pages in a row at the end of the list.
+    pub(in crate::sync) short_pages: u32,
+    /// Number of pages that ended with records that start after the read began.
+    pub(in crate::sync) future_pages: u32,
+    /// Number of times that a list by status continued after rows had moved.
+    pub(in crate::sync) skips: u32,
+    /// Last start read, if the list went on and its rest was left to the next poll.
+    pub(in crate::sync) open_end: Option<Timestamp>,
     /// Number of times that the segment was started again.
     restarts: u32,
     /// True if an empty first page was requested a second time.
@@ -74,20 +82,22 @@ const MAX_GROUP_PASSES: u32 = 60;
 /// Number of passes in a row that prove a stable order. The smallest group, of two records read one
 /// by one, gives the same order by chance in a quarter of the cases: in all passes once in 10^9.
 const MIN_STABLE_PASSES: u32 = 15;
-/// Number of short pages that are read at the end of the window while each holds new records.
-const MAX_SHORT_NEW_PAGES: u32 = 8;
 
 impl Segment {
     pub(in crate::sync) fn new(range: TimeRange, density: f64) -> Self {
         Self {
             range,
             listing: Listing::new(range.start.plus_millis(-BOUND_MARGIN_MILLIS)),
+            clamp: ClampDetector::default(),
             previous: None,
             can_seek: true,
             memory: None,
             reached: range.start,
             density,
-            short_new_pages: 0,
+            short_pages: 0,
+            future_pages: 0,
+            skips: 0,
+            open_end: None,
             restarts: 0,
             rechecked_empty: false,
             first_start: None,
@@ -137,26 +147,6 @@ impl Segment {
         if span > 0 && rows > 0 {
             self.density = rows as f64 / span as f64;
         }
-    }
-
-    /// True if the end was reached and only records that started after `walk_start` still arrive.
-    /// If recordings start faster than requests are answered, no page is ever empty.
-    /// Several short pages in a row must hold such records, and no count may promise more rows: a
-    /// server that grants fewer rows than before returns short pages too.
-    pub(in crate::sync) fn has_only_new_rows(
-        &mut self,
-        page: &PageRef<'_>,
-        largest_page: usize,
-        walk_start: Timestamp,
-    ) -> bool {
-        let is_short = page.rows.len() * 2 < largest_page;
-        let counts_more = page.total_count.is_some_and(|total| total > self.listing.received);
-        let is_new = self.listing.tail.as_ref().is_some_and(|tail| tail.start >= walk_start);
-        let is_short_and_new = is_short && is_new && !counts_more;
-        self.short_new_pages = if is_short_and_new { self.short_new_pages + 1 } else { 0 };
-        self.range.is_unbounded()
-            && self.listing.is_connected()
-            && self.short_new_pages >= MAX_SHORT_NEW_PAGES
     }
 
     /// Starts a new listing at the last start read, if it repeats few rows. Deep offsets are slow,
@@ -216,15 +206,17 @@ impl Segment {
     }
 
     /// Goes back to the beginning of a group of which `expected` records exist, and remembers the
-    /// ids that were listed.
+    /// ids that were listed. A group of a list by status is read again once: its records may have
+    /// left the status.
     pub(in crate::sync) fn read_group_again(
         &mut self,
         group: Group,
         expected: u64,
+        is_status_list: bool,
     ) -> Result<ListingOutcome, SyncError> {
         let start = group.start;
         self.listing.go_back_to(&group);
-        let memory = match self.memory.take().filter(|memory| memory.start == start) {
+        let mut memory = match self.memory.take().filter(|memory| memory.start == start) {
             None => GroupMemory {
                 start,
                 ids: group.ids,
@@ -243,6 +235,7 @@ impl Segment {
                 memory
             }
         };
+        memory.order_is_stable |= is_status_list;
         if memory.passes > MAX_GROUP_PASSES {
             let missing = expected.saturating_sub(memory.ids.len() as u64);
             return Err(SyncError::Unordered { start, expected, missing });

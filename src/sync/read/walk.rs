@@ -9,11 +9,13 @@
 //! [`Listing`]: super::listing::Listing
 
 use crate::sync::error::SyncError;
+use crate::sync::extent::Extent;
 use crate::sync::read::listing::{PageResult, Step};
+use crate::sync::read::live::ReadTime;
 use crate::sync::read::page::{PageRef, RowRef};
 use crate::sync::read::segment::{BOUND_MARGIN_MILLIS, ListingOutcome, Segment, State};
 use crate::sync::read::split::Remaining;
-use records_api::record::{TimeRange, Timestamp};
+use records_api::record::{Status, TimeRange, Timestamp};
 
 /// Request for a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,10 +45,8 @@ pub enum Next {
 #[derive(Debug)]
 pub(in crate::sync) struct Walk {
     pub(in crate::sync) segments: Vec<Segment>,
-    /// Begin of the walk by the API's clock. The last segment probably ends there.
-    now: Timestamp,
-    /// Begin of the walk by the local clock.
-    local_now: Timestamp,
+    /// Begin of the walk, where the last segment probably ends, and time of the last answer.
+    time: ReadTime,
     /// Number of rows to request per page.
     limit: u32,
     /// Number of rows of the largest page.
@@ -59,6 +59,9 @@ pub(in crate::sync) struct Walk {
     trusts_counts: bool,
     /// Start times of the records that the walk reads.
     range: TimeRange,
+    /// The only status to list; `None` for all. Such a list proves nothing about its range, so it may
+    /// omit records that change their status while it is read.
+    status: Option<Status>,
 }
 
 /// Rows of a page that their segment read for the first time.
@@ -78,24 +81,24 @@ pub(in crate::sync) struct NewRows {
 const DEFAULT_WINDOW_MILLIS: i64 = 15 * 24 * 3_600_000;
 
 impl Walk {
-    /// Creates a walk over all records that start in `range`, which must start in a whole second,
-    /// in pages of `limit` rows.
+    /// Creates a walk over an extent, which must start in a whole second, in pages of `limit` rows.
     pub(in crate::sync) fn new(
-        range: TimeRange,
+        extent: &Extent,
         now: Timestamp,
         limit: u32,
         trusts_counts: bool,
     ) -> Self {
+        let Extent { range, status } = *extent;
         Self {
             segments: vec![Segment::new(range, 0.0)],
-            now,
-            local_now: now,
+            time: ReadTime::new(now),
             limit,
             largest_page: 0,
             ignores_bound: false,
             is_joining: false,
             trusts_counts,
             range,
+            status,
         }
     }
 
@@ -141,9 +144,25 @@ impl Walk {
         self.limit
     }
 
-    /// Notes by how many milliseconds the API's clock is ahead of the local one.
-    pub(in crate::sync) fn note_clock(&mut self, ahead_millis: i64) {
-        self.now = self.now.max(self.local_now.plus_millis(ahead_millis));
+    /// Notes the local time of an answer, and by how many milliseconds the API's clock is ahead.
+    pub(in crate::sync) fn note_answer(&mut self, now: Timestamp, ahead_millis: i64) {
+        self.time.note_answer(now, ahead_millis);
+    }
+
+    /// True for a list of one status.
+    pub(in crate::sync) fn is_status_list(&self) -> bool {
+        self.status.is_some()
+    }
+
+    /// True if a record began after the walk did.
+    pub(in crate::sync) fn is_later(&self, start: Timestamp) -> bool {
+        start > self.time.begin
+    }
+
+    /// Returns the start up to which everything was read, if the list went on and its rest was left
+    /// to the next poll.
+    pub(in crate::sync) fn open_end(&self) -> Option<Timestamp> {
+        self.segments.iter().filter_map(|segment| segment.open_end).min()
     }
 
     /// Limits the number of rows to request per page.
@@ -187,29 +206,67 @@ impl Walk {
         self.largest_page = self.largest_page.max(rows.len());
         let page = PageRef { rows, limit: request.limit, total_count };
         segment.note_edges(&page);
-        let PageResult { step, first_new } =
-            segment.listing.take(&page, segment.range.end, segment.memory.as_ref())?;
+        let result = segment.listing.take(&page, segment.range.end, segment.memory.as_ref());
+        let PageResult { step, first_new } = match result {
+            Err(SyncError::Stuck { .. }) if self.is_status_list() => {
+                PageResult { step: Step::Done, first_new: rows.len() }
+            }
+            result => result?,
+        };
         new_rows.first_row = first_new;
+        let has_new_rows = first_new < rows.len();
         new_rows.outcome = match step {
-            Step::Advanced => self.advance(request.segment, &page),
-            Step::Done if segment.has_vanished() => segment.restart()?,
-            Step::Done => {
-                segment.state = State::Done;
+            Step::Advanced => self.advance(request.segment, &page, has_new_rows),
+            Step::Undecided if self.ends_here(request.segment, &page, has_new_rows) => {
                 ListingOutcome::Accepted
             }
             Step::Undecided => ListingOutcome::Continues,
-            Step::Gap => segment.restart()?,
-            Step::NotConnected => segment.return_to_previous()?,
-            Step::Incomplete { group, expected } => segment.read_group_again(group, expected)?,
+            step => self.leave_listing(request.segment, step)?,
         };
         self.check_boundaries()?;
         Ok(new_rows)
     }
 
-    /// Continues a segment after a page with new rows, unless the page is the last one.
-    fn advance(&mut self, index: usize, page: &PageRef<'_>) -> ListingOutcome {
+    /// Ends a segment whose listing is complete, or starts another listing if this one cannot be
+    /// completed.
+    fn leave_listing(&mut self, index: usize, step: Step) -> Result<ListingOutcome, SyncError> {
+        let is_status_list = self.is_status_list();
         let segment = &mut self.segments[index];
-        if let Some(granted) = segment.listing.clamp.take(page.rows.len(), page.limit) {
+        match step {
+            Step::Gap | Step::NotConnected if is_status_list => Ok(segment.skip_moved()),
+            Step::Gap => segment.restart(),
+            Step::NotConnected => segment.return_to_previous(),
+            Step::Incomplete { group, expected } => {
+                segment.read_group_again(group, expected, is_status_list)
+            }
+            Step::Done if segment.has_vanished() => segment.restart(),
+            Step::Advanced | Step::Undecided | Step::Done => {
+                segment.state = State::Done;
+                Ok(ListingOutcome::Accepted)
+            }
+        }
+    }
+
+    /// Ends a segment whose list goes on only because it changes while it is read.
+    fn ends_here(&mut self, index: usize, page: &PageRef<'_>, has_new_rows: bool) -> bool {
+        let is_status_list = self.is_status_list();
+        let segment = &mut self.segments[index];
+        if is_status_list {
+            segment.ends_status_list(page, self.trusts_counts)
+        } else {
+            segment.ends_open(page, self.largest_page, &self.time, has_new_rows)
+        }
+    }
+
+    /// Continues a segment after a page with new rows, unless the page is the last one.
+    fn advance(&mut self, index: usize, page: &PageRef<'_>, has_new_rows: bool) -> ListingOutcome {
+        let is_status_list = self.is_status_list();
+        let segment = &mut self.segments[index];
+        let last = segment.listing.tail.as_ref().map(|tail| tail.start);
+        if !is_status_list
+            && last.is_some_and(|last| self.time.is_quiet(last))
+            && let Some(granted) = segment.clamp.take(page.rows.len(), page.limit)
+        {
             self.limit = self.limit.min(granted);
         }
         segment.update_density();
@@ -217,12 +274,14 @@ impl Walk {
         let is_last = self.trusts_counts
             && page.rows.len() < page.limit as usize
             && segment.listing.is_complete_by_count(page.total_count);
-        if is_last || segment.has_only_new_rows(page, self.largest_page, self.now) {
+        if is_last {
             segment.state = State::Done;
-            ListingOutcome::Accepted
-        } else {
-            segment.seek(page.rows)
+            return ListingOutcome::Accepted;
         }
+        if self.ends_here(index, page, has_new_rows) {
+            return ListingOutcome::Accepted;
+        }
+        self.segments[index].seek(page.rows)
     }
 
     fn request(&mut self, index: usize) -> PageRequest {
@@ -243,7 +302,7 @@ impl Walk {
         }
         let mut longest: Option<(usize, Remaining)> = None;
         for (index, segment) in self.segments.iter().enumerate() {
-            let Some(remaining) = segment.remaining(self.now) else { continue };
+            let Some(remaining) = segment.remaining(self.time.begin) else { continue };
             if longest.as_ref().is_none_or(|(_, other)| remaining.is_longer_than(other)) {
                 longest = Some((index, remaining));
             }
@@ -260,7 +319,7 @@ impl Walk {
     fn read_without_bounds(&mut self, bound: Timestamp, ended: Timestamp) -> Result<(), SyncError> {
         // Without a bound the API lists its default window. Nothing would show that the records
         // before it are missing.
-        let window = self.now.floor_to_second().millis() - self.range.start.millis();
+        let window = self.time.begin.floor_to_second().millis() - self.range.start.millis();
         if window > DEFAULT_WINDOW_MILLIS {
             return Err(SyncError::BoundIgnored { bound, ended });
         }
