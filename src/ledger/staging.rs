@@ -95,11 +95,11 @@ impl Staging {
 
     /// Marks the record of a rejected row as read, if it is known and starts in the window. Its
     /// state is kept. Otherwise a row that cannot be interpreted would look like a deleted record.
-    pub fn keep(&mut self, ledger: &Ledger, id: &str, window_start: Timestamp) {
+    /// Returns whether this poll reads it for the first time.
+    pub fn keep(&mut self, ledger: &Ledger, id: &str, window_start: Timestamp) -> bool {
         let known = ledger.table.position(RecordKey::of(id));
-        if let Some(known) = known.filter(|known| ledger.table.at(*known).start >= window_start) {
-            self.mark_seen(known);
-        }
+        let known = known.filter(|known| ledger.table.at(*known).start >= window_start);
+        known.is_some_and(|known| self.mark_seen(known))
     }
 
     /// Notes that every record that starts in this range was read. Known records of the range that

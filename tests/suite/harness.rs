@@ -48,6 +48,8 @@ pub(crate) struct FakeTransport {
     under_way: Arc<(AtomicUsize, AtomicUsize)>,
     /// Whether the next request meets a bug of ours.
     pub(crate) breaks: AtomicBool,
+    /// Body of every answer, in the place of the server's.
+    body: Mutex<Option<String>>,
 }
 
 impl FakeTransport {
@@ -55,8 +57,8 @@ impl FakeTransport {
         answer: impl Fn(u64, http::Request<Bytes>, usize) -> Answered + Send + Sync + 'static,
     ) -> Arc<Self> {
         let (begun, breaks) = (Mutex::default(), AtomicBool::new(false));
-        let under_way = Arc::default();
-        Arc::new(Self { answer: Box::new(answer), begun, under_way, breaks })
+        let (under_way, body) = (Arc::default(), Mutex::default());
+        Arc::new(Self { answer: Box::new(answer), begun, under_way, breaks, body })
     }
 
     /// The most requests that were under way at once.
@@ -84,6 +86,10 @@ impl Transport for FakeTransport {
             begun.push(Instant::now());
             begun.len() as u64 - 1
         };
+        if let Some(body) = self.body.lock().unwrap().clone() {
+            let (status, headers) = (StatusCode::OK, HeaderMap::new());
+            return Box::pin(async move { Ok(Response { status, headers, body: body.into() }) });
+        }
         let answered = (self.answer)(number, request, limit);
         let under_way = self.under_way.clone();
         Box::pin(async move {
@@ -339,6 +345,11 @@ impl Harness {
     pub(crate) fn set_faults(&self, faults: &[&str]) {
         let faults = faults.iter().map(|fault| fault.parse::<Fault>().unwrap());
         self.simulator().set_faults(faults.collect());
+    }
+
+    /// Answers every request with this body, or again as the server does.
+    pub(crate) fn answer_with(&self, body: Option<String>) {
+        *self.transport.body.lock().unwrap() = body;
     }
 
     /// Number of requests so far.

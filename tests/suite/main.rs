@@ -26,6 +26,7 @@ mod finds;
 mod first_sync;
 mod formats;
 mod fuzz;
+mod garbage;
 mod harness;
 mod hostile;
 mod labels;

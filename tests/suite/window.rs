@@ -163,7 +163,7 @@ fn read_window(
         read.take(&request, &page, &ledger)?;
         assert!(server.answers < 20_000, "the walk does not end");
     }
-    let (staging, summary) = read.finish();
+    let (staging, summary) = read.finish(&ledger)?;
     summary.check_rejections(0)?;
     let changes = ledger.diff(staging, PollFacts::default(), LabelLimits { users: 1, pools: 1 });
     ledger.commit(changes).unwrap();
@@ -223,10 +223,17 @@ proptest! {
                 recordings[index.index(count)].broken = true;
             }
         }
+        let most = u32::try_from(dialect.most_rows).unwrap();
         let mut server = Server { recordings, dialect, answers: 0 };
         let expected = server.expected();
-        let read = read_window(&mut server, limit, order, |_| {});
-        prop_assert_eq!(read, Ok(expected));
+        let may_have_short_pages =
+            server.dialect.unsteady || limit.min(most) < 100 || server.recordings.len() < 10;
+        let has_broken = server.recordings.iter().any(|recording| recording.broken);
+        match read_window(&mut server, limit, order, |_| {}) {
+            // A short page may consist of broken rows, and so may the last one of small pages.
+            Err(SyncError::Rejected { .. }) if has_broken && may_have_short_pages => {}
+            read => prop_assert_eq!(read, Ok(expected)),
+        }
     }
 
     #[test]
@@ -350,7 +357,7 @@ fn take_pages(pages: &[Page<'_>]) -> Result<(), SyncError> {
         read.take(&request, page, &ledger)?;
     }
     assert_eq!(read.next_page(), Next::Done);
-    read.finish().1.check_rejections(0)
+    read.finish(&ledger)?.1.check_rejections(0)
 }
 
 fn row(id: usize, start: i64) -> Row<'static> {

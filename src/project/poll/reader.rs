@@ -15,7 +15,7 @@ use crate::project::error::{PollError, Reason};
 use crate::project::first_sync_progress::FirstSyncProgress;
 use crate::project::polling::Polling;
 use crate::project::state::ProjectState;
-use crate::sync::{Extent, ExtentReader, Next, PageRequest, ReadSummary};
+use crate::sync::{Extent, ExtentReader, Next, PageRequest, ReadSummary, SyncError};
 use records_api::clock::Clock;
 use records_api::record::{Status, Term, TimeRange, Timestamp};
 use records_api::wire::Page;
@@ -128,6 +128,7 @@ impl PollReader<'_> {
         known: ApiCounts,
     ) -> Result<Result<(Staging, ReadSummary), TooMany>, PollError> {
         let limit = self.client.page_size();
+        let start = extent.range.start;
         let status = extent.status.or(self.filter.status);
         let filter = RecordsFilter { status, ..self.filter.clone() };
         let is_whole = extent.status.is_none();
@@ -158,7 +159,10 @@ impl PollReader<'_> {
         drop(under_way);
         let read = read.into_inner();
         self.client.limit_page_size(read.limit());
-        Ok(Ok(read.finish()))
+        let read = read.finish(self.state.lock().ledger());
+        let query = RecordsQuery::ascending(start, 0, limit, filter);
+        let failed = |error: SyncError| PollError::at(self.client.records_path(&query), error);
+        Ok(Ok(read.map_err(failed)?))
     }
 
     async fn page(

@@ -42,6 +42,8 @@ pub struct ExtentReader {
     pub(super) rejections: PendingRejections,
     /// Number of rows that start after the read began.
     began_later: u64,
+    /// Number of known records whose row was rejected.
+    pub(super) kept: u64,
 }
 
 /// Maximum number of records of a poll: 5,000 desktops recorded around the clock for 15 days in
@@ -81,6 +83,7 @@ impl ExtentReader {
             pages: 0,
             rejections: PendingRejections::default(),
             began_later: 0,
+            kept: 0,
         }
     }
 
@@ -133,6 +136,7 @@ impl ExtentReader {
         if self.recheck_known(request, page, ledger)? {
             return Ok(());
         }
+        self.check_readable(request, page)?;
         let refs: Vec<Option<RowRef>> = page.rows.iter().map(row_ref).collect();
         let new_rows = self.walk.take(request, &refs, page.total_count)?;
         if !self.has_first_page {
@@ -168,11 +172,17 @@ impl ExtentReader {
 
     /// Ends the read. Returns the staging to commit, and the summary.
     ///
+    /// # Errors
+    ///
+    /// Returns [`SyncError::Rejected`] if rows were rejected where records are known, and no other row
+    /// was listed there.
+    ///
     /// # Panics
     ///
     /// Panics if pages are missing: call it only after [`Next::Done`].
-    pub fn finish(mut self) -> (Staging, ReadSummary) {
+    pub fn finish(mut self, ledger: &Ledger) -> Result<(Staging, ReadSummary), SyncError> {
         assert!(matches!(self.next_page(), Next::Done), "a read is finished when it is complete");
+        self.check_emptied(ledger)?;
         let before = self.before_window.len() as u64;
         if self.summary.unfiltered == 0 {
             self.summary.reported = self.total_count.and_then(|total| total.checked_sub(before));
@@ -195,7 +205,7 @@ impl ExtentReader {
         self.summary.ignores_bound = self.walk.ignores_bound;
         self.summary.first_start = self.walk.first_start();
         self.summary.first_start_beyond = self.walk.first_start_beyond();
-        (self.staging, self.summary)
+        Ok((self.staging, self.summary))
     }
 
     /// Compares the count in the first answer with the number of rows that came.
@@ -226,8 +236,10 @@ impl ExtentReader {
                     self.take_record(request, key, record, ledger);
                 }
                 Err(Rejection { reason, id }) => {
-                    if let Some(id) = id {
-                        self.staging.keep(ledger, id, self.summary.window_start);
+                    if let Some(id) = id
+                        && self.staging.keep(ledger, id, self.summary.window_start)
+                    {
+                        self.kept += 1;
                     }
                     // Neighbouring segments list each other's rows. A rejected row has no start, so
                     // it counts in the segment of the row before it.

@@ -1,9 +1,11 @@
-//! Fails a read whose answers lost records that are known: an empty list where the API counts some.
+//! Fails a read whose answers lost records that are known: an empty list where the API counts some, or
+//! rows that cannot be interpreted in their place.
 
 use crate::ledger::Ledger;
 use crate::sync::error::SyncError;
 use crate::sync::read::reader::{ExtentReader, MAX_RECORDS};
 use crate::sync::read::walk::PageRequest;
+use records_api::record::TimeRange;
 use records_api::wire::Page;
 
 /// Number of rejected rows, without a readable one, after which a read fails: more than 1% of all
@@ -62,6 +64,39 @@ impl ExtentReader {
             return Err(SyncError::Vanished { total });
         }
         Ok(())
+    }
+
+    /// Fails if a page has rows and none of them can be interpreted. Such a page would pass for the end
+    /// of the list.
+    pub(super) fn check_readable(
+        &self,
+        request: &PageRequest,
+        page: &Page<'_>,
+    ) -> Result<(), SyncError> {
+        // A list by status hides nothing, and pages of one row are spoiled by one broken record.
+        let proves_nothing = self.extent.status.is_some() || request.limit <= 1;
+        let is_unreadable = !page.rows.is_empty() && page.rows.iter().all(Result::is_err);
+        // The overlap may consist of rows that were rejected before.
+        let end = request.offset + page.rows.len() as u64;
+        if proves_nothing || !is_unreadable || !self.walk.is_beyond(request.segment, end) {
+            return Ok(());
+        }
+        let mut summary = self.summary.clone();
+        for rejection in page.rows.iter().filter_map(|row| row.as_ref().err()) {
+            summary.rows += 1;
+            *summary.rejected.entry(rejection.reason).or_default() += 1;
+        }
+        Err(summary.rejection())
+    }
+
+    /// Fails if only rejected rows were listed where records are known.
+    pub(super) fn check_emptied(&self, ledger: &Ledger) -> Result<(), SyncError> {
+        let range = TimeRange { start: self.summary.window_start, ..self.extent.range };
+        let is_emptied = self.extent.status.is_none()
+            && self.summary.rows == self.summary.rejected.values().sum::<u64>()
+            && !self.summary.rejected.is_empty()
+            && ledger.count_in(range) > self.kept;
+        if is_emptied { Err(self.summary.rejection()) } else { Ok(()) }
     }
 
     /// True if the read should fail because rows are rejected page after page.

@@ -165,6 +165,11 @@ impl Walk {
         self.segments.iter().filter_map(|segment| segment.open_end).min()
     }
 
+    /// True if a position is beyond everything that a segment has read.
+    pub(in crate::sync) fn is_beyond(&self, segment: usize, position: u64) -> bool {
+        position > self.segments[segment].listing.received
+    }
+
     /// Limits the number of rows to request per page.
     pub(in crate::sync) fn limit_pages(&mut self, rows: u32) {
         self.limit = self.limit.min(rows.max(1));
