@@ -22,6 +22,9 @@ pub(super) use api_check::check_api;
 pub(super) use pool_names::PoolNames;
 pub(super) use reader::PollReader;
 
+/// Maximum number of searches for the difference of one count.
+const MAX_SEARCHES: usize = 3;
+
 impl PollReader<'_> {
     /// Reads everything that a poll needs. Commits nothing except parts of a first sync.
     pub(super) async fn poll(&self) -> Result<Polled, PollError> {
@@ -98,18 +101,16 @@ impl PollReader<'_> {
         let (filter_fails, totals) = join(read_in_flight, totals).await;
         let (filter_fails, totals) = (filter_fails?, totals?);
         let mut taken = Vec::new();
-        for (counted, total) in counts.into_iter().zip(totals) {
-            let mut bisection = None;
-            if let Some(total) = total {
-                bisection = self.bisect(counted, total, new_since, &staging).await?;
-            }
-            if let Some(bisection) = &mut bisection {
-                let extents = bisection.extents(self.state.lock().ledger());
-                for (rows, other) in self.read_all(extents, known).await? {
-                    staging.merge(rows);
-                    summary.merge(other);
+        // The window comes last: what another search reads may uncover a difference of the window that
+        // another one had cancelled out.
+        for (counted, total) in counts.into_iter().zip(totals).rev() {
+            let bisection = match total {
+                Some(total) => {
+                    self.search(counted, total, new_since, known, &mut staging, &mut summary)
+                        .await?
                 }
-            }
+                None => None,
+            };
             taken.push(CountTaken { counted, total, bisection });
         }
         summary.window_start = self.window_start;
@@ -144,6 +145,38 @@ impl PollReader<'_> {
             summary.merge(other);
         }
         Ok(filter_fails)
+    }
+
+    /// Locates the difference between a count and the known records, and reads the ranges that differ.
+    /// Differences that had cancelled each other out show only then, so the search is repeated as long as
+    /// it finds something new.
+    async fn search(
+        &self,
+        counted: Counted,
+        total: u64,
+        new_since: Timestamp,
+        known: ApiCounts,
+        staging: &mut Staging,
+        summary: &mut ReadSummary,
+    ) -> Result<Option<CountBisection>, PollError> {
+        let mut last: Option<CountBisection> = None;
+        for _ in 0..MAX_SEARCHES {
+            let Some(mut bisection) = self.bisect(counted, total, new_since, staging).await? else {
+                break;
+            };
+            let extents = bisection.extents(self.state.lock().ledger());
+            let is_repetition = last.as_ref().is_some_and(|last| last.found_the_same(&bisection));
+            let is_over = extents.is_empty() || is_repetition;
+            for (rows, other) in self.read_all(extents, known).await? {
+                staging.merge(rows);
+                summary.merge(other);
+            }
+            last = Some(bisection);
+            if is_over {
+                break;
+            }
+        }
+        Ok(last)
     }
 
     /// Locates the difference between a count and the known records, if the planner wants to know.

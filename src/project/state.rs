@@ -173,6 +173,7 @@ impl ProjectState {
                 }
             }
         }
+        planner.note_poll(&summary, begun);
         if polled.filter_fails {
             planner.note_filter_failure(begun);
         }

@@ -52,6 +52,9 @@ pub struct ReadSummary {
     pub lists_earlier: bool,
     /// True if the API ignores the lower bound.
     pub ignores_bound: bool,
+    /// Start up to which everything was read, if the list went on and its rest was left to the next
+    /// poll.
+    pub open_end: Option<Timestamp>,
     /// First listed start at the beginning of the extent or later.
     pub first_start: Option<Timestamp>,
     /// First listed start at the end of the extent or later.
@@ -107,5 +110,6 @@ impl ReadSummary {
         self.unfiltered += other.unfiltered;
         self.lists_earlier |= other.lists_earlier;
         self.ignores_bound |= other.ignores_bound;
+        self.open_end = self.open_end.into_iter().chain(other.open_end).min();
     }
 }

@@ -14,6 +14,8 @@ use records_api::record::{Status, TimeRange, Timestamp};
 
 /// The statuses of records in flight, in the order in which they are listed.
 const IN_FLIGHT: [Status; 3] = [Status::Recording, Status::RecCompleted, Status::Uploading];
+/// Maximum difference of the clocks of the API and the exporter.
+const MAX_CLOCK_DIFFERENCE_MILLIS: i64 = 300_000;
 /// Largest page. A greater count cannot be the number of rows of one page.
 const MAX_PAGE_SIZE: u64 = 1000;
 /// A window of fewer pages is read whole: requesting the changes would cost as many requests.
@@ -35,6 +37,8 @@ pub struct Planner {
     /// True if the next poll must read everything: nothing was read yet, or a poll met a
     /// contradiction.
     needs_full_read: bool,
+    /// Start up to which the last poll read everything; `None` before the first poll of a process.
+    read_to: Option<Timestamp>,
     /// True if the API ignores the lower bound. No part can be read alone then.
     ignores_bound: bool,
 }
@@ -101,6 +105,7 @@ impl Planner {
             counts,
             api_counts,
             needs_full_read: last.is_none(),
+            read_to: None,
             ignores_bound: false,
         }
     }
@@ -134,7 +139,9 @@ impl Planner {
         // Records that started since the last poll are new even if known rows start in the future,
         // or if more rows than the overlap started at once.
         let begun = ledger.last_poll().map_or(window_start, |last| last.begun);
-        let lately = begun.plus_millis(-LATE_ARRIVAL_MILLIS).max(window_start);
+        // An earlier process may have stopped reading where the API's clock was, behind this one.
+        let read_to = self.read_to.unwrap_or(begun.plus_millis(-MAX_CLOCK_DIFFERENCE_MILLIS));
+        let lately = read_to.min(begun).plus_millis(-LATE_ARRIVAL_MILLIS).max(window_start);
         let new_since = new_since.unwrap_or(window_start).min(lately).floor_to_second();
         let filter_works = self.filter_off_until.is_none_or(|until| now >= until);
         // A project that reads one status uses the filter for it. Without lists, uploaded records
@@ -197,6 +204,11 @@ impl Planner {
         for count in &mut self.counts {
             count.reset(self.api_counts.has_counts);
         }
+    }
+
+    /// Notes that a poll which began at `now` has been committed.
+    pub fn note_poll(&mut self, summary: &ReadSummary, now: Timestamp) {
+        self.read_to = Some(summary.open_end.map_or(now, |end| end.min(now)));
     }
 
     /// Notes that a list by status was refused, or contained other records.

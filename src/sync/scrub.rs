@@ -78,11 +78,14 @@ impl Scrub {
         }
         let is_all = due >= records as f64;
         let rows = if is_all { records } else { pages * page_size - slack };
+        let slices = self.least_recently_read(ledger, range, rows);
+        // Slices end at whole seconds, so one that ends in a burst of starts holds fewer rows.
+        let held: u64 = slices.iter().map(|slice| ledger.count_in(*slice)).sum();
         #[expect(clippy::cast_possible_truncation, reason = "at most an interval")]
-        let overdue_millis = ((due - rows as f64).max(0.0) / rate) as i64;
+        let overdue_millis = ((due - held as f64).max(0.0) / rate) as i64;
         // Takes effect in `note_slice`: if the poll fails, the slices stay due.
         self.caught_up_after_slices = now.plus_millis(-overdue_millis);
-        self.least_recently_read(ledger, range, rows)
+        slices
     }
 
     /// Returns the ranges of `rows` records that were read least recently.

@@ -183,7 +183,7 @@ impl PollReader<'_> {
         check_clock(listed.clock_ahead_millis).map_err(failed)?;
         let answered = Timestamp::from_millis(self.clock.now_millis());
         let mut read = read.lock();
-        read.note_answer(answered, listed.clock_ahead_millis.unwrap_or(0));
+        read.note_answer(answered, listed.clock_ahead_millis);
         let taken = read.take(&request, listed.page.page(), self.state.lock().ledger());
         let (rows, total) = read.progress();
         self.progress.lock().note(self.project, rows, total, Instant::now());

@@ -29,7 +29,11 @@ impl Walk {
         let mut left = order[0];
         for right in order.into_iter().skip(1) {
             let Segment { first_start: first, range, .. } = self.segments[right];
+            // Records that begin meanwhile may be in one of the two lists only. The next poll reads them
+            // again.
+            let first = first.filter(|first| self.time.is_quiet(*first));
             let seen = self.segments[left].first_start_beyond;
+            let seen = seen.filter(|seen| self.time.is_quiet(*seen));
             // If the right listing begins no later than the row that the left one saw, it has that
             // row.
             let meets = match (seen, first) {

@@ -14,8 +14,10 @@ use records_api::record::Timestamp;
 pub(in crate::sync) struct ReadTime {
     /// Begin of the read by the local clock.
     local_begin: Timestamp,
-    /// Begin of the read.
+    /// Begin of the read. The local one until an answer shows the API's clock.
     pub(in crate::sync) begin: Timestamp,
+    /// Greatest difference of the clocks that an answer showed, in milliseconds.
+    ahead_millis: Option<i64>,
     /// Time of the last answer.
     answered: Timestamp,
 }
@@ -26,6 +28,8 @@ pub(in crate::sync) const LATE_ARRIVAL_MILLIS: i64 = 120_000;
 /// Records with a later start than this after the answer come from a desktop whose clock is ahead.
 /// They may have been in the list for long.
 const CLOCK_TOLERANCE_MILLIS: i64 = 60_000;
+/// A `Date` header has whole seconds.
+const DATE_PRECISION_MILLIS: i64 = 1000;
 /// Number of short pages in a row, near the begin of the read, that end it: a server that returns
 /// pages of any length might cut a few of them.
 const MAX_SHORT_PAGES: u32 = 8;
@@ -41,15 +45,20 @@ const MAX_SKIPS: u32 = 3;
 impl ReadTime {
     /// Starts at the local time.
     pub(in crate::sync) fn new(now: Timestamp) -> Self {
-        Self { local_begin: now, begin: now, answered: now }
+        Self { local_begin: now, begin: now, ahead_millis: None, answered: now }
     }
 
-    /// Notes the local time of an answer, and by how many milliseconds the API's clock is ahead.
-    pub(in crate::sync) fn note_answer(&mut self, now: Timestamp, ahead_millis: i64) {
-        // An API whose clock is behind may list records by the clocks of the desktops. If the begin
-        // were earlier than the local one, such records would be left to the next poll every time.
-        self.begin = self.begin.max(self.local_begin.plus_millis(ahead_millis));
-        self.answered = self.answered.max(now.plus_millis(ahead_millis));
+    /// Notes the local time of an answer, and by how many milliseconds the API's clock is ahead if the
+    /// answer shows it.
+    pub(in crate::sync) fn note_answer(&mut self, now: Timestamp, ahead_millis: Option<i64>) {
+        if let Some(ahead) = ahead_millis {
+            // The way of an answer makes the API's clock look late. Were the begin too early, records
+            // that existed then would be left to the next poll.
+            let ahead = self.ahead_millis.unwrap_or(ahead).max(ahead);
+            self.ahead_millis = Some(ahead);
+            self.begin = self.local_begin.plus_millis(ahead + DATE_PRECISION_MILLIS);
+        }
+        self.answered = now.plus_millis(self.ahead_millis.unwrap_or(0));
     }
 
     /// True if records that started then were in the list before the read began. Only their pages

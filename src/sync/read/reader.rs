@@ -105,8 +105,8 @@ impl ExtentReader {
     }
 
     /// Notes the local time of the answer that [`Self::take`] will get, and by how many milliseconds
-    /// the API's clock is ahead.
-    pub fn note_answer(&mut self, now: Timestamp, ahead_millis: i64) {
+    /// the API's clock is ahead if the answer shows it.
+    pub fn note_answer(&mut self, now: Timestamp, ahead_millis: Option<i64>) {
         self.walk.note_answer(now, ahead_millis);
     }
 
@@ -203,6 +203,7 @@ impl ExtentReader {
         let came = self.summary.rows + before;
         self.summary.count = self.count_meaning(came, is_unbounded);
         self.summary.ignores_bound = self.walk.ignores_bound;
+        self.summary.open_end = self.walk.open_end();
         self.summary.first_start = self.walk.first_start();
         self.summary.first_start_beyond = self.walk.first_start_beyond();
         Ok((self.staging, self.summary))

@@ -138,13 +138,16 @@ impl Segment {
         self.counts_more = page.rows.is_empty() && page.total_count > Some(self.listing.received);
     }
 
-    /// Updates the position and the density after a page.
-    pub(in crate::sync) fn update_density(&mut self) {
+    /// Updates the position and the density after a page. The end of a list is near if the page was
+    /// short: its few rows say nothing about what follows.
+    pub(in crate::sync) fn update_density(&mut self, is_short: bool) {
         let Some(tail) = &self.listing.tail else { return };
         self.reached = self.reached.max(tail.start);
         let span = tail.start.millis() - self.listing.bound.millis();
         let rows = self.listing.received - self.listing.before_bound.min(self.listing.received);
-        if span > 0 && rows > 0 {
+        if is_short {
+            self.density = 0.0;
+        } else if span > 0 && rows > 0 {
             self.density = rows as f64 / span as f64;
         }
     }

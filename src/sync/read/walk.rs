@@ -46,7 +46,7 @@ pub enum Next {
 pub(in crate::sync) struct Walk {
     pub(in crate::sync) segments: Vec<Segment>,
     /// Begin of the walk, where the last segment probably ends, and time of the last answer.
-    time: ReadTime,
+    pub(in crate::sync) time: ReadTime,
     /// Number of rows to request per page.
     limit: u32,
     /// Number of rows of the largest page.
@@ -55,6 +55,8 @@ pub(in crate::sync) struct Walk {
     pub(in crate::sync) ignores_bound: bool,
     /// True once all segments were read. From then on none is divided, only boundaries are checked.
     pub(in crate::sync) is_joining: bool,
+    /// Number of segments without a record since the last full page.
+    empty_splits: u32,
     /// True if a count may prove that a short page is the last one.
     trusts_counts: bool,
     /// Start times of the records that the walk reads.
@@ -77,6 +79,9 @@ pub(in crate::sync) struct NewRows {
     pub(in crate::sync) outcome: ListingOutcome,
 }
 
+/// Number of empty segments after which no segment is divided until a full page comes. After a burst of
+/// starts the list looks denser than it is, and would be divided into thousands of empty segments.
+const MAX_EMPTY_SPLITS: u32 = 4;
 /// Window of an API that gets no lower bound, or ignores it.
 const DEFAULT_WINDOW_MILLIS: i64 = 15 * 24 * 3_600_000;
 
@@ -96,6 +101,7 @@ impl Walk {
             largest_page: 0,
             ignores_bound: false,
             is_joining: false,
+            empty_splits: 0,
             trusts_counts,
             range,
             status,
@@ -144,8 +150,9 @@ impl Walk {
         self.limit
     }
 
-    /// Notes the local time of an answer, and by how many milliseconds the API's clock is ahead.
-    pub(in crate::sync) fn note_answer(&mut self, now: Timestamp, ahead_millis: i64) {
+    /// Notes the local time of an answer, and by how many milliseconds the API's clock is ahead if the
+    /// answer shows it.
+    pub(in crate::sync) fn note_answer(&mut self, now: Timestamp, ahead_millis: Option<i64>) {
         self.time.note_answer(now, ahead_millis);
     }
 
@@ -211,6 +218,11 @@ impl Walk {
         self.largest_page = self.largest_page.max(rows.len());
         let page = PageRef { rows, limit: request.limit, total_count };
         segment.note_edges(&page);
+        let is_empty_split = request.segment > 0 && rows.is_empty() && request.offset == 0;
+        self.empty_splits += u32::from(is_empty_split);
+        if rows.len() == request.limit as usize {
+            self.empty_splits = 0;
+        }
         let result = segment.listing.take(&page, segment.range.end, segment.memory.as_ref());
         let PageResult { step, first_new } = match result {
             Err(SyncError::Stuck { .. }) if self.is_status_list() => {
@@ -274,7 +286,7 @@ impl Walk {
         {
             self.limit = self.limit.min(granted);
         }
-        segment.update_density();
+        segment.update_density(page.rows.len() * 2 < self.largest_page);
         // A short page alone proves nothing, nor does a count (see `Listing`).
         let is_last = self.trusts_counts
             && page.rows.len() < page.limit as usize
@@ -302,7 +314,7 @@ impl Walk {
 
     /// Gives half of the longest remaining range to a new segment. Returns its number.
     fn split(&mut self) -> Option<usize> {
-        if self.ignores_bound || self.is_joining {
+        if self.ignores_bound || self.is_joining || self.empty_splits >= MAX_EMPTY_SPLITS {
             return None;
         }
         let mut longest: Option<(usize, Remaining)> = None;

@@ -179,6 +179,13 @@ impl CountBisection {
         extents
     }
 
+    /// True if both searches found the same ranges. Reading them again changes nothing then.
+    pub fn found_the_same(&self, other: &Self) -> bool {
+        let ranges =
+            |search: &Self| search.found.iter().map(|found| found.range).collect::<Vec<_>>();
+        ranges(self) == ranges(other)
+    }
+
     /// Returns the result, once the rows of the extents have been committed.
     pub(in crate::sync) fn outcome(&self, ledger: &Ledger) -> BisectionResult {
         let none = PendingCounts::default();
