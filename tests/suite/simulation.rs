@@ -119,8 +119,12 @@ fn every_history_is_counted_as_the_contract_says() {
     };
     let failing = failing(seeds, number("ALL").is_some());
     if let Some((first, error)) = failing.first_key_value() {
-        let seeds: Vec<_> = failing.keys().collect();
-        panic!("{}\nseeds that fail: {seeds:?}", report(*first, error.clone()));
+        let seeds: Vec<_> = failing
+            .iter()
+            .map(|(seed, error)| format!("{seed}: {error} {:?}\n", history::of(*seed).0))
+            .collect();
+        let (report, seeds) = (report(*first, error.clone()), seeds.concat());
+        panic!("{report}\nseeds that fail:\n{seeds}");
     }
 }
 

@@ -85,6 +85,9 @@ pub enum FaultKind {
     /// The answer shows the world as it was when the faults were set, like a replica that lags
     /// behind.
     Stale,
+    /// The list has half of the rows that it would have, and at least one. More follow at the next
+    /// offset.
+    Short,
     /// The list has rows that the request did not ask for.
     Unrequested(UnrequestedRows),
     /// A share of the rows is changed. It is always the same records.

@@ -15,6 +15,8 @@ pub(super) enum Step {
     /// Two polls at an API of which some answers are of a replica that lags behind a change, and
     /// one that nothing hinders.
     PollLagging(u32, Status),
+    /// A poll while so many records begin each second, and as many enter another status.
+    PollLive(u32),
     /// A poll of which nothing can be written.
     PollFull,
     /// Another exporter polls the same API.
@@ -49,13 +51,14 @@ impl Step {
     /// Whether what is shown may be other than before.
     pub(super) fn may_show(self) -> bool {
         use Step::{
-            Clock, Crash, Filter, Poll, PollAmid, PollAskew, PollFull, PollLagging, PollOther,
-            Restart, Window,
+            Clock, Crash, Filter, Poll, PollAmid, PollAskew, PollFull, PollLagging, PollLive,
+            PollOther, Restart, Window,
         };
         matches!(
             self,
             Poll | PollAmid(_)
                 | PollLagging(..)
+                | PollLive(_)
                 | PollFull
                 | PollOther
                 | Clock(_)
@@ -134,6 +137,49 @@ const FAULTS: [&str; 10] = [
     "kind=html,after=2,times=6",
 ];
 
+/// Answers that are cut.
+const CUTS: [&str; 5] = [
+    "kind=short",
+    "kind=short,rate=0.4",
+    "kind=truncated,rate=0.2",
+    "kind=reset,rate=0.2",
+    "kind=empty-body,times=3",
+];
+/// Refusals that are about something else than what was asked for.
+const REFUSALS: [&str; 5] = [
+    "status=400,rate=0.3",
+    "status=400,times=2",
+    "status=400,after=1,times=5",
+    "status=400,times=7",
+    "status=413,rate=0.2",
+];
+
+/// What happens more often in a history.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Theme {
+    /// Nothing.
+    Mixed,
+    /// Replicas lag behind.
+    Lag,
+    /// Answers are cut.
+    Cut,
+    /// The API refuses.
+    Refuse,
+    /// Records begin and change while they are read.
+    Live,
+}
+
+const THEMES: [Theme; 8] = [
+    Theme::Mixed,
+    Theme::Mixed,
+    Theme::Mixed,
+    Theme::Mixed,
+    Theme::Lag,
+    Theme::Cut,
+    Theme::Lag,
+    Theme::Live,
+];
+
 /// As documented in half of the histories.
 const FILTERS: [StatusFilter; 6] = [
     StatusFilter::Documented,
@@ -170,8 +216,21 @@ pub(super) fn of(seed: u64) -> (Manner, Vec<Step>) {
         records: rng.random_range(0..60),
         labels: one_of(&mut rng, &[ALL_LABELS, ALL_LABELS, (3, 2)]),
     };
-    let steps = rng.random_range(5..40);
-    (manner, (0..steps).map(|_| step(&mut rng)).collect())
+    let (theme, steps) = (one_of(&mut rng, &THEMES), rng.random_range(5..40));
+    (manner, (0..steps).map(|_| themed(theme, &mut rng)).collect())
+}
+
+fn themed(theme: Theme, rng: &mut Xoshiro256PlusPlus) -> Step {
+    if rng.random_range(0..4) > 0 {
+        return step(rng);
+    }
+    match theme {
+        Theme::Mixed => step(rng),
+        Theme::Lag => Step::PollLagging(rng.random_range(0..64), status(rng)),
+        Theme::Cut => Step::PollAmid(one_of(rng, &CUTS)),
+        Theme::Refuse => Step::PollAmid(one_of(rng, &REFUSALS)),
+        Theme::Live => Step::PollLive(one_of(rng, &[2, 10, 50])),
+    }
 }
 
 fn step(rng: &mut Xoshiro256PlusPlus) -> Step {

@@ -149,9 +149,11 @@ impl Oracle {
         self.known.contains_key(&id)
     }
 
-    /// Whether a record is on its way, as far as polls could see.
+    /// Whether a record is on its way, as far as polls could see. One that was not there at the last
+    /// poll is found by its count when it returns.
     pub(super) fn is_in_flight(&self, id: u128) -> bool {
-        self.known.get(&id).is_some_and(|known| known.row.record.status.in_flight())
+        let known = self.known.get(&id);
+        known.is_some_and(|known| known.there && known.row.record.status.in_flight())
     }
 
     /// The samples of counters and of the sums and counts of histograms that do not stand at 0.

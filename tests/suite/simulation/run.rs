@@ -145,14 +145,27 @@ impl Run {
     /// one, what is on its way as far as is known, and where the status filter works all that is.
     fn must_be_read(&self, begun: i64) -> BTreeSet<u128> {
         let from = self.window_start(begun);
+        let mut wanted = self.must_be_read_whatever_enters(begun);
+        if self.manner.filter_works() {
+            let there = self.there();
+            self.edit(|world| {
+                let in_flight = world.records_from(from).filter(|record| record.status.in_flight());
+                wanted.extend(in_flight.map(|record| record.id).filter(|id| there.contains(id)));
+            });
+        }
+        wanted
+    }
+
+    /// The same without what a list by status shows.
+    fn must_be_read_whatever_enters(&self, begun: i64) -> BTreeSet<u128> {
+        let from = self.window_start(begun);
         let there = self.there();
         let begins_anew = self.oracle.begins_anew(self.filtered);
         self.edit(|world| {
             let records = world.records_from(from).filter(|record| there.contains(&record.id));
             let wanted = records.filter(|record| {
                 let is_new = record.start >= self.polled && !self.oracle.knows(record.id);
-                let is_in_flight = self.manner.filter_works() && record.status.in_flight();
-                begins_anew || is_new || is_in_flight || self.oracle.is_in_flight(record.id)
+                begins_anew || is_new || self.oracle.is_in_flight(record.id)
             });
             wanted.map(|record| record.id).collect()
         })
@@ -166,7 +179,6 @@ impl Run {
         });
         *self.past.lock().unwrap() = rows;
         self.harness().set_faults(&["kind=stale,rate=0.4"]);
-        self.counts_right = false;
         tokio::time::sleep(Duration::from_secs(1)).await;
         self.with_record(pick, |world, id| world.set_status(id, status));
         self.edit(|world| world.insert_at(world.now() / 1000 * 1000 - 60_000, status));
@@ -201,6 +213,38 @@ impl Run {
         let seen = self.harness().seen_by_another().await;
         let seen = seen.map_err(|failure| format!("the other one failed: {}", failure.what))?;
         differ("what another one sees", &self.folded(&seen, self.harness().truth(begun)), &seen)
+    }
+
+    /// Polls while records begin and change.
+    async fn poll_live(&mut self, per_second: u32) -> Result<(), String> {
+        self.served.lock().unwrap().clear();
+        let begun = self.harness().clock.now_millis();
+        let now = self.edit(|world| world.now());
+        // What enters a status or leaves it meanwhile may be in no list.
+        let wanted = self.must_be_read_whatever_enters(begun);
+        let live = async {
+            for pick in 0.. {
+                tokio::time::sleep(Duration::from_micros(1_000_000 / u64::from(per_second))).await;
+                let status = Status::ALL[pick as usize % Status::ALL.len()];
+                let begins = Status::ALL[(pick / 3) as usize % Status::ALL.len()];
+                self.edit(|world| world.insert_at(world.now(), begins));
+                self.with_record(pick * 7, |world, id| world.set_status(id, status));
+            }
+        };
+        let polled = tokio::time::timeout(Duration::from_secs(600), self.harness().poll());
+        let polled = tokio::select! {
+            polled = polled => polled.map_err(|_| "a poll has no end".to_owned())?,
+            () = live => unreachable!("records begin all the time"),
+        };
+        polled.map_err(|failure| format!("a poll failed: {}", failure.what))?;
+        let served: BTreeSet<_> = self.served.lock().unwrap().keys().copied().collect();
+        if let Some(id) = wanted.difference(&served).next() {
+            return Err(format!("{id:x} had to be read amid changes and was not"));
+        }
+        self.oracle = self.after_poll(begun);
+        self.polled = now;
+        self.completed = Some(self.harness().clock.now_millis());
+        Ok(())
     }
 
     async fn poll(&mut self, must_succeed: bool) -> Result<(), String> {
@@ -283,6 +327,7 @@ impl Run {
             Step::Crash(millis) => {
                 self.served.lock().unwrap().clear();
                 let begun = self.harness().clock.now_millis();
+                let begun_there = self.edit(|world| world.now());
                 let project = self.harness().project.clone();
                 let polls = tokio::spawn(async move { project.poll_once().await });
                 tokio::time::sleep(Duration::from_millis(millis)).await;
@@ -303,9 +348,11 @@ impl Run {
                         return self.settle_doubt(committed).await;
                     }
                     self.oracle = committed;
+                    self.polled = begun_there;
                 }
             }
             Step::PollLagging(pick, status) => self.poll_lagging(pick, status).await?,
+            Step::PollLive(per_second) => self.poll_live(per_second).await?,
             Step::PollOther => self.poll_other().await?,
             Step::Clock(ahead) => self.set_clock(ahead),
             Step::PollAskew(ahead) => {

@@ -51,6 +51,8 @@ pub(super) struct ServeContext<'w> {
     pub(super) number: u64,
     pub(super) rows: &'w [RowFault],
     pub(super) unrequested: Option<UnrequestedRows>,
+    /// True if the list has half of its rows.
+    pub(super) is_short: bool,
 }
 
 impl Simulator {
@@ -111,6 +113,7 @@ impl Simulator {
                         Some(FaultKind::Unrequested(unrequested)) => Some(*unrequested),
                         _ => None,
                     },
+                    is_short: faults.answer == Some(FaultKind::Short),
                 })
             }),
         };

@@ -35,6 +35,9 @@ pub(super) async fn list(
             if let Some(rows) = context.unrequested {
                 slots = unrequested::add(rows, slots, world, &query, dialect);
             }
+            if context.is_short {
+                slots.truncate(slots.len().div_ceil(2));
+            }
             let body = render::page(world, dialect, &slots, selection.len(), context.rows);
             Ok(Reply::page(body, slots.iter().map(|slot| world.record_in(*slot).id).collect()))
         })

@@ -49,7 +49,10 @@ impl Answer {
             FaultKind::Hang => self.transport = Transport::Hang,
             FaultKind::Reset => self.transport = Transport::Reset,
             FaultKind::Drip => self.transport = Transport::Drip,
-            FaultKind::Stale | FaultKind::Unrequested(_) | FaultKind::Rows(_) => {}
+            FaultKind::Stale
+            | FaultKind::Short
+            | FaultKind::Unrequested(_)
+            | FaultKind::Rows(_) => {}
         }
         self
     }

@@ -53,6 +53,7 @@ Rows:
                         start_time) or filter (status, type, user or desktop do not
                         match)
   kind=stale            the world as it was when the faults were set
+  kind=short            half of the rows of the page; more follow at the next offset
 
 Transport:
   kind=redirect         status=300..399 (default 302); to=other (a host where nothing

@@ -18,7 +18,7 @@ use crate::wire::{
 };
 
 /// Every kind, for the error message.
-pub(crate) const KINDS: [&str; 20] = [
+pub(crate) const KINDS: [&str; 21] = [
     "echo",
     "error-body",
     "html",
@@ -35,6 +35,7 @@ pub(crate) const KINDS: [&str; 20] = [
     "reset",
     "drip",
     "stale",
+    "short",
     "rows",
     "duplicates",
     "omitted",
@@ -157,6 +158,7 @@ fn kind(keys: &mut Keys<'_>) -> Result<FaultKind, String> {
         "reset" => FaultKind::Reset,
         "drip" => FaultKind::Drip,
         "stale" => FaultKind::Stale,
+        "short" => FaultKind::Short,
         "rows" if keys.peek("as") == Some("outside") => {
             keys.take("as");
             FaultKind::Unrequested(UnrequestedRows {
