@@ -1,5 +1,7 @@
 //! The transport over the network: trusted certificates, the proxy, and texts of errors.
 
+mod dead_connections;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
