@@ -2,6 +2,7 @@
 //! were refused.
 
 mod backoff;
+mod budget;
 mod date;
 mod gate;
 mod limits;
@@ -12,6 +13,7 @@ mod throttle;
 mod transport;
 
 pub use backoff::CredentialBackoff;
+pub use budget::{MemoryBudget, ReadLimit};
 pub(crate) use gate::Gate;
 pub use limits::Limits;
 pub use observer::Observer;

@@ -21,7 +21,8 @@ mod sign_in;
 pub mod wire;
 
 pub use call::{
-    CredentialBackoff, HttpTransport, Limits, Observer, Response, Transport, TransportError,
+    CredentialBackoff, HttpTransport, Limits, MemoryBudget, Observer, ReadLimit, Response,
+    Transport, TransportError,
 };
 pub use client::{Client, Listed, RecordsFilter, RecordsQuery, SortOrder, Target};
 pub use endpoint::Endpoint;
