@@ -16,7 +16,7 @@ pub use backoff::CredentialBackoff;
 pub use budget::{MemoryBudget, ReadLimit};
 pub(crate) use gate::Gate;
 pub use limits::Limits;
-pub use observer::Observer;
+pub use observer::{Observer, PageLimit, PageSizeChange};
 pub(crate) use retry::{ApiCall, CredentialSource, Decoded, RetryingClient};
 pub(crate) use throttle::requested_pause;
 pub use transport::{HttpTransport, Response, Transport, TransportError};

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 use futures_util::stream::FuturesUnordered;
-use http::StatusCode;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +18,7 @@ use crate::sync::{Extent, ExtentReader, Next, PageRequest, ReadSummary};
 use records_api::clock::Clock;
 use records_api::record::{Status, Term, TimeRange, Timestamp};
 use records_api::wire::Page;
-use records_api::{ApiError, Client, RecordsFilter, RecordsQuery};
+use records_api::{Client, PageSizing, RecordsFilter, RecordsQuery};
 
 /// Maximum difference of the clocks. If they differ more, the API and the exporter mean different windows.
 const MAX_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
@@ -65,10 +64,9 @@ impl PollReader<'_> {
         let extent = Extent { range, status: Some(status) };
         match self.read(extent, known).await {
             Ok((staging, summary)) => Ok((staging, summary.unfiltered == 0)),
-            Err(PollError {
-                reason: Reason::Api(ApiError::Refused { status: StatusCode::BAD_REQUEST, .. }),
-                ..
-            }) => Ok((Staging::default(), false)),
+            Err(PollError { reason: Reason::Api(error), .. }) if error.refuses_request() => {
+                Ok((Staging::default(), false))
+            }
             Err(error) => Err(error),
         }
     }
@@ -94,16 +92,12 @@ impl PollReader<'_> {
             });
             page.total_count.filter(|_| is_asked_for)
         };
-        match self.client.list_records(&query, false).await {
+        match self.client.list_records(&query, PageSizing::Fixed).await {
             Ok(listed) => {
                 check_clock(listed.clock_ahead_millis).map_err(failed)?;
                 Ok(read(listed.page.page()))
             }
-            Err(ApiError::Refused { status: StatusCode::BAD_REQUEST, .. })
-                if counted == Counted::Uploaded =>
-            {
-                Ok(None)
-            }
+            Err(error) if counted == Counted::Uploaded && error.refuses_request() => Ok(None),
             Err(error) => Err(failed(error.into())),
         }
     }
@@ -131,6 +125,14 @@ impl PollReader<'_> {
         let status = extent.status.or(self.filter.status);
         let filter = RecordsFilter { status, ..self.filter.clone() };
         let is_whole = extent.status.is_none();
+        // Every poll requests a page of new records. Without changes a poll makes at most six requests, so
+        // this page does not test the page size.
+        let is_new = extent.range.end.is_none() && extent.range.start > self.window_start;
+        let mut sizing = match (is_whole, is_new) {
+            (false, _) => PageSizing::Fixed,
+            (true, true) => PageSizing::Shrinking,
+            (true, false) => PageSizing::Tested,
+        };
         let read = ExtentReader::new(extent, self.now, limit, known, self.filter.clone())
             .keeping_since(self.window_start);
         let read = Mutex::new(read);
@@ -140,7 +142,10 @@ impl PollReader<'_> {
             while under_way.len() < 2 * self.client.max_concurrent_requests() {
                 match read.lock().next_page() {
                     Next::Request(request) => {
-                        under_way.push(self.page(&read, &filter, request, is_whole));
+                        under_way.push(self.page(&read, &filter, request, sizing));
+                        if is_whole {
+                            sizing = PageSizing::Tested;
+                        }
                     }
                     Next::Wait | Next::Done => break,
                 }
@@ -156,33 +161,33 @@ impl PollReader<'_> {
             }
         }
         drop(under_way);
-        let read = read.into_inner();
-        self.client.limit_page_size(read.limit());
-        Ok(Ok(read.finish()))
+        Ok(Ok(read.into_inner().finish()))
     }
 
     async fn page(
         &self,
         read: &Mutex<ExtentReader>,
         filter: &RecordsFilter,
-        request: PageRequest,
-        shrinks: bool,
+        mut request: PageRequest,
+        sizing: PageSizing,
     ) -> Result<(), PollError> {
         let PageRequest { start_time, offset, limit, .. } = request;
         let query = RecordsQuery::ascending(start_time, offset, limit, filter.clone());
         let failed = |reason: Reason| PollError::at(self.client.records_path(&query), reason);
-        let listed = self
-            .client
-            .list_records(&query, shrinks)
-            .await
-            .map_err(|error| failed(error.into()))?;
+        let listed =
+            self.client.list_records(&query, sizing).await.map_err(|error| failed(error.into()))?;
         check_clock(listed.clock_ahead_millis).map_err(failed)?;
+        // The client may have requested a smaller page, or a larger one to test the page size.
+        request.limit = listed.requested;
         let mut read = read.lock();
+        let limit = read.limit();
         let taken = read.take(&request, listed.page.page(), self.state.lock().ledger());
+        if read.limit() < limit {
+            self.client.limit_page_size(read.limit());
+        }
         let (rows, total) = read.progress();
         self.progress.lock().note(self.project, rows, total, Instant::now());
         read.note_clock(listed.clock_ahead_millis.unwrap_or(0));
-        // The client may have retried this request with a smaller page.
         read.limit_pages(self.client.page_size());
         taken.map_err(|error| failed(error.into()))
     }

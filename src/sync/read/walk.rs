@@ -146,9 +146,9 @@ impl Walk {
         self.now = self.now.max(self.local_now.plus_millis(ahead_millis));
     }
 
-    /// Limits the number of rows to request per page.
+    /// Sets the number of rows to request per page.
     pub(in crate::sync) fn limit_pages(&mut self, rows: u32) {
-        self.limit = self.limit.min(rows.max(1));
+        self.limit = rows.max(1);
     }
 
     /// Takes the answer to `request`.
