@@ -103,7 +103,7 @@ impl PollReader<'_> {
         since: Timestamp,
     ) -> Result<Polled, PollError> {
         let lists = Planner::lists(self.filter.status.is_some());
-        let filter_fails =
+        let filter_works =
             self.read_in_flight(&mut staging, &mut summary, lists, ApiCounts::default()).await?;
         summary.reported = self.count(Counted::All, self.window_start).await?;
         summary.merge(parts);
@@ -115,7 +115,7 @@ impl PollReader<'_> {
             known.checked_add_signed(more)
         };
         summary.count_matches = summary.reported == known;
-        Ok(Polled { filter_fails, ..Polled::everything(staging, summary, since) })
+        Ok(Polled { filter_works, ..Polled::everything(staging, summary, since) })
     }
 
     /// Reads the whole window without parts.

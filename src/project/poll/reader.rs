@@ -18,7 +18,7 @@ use crate::sync::{Extent, ExtentReader, Next, PageRequest, ReadSummary};
 use records_api::clock::Clock;
 use records_api::record::{Status, Term, TimeRange, Timestamp};
 use records_api::wire::Page;
-use records_api::{Client, PageSizing, RecordsFilter, RecordsQuery};
+use records_api::{ApiError, Client, PageSizing, RecordsFilter, RecordsQuery};
 
 /// Maximum difference of the clocks. If they differ more, the API and the exporter mean different windows.
 const MAX_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
@@ -53,19 +53,19 @@ impl PollReader<'_> {
         try_join_all(extents.into_iter().map(|extent| self.read(extent, known))).await
     }
 
-    /// Lists the records of the window that are in a status. Returns false if the API refuses or ignores
-    /// the status filter. The rows that it returns are read even then.
+    /// Lists the records of the window that are in a status. `None` if the API refuses the request, false
+    /// if it ignores the status filter. The rows that it returns are read even then.
     pub(super) async fn list(
         &self,
         status: Status,
         known: ApiCounts,
-    ) -> Result<(Staging, bool), PollError> {
+    ) -> Result<Option<(Staging, bool)>, PollError> {
         let range = TimeRange::since(self.window_start);
         let extent = Extent { range, status: Some(status) };
         match self.read(extent, known).await {
-            Ok((staging, summary)) => Ok((staging, summary.unfiltered == 0)),
+            Ok((staging, summary)) => Ok(Some((staging, summary.unfiltered == 0))),
             Err(PollError { reason: Reason::Api(error), .. }) if error.refuses_request() => {
-                Ok((Staging::default(), false))
+                Ok(None)
             }
             Err(error) => Err(error),
         }
@@ -92,7 +92,12 @@ impl PollReader<'_> {
             });
             page.total_count.filter(|_| is_asked_for)
         };
-        match self.client.list_records(&query, PageSizing::Fixed).await {
+        let mut answer = self.client.list_records(&query, PageSizing::Fixed).await;
+        // One refusal may have been about something else.
+        if answer.as_ref().is_err_and(ApiError::refuses_request) {
+            answer = self.client.list_records(&query, PageSizing::Fixed).await;
+        }
+        match answer {
             Ok(listed) => {
                 check_clock(listed.clock_ahead_millis).map_err(failed)?;
                 Ok(read(listed.page.page()))
