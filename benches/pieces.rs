@@ -111,6 +111,7 @@ static VIEW: LazyLock<[ProjectView; 1]> = LazyLock::new(|| {
         first_sync_progress: 1.0,
         is_stale: false,
         sign_in: SignIn { method: "token", expires: None },
+        page_size: 1000,
     }]
 });
 

@@ -221,6 +221,7 @@ impl Project {
                 _ => 1.0,
             },
             sign_in: config.client.sign_in(),
+            page_size: config.client.page_size(),
             snapshot,
         }
     }

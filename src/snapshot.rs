@@ -212,6 +212,8 @@ pub struct ProjectView {
     pub first_sync_progress: f64,
     /// State of the credentials.
     pub sign_in: SignIn,
+    /// Number of rows requested per page.
+    pub page_size: u32,
 }
 
 impl Deref for ProjectView {

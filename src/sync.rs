@@ -13,6 +13,7 @@ mod extent;
 mod planner;
 mod read;
 mod recount;
+mod retry;
 mod scrub;
 
 pub use anomalies::Anomalies;

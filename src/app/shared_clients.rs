@@ -6,8 +6,11 @@ use std::sync::Arc;
 use url::Url;
 
 use super::Failure;
+use super::options;
 use crate::config;
-use records_api::{Agency, Auth, CredentialBackoff, HttpTransport, IamUser, Transport};
+use records_api::{
+    Agency, Auth, CredentialBackoff, HttpTransport, IamUser, MemoryBudget, Transport,
+};
 
 /// The clients that all projects share.
 #[derive(Clone)]
@@ -24,11 +27,13 @@ pub(super) struct SharedClients {
 
 impl SharedClients {
     pub(super) fn new(api: &config::Api) -> Result<Self, Failure> {
+        let budget = Arc::new(MemoryBudget::new(options::limits(api).max_response_bytes));
         let transport = |proxy| {
-            HttpTransport::new(api.ca_file.as_deref(), proxy).map_err(|error| {
+            let transport = HttpTransport::new(api.ca_file.as_deref(), proxy).map_err(|error| {
                 let remedy = "Check `api.ca_file` and the machine's certificates";
                 Failure::run(format!("cannot start TLS: {error}. {remedy}"))
-            })
+            });
+            transport.map(|transport| transport.with_memory_budget(budget.clone()))
         };
         let direct: Arc<dyn Transport> = Arc::new(transport(None)?);
         let transport = match &api.proxy_url {

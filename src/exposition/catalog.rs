@@ -165,6 +165,9 @@ catalog! {
     POLL_API_REQUESTS: Exporter Gauge "screen_records_exporter_poll_api_requests"
         ["project"]
         "Number of requests to the records API made by the last finished poll.";
+    PAGE_SIZE: Exporter Gauge "screen_records_exporter_page_size"
+        ["project"]
+        "Number of rows requested per page: as configured, or fewer if the API grants fewer.";
     REJECTED_RECORDS: Exporter Gauge "screen_records_exporter_rejected_records"
         ["project", "reason"]
         "Number of rows in the window that the last successful poll could not interpret.";

@@ -10,7 +10,7 @@ use prometheus::{CounterVec, HistogramVec, IntCounterVec};
 use super::vectors::{counters, forget, histograms, seconds};
 use crate::exposition::catalog;
 use crate::log_throttle::LogThrottle;
-use records_api::{ApiError, Endpoint, Observer};
+use records_api::{ApiError, Endpoint, Observer, PageLimit, PageSizeChange};
 
 const REQUEST_BUCKETS: &[f64] = &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
@@ -113,6 +113,16 @@ impl Observer for ProjectObserver {
             let (project, remedy) = (&self.project, error.remedy());
             tracing::warn!(project, %error, remedy, "credentials could not be renewed");
         }
+    }
+
+    fn page_size_changed(&self, change: PageSizeChange) {
+        let (project, PageSizeChange { configured, before, rows, limit }) = (&self.project, change);
+        let reason = match limit {
+            _ if rows > before => "the API accepts larger pages again",
+            Some(PageLimit::Refused) => "the API answered 400 to larger pages",
+            Some(PageLimit::Clamped) | None => "the API returned fewer rows than requested",
+        };
+        tracing::info!(project, configured, before, rows, reason, "page size changed");
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) fn write_projects(views: &[ProjectView], started: Timestamp, sink: &m
     write_gauge(&catalog::POLL_API_REQUESTS, views, sink, |view| {
         view.poll_api_requests.map(Value::from)
     });
+    write_gauge(&catalog::PAGE_SIZE, views, sink, |view| Some(u64::from(view.page_size).into()));
     write_gauge(&catalog::CREDENTIAL_EXPIRY_TIMESTAMP_SECONDS, views, sink, |view| {
         view.sign_in.expires.map(|expires| expires.as_seconds().into())
     });

@@ -98,8 +98,8 @@ impl PollReader<'_> {
         }
         let totals = try_join_all(counts.iter().map(|of| self.count(*of, self.window_start)));
         let read_in_flight = self.read_in_flight(&mut staging, &mut summary, lists, known);
-        let (filter_fails, totals) = join(read_in_flight, totals).await;
-        let (filter_fails, totals) = (filter_fails?, totals?);
+        let (filter_works, totals) = join(read_in_flight, totals).await;
+        let (filter_works, totals) = (filter_works?, totals?);
         let mut taken = Vec::new();
         // The window comes last: what another search reads may uncover a difference of the window that
         // another one had cancelled out.
@@ -116,23 +116,40 @@ impl PollReader<'_> {
         summary.window_start = self.window_start;
         let window = taken.iter().find(|taken| taken.counted == Counted::All);
         summary.reported = window.and_then(|taken| taken.total);
-        Ok(Polled { staging, summary, plan, since: self.now, counts: taken, filter_fails })
+        Ok(Polled { staging, summary, plan, since: self.now, counts: taken, filter_works })
     }
 
-    /// Reads the records in flight that `staging` does not hold yet. Returns true if the API refuses or
-    /// ignores the status filter.
+    /// Reads the records in flight that `staging` does not hold yet. Returns false if the API refuses or
+    /// ignores the status filter, `None` if it was not used.
     pub(super) async fn read_in_flight(
         &self,
         staging: &mut Staging,
         summary: &mut ReadSummary,
         lists: Vec<Status>,
         known: ApiCounts,
-    ) -> Result<bool, PollError> {
-        let mut filter_fails = false;
-        let lists = lists.into_iter().map(|status| self.list(status, known));
-        for (rows, filter_works) in try_join_all(lists).await? {
-            staging.merge(rows);
-            filter_fails |= !filter_works;
+    ) -> Result<Option<bool>, PollError> {
+        let mut filter_works = (!lists.is_empty()).then_some(true);
+        let mut take = |list: Option<(Staging, bool)>| match list {
+            Some((rows, is_filtered)) => {
+                staging.merge(rows);
+                filter_works = filter_works.map(|works| works && is_filtered);
+                true
+            }
+            None => false,
+        };
+        let answers = try_join_all(lists.iter().map(|status| self.list(*status, known))).await?;
+        let mut refused = Vec::new();
+        for (status, list) in lists.into_iter().zip(answers) {
+            if !take(list) {
+                refused.push(status);
+            }
+        }
+        // One refusal may have been about something else, so it is confirmed.
+        for status in refused {
+            if !take(self.list(status, known).await?) {
+                filter_works = Some(false);
+                break;
+            }
         }
         // Records that left the lists, or never were in them, are read by their start. Without this, the
         // end of a recording would show only after the reconcile interval.
@@ -144,7 +161,7 @@ impl PollReader<'_> {
             staging.merge(rows);
             summary.merge(other);
         }
-        Ok(filter_fails)
+        Ok(filter_works)
     }
 
     /// Locates the difference between a count and the known records, and reads the ranges that differ.

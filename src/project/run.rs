@@ -62,6 +62,7 @@ impl Project {
         let now = self.now();
         let window_start = config.window_start(now);
         let client = &*config.client;
+        client.begin_poll();
         {
             let mut state = self.state.lock();
             state.set_options(options);

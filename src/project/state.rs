@@ -40,15 +40,15 @@ pub(super) struct Polled {
     pub(super) since: Timestamp,
     /// Counts that the API gave.
     pub(super) counts: Vec<CountTaken>,
-    /// True if the API refuses or ignores the status filter.
-    pub(super) filter_fails: bool,
+    /// False if the API refuses or ignores the status filter; `None` if the poll did not use it.
+    pub(super) filter_works: Option<bool>,
 }
 
 impl Polled {
     /// A poll that has read the whole window since `since`.
     pub(super) fn everything(staging: Staging, summary: ReadSummary, since: Timestamp) -> Self {
         let (plan, counts) = (Plan::Everything, Vec::new());
-        Self { staging, summary, plan, since, counts, filter_fails: false }
+        Self { staging, summary, plan, since, counts, filter_works: None }
     }
 }
 
@@ -174,8 +174,8 @@ impl ProjectState {
             }
         }
         planner.note_poll(&summary, begun);
-        if polled.filter_fails {
-            planner.note_filter_failure(begun);
+        if let Some(works) = polled.filter_works {
+            planner.note_filter(works, begun);
         }
         let facts = planner.remember(facts);
         let transition = self.ledger().diff(polled.staging, facts, self.limits);

@@ -7,7 +7,8 @@
 
 use super::extent::{CountMeaning, Extent, ReadSummary};
 use super::read::LATE_ARRIVAL_MILLIS;
-use super::recount::{BisectionContext, Count, CountBisection, CountTaken, RETRY_MILLIS};
+use super::recount::{BisectionContext, Count, CountBisection, CountTaken};
+use super::retry::Retry;
 use super::scrub::Scrub;
 use crate::ledger::{ApiCounts, Counted, Ledger, PollFacts, Staging};
 use records_api::record::{Status, TimeRange, Timestamp};
@@ -28,8 +29,8 @@ const MAX_OVERLAP: u64 = 100;
 #[derive(Debug, Clone)]
 pub struct Planner {
     scrub: Scrub,
-    /// The status filter is not used before this time.
-    filter_off_until: Option<Timestamp>,
+    /// Uses of the status filter.
+    status_filter: Retry,
     /// Counts of the records and of the uploaded records in the window.
     counts: [Count; 2],
     /// Reliability of the API's counts.
@@ -101,7 +102,7 @@ impl Planner {
         }
         Self {
             scrub: Scrub::new(reconcile_interval_millis, last),
-            filter_off_until: None,
+            status_filter: Retry::default(),
             counts,
             api_counts,
             needs_full_read: last.is_none(),
@@ -143,10 +144,9 @@ impl Planner {
         let read_to = self.read_to.unwrap_or(begun.plus_millis(-MAX_CLOCK_DIFFERENCE_MILLIS));
         let lately = read_to.min(begun).plus_millis(-LATE_ARRIVAL_MILLIS).max(window_start);
         let new_since = new_since.unwrap_or(window_start).min(lately).floor_to_second();
-        let filter_works = self.filter_off_until.is_none_or(|until| now >= until);
         // A project that reads one status uses the filter for it. Without lists, uploaded records
         // are not counted either, since that needs the filter too.
-        let lists = filter_works && !filters_status;
+        let lists = self.status_filter.is_due(now) && !filters_status;
         let counts = self.counts.iter().filter(|count| count.is_on(now));
         let counts = counts.map(|count| count.counted);
         Plan::Changes {
@@ -211,9 +211,10 @@ impl Planner {
         self.read_to = Some(summary.open_end.map_or(now, |end| end.min(now)));
     }
 
-    /// Notes that a list by status was refused, or contained other records.
-    pub fn note_filter_failure(&mut self, now: Timestamp) {
-        self.filter_off_until = Some(now.plus_millis(RETRY_MILLIS));
+    /// Notes whether the lists by status worked in a poll that began at `now`. They did not if one was
+    /// refused, or contained other records.
+    pub fn note_filter(&mut self, works: bool, now: Timestamp) {
+        self.status_filter.note(works, now);
     }
 
     /// Notes that a poll that began at `now` read a slice and all that starts at `new_since` or
@@ -263,9 +264,9 @@ impl Planner {
     pub fn mode(&self, now: Timestamp) -> Mode {
         if self.ignores_bound {
             Mode::FullWalk
-        } else if self.filter_off_until.is_some_and(|until| now < until) {
+        } else if self.status_filter.has_failed() {
             Mode::NoStatusFilter
-        } else if !self.counts[Counted::All as usize].is_on(now) {
+        } else if !self.counts[Counted::All as usize].is_reliable(now) {
             Mode::NoCounts
         } else {
             Mode::Incremental

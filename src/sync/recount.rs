@@ -10,4 +10,4 @@ mod expected;
 pub use bisection::{BisectionContext, CountBisection};
 pub use count::CountTaken;
 
-pub(in crate::sync) use count::{Count, RETRY_MILLIS};
+pub(in crate::sync) use count::Count;

@@ -15,7 +15,7 @@ use records_api::clock::{Clock, TokioClock};
 use records_api::record::Timestamp;
 use records_api::secret::{Secret, Source};
 use records_api::{
-    Auth, Client, CredentialBackoff, Limits, RecordsFilter, Response, Target, Transport,
+    Auth, Client, CredentialBackoff, Limits, ReadLimit, RecordsFilter, Response, Target, Transport,
     TransportError,
 };
 use records_api_simulator::{Fault, Options, Simulator, Status};
@@ -79,7 +79,7 @@ impl std::fmt::Debug for FakeTransport {
 }
 
 impl Transport for FakeTransport {
-    fn send(&self, request: http::Request<Bytes>, limit: usize) -> Answered {
+    fn send(&self, request: http::Request<Bytes>, limit: ReadLimit) -> Answered {
         assert!(!self.breaks.load(Ordering::Relaxed), "a bug of ours");
         let number = {
             let mut begun = self.begun.lock().unwrap();
@@ -90,7 +90,7 @@ impl Transport for FakeTransport {
             let (status, headers) = (StatusCode::OK, HeaderMap::new());
             return Box::pin(async move { Ok(Response { status, headers, body: body.into() }) });
         }
-        let answered = (self.answer)(number, request, limit);
+        let answered = (self.answer)(number, request, limit.max_bytes);
         let under_way = self.under_way.clone();
         Box::pin(async move {
             let now = under_way.0.fetch_add(1, Ordering::Relaxed) + 1;

@@ -42,6 +42,7 @@ mod sign_in;
 mod simulation;
 mod state;
 mod state_formats;
+mod stray_refusals;
 mod support;
 mod targets;
 mod transport;

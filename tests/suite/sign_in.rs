@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use records_api::secret::Source;
-use records_api::{Agency, Auth, IamUser, Transport};
+use records_api::{Agency, Auth, IamUser, ReadLimit, Transport};
 use records_api_simulator::{Access, Credential, Endpoint, ImdsVersion};
 use screen_records_exporter::snapshot::Failure;
 use tokio::time::{Instant, sleep};
@@ -88,7 +88,7 @@ async fn token(harness: &Harness) -> String {
     let request = http::Request::post("http://iam.invalid/v3/auth/tokens?nocatalog=true")
         .header("content-type", "application/json")
         .body(body.to_string().into());
-    let answer = harness.transport.send(request.unwrap(), 1 << 20).await.unwrap();
+    let answer = harness.transport.send(request.unwrap(), ReadLimit::new(1 << 20)).await.unwrap();
     answer.headers["x-subject-token"].to_str().unwrap().to_owned()
 }
 

@@ -1,5 +1,8 @@
 //! The transport over the network: trusted certificates, the proxy, and texts of errors.
 
+mod dead_connections;
+mod memory;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +13,7 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use records_api::secret::Source;
-use records_api::{HttpTransport, Transport, TransportError};
+use records_api::{HttpTransport, ReadLimit, Transport, TransportError};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -108,7 +111,7 @@ async fn proxy(status: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
 
 async fn get(transport: &HttpTransport, url: &str) -> Result<StatusCode, TransportError> {
     let request = Request::get(url).body(Bytes::new()).unwrap();
-    transport.send(request, 1000).await.map(|answer| answer.status)
+    transport.send(request, ReadLimit::new(1000)).await.map(|answer| answer.status)
 }
 
 #[tokio::test]
@@ -175,7 +178,7 @@ async fn http_2_accepts_tokens_of_a_hundred_thousand_bytes_and_does_not_show_the
     let url = format!("https://localhost:{}/", http2_server(100_000).await);
     let transport = HttpTransport::new(Some(&fixture("ca.pem")), None).unwrap();
     let request = Request::post(url).body(Bytes::new()).unwrap();
-    let answer = transport.send(request, 1000).await.unwrap();
+    let answer = transport.send(request, ReadLimit::new(1000)).await.unwrap();
     assert_eq!(answer.headers["x-subject-token"].len(), 100_000);
     let shown = format!("{answer:?}");
     assert!(!shown.contains("tttt"), "{} bytes", shown.len());

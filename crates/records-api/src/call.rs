@@ -2,6 +2,7 @@
 //! were refused.
 
 mod backoff;
+mod budget;
 mod date;
 mod gate;
 mod limits;
@@ -12,9 +13,10 @@ mod throttle;
 mod transport;
 
 pub use backoff::CredentialBackoff;
+pub use budget::{MemoryBudget, ReadLimit};
 pub(crate) use gate::Gate;
 pub use limits::Limits;
-pub use observer::Observer;
+pub use observer::{Observer, PageLimit, PageSizeChange};
 pub(crate) use retry::{ApiCall, CredentialSource, Decoded, RetryingClient};
 pub(crate) use throttle::requested_pause;
 pub use transport::{HttpTransport, Response, Transport, TransportError};

@@ -10,7 +10,8 @@ use http::{Request, StatusCode, header};
 use url::Url;
 
 use crate::call::{
-    CredentialBackoff, Decoded, Gate, Limits, Observer, Response, RetryingClient, Transport,
+    ApiCall, CredentialBackoff, Decoded, Gate, Limits, Observer, PageLimit, PageSizeChange,
+    Response, RetryingClient, Transport,
 };
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
@@ -31,11 +32,25 @@ pub struct Target {
     pub auth: Auth,
 }
 
+/// Treatment of the page size in a request for records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageSizing {
+    /// No other size is tried: a refusal may be about a parameter of the query.
+    Fixed,
+    /// Smaller sizes are tried if the server refuses the request.
+    Shrinking,
+    /// The same, and a larger page is requested if a test of a learned size is due. If the server
+    /// does not return it, this costs one more request.
+    Tested,
+}
+
 /// A page of records, and the clock of the server that returned it.
 #[derive(Debug)]
 pub struct Listed {
     /// The page with its body.
     pub page: OwnedPage,
+    /// Number of rows that were requested.
+    pub requested: u32,
     /// Time by which the API's clock is ahead of this machine's, in milliseconds, according to the `Date` header;
     /// `None` if the answer has no readable one.
     pub clock_ahead_millis: Option<i64>,
@@ -92,9 +107,26 @@ impl Client {
         self.page_size.current()
     }
 
-    /// Remembers for an hour that the server returns at most `granted` rows per page.
+    /// Returns the configured number of rows per page.
+    pub fn configured_page_size(&self) -> u32 {
+        self.http.limits.page_size
+    }
+
+    /// Remembers that the server returns at most `granted` rows per page, although it accepts
+    /// requests for more. Later requests test whether that is still true.
     pub fn limit_page_size(&self, granted: u32) {
-        self.page_size.grant(granted);
+        self.report(self.page_size.lower(granted, PageLimit::Clamped));
+    }
+
+    /// Notes that a poll begins. A page size that was learned recently is tested again.
+    pub fn begin_poll(&self) {
+        self.page_size.begin_poll();
+    }
+
+    fn report(&self, change: Option<PageSizeChange>) {
+        if let Some(change) = change {
+            self.http.observer.page_size_changed(change);
+        }
     }
 
     /// Returns the maximum number of requests in progress at the same time.
@@ -109,10 +141,9 @@ impl Client {
 
     /// Requests one page of records. Rows that are not records are rejections in the page.
     ///
-    /// Lowers `query.limit` to the page size that the server is known to grant. If the server
-    /// answers 400 and `shrinks` is true, smaller page sizes are tried, and the one that is
-    /// accepted is remembered. `shrinks` must be false for a query with a parameter that the server
-    /// may refuse.
+    /// Lowers `query.limit` to the page size that the server is known to grant. If it refuses the
+    /// request, `sizing` says whether smaller page sizes are tried. The largest one that is accepted
+    /// is remembered, and tested from time to time.
     ///
     /// # Errors
     ///
@@ -120,37 +151,96 @@ impl Client {
     pub async fn list_records(
         &self,
         query: &RecordsQuery,
-        shrinks: bool,
+        sizing: PageSizing,
     ) -> Result<Listed, ApiError> {
         let mut query = query.clone();
+        let is_limited = query.limit >= self.page_size();
         query.limit = query.limit.min(self.page_size());
-        let mut refused: Option<ApiError> = None;
-        loop {
-            let text = query.to_query_string();
-            let result = self
-                .send(Endpoint::ScreenRecords, &text, |response| {
-                    OwnedPage::parse(&response.body, query.offset).map_err(page_error)
-                })
-                .await;
-            let error = match result {
-                Ok(Decoded { value: page, clock_ahead_millis }) => {
-                    if refused.is_some() {
-                        self.limit_page_size(query.limit);
-                    }
-                    return Ok(Listed { page, clock_ahead_millis });
+        if sizing == PageSizing::Tested
+            && is_limited
+            && let Some(listed) = self.test_page_size(&query).await?
+        {
+            return Ok(listed);
+        }
+        match self.list(&query, self.http.limits.max_retries).await {
+            Err(error) if sizing != PageSizing::Fixed && error.refuses_request() => {
+                self.find_page_size(query, error).await
+            }
+            result => result,
+        }
+    }
+
+    /// Requests a larger page if a test of the page size is due. `None` if none is due, or if the
+    /// server does not return the larger page.
+    async fn test_page_size(&self, query: &RecordsQuery) -> Result<Option<Listed>, ApiError> {
+        let Some(test) = self.page_size.begin_page() else { return Ok(None) };
+        let larger = RecordsQuery { limit: test.rows, ..query.clone() };
+        // Without retries, so that a test costs one request at most.
+        match self.list(&larger, 0).await {
+            Ok(listed) => {
+                self.report(test.accepted(listed.page.page().rows.len()));
+                Ok(Some(listed))
+            }
+            // A smaller page may succeed. A test never makes a poll fail.
+            Err(error) if error.may_depend_on_page_size() => {
+                test.confirmed();
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Finds the largest page size that the server accepts, after it refused `query`. Makes at most
+    /// ten requests.
+    async fn find_page_size(
+        &self,
+        mut query: RecordsQuery,
+        refusal: ApiError,
+    ) -> Result<Listed, ApiError> {
+        let refused = query.limit;
+        let mut accepted = loop {
+            // If no page size is accepted, the first refusal has the true reason.
+            let Some(smaller) = PageSize::smaller_than(query.limit) else { return Err(refusal) };
+            query.limit = smaller;
+            match self.list(&query, self.http.limits.max_retries).await {
+                Ok(listed) => break listed,
+                Err(error) if error.refuses_request() => {}
+                Err(_) => return Err(refusal),
+            }
+        };
+        // The refusals may have been about something else, which is over now. So the refused sizes
+        // are tried once more, the largest first.
+        accepted.page.copy_body(query.offset);
+        let granted = query.limit;
+        query.limit = refused;
+        while query.limit > granted {
+            match self.list(&query, self.http.limits.max_retries).await {
+                Ok(listed) => {
+                    accepted = listed;
+                    break;
                 }
-                Err(error) => error,
-            };
-            let smaller = PageSize::smaller_than(query.limit).filter(|_| shrinks);
-            match (&error, smaller) {
-                (ApiError::Refused { status: StatusCode::BAD_REQUEST, .. }, Some(smaller)) => {
-                    query.limit = smaller;
-                    refused.get_or_insert(error);
+                Err(error) if error.refuses_request() => {
+                    query.limit = PageSize::smaller_than(query.limit).unwrap_or(granted);
                 }
-                // If no page size is accepted, the first refusal has the true reason.
-                _ => return Err(refused.unwrap_or(error)),
+                // This says nothing about the size.
+                Err(_) => break,
             }
         }
+        if accepted.requested < refused {
+            self.report(self.page_size.lower(accepted.requested, PageLimit::Refused));
+        }
+        Ok(accepted)
+    }
+
+    async fn list(&self, query: &RecordsQuery, max_retries: usize) -> Result<Listed, ApiError> {
+        let endpoint = Endpoint::ScreenRecords;
+        let request = self.request(endpoint, &query.to_query_string())?;
+        let call = ApiCall { max_retries, ..self.http.api_call(endpoint, request, &self.session) };
+        let sent = self.http.send(&call, |response| {
+            OwnedPage::parse(&response.body, query.offset).map_err(page_error)
+        });
+        let Decoded { value: page, clock_ahead_millis } = sent.await?;
+        Ok(Listed { page, requested: query.limit, clock_ahead_millis })
     }
 
     /// Requests all desktop pools, sorted by ID; at most 10,000.
@@ -250,3 +340,6 @@ fn page_error(error: PageError) -> ApiError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

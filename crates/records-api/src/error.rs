@@ -91,6 +91,10 @@ pub enum ApiError {
     },
 }
 
+/// Numbers of the gateway's errors about itself or the service behind it: a broken configuration, a
+/// backend that does not respond or responds nonsense, an internal error, IAM unavailable.
+const GATEWAY_FAULTS: [&str; 8] = ["0103", "0104", "0105", "0201", "0601", "0602", "0610", "0613"];
+
 fn parenthesized(error_body: &ErrorBody) -> String {
     if *error_body == ErrorBody::default() { String::new() } else { format!(" ({error_body})") }
 }
@@ -120,9 +124,32 @@ impl ApiError {
         self
     }
 
+    /// True if the server responded that it does not accept the request, such as a parameter of it.
+    pub fn refuses_request(&self) -> bool {
+        matches!(self, Self::Refused { status: StatusCode::BAD_REQUEST, .. })
+            && !self.is_gateway_fault()
+    }
+
+    /// True if the gateway reports an error of its own with status 400, which says nothing about the
+    /// request.
+    pub(crate) fn is_gateway_fault(&self) -> bool {
+        match self {
+            Self::Refused { status: StatusCode::BAD_REQUEST, error_body, .. } => {
+                error_body.gateway_number().is_some_and(|number| GATEWAY_FAULTS.contains(&number))
+            }
+            _ => false,
+        }
+    }
+
+    /// True if the same request for a smaller page may succeed.
+    pub(crate) fn may_depend_on_page_size(&self) -> bool {
+        self.is_transient() || self.refuses_request() || matches!(self, Self::TooLarge { .. })
+    }
+
     /// True if a retry after a short time may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
+            Self::Refused { status: StatusCode::BAD_REQUEST, .. } => self.is_gateway_fault(),
             Self::Refused { status, .. } => {
                 status.is_server_error()
                     || matches!(
@@ -169,6 +196,7 @@ impl ApiError {
                     None if is_from_other_server(*status) && !endpoint.is_records_api() => {
                         format!("check `{key}`: another server responds there")
                     }
+                    None if self.is_gateway_fault() => REMEDY_FOR_INTERNAL_ERROR.to_owned(),
                     None => remedy_for_status(key, *status),
                 }
             }
@@ -211,6 +239,9 @@ fn is_from_other_server(status: StatusCode) -> bool {
     matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)
 }
 
+const REMEDY_FOR_INTERNAL_ERROR: &str = "the API has an internal error; the next poll tries again. If \
+    it persists, look at the status page of the region";
+
 fn remedy_for_status(key: &str, status: StatusCode) -> String {
     let text = match status {
         StatusCode::UNAUTHORIZED => "check `projects.auth`",
@@ -242,10 +273,7 @@ fn remedy_for_status(key: &str, status: StatusCode) -> String {
                  `{key}` to the final address"
             );
         }
-        status if status.is_server_error() => {
-            "the API has an internal error; the next poll tries again. If it persists, look at the \
-             status page of the region"
-        }
+        status if status.is_server_error() => REMEDY_FOR_INTERNAL_ERROR,
         _ => return format!("check `{key}`: the server there is not the records API"),
     };
     text.to_owned()

@@ -21,9 +21,10 @@ mod sign_in;
 pub mod wire;
 
 pub use call::{
-    CredentialBackoff, HttpTransport, Limits, Observer, Response, Transport, TransportError,
+    CredentialBackoff, HttpTransport, Limits, MemoryBudget, Observer, PageLimit, PageSizeChange,
+    ReadLimit, Response, Transport, TransportError,
 };
-pub use client::{Client, Listed, RecordsFilter, RecordsQuery, SortOrder, Target};
+pub use client::{Client, Listed, PageSizing, RecordsFilter, RecordsQuery, SortOrder, Target};
 pub use endpoint::Endpoint;
 pub use error::{ApiError, Cause};
 pub use sign_in::{Agency, Auth, IamUser, SignIn, profile};

@@ -10,6 +10,7 @@ from queries import EXPORTER, PROJECT, age, of_all_exporters, once, quantile, ra
 POLLS = "screen_records_exporter_polls_total"
 POLL_DURATION = "screen_records_exporter_poll_duration_seconds"
 POLL_REQUESTS = "screen_records_exporter_poll_api_requests"
+PAGE_SIZE = "screen_records_exporter_page_size"
 REQUESTS = "screen_records_exporter_api_requests_total"
 REQUEST_DURATION = "screen_records_exporter_api_request_duration_seconds"
 THROTTLED = "screen_records_exporter_api_throttled_seconds_total"
@@ -86,7 +87,15 @@ def api() -> list:
         "Time that requests were held back because the API asked for a pause. The line is the"
         " threshold of the alert.",
         "percentunit",
+        width=8,
     ).with_target(query("A", throttled, "{{project}}"))
+    rows = once(("project",), selector(PAGE_SIZE, PROJECT))
+    rows = curves(
+        "Rows per page",
+        "Rows requested per page: api.page_size, or fewer if the API grants fewer.",
+        "short",
+        width=8,
+    ).with_target(query("A", rows, "{{project}}"))
     return [
         stacked(by_code),
         stacked(by_endpoint),
@@ -95,9 +104,9 @@ def api() -> list:
             "Duration of requests to the API.",
             REQUEST_DURATION,
             PROJECT,
-            width=12,
         ),
         with_limits(paused, (0.1, colors.BAD)),
+        rows,
     ]
 
 

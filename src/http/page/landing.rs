@@ -115,8 +115,8 @@ fn details(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
         (
             "Request limits",
             format!(
-                "{} per second, {} concurrent{throttled}",
-                budget.requests_per_second, budget.concurrent_requests
+                "{} per second, {} concurrent, {} rows per page{throttled}",
+                budget.requests_per_second, budget.concurrent_requests, view.page_size
             ),
         ),
         ("Credentials", credentials),
@@ -170,6 +170,7 @@ mod tests {
                     method: "password",
                     expires: Some(Timestamp::from_millis(1_700_000_060_000)),
                 },
+                page_size: 100,
             },
             failure: Some(failure),
             is_polling: true,
@@ -195,8 +196,8 @@ mod tests {
              <div><dt>Failures in the window</dt><dd>–</dd></div>\
              <div><dt>Sync mode</dt><dd>first_sync, 25%</dd></div>\
              <div><dt>Requests by the last poll</dt><dd>4</dd></div>\
-             <div><dt>Request limits</dt><dd>0.5 per second, 4 concurrent, throttled for 12 s in \
-             total</dd></div>\
+             <div><dt>Request limits</dt><dd>0.5 per second, 4 concurrent, 100 rows per page, \
+             throttled for 12 s in total</dd></div>\
              <div><dt>Credentials</dt><dd>password, expire <time \
              datetime=\"2023-11-14T22:14:20.000Z\">2023-11-14 22:14:20 UTC</time></dd></div>\
              <div><dt>Counting since</dt><dd>–</dd></div></dl></section>\n"

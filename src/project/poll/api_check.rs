@@ -6,7 +6,7 @@ use super::reader::check_clock;
 use crate::project::error::{PollError, Reason};
 use records_api::record::{Term, Timestamp};
 use records_api::wire::Page;
-use records_api::{Client, RecordsFilter, RecordsQuery};
+use records_api::{Client, PageSizing, RecordsFilter, RecordsQuery};
 
 /// Facts about one page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,10 @@ pub(in crate::project) async fn check_api(
 ) -> Result<ApiCheck, PollError> {
     let query = RecordsQuery::ascending(window_start, 0, client.page_size(), filter.clone());
     let failed = |reason: Reason| PollError::at(client.records_path(&query), reason);
-    let listed = client.list_records(&query, true).await.map_err(|error| failed(error.into()))?;
+    let listed = client
+        .list_records(&query, PageSizing::Shrinking)
+        .await
+        .map_err(|error| failed(error.into()))?;
     check_clock(listed.clock_ahead_millis).map_err(failed)?;
     // The client may have lowered the page size to one that the API grants.
     Ok(facts(client.page_size(), listed.page.page(), listed.clock_ahead_millis))

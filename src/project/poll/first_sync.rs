@@ -103,7 +103,7 @@ impl PollReader<'_> {
         since: Timestamp,
     ) -> Result<Polled, PollError> {
         let lists = Planner::lists(self.filter.status.is_some());
-        let filter_fails =
+        let filter_works =
             self.read_in_flight(&mut staging, &mut summary, lists, ApiCounts::default()).await?;
         summary.reported = self.count(Counted::All, self.window_start).await?;
         summary.merge(parts);
@@ -117,7 +117,7 @@ impl PollReader<'_> {
         if summary.reported == known {
             summary.count = CountMeaning::AllRows;
         }
-        Ok(Polled { filter_fails, ..Polled::everything(staging, summary, since) })
+        Ok(Polled { filter_works, ..Polled::everything(staging, summary, since) })
     }
 
     /// Reads the whole window without parts.

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::log_throttle::LogThrottle;
 use crate::snapshot::Aggregate;
-use records_api::{Client, DesktopPool};
+use records_api::{ApiError, Client, DesktopPool};
 
 /// Names of the desktop pools of a project.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ struct State {
     /// Without them, each poll would ask for the names again.
     nameless: BTreeSet<String>,
     requested: Option<Instant>,
+    /// Failed requests in a row.
+    failures: u32,
     log_throttle: LogThrottle,
 }
 
@@ -33,6 +35,9 @@ struct State {
 const REFRESH: Duration = Duration::from_secs(3600);
 /// The same, if a pool without a known name has appeared.
 const REFRESH_FOR_NEW: Duration = Duration::from_secs(300);
+/// The same after the second failure in a row; it doubles with each further one. After the first failure,
+/// the next poll requests the names again, because it may have been about something else.
+const REFRESH_AFTER_FAILURE: Duration = Duration::from_secs(60);
 
 impl PoolNames {
     pub(in crate::project) fn new(project: String, timeout: Duration) -> Self {
@@ -52,6 +57,10 @@ impl PoolNames {
         let (error, remedy) = match timeout(self.timeout, client.desktop_pools()).await {
             Ok(Ok(pools)) => {
                 let mut state = self.state.lock();
+                if std::mem::take(&mut state.failures) > 0 {
+                    let project = &self.project;
+                    tracing::info!(project, "names of desktop pools can be read again");
+                }
                 state.log_throttle = LogThrottle::default();
                 state.known.clone_from(&pools);
                 let ids = aggregate.kinds.keys().map(|(_, _, pool)| pool);
@@ -59,6 +68,8 @@ impl PoolNames {
                     ids.filter(|pool| !state.names(pool)).map(ToString::to_string).collect();
                 return pools;
             }
+            // No request was made, so nothing was learned.
+            Ok(Err(ApiError::HeldBack { .. })) => return self.state.lock().known.clone(),
             Ok(Err(error)) => (error.to_string(), error.remedy()),
             Err(_) => {
                 let remedy = "nothing to do: the exporter tries again".to_owned();
@@ -66,6 +77,7 @@ impl PoolNames {
             }
         };
         let mut state = self.state.lock();
+        state.failures = state.failures.saturating_add(1);
         if state.log_throttle.is_due(remedy.clone()) {
             let (project, request) = (&self.project, client.pools_path());
             tracing::info!(
@@ -84,7 +96,12 @@ impl PoolNames {
         let mut state = self.state.lock();
         let is_new = |pool: &str| !state.names(pool) && !state.nameless.contains(pool);
         let has_new = aggregate.kinds.keys().any(|(_, _, pool)| is_new(pool));
-        let pause = if has_new { REFRESH_FOR_NEW } else { REFRESH };
+        let pause = match state.failures {
+            0 if has_new => REFRESH_FOR_NEW,
+            0 => REFRESH,
+            1 => Duration::ZERO,
+            failures => (REFRESH_AFTER_FAILURE * (1 << (failures - 2).min(16))).min(REFRESH),
+        };
         let is_due = state.requested.is_none_or(|requested| requested.elapsed() >= pause);
         if is_due {
             state.requested = Some(Instant::now());

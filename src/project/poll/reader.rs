@@ -5,7 +5,6 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 use futures_util::stream::FuturesUnordered;
-use http::StatusCode;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +18,7 @@ use crate::sync::{Extent, ExtentReader, Next, PageRequest, ReadSummary, SyncErro
 use records_api::clock::Clock;
 use records_api::record::{Status, Term, TimeRange, Timestamp};
 use records_api::wire::Page;
-use records_api::{ApiError, Client, RecordsFilter, RecordsQuery};
+use records_api::{ApiError, Client, PageSizing, RecordsFilter, RecordsQuery};
 
 /// Maximum difference of the clocks. If they differ more, the API and the exporter mean different windows.
 const MAX_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
@@ -54,21 +53,20 @@ impl PollReader<'_> {
         try_join_all(extents.into_iter().map(|extent| self.read(extent, known))).await
     }
 
-    /// Lists the records of the window that are in a status. Returns false if the API refuses or ignores
-    /// the status filter. The rows that it returns are read even then.
+    /// Lists the records of the window that are in a status. `None` if the API refuses the request, false
+    /// if it ignores the status filter. The rows that it returns are read even then.
     pub(super) async fn list(
         &self,
         status: Status,
         known: ApiCounts,
-    ) -> Result<(Staging, bool), PollError> {
+    ) -> Result<Option<(Staging, bool)>, PollError> {
         let range = TimeRange::since(self.window_start);
         let extent = Extent { range, status: Some(status) };
         match self.read(extent, known).await {
-            Ok((staging, summary)) => Ok((staging, summary.unfiltered == 0)),
-            Err(PollError {
-                reason: Reason::Api(ApiError::Refused { status: StatusCode::BAD_REQUEST, .. }),
-                ..
-            }) => Ok((Staging::default(), false)),
+            Ok((staging, summary)) => Ok(Some((staging, summary.unfiltered == 0))),
+            Err(PollError { reason: Reason::Api(error), .. }) if error.refuses_request() => {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -94,16 +92,17 @@ impl PollReader<'_> {
             });
             page.total_count.filter(|_| is_asked_for)
         };
-        match self.client.list_records(&query, false).await {
+        let mut answer = self.client.list_records(&query, PageSizing::Fixed).await;
+        // One refusal may have been about something else.
+        if answer.as_ref().is_err_and(ApiError::refuses_request) {
+            answer = self.client.list_records(&query, PageSizing::Fixed).await;
+        }
+        match answer {
             Ok(listed) => {
                 check_clock(listed.clock_ahead_millis).map_err(failed)?;
                 Ok(read(listed.page.page()))
             }
-            Err(ApiError::Refused { status: StatusCode::BAD_REQUEST, .. })
-                if counted == Counted::Uploaded =>
-            {
-                Ok(None)
-            }
+            Err(error) if counted == Counted::Uploaded && error.refuses_request() => Ok(None),
             Err(error) => Err(failed(error.into())),
         }
     }
@@ -132,6 +131,14 @@ impl PollReader<'_> {
         let status = extent.status.or(self.filter.status);
         let filter = RecordsFilter { status, ..self.filter.clone() };
         let is_whole = extent.status.is_none();
+        // Every poll requests a page of new records. Without changes a poll makes at most six requests, so
+        // this page does not test the page size.
+        let is_new = extent.range.end.is_none() && extent.range.start > self.window_start;
+        let mut sizing = match (is_whole, is_new) {
+            (false, _) => PageSizing::Fixed,
+            (true, true) => PageSizing::Shrinking,
+            (true, false) => PageSizing::Tested,
+        };
         let read = ExtentReader::new(extent, self.now, limit, known, self.filter.clone())
             .keeping_since(self.window_start);
         let read = Mutex::new(read);
@@ -141,7 +148,10 @@ impl PollReader<'_> {
             while under_way.len() < 2 * self.client.max_concurrent_requests() {
                 match read.lock().next_page() {
                     Next::Request(request) => {
-                        under_way.push(self.page(&read, &filter, request, is_whole));
+                        under_way.push(self.page(&read, &filter, request, sizing));
+                        if is_whole {
+                            sizing = PageSizing::Tested;
+                        }
                     }
                     Next::Wait | Next::Done => break,
                 }
@@ -157,9 +167,7 @@ impl PollReader<'_> {
             }
         }
         drop(under_way);
-        let read = read.into_inner();
-        self.client.limit_page_size(read.limit());
-        let read = read.finish(self.state.lock().ledger());
+        let read = read.into_inner().finish(self.state.lock().ledger());
         let query = RecordsQuery::ascending(start, 0, limit, filter);
         let failed = |error: SyncError| PollError::at(self.client.records_path(&query), error);
         Ok(Ok(read.map_err(failed)?))
@@ -169,25 +177,27 @@ impl PollReader<'_> {
         &self,
         read: &Mutex<ExtentReader>,
         filter: &RecordsFilter,
-        request: PageRequest,
-        shrinks: bool,
+        mut request: PageRequest,
+        sizing: PageSizing,
     ) -> Result<(), PollError> {
         let PageRequest { start_time, offset, limit, .. } = request;
         let query = RecordsQuery::ascending(start_time, offset, limit, filter.clone());
         let failed = |reason: Reason| PollError::at(self.client.records_path(&query), reason);
-        let listed = self
-            .client
-            .list_records(&query, shrinks)
-            .await
-            .map_err(|error| failed(error.into()))?;
+        let listed =
+            self.client.list_records(&query, sizing).await.map_err(|error| failed(error.into()))?;
         check_clock(listed.clock_ahead_millis).map_err(failed)?;
+        // The client may have requested a smaller page, or a larger one to test the page size.
+        request.limit = listed.requested;
         let answered = Timestamp::from_millis(self.clock.now_millis());
         let mut read = read.lock();
         read.note_answer(answered, listed.clock_ahead_millis);
+        let limit = read.limit();
         let taken = read.take(&request, listed.page.page(), self.state.lock().ledger());
+        if read.limit() < limit {
+            self.client.limit_page_size(read.limit());
+        }
         let (rows, total) = read.progress();
         self.progress.lock().note(self.project, rows, total, Instant::now());
-        // The client may have retried this request with a smaller page.
         read.limit_pages(self.client.page_size());
         taken.map_err(|error| failed(error.into()))
     }

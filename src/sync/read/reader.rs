@@ -110,7 +110,7 @@ impl ExtentReader {
         self.walk.note_answer(now, ahead_millis);
     }
 
-    /// Limits the number of rows to request per page.
+    /// Sets the number of rows to request per page: fewer or more than before.
     pub fn limit_pages(&mut self, rows: u32) {
         self.walk.limit_pages(rows);
     }

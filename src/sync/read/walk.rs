@@ -177,9 +177,9 @@ impl Walk {
         position > self.segments[segment].listing.received
     }
 
-    /// Limits the number of rows to request per page.
+    /// Sets the number of rows to request per page.
     pub(in crate::sync) fn limit_pages(&mut self, rows: u32) {
-        self.limit = self.limit.min(rows.max(1));
+        self.limit = rows.max(1);
     }
 
     /// Takes the answer to `request`.

@@ -3,10 +3,11 @@
 use crate::ledger::{Counted, Ledger, PendingCounts};
 use crate::sync::recount::bisection::{BisectionContext, CountBisection};
 use crate::sync::recount::expected::{CountRange, ExpectedCounts, MAX_COUNT, Surplus, clamped};
+use crate::sync::retry::Retry;
 use records_api::record::Timestamp;
 
-/// A refused or misleading kind of request is tried again after an hour.
-pub(in crate::sync) const RETRY_MILLIS: i64 = 3_600_000;
+/// A count that misleads is tried again after an hour.
+const RETRY_MILLIS: i64 = 3_600_000;
 /// Number of consecutive bisections without a result after which a count is switched off.
 const MAX_FRUITLESS: u32 = 3;
 /// Maximum number of places with unlisted records. Beyond it, a count is switched off.
@@ -20,8 +21,10 @@ pub(in crate::sync) struct Count {
     pub(in crate::sync) counted: Counted,
     /// True if the expected value of the count is known.
     is_usable: bool,
-    /// The count is not requested before this time.
+    /// The count is not requested before this time, because it misled.
     off_until: Option<Timestamp>,
+    /// Requests that the API answered without a count.
+    requests: Retry,
     /// Records that are counted but not listed.
     surplus: Vec<Surplus>,
     /// True if the count differed from the expected one in the last poll that requested it.
@@ -49,6 +52,7 @@ impl Count {
             counted,
             is_usable: false,
             off_until: None,
+            requests: Retry::default(),
             surplus: Vec::new(),
             differs: false,
             last_beyond: None,
@@ -58,13 +62,21 @@ impl Count {
 
     /// True if polls request the count.
     pub(in crate::sync) fn is_on(&self, now: Timestamp) -> bool {
-        self.is_usable && self.off_until.is_none_or(|until| now >= until)
+        self.is_usable
+            && self.off_until.is_none_or(|until| now >= until)
+            && self.requests.is_due(now)
+    }
+
+    /// True if polls request the count, and the API gave it to the last one that did.
+    pub(in crate::sync) fn is_reliable(&self, now: Timestamp) -> bool {
+        self.is_on(now) && !self.requests.has_failed()
     }
 
     /// Starts again after a full read, which leaves no difference to search for. A count that is
     /// switched off stays off.
     pub(in crate::sync) fn reset(&mut self, is_usable: bool) {
-        *self = Self { is_usable, off_until: self.off_until, ..Self::new(self.counted) };
+        let Self { off_until, requests, .. } = *self;
+        *self = Self { is_usable, off_until, requests, ..Self::new(self.counted) };
     }
 
     /// Starts a search if the API's count `total` differs. It must have differed in the poll before
@@ -92,10 +104,8 @@ impl Count {
         window_start: Timestamp,
         now: Timestamp,
     ) {
-        let Some(total) = taken.total else {
-            self.off_until = Some(now.plus_millis(RETRY_MILLIS));
-            return;
-        };
+        self.requests.note(taken.total.is_some(), now);
+        let Some(total) = taken.total else { return };
         self.surplus.retain(|surplus| surplus.start >= window_start);
         if let Some(bisection) = &taken.bisection {
             self.learn_from(ledger, bisection, now);

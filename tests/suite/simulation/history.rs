@@ -176,7 +176,7 @@ const THEMES: [Theme; 8] = [
     Theme::Mixed,
     Theme::Lag,
     Theme::Cut,
-    Theme::Lag,
+    Theme::Refuse,
     Theme::Live,
 ];
 

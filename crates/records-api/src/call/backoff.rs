@@ -157,7 +157,9 @@ fn is_inconclusive(error: &ApiError) -> bool {
     matches!(
         error,
         ApiError::Refused { status, .. }
-            if status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            if status.is_server_error()
+                || *status == StatusCode::TOO_MANY_REQUESTS
+                || error.is_gateway_fault()
     )
 }
 

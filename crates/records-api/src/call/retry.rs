@@ -13,6 +13,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff::{CallKey, CredentialBackoff, TrialPermit};
+use super::budget::ReadLimit;
 use super::date::date;
 use super::gate::Gate;
 use super::limits::Limits;
@@ -269,12 +270,15 @@ impl RetryingClient {
 
 async fn exchange(call: &ApiCall<'_>, request: Request<Bytes>) -> Result<Response, ApiError> {
     let (endpoint, after) = (call.endpoint, call.timeout);
-    let sent = call.transport.send(request, call.max_response_bytes);
-    match timeout(after, sent).await {
-        Err(_) => Err(ApiError::Timeout { endpoint, after }),
-        Ok(Ok(response)) => Ok(response),
-        Ok(Err(TransportError::TooLarge(limit))) => Err(ApiError::TooLarge { endpoint, limit }),
-        Ok(Err(TransportError::Connection(what))) => Err(ApiError::Unreachable { endpoint, what }),
+    let limit = ReadLimit::new(call.max_response_bytes);
+    let sent = call.transport.send(request, limit.clone());
+    match limit.within(after, sent).await {
+        None => Err(ApiError::Timeout { endpoint, after }),
+        Some(Ok(response)) => Ok(response),
+        Some(Err(TransportError::TooLarge(limit))) => Err(ApiError::TooLarge { endpoint, limit }),
+        Some(Err(TransportError::Connection(what))) => {
+            Err(ApiError::Unreachable { endpoint, what })
+        }
     }
 }
 

@@ -6,15 +6,17 @@
 use std::error::Error;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy};
 
+use super::budget::{BodyBuffer, MemoryBudget, ReadLimit, TooLarge};
 use crate::file;
 use crate::secret::{Secret, Source};
 
@@ -49,8 +51,9 @@ pub enum TransportError {
 
 /// Sends requests.
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
-    /// Sends a request and receives the complete response, with a body of at most `limit` bytes
-    /// after decompression. Does not follow redirects. The caller limits the time.
+    /// Sends a request and receives the complete response, with a body of at most
+    /// `limit.max_bytes` bytes after decompression. Does not follow redirects. The caller limits the
+    /// time.
     ///
     /// # Errors
     ///
@@ -58,7 +61,7 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     fn send(
         &self,
         request: http::Request<Bytes>,
-        limit: usize,
+        limit: ReadLimit,
     ) -> BoxFuture<'_, Result<Response, TransportError>>;
 }
 
@@ -68,14 +71,55 @@ pub struct HttpTransport {
     /// The only certificates that are trusted; `None` for those of the system.
     roots: Option<Vec<Certificate>>,
     proxy: Option<Source>,
-    /// The client with the proxy that it uses.
-    client: Mutex<Option<(Option<Secret>, Client)>>,
+    /// Memory for the responses; `None` if it is not limited.
+    budget: Option<Arc<MemoryBudget>>,
+    /// The client for the next request; `None` if a new one is to be built.
+    client: Mutex<Option<Arc<ProxiedClient>>>,
+}
+
+/// A client with its connections.
+#[derive(Debug)]
+struct ProxiedClient {
+    /// The proxy that it uses.
+    proxy: Option<Secret>,
+    client: Client,
+}
+
+/// Discards a client whose request is cancelled, because no complete response arrived in time.
+///
+/// A load balancer or a proxy that has lost its state may still acknowledge everything that is sent
+/// over an old connection, and HTTP/2 uses the same connection for all requests. The next request
+/// therefore opens a new one. Other requests of the discarded client are not cancelled.
+struct RequestGuard<'t> {
+    transport: &'t HttpTransport,
+    used: Arc<ProxiedClient>,
+    has_ended: bool,
+}
+
+impl Drop for RequestGuard<'_> {
+    fn drop(&mut self) {
+        // Another request may have replaced the client already.
+        let is_used = |client: &mut Arc<ProxiedClient>| Arc::ptr_eq(client, &self.used);
+        if !self.has_ended {
+            self.transport.client.lock().take_if(is_used);
+        }
+    }
 }
 
 /// Identifies the program, not this crate, to the operators of the API and of proxies.
 const USER_AGENT: &str = concat!("screen-records-exporter/", env!("CARGO_PKG_VERSION"));
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(90);
+/// An HTTP/2 connection is tested if nothing arrives for this long while a request is in progress,
+/// because `api.request_timeout` may be much longer.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+/// Time after which a connection without an answer to the test is closed.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// Part of a response that HTTP/2 receives before it is read.
+const STREAM_WINDOW_BYTES: u32 = 512 * 1024;
+/// The same for all responses on a connection. Enough for 256 of them: otherwise responses that wait
+/// for memory would hold up the one that they wait for.
+const CONNECTION_WINDOW_BYTES: u32 = 256 * STREAM_WINDOW_BYTES;
 /// IAM sends tokens in a header, and they may have 100,000 characters. The library's default for
 /// HTTP/2 is 16 KiB.
 const MAX_HEADERS_BYTES: u32 = 256 * 1024;
@@ -105,31 +149,38 @@ impl HttpTransport {
                 .and_then(|pem| Certificate::from_pem_bundle(&pem).map_err(|error| chain(&error)));
             certificates.map_err(|error| failed(format!("{}: {error}", path.display())))
         });
-        let transport = Self { roots: roots.transpose()?, proxy, client: Mutex::default() };
+        let transport =
+            Self { roots: roots.transpose()?, proxy, budget: None, client: Mutex::default() };
         if transport.proxy.is_none() {
             let client = transport.build(None)?;
-            *transport.client.lock() = Some((None, client));
+            *transport.client.lock() = Some(Arc::new(ProxiedClient { proxy: None, client }));
         }
         Ok(transport)
     }
 
+    /// Limits the memory of the responses that are read at the same time. Several transports can
+    /// share a budget.
+    #[must_use]
+    pub fn with_memory_budget(self, budget: Arc<MemoryBudget>) -> Self {
+        Self { budget: Some(budget), ..self }
+    }
+
     /// Returns the client; a new one if the URL of the proxy has changed.
-    async fn client(&self) -> Result<Client, TransportError> {
+    async fn client(&self) -> Result<Arc<ProxiedClient>, TransportError> {
         let proxy = match &self.proxy {
             Some(proxy) => Some(proxy.read().await.map_err(|error| {
                 TransportError::Connection(format!("`api.proxy_url`: {error}"))
             })?),
             None => None,
         };
-        let mut client = self.client.lock();
-        if let Some((known, client)) = &*client
-            && known.as_ref().map(Secret::expose) == proxy.as_ref().map(Secret::expose)
+        let mut current = self.client.lock();
+        if let Some(known) = &*current
+            && known.proxy.as_ref().map(Secret::expose) == proxy.as_ref().map(Secret::expose)
         {
-            return Ok(client.clone());
+            return Ok(known.clone());
         }
-        let built = self.build(proxy.as_ref())?;
-        *client = Some((proxy, built.clone()));
-        Ok(built)
+        let client = self.build(proxy.as_ref())?;
+        Ok(current.insert(Arc::new(ProxiedClient { proxy, client })).clone())
     }
 
     fn build(&self, proxy: Option<&Secret>) -> Result<Client, TransportError> {
@@ -146,6 +197,10 @@ impl HttpTransport {
                 .no_proxy()
                 .connect_timeout(CONNECT_TIMEOUT)
                 .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
+                .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
+                .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+                .http2_keep_alive_interval(PING_INTERVAL)
+                .http2_keep_alive_timeout(PING_TIMEOUT)
                 .http2_max_header_list_size(MAX_HEADERS_BYTES)
                 .user_agent(USER_AGENT);
             proxy.iter().cloned().fold(builder, ClientBuilder::proxy)
@@ -162,34 +217,45 @@ impl HttpTransport {
     async fn exchange(
         &self,
         request: http::Request<Bytes>,
-        limit: usize,
+        limit: ReadLimit,
     ) -> Result<Response, TransportError> {
-        let broken =
-            |error: reqwest::Error| TransportError::Connection(chain(&error.without_url()));
-        let request = reqwest::Request::try_from(request).map_err(broken)?;
-        let mut response = self.client().await?.execute(request).await.map_err(broken)?;
-        // Allocates the announced size, because growing the buffer would need twice the memory.
-        let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
-        let mut body = BytesMut::with_capacity(announced.unwrap_or(0).min(limit));
-        while let Some(chunk) = response.chunk().await.map_err(broken)? {
-            if body.len() + chunk.len() > limit {
-                return Err(TransportError::TooLarge(limit));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Response {
-            status: response.status(),
-            headers: std::mem::take(response.headers_mut()),
-            body: body.freeze(),
-        })
+        let used = self.client().await?;
+        let client = used.client.clone();
+        let mut guard = RequestGuard { transport: self, used, has_ended: false };
+        let response = receive(&client, request, limit, self.budget.clone()).await;
+        guard.has_ended = true;
+        response
     }
+}
+
+async fn receive(
+    client: &Client,
+    request: http::Request<Bytes>,
+    limit: ReadLimit,
+    budget: Option<Arc<MemoryBudget>>,
+) -> Result<Response, TransportError> {
+    let broken = |error: reqwest::Error| TransportError::Connection(chain(&error.without_url()));
+    let request = reqwest::Request::try_from(request).map_err(broken)?;
+    let mut response = client.execute(request).await.map_err(broken)?;
+    let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+    let max_bytes = limit.max_bytes;
+    let mut body = BodyBuffer::new(limit, budget);
+    body.expect(announced.unwrap_or(0)).await;
+    while let Some(part) = response.chunk().await.map_err(broken)? {
+        body.append(&part).await.map_err(|TooLarge| TransportError::TooLarge(max_bytes))?;
+    }
+    Ok(Response {
+        status: response.status(),
+        headers: std::mem::take(response.headers_mut()),
+        body: body.into_body(),
+    })
 }
 
 impl Transport for HttpTransport {
     fn send(
         &self,
         request: http::Request<Bytes>,
-        limit: usize,
+        limit: ReadLimit,
     ) -> BoxFuture<'_, Result<Response, TransportError>> {
         Box::pin(self.exchange(request, limit))
     }

@@ -72,6 +72,16 @@ impl OwnedPage {
         }
     }
 
+    /// Replaces the body by a copy, so that the memory of the response can be used for another one.
+    ///
+    /// # Panics
+    ///
+    /// Never, because the body has been parsed before.
+    pub fn copy_body(&mut self, offset: u64) {
+        let body = Bytes::copy_from_slice(self.borrow_owner());
+        *self = Self::decode(body, offset).expect("the body has been parsed before");
+    }
+
     /// The parsed page.
     pub fn page(&self) -> &Page<'_> {
         self.borrow_dependent()
