@@ -16,6 +16,7 @@ mod failures;
 mod index;
 mod journal;
 mod known_failures;
+mod missing_statuses;
 mod native;
 mod new_symbols;
 mod packed;
@@ -56,6 +57,7 @@ use std::sync::Arc;
 use cardinality::LabelValue;
 use failures::Failures;
 use journal::Entry;
+use missing_statuses::MissingStatuses;
 use stale_reads::StaleReads;
 use symbols::SymbolTable;
 use table::Table;
@@ -76,6 +78,7 @@ pub struct Ledger {
     totals: Totals,
     failures: Failures,
     stale_reads: StaleReads,
+    missing_statuses: MissingStatuses,
     /// Number of names after the last release of unused ones.
     names_after_release: usize,
     /// Maximum number of records since then.
@@ -95,6 +98,7 @@ impl Default for Ledger {
             totals: Totals::default(),
             failures: Failures::default(),
             stale_reads: StaleReads::default(),
+            missing_statuses: MissingStatuses::default(),
             names_after_release: 0,
             max_records: 0,
         }

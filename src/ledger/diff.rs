@@ -32,7 +32,7 @@ impl Ledger {
     pub fn diff(&self, staging: Staging, poll: PollFacts, limits: LabelLimits) -> Transition {
         let hidden = self.hidden(&staging);
         let kept_stale_reads = self.kept_stale_reads(&staging, poll.window_start);
-        let Staging { staged: mut records, mut stale_reads, .. } = staging;
+        let Staging { staged: mut records, mut stale_reads, missing_statuses, .. } = staging;
         // Only names that a record still refers to get a number. Otherwise a name that a later page
         // replaced would be written and kept.
         let mut labels = staging.new_labels.assign(&self.labels, u32::MAX);
@@ -86,6 +86,7 @@ impl Ledger {
             failures,
             progress,
             stale_reads,
+            missing_statuses,
         }
     }
 
@@ -209,11 +210,15 @@ impl Diff<'_> {
     /// * every record of the first complete poll;
     /// * a new record of the first poll with another identity (project, endpoint or filter). A
     ///   record that is known was read in its earlier status, so a change of it is counted;
-    /// * a new record that starts before the window of the last poll: the window became longer.
+    /// * a new record that starts before the window of the last poll: the window became longer;
+    /// * a record of these that was never read with a status before.
     fn is_baseline(&self, record: &StoredRecord, known: Option<&StoredRecord>) -> bool {
         let Some(last) = &self.ledger.last_poll else { return true };
         let is_other = last.identity != self.poll.identity;
-        known.is_none() && (is_other || self.starts_before_last_window(record))
+        match known {
+            Some(known) => known.status == TermId::NONE && !known.has(Flag::Counted),
+            None => is_other || self.starts_before_last_window(record),
+        }
     }
 
     /// Returns whether a record starts before the window of the last poll.
@@ -224,12 +229,16 @@ impl Diff<'_> {
 
     /// Counts the entry of a record into its status.
     fn enter(&mut self, record: &mut StoredRecord, labels: &Labels) {
+        record.set(Flag::Counted, true);
+        // A record that was never read with a status has entered none.
+        if record.status == TermId::NONE {
+            return;
+        }
         let exemplar = is_failed(record).then(|| self.exemplar(record)).flatten();
         let entered = Series::Entered(labels.status, labels.record_type, labels.pool);
         self.updates.increment_with_exemplar(entered, exemplar.as_ref());
         let entered = Series::UserEntered(labels.user, labels.status);
         self.updates.increment_with_exemplar(entered, exemplar.as_ref());
-        record.set(Flag::Counted, true);
     }
 
     /// Observes a record in the histograms. A flag for each observation keeps a retried upload from

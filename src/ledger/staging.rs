@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use super::Ledger;
 use super::failures::{Failures, is_failed};
+use super::missing_statuses::{MAX_MISSING_STATUSES, MissingStatuses, reads_without_status};
 use super::new_symbols::NewSymbols;
 use super::record::{Flag, StoredRecord};
 use super::stale_reads::{MAX_STALE_READS, StaleReads};
@@ -32,6 +33,8 @@ pub struct Staging {
     pub(super) upload_delays: HashMap<RecordKey, u64>,
     /// Reads that are older than the known state of their record.
     pub(super) stale_reads: StaleReads,
+    /// Records whose read had no status.
+    pub(super) missing_statuses: MissingStatuses,
     /// Details of failed records that the ledger does not have.
     pub(super) failures: Failures,
     /// Pools and users that the ledger does not have.
@@ -48,13 +51,19 @@ impl Staging {
     /// between: the read with the later `update_time` is kept, and of equal ones the later read. A
     /// read that is older than the known state is taken for the answer of a lagging replica until a
     /// later poll repeats it.
+    ///
+    /// A read without a status keeps the status that is known from another read.
     pub fn read(&mut self, ledger: &Ledger, key: RecordKey, record: &Record<'_>) -> bool {
         let stored = self.compact(ledger, key, record);
+        self.note_missing_status(ledger, &stored);
         if let Some(staged) = self.staged.get(key) {
             if staged.update <= stored.update {
                 // Without the flags, events that were counted earlier would be counted again.
-                let stored = stored.with_flags_of(&staged);
+                let stored = stored.with_flags_of(&staged).or_status_of(&staged);
                 self.stage(ledger, stored, record);
+            } else if staged.status == TermId::NONE {
+                // The later read had no status, and this one may have.
+                self.stage(ledger, staged.or_status_of(&stored), record);
             }
             return false;
         }
@@ -67,7 +76,7 @@ impl Staging {
         // A record that is read is listed again, with the flags that it had.
         let mut shown = known;
         shown.set(Flag::Hidden, false);
-        let stored = stored.with_flags_of(&shown);
+        let stored = stored.with_flags_of(&shown).or_status_of(&known);
         // If it were believed at once, the answer of a lagging replica would return the record to
         // an earlier status, and the next current answer would count the same transition again.
         if known.update > stored.update && ledger.stale_reads.get(&key) != Some(&stored) {
@@ -117,10 +126,17 @@ impl Staging {
         let term = self.new_terms.merge(other.new_terms);
         let renumbered = |record| renumber(record, &label, &term);
         for record in other.staged.iter().map(renumbered) {
-            if self.staged.get(record.key).is_none_or(|known| known.update <= record.update) {
-                self.staged.put(record);
-                // The delay belongs to the read that is kept: the other read may have no delay, or
-                // another one.
+            let kept = match self.staged.get(record.key) {
+                None => record,
+                Some(mine) if mine.update <= record.update => record.or_status_of(&mine),
+                // The later read had no status.
+                Some(mine) if mine.status == TermId::NONE => mine.or_status_of(&record),
+                Some(_) => continue,
+            };
+            self.staged.put(kept);
+            // The delay belongs to the read whose status is kept: the other read may have no delay,
+            // or another one.
+            if record.status != TermId::NONE {
                 match other.upload_delays.get(&record.key) {
                     Some(delay) => self.upload_delays.insert(record.key, *delay),
                     None => self.upload_delays.remove(&record.key),
@@ -137,6 +153,7 @@ impl Staging {
         let stale_reads = other.stale_reads.into_iter();
         self.stale_reads.extend(stale_reads.map(|(key, record)| (key, renumbered(record))));
         self.failures.merge(other.failures);
+        self.missing_statuses.extend(other.missing_statuses);
     }
 
     /// Returns the number of records that are new or changed so far.
@@ -179,11 +196,34 @@ impl Staging {
         })
     }
 
+    /// Notes a read without a status, so that the next poll reads the record again. A settled record
+    /// may have another status by now, which nothing else would show.
+    fn note_missing_status(&mut self, ledger: &Ledger, stored: &StoredRecord) {
+        if stored.status != TermId::NONE {
+            self.missing_statuses.remove(&stored.key);
+            return;
+        }
+        // Records that the API never returned with a status would otherwise cost requests forever.
+        let is_lost = match ledger.table.get(stored.key) {
+            Some(known) => {
+                known.status != TermId::NONE || ledger.missing_statuses.contains_key(&stored.key)
+            }
+            None => ledger.last_poll.is_some(),
+        };
+        if is_lost
+            && self.missing_statuses.len() < MAX_MISSING_STATUSES
+            && let Some(reads) = reads_without_status(&ledger.missing_statuses, stored.key)
+        {
+            self.missing_statuses.insert(stored.key, reads);
+        }
+    }
+
     /// Adds a record that is new or changed, in the place of an earlier read of this poll.
     fn stage(&mut self, ledger: &Ledger, stored: StoredRecord, record: &Record<'_>) {
         // The first poll observes nothing, and it may read millions of records: their delays would
-        // take memory for nothing.
+        // take memory for nothing. The delay belongs to the read that had the status.
         if ledger.last_poll.is_some()
+            && record.status != Term::Absent
             && stored.status == TermId::from(Status::UploadCompleted)
             && !stored.has(Flag::Uploaded)
         {

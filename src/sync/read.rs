@@ -7,6 +7,7 @@
 
 mod boundaries;
 mod clamp;
+mod filter;
 mod listing;
 mod page;
 mod reader;

@@ -32,6 +32,7 @@ mod labels;
 mod listener;
 mod many;
 mod names;
+mod nulls;
 mod one_view;
 mod polls;
 mod reload;

@@ -103,3 +103,65 @@ fn an_older_read_is_believed_when_a_later_poll_repeats_it() {
     poll(&mut ledger, &[record("a", 3, 3)]);
     assert_eq!(sizes(&ledger), [3]);
 }
+
+/// Returns every status, of records that were read in any order.
+fn statuses(ledger: &Ledger) -> Vec<TermId> {
+    ledger.shown().map(|record| record.status).collect()
+}
+
+#[test]
+fn of_two_reads_in_a_poll_the_status_of_either_is_kept() {
+    let with = |status: Term<'static, Status>, update| Record { status, ..record("a", 1, update) };
+    let uploading = || with(Term::Known(Status::Uploading), 3);
+    for update in [2, 3, 4] {
+        let absent = || with(Term::Absent, update);
+        for reads in [[uploading(), absent()], [absent(), uploading()]] {
+            let mut ledger = DurableLedger::default();
+            poll(&mut ledger, &reads);
+            assert_eq!(statuses(&ledger), [Status::Uploading.into()], "{update}, one staging");
+            let mut ledger = DurableLedger::default();
+            let [mut one, mut other] = [Staging::default(), Staging::default()];
+            read(&mut one, &mut ledger, &reads[0]);
+            read(&mut other, &mut ledger, &reads[1]);
+            one.merge(other);
+            commit(&mut ledger, one);
+            assert_eq!(statuses(&ledger), [Status::Uploading.into()], "{update}, two stagings");
+            let known = ledger.shown().next().unwrap().update.known().unwrap();
+            assert_eq!(known, reads[0].update_time.max(reads[1].update_time).unwrap());
+        }
+    }
+}
+
+#[test]
+fn an_unknown_text_is_a_status_of_its_own() {
+    let with = |status| Record { status, ..record("a", 1, 0) };
+    let mut ledger = DurableLedger::default();
+    poll(&mut ledger, &[with(Term::Known(Status::Uploading))]);
+    poll(&mut ledger, &[with(Term::Absent)]);
+    assert_eq!(statuses(&ledger), [Status::Uploading.into()]);
+    poll(&mut ledger, &[with(Term::Unknown("PAUSED".into()))]);
+    assert_eq!(&**ledger.term(statuses(&ledger)[0]), "PAUSED");
+    poll(&mut ledger, &[with(Term::Absent)]);
+    assert_eq!(&**ledger.term(statuses(&ledger)[0]), "PAUSED");
+}
+
+#[test]
+fn a_record_whose_status_is_lost_is_read_again_by_three_polls() {
+    let mut ledger = DurableLedger::default();
+    let from = Timestamp::from_millis(0);
+    poll(&mut ledger, &[record("baseline", 1, 0)]);
+    assert!(ledger.unsettled(from, |_| false).is_empty(), "it never had a status");
+    let mut polls = 0;
+    loop {
+        poll(&mut ledger, &[record("a", 1, 0)]);
+        if ledger.unsettled(from, |_| false).is_empty() {
+            break;
+        }
+        polls += 1;
+    }
+    assert_eq!(polls, 3);
+    let status = Term::Known(Status::UploadFailed);
+    poll(&mut ledger, &[Record { status, ..record("a", 1, 0) }]);
+    poll(&mut ledger, &[record("a", 1, 0)]);
+    assert_eq!(ledger.unsettled(from, |_| false).len(), 1, "the count begins again");
+}

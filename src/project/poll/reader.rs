@@ -90,7 +90,8 @@ impl PollReader<'_> {
         let read = |page: &Page<'_>| {
             let mut shown = page.rows.iter().flatten();
             let is_asked_for = shown.all(|record| {
-                counted == Counted::All || record.status == Term::Known(Status::UploadCompleted)
+                counted == Counted::All
+                    || matches!(record.status, Term::Known(Status::UploadCompleted) | Term::Absent)
             });
             page.total_count.filter(|_| is_asked_for)
         };

@@ -4,6 +4,7 @@ use crate::ledger::{ApiCounts, Ledger, Staging};
 use crate::sync::anomalies::{Anomalies, Anomaly};
 use crate::sync::error::SyncError;
 use crate::sync::extent::{Extent, ReadSummary};
+use crate::sync::read::filter::{FilterMatch, check, has_other_status};
 use crate::sync::read::page::RowRef;
 use crate::sync::read::rejections::{PendingRejections, RejectedRow};
 use crate::sync::read::ties::KeySet;
@@ -38,6 +39,8 @@ pub struct ExtentReader {
     /// Number of pages.
     pages: u32,
     rejections: PendingRejections,
+    /// Number of rows without a status, repeated ones included.
+    unchecked: usize,
 }
 
 /// Maximum number of records of a poll: 5,000 desktops recorded around the clock for 15 days in
@@ -47,6 +50,9 @@ const MAX_RECORDS: usize = 12_000_000;
 const MAX_ROWS: usize = 3 * MAX_RECORDS;
 /// Maximum number of pages of a poll: all records in pages of 100, and as many again.
 const MAX_PAGES: u32 = 240_000;
+/// Maximum number of rows without a status in a list by status: nothing shows whether the API has
+/// filtered them.
+const MAX_UNCHECKED_ROWS: usize = 1000;
 /// Number of rejected rows, without a readable one, after which a read fails: more than 1% of all
 /// that can follow.
 const MAX_REJECTIONS_WITHOUT_RECORD: usize = MAX_RECORDS / 100;
@@ -78,6 +84,7 @@ impl ExtentReader {
             received: 0,
             pages: 0,
             rejections: PendingRejections::default(),
+            unchecked: 0,
         }
     }
 
@@ -144,6 +151,10 @@ impl ExtentReader {
             self.summary.anomalies.note(near, Anomaly::Rejected(reason));
             *self.summary.rejected.entry(reason).or_default() += 1;
         }
+        let unchecked = page.rows.iter().flatten().filter(|row| row.status == Term::Absent);
+        self.unchecked += unchecked.count();
+        // If the API ignores the filter, the list would be the whole window.
+        self.is_abandoned |= self.extent.status.is_some() && self.unchecked > MAX_UNCHECKED_ROWS;
         self.received += page.rows.len();
         self.pages += 1;
         if self.has_only_rejections(request.segment, page) {
@@ -299,13 +310,17 @@ impl ExtentReader {
         record: &Record<'_>,
         ledger: &Ledger,
     ) {
-        if !matches(&self.filter, record) {
-            self.summary.unfiltered += 1;
-            self.is_abandoned |= self.extent.status.is_some();
-            return;
+        match check(&self.filter, key, record, ledger) {
+            FilterMatch::Yes => {}
+            FilterMatch::Unknown => return,
+            FilterMatch::No => {
+                self.summary.unfiltered += 1;
+                self.is_abandoned |= self.extent.status.is_some();
+                return;
+            }
         }
         // The status filter is ignored. The record is read all the same.
-        if self.extent.status.is_some_and(|status| record.status != Term::Known(status)) {
+        if self.extent.status.is_some_and(|status| has_other_status(record, status)) {
             self.summary.unfiltered += 1;
             self.is_abandoned = true;
         }
@@ -341,18 +356,4 @@ fn row_ref(row: &Row<'_>) -> Option<RowRef> {
     let record = row.as_ref().ok()?;
     let key = RecordKey::of(&record.id);
     Some(RowRef { key, start: record.start_time, end: record.end_time })
-}
-
-/// True if a record matches the filter. An API may ignore a filter silently.
-fn matches(filter: &RecordsFilter, record: &Record<'_>) -> bool {
-    let is = |wanted: &Option<String>, value: &Option<std::borrow::Cow<'_, str>>| {
-        wanted.as_ref().is_none_or(|wanted| value.as_deref() == Some(wanted))
-    };
-    let names = &filter.desktop_names;
-    is(&filter.desktop_id, &record.desktop_id)
-        && is(&filter.username, &record.username)
-        && (names.is_empty()
-            || record.desktop_name.as_deref().is_some_and(|name| names.iter().any(|n| n == name)))
-        && filter.status.is_none_or(|status| record.status == Term::Known(status))
-        && filter.record_type.is_none_or(|kind| record.record_type == Term::Known(kind))
 }

@@ -17,6 +17,8 @@ pub(super) enum Step {
     PollLagging(u32, Status),
     /// A poll of which nothing can be written.
     PollFull,
+    /// A poll at an API that leaves out the status of some rows, and one that nothing hinders.
+    PollNulls(u64),
     /// Another exporter polls the same API.
     PollOther,
     /// The process starts again with a clock that is so many seconds ahead of the API's.
@@ -49,13 +51,14 @@ impl Step {
     /// Whether what is shown may be other than before.
     pub(super) fn may_show(self) -> bool {
         use Step::{
-            Clock, Crash, Filter, Poll, PollAmid, PollAskew, PollFull, PollLagging, PollOther,
-            Restart, Window,
+            Clock, Crash, Filter, Poll, PollAmid, PollAskew, PollFull, PollLagging, PollNulls,
+            PollOther, Restart, Window,
         };
         matches!(
             self,
             Poll | PollAmid(_)
                 | PollLagging(..)
+                | PollNulls(_)
                 | PollFull
                 | PollOther
                 | Clock(_)
@@ -176,7 +179,8 @@ pub(super) fn of(seed: u64) -> (Manner, Vec<Step>) {
 
 fn step(rng: &mut Xoshiro256PlusPlus) -> Step {
     match rng.random_range(0..100) {
-        0..22 => Step::Poll,
+        0..19 => Step::Poll,
+        19..22 => Step::PollNulls(rng.random_range(0..64)),
         22..24 => Step::PollFull,
         24..26 => Step::PollLagging(rng.random_range(0..64), status(rng)),
         26..27 => Step::PollOther,
@@ -196,8 +200,14 @@ fn step(rng: &mut Xoshiro256PlusPlus) -> Step {
     }
 }
 
+/// A status that a record can enter. A row without a status says nothing, see [`Step::PollNulls`].
 fn status(rng: &mut Xoshiro256PlusPlus) -> Status {
-    one_of(rng, &Status::ALL)
+    loop {
+        let status = one_of(rng, &Status::ALL);
+        if status != Status::Missing {
+            return status;
+        }
+    }
 }
 
 fn one_of<T: Copy>(rng: &mut Xoshiro256PlusPlus, choices: &[T]) -> T {
