@@ -18,8 +18,8 @@ pub struct DurableLedger {
 }
 
 impl DurableLedger {
-    /// Opens the state in a file, or creates the file. A damaged file is renamed, and counting
-    /// begins again.
+    /// Opens the state in a file, or creates the file and its directory. A damaged file is renamed,
+    /// and counting begins again.
     ///
     /// # Errors
     ///
@@ -59,8 +59,10 @@ impl DurableLedger {
     /// [`CommitError`]: the ledger is unchanged, and the next poll finds the same changes.
     pub fn commit(&mut self, transition: Transition) -> Result<(), CommitError> {
         if let Some(journal) = &mut self.journal {
-            // After a failed commit the file may hold a transition that was not applied. The known
-            // state replaces it, otherwise a restart would give another state than the one served.
+            journal.check_file();
+            // After a failed commit the file may hold a transition that was not applied, and after a
+            // loss it holds nothing. The known state replaces it, otherwise a restart would give
+            // another state than the one served.
             if journal.has_failed() {
                 journal.replace(frames(self.ledger.entries()))?;
             }

@@ -86,6 +86,7 @@ fn a_failed_commit_changes_nothing_and_its_entry_is_counted_once_later() {
     let mut ledger = reopened(&path);
     poll(&mut ledger, 0, &[(1, Status::Recording)]).unwrap();
     let before = durable_state(&ledger);
+    std::fs::write(folder.path().join("gone"), "a file").unwrap();
     ledger.journal().simulate_failed_commit(&folder.path().join("gone/p.redb"));
     for _ in 0..2 {
         let error = poll(&mut ledger, 1, &[(1, Status::UploadFailed)]).unwrap_err();

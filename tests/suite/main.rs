@@ -41,6 +41,7 @@ mod sign_in;
 mod simulation;
 mod state;
 mod state_formats;
+mod state_loss;
 mod support;
 mod targets;
 mod transport;

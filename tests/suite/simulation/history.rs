@@ -15,8 +15,10 @@ pub(super) enum Step {
     /// Two polls at an API of which some answers are of a replica that lags behind a change, and
     /// one that nothing hinders.
     PollLagging(u32, Status),
-    /// A poll of which nothing can be written.
+    /// A poll of which nothing can be written, and one that nothing hinders.
     PollFull,
+    /// A poll after the state was removed with its directory.
+    PollLost,
     /// A poll at an API that leaves out the status of some rows, and one that nothing hinders.
     PollNulls(u64),
     /// Another exporter polls the same API.
@@ -51,8 +53,8 @@ impl Step {
     /// Whether what is shown may be other than before.
     pub(super) fn may_show(self) -> bool {
         use Step::{
-            Clock, Crash, Filter, Poll, PollAmid, PollAskew, PollFull, PollLagging, PollNulls,
-            PollOther, Restart, Window,
+            Clock, Crash, Filter, Poll, PollAmid, PollAskew, PollFull, PollLagging, PollLost,
+            PollNulls, PollOther, Restart, Window,
         };
         matches!(
             self,
@@ -60,6 +62,7 @@ impl Step {
                 | PollLagging(..)
                 | PollNulls(_)
                 | PollFull
+                | PollLost
                 | PollOther
                 | Clock(_)
                 | PollAskew(_)
@@ -179,7 +182,8 @@ pub(super) fn of(seed: u64) -> (Manner, Vec<Step>) {
 
 fn step(rng: &mut Xoshiro256PlusPlus) -> Step {
     match rng.random_range(0..100) {
-        0..19 => Step::Poll,
+        0..17 => Step::Poll,
+        17..19 => Step::PollLost,
         19..22 => Step::PollNulls(rng.random_range(0..64)),
         22..24 => Step::PollFull,
         24..26 => Step::PollLagging(rng.random_range(0..64), status(rng)),

@@ -309,11 +309,12 @@ impl Run {
                 let project = self.harness().project.clone();
                 let polls = tokio::spawn(async move { project.poll_once().await });
                 tokio::time::sleep(Duration::from_millis(millis)).await;
-                self.disk.exchange();
+                self.disk.crash();
                 polls.abort();
                 let _ = polls.await;
                 let committed = self.after_poll(begun);
-                self.restart(|_| {});
+                let path = self.disk.path();
+                self.restart(|setup| setup.state = Some(path));
                 let (before, after) = (self.oracle.failures(), committed.failures());
                 let now = listed(self.harness());
                 let is_one = |id: &u128| before.contains_key(id) || after.contains_key(id);
@@ -330,6 +331,10 @@ impl Run {
             }
             Step::PollLagging(pick, status) => self.poll_lagging(pick, status).await?,
             Step::PollNulls(seed) => self.poll_nulls(seed).await?,
+            Step::PollLost => {
+                self.disk.lose();
+                self.poll(true).await?;
+            }
             Step::PollOther => self.poll_other().await?,
             Step::Clock(ahead) => self.set_clock(ahead),
             Step::PollAskew(ahead) => {
@@ -341,7 +346,8 @@ impl Run {
             Step::PollFull => {
                 self.disk.fill();
                 self.poll_in_vain("nothing can be written").await?;
-                self.disk.exchange();
+                self.disk.free();
+                self.poll(true).await?;
             }
             Step::Restart => {
                 let before = listed(self.harness());
