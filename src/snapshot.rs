@@ -6,6 +6,7 @@
 mod aggregate;
 mod counters;
 mod failed;
+mod label_forms;
 mod polls;
 mod records;
 mod user_names;

@@ -68,7 +68,7 @@ impl Project {
             // A reload may have replaced the config and the form of user names since this poll started.
             // It sets both under this lock, so its form is not overwritten.
             if Arc::ptr_eq(config, &self.config()) {
-                state.set_users(users);
+                state.set_labels(&config.labels, users, options.counter_hold);
             }
         }
         let reader = PollReader {

@@ -1,17 +1,18 @@
 //! Ledger of a project, with the served counters and the planner of its polls.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::options::PollOptions;
 use crate::ledger::{
-    CommitError, Counters, DurableLedger, FirstSync, LabelLimits, Ledger, LimitedLabel, PollFacts,
-    Staging, Transition,
+    CommitError, DurableLedger, FirstSync, LabelLimits, Ledger, LimitedLabel, PollFacts, Staging,
+    Transition,
 };
 use crate::snapshot::{
-    Aggregate, CounterView, FailedRecord, LedgerFigures, ServedCounters, Snapshot, SyncMode,
-    UserNames, failed_records,
+    Aggregate, CounterView, FailedRecord, LedgerFigures, ProjectLabels, ServedCounters, Snapshot,
+    SyncMode, UserNames, failed_records,
 };
 use crate::sync::{Anomalies, CountTaken, Plan, Planner, PollContext, ReadSummary};
 use records_api::record::{TimeRange, Timestamp};
@@ -76,17 +77,22 @@ impl LedgerPart {
         snapshot.users = self.users;
     }
 
-    /// Writes only the fields that show users into a snapshot.
-    pub(super) fn write_users_to(self, snapshot: &mut Snapshot) {
+    /// Writes only the fields that depend on the form of labels into a snapshot.
+    pub(super) fn write_labels_to(self, snapshot: &mut Snapshot) {
         snapshot.counters = self.counters;
         snapshot.users = self.users;
     }
 }
 
 impl ProjectState {
-    pub(super) fn new(ledger: DurableLedger, options: &PollOptions) -> Self {
+    pub(super) fn new(
+        ledger: DurableLedger,
+        labels: &ProjectLabels,
+        options: &PollOptions,
+    ) -> Self {
         let (users, limits) = (options.users.initial(), options.label_limits());
-        let counters = ServedCounters::new(&ledger, &users, options.counter_hold, Instant::now());
+        let (constant, hold) = (&labels.constant, options.counter_hold);
+        let counters = ServedCounters::new(&ledger, constant, &users, hold, Instant::now());
         let planner = Planner::new(options.reconcile_millis(), ledger.last_poll());
         Self { ledger, counters, planner, anomalies: Anomalies::default(), limits, users }
     }
@@ -208,12 +214,12 @@ impl ProjectState {
         Aggregate::of(self.ledger(), &self.users)
     }
 
-    /// Shows users in this form from now on.
-    pub(super) fn set_users(&mut self, users: UserNames) {
-        if !self.users.is_like(&users) {
-            self.users = users;
-            self.counters.update(&self.ledger, &self.users, Counters::new(), Instant::now());
-        }
+    /// Shows series with these constant labels and this form of users from now on. Series that appear
+    /// are held for `hold`.
+    pub(super) fn set_labels(&mut self, labels: &ProjectLabels, users: UserNames, hold: Duration) {
+        self.counters.hold_for(hold);
+        self.counters.relabel(&self.ledger, &labels.constant, &users, Instant::now());
+        self.users = users;
     }
 
     /// Returns the part of a snapshot that follows from the ledger. `now` decides about the sync mode.

@@ -38,10 +38,15 @@ impl UserNames {
 
     /// True if both give every user the same form.
     pub fn is_like(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Name, Self::Name) | (Self::Drop, Self::Drop) => true,
-            (Self::Hash(one), Self::Hash(other)) => one.expose() == other.expose(),
-            _ => false,
+        self.key() == other.key()
+    }
+
+    /// Returns the kind of the form, with the key of hashes.
+    pub(super) fn key(&self) -> (&'static str, &str) {
+        match self {
+            Self::Name => ("name", ""),
+            Self::Hash(key) => ("hash", key.expose()),
+            Self::Drop => ("drop", ""),
         }
     }
 }
