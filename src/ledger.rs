@@ -13,8 +13,10 @@ mod counters;
 mod diff;
 mod durable;
 mod failures;
+mod forget;
 mod index;
 mod journal;
+mod kept_names;
 mod known_failures;
 mod missing_statuses;
 mod native;
@@ -42,6 +44,7 @@ pub use counters::{Counter, Counters, Exemplar, HistogramData, Series};
 pub use durable::DurableLedger;
 pub use failures::{FailureDetails, MAX_FAILURE_DETAILS};
 pub use journal::{CommitError, OpenError, SetAside};
+pub use kept_names::KeptNames;
 pub use native::NativeBuckets;
 pub use pending_counts::PendingCounts;
 pub use poll_facts::{ApiCounts, FirstSync, PollFacts, ReadPart};
@@ -79,6 +82,7 @@ pub struct Ledger {
     failures: Failures,
     stale_reads: StaleReads,
     missing_statuses: MissingStatuses,
+    kept: KeptNames,
     /// Number of names after the last release of unused ones.
     names_after_release: usize,
     /// Maximum number of records since then.
@@ -99,6 +103,7 @@ impl Default for Ledger {
             failures: Failures::default(),
             stale_reads: StaleReads::default(),
             missing_statuses: MissingStatuses::default(),
+            kept: KeptNames::default(),
             names_after_release: 0,
             max_records: 0,
         }

@@ -199,7 +199,8 @@ impl Project {
     /// [`PollError`], as a poll would fail.
     pub async fn check_api(&self) -> Result<ApiCheck, PollError> {
         let (config, now) = (self.config(), self.now());
-        check_api(&config.client, config.window_start(now), &config.options.filter).await
+        let (filter, users) = (&config.options.filter, config.options.users.initial());
+        check_api(&config.client, config.window_start(now), filter, !users.are_shown()).await
     }
 
     /// Returns the served snapshot, with the values that depend on the current time.

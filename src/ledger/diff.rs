@@ -10,6 +10,7 @@ use super::Ledger;
 use super::cardinality::{CardinalityLimit, LabelLimits, LabelValue, LimitedLabel};
 use super::counters::{CounterUpdates, Exemplar, Series};
 use super::failures::{Failures, is_failed};
+use super::kept_names::KeptNames;
 use super::poll_facts::{FirstSync, PollFacts};
 use super::record::{Flag, StoredRecord};
 use super::staging::{Staging, renumber};
@@ -177,7 +178,8 @@ impl Diff<'_> {
         }
         for record in self.ledger.shown() {
             if values_of(&record).any(|value| unfolded.contains(&value)) {
-                Labels::of(&record, &self.slots).create(&mut self.updates);
+                let labels = Labels::of(&record, &self.slots);
+                labels.create(&mut self.updates, self.ledger.kept);
             }
         }
     }
@@ -186,7 +188,7 @@ impl Diff<'_> {
     fn record(&mut self, record: &mut StoredRecord) {
         let labels = Labels::of(record, &self.slots);
         if self.created.insert((labels.record_type, labels.pool, labels.user)) {
-            labels.create(&mut self.updates);
+            labels.create(&mut self.updates, self.ledger.kept);
         }
         let known = self.ledger.table.get(record.key);
         let is_baseline = self.is_baseline(record, known.as_ref());
@@ -237,8 +239,10 @@ impl Diff<'_> {
         let exemplar = is_failed(record).then(|| self.exemplar(record)).flatten();
         let entered = Series::Entered(labels.status, labels.record_type, labels.pool);
         self.updates.increment_with_exemplar(entered, exemplar.as_ref());
-        let entered = Series::UserEntered(labels.user, labels.status);
-        self.updates.increment_with_exemplar(entered, exemplar.as_ref());
+        if self.ledger.kept.has_users() {
+            let entered = Series::UserEntered(labels.user, labels.status);
+            self.updates.increment_with_exemplar(entered, exemplar.as_ref());
+        }
     }
 
     /// Observes a record in the histograms. A flag for each observation keeps a retried upload from
@@ -325,11 +329,13 @@ impl Labels {
 
     /// Creates all series of these labels at 0. `increase()` does not see the first event of a
     /// series that is created by it.
-    fn create(&self, updates: &mut CounterUpdates<'_>) {
+    fn create(&self, updates: &mut CounterUpdates<'_>, kept: KeptNames) {
         updates.create(Series::Seen(self.record_type, self.pool));
         for status in Status::ALL {
             updates.create(Series::Entered(status.into(), self.record_type, self.pool));
-            updates.create(Series::UserEntered(self.user, status.into()));
+            if kept.has_users() {
+                updates.create(Series::UserEntered(self.user, status.into()));
+            }
             if status.is_in_flight() {
                 updates.create(Series::Expired(status.into(), self.pool));
             }

@@ -17,7 +17,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use database::{Frames, OpenFile, is_in_use, read_frames, write};
+use database::{Frames, OpenFile, is_in_use, read_frames, renew, write};
 pub(super) use entry::Entry;
 pub(super) use error::ReadError;
 pub use error::{CommitError, OpenError, SetAside};
@@ -136,6 +136,32 @@ impl Journal {
             self.compact_file();
         }
         Ok(())
+    }
+
+    /// Replaces the file by a new one that holds the whole state. The database does not erase what it
+    /// frees, so names would stay readable in the file.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`]: the file holds the old frames or the new ones. Another [`Self::replace`]
+    /// must come next.
+    pub(super) fn renew(
+        &mut self,
+        frames: impl Iterator<Item = Vec<u8>>,
+    ) -> Result<(), CommitError> {
+        let renewed = catch_unwind(AssertUnwindSafe(|| renew(&self.path, frames)));
+        // Until here, no other process could open the file.
+        self.file = None;
+        match renewed {
+            Ok(Ok((file, Frames { next, bytes }))) => {
+                self.stamp = file.stamp().map_err(|error| self.failed(&error))?;
+                self.file = Some(file);
+                (self.next, self.bytes, self.base_bytes) = (next, bytes, bytes);
+                Ok(())
+            }
+            Ok(Err(error)) => Err(self.failed(&error)),
+            Err(_) => Err(self.failed(&"the database panicked")),
+        }
     }
 
     /// Releases the space of earlier frames, which the database keeps for later ones. The state is

@@ -181,7 +181,8 @@ impl Staging {
         stored.status = self.term(ledger, &record.status);
         stored.record_type = self.term(ledger, &record.record_type);
         stored.pool = self.label(ledger, record.desktop_pool_id.as_deref());
-        stored.user = self.label(ledger, record.username.as_deref());
+        let user = record.username.as_deref().filter(|_| ledger.kept.has_users());
+        stored.user = self.label(ledger, user);
         stored
     }
 
@@ -242,7 +243,7 @@ impl Staging {
     /// Adds the details of a failed record.
     fn stage_failure(&mut self, ledger: &Ledger, stored: &StoredRecord, record: &Record<'_>) {
         if is_failed(stored) {
-            self.failures.add_read(&ledger.failures, stored, record);
+            self.failures.add_read(&ledger.failures, stored, record, ledger.kept);
         }
     }
 

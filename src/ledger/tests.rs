@@ -12,7 +12,7 @@ const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9 };
 fn facts(minute: i64) -> PollFacts {
     let at = |minutes: i64| Timestamp::from_millis(1_700_000_000_000 + minutes * 60_000);
     PollFacts {
-        identity: "here".to_owned(),
+        identity: "sha256:here".to_owned(),
         counting_since: at(minute),
         window_start: at(minute - 1000),
         begun: at(minute),

@@ -38,7 +38,8 @@ impl PollReader<'_> {
             (plan, state.ledger().last_poll().is_none())
         };
         let polled = match plan.clone() {
-            Plan::Everything if is_first => self.first_sync(&identity).await?,
+            // Boxed, because the future is large.
+            Plan::Everything if is_first => Box::pin(self.first_sync(&identity)).await?,
             Plan::Everything => {
                 // This reading finds out whether the API's counts are right, so it must not rely on them.
                 let known = self.state.lock().planner.api_counts();
@@ -67,7 +68,8 @@ impl PollReader<'_> {
             Plan::Changes { .. } => self.state.lock().ledger().shown_since(self.window_start),
         };
         let (page, filter) = (self.client.page_size(), self.filter.clone());
-        let everything = RecordsQuery::ascending(self.window_start, 0, page, filter);
+        let everything = RecordsQuery::ascending(self.window_start, 0, page, filter)
+            .hiding_names(self.hides_names);
         let failed = |error| PollError::at(self.client.records_path(&everything), error);
         polled.summary.check_rejections(known).map_err(failed)
     }

@@ -30,6 +30,10 @@ impl Project {
         drop(state);
         polling.change(|snapshot| {
             let has_other_users = !snapshot.users.is_like(&users);
+            // The request of the last failure may show names of the filter.
+            if snapshot.users.are_shown() && !users.are_shown() {
+                snapshot.failure.iter_mut().for_each(|failure| failure.request = None);
+            }
             if has_other_users || snapshot.labels != labels {
                 ledger_part.write_labels_to(snapshot);
             }

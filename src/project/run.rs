@@ -62,6 +62,7 @@ impl Project {
         let now = self.now();
         let window_start = config.window_start(now);
         let client = &*config.client;
+        let hides_names = !users.are_shown();
         {
             let mut state = self.state.lock();
             state.set_options(options);
@@ -69,6 +70,7 @@ impl Project {
             // It sets both under this lock, so its form is not overwritten.
             if Arc::ptr_eq(config, &self.config()) {
                 state.set_labels(&config.labels, users, options.counter_hold);
+                state.forget_hidden_names();
             }
         }
         let reader = PollReader {
@@ -79,6 +81,7 @@ impl Project {
             polling: &self.polling,
             replaced: &config.replaced,
             filter: &options.filter,
+            hides_names,
             window_start,
             now,
             clock: &*self.clock,

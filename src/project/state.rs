@@ -222,6 +222,14 @@ impl ProjectState {
         self.users = users;
     }
 
+    /// Forgets the names that nothing shows. Call it while no staging is in use.
+    pub(super) fn forget_hidden_names(&mut self) {
+        if self.ledger.keep_names(self.users.kept()) {
+            // Records that are not read again would have no user for as long as the reconcile interval.
+            self.planner.note_contradiction();
+        }
+    }
+
     /// Returns the part of a snapshot that follows from the ledger. `now` decides about the sync mode.
     pub(super) fn ledger_part(&self, now: Timestamp) -> LedgerPart {
         let poll = self.ledger().last_poll();

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::ledger::KeptNames;
 use records_api::secret::Secret;
 
-/// Form of user names. The state keeps the names themselves in any case.
+/// Form of user names. The state keeps the names that are shown or hashed: another key gives other
+/// hashes of the same users.
 #[derive(Debug, Clone, Default)]
 pub enum UserNames {
     /// The name as the API returns it.
@@ -34,6 +36,15 @@ impl UserNames {
     /// contain user names.
     pub fn are_shown(&self) -> bool {
         matches!(self, Self::Name)
+    }
+
+    /// Returns the names that the state needs.
+    pub fn kept(&self) -> KeptNames {
+        match self {
+            Self::Name => KeptNames::All,
+            Self::Hash(_) => KeptNames::Users,
+            Self::Drop => KeptNames::Nobody,
+        }
     }
 
     /// True if both give every user the same form.

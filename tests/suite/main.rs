@@ -27,6 +27,7 @@ mod first_sync;
 mod formats;
 mod fuzz;
 mod harness;
+mod hidden_names;
 mod holds;
 mod hostile;
 mod labels;

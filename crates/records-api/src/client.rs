@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::call::{
-    CredentialBackoff, Decoded, Gate, Limits, Observer, Response, RetryingClient, Transport,
+    ApiCall, CredentialBackoff, Decoded, Gate, Limits, Observer, Response, RetryingClient,
+    Transport,
 };
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
@@ -51,6 +53,8 @@ pub struct Client {
 
 /// Pools requested per page.
 const POOLS_PAGE_SIZE: u32 = 1000;
+/// Beginning of a hashed identity.
+const HASHED: &str = "sha256:";
 /// Further pools have no names.
 const MAX_POOLS: usize = 10_000;
 
@@ -128,7 +132,7 @@ impl Client {
         loop {
             let text = query.to_query_string();
             let result = self
-                .send(Endpoint::ScreenRecords, &text, |response| {
+                .send(Endpoint::ScreenRecords, &text, query.hidden_names(), |response| {
                     OwnedPage::parse(&response.body, query.offset).map_err(page_error)
                 })
                 .await;
@@ -163,7 +167,7 @@ impl Client {
         loop {
             let query = format!("limit={POOLS_PAGE_SIZE}&offset={}", pools.len());
             let page = self
-                .send(Endpoint::DesktopPools, &query, |response| {
+                .send(Endpoint::DesktopPools, &query, &[], |response| {
                     pools::decode(&response.body).map_err(|what| ApiError::Invalid {
                         endpoint: Endpoint::DesktopPools,
                         what,
@@ -187,23 +191,26 @@ impl Client {
         &self,
         endpoint: Endpoint,
         query: &str,
+        hidden: &[String],
         decode: impl FnMut(&Response) -> Result<T, ApiError>,
     ) -> Result<Decoded<T>, ApiError> {
         let request = self.request(endpoint, query)?;
-        self.http.send(&self.http.api_call(endpoint, request, &self.session), decode).await
+        let call = self.http.api_call(endpoint, request, &self.session);
+        self.http.send(&ApiCall { hidden, ..call }, decode).await
     }
 
     /// Returns a text that identifies the records that a filter selects: endpoint, project and
-    /// filter. Two clients with the same text list the same records.
+    /// filter. Two clients with the same text list the same records. It is a hash, because the filter
+    /// may contain names.
     pub fn identity(&self, filter: &RecordsFilter) -> String {
         let mut filter = filter.clone();
         filter.desktop_names.sort_unstable();
-        format!("{} {} {filter:?}", self.endpoint, self.http.project_id)
+        hashed_identity(&format!("{} {} {filter:?}", self.endpoint, self.http.project_id))
     }
 
     /// Returns path and query of a request for records, for people.
     pub fn records_path(&self, query: &RecordsQuery) -> String {
-        self.path(Endpoint::ScreenRecords, &query.to_query_string())
+        self.path(Endpoint::ScreenRecords, &query.shown_query_string())
     }
 
     /// Returns path and query of the request for desktop pools, for people.
@@ -232,6 +239,15 @@ impl std::fmt::Debug for Client {
             .field("project_id", &self.http.project_id)
             .finish_non_exhaustive()
     }
+}
+
+/// Returns the hash of an identity. A hash is returned unchanged.
+pub fn hashed_identity(identity: &str) -> String {
+    if identity.starts_with(HASHED) {
+        return identity.to_owned();
+    }
+    let digest = Sha256::digest(identity.as_bytes());
+    digest.iter().fold(HASHED.to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn page_error(error: PageError) -> ApiError {

@@ -1,6 +1,6 @@
 //! Frames in a redb database.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::panic::catch_unwind;
 use std::path::Path;
@@ -168,4 +168,27 @@ pub(super) fn write(
     }
     transaction.commit()?;
     Ok(Frames { next, bytes })
+}
+
+/// Writes frames into a new file, which then takes the place of the one at a path.
+pub(super) fn renew(
+    path: &Path,
+    frames: impl Iterator<Item = Vec<u8>>,
+) -> Result<(OpenFile, Frames), ReadError> {
+    let unusable = |error| ReadError::Refused(OpenError::Unusable { path: path.to_owned(), error });
+    // Renaming would replace a link by the file.
+    let path = fs::canonicalize(path).map_err(unusable)?;
+    let mut new = path.clone().into_os_string();
+    new.push(".new");
+    // A process that was killed may have left one.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error)),
+        _ => {}
+    }
+    let file = OpenFile::open(Path::new(&new))?;
+    let written = write(&file.database, 0, frames);
+    let written = written.map_err(|error| unusable(io::Error::other(error)))?;
+    fs::rename(&new, &path).map_err(unusable)?;
+    sync_directory(&path).map_err(unusable)?;
+    Ok((file, written))
 }

@@ -37,6 +37,8 @@ pub(in crate::project) struct PollReader<'a> {
     /// Cancelled when a config with another client replaces the one of this poll.
     pub(in crate::project) replaced: &'a CancellationToken,
     pub(in crate::project) filter: &'a RecordsFilter,
+    /// True if the names in the filter must not appear in errors and logs.
+    pub(in crate::project) hides_names: bool,
     /// Start of the window, in whole seconds.
     pub(in crate::project) window_start: Timestamp,
     /// Time at which the poll started.
@@ -85,7 +87,7 @@ impl PollReader<'_> {
             Counted::Uploaded => Some(Status::UploadCompleted),
         };
         let filter = RecordsFilter { status, ..self.filter.clone() };
-        let query = RecordsQuery::ascending(from, 0, 1, filter);
+        let query = RecordsQuery::ascending(from, 0, 1, filter).hiding_names(self.hides_names);
         let failed = |reason: Reason| PollError::at(self.client.records_path(&query), reason);
         let read = |page: &Page<'_>| {
             let mut shown = page.rows.iter().flatten();
@@ -170,7 +172,8 @@ impl PollReader<'_> {
         shrinks: bool,
     ) -> Result<(), PollError> {
         let PageRequest { start_time, offset, limit, .. } = request;
-        let query = RecordsQuery::ascending(start_time, offset, limit, filter.clone());
+        let query = RecordsQuery::ascending(start_time, offset, limit, filter.clone())
+            .hiding_names(self.hides_names);
         let failed = |reason: Reason| PollError::at(self.client.records_path(&query), reason);
         let listed = self
             .client
