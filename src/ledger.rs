@@ -168,7 +168,15 @@ impl Ledger {
 
     /// Returns the number of values of a label that have records in the window but no slot.
     pub fn folded_count(&self, label: LimitedLabel) -> u64 {
-        self.folded_values().filter(|value| value.label == label).count() as u64
+        let folded = |value: &LabelValue| value.label == label && !self.slots.holds(*value);
+        match label {
+            LimitedLabel::User | LimitedLabel::Pool => {
+                self.totals.named_values().filter(folded).count() as u64
+            }
+            LimitedLabel::Status | LimitedLabel::Type => {
+                self.totals.unknown_values().iter().filter(|value| folded(value)).count() as u64
+            }
+        }
     }
 
     /// Returns the users and pools that have records in the window but no slot.

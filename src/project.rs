@@ -11,6 +11,7 @@ mod first_sync_progress;
 mod options;
 mod poll;
 mod polling;
+mod reached_limits;
 mod reload;
 mod run;
 mod schedule;

@@ -4,6 +4,8 @@ use super::Ledger;
 use super::counted::Counted;
 use super::missing_statuses::MAX_MISSING_STATUSES;
 use super::record::StoredRecord;
+use super::staging::Staging;
+use super::stale_reads::MAX_STALE_READS;
 use super::table::{span_begin, span_end, span_of, span_start};
 use records_api::record::{RecordKey, Status, TimeRange, Timestamp};
 
@@ -108,6 +110,19 @@ impl Ledger {
             unsettled.filter(|(_, key)| !is_read(*key)).map(|(start, _)| start).collect();
         starts.sort_unstable();
         starts
+    }
+
+    /// Returns whether further stale reads are not remembered.
+    pub fn has_all_stale_reads(&self) -> bool {
+        self.stale_reads.len() >= MAX_STALE_READS
+    }
+
+    /// Returns the number of records after the commit of a staging, hidden ones included.
+    pub fn len_after(&self, staging: &Staging, window_start: Timestamp) -> usize {
+        let beginning = Timestamp::from_millis(i64::MIN + 1);
+        let expiring = self.table.range(TimeRange::new(beginning, window_start)).count();
+        let new = staging.staged.iter().filter(|record| self.table.position(record.key).is_none());
+        self.len() - expiring + new.count()
     }
 
     /// Returns whether a record is known in a status.

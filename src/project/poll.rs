@@ -12,7 +12,7 @@ use super::state::Polled;
 use crate::ledger::{ApiCounts, Counted, Staging};
 use crate::sync::{
     BisectionContext, CountBisection, CountTaken, Extent, Plan, PollContext, ReadSummary,
-    unsettled_extents,
+    SyncError, unsettled_extents,
 };
 use records_api::RecordsQuery;
 use records_api::record::{Status, TimeRange, Timestamp};
@@ -57,7 +57,17 @@ impl PollReader<'_> {
             let _ = self.discard_parts().await;
             return Err(error);
         }
+        self.check_size(&polled.staging)?;
         Ok(polled)
+    }
+
+    /// Fails if the project would hold too many records after a commit.
+    fn check_size(&self, staging: &Staging) -> Result<(), PollError> {
+        let records = self.state.lock().ledger().len_after(staging, self.window_start);
+        if records > self.max_records {
+            return Err(SyncError::TooMany { limit: self.max_records }.into());
+        }
+        Ok(())
     }
 
     /// Fails if too many of the rows could not be understood. A poll that reads only changes is compared

@@ -82,6 +82,7 @@ impl Project {
             replaced: &config.replaced,
             filter: &options.filter,
             hides_names,
+            max_records: options.max_records,
             window_start,
             now,
             clock: &*self.clock,
@@ -120,11 +121,12 @@ impl Project {
             begun,
             ..PollFacts::default()
         };
-        let instruments = self.instruments.clone();
+        let (instruments, project) = (self.instruments.clone(), self.name.clone());
         let (page, ended) = (config.client.page_size(), self.now());
         commit(&self.state, &config.replaced, move |state| {
             let commit_begun = Instant::now();
             let summary = state.commit_poll(polled, facts, page, ended)?;
+            state.report_limits(&project);
             instruments.committed(commit_begun.elapsed());
             let oldest_read = state.planner.oldest_read().unwrap_or(begun);
             let (aggregate, ledger_part) = (state.aggregate(), state.ledger_part(begun));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::options::PollOptions;
+use super::reached_limits::ReachedLimits;
 use crate::ledger::{
     CommitError, DurableLedger, FirstSync, LabelLimits, Ledger, LimitedLabel, PollFacts, Staging,
     Transition,
@@ -28,6 +29,7 @@ pub(super) struct ProjectState {
     anomalies: Anomalies,
     limits: LabelLimits,
     users: UserNames,
+    reached: ReachedLimits,
 }
 
 /// Everything that a complete poll has read.
@@ -94,7 +96,8 @@ impl ProjectState {
         let (constant, hold) = (&labels.constant, options.counter_hold);
         let counters = ServedCounters::new(&ledger, constant, &users, hold, Instant::now());
         let planner = Planner::new(options.reconcile_millis(), ledger.last_poll());
-        Self { ledger, counters, planner, anomalies: Anomalies::default(), limits, users }
+        let (anomalies, reached) = Default::default();
+        Self { ledger, counters, planner, anomalies, limits, users, reached }
     }
 
     /// Returns the ledger. Only a commit changes it.
@@ -251,6 +254,12 @@ impl ProjectState {
         self.ledger().last_poll().is_some_and(|poll| poll.identity == identity)
     }
 
+    /// Logs the limits that are reached.
+    pub(super) fn report_limits(&mut self, project: &str) {
+        let has_all_stale_reads = self.ledger.has_all_stale_reads();
+        self.reached.report(project, self.anomalies.is_full(), has_all_stale_reads);
+    }
+
     /// Returns the size of the ledger.
     pub(super) fn figures(&self) -> LedgerFigures {
         LedgerFigures {
@@ -259,6 +268,8 @@ impl ProjectState {
             names: self.ledger().name_count() as u64,
             folded_users: self.ledger().folded_count(LimitedLabel::User),
             folded_pools: self.ledger().folded_count(LimitedLabel::Pool),
+            folded_statuses: self.ledger().folded_count(LimitedLabel::Status),
+            folded_types: self.ledger().folded_count(LimitedLabel::Type),
         }
     }
 }

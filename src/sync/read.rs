@@ -13,6 +13,7 @@ mod page;
 mod reader;
 mod rejections;
 mod segment;
+mod size;
 mod split;
 mod ties;
 mod walk;

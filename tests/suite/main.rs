@@ -31,6 +31,7 @@ mod hidden_names;
 mod holds;
 mod hostile;
 mod labels;
+mod limits;
 mod listener;
 mod many;
 mod names;

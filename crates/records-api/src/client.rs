@@ -55,8 +55,8 @@ pub struct Client {
 const POOLS_PAGE_SIZE: u32 = 1000;
 /// Beginning of a hashed identity.
 const HASHED: &str = "sha256:";
-/// Further pools have no names.
-const MAX_POOLS: usize = 10_000;
+/// Maximum number of desktop pools that are read. Further ones have no names.
+pub const MAX_POOLS: usize = 10_000;
 
 impl Client {
     /// Creates a client for one project. Clients that may use the same credentials share `backoff`,

@@ -23,7 +23,9 @@ pub mod wire;
 pub use call::{
     CredentialBackoff, HttpTransport, Limits, Observer, Response, Transport, TransportError,
 };
-pub use client::{Client, Listed, RecordsFilter, RecordsQuery, SortOrder, Target, hashed_identity};
+pub use client::{
+    Client, Listed, MAX_POOLS, RecordsFilter, RecordsQuery, SortOrder, Target, hashed_identity,
+};
 pub use endpoint::Endpoint;
 pub use error::{ApiError, Cause};
 pub use sign_in::{Agency, Auth, IamUser, SignIn, profile};

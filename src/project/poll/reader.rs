@@ -39,6 +39,8 @@ pub(in crate::project) struct PollReader<'a> {
     pub(in crate::project) filter: &'a RecordsFilter,
     /// True if the names in the filter must not appear in errors and logs.
     pub(in crate::project) hides_names: bool,
+    /// Maximum number of records that the project may hold.
+    pub(in crate::project) max_records: usize,
     /// Start of the window, in whole seconds.
     pub(in crate::project) window_start: Timestamp,
     /// Time at which the poll started.
@@ -135,7 +137,8 @@ impl PollReader<'_> {
         let filter = RecordsFilter { status, ..self.filter.clone() };
         let is_whole = extent.status.is_none();
         let read = ExtentReader::new(extent, self.now, limit, known, self.filter.clone())
-            .keeping_since(self.window_start);
+            .keeping_since(self.window_start)
+            .with_max_records(self.max_records);
         let read = Mutex::new(read);
         let mut under_way = FuturesUnordered::new();
         loop {

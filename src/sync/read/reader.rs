@@ -7,6 +7,7 @@ use crate::sync::extent::{Extent, ReadSummary};
 use crate::sync::read::filter::{FilterMatch, check, has_other_status};
 use crate::sync::read::page::RowRef;
 use crate::sync::read::rejections::{PendingRejections, RejectedRow};
+use crate::sync::read::size::{MAX_RECORDS, ReadSize};
 use crate::sync::read::ties::KeySet;
 use crate::sync::read::walk::{NewRows, Next, PageRequest, Walk};
 use records_api::RecordsFilter;
@@ -34,22 +35,12 @@ pub struct ExtentReader {
     /// Count in the first answer.
     total_count: Option<u64>,
     has_first_page: bool,
-    /// Number of rows in all pages, including repeated rows.
-    received: usize,
-    /// Number of pages.
-    pages: u32,
+    size: ReadSize,
     rejections: PendingRejections,
     /// Number of rows without a status, repeated ones included.
     unchecked: usize,
 }
 
-/// Maximum number of records of a poll: 5,000 desktops recorded around the clock for 15 days in
-/// files of 10 minutes are 10.8 million.
-const MAX_RECORDS: usize = 12_000_000;
-/// Maximum number of rows of a poll. An API whose list never ends would be read forever.
-const MAX_ROWS: usize = 3 * MAX_RECORDS;
-/// Maximum number of pages of a poll: all records in pages of 100, and as many again.
-const MAX_PAGES: u32 = 240_000;
 /// Maximum number of rows without a status in a list by status: nothing shows whether the API has
 /// filtered them.
 const MAX_UNCHECKED_ROWS: usize = 1000;
@@ -81,8 +72,7 @@ impl ExtentReader {
             before_window: KeySet::default(),
             total_count: None,
             has_first_page: false,
-            received: 0,
-            pages: 0,
+            size: ReadSize::default(),
             rejections: PendingRejections::default(),
             unchecked: 0,
         }
@@ -93,6 +83,13 @@ impl ExtentReader {
     #[must_use]
     pub fn keeping_since(self, window_start: Timestamp) -> Self {
         Self { keeps_since: window_start.min(self.keeps_since), ..self }
+    }
+
+    /// Fails if there are more new and changed records than this.
+    #[must_use]
+    pub fn with_max_records(mut self, max_records: usize) -> Self {
+        self.size.max_records = max_records;
+        self
     }
 
     /// Returns the next action.
@@ -155,16 +152,10 @@ impl ExtentReader {
         self.unchecked += unchecked.count();
         // If the API ignores the filter, the list would be the whole window.
         self.is_abandoned |= self.extent.status.is_some() && self.unchecked > MAX_UNCHECKED_ROWS;
-        self.received += page.rows.len();
-        self.pages += 1;
         if self.has_only_rejections(request.segment, page) {
             return Err(self.rejection());
         }
-        if self.staging.staged() > MAX_RECORDS || self.received > MAX_ROWS || self.pages > MAX_PAGES
-        {
-            return Err(SyncError::TooMany { limit: MAX_RECORDS });
-        }
-        Ok(())
+        self.size.add_page(page.rows.len(), self.staging.staged())
     }
 
     /// Returns the number of rows read, and the API's count of all rows if it gave one.
