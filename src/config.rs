@@ -117,6 +117,8 @@ section! {
         pub reconcile_interval: Duration,
         /// Time for which a counter that appears shows its last known value.
         pub counter_hold: Duration,
+        /// A poll that finds more records of a project fails.
+        pub max_records: usize,
     }
 }
 

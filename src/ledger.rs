@@ -13,9 +13,12 @@ mod counters;
 mod diff;
 mod durable;
 mod failures;
+mod forget;
 mod index;
 mod journal;
+mod kept_names;
 mod known_failures;
+mod missing_statuses;
 mod native;
 mod new_symbols;
 mod packed;
@@ -41,6 +44,7 @@ pub use counters::{Counter, Counters, Exemplar, HistogramData, Series};
 pub use durable::DurableLedger;
 pub use failures::{FailureDetails, MAX_FAILURE_DETAILS};
 pub use journal::{CommitError, OpenError, SetAside};
+pub use kept_names::KeptNames;
 pub use native::NativeBuckets;
 pub use pending_counts::PendingCounts;
 pub use poll_facts::{ApiCounts, FirstSync, PollFacts, ReadPart};
@@ -56,6 +60,7 @@ use std::sync::Arc;
 use cardinality::LabelValue;
 use failures::Failures;
 use journal::Entry;
+use missing_statuses::MissingStatuses;
 use stale_reads::StaleReads;
 use symbols::SymbolTable;
 use table::Table;
@@ -76,6 +81,8 @@ pub struct Ledger {
     totals: Totals,
     failures: Failures,
     stale_reads: StaleReads,
+    missing_statuses: MissingStatuses,
+    kept: KeptNames,
     /// Number of names after the last release of unused ones.
     names_after_release: usize,
     /// Maximum number of records since then.
@@ -95,6 +102,8 @@ impl Default for Ledger {
             totals: Totals::default(),
             failures: Failures::default(),
             stale_reads: StaleReads::default(),
+            missing_statuses: MissingStatuses::default(),
+            kept: KeptNames::default(),
             names_after_release: 0,
             max_records: 0,
         }
@@ -159,7 +168,15 @@ impl Ledger {
 
     /// Returns the number of values of a label that have records in the window but no slot.
     pub fn folded_count(&self, label: LimitedLabel) -> u64 {
-        self.folded_values().filter(|value| value.label == label).count() as u64
+        let folded = |value: &LabelValue| value.label == label && !self.slots.holds(*value);
+        match label {
+            LimitedLabel::User | LimitedLabel::Pool => {
+                self.totals.named_values().filter(folded).count() as u64
+            }
+            LimitedLabel::Status | LimitedLabel::Type => {
+                self.totals.unknown_values().iter().filter(|value| folded(value)).count() as u64
+            }
+        }
     }
 
     /// Returns the users and pools that have records in the window but no slot.

@@ -11,6 +11,7 @@ mod first_sync_progress;
 mod options;
 mod poll;
 mod polling;
+mod reached_limits;
 mod reload;
 mod run;
 mod schedule;
@@ -88,7 +89,7 @@ impl Project {
         let client = Arc::new(client(observer.clone()));
         let config = ProjectConfig::new(labels, options, client);
         let is_first_sync = ledger.last_poll().is_none();
-        let state = ProjectState::new(ledger, &config.options);
+        let state = ProjectState::new(ledger, &config.labels, &config.options);
         let mut snapshot = Snapshot::new(config.labels.clone(), config.options.window);
         state.ledger_part(Timestamp::default()).write_to(&mut snapshot);
         if !state.is_of(&config.identity()) {
@@ -199,7 +200,8 @@ impl Project {
     /// [`PollError`], as a poll would fail.
     pub async fn check_api(&self) -> Result<ApiCheck, PollError> {
         let (config, now) = (self.config(), self.now());
-        check_api(&config.client, config.window_start(now), &config.options.filter).await
+        let (filter, users) = (&config.options.filter, config.options.users.initial());
+        check_api(&config.client, config.window_start(now), filter, !users.are_shown()).await
     }
 
     /// Returns the served snapshot, with the values that depend on the current time.

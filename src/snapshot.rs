@@ -6,6 +6,7 @@
 mod aggregate;
 mod counters;
 mod failed;
+mod label_forms;
 mod polls;
 mod records;
 mod user_names;
@@ -82,6 +83,10 @@ pub struct LedgerFigures {
     pub folded_users: u64,
     /// Number of pools folded into `_other`.
     pub folded_pools: u64,
+    /// Number of statuses folded into `_other`.
+    pub folded_statuses: u64,
+    /// Number of types folded into `_other`.
+    pub folded_types: u64,
 }
 
 /// Failure of a poll, for pages and commands.

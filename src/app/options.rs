@@ -51,6 +51,7 @@ pub(super) fn poll_options(
         filter: filter(&project.filter),
         reconcile_interval: poll.reconcile_interval,
         counter_hold: poll.counter_hold,
+        max_records: poll.max_records,
         users,
         max_users: config.labels.max_users,
         max_pools: config.labels.max_pools,

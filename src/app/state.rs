@@ -1,12 +1,9 @@
 //! Opens the state of a project.
 
-use std::fs::DirBuilder;
-use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use super::Failure;
-use crate::ledger::{DurableLedger, OpenError, SetAside};
+use crate::ledger::{DurableLedger, SetAside};
 use records_api::clock::{Clock, SystemClock};
 use records_api::record::Timestamp;
 
@@ -16,13 +13,6 @@ pub(super) fn open_ledger(
     project: &str,
 ) -> Result<DurableLedger, Failure> {
     let Some(directory) = directory else { return Ok(DurableLedger::default()) };
-    let unusable = |error: io::Error| {
-        let error = OpenError::Unusable { path: directory.to_owned(), error };
-        Failure::run(format!("{error}; {}", error.remedy()))
-    };
-    if !directory.exists() {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(unusable)?;
-    }
     let path = directory.join(format!("{project}.redb"));
     let now = Timestamp::from_millis(SystemClock.now_millis());
     let (ledger, aside) = DurableLedger::open(&path, now)

@@ -140,6 +140,7 @@ pub const KEYS: &[Key] = &[
     Key::new("poll.reconcile_interval", duration(MINUTE, Duration::from_secs(30 * DAY.as_secs())))
         .default(r#""1h""#),
     Key::new("poll.counter_hold", duration(Duration::ZERO, HOUR)).default(r#""2m""#),
+    Key::new("poll.max_records", integer(1000, 12_000_000)).default("12000000"),
     Key::new("api.page_size", integer(1, 1000)).default("1000"),
     Key::new("api.max_concurrent_requests", integer(1, 64)).default("4"),
     // One request in 1000 seconds. With far fewer, the time between two is not a `Duration` any more.

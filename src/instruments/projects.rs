@@ -55,7 +55,13 @@ fn write_sync_modes(views: &[ProjectView], sink: &mut dyn Sink) {
 fn write_folded_values(views: &[ProjectView], sink: &mut dyn Sink) {
     sink.family(&catalog::FOLDED_LABEL_VALUES);
     for view in views {
-        let figures = [("user", view.ledger.folded_users), ("pool", view.ledger.folded_pools)];
+        let ledger = &view.ledger;
+        let figures = [
+            ("user", ledger.folded_users),
+            ("pool", ledger.folded_pools),
+            ("status", ledger.folded_statuses),
+            ("type", ledger.folded_types),
+        ];
         for (label, count) in figures {
             sink.gauge(Labels::of_project(&view.labels, &[view.project(), label]), count.into());
         }

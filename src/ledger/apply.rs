@@ -16,6 +16,7 @@ impl Ledger {
                 self.apply_entry(entry);
             }
             self.stale_reads = transition.stale_reads;
+            self.missing_statuses = transition.missing_statuses;
         }
     }
 
@@ -35,6 +36,7 @@ impl Ledger {
             self.apply_entry(entry);
         }
         self.stale_reads = transition.stale_reads;
+        self.missing_statuses = transition.missing_statuses;
     }
 
     /// Applies an entry. It must have been checked if it comes from a file.

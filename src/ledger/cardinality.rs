@@ -110,6 +110,11 @@ impl CardinalityLimit {
         self.held.iter().map(|(value, absent)| (*value, SlotChange::Held(*absent)))
     }
 
+    /// Takes the slots of all values of a label.
+    pub(super) fn forget(&mut self, label: LimitedLabel) {
+        self.held.retain(|value, _| value.label != label);
+    }
+
     /// Applies a change of a slot.
     pub(super) fn apply(&mut self, value: LabelValue, change: SlotChange) {
         match change {

@@ -10,6 +10,7 @@ use super::Ledger;
 use super::cardinality::{CardinalityLimit, LabelLimits, LabelValue, LimitedLabel};
 use super::counters::{CounterUpdates, Exemplar, Series};
 use super::failures::{Failures, is_failed};
+use super::kept_names::KeptNames;
 use super::poll_facts::{FirstSync, PollFacts};
 use super::record::{Flag, StoredRecord};
 use super::staging::{Staging, renumber};
@@ -32,7 +33,7 @@ impl Ledger {
     pub fn diff(&self, staging: Staging, poll: PollFacts, limits: LabelLimits) -> Transition {
         let hidden = self.hidden(&staging);
         let kept_stale_reads = self.kept_stale_reads(&staging, poll.window_start);
-        let Staging { staged: mut records, mut stale_reads, .. } = staging;
+        let Staging { staged: mut records, mut stale_reads, missing_statuses, .. } = staging;
         // Only names that a record still refers to get a number. Otherwise a name that a later page
         // replaced would be written and kept.
         let mut labels = staging.new_labels.assign(&self.labels, u32::MAX);
@@ -86,6 +87,7 @@ impl Ledger {
             failures,
             progress,
             stale_reads,
+            missing_statuses,
         }
     }
 
@@ -176,7 +178,8 @@ impl Diff<'_> {
         }
         for record in self.ledger.shown() {
             if values_of(&record).any(|value| unfolded.contains(&value)) {
-                Labels::of(&record, &self.slots).create(&mut self.updates);
+                let labels = Labels::of(&record, &self.slots);
+                labels.create(&mut self.updates, self.ledger.kept);
             }
         }
     }
@@ -185,7 +188,7 @@ impl Diff<'_> {
     fn record(&mut self, record: &mut StoredRecord) {
         let labels = Labels::of(record, &self.slots);
         if self.created.insert((labels.record_type, labels.pool, labels.user)) {
-            labels.create(&mut self.updates);
+            labels.create(&mut self.updates, self.ledger.kept);
         }
         let known = self.ledger.table.get(record.key);
         let is_baseline = self.is_baseline(record, known.as_ref());
@@ -209,11 +212,15 @@ impl Diff<'_> {
     /// * every record of the first complete poll;
     /// * a new record of the first poll with another identity (project, endpoint or filter). A
     ///   record that is known was read in its earlier status, so a change of it is counted;
-    /// * a new record that starts before the window of the last poll: the window became longer.
+    /// * a new record that starts before the window of the last poll: the window became longer;
+    /// * a record of these that was never read with a status before.
     fn is_baseline(&self, record: &StoredRecord, known: Option<&StoredRecord>) -> bool {
         let Some(last) = &self.ledger.last_poll else { return true };
         let is_other = last.identity != self.poll.identity;
-        known.is_none() && (is_other || self.starts_before_last_window(record))
+        match known {
+            Some(known) => known.status == TermId::NONE && !known.has(Flag::Counted),
+            None => is_other || self.starts_before_last_window(record),
+        }
     }
 
     /// Returns whether a record starts before the window of the last poll.
@@ -224,12 +231,18 @@ impl Diff<'_> {
 
     /// Counts the entry of a record into its status.
     fn enter(&mut self, record: &mut StoredRecord, labels: &Labels) {
+        record.set(Flag::Counted, true);
+        // A record that was never read with a status has entered none.
+        if record.status == TermId::NONE {
+            return;
+        }
         let exemplar = is_failed(record).then(|| self.exemplar(record)).flatten();
         let entered = Series::Entered(labels.status, labels.record_type, labels.pool);
         self.updates.increment_with_exemplar(entered, exemplar.as_ref());
-        let entered = Series::UserEntered(labels.user, labels.status);
-        self.updates.increment_with_exemplar(entered, exemplar.as_ref());
-        record.set(Flag::Counted, true);
+        if self.ledger.kept.has_users() {
+            let entered = Series::UserEntered(labels.user, labels.status);
+            self.updates.increment_with_exemplar(entered, exemplar.as_ref());
+        }
     }
 
     /// Observes a record in the histograms. A flag for each observation keeps a retried upload from
@@ -316,11 +329,13 @@ impl Labels {
 
     /// Creates all series of these labels at 0. `increase()` does not see the first event of a
     /// series that is created by it.
-    fn create(&self, updates: &mut CounterUpdates<'_>) {
+    fn create(&self, updates: &mut CounterUpdates<'_>, kept: KeptNames) {
         updates.create(Series::Seen(self.record_type, self.pool));
         for status in Status::ALL {
             updates.create(Series::Entered(status.into(), self.record_type, self.pool));
-            updates.create(Series::UserEntered(self.user, status.into()));
+            if kept.has_users() {
+                updates.create(Series::UserEntered(self.user, status.into()));
+            }
             if status.is_in_flight() {
                 updates.create(Series::Expired(status.into(), self.pool));
             }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::journal::{
     CommitError, Journal, OpenError, ReadError, SetAside, frames, read_frame, set_aside,
 };
-use super::{Ledger, Transition};
+use super::{KeptNames, Ledger, Transition};
 use records_api::record::Timestamp;
 
 /// Ledger with its journal, if it has one.
@@ -15,11 +15,15 @@ pub struct DurableLedger {
     ledger: Ledger,
     /// `None` keeps the ledger in memory only.
     journal: Option<Journal>,
+    /// Names that are kept; `None` before [`Self::keep_names`].
+    kept: Option<KeptNames>,
+    /// True if the file may hold names that the ledger has forgotten.
+    has_forgotten_names: bool,
 }
 
 impl DurableLedger {
-    /// Opens the state in a file, or creates the file. A damaged file is renamed, and counting
-    /// begins again.
+    /// Opens the state in a file, or creates the file and its directory. A damaged file is renamed,
+    /// and counting begins again.
     ///
     /// # Errors
     ///
@@ -49,7 +53,23 @@ impl DurableLedger {
         let replay = |frame: &[u8]| read_frame(frame, |entry| ledger.replay(entry));
         let journal = Journal::open(path, replay)?;
         ledger.end_replay().map_err(ReadError::Damaged)?;
-        Ok(Self { ledger, journal: Some(journal) })
+        Ok(Self { ledger, journal: Some(journal), ..Self::default() })
+    }
+
+    /// Keeps only these names from now on. The next commit removes all others from the file. Returns
+    /// whether the window must be read again, because names are kept that were not kept before. Call
+    /// it while no [`Staging`](super::Staging) is in use.
+    pub fn keep_names(&mut self, kept: KeptNames) -> bool {
+        let earlier = self.kept.replace(kept);
+        if self.ledger.keep_names(kept) {
+            self.ledger.release_unused();
+            self.has_forgotten_names = true;
+        }
+        match earlier {
+            Some(earlier) => earlier < kept,
+            // An earlier process may have dropped the users.
+            None => kept.has_users() && self.ledger.lacks_users(),
+        }
     }
 
     /// Makes a transition durable, then applies it.
@@ -59,10 +79,16 @@ impl DurableLedger {
     /// [`CommitError`]: the ledger is unchanged, and the next poll finds the same changes.
     pub fn commit(&mut self, transition: Transition) -> Result<(), CommitError> {
         if let Some(journal) = &mut self.journal {
-            // After a failed commit the file may hold a transition that was not applied. The known
-            // state replaces it, otherwise a restart would give another state than the one served.
+            journal.check_file();
+            // After a failed commit the file may hold a transition that was not applied, and after a
+            // loss it holds nothing. The known state replaces it, otherwise a restart would give
+            // another state than the one served.
             if journal.has_failed() {
                 journal.replace(frames(self.ledger.entries()))?;
+            }
+            if self.has_forgotten_names {
+                journal.renew(frames(self.ledger.entries()))?;
+                self.has_forgotten_names = false;
             }
             journal.append(transition.only_adds(), frames(transition.entries()))?;
             if transition.discards_parts() {

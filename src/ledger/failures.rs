@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::kept_names::KeptNames;
 use super::record::{StoredRecord, UpdateTime};
 use super::symbols::truncate;
 use records_api::record::{Record, RecordKey, Status, Text, Timestamp};
@@ -46,35 +47,40 @@ pub struct FailureDetails {
 }
 
 impl FailureDetails {
-    /// Copies the texts of a record.
-    fn new(stored: &StoredRecord, record: &Record<'_>) -> Self {
+    /// Copies the texts of a record that are kept.
+    fn new(stored: &StoredRecord, record: &Record<'_>, names: KeptNames) -> Self {
         let kept = |text: &Text<'_>| text.as_deref().map(|text| truncate(text).into());
+        let name = |text| names.file_name(text).map(|text| truncate(text).into());
         Self {
             key: stored.key,
             start: stored.start,
             update: stored.update,
             id: truncate(&record.id).into(),
             desktop_id: kept(&record.desktop_id),
-            desktop_name: kept(&record.desktop_name),
+            desktop_name: name(&record.desktop_name),
             bucket: kept(&record.obs_bucket),
-            file_directory: kept(&record.file_directory),
-            file_name: kept(&record.video_filename),
+            file_directory: name(&record.file_directory),
+            file_name: name(&record.video_filename),
         }
+    }
+
+    fn has_file_names(&self) -> bool {
+        self.desktop_name.is_some() || self.file_directory.is_some() || self.file_name.is_some()
     }
 
     /// Returns whether a read would give the same details. It does not copy them, because most
     /// failed records that a poll reads are unchanged.
-    fn matches(&self, stored: &StoredRecord, record: &Record<'_>) -> bool {
-        let same = |kept: &OptionalText, text: &Text<'_>| match (kept, text) {
+    fn matches(&self, stored: &StoredRecord, record: &Record<'_>, names: KeptNames) -> bool {
+        let same = |kept: &OptionalText, text: Option<&str>| match (kept, text) {
             (Some(kept), Some(text)) => **kept == *truncate(text),
             (kept, text) => kept.is_none() && text.is_none(),
         };
         (self.start, self.update) == (stored.start, stored.update)
-            && same(&self.desktop_id, &record.desktop_id)
-            && same(&self.desktop_name, &record.desktop_name)
-            && same(&self.bucket, &record.obs_bucket)
-            && same(&self.file_directory, &record.file_directory)
-            && same(&self.file_name, &record.video_filename)
+            && same(&self.desktop_id, record.desktop_id.as_deref())
+            && same(&self.desktop_name, names.file_name(&record.desktop_name))
+            && same(&self.bucket, record.obs_bucket.as_deref())
+            && same(&self.file_directory, names.file_name(&record.file_directory))
+            && same(&self.file_name, names.file_name(&record.video_filename))
     }
 }
 
@@ -93,8 +99,15 @@ impl Failures {
     }
 
     /// Adds the details of a read, unless they are known or too old.
-    pub(super) fn add_read(&mut self, known: &Self, stored: &StoredRecord, record: &Record<'_>) {
-        let is_known = known.by_key.get(&stored.key).is_some_and(|d| d.matches(stored, record));
+    pub(super) fn add_read(
+        &mut self,
+        known: &Self,
+        stored: &StoredRecord,
+        record: &Record<'_>,
+        names: KeptNames,
+    ) {
+        let known = known.by_key.get(&stored.key);
+        let is_known = known.is_some_and(|known| known.matches(stored, record, names));
         // Details that would be dropped at once are not copied.
         let is_too_old = self.by_key.len() >= MAX_FAILURE_DETAILS
             && self.by_start.first() > Some(&(stored.start, stored.key));
@@ -103,7 +116,7 @@ impl Failures {
         if is_known || is_too_old {
             self.remove(stored.key);
         } else {
-            self.insert(Arc::new(FailureDetails::new(stored, record)));
+            self.insert(Arc::new(FailureDetails::new(stored, record, names)));
         }
     }
 
@@ -121,6 +134,20 @@ impl Failures {
     /// Returns the id of a record, if its details are kept.
     pub(super) fn id_of(&self, key: RecordKey) -> Option<&str> {
         Some(&self.by_key.get(&key)?.id)
+    }
+
+    /// Removes the names of desktops and files. Returns whether there were any.
+    pub(super) fn forget_file_names(&mut self) -> bool {
+        let mut had_names = false;
+        for details in self.by_key.values_mut() {
+            if details.has_file_names() {
+                had_names = true;
+                let details = Arc::make_mut(details);
+                (details.desktop_name, details.file_directory, details.file_name) =
+                    (None, None, None);
+            }
+        }
+        had_names
     }
 
     pub(super) fn is_empty(&self) -> bool {

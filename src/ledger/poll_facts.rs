@@ -9,7 +9,7 @@ use records_api::record::{RejectionReason, TimeRange, Timestamp};
 /// Facts about the last complete poll.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PollFacts {
-    /// Project, endpoint and filter. A poll with another identity begins a baseline.
+    /// Hash of project, endpoint and filter. A poll with another identity begins a baseline.
     pub identity: String,
     /// Time at which counting began.
     pub counting_since: Timestamp,
@@ -24,6 +24,13 @@ pub struct PollFacts {
     pub parts: Vec<ReadPart>,
     /// The scrub has read everything that was due up to this time.
     pub caught_up_to: Timestamp,
+}
+
+impl PollFacts {
+    /// Replaces an identity from a state of an earlier version by its hash. It may contain names.
+    pub(super) fn hash_identity(&mut self) {
+        self.identity = records_api::hashed_identity(&self.identity);
+    }
 }
 
 /// A part of the window, and when it was last read.

@@ -2,9 +2,12 @@
 
 use super::Ledger;
 use super::counted::Counted;
+use super::missing_statuses::MAX_MISSING_STATUSES;
 use super::record::StoredRecord;
+use super::staging::Staging;
+use super::stale_reads::MAX_STALE_READS;
 use super::table::{span_begin, span_end, span_of, span_start};
-use records_api::record::{RecordKey, TimeRange, Timestamp};
+use records_api::record::{RecordKey, Status, TimeRange, Timestamp};
 
 /// Maximum number of stale reads whose records one poll reads again. The scrub reads the others, so
 /// many stale reads do not make a poll expensive.
@@ -88,8 +91,8 @@ impl Ledger {
         quietest.map_or(from, second)
     }
 
-    /// Returns the starts, in order, of the records from `from` on that are in flight or have a
-    /// stale read, without those that were read already.
+    /// Returns the starts, in order, of the records from `from` on that are in flight, have a stale
+    /// read or were last read without a status, without those that were read already.
     pub fn unsettled(
         &self,
         from: Timestamp,
@@ -99,11 +102,32 @@ impl Ledger {
         let stale = stale.filter_map(|key| Some((self.table.get(*key)?.start, *key)));
         // The scrub reads the others.
         let stale = stale.filter(|(start, _)| *start >= from).take(MAX_STALE_READS_PER_POLL);
-        let unsettled = self.totals.in_flight_from(from).chain(stale);
+        let missing = self.missing_statuses.keys();
+        let missing = missing.filter_map(|key| Some((self.table.get(*key)?.start, *key)));
+        let missing = missing.filter(|(start, _)| *start >= from).take(MAX_MISSING_STATUSES);
+        let unsettled = self.totals.in_flight_from(from).chain(stale).chain(missing);
         let mut starts: Vec<_> =
             unsettled.filter(|(_, key)| !is_read(*key)).map(|(start, _)| start).collect();
         starts.sort_unstable();
         starts
+    }
+
+    /// Returns whether further stale reads are not remembered.
+    pub fn has_all_stale_reads(&self) -> bool {
+        self.stale_reads.len() >= MAX_STALE_READS
+    }
+
+    /// Returns the number of records after the commit of a staging, hidden ones included.
+    pub fn len_after(&self, staging: &Staging, window_start: Timestamp) -> usize {
+        let beginning = Timestamp::from_millis(i64::MIN + 1);
+        let expiring = self.table.range(TimeRange::new(beginning, window_start)).count();
+        let new = staging.staged.iter().filter(|record| self.table.position(record.key).is_none());
+        self.len() - expiring + new.count()
+    }
+
+    /// Returns whether a record is known in a status.
+    pub fn has_status(&self, key: RecordKey, status: Status) -> bool {
+        self.table.get(key).is_some_and(|record| record.status == status.into())
     }
 
     /// Returns the number of records in flight that start in a range.

@@ -35,7 +35,8 @@ pub struct StoredRecord {
 pub enum Flag {
     /// The API does not list the record at present.
     Hidden,
-    /// The entry of the record into its present status was counted.
+    /// The entry of the record into its present status was counted. For a record that was never
+    /// read with a status: the entry into its first status will be counted.
     Counted,
     /// The record was seen settled. Its size and duration are not observed again.
     Settled,

@@ -4,6 +4,7 @@ use super::Ledger;
 use super::cardinality::LimitedLabel;
 use super::journal::Entry;
 use super::packed::PackedRecord;
+use super::poll_facts::FirstSync;
 use super::symbols::LabelId;
 use super::terms::TermId;
 
@@ -17,7 +18,11 @@ impl Ledger {
     /// # Errors
     ///
     /// The reason why the entry cannot be valid.
-    pub(super) fn replay(&mut self, entry: Entry) -> Result<(), String> {
+    pub(super) fn replay(&mut self, mut entry: Entry) -> Result<(), String> {
+        match &mut entry {
+            Entry::Poll(facts) | Entry::FirstSync(FirstSync { facts, .. }) => facts.hash_identity(),
+            _ => {}
+        }
         self.check(&entry)?;
         self.apply_entry(entry);
         Ok(())

@@ -2,10 +2,14 @@
 //!
 //! Reading takes a shared reference to the ledger, so a failed poll changes nothing in it.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use super::Ledger;
 use super::failures::{Failures, is_failed};
+use super::missing_statuses::{MAX_MISSING_STATUSES, MissingStatuses, reads_without_status};
 use super::new_symbols::NewSymbols;
 use super::record::{Flag, StoredRecord};
 use super::stale_reads::{MAX_STALE_READS, StaleReads};
@@ -29,6 +33,8 @@ pub struct Staging {
     pub(super) upload_delays: HashMap<RecordKey, u64>,
     /// Reads that are older than the known state of their record.
     pub(super) stale_reads: StaleReads,
+    /// Records whose read had no status.
+    pub(super) missing_statuses: MissingStatuses,
     /// Details of failed records that the ledger does not have.
     pub(super) failures: Failures,
     /// Pools and users that the ledger does not have.
@@ -45,13 +51,19 @@ impl Staging {
     /// between: the read with the later `update_time` is kept, and of equal ones the later read. A
     /// read that is older than the known state is taken for the answer of a lagging replica until a
     /// later poll repeats it.
+    ///
+    /// A read without a status keeps the status that is known from another read.
     pub fn read(&mut self, ledger: &Ledger, key: RecordKey, record: &Record<'_>) -> bool {
         let stored = self.compact(ledger, key, record);
+        self.note_missing_status(ledger, &stored);
         if let Some(staged) = self.staged.get(key) {
             if staged.update <= stored.update {
                 // Without the flags, events that were counted earlier would be counted again.
-                let stored = stored.with_flags_of(&staged);
+                let stored = stored.with_flags_of(&staged).or_status_of(&staged);
                 self.stage(ledger, stored, record);
+            } else if staged.status == TermId::NONE {
+                // The later read had no status, and this one may have.
+                self.stage(ledger, staged.or_status_of(&stored), record);
             }
             return false;
         }
@@ -64,7 +76,7 @@ impl Staging {
         // A record that is read is listed again, with the flags that it had.
         let mut shown = known;
         shown.set(Flag::Hidden, false);
-        let stored = stored.with_flags_of(&shown);
+        let stored = stored.with_flags_of(&shown).or_status_of(&known);
         // If it were believed at once, the answer of a lagging replica would return the record to
         // an earlier status, and the next current answer would count the same transition again.
         if known.update > stored.update && ledger.stale_reads.get(&key) != Some(&stored) {
@@ -114,10 +126,17 @@ impl Staging {
         let term = self.new_terms.merge(other.new_terms);
         let renumbered = |record| renumber(record, &label, &term);
         for record in other.staged.iter().map(renumbered) {
-            if self.staged.get(record.key).is_none_or(|known| known.update <= record.update) {
-                self.staged.put(record);
-                // The delay belongs to the read that is kept: the other read may have no delay, or
-                // another one.
+            let kept = match self.staged.get(record.key) {
+                None => record,
+                Some(mine) if mine.update <= record.update => record.or_status_of(&mine),
+                // The later read had no status.
+                Some(mine) if mine.status == TermId::NONE => mine.or_status_of(&record),
+                Some(_) => continue,
+            };
+            self.staged.put(kept);
+            // The delay belongs to the read whose status is kept: the other read may have no delay,
+            // or another one.
+            if record.status != TermId::NONE {
                 match other.upload_delays.get(&record.key) {
                     Some(delay) => self.upload_delays.insert(record.key, *delay),
                     None => self.upload_delays.remove(&record.key),
@@ -134,6 +153,7 @@ impl Staging {
         let stale_reads = other.stale_reads.into_iter();
         self.stale_reads.extend(stale_reads.map(|(key, record)| (key, renumbered(record))));
         self.failures.merge(other.failures);
+        self.missing_statuses.extend(other.missing_statuses);
     }
 
     /// Returns the number of records that are new or changed so far.
@@ -161,7 +181,8 @@ impl Staging {
         stored.status = self.term(ledger, &record.status);
         stored.record_type = self.term(ledger, &record.record_type);
         stored.pool = self.label(ledger, record.desktop_pool_id.as_deref());
-        stored.user = self.label(ledger, record.username.as_deref());
+        let user = record.username.as_deref().filter(|_| ledger.kept.has_users());
+        stored.user = self.label(ledger, user);
         stored
     }
 
@@ -176,11 +197,34 @@ impl Staging {
         })
     }
 
+    /// Notes a read without a status, so that the next poll reads the record again. A settled record
+    /// may have another status by now, which nothing else would show.
+    fn note_missing_status(&mut self, ledger: &Ledger, stored: &StoredRecord) {
+        if stored.status != TermId::NONE {
+            self.missing_statuses.remove(&stored.key);
+            return;
+        }
+        // Records that the API never returned with a status would otherwise cost requests forever.
+        let is_lost = match ledger.table.get(stored.key) {
+            Some(known) => {
+                known.status != TermId::NONE || ledger.missing_statuses.contains_key(&stored.key)
+            }
+            None => ledger.last_poll.is_some(),
+        };
+        if is_lost
+            && self.missing_statuses.len() < MAX_MISSING_STATUSES
+            && let Some(reads) = reads_without_status(&ledger.missing_statuses, stored.key)
+        {
+            self.missing_statuses.insert(stored.key, reads);
+        }
+    }
+
     /// Adds a record that is new or changed, in the place of an earlier read of this poll.
     fn stage(&mut self, ledger: &Ledger, stored: StoredRecord, record: &Record<'_>) {
         // The first poll observes nothing, and it may read millions of records: their delays would
-        // take memory for nothing.
+        // take memory for nothing. The delay belongs to the read that had the status.
         if ledger.last_poll.is_some()
+            && record.status != Term::Absent
             && stored.status == TermId::from(Status::UploadCompleted)
             && !stored.has(Flag::Uploaded)
         {
@@ -199,7 +243,7 @@ impl Staging {
     /// Adds the details of a failed record.
     fn stage_failure(&mut self, ledger: &Ledger, stored: &StoredRecord, record: &Record<'_>) {
         if is_failed(stored) {
-            self.failures.add_read(&ledger.failures, stored, record);
+            self.failures.add_read(&ledger.failures, stored, record, ledger.kept);
         }
     }
 
@@ -228,112 +272,5 @@ pub(super) fn renumber(
         status: TermId::from_number(term(record.status.number())),
         record_type: TermId::from_number(term(record.record_type.number())),
         ..record
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::{DurableLedger, LabelLimits, PollFacts};
-    use super::*;
-
-    const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9 };
-
-    fn record(id: &'static str, size: u64, update: i64) -> Record<'static> {
-        let mut record = Record::new(id, Timestamp::from_millis(1_700_000_000_000));
-        record.size = Some(size);
-        record.update_time = Some(record.start_time.plus_millis(update));
-        record
-    }
-
-    fn read(staging: &mut Staging, ledger: &mut DurableLedger, record: &Record<'_>) -> bool {
-        staging.read(ledger, RecordKey::of(&record.id), record)
-    }
-
-    fn sizes(ledger: &Ledger) -> Vec<u64> {
-        let mut sizes: Vec<_> = ledger.shown().map(|record| record.size_bytes().unwrap()).collect();
-        sizes.sort_unstable();
-        sizes
-    }
-
-    fn commit(ledger: &mut DurableLedger, mut staging: Staging) {
-        staging.cover(TimeRange::since(Timestamp::from_millis(0)));
-        let changes = ledger.diff(staging, PollFacts::default(), LIMITS);
-        ledger.commit(changes).unwrap();
-    }
-
-    fn poll(ledger: &mut DurableLedger, records: &[Record<'static>]) {
-        let mut staging = Staging::default();
-        for record in records {
-            read(&mut staging, ledger, record);
-        }
-        commit(ledger, staging);
-    }
-
-    #[test]
-    fn a_committed_poll_replaces_the_records() {
-        let mut ledger = DurableLedger::default();
-        poll(&mut ledger, &[record("a", 1, 0), record("b", 2, 0)]);
-        assert_eq!(sizes(&ledger), [1, 2]);
-        poll(&mut ledger, &[record("b", 3, 1), record("c", 4, 0)]);
-        assert_eq!(sizes(&ledger), [3, 4]);
-        poll(&mut ledger, &[record("c", 4, 0)]);
-        assert_eq!(sizes(&ledger), [4]);
-        poll(&mut ledger, &[]);
-        assert!(sizes(&ledger).is_empty());
-    }
-
-    #[test]
-    fn a_dropped_poll_leaves_no_trace() {
-        let mut ledger = DurableLedger::default();
-        poll(&mut ledger, &[record("a", 1, 0)]);
-        let mut staging = Staging::default();
-        read(&mut staging, &mut ledger, &record("a", 9, 9));
-        read(&mut staging, &mut ledger, &record("b", 9, 9));
-        drop(staging);
-        assert_eq!(sizes(&ledger), [1]);
-    }
-
-    #[test]
-    fn of_two_reads_in_a_poll_the_later_update_is_kept() {
-        let mut ledger = DurableLedger::default();
-        poll(&mut ledger, &[record("a", 1, 5), record("a", 2, 4)]);
-        assert_eq!(sizes(&ledger), [1]);
-        poll(&mut ledger, &[record("a", 1, 5), record("a", 3, 6), record("a", 4, 6)]);
-        assert_eq!(sizes(&ledger), [4]);
-        poll(&mut ledger, &[record("a", 4, 6), record("a", 5, 5)]);
-        assert_eq!(sizes(&ledger), [4], "a lagging page comes after one that says what is known");
-    }
-
-    #[test]
-    fn a_record_is_read_for_the_first_time_once_per_poll() {
-        let mut ledger = DurableLedger::default();
-        poll(&mut ledger, &[record("a", 1, 0)]);
-        let mut staging = Staging::default();
-        let readings = [record("a", 1, 0), record("a", 2, 1), record("b", 1, 0), record("b", 1, 0)];
-        let first: Vec<_> = readings.iter().map(|r| read(&mut staging, &mut ledger, r)).collect();
-        assert_eq!(first, [true, false, true, false]);
-    }
-
-    #[test]
-    fn a_known_record_is_unchanged_when_its_row_is_rejected() {
-        let mut ledger = DurableLedger::default();
-        poll(&mut ledger, &[record("a", 1, 0), record("b", 2, 0)]);
-        let mut staging = Staging::default();
-        staging.keep(&ledger, "a", Timestamp::from_millis(0));
-        staging.keep(&ledger, "unknown", Timestamp::from_millis(0));
-        commit(&mut ledger, staging);
-        assert_eq!(sizes(&ledger), [1]);
-    }
-
-    #[test]
-    fn an_older_read_is_believed_when_a_later_poll_repeats_it() {
-        let mut ledger = DurableLedger::default();
-        poll(&mut ledger, &[record("a", 1, 5)]);
-        poll(&mut ledger, &[record("a", 2, 4)]);
-        assert_eq!(sizes(&ledger), [1]);
-        poll(&mut ledger, &[record("a", 3, 3)]);
-        assert_eq!(sizes(&ledger), [1], "that is another one");
-        poll(&mut ledger, &[record("a", 3, 3)]);
-        assert_eq!(sizes(&ledger), [3]);
     }
 }

@@ -42,6 +42,17 @@ impl Default for Table {
 }
 
 impl Table {
+    /// Returns the positions of the records that `is_wanted` selects.
+    pub(super) fn positions(
+        &self,
+        is_wanted: impl Fn(&StoredRecord) -> bool,
+    ) -> impl Iterator<Item = usize> {
+        let places = (0..).zip(self.chunks.iter().flatten());
+        places
+            .filter(move |(_, place)| place.record().is_some_and(|record| is_wanted(&record)))
+            .map(|(position, _)| position)
+    }
+
     /// Returns the number of records.
     pub(super) fn len(&self) -> usize {
         self.index.len()

@@ -12,7 +12,7 @@ const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9 };
 fn facts(minute: i64) -> PollFacts {
     let at = |minutes: i64| Timestamp::from_millis(1_700_000_000_000 + minutes * 60_000);
     PollFacts {
-        identity: "here".to_owned(),
+        identity: "sha256:here".to_owned(),
         counting_since: at(minute),
         window_start: at(minute - 1000),
         begun: at(minute),
@@ -86,6 +86,7 @@ fn a_failed_commit_changes_nothing_and_its_entry_is_counted_once_later() {
     let mut ledger = reopened(&path);
     poll(&mut ledger, 0, &[(1, Status::Recording)]).unwrap();
     let before = durable_state(&ledger);
+    std::fs::write(folder.path().join("gone"), "a file").unwrap();
     ledger.journal().simulate_failed_commit(&folder.path().join("gone/p.redb"));
     for _ in 0..2 {
         let error = poll(&mut ledger, 1, &[(1, Status::UploadFailed)]).unwrap_err();

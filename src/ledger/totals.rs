@@ -188,6 +188,17 @@ impl Totals {
         users.map(named(LimitedLabel::User)).chain(pools.map(named(LimitedLabel::Pool)))
     }
 
+    /// Returns the undocumented statuses and types that have records.
+    pub(super) fn unknown_values(&self) -> BTreeSet<LabelValue> {
+        let of = |label, id: TermId| {
+            (!id.is_fixed()).then_some(LabelValue { label, number: id.number() })
+        };
+        let kinds = self.kinds.keys().flat_map(|key| {
+            [of(LimitedLabel::Status, key.status), of(LimitedLabel::Type, key.record_type)]
+        });
+        kinds.flatten().collect()
+    }
+
     /// Returns the number of records by span, from the span that contains `from`.
     pub(super) fn spans_from(
         &self,

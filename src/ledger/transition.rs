@@ -6,6 +6,7 @@ use super::cardinality::{LabelValue, LimitedLabel, SlotChange};
 use super::counters::Counters;
 use super::failures::FailureDetails;
 use super::journal::Entry;
+use super::missing_statuses::MissingStatuses;
 use super::poll_facts::{FirstSync, PollFacts};
 use super::stale_reads::StaleReads;
 use super::symbols::{LabelId, NumberedName};
@@ -33,6 +34,8 @@ pub struct Transition {
     /// Stale reads to remember. They are not written: after a restart, a stale read has to be
     /// repeated once more before it is believed.
     pub(super) stale_reads: StaleReads,
+    /// Records whose read had no status. They are not written either.
+    pub(super) missing_statuses: MissingStatuses,
 }
 
 /// Progress of the sync after a transition.
@@ -59,6 +62,7 @@ impl Transition {
             failures: Vec::new(),
             progress: SyncProgress::FirstSyncDiscarded,
             stale_reads: StaleReads::new(),
+            missing_statuses: MissingStatuses::new(),
         }
     }
 

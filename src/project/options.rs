@@ -36,6 +36,8 @@ pub struct PollOptions {
     pub reconcile_interval: Duration,
     /// Time for which a new series shows its last known value.
     pub counter_hold: Duration,
+    /// Maximum number of records that the project may hold.
+    pub max_records: usize,
     /// Form of the label `user`.
     pub users: Users,
     /// Maximum number of users with series of their own.

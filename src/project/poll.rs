@@ -12,7 +12,7 @@ use super::state::Polled;
 use crate::ledger::{ApiCounts, Counted, Staging};
 use crate::sync::{
     BisectionContext, CountBisection, CountTaken, Extent, Plan, PollContext, ReadSummary,
-    unsettled_extents,
+    SyncError, unsettled_extents,
 };
 use records_api::RecordsQuery;
 use records_api::record::{Status, TimeRange, Timestamp};
@@ -41,7 +41,8 @@ impl PollReader<'_> {
             (plan, state.ledger().last_poll().is_none())
         };
         let polled = match plan.clone() {
-            Plan::Everything if is_first => self.first_sync(&identity).await?,
+            // Boxed, because the future is large.
+            Plan::Everything if is_first => Box::pin(self.first_sync(&identity)).await?,
             Plan::Everything => {
                 // This reading finds out whether the API's counts are right, so it must not rely on them.
                 let known = self.state.lock().planner.api_counts();
@@ -59,7 +60,17 @@ impl PollReader<'_> {
             let _ = self.discard_parts().await;
             return Err(error);
         }
+        self.check_size(&polled.staging)?;
         Ok(polled)
+    }
+
+    /// Fails if the project would hold too many records after a commit.
+    fn check_size(&self, staging: &Staging) -> Result<(), PollError> {
+        let records = self.state.lock().ledger().len_after(staging, self.window_start);
+        if records > self.max_records {
+            return Err(SyncError::TooMany { limit: self.max_records }.into());
+        }
+        Ok(())
     }
 
     /// Fails if too many of the rows could not be understood. A poll that reads only changes is compared
@@ -70,7 +81,8 @@ impl PollReader<'_> {
             Plan::Changes { .. } => self.state.lock().ledger().shown_since(self.window_start),
         };
         let (page, filter) = (self.client.page_size(), self.filter.clone());
-        let everything = RecordsQuery::ascending(self.window_start, 0, page, filter);
+        let everything = RecordsQuery::ascending(self.window_start, 0, page, filter)
+            .hiding_names(self.hides_names);
         let failed = |error| PollError::at(self.client.records_path(&everything), error);
         polled.summary.check_rejections(known).map_err(failed)
     }

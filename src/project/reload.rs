@@ -8,7 +8,8 @@ use super::schedule::Schedule;
 use crate::instruments::ProjectObserver;
 
 impl Project {
-    /// Replaces the config. The next poll uses it; the form of user names changes at once.
+    /// Replaces the config. The next poll uses it; constant labels and the form of user names change at
+    /// once.
     ///
     /// A running poll continues with the old config, unless the new one has another client: then the
     /// poll is cancelled. The snapshot is kept, unless the new config reads other records. Waits for a
@@ -22,17 +23,24 @@ impl Project {
         // A poll that starts meanwhile sets the form of user names under the same lock, and only if the
         // config is its own.
         let mut state = self.state.lock();
-        state.set_users(users.clone());
+        state.set_labels(&labels, users.clone(), config.options.counter_hold);
         let ledger_part = state.ledger_part(self.now());
         let mut polling = self.polling();
         *self.config.lock() = Arc::new(config);
         drop(state);
         polling.change(|snapshot| {
-            (snapshot.labels, snapshot.window) = (labels, window);
-            if !snapshot.users.is_like(&users) {
-                ledger_part.write_users_to(snapshot);
+            let has_other_users = !snapshot.users.is_like(&users);
+            // The request of the last failure may show names of the filter.
+            if snapshot.users.are_shown() && !users.are_shown() {
+                snapshot.failure.iter_mut().for_each(|failure| failure.request = None);
+            }
+            if has_other_users || snapshot.labels != labels {
+                ledger_part.write_labels_to(snapshot);
+            }
+            if has_other_users {
                 snapshot.forget_users();
             }
+            (snapshot.labels, snapshot.window) = (labels, window);
             if !reads_same_records {
                 snapshot.forget_records();
             }

@@ -63,13 +63,15 @@ impl Project {
         let window_start = config.window_start(now);
         let client = &*config.client;
         client.begin_poll();
+        let hides_names = !users.are_shown();
         {
             let mut state = self.state.lock();
             state.set_options(options);
             // A reload may have replaced the config and the form of user names since this poll started.
             // It sets both under this lock, so its form is not overwritten.
             if Arc::ptr_eq(config, &self.config()) {
-                state.set_users(users);
+                state.set_labels(&config.labels, users, options.counter_hold);
+                state.forget_hidden_names();
             }
         }
         let reader = PollReader {
@@ -80,6 +82,8 @@ impl Project {
             polling: &self.polling,
             replaced: &config.replaced,
             filter: &options.filter,
+            hides_names,
+            max_records: options.max_records,
             window_start,
             now,
             clock: &*self.clock,
@@ -118,11 +122,12 @@ impl Project {
             begun,
             ..PollFacts::default()
         };
-        let instruments = self.instruments.clone();
+        let (instruments, project) = (self.instruments.clone(), self.name.clone());
         let (page, ended) = (config.client.page_size(), self.now());
         commit(&self.state, &config.replaced, move |state| {
             let commit_begun = Instant::now();
             let summary = state.commit_poll(polled, facts, page, ended)?;
+            state.report_limits(&project);
             instruments.committed(commit_begun.elapsed());
             let oldest_read = state.planner.oldest_read().unwrap_or(begun);
             let (aggregate, ledger_part) = (state.aggregate(), state.ledger_part(begun));

@@ -1,17 +1,19 @@
 //! Ledger of a project, with the served counters and the planner of its polls.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::options::PollOptions;
+use super::reached_limits::ReachedLimits;
 use crate::ledger::{
-    CommitError, Counters, DurableLedger, FirstSync, LabelLimits, Ledger, LimitedLabel, PollFacts,
-    Staging, Transition,
+    CommitError, DurableLedger, FirstSync, LabelLimits, Ledger, LimitedLabel, PollFacts, Staging,
+    Transition,
 };
 use crate::snapshot::{
-    Aggregate, CounterView, FailedRecord, LedgerFigures, ServedCounters, Snapshot, SyncMode,
-    UserNames, failed_records,
+    Aggregate, CounterView, FailedRecord, LedgerFigures, ProjectLabels, ServedCounters, Snapshot,
+    SyncMode, UserNames, failed_records,
 };
 use crate::sync::{Anomalies, CountTaken, Plan, Planner, PollContext, ReadSummary};
 use records_api::record::{TimeRange, Timestamp};
@@ -27,6 +29,7 @@ pub(super) struct ProjectState {
     anomalies: Anomalies,
     limits: LabelLimits,
     users: UserNames,
+    reached: ReachedLimits,
 }
 
 /// Everything that a complete poll has read.
@@ -76,19 +79,25 @@ impl LedgerPart {
         snapshot.users = self.users;
     }
 
-    /// Writes only the fields that show users into a snapshot.
-    pub(super) fn write_users_to(self, snapshot: &mut Snapshot) {
+    /// Writes only the fields that depend on the form of labels into a snapshot.
+    pub(super) fn write_labels_to(self, snapshot: &mut Snapshot) {
         snapshot.counters = self.counters;
         snapshot.users = self.users;
     }
 }
 
 impl ProjectState {
-    pub(super) fn new(ledger: DurableLedger, options: &PollOptions) -> Self {
+    pub(super) fn new(
+        ledger: DurableLedger,
+        labels: &ProjectLabels,
+        options: &PollOptions,
+    ) -> Self {
         let (users, limits) = (options.users.initial(), options.label_limits());
-        let counters = ServedCounters::new(&ledger, &users, options.counter_hold, Instant::now());
+        let (constant, hold) = (&labels.constant, options.counter_hold);
+        let counters = ServedCounters::new(&ledger, constant, &users, hold, Instant::now());
         let planner = Planner::new(options.reconcile_millis(), ledger.last_poll());
-        Self { ledger, counters, planner, anomalies: Anomalies::default(), limits, users }
+        let (anomalies, reached) = Default::default();
+        Self { ledger, counters, planner, anomalies, limits, users, reached }
     }
 
     /// Returns the ledger. Only a commit changes it.
@@ -209,11 +218,19 @@ impl ProjectState {
         Aggregate::of(self.ledger(), &self.users)
     }
 
-    /// Shows users in this form from now on.
-    pub(super) fn set_users(&mut self, users: UserNames) {
-        if !self.users.is_like(&users) {
-            self.users = users;
-            self.counters.update(&self.ledger, &self.users, Counters::new(), Instant::now());
+    /// Shows series with these constant labels and this form of users from now on. Series that appear
+    /// are held for `hold`.
+    pub(super) fn set_labels(&mut self, labels: &ProjectLabels, users: UserNames, hold: Duration) {
+        self.counters.hold_for(hold);
+        self.counters.relabel(&self.ledger, &labels.constant, &users, Instant::now());
+        self.users = users;
+    }
+
+    /// Forgets the names that nothing shows. Call it while no staging is in use.
+    pub(super) fn forget_hidden_names(&mut self) {
+        if self.ledger.keep_names(self.users.kept()) {
+            // Records that are not read again would have no user for as long as the reconcile interval.
+            self.planner.note_contradiction();
         }
     }
 
@@ -238,6 +255,12 @@ impl ProjectState {
         self.ledger().last_poll().is_some_and(|poll| poll.identity == identity)
     }
 
+    /// Logs the limits that are reached.
+    pub(super) fn report_limits(&mut self, project: &str) {
+        let has_all_stale_reads = self.ledger.has_all_stale_reads();
+        self.reached.report(project, self.anomalies.is_full(), has_all_stale_reads);
+    }
+
     /// Returns the size of the ledger.
     pub(super) fn figures(&self) -> LedgerFigures {
         LedgerFigures {
@@ -246,6 +269,8 @@ impl ProjectState {
             names: self.ledger().name_count() as u64,
             folded_users: self.ledger().folded_count(LimitedLabel::User),
             folded_pools: self.ledger().folded_count(LimitedLabel::Pool),
+            folded_statuses: self.ledger().folded_count(LimitedLabel::Status),
+            folded_types: self.ledger().folded_count(LimitedLabel::Type),
         }
     }
 }

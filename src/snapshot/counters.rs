@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::label_forms::{FormChange, LabelForms};
 use super::user_names::UserNames;
 use crate::ledger::{Counter, Counters, LabelId, Ledger, LimitedLabel, Series, TermId, Transition};
 
@@ -60,15 +61,51 @@ impl CounterView {
 #[derive(Debug)]
 pub struct ServedCounters {
     hold: Duration,
+    forms: LabelForms,
     shown: Arc<[CounterView]>,
 }
 
 impl ServedCounters {
     /// Creates the counters of a process that starts. Every series shows its last durable value for `hold`.
-    pub fn new(ledger: &Ledger, names: &UserNames, hold: Duration, now: Instant) -> Self {
-        let mut served = Self { hold, shown: Arc::default() };
+    pub fn new(
+        ledger: &Ledger,
+        constant: &[(String, String)],
+        names: &UserNames,
+        hold: Duration,
+        now: Instant,
+    ) -> Self {
+        let mut served = Self { hold, forms: LabelForms::default(), shown: Arc::default() };
+        served.forms.show(constant, names);
         served.update(ledger, names, ledger.counters().clone(), now);
         served
+    }
+
+    /// Shows the series with other constant labels or users. New label sets show 0 for the hold. Label
+    /// sets that were shown before continue with their value, because no counter decreases.
+    pub fn relabel(
+        &mut self,
+        ledger: &Ledger,
+        constant: &[(String, String)],
+        names: &UserNames,
+        now: Instant,
+    ) {
+        let changes = self.forms.show(constant, names);
+        let appearing = ledger.counters().iter().filter_map(|(series, counter)| {
+            let change = match series {
+                Series::UserEntered(..) => changes.by_user,
+                _ => changes.others,
+            };
+            let shown = match change {
+                FormChange::Same => return None,
+                FormChange::New => Counter::new(*series, counter.created),
+                FormChange::Returns => counter.clone(),
+            };
+            Some((*series, shown))
+        });
+        let appearing: Counters = appearing.collect();
+        if !appearing.is_empty() || changes.by_user != FormChange::Same {
+            self.update(ledger, names, appearing, now);
+        }
     }
 
     /// Sets the hold of series that appear from now on.

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::ledger::KeptNames;
 use records_api::secret::Secret;
 
-/// Form of user names. The state keeps the names themselves in any case.
+/// Form of user names. The state keeps the names that are shown or hashed: another key gives other
+/// hashes of the same users.
 #[derive(Debug, Clone, Default)]
 pub enum UserNames {
     /// The name as the API returns it.
@@ -36,12 +38,26 @@ impl UserNames {
         matches!(self, Self::Name)
     }
 
+    /// Returns the names that the state needs.
+    pub fn kept(&self) -> KeptNames {
+        match self {
+            Self::Name => KeptNames::All,
+            Self::Hash(_) => KeptNames::Users,
+            Self::Drop => KeptNames::Nobody,
+        }
+    }
+
     /// True if both give every user the same form.
     pub fn is_like(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Name, Self::Name) | (Self::Drop, Self::Drop) => true,
-            (Self::Hash(one), Self::Hash(other)) => one.expose() == other.expose(),
-            _ => false,
+        self.key() == other.key()
+    }
+
+    /// Returns the kind of the form, with the key of hashes.
+    pub(super) fn key(&self) -> (&'static str, &str) {
+        match self {
+            Self::Name => ("name", ""),
+            Self::Hash(key) => ("hash", key.expose()),
+            Self::Drop => ("drop", ""),
         }
     }
 }

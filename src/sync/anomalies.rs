@@ -58,6 +58,11 @@ impl Anomalies {
         self.covered.clear();
     }
 
+    /// Returns whether further anomalies are not remembered.
+    pub fn is_full(&self) -> bool {
+        self.found.len() >= MAX_ANOMALIES
+    }
+
     /// Returns the number of rejected rows, by reason.
     pub fn rejected(&self) -> BTreeMap<RejectionReason, u64> {
         let reasons = self.found.iter().filter_map(|(_, anomaly)| match anomaly {

@@ -75,11 +75,19 @@ pub enum SyncError {
         /// The API's count.
         total: u64,
     },
-    /// A poll would hold too many rows.
-    #[error("the window has more than {limit} records, or the API's list never ends")]
+    /// The project would hold too many records.
+    #[error("the window has more than {limit} records, the limit of `poll.max_records`")]
     TooMany {
         /// Maximum number of records.
         limit: usize,
+    },
+    /// A list has more rows or pages than any window.
+    #[error("the API's list does not end: {rows} rows were read in {pages} pages")]
+    Endless {
+        /// Number of rows.
+        rows: usize,
+        /// Number of pages.
+        pages: u32,
     },
     /// Too many rows were rejected.
     #[error("{rejected} of {rows} rows could not be understood ({reasons})")]
@@ -113,7 +121,14 @@ impl SyncError {
                 "the next poll tries again. If it persists, raise `api.page_size` or \
                  `api.max_requests_per_second`, so that a poll reads faster"
             }
-            Self::TooMany { .. } => "shorten `poll.window`",
+            Self::TooMany { .. } => {
+                "shorten `poll.window`, narrow `projects.filter`, or raise `poll.max_records` (at most \
+                 12000000; a million records take about 75 MB of memory)"
+            }
+            Self::Endless { .. } => {
+                "check `projects.endpoint`. If the window does hold so many records, raise \
+                 `api.page_size` or shorten `poll.window`"
+            }
             Self::Rejected { .. } => {
                 "the API may have changed its format: look for a newer version of the exporter, \
                  and report an example row to its maintainers"

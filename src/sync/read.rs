@@ -8,12 +8,14 @@
 
 mod boundaries;
 mod clamp;
+mod filter;
 mod listing;
 mod live;
 mod page;
 mod reader;
 mod rejections;
 mod segment;
+mod size;
 mod split;
 mod ties;
 mod vanished;

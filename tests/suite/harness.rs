@@ -197,6 +197,7 @@ impl HarnessOptions {
                 filter: RecordsFilter::default(),
                 reconcile_interval: Duration::from_secs(3600),
                 counter_hold: Duration::ZERO,
+                max_records: 12_000_000,
                 users: Users::named(),
                 max_users: 1000,
                 max_pools: 1000,

@@ -120,6 +120,7 @@ fn examples() -> Vec<Reason> {
         SyncError::Moving { near: time }.into(),
         SyncError::Unordered { start: time, expected: 5000, missing: 3 }.into(),
         SyncError::TooMany { limit: 12_000_000 }.into(),
+        SyncError::Endless { rows: 2_400_010, pages: 240_001 }.into(),
         SyncError::Rejected { rejected: 40, rows: 1000, reasons: what("no_start_time: 40") }.into(),
         Reason::State(CommitError::example("data/p.redb", "No space left on device")),
         Reason::Users(what("the file /run/key is empty")),
@@ -166,6 +167,7 @@ fn kind(reason: &Reason) -> &'static str {
             SyncError::Moving { .. } => "moving",
             SyncError::Unordered { .. } => "unordered",
             SyncError::TooMany { .. } => "too many",
+            SyncError::Endless { .. } => "endless",
             SyncError::Rejected { .. } => "rejected",
         },
     }
@@ -174,7 +176,7 @@ fn kind(reason: &Reason) -> &'static str {
 #[test]
 fn the_document_lists_all_failures_with_their_remedies() {
     let kinds: std::collections::BTreeSet<_> = examples().iter().map(kind).collect();
-    assert_eq!(kinds.len(), 31, "one example of each kind: {kinds:?}");
+    assert_eq!(kinds.len(), 32, "one example of each kind: {kinds:?}");
     let mut table = String::from("| `error` | `remedy` |\n| --- | --- |\n");
     for reason in examples() {
         let cell = |text: String| text.replace('|', "\\|");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::call::{
@@ -66,8 +67,10 @@ pub struct Client {
 
 /// Pools requested per page.
 const POOLS_PAGE_SIZE: u32 = 1000;
-/// Further pools have no names.
-const MAX_POOLS: usize = 10_000;
+/// Beginning of a hashed identity.
+const HASHED: &str = "sha256:";
+/// Maximum number of desktop pools that are read. Further ones have no names.
+pub const MAX_POOLS: usize = 10_000;
 
 impl Client {
     /// Creates a client for one project. Clients that may use the same credentials share `backoff`,
@@ -174,7 +177,8 @@ impl Client {
     /// server does not return the larger page.
     async fn test_page_size(&self, query: &RecordsQuery) -> Result<Option<Listed>, ApiError> {
         let Some(test) = self.page_size.begin_page() else { return Ok(None) };
-        let larger = RecordsQuery { limit: test.rows, ..query.clone() };
+        let mut larger = query.clone();
+        larger.limit = test.rows;
         // Without retries, so that a test costs one request at most.
         match self.list(&larger, 0).await {
             Ok(listed) => {
@@ -235,7 +239,9 @@ impl Client {
     async fn list(&self, query: &RecordsQuery, max_retries: usize) -> Result<Listed, ApiError> {
         let endpoint = Endpoint::ScreenRecords;
         let request = self.request(endpoint, &query.to_query_string())?;
-        let call = ApiCall { max_retries, ..self.http.api_call(endpoint, request, &self.session) };
+        let hidden = query.hidden_names();
+        let call = self.http.api_call(endpoint, request, &self.session);
+        let call = ApiCall { max_retries, hidden, ..call };
         let sent = self.http.send(&call, |response| {
             OwnedPage::parse(&response.body, query.offset).map_err(page_error)
         });
@@ -284,16 +290,17 @@ impl Client {
     }
 
     /// Returns a text that identifies the records that a filter selects: endpoint, project and
-    /// filter. Two clients with the same text list the same records.
+    /// filter. Two clients with the same text list the same records. It is a hash, because the filter
+    /// may contain names.
     pub fn identity(&self, filter: &RecordsFilter) -> String {
         let mut filter = filter.clone();
         filter.desktop_names.sort_unstable();
-        format!("{} {} {filter:?}", self.endpoint, self.http.project_id)
+        hashed_identity(&format!("{} {} {filter:?}", self.endpoint, self.http.project_id))
     }
 
     /// Returns path and query of a request for records, for people.
     pub fn records_path(&self, query: &RecordsQuery) -> String {
-        self.path(Endpoint::ScreenRecords, &query.to_query_string())
+        self.path(Endpoint::ScreenRecords, &query.shown_query_string())
     }
 
     /// Returns path and query of the request for desktop pools, for people.
@@ -322,6 +329,15 @@ impl std::fmt::Debug for Client {
             .field("project_id", &self.http.project_id)
             .finish_non_exhaustive()
     }
+}
+
+/// Returns the hash of an identity. A hash is returned unchanged.
+pub fn hashed_identity(identity: &str) -> String {
+    if identity.starts_with(HASHED) {
+        return identity.to_owned();
+    }
+    let digest = Sha256::digest(identity.as_bytes());
+    digest.iter().fold(HASHED.to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn page_error(error: PageError) -> ApiError {

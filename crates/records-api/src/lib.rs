@@ -24,7 +24,10 @@ pub use call::{
     CredentialBackoff, HttpTransport, Limits, MemoryBudget, Observer, PageLimit, PageSizeChange,
     ReadLimit, Response, Transport, TransportError,
 };
-pub use client::{Client, Listed, PageSizing, RecordsFilter, RecordsQuery, SortOrder, Target};
+pub use client::{
+    Client, Listed, MAX_POOLS, PageSizing, RecordsFilter, RecordsQuery, SortOrder, Target,
+    hashed_identity,
+};
 pub use endpoint::Endpoint;
 pub use error::{ApiError, Cause};
 pub use sign_in::{Agency, Auth, IamUser, SignIn, profile};

@@ -205,6 +205,8 @@ proptest! {
     ) {
         let folder = tempfile::tempdir().unwrap();
         let (path, gone) = (folder.path().join("p.redb"), folder.path().join("gone/p.redb"));
+        // A file in the place of the directory: nothing can be written.
+        std::fs::write(folder.path().join("gone"), "").unwrap();
         let mut ledger = opened(&path);
         let mut model = Vec::new();
         for (number, (shown, edge, fate)) in (100..).zip(polls) {

@@ -58,6 +58,7 @@ impl OpenError {
 pub struct CommitError {
     path: String,
     error: String,
+    remedy: &'static str,
 }
 
 /// Damaged or foreign file that was renamed.
@@ -81,13 +82,25 @@ pub(in crate::ledger) enum ReadError {
 impl CommitError {
     /// Creates the error for a file that cannot be written.
     pub(super) fn new(path: &Path, error: &str) -> Self {
-        Self { path: path.display().to_string(), error: error.to_owned() }
+        let remedy = "see that `state.directory` has space left and can be written; polls succeed \
+                      again as soon as it can";
+        Self { path: path.display().to_string(), error: error.to_owned(), remedy }
+    }
+
+    /// Creates the error for a file that cannot be opened again.
+    pub(super) fn of(error: &OpenError) -> Self {
+        match error {
+            OpenError::Unusable { path, error } => Self::new(path, &error.to_string()),
+            OpenError::Locked(path) | OpenError::Newer { path, .. } => {
+                let remedy = error.remedy();
+                Self { path: path.display().to_string(), error: error.to_string(), remedy }
+            }
+        }
     }
 
     /// Returns an instruction for an administrator.
     pub fn remedy(&self) -> &'static str {
-        "see that `state.directory` has space left and can be written; polls succeed again as soon \
-         as it can"
+        self.remedy
     }
 
     /// Creates an example for tables of messages.

@@ -1,19 +1,21 @@
 //! Tests of the journal's file: order, ownership and damage.
 
+use super::database::{FACTS, FORMAT};
 use super::*;
+use redb::ReadableDatabase;
 
 /// Changes the format of a file.
 pub(in crate::ledger) fn set_format(path: &Path, format: u64) {
-    let database = open_database(path).unwrap();
-    let transaction = database.begin_write().unwrap();
+    let file = OpenFile::open(path).unwrap();
+    let transaction = file.database.begin_write().unwrap();
     transaction.open_table(FACTS).unwrap().insert(FORMAT, format).unwrap();
     transaction.commit().unwrap();
 }
 
 /// Returns the format of a file.
 pub(in crate::ledger) fn format_of(path: &Path) -> u64 {
-    let database = open_database(path).unwrap();
-    let transaction = database.begin_read().unwrap();
+    let file = OpenFile::open(path).unwrap();
+    let transaction = file.database.begin_read().unwrap();
     let facts = transaction.open_table(FACTS).unwrap();
     facts.get(FORMAT).unwrap().unwrap().value()
 }

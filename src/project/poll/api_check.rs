@@ -60,8 +60,10 @@ pub(in crate::project) async fn check_api(
     client: &Client,
     window_start: Timestamp,
     filter: &RecordsFilter,
+    hides_names: bool,
 ) -> Result<ApiCheck, PollError> {
-    let query = RecordsQuery::ascending(window_start, 0, client.page_size(), filter.clone());
+    let query = RecordsQuery::ascending(window_start, 0, client.page_size(), filter.clone())
+        .hiding_names(hides_names);
     let failed = |reason: Reason| PollError::at(client.records_path(&query), reason);
     let listed = client
         .list_records(&query, PageSizing::Shrinking)

@@ -53,6 +53,7 @@ impl PollReader<'_> {
                         let anomalies = std::mem::take(&mut parts.anomalies);
                         let (rows, rejected) = (parts.rows, parts.rejected.clone());
                         let part = FirstSync { facts, until, beyond, ended, rows, rejected };
+                        self.check_size(&staging)?;
                         self.commit_part(staging, anomalies, part).await?;
                         continue;
                     }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::log_throttle::LogThrottle;
 use crate::snapshot::Aggregate;
-use records_api::{ApiError, Client, DesktopPool};
+use records_api::{ApiError, Client, DesktopPool, MAX_POOLS};
 
 /// Names of the desktop pools of a project.
 #[derive(Debug)]
@@ -56,6 +56,12 @@ impl PoolNames {
         }
         let (error, remedy) = match timeout(self.timeout, client.desktop_pools()).await {
             Ok(Ok(pools)) => {
+                if pools.len() >= MAX_POOLS {
+                    tracing::warn!(
+                        project = self.project,
+                        "the API has {MAX_POOLS} or more desktop pools: further ones have no names"
+                    );
+                }
                 let mut state = self.state.lock();
                 if std::mem::take(&mut state.failures) > 0 {
                     let project = &self.project;

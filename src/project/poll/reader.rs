@@ -36,6 +36,10 @@ pub(in crate::project) struct PollReader<'a> {
     /// Cancelled when a config with another client replaces the one of this poll.
     pub(in crate::project) replaced: &'a CancellationToken,
     pub(in crate::project) filter: &'a RecordsFilter,
+    /// True if the names in the filter must not appear in errors and logs.
+    pub(in crate::project) hides_names: bool,
+    /// Maximum number of records that the project may hold.
+    pub(in crate::project) max_records: usize,
     /// Start of the window, in whole seconds.
     pub(in crate::project) window_start: Timestamp,
     /// Time at which the poll started.
@@ -83,12 +87,13 @@ impl PollReader<'_> {
             Counted::Uploaded => Some(Status::UploadCompleted),
         };
         let filter = RecordsFilter { status, ..self.filter.clone() };
-        let query = RecordsQuery::ascending(from, 0, 1, filter);
+        let query = RecordsQuery::ascending(from, 0, 1, filter).hiding_names(self.hides_names);
         let failed = |reason: Reason| PollError::at(self.client.records_path(&query), reason);
         let read = |page: &Page<'_>| {
             let mut shown = page.rows.iter().flatten();
             let is_asked_for = shown.all(|record| {
-                counted == Counted::All || record.status == Term::Known(Status::UploadCompleted)
+                counted == Counted::All
+                    || matches!(record.status, Term::Known(Status::UploadCompleted) | Term::Absent)
             });
             page.total_count.filter(|_| is_asked_for)
         };
@@ -140,7 +145,8 @@ impl PollReader<'_> {
             (true, false) => PageSizing::Tested,
         };
         let read = ExtentReader::new(extent, self.now, limit, known, self.filter.clone())
-            .keeping_since(self.window_start);
+            .keeping_since(self.window_start)
+            .with_max_records(self.max_records);
         let read = Mutex::new(read);
         let mut under_way = FuturesUnordered::new();
         loop {
@@ -181,7 +187,8 @@ impl PollReader<'_> {
         sizing: PageSizing,
     ) -> Result<(), PollError> {
         let PageRequest { start_time, offset, limit, .. } = request;
-        let query = RecordsQuery::ascending(start_time, offset, limit, filter.clone());
+        let query = RecordsQuery::ascending(start_time, offset, limit, filter.clone())
+            .hiding_names(self.hides_names);
         let failed = |reason: Reason| PollError::at(self.client.records_path(&query), reason);
         let listed =
             self.client.list_records(&query, sizing).await.map_err(|error| failed(error.into()))?;

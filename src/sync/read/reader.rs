@@ -4,8 +4,10 @@ use crate::ledger::{ApiCounts, Ledger, Staging};
 use crate::sync::anomalies::{Anomalies, Anomaly};
 use crate::sync::error::SyncError;
 use crate::sync::extent::{CountMeaning, Extent, ReadSummary};
+use crate::sync::read::filter::{FilterMatch, check, has_other_status};
 use crate::sync::read::page::RowRef;
 use crate::sync::read::rejections::{PendingRejections, RejectedRow};
+use crate::sync::read::size::ReadSize;
 use crate::sync::read::ties::KeySet;
 use crate::sync::read::walk::{NewRows, Next, PageRequest, Walk};
 use records_api::RecordsFilter;
@@ -35,24 +37,20 @@ pub struct ExtentReader {
     /// Count in the first answer.
     total_count: Option<u64>,
     has_first_page: bool,
-    /// Number of rows in all pages, including repeated rows.
-    received: usize,
-    /// Number of pages.
-    pages: u32,
+    size: ReadSize,
     pub(super) rejections: PendingRejections,
+    /// Number of rows without a status, repeated ones included.
+    unchecked: usize,
     /// Number of rows that start after the read began.
     began_later: u64,
     /// Number of known records whose row was rejected.
     pub(super) kept: u64,
 }
 
-/// Maximum number of records of a poll: 5,000 desktops recorded around the clock for 15 days in
-/// files of 10 minutes are 10.8 million.
-pub(super) const MAX_RECORDS: usize = 12_000_000;
-/// Maximum number of rows of a poll. An API whose list never ends would be read forever.
-const MAX_ROWS: usize = 3 * MAX_RECORDS;
-/// Maximum number of pages of a poll: all records in pages of 100, and as many again.
-const MAX_PAGES: u32 = 240_000;
+/// Maximum number of rows without a status in a list by status: nothing shows whether the API has
+/// filtered them.
+const MAX_UNCHECKED_ROWS: usize = 1000;
+
 impl ExtentReader {
     /// Starts to read an extent, whose start is rounded down to whole seconds, in pages of `limit`
     /// rows. `now` is the local time, `known` says how far the API's counts can be relied on.
@@ -79,11 +77,11 @@ impl ExtentReader {
             first_page: 0,
             total_count: None,
             has_first_page: false,
-            received: 0,
-            pages: 0,
+            size: ReadSize::default(),
             rejections: PendingRejections::default(),
             began_later: 0,
             kept: 0,
+            unchecked: 0,
         }
     }
 
@@ -92,6 +90,13 @@ impl ExtentReader {
     #[must_use]
     pub fn keeping_since(self, window_start: Timestamp) -> Self {
         Self { keeps_since: window_start.min(self.keeps_since), ..self }
+    }
+
+    /// Fails if there are more new and changed records than this.
+    #[must_use]
+    pub fn with_max_records(mut self, max_records: usize) -> Self {
+        self.size.max_records = max_records;
+        self
     }
 
     /// Returns the next action.
@@ -153,16 +158,14 @@ impl ExtentReader {
             self.summary.anomalies.note(near, Anomaly::Rejected(reason));
             *self.summary.rejected.entry(reason).or_default() += 1;
         }
-        self.received += page.rows.len();
-        self.pages += 1;
+        let unchecked = page.rows.iter().flatten().filter(|row| row.status == Term::Absent);
+        self.unchecked += unchecked.count();
+        // If the API ignores the filter, the list would be the whole window.
+        self.is_abandoned |= self.extent.status.is_some() && self.unchecked > MAX_UNCHECKED_ROWS;
         if self.has_only_rejections(request.segment, page) {
             return Err(self.rejection());
         }
-        if self.staging.staged() > MAX_RECORDS || self.received > MAX_ROWS || self.pages > MAX_PAGES
-        {
-            return Err(SyncError::TooMany { limit: MAX_RECORDS });
-        }
-        Ok(())
+        self.size.add_page(page.rows.len(), self.staging.staged())
     }
 
     /// Returns the number of rows read, and the API's count of all rows if it gave one.
@@ -266,13 +269,17 @@ impl ExtentReader {
         record: &Record<'_>,
         ledger: &Ledger,
     ) {
-        if !matches(&self.filter, record) {
-            self.summary.unfiltered += 1;
-            self.is_abandoned |= self.extent.status.is_some();
-            return;
+        match check(&self.filter, key, record, ledger) {
+            FilterMatch::Yes => {}
+            FilterMatch::Unknown => return,
+            FilterMatch::No => {
+                self.summary.unfiltered += 1;
+                self.is_abandoned |= self.extent.status.is_some();
+                return;
+            }
         }
         // The status filter is ignored. The record is read all the same.
-        if self.extent.status.is_some_and(|status| record.status != Term::Known(status)) {
+        if self.extent.status.is_some_and(|status| has_other_status(record, status)) {
             self.summary.unfiltered += 1;
             self.is_abandoned = true;
         }
@@ -309,18 +316,4 @@ fn row_ref(row: &Row<'_>) -> Option<RowRef> {
     let record = row.as_ref().ok()?;
     let key = RecordKey::of(&record.id);
     Some(RowRef { key, start: record.start_time, end: record.end_time })
-}
-
-/// True if a record matches the filter. An API may ignore a filter silently.
-fn matches(filter: &RecordsFilter, record: &Record<'_>) -> bool {
-    let is = |wanted: &Option<String>, value: &Option<std::borrow::Cow<'_, str>>| {
-        wanted.as_ref().is_none_or(|wanted| value.as_deref() == Some(wanted))
-    };
-    let names = &filter.desktop_names;
-    is(&filter.desktop_id, &record.desktop_id)
-        && is(&filter.username, &record.username)
-        && (names.is_empty()
-            || record.desktop_name.as_deref().is_some_and(|name| names.iter().any(|n| n == name)))
-        && filter.status.is_none_or(|status| record.status == Term::Known(status))
-        && filter.record_type.is_none_or(|kind| record.record_type == Term::Known(kind))
 }

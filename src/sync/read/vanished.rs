@@ -3,7 +3,8 @@
 
 use crate::ledger::Ledger;
 use crate::sync::error::SyncError;
-use crate::sync::read::reader::{ExtentReader, MAX_RECORDS};
+use crate::sync::read::reader::ExtentReader;
+use crate::sync::read::size::MAX_RECORDS;
 use crate::sync::read::walk::PageRequest;
 use records_api::record::TimeRange;
 use records_api::wire::Page;

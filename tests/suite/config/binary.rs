@@ -92,6 +92,7 @@ level = "info"
 [poll]
 counter_hold = "2m"
 default_timeout = "10s"
+max_records = 12000000
 max_staleness = "10m"
 min_interval = "30s"
 mode = "scrape"

@@ -1,5 +1,5 @@
-//! Where a state lies: a file in memory that can be full, and of which a process that is killed
-//! leaves what it had written by then.
+//! Where a state lies: a file in memory that can be full, that can be lost, and of which a process that
+//! is killed leaves what it had written by then.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,39 +10,77 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
 pub(super) struct Disk {
     folder: tempfile::TempDir,
+    /// The file that the path leads to, unless the process has created another one.
     file: File,
+    /// Number of processes that were killed.
+    crashes: u32,
 }
 
 impl Disk {
     pub(super) fn new() -> Self {
-        let disk = Self { folder: tempfile::tempdir().unwrap(), file: empty() };
+        let disk = Self { folder: tempfile::tempdir().unwrap(), file: empty(), crashes: 0 };
         disk.link();
         disk
     }
 
     /// The path of the state.
     pub(super) fn path(&self) -> PathBuf {
-        self.folder.path().join("p.redb")
+        self.directory().join("p.redb")
     }
 
     /// Nothing can be written any more.
     pub(super) fn fill(&self) {
-        fcntl_add_seals(&self.file, SealFlags::WRITE | SealFlags::GROW).unwrap();
+        if self.path().is_symlink() {
+            fcntl_add_seals(&self.file, SealFlags::WRITE | SealFlags::GROW).unwrap();
+        } else {
+            fs::rename(self.directory(), self.away()).unwrap();
+            fs::write(self.directory(), "").unwrap();
+        }
     }
 
-    /// From now on there is another file, with what was written by now. Who has the earlier one
-    /// open writes for nobody.
-    pub(super) fn exchange(&mut self) {
+    /// There is room again.
+    pub(super) fn free(&mut self) {
+        if self.away().exists() {
+            fs::remove_file(self.directory()).unwrap();
+            fs::rename(self.away(), self.directory()).unwrap();
+        } else {
+            self.file = self.copy();
+            fs::remove_file(self.path()).unwrap();
+            self.link();
+        }
+    }
+
+    /// The directory is removed with everything in it.
+    pub(super) fn lose(&self) {
+        fs::remove_dir_all(self.directory()).unwrap();
+    }
+
+    /// The process is killed. The next one has another path, with what was written by now. Whatever
+    /// the killed one does after that, it does for nobody.
+    pub(super) fn crash(&mut self) {
+        self.file = self.copy();
+        self.crashes += 1;
+        self.link();
+    }
+
+    fn directory(&self) -> PathBuf {
+        self.folder.path().join(self.crashes.to_string())
+    }
+
+    fn away(&self) -> PathBuf {
+        self.folder.path().join("away")
+    }
+
+    fn copy(&self) -> File {
         let mut copy = empty();
         // By its path: this file and its copies share a position.
         io::copy(&mut File::open(self.path()).unwrap(), &mut copy).unwrap();
-        self.file = copy;
-        fs::remove_file(self.path()).unwrap();
-        self.link();
+        copy
     }
 
     fn link(&self) {
         let file = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        fs::create_dir_all(self.directory()).unwrap();
         std::os::unix::fs::symlink(file, self.path()).unwrap();
     }
 }

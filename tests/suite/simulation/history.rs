@@ -17,8 +17,12 @@ pub(super) enum Step {
     PollLagging(u32, Status),
     /// A poll while so many records begin each second, and as many enter another status.
     PollLive(u32),
-    /// A poll of which nothing can be written.
+    /// A poll of which nothing can be written, and one that nothing hinders.
     PollFull,
+    /// A poll after the state was removed with its directory.
+    PollLost,
+    /// A poll at an API that leaves out the status of some rows, and one that nothing hinders.
+    PollNulls(u64),
     /// Another exporter polls the same API.
     PollOther,
     /// The process starts again with a clock that is so many seconds ahead of the API's.
@@ -52,14 +56,16 @@ impl Step {
     pub(super) fn may_show(self) -> bool {
         use Step::{
             Clock, Crash, Filter, Poll, PollAmid, PollAskew, PollFull, PollLagging, PollLive,
-            PollOther, Restart, Window,
+            PollLost, PollNulls, PollOther, Restart, Window,
         };
         matches!(
             self,
             Poll | PollAmid(_)
                 | PollLagging(..)
                 | PollLive(_)
+                | PollNulls(_)
                 | PollFull
+                | PollLost
                 | PollOther
                 | Clock(_)
                 | PollAskew(_)
@@ -235,7 +241,9 @@ fn themed(theme: Theme, rng: &mut Xoshiro256PlusPlus) -> Step {
 
 fn step(rng: &mut Xoshiro256PlusPlus) -> Step {
     match rng.random_range(0..100) {
-        0..22 => Step::Poll,
+        0..17 => Step::Poll,
+        17..19 => Step::PollLost,
+        19..22 => Step::PollNulls(rng.random_range(0..64)),
         22..24 => Step::PollFull,
         24..26 => Step::PollLagging(rng.random_range(0..64), status(rng)),
         26..27 => Step::PollOther,
@@ -255,8 +263,14 @@ fn step(rng: &mut Xoshiro256PlusPlus) -> Step {
     }
 }
 
+/// A status that a record can enter. A row without a status says nothing, see [`Step::PollNulls`].
 fn status(rng: &mut Xoshiro256PlusPlus) -> Status {
-    one_of(rng, &Status::ALL)
+    loop {
+        let status = one_of(rng, &Status::ALL);
+        if status != Status::Missing {
+            return status;
+        }
+    }
 }
 
 fn one_of<T: Copy>(rng: &mut Xoshiro256PlusPlus, choices: &[T]) -> T {

@@ -24,6 +24,8 @@ pub(super) struct Row {
     pub(super) pool: String,
     pub(super) user: String,
     pub(super) desktop: String,
+    /// Whether the row names a file. It does by the status that the API knows, whatever it says.
+    has_file: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +34,8 @@ struct Known {
     row: Row,
     /// Whether its entry into the present status was counted.
     counted: bool,
+    /// Whether the entry into its first status counts, if it was never read with one.
+    first_counts: bool,
     settled: bool,
     uploaded: bool,
     /// Whether it began before the window of the poll before the one that read it first.
@@ -47,7 +51,22 @@ impl Row {
         let pool = record.pool.map_or("_none", |pool| directory.pool_id(pool)).to_owned();
         let user = record.user.map_or("_none", |user| directory.user_name(user)).to_owned();
         let desktop = directory.desktop_name(record.desktop).to_owned();
-        Some(Self { record, pool, user, desktop })
+        let has_file = !matches!(record.status, Status::Recording | Status::RecFailed);
+        Some(Self { record, pool, user, desktop, has_file })
+    }
+
+    /// Whether the row says what status the record has.
+    pub(super) fn has_status(&self) -> bool {
+        self.record.status != Status::Missing
+    }
+
+    /// The row with the status of another one if it has none.
+    #[must_use]
+    pub(super) fn or_status_of(mut self, other: &Self) -> Self {
+        if !self.has_status() {
+            self.record.status = other.record.status;
+        }
+        self
     }
 
     fn status(&self) -> &'static str {
@@ -78,11 +97,21 @@ impl Oracle {
                 continue;
             }
             let is_new = known.is_none();
-            let is_baseline = is_new && (begins_anew || row.record.start < edge);
-            let enters = known.as_ref().is_none_or(|known| known.row.status() != row.status());
+            let starts_baseline = is_new && (begins_anew || row.record.start < edge);
+            // A row without a status says nothing about it: what is known is kept.
+            let row = &match &known {
+                Some(known) => row.clone().or_status_of(&known.row),
+                None => row.clone(),
+            };
+            let had_status = known.as_ref().is_some_and(|known| known.row.has_status());
+            let first_counts = known.as_ref().map_or(!starts_baseline, |known| known.first_counts);
+            let is_baseline = !had_status && !first_counts;
+            let enters = row.has_status()
+                && known.as_ref().is_none_or(|known| known.row.status() != row.status());
             let mut next = known.unwrap_or_else(|| Known {
                 row: row.clone(),
                 counted: false,
+                first_counts,
                 settled: false,
                 uploaded: false,
                 returned: row.record.start < edge,
@@ -193,7 +222,7 @@ impl Oracle {
                 size: record.size,
                 start: record.start,
                 update: record.update,
-                has_file: record.status == Status::UploadFailed,
+                has_file: row.has_file,
                 counted: known.counted,
             };
             (*id, listed)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use records_api::clock::{Clock, TokioClock};
 use records_api::record::RecordType;
-use records_api_simulator::{Endpoint, Status, World};
+use records_api_simulator::{Endpoint, RowDefect, Status, World};
 use screen_records_exporter::project::PollOptions;
 
 use super::disk::Disk;
@@ -73,12 +73,20 @@ impl Run {
             let (mut served, past) = (keep.lock().unwrap(), earlier.lock().unwrap());
             for id in turn.rows {
                 let row = if turn.is_stale { past.get(id).cloned() } else { Row::of(world, *id) };
-                let row = row.expect("what is shown is there");
-                // Of two readings in a poll the later state is the one that is known.
-                let known = served.get(id).map(|known| known.record.update);
-                if known.is_none_or(|known| known <= row.record.update) {
-                    served.insert(*id, row);
+                let mut row = row.expect("what is shown is there");
+                if turn.defect(*id) == Some(RowDefect::NullStatus) {
+                    row.record.status = Status::Missing;
                 }
+                // Of two readings in a poll the later state is the one that is known, and a status
+                // of either is one that was read.
+                let row = match served.remove(id) {
+                    Some(known) if known.record.update <= row.record.update => {
+                        row.or_status_of(&known)
+                    }
+                    Some(known) => known.or_status_of(&row),
+                    None => row,
+                };
+                served.insert(*id, row);
             }
         });
         Self {
@@ -193,6 +201,21 @@ impl Run {
             self.check()?;
         }
         self.harness().set_faults(&[]);
+        self.poll(true).await
+    }
+
+    /// Polls where some rows come without a status.
+    async fn poll_nulls(&mut self, seed: u64) -> Result<(), String> {
+        let rate = if seed.is_multiple_of(2) { "1" } else { "0.5" };
+        let fault = format!("kind=rows,as=null-status,share=0.5,seed={seed},rate={rate}");
+        self.harness().set_faults(&[&fault]);
+        // What is shown of a record whose status was never read is no truth of the API.
+        let everything = std::mem::take(&mut self.everything);
+        let polled = self.poll(true).await;
+        self.everything = everything;
+        self.harness().set_faults(&[]);
+        polled?;
+        self.check()?;
         self.poll(true).await
     }
 
@@ -331,11 +354,12 @@ impl Run {
                 let project = self.harness().project.clone();
                 let polls = tokio::spawn(async move { project.poll_once().await });
                 tokio::time::sleep(Duration::from_millis(millis)).await;
-                self.disk.exchange();
+                self.disk.crash();
                 polls.abort();
                 let _ = polls.await;
                 let committed = self.after_poll(begun);
-                self.restart(|_| {});
+                let path = self.disk.path();
+                self.restart(|setup| setup.state = Some(path));
                 let (before, after) = (self.oracle.failures(), committed.failures());
                 let now = listed(self.harness());
                 let is_one = |id: &u128| before.contains_key(id) || after.contains_key(id);
@@ -353,6 +377,11 @@ impl Run {
             }
             Step::PollLagging(pick, status) => self.poll_lagging(pick, status).await?,
             Step::PollLive(per_second) => self.poll_live(per_second).await?,
+            Step::PollNulls(seed) => self.poll_nulls(seed).await?,
+            Step::PollLost => {
+                self.disk.lose();
+                self.poll(true).await?;
+            }
             Step::PollOther => self.poll_other().await?,
             Step::Clock(ahead) => self.set_clock(ahead),
             Step::PollAskew(ahead) => {
@@ -364,7 +393,8 @@ impl Run {
             Step::PollFull => {
                 self.disk.fill();
                 self.poll_in_vain("nothing can be written").await?;
-                self.disk.exchange();
+                self.disk.free();
+                self.poll(true).await?;
             }
             Step::Restart => {
                 let before = listed(self.harness());

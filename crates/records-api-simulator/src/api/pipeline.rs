@@ -86,7 +86,7 @@ impl Simulator {
         let state = &mut *state;
         let now = self.shared.now_millis();
         state.world.advance(now);
-        state.hooks.run(HookPhase::BeforeAnswer, request, (&[], false), &mut state.world);
+        state.hooks.run(HookPhase::BeforeAnswer, request, (&[], false, &[]), &mut state.world);
         let faults = state.faults.next_request(request.endpoint, &mut state.fault_rng);
         let is_stale = faults.answer == Some(FaultKind::Stale);
         let error = match &faults.answer {
@@ -124,7 +124,8 @@ impl Simulator {
         if let Some(fault) = &faults.answer {
             answer = answer.with_fault(fault);
         }
-        state.hooks.run(HookPhase::AfterAnswer, request, (&record_ids, is_stale), &mut state.world);
+        let shown = (record_ids.as_slice(), is_stale, faults.rows.as_slice());
+        state.hooks.run(HookPhase::AfterAnswer, request, shown, &mut state.world);
         state.request_log.add(request, answer.outcome(), credential, now);
         answer
     }

@@ -56,7 +56,7 @@ pub(super) async fn one(
             let record = known.and_then(|id| context.world.record(id));
             let record = record.ok_or_else(|| ApiError::for_status(404))?;
             let mut out = Vec::new();
-            let (_, defect) = RowFault::combine(context.rows, record.id);
+            let defect = RowFault::defect(context.rows, record.id);
             render::row(&mut out, context.world, context.dialect, record, defect);
             Ok(Reply::page(out, vec![record.id]))
         })

@@ -102,21 +102,36 @@ impl Row<'_> {
         });
         let name = desktop.map(|desktop| desktop.name.json.as_str());
         self.json("desktop_name", if has_wrong_types { Some("17") } else { name });
+        let has_labels = self.defect != Some(RowDefect::NullLabels);
         match record.pool {
+            _ if !has_labels => self.json("desktop_pool_id", Some("null")),
             Some(pool) => self.text("desktop_pool_id", directory.pool_id(pool)),
             None => self.missing("desktop_pool_id", self.dialect.missing_pool, false),
         }
         let user = record.user.and_then(|user| directory.user_json(user));
-        self.json("username", if has_wrong_types { Some("[1,2]") } else { user });
+        self.json(
+            "username",
+            if has_wrong_types {
+                Some("[1,2]")
+            } else if has_labels {
+                user
+            } else {
+                Some("null")
+            },
+        );
     }
 
     fn state(&mut self, record: &Record) {
         let has_wrong_types = self.defect == Some(RowDefect::WrongTypes);
         match record.status {
+            _ if self.defect == Some(RowDefect::NullStatus) => self.json("status", Some("null")),
+            _ if self.defect == Some(RowDefect::EmptyStatus) => self.json("status", Some("\"\"")),
+            _ if self.defect == Some(RowDefect::OddStatus) => self.json("status", Some("[]")),
             Status::Missing => self.missing("status", self.dialect.missing, false),
             status => self.text("status", vocabulary::status(self.dialect.vocabulary, status)),
         }
         match record.kind {
+            _ if self.defect == Some(RowDefect::NullLabels) => self.json("type", Some("null")),
             Kind::Missing => self.missing("type", self.dialect.missing, false),
             kind => self.text("type", vocabulary::kind(self.dialect.vocabulary, kind)),
         }

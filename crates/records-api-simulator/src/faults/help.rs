@@ -42,9 +42,10 @@ Bodies, with status 200 (IAM tokens: 201 and a header, except for kind=html):
                         status=200..599
 
 Rows:
-  kind=rows             as=null, text, no-id, no-start, bad-start, wrong-types or
-                        negative-size; share=SHARE of the records, always the same
-                        ones; seed=N selects others
+  kind=rows             as=null, text, no-id, no-start, bad-start, wrong-types,
+                        negative-size, null-status, empty-status, odd-status (an
+                        array) or null-labels (type, pool and user); share=SHARE of
+                        the records, always the same ones; seed=N selects others
   kind=duplicates       share and seed as above
   kind=omitted          share and seed as above
   kind=no-rows          no rows; total_count does not change

@@ -19,11 +19,19 @@ pub enum RowDefect {
     WrongTypes,
     /// `size` is -1
     NegativeSize,
+    /// `status` is null
+    NullStatus,
+    /// `status` is an empty string
+    EmptyStatus,
+    /// `status` is an array
+    OddStatus,
+    /// Type, pool and user are null
+    NullLabels,
 }
 
 impl RowDefect {
     /// Every defect with its name.
-    pub(crate) const NAMES: [(&'static str, Self); 7] = [
+    pub(crate) const NAMES: [(&'static str, Self); 11] = [
         ("null", Self::Null),
         ("text", Self::Text),
         ("no-id", Self::NoId),
@@ -31,6 +39,10 @@ impl RowDefect {
         ("bad-start", Self::BadStart),
         ("wrong-types", Self::WrongTypes),
         ("negative-size", Self::NegativeSize),
+        ("null-status", Self::NullStatus),
+        ("empty-status", Self::EmptyStatus),
+        ("odd-status", Self::OddStatus),
+        ("null-labels", Self::NullLabels),
     ];
 }
 
@@ -61,6 +73,11 @@ impl RowFault {
             }
         }
         (copies, defect)
+    }
+
+    /// Returns the defect of a record's row.
+    pub(crate) fn defect(faults: &[Self], id: u128) -> Option<RowDefect> {
+        Self::combine(faults, id).1
     }
 
     pub(crate) fn hits(&self, id: u128) -> bool {

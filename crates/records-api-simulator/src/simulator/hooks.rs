@@ -4,6 +4,7 @@
 //! that it is given.
 
 use crate::{
+    faults::rows::{RowDefect, RowFault},
     wire::request::{Endpoint, Request},
     world::World,
 };
@@ -21,6 +22,15 @@ pub struct HookContext<'t> {
     pub rows: &'t [u128],
     /// True if the answer shows the world as it was when the faults were set.
     pub is_stale: bool,
+    /// Faults of rows that hit the request.
+    pub(crate) faults: &'t [RowFault],
+}
+
+impl HookContext<'_> {
+    /// Returns the defect of the row of a record on the page.
+    pub fn defect(&self, id: u128) -> Option<RowDefect> {
+        RowFault::defect(self.faults, id)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,14 +71,15 @@ impl Hooks {
         &mut self,
         phase: HookPhase,
         request: &Request<'_>,
-        (rows, is_stale): (&[u128], bool),
+        (rows, is_stale, faults): (&[u128], bool, &[RowFault]),
         world: &mut World,
     ) {
         let due = |hook: &&mut Hook| hook.phase == phase && hook.endpoint == request.endpoint;
         for hook in self.0.iter_mut().filter(due) {
             hook.seen += 1;
             let query = request.uri.query().unwrap_or_default();
-            (hook.change)(&HookContext { number: hook.seen, query, rows, is_stale }, world);
+            let context = HookContext { number: hook.seen, query, rows, is_stale, faults };
+            (hook.change)(&context, world);
         }
     }
 }

@@ -55,6 +55,8 @@ pub(crate) struct ApiCall<'c> {
     pub(crate) max_response_bytes: usize,
     /// Number of attempts after the first.
     pub(crate) max_retries: usize,
+    /// Names that no error shows.
+    pub(crate) hidden: &'c [String],
 }
 
 /// Provides the credentials for a request.
@@ -119,6 +121,7 @@ impl RetryingClient {
             timeout: self.limits.request_timeout,
             max_response_bytes: self.limits.max_response_bytes,
             max_retries: self.limits.max_retries,
+            hidden: &[],
         }
     }
 
@@ -220,7 +223,7 @@ impl RetryingClient {
             } else {
                 Err(refused(endpoint, &response, credentials, clock_ahead_millis))
             };
-            decoded.map_err(|error| without_secrets(error, &response, credentials))
+            decoded.map_err(|error| without_secrets(error, &response, credentials, call.hidden))
         });
         let code = match &result {
             Ok(_) => Some(call.succeeds_with.as_u16().to_string()),
@@ -302,10 +305,16 @@ fn refused(
 }
 
 /// Removes all texts of the response from the error if the response contains a secret that was
-/// sent.
-fn without_secrets(error: ApiError, response: &Response, credentials: &Credentials) -> ApiError {
+/// sent, or a name that nothing shows.
+fn without_secrets(
+    error: ApiError,
+    response: &Response,
+    credentials: &Credentials,
+    hidden: &[String],
+) -> ApiError {
     let secrets = credentials.secrets().map(Secret::expose);
-    if contains_secret(&response.body, &error.to_string(), secrets) {
+    let hidden = hidden.iter().map(String::as_str);
+    if contains_secret(&response.body, &error.to_string(), secrets.chain(hidden)) {
         error.without_texts()
     } else {
         error

@@ -23,7 +23,12 @@ pub struct RecordsQuery {
     pub sort: Option<SortOrder>,
     /// Further conditions.
     pub filter: RecordsFilter,
+    /// Names in the filter that must not appear in errors and logs (see [`Self::hiding_names`]).
+    hidden: Vec<String>,
 }
+
+/// Stands in messages for a name.
+const HIDDEN: &str = "<hidden>";
 
 /// Sort direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,13 +63,53 @@ impl RecordsQuery {
         filter: RecordsFilter,
     ) -> Self {
         let (start_time, sort) = (Some(start_time), Some(SortOrder::Ascending));
-        Self { limit, offset, start_time, end_time: None, sort, filter }
+        Self { limit, offset, start_time, end_time: None, sort, filter, hidden: Vec::new() }
+    }
+
+    /// Returns the query with the names in its filter hidden from errors and logs, if `hides` is
+    /// true. They are sent all the same.
+    #[must_use]
+    pub fn hiding_names(mut self, hides: bool) -> Self {
+        if hides {
+            let RecordsFilter { desktop_id, desktop_names, username, .. } = &self.filter;
+            self.hidden = desktop_names.iter().chain(desktop_id).chain(username).cloned().collect();
+        }
+        self
+    }
+
+    /// Returns the names that must not appear in errors and logs.
+    pub(crate) fn hidden_names(&self) -> &[String] {
+        &self.hidden
+    }
+
+    /// Returns the query string for people, with hidden names replaced.
+    pub(crate) fn shown_query_string(&self) -> String {
+        if self.hidden.is_empty() {
+            return self.to_query_string();
+        }
+        let mut pairs = self.pairs();
+        for (name, value) in &mut pairs {
+            if matches!(*name, "desktop_id" | "desktop_names" | "username") {
+                HIDDEN.clone_into(value);
+            }
+        }
+        join(pairs)
     }
 
     /// Returns the query string with its parameters sorted by name, as the signature requires.
     pub fn to_query_string(&self) -> String {
+        let encoded = |value: &String| utf8_percent_encode(value, &UNRESERVED).to_string();
+        let mut pairs = self.pairs();
+        for (_, value) in &mut pairs {
+            *value = encoded(value);
+        }
+        join(pairs)
+    }
+
+    /// Returns the parameters with their values as they are.
+    fn pairs(&self) -> Vec<(&'static str, String)> {
         let filter = &self.filter;
-        let mut pairs: Vec<(&str, String)> =
+        let mut pairs: Vec<(&'static str, String)> =
             vec![("limit", self.limit.to_string()), ("offset", self.offset.to_string())];
         let mut push = |name, value: Option<String>| {
             if let Some(value) = value {
@@ -89,13 +134,15 @@ impl RecordsQuery {
                 SortOrder::Descending => "desc".to_owned(),
             }),
         );
-        pairs.sort();
-        let pairs: Vec<_> = pairs
-            .into_iter()
-            .map(|(name, value)| format!("{name}={}", utf8_percent_encode(&value, &UNRESERVED)))
-            .collect();
-        pairs.join("&")
+        pairs
     }
+}
+
+/// Joins parameters in the order of their names.
+fn join(mut pairs: Vec<(&'static str, String)>) -> String {
+    pairs.sort();
+    let pairs: Vec<_> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    pairs.join("&")
 }
 
 #[cfg(test)]
@@ -118,6 +165,7 @@ mod tests {
                 status: Some(Status::UploadFailed),
                 record_type: Some(RecordType::Full),
             },
+            hidden: Vec::new(),
         };
         assert_eq!(
             query.to_query_string(),
@@ -125,6 +173,25 @@ mod tests {
              &end_time=2024-03-13%2012%3A02%3A01&limit=100&offset=0&sort_field=start_time\
              &sort_type=asc&start_time=2024-03-12%2012%3A02%3A01&status=UPLOAD_FAILED&type=FULL\
              &username=%E7%94%A8%E6%88%B7%E7%94%B2"
+        );
+    }
+
+    #[test]
+    fn hidden_names_are_sent_and_not_shown() {
+        let filter = RecordsFilter {
+            desktop_id: Some("7f1ac068".to_owned()),
+            desktop_names: vec!["pc 3".to_owned()],
+            username: Some("sara lee".to_owned()),
+            ..RecordsFilter::default()
+        };
+        let query = RecordsQuery { limit: 1, filter, ..RecordsQuery::default() };
+        let sent = "desktop_id=7f1ac068&desktop_names=pc%203&limit=1&offset=0&username=sara%20lee";
+        let hidden = query.clone().hiding_names(true);
+        assert_eq!((query.to_query_string(), hidden.to_query_string()), (sent.into(), sent.into()));
+        assert_eq!(query.hiding_names(false).shown_query_string(), sent);
+        assert_eq!(
+            hidden.shown_query_string(),
+            "desktop_id=<hidden>&desktop_names=<hidden>&limit=1&offset=0&username=<hidden>"
         );
     }
 
