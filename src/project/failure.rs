@@ -1,8 +1,8 @@
 //! Consecutive failed polls of a project: what is served about them, and when they are logged.
 
 use super::error::PollError;
-use crate::log_throttle::LogThrottle;
 use crate::snapshot::Failure;
+use records_api::LogThrottle;
 use records_api::record::Timestamp;
 
 /// Consecutive failed polls.

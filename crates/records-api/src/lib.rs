@@ -15,6 +15,7 @@ mod credentials;
 mod endpoint;
 mod error;
 pub mod file;
+mod log_throttle;
 pub mod record;
 pub mod secret;
 mod sign_in;
@@ -26,5 +27,6 @@ pub use call::{
 pub use client::{Client, Listed, RecordsFilter, RecordsQuery, SortOrder, Target};
 pub use endpoint::Endpoint;
 pub use error::{ApiError, Cause};
+pub use log_throttle::LogThrottle;
 pub use sign_in::{Agency, Auth, IamUser, SignIn, profile};
 pub use wire::DesktopPool;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 
-use crate::log_throttle::LogThrottle;
 use crate::snapshot::Aggregate;
+use records_api::LogThrottle;
 use records_api::{Client, DesktopPool};
 
 /// Names of the desktop pools of a project.
