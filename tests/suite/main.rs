@@ -16,6 +16,7 @@ mod client_model;
 mod config;
 mod costs;
 mod counting;
+mod credentials;
 mod dashboards;
 mod dialects;
 #[cfg(feature = "end-to-end")]

@@ -109,7 +109,8 @@ fn examples() -> Vec<Reason> {
         ApiError::Timeout { endpoint: Endpoint::MetadataToken, after: Duration::from_secs(3) }
             .into(),
         ApiError::Unreachable { endpoint: RECORDS, what: what(connection) }.into(),
-        ApiError::Credentials { endpoint: RECORDS, what: what("the file /run/token is empty") }
+        ApiError::Credentials { endpoint: RECORDS, what: what("the file \"/run/token\" contains no token: it is empty. Accepted is one line of visible \
+                   characters without spaces") }
             .into(),
         Reason::Clock { ahead_millis: 400_000 },
         SyncError::Unsorted { later: time.plus_millis(60_000), earlier: time }.into(),

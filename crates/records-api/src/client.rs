@@ -190,7 +190,24 @@ impl Client {
         decode: impl FnMut(&Response) -> Result<T, ApiError>,
     ) -> Result<Decoded<T>, ApiError> {
         let request = self.request(endpoint, query)?;
-        self.http.send(&self.http.api_call(endpoint, request, &self.session), decode).await
+        let call = self.http.api_call(endpoint, request, &self.session);
+        self.http.send(&call, decode).await.map_err(|error| self.with_invalid_file(error))
+    }
+
+    /// Replaces the refusal of credentials by the reason why newer ones are not used, if they are not
+    /// valid.
+    fn with_invalid_file(&self, error: ApiError) -> ApiError {
+        match (&error, self.session.problem()) {
+            (
+                ApiError::Refused { endpoint, status: StatusCode::UNAUTHORIZED, .. }
+                | ApiError::HeldBack { endpoint, status: StatusCode::UNAUTHORIZED, .. },
+                Some(what),
+            ) => {
+                let what = format!("{what}; the last valid ones were refused (401)");
+                ApiError::Credentials { endpoint: *endpoint, what }
+            }
+            _ => error,
+        }
     }
 
     /// Returns a text that identifies the records that a filter selects: endpoint, project and

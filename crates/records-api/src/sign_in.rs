@@ -21,7 +21,7 @@ use crate::credentials::{AccessKey, Credentials, Fingerprint};
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::record::Timestamp;
-use crate::secret::Source;
+use crate::secret::{LastValid, Source};
 use profile::Profile;
 
 /// A method of authentication.
@@ -62,6 +62,8 @@ pub(crate) struct Session {
     client: Arc<RetryingClient>,
     /// Tokens of the IAM user.
     cache: CredentialCache,
+    /// The configured credentials as they were last read.
+    last: LastValid<Credentials>,
 }
 
 /// Tokens are valid for hours. The pause after a success matters only if IAM returns tokens that
@@ -71,7 +73,8 @@ const TOKEN_PAUSES: Pauses =
 
 impl Session {
     pub(crate) fn new(auth: Auth, client: Arc<RetryingClient>) -> Self {
-        Self { auth, client, cache: CredentialCache::new(Endpoint::IamTokens, TOKEN_PAUSES) }
+        let cache = CredentialCache::new(Endpoint::IamTokens, TOKEN_PAUSES);
+        Self { auth, client, cache, last: LastValid::default() }
     }
 
     pub(crate) fn sign_in(&self) -> SignIn {
@@ -86,32 +89,36 @@ impl Session {
     }
 
     async fn obtain(&self) -> Result<Credentials, ApiError> {
-        let endpoint = Endpoint::ScreenRecords;
         let client = &*self.client;
         let renewal_failed = |error: &ApiError| client.renewal_failed(error);
         match &self.auth {
-            Auth::Token(token) => Ok(Credentials::Token(client.secret(endpoint, token).await?)),
-            Auth::Password(user) => self.cache.get(user.sign_in(client), renewal_failed).await,
-            Auth::EcsAgency(agency) => agency.cache.get(agency.fetch(client), renewal_failed).await,
-            Auth::AccessKey { access_key, secret_key, security_token } => {
-                let security_token = match security_token {
-                    Some(token) => Some(client.secret(endpoint, token).await?),
-                    None => None,
+            Auth::Token(_) | Auth::AccessKey { .. } | Auth::Profile(_) => {
+                self.read(Endpoint::ScreenRecords).await
+            }
+            Auth::Password(user) => {
+                let token = async {
+                    let password = self.read(Endpoint::IamTokens).await?;
+                    user.sign_in(client, &password).await
                 };
-                Ok(Credentials::AccessKey(AccessKey {
-                    id: client.secret(endpoint, access_key).await?,
-                    secret: client.secret(endpoint, secret_key).await?,
-                    security_token,
-                }))
+                self.cache.get(token, renewal_failed).await
             }
-            Auth::Profile(path) => {
-                let key = read_profile(path.clone());
-                let key = timeout(client.limits.request_timeout, key).await;
-                key.unwrap_or_else(|_| Err("timed out reading the profile file".to_owned()))
-                    .map(Credentials::AccessKey)
-                    .map_err(|what| ApiError::Credentials { endpoint, what })
-            }
+            Auth::EcsAgency(agency) => agency.cache.get(agency.fetch(client), renewal_failed).await,
         }
+    }
+
+    /// Reads the configured credentials, within the time limit of a request. While they are not valid,
+    /// returns the last valid ones.
+    async fn read(&self, endpoint: Endpoint) -> Result<Credentials, ApiError> {
+        let read = timeout(self.client.limits.request_timeout, self.auth.read()).await;
+        let read =
+            read.unwrap_or_else(|_| Err("timed out reading the file of a secret".to_owned()));
+        self.last.update(read).map_err(|what| ApiError::Credentials { endpoint, what })
+    }
+
+    /// Returns what is wrong with the configured credentials, if the last valid ones are used in their
+    /// place.
+    pub(crate) fn problem(&self) -> Option<String> {
+        self.last.problem()
     }
 }
 
@@ -125,6 +132,30 @@ impl CredentialSource for Session {
             Auth::Password(_) => self.cache.invalidate(credentials),
             Auth::EcsAgency(agency) => agency.cache.invalidate(credentials),
             Auth::Token(_) | Auth::AccessKey { .. } | Auth::Profile(_) => false,
+        }
+    }
+}
+
+impl Auth {
+    /// Reads the configured credentials.
+    ///
+    /// # Errors
+    ///
+    /// A message about the file that is not valid.
+    async fn read(&self) -> Result<Credentials, String> {
+        match self {
+            Self::Token(token) => Ok(Credentials::Token(token.read().await?)),
+            Self::Password(user) => user.credentials().await,
+            Self::AccessKey { access_key, secret_key, security_token } => {
+                let security_token = match security_token {
+                    Some(token) => Some(token.read().await?),
+                    None => None,
+                };
+                let (id, secret) = (access_key.read().await?, secret_key.read().await?);
+                Ok(Credentials::AccessKey(AccessKey { id, secret, security_token }))
+            }
+            Self::Profile(path) => read_profile(path.clone()).await.map(Credentials::AccessKey),
+            Self::EcsAgency(_) => Err("an agency has no configured credentials".to_owned()),
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::credentials::{Credentials, Fingerprint};
 use crate::endpoint::Endpoint;
 use crate::error::{ApiError, Cause};
 use crate::record::Timestamp;
-use crate::secret::{Secret, Source};
+use crate::secret::Secret;
 use crate::wire::ErrorBody;
 
 /// Sends the requests of one project.
@@ -119,17 +119,6 @@ impl RetryingClient {
             max_response_bytes: self.limits.max_response_bytes,
             max_retries: self.limits.max_retries,
         }
-    }
-
-    /// Reads a secret that a request needs, within the time limit of a request.
-    pub(crate) async fn secret(
-        &self,
-        endpoint: Endpoint,
-        source: &Source,
-    ) -> Result<Secret, ApiError> {
-        let read = timeout(self.limits.request_timeout, source.read()).await;
-        read.unwrap_or_else(|_| Err("timed out reading the file of a secret".to_owned()))
-            .map_err(|what| ApiError::Credentials { endpoint, what })
     }
 
     /// Sends a request, with retries. `decode` parses a successful response; its errors are retried

@@ -16,7 +16,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy};
 
 use crate::file;
-use crate::secret::{Secret, Source};
+use crate::secret::{LastValid, Secret, Source};
 
 /// A complete response.
 #[derive(Clone)]
@@ -68,6 +68,7 @@ pub struct HttpTransport {
     /// The only certificates that are trusted; `None` for those of the system.
     roots: Option<Vec<Certificate>>,
     proxy: Option<Source>,
+    last_proxy: LastValid<Secret>,
     /// The client with the proxy that it uses.
     client: Mutex<Option<(Option<Secret>, Client)>>,
 }
@@ -105,7 +106,8 @@ impl HttpTransport {
                 .and_then(|pem| Certificate::from_pem_bundle(&pem).map_err(|error| chain(&error)));
             certificates.map_err(|error| failed(format!("{}: {error}", path.display())))
         });
-        let transport = Self { roots: roots.transpose()?, proxy, client: Mutex::default() };
+        let (roots, last_proxy) = (roots.transpose()?, LastValid::default());
+        let transport = Self { roots, proxy, last_proxy, client: Mutex::default() };
         if transport.proxy.is_none() {
             let client = transport.build(None)?;
             *transport.client.lock() = Some((None, client));
@@ -116,9 +118,10 @@ impl HttpTransport {
     /// Returns the client; a new one if the URL of the proxy has changed.
     async fn client(&self) -> Result<Client, TransportError> {
         let proxy = match &self.proxy {
-            Some(proxy) => Some(proxy.read().await.map_err(|error| {
-                TransportError::Connection(format!("`api.proxy_url`: {error}"))
-            })?),
+            Some(proxy) => {
+                let read = proxy.read().await.map_err(|error| format!("`api.proxy_url`: {error}"));
+                Some(self.last_proxy.update(read).map_err(TransportError::Connection)?)
+            }
             None => None,
         };
         let mut client = self.client.lock();

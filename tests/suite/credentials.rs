@@ -1,0 +1,3 @@
+//! Credentials over time.
+
+mod secret_files;
