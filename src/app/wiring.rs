@@ -95,6 +95,9 @@ impl App {
             projects.push(known.clone());
         }
         // Nothing fails from here on.
+        for project in &projects {
+            project.end_backoff();
+        }
         for (project, setup) in changed {
             project.replace_config(setup);
         }

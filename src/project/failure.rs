@@ -31,6 +31,11 @@ impl FailureStreak {
         failure
     }
 
+    /// True if the last poll failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.since.is_some()
+    }
+
     /// Ends the streak after a complete poll. Returns true if there was one.
     pub(super) fn end(&mut self) -> bool {
         self.log_throttle = LogThrottle::default();

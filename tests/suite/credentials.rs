@@ -1,3 +1,4 @@
-//! Credentials over time.
+//! Credentials over time: files that change.
 
+mod rotation;
 mod secret_files;

@@ -86,6 +86,12 @@ impl Client {
         self.session.sign_in()
     }
 
+    /// Returns true if the configured credentials have changed since they were last used, for example in
+    /// their files. The next request uses them.
+    pub async fn credentials_have_changed(&self) -> bool {
+        self.session.has_changed().await
+    }
+
     /// Returns the number of rows to request per page: the configured one, or a smaller one if the
     /// server grants less.
     pub fn page_size(&self) -> u32 {

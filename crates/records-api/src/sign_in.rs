@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use tokio::time::timeout;
 
 pub use agency::Agency;
@@ -64,6 +65,8 @@ pub(crate) struct Session {
     cache: CredentialCache,
     /// The configured credentials as they were last read.
     last: LastValid<Credentials>,
+    /// Identifies `last`.
+    last_fingerprint: Mutex<Option<Fingerprint>>,
 }
 
 /// Tokens are valid for hours. The pause after a success matters only if IAM returns tokens that
@@ -74,7 +77,8 @@ const TOKEN_PAUSES: Pauses =
 impl Session {
     pub(crate) fn new(auth: Auth, client: Arc<RetryingClient>) -> Self {
         let cache = CredentialCache::new(Endpoint::IamTokens, TOKEN_PAUSES);
-        Self { auth, client, cache, last: LastValid::default() }
+        let (last, last_fingerprint) = (LastValid::default(), Mutex::default());
+        Self { auth, client, cache, last, last_fingerprint }
     }
 
     pub(crate) fn sign_in(&self) -> SignIn {
@@ -112,7 +116,25 @@ impl Session {
         let read = timeout(self.client.limits.request_timeout, self.auth.read()).await;
         let read =
             read.unwrap_or_else(|_| Err("timed out reading the file of a secret".to_owned()));
-        self.last.update(read).map_err(|what| ApiError::Credentials { endpoint, what })
+        let credentials =
+            self.last.update(read).map_err(|what| ApiError::Credentials { endpoint, what })?;
+        *self.last_fingerprint.lock() = Some(credentials.fingerprint());
+        Ok(credentials)
+    }
+
+    /// Returns true if the configured credentials have changed since they were last read, and lets the
+    /// next request use them.
+    pub(crate) async fn has_changed(&self) -> bool {
+        if matches!(self.auth, Auth::EcsAgency(_)) {
+            return false;
+        }
+        let before = *self.last_fingerprint.lock();
+        let Ok(credentials) = self.read(Endpoint::ScreenRecords).await else { return false };
+        let has_changed = before != Some(credentials.fingerprint());
+        if has_changed {
+            self.cache.renew_now();
+        }
+        has_changed
     }
 
     /// Returns what is wrong with the configured credentials, if the last valid ones are used in their
