@@ -6,7 +6,8 @@ use std::sync::Arc;
 use url::Url;
 
 use super::Failure;
-use crate::config;
+use super::refused_credentials::RefusedCredentials;
+use crate::config::{self, Config};
 use records_api::{Agency, Auth, CredentialBackoff, HttpTransport, IamUser, Transport};
 
 /// The clients that all projects share.
@@ -23,7 +24,17 @@ pub(super) struct SharedClients {
 }
 
 impl SharedClients {
-    pub(super) fn new(api: &config::Api) -> Result<Self, Failure> {
+    pub(super) fn new(config: &Config) -> Result<Self, Failure> {
+        let refusals = match config.state_directory() {
+            Some(directory) => {
+                CredentialBackoff::with_store(Arc::new(RefusedCredentials::in_directory(directory)))
+            }
+            None => CredentialBackoff::default(),
+        };
+        Self::with_refusals(&config.api, Arc::new(refusals))
+    }
+
+    fn with_refusals(api: &config::Api, refusals: Arc<CredentialBackoff>) -> Result<Self, Failure> {
         let transport = |proxy| {
             HttpTransport::new(api.ca_file.as_deref(), proxy).map_err(|error| {
                 let remedy = "Check `api.ca_file` and the machine's certificates";
@@ -35,13 +46,13 @@ impl SharedClients {
             Some(proxy) => Arc::new(transport(Some(proxy.clone()))?),
             None => direct.clone(),
         };
-        let (refusals, agencies) = (Arc::default(), BTreeMap::new());
+        let agencies = BTreeMap::new();
         Ok(Self { transport, direct, refusals, agencies })
     }
 
     /// Clients with another transport. The memory of refused credentials stays.
     pub(super) fn with_other_transport(&self, api: &config::Api) -> Result<Self, Failure> {
-        Ok(Self { refusals: self.refusals.clone(), ..Self::new(api)? })
+        Self::with_refusals(api, self.refusals.clone())
     }
 
     /// Returns the authentication of a project.

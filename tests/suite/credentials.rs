@@ -1,4 +1,5 @@
-//! Credentials over time: files that change.
+//! Credentials over time: files that change, and refusals that outlive the process.
 
+mod refusals;
 mod rotation;
 mod secret_files;

@@ -41,8 +41,9 @@ fn held_back(cause: Cause, status: u16, code: &str) -> Reason {
     ApiError::HeldBack {
         endpoint: RECORDS,
         status: StatusCode::from_u16(status).unwrap(),
-        error_body: ErrorBody { code: Some(code.to_owned()), message: None },
+        code: Some(code.to_owned()),
         cause: Some(cause),
+        ago: Duration::from_secs(13),
         left: Duration::from_secs(287),
     }
     .into()

@@ -22,9 +22,11 @@ mod sign_in;
 pub mod wire;
 
 pub use call::{
-    CredentialBackoff, HttpTransport, Limits, Observer, Response, Transport, TransportError,
+    CredentialBackoff, HttpTransport, Limits, Observer, Refusal, RefusalStore, Response, Transport,
+    TransportError,
 };
 pub use client::{Client, Listed, RecordsFilter, RecordsQuery, SortOrder, Target};
+pub use credentials::Fingerprint;
 pub use endpoint::Endpoint;
 pub use error::{ApiError, Cause};
 pub use log_throttle::LogThrottle;

@@ -156,6 +156,14 @@ impl CredentialSource for Session {
             Auth::Token(_) | Auth::AccessKey { .. } | Auth::Profile(_) => false,
         }
     }
+
+    fn origin(&self) -> Option<Fingerprint> {
+        match &self.auth {
+            Auth::Token(_) | Auth::AccessKey { .. } | Auth::Profile(_) => None,
+            Auth::Password(_) => *self.last_fingerprint.lock(),
+            Auth::EcsAgency(agency) => Some(agency.fingerprint()),
+        }
+    }
 }
 
 impl Auth {

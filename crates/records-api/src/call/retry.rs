@@ -12,7 +12,7 @@ use tokio::sync::SemaphorePermit;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::backoff::{CallKey, CredentialBackoff, TrialPermit};
+use super::backoff::{CallKey, CredentialBackoff, Outcome, TrialPermit};
 use super::date::date;
 use super::gate::Gate;
 use super::limits::Limits;
@@ -64,6 +64,9 @@ pub(crate) trait CredentialSource: Send + Sync {
     /// Tells the source that these credentials were refused. Returns true if [`Self::credentials`]
     /// will return others, so that the request can be sent again immediately.
     fn invalidate(&self, credentials: Fingerprint) -> bool;
+
+    /// Returns the fingerprint of what temporary credentials are obtained with; `None` for others.
+    fn origin(&self) -> Option<Fingerprint>;
 }
 
 /// Fixed credentials, which cannot be replaced.
@@ -74,6 +77,10 @@ impl CredentialSource for Credentials {
 
     fn invalidate(&self, _: Fingerprint) -> bool {
         false
+    }
+
+    fn origin(&self) -> Option<Fingerprint> {
+        None
     }
 }
 
@@ -176,7 +183,7 @@ impl RetryingClient {
         decode: &mut impl FnMut(&Response) -> Result<T, ApiError>,
     ) -> Result<Decoded<T>, ApiError> {
         let endpoint = call.endpoint;
-        let key = self.call_key(endpoint, credentials);
+        let key = self.call_key(call, credentials);
         let admission = self.admit(key).await?;
         let mut request = call.request.clone();
         let now = Timestamp::from_millis(self.now_millis());
@@ -192,7 +199,10 @@ impl RetryingClient {
         let held = if is_success {
             // Lets the next request go out before this response is decoded, so that the API need
             // not wait for us.
-            key.inspect(|key| self.backoff.report(None, *key));
+            if let Some(key) = key {
+                let outcome = self.outcome(None);
+                self.backoff.report(key, outcome).await;
+            }
             drop(admission);
             yield_now().await;
             None
@@ -215,8 +225,10 @@ impl RetryingClient {
             Err(error) => error.code(),
         };
         self.observer.requested(endpoint, code.as_deref().unwrap_or("connect"), took);
-        if held.is_some() {
-            key.inspect(|key| self.backoff.report(result.as_ref().err(), *key));
+        if held.is_some()
+            && let Some(key) = key
+        {
+            self.backoff.report(key, self.outcome(result.as_ref().err())).await;
         }
         drop(held);
         result.map(|value| Decoded { value, clock_ahead_millis })
@@ -224,15 +236,17 @@ impl RetryingClient {
 
     /// Returns what a refusal of this call applies to; `None` for the metadata service, which needs
     /// no credentials that could be refused.
-    fn call_key(&self, endpoint: Endpoint, credentials: &Credentials) -> Option<CallKey<'_>> {
-        match credentials {
-            Credentials::Machine(_) => None,
-            _ => Some(CallKey {
-                project_id: &self.project_id,
-                endpoint,
-                credentials: credentials.fingerprint(),
-            }),
+    fn call_key(&self, call: &ApiCall<'_>, credentials: &Credentials) -> Option<CallKey<'_>> {
+        if matches!(credentials, Credentials::Machine(_)) {
+            return None;
         }
+        let (project_id, credentials) = (&self.project_id, credentials.fingerprint());
+        let origin = call.credentials.origin().unwrap_or(credentials);
+        Some(CallKey { project_id, endpoint: call.endpoint, credentials, origin })
+    }
+
+    fn outcome<'e>(&self, error: Option<&'e ApiError>) -> Outcome<'e> {
+        Outcome { error, now_millis: self.now_millis() }
     }
 
     /// Waits until a request may be sent. Requests to the metadata service need not wait: it does
@@ -240,7 +254,7 @@ impl RetryingClient {
     /// keys.
     async fn admit(&self, key: Option<CallKey<'_>>) -> Result<Admission<'_>, ApiError> {
         let Some(key) = key else { return Ok(Admission { _gate: None, _trial: None }) };
-        let trial = self.backoff.admit(key).await?;
+        let trial = self.backoff.admit(key, self.now_millis()).await?;
         let (permit, paused) = self.gate.enter().await;
         if !paused.is_zero() {
             self.observer.throttled(paused);

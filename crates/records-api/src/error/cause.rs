@@ -6,13 +6,15 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use serde::{Deserialize, Serialize};
 
 use crate::credentials::Credentials;
 use crate::endpoint::Endpoint;
 use crate::wire::ErrorBody;
 
 /// The most probable cause of a refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The token is wrong or belongs to another region.
     WrongToken,
