@@ -1,5 +1,7 @@
-//! Credentials over time: files that change, and refusals that outlive the process.
+//! Credentials over time: files that change, refusals that outlive the process, and projects that
+//! share a key.
 
 mod refusals;
 mod rotation;
 mod secret_files;
+mod sharing;

@@ -19,6 +19,9 @@ use crate::wire::one_line;
 /// The sixth refusal in a row locks an access key for five minutes, so refused credentials are not
 /// tried again for as long.
 const REFUSAL_LIFETIME: Duration = Duration::from_secs(300);
+/// Time for which a refused project then lets others try the same credentials before it does. The
+/// longest time between two polls that fail.
+const YIELD: Duration = Duration::from_secs(300);
 /// Number of credentials that are remembered as accepted. If there are more, the oldest are treated
 /// like unknown ones.
 const MAX_ACCEPTED: usize = 2048;
@@ -30,8 +33,10 @@ const MAX_CODE_CHARS: usize = 64;
 /// Remembers which credentials were refused.
 ///
 /// All projects of a process share it, because they may share credentials. A 401 applies to all
-/// endpoints and projects, except if its cause is the project. That one, and a 403, apply to the
-/// endpoint and project of the request only. All apply to the same credentials only.
+/// endpoints and projects that use the same credentials, unless the project seems to be the reason: if
+/// the answer says so, or if another project was accepted with these credentials since their last
+/// refusal. If the answer blames neither, one other project may try them. A 403 applies to the endpoint
+/// and project of the request only.
 #[derive(Debug, Default)]
 pub struct CredentialBackoff {
     state: Mutex<State>,
@@ -42,7 +47,7 @@ pub struct CredentialBackoff {
 struct State {
     refusals: Vec<Held>,
     /// Credentials that were accepted when they were last used, newest first.
-    accepted: VecDeque<Fingerprint>,
+    accepted: VecDeque<Accepted>,
     /// Unknown credentials, which one request at a time may use.
     trials: HashMap<Fingerprint, Arc<Semaphore>>,
     /// Origins of credentials whose refusals were read from the store.
@@ -52,19 +57,41 @@ struct State {
 /// Permission to send a request with unknown credentials.
 pub(crate) type TrialPermit = OwnedSemaphorePermit;
 
+#[derive(Debug)]
+struct Accepted {
+    credentials: Fingerprint,
+    /// Projects whose requests succeeded since the last 401.
+    projects: Vec<String>,
+}
+
 /// A refusal that is in force.
 #[derive(Debug)]
 struct Held {
     refusal: Refusal,
     credentials: Fingerprint,
     until: Instant,
+    /// Requests of other projects were held back because of it.
+    has_held_others: bool,
 }
 
 impl Held {
-    fn applies_to(&self, key: CallKey<'_>) -> bool {
+    fn applies_to(&self, key: CallKey<'_>, now: Instant) -> bool {
         let refusal = &self.refusal;
-        let is_same_call = refusal.project_id == key.project_id && refusal.endpoint == key.endpoint;
-        self.credentials == key.credentials && (refusal.applies_everywhere || is_same_call)
+        let is_same_project = refusal.project_id == key.project_id;
+        // A 401 counts as a failure of the key, whatever the endpoint.
+        let is_same_call =
+            is_same_project && (refusal.status == 401 || refusal.endpoint == key.endpoint);
+        self.credentials == key.credentials
+            && now < self.end(key)
+            && (refusal.applies_everywhere || is_same_call)
+    }
+
+    /// Returns when a request may be sent again.
+    fn end(&self, key: CallKey<'_>) -> Instant {
+        // If only this project is refused, it must not be the first one to try each time: the others
+        // would never learn that the credentials are valid.
+        let yields = self.has_held_others && self.refusal.project_id == key.project_id;
+        if yields { self.until + YIELD } else { self.until }
     }
 
     fn is_like(&self, other: &Self) -> bool {
@@ -90,6 +117,8 @@ pub(crate) struct CallKey<'a> {
 pub(crate) struct Outcome<'e> {
     /// `None` for a success.
     pub(crate) error: Option<&'e ApiError>,
+    /// The answer says that the credentials are wrong, not only that the request is not permitted.
+    pub(crate) blames_credentials: bool,
     /// Time of the result in milliseconds since the Unix epoch.
     pub(crate) now_millis: i64,
 }
@@ -170,12 +199,14 @@ impl CredentialBackoff {
         self.state.lock().check(key)
     }
 
-    /// Records the result of a request.
-    pub(crate) async fn report(&self, key: CallKey<'_>, outcome: Outcome<'_>) {
-        let refusal = self.state.lock().report(key, outcome);
-        if let (Some(store), Some(refusal)) = (&self.store, refusal) {
+    /// Records the result of a request. Returns the cause of a refusal, if the results of other
+    /// requests show another one than its answer.
+    pub(crate) async fn report(&self, key: CallKey<'_>, outcome: Outcome<'_>) -> Option<Cause> {
+        let (refusal, other_cause) = self.state.lock().report(key, outcome)?;
+        if let Some(store) = &self.store {
             store.keep(key.origin, refusal).await;
         }
+        other_cause
     }
 }
 
@@ -192,28 +223,39 @@ fn is_inconclusive(error: &ApiError) -> bool {
 impl State {
     fn check(&mut self, key: CallKey<'_>) -> Result<(), ApiError> {
         let now = Instant::now();
-        self.refusals.retain(|held| held.until > now);
-        let Some(held) = self.refusals.iter().find(|held| held.applies_to(key)) else {
-            return Ok(());
-        };
-        let (refusal, left) = (&held.refusal, held.until - now);
+        self.refusals.retain(|held| held.until + YIELD > now);
+        let mut applicable = self.refusals.iter_mut().filter(|held| held.applies_to(key, now));
+        let Some(mut held) = applicable.next() else { return Ok(()) };
+        // One that concerns everyone says more about the cause.
+        if let Some(other) = applicable.find(|other| other.refusal.applies_everywhere) {
+            held = other;
+        }
+        held.has_held_others |= held.refusal.project_id != key.project_id;
+        let left = held.end(key) - now;
+        let lifetime = held.end(key) - held.until + REFUSAL_LIFETIME;
+        let refusal = &held.refusal;
         Err(ApiError::HeldBack {
             endpoint: key.endpoint,
             status: StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::UNAUTHORIZED),
             code: refusal.code.clone(),
             cause: refusal.cause,
-            ago: Duration::from_secs(REFUSAL_LIFETIME.saturating_sub(left).as_secs()),
+            ago: Duration::from_secs(lifetime.saturating_sub(left).as_secs()),
             left: Duration::from_secs(left.as_secs().max(1)),
         })
     }
 
     fn is_accepted(&self, credentials: Fingerprint) -> bool {
-        self.accepted.contains(&credentials)
+        self.accepted.iter().any(|accepted| accepted.credentials == credentials)
     }
 
-    /// Records a result. Returns the refusal, if it is one.
-    fn report(&mut self, key: CallKey<'_>, outcome: Outcome<'_>) -> Option<Refusal> {
-        let Outcome { error, now_millis } = outcome;
+    /// Records a result. Returns the refusal, if it is one, with its cause if it differs from that of
+    /// the answer.
+    fn report(
+        &mut self,
+        key: CallKey<'_>,
+        outcome: Outcome<'_>,
+    ) -> Option<(Refusal, Option<Cause>)> {
+        let Outcome { error, blames_credentials, now_millis } = outcome;
         if error.is_some_and(is_inconclusive) {
             return None;
         }
@@ -225,40 +267,84 @@ impl State {
                 (*status, error_body, *cause)
             }
             _ => {
-                self.accept(key.credentials);
+                self.accept(key, error.is_none());
                 return None;
             }
         };
-        let is_unauthorized = status == StatusCode::UNAUTHORIZED;
-        if is_unauthorized {
-            self.accepted.retain(|accepted| *accepted != key.credentials);
+        let (applies_everywhere, cause) = if status == StatusCode::FORBIDDEN {
+            // It proves that the credentials are valid.
+            self.accept(key, false);
+            (false, cause)
         } else {
-            // A 403 proves that the credentials are valid.
-            self.accept(key.credentials);
-        }
+            self.scope_of_401(key, cause, blames_credentials)
+        };
         let refusal = Refusal {
             project_id: key.project_id.to_owned(),
             endpoint: key.endpoint,
             status: status.as_u16(),
             code: error_body.code.clone(),
             cause,
-            applies_everywhere: is_unauthorized && cause != Some(Cause::WrongProject),
+            applies_everywhere,
             at_millis: now_millis,
         };
         self.hold(key.credentials, refusal.clone(), REFUSAL_LIFETIME);
-        Some(refusal)
+        Some((refusal, cause))
     }
 
-    fn accept(&mut self, credentials: Fingerprint) {
-        if !self.is_accepted(credentials) {
+    /// Returns whether a 401 applies everywhere, and its cause.
+    fn scope_of_401(
+        &mut self,
+        key: CallKey<'_>,
+        cause: Option<Cause>,
+        blames_credentials: bool,
+    ) -> (bool, Option<Cause>) {
+        let now = Instant::now();
+        let is_same = |accepted: &Accepted| accepted.credentials == key.credentials;
+        let accepted = self.accepted.iter().position(is_same);
+        // Unknown again, so that one request at a time finds out whether others are still accepted.
+        let accepted = accepted.and_then(|at| self.accepted.remove(at));
+        match cause {
+            Some(Cause::WrongProject) => return (false, cause),
+            // These have nothing to do with the project.
+            Some(Cause::LockedKey | Cause::ExpiredKey | Cause::ExpiredToken | Cause::Clock(_)) => {
+                return (true, cause);
+            }
+            _ => {}
+        }
+        let is_other = |project: &String| project != key.project_id;
+        if accepted.is_some_and(|accepted| accepted.projects.iter().any(is_other)) {
+            return (false, Some(Cause::WrongProject));
+        }
+        let was_another_refused = self.refusals.iter().any(|held| {
+            held.credentials == key.credentials
+                && held.until > now
+                && held.refusal.status == 401
+                && is_other(&held.refusal.project_id)
+        });
+        (blames_credentials || was_another_refused, cause)
+    }
+
+    fn accept(&mut self, key: CallKey<'_>, is_success: bool) {
+        let is_same = |accepted: &Accepted| accepted.credentials == key.credentials;
+        let known = self.accepted.iter().position(is_same);
+        let at = known.unwrap_or_else(|| {
             self.accepted.truncate(MAX_ACCEPTED - 1);
-            self.accepted.push_front(credentials);
+            let (credentials, projects) = (key.credentials, Vec::new());
+            self.accepted.push_front(Accepted { credentials, projects });
+            0
+        });
+        let projects = &mut self.accepted[at].projects;
+        if is_success && !projects.iter().any(|project| project == key.project_id) {
+            projects.push(key.project_id.to_owned());
+            // The refused projects need not wait for others any more.
+            let same = self.refusals.iter_mut().filter(|held| held.credentials == key.credentials);
+            same.for_each(|held| held.has_held_others = false);
         }
     }
 
     fn hold(&mut self, credentials: Fingerprint, refusal: Refusal, left: Duration) {
         let until = Instant::now() + left;
-        let held = Held { refusal, credentials, until };
+        let held = Held { refusal, credentials, until, has_held_others: false };
         self.refusals.retain(|earlier| !earlier.is_like(&held));
         if self.refusals.len() >= MAX_REFUSALS {
             self.refusals.remove(0);

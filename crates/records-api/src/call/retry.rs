@@ -200,7 +200,7 @@ impl RetryingClient {
             // Lets the next request go out before this response is decoded, so that the API need
             // not wait for us.
             if let Some(key) = key {
-                let outcome = self.outcome(None);
+                let outcome = self.outcome(None, false);
                 self.backoff.report(key, outcome).await;
             }
             drop(admission);
@@ -212,7 +212,10 @@ impl RetryingClient {
         };
         let clock_ahead_millis =
             result.as_ref().ok().and_then(|response| self.clock_ahead(response));
-        let result = result.and_then(|response| {
+        let blames_credentials = result
+            .as_ref()
+            .is_ok_and(|response| Cause::blames_credentials(&response.body, credentials));
+        let mut result = result.and_then(|response| {
             let decoded = if is_success {
                 decode(&response)
             } else {
@@ -228,7 +231,11 @@ impl RetryingClient {
         if held.is_some()
             && let Some(key) = key
         {
-            self.backoff.report(key, self.outcome(result.as_ref().err())).await;
+            let outcome = self.outcome(result.as_ref().err(), blames_credentials);
+            let other_cause = self.backoff.report(key, outcome).await;
+            if let Err(ApiError::Refused { cause, .. }) = &mut result {
+                *cause = other_cause.or(*cause);
+            }
         }
         drop(held);
         result.map(|value| Decoded { value, clock_ahead_millis })
@@ -245,8 +252,8 @@ impl RetryingClient {
         Some(CallKey { project_id, endpoint: call.endpoint, credentials, origin })
     }
 
-    fn outcome<'e>(&self, error: Option<&'e ApiError>) -> Outcome<'e> {
-        Outcome { error, now_millis: self.now_millis() }
+    fn outcome<'e>(&self, error: Option<&'e ApiError>, blames_credentials: bool) -> Outcome<'e> {
+        Outcome { error, blames_credentials, now_millis: self.now_millis() }
     }
 
     /// Waits until a request may be sent. Requests to the metadata service need not wait: it does

@@ -28,7 +28,7 @@ fn refused(status: StatusCode, cause: Cause) -> ApiError {
 }
 
 fn outcome(error: Option<&ApiError>) -> Outcome<'_> {
-    Outcome { error, now_millis: NOW }
+    Outcome { error, blames_credentials: true, now_millis: NOW }
 }
 
 /// Keeps refusals in memory, whoever asks.
@@ -51,7 +51,7 @@ async fn a_refusal_applies_to_the_calls_that_it_concerns() {
     let [records, pools] = [Endpoint::ScreenRecords, Endpoint::DesktopPools];
     for (status, cause, other_endpoint, other_project) in [
         (StatusCode::UNAUTHORIZED, Cause::WrongPassword, false, false),
-        (StatusCode::UNAUTHORIZED, Cause::WrongProject, true, true),
+        (StatusCode::UNAUTHORIZED, Cause::WrongProject, false, true),
         (StatusCode::FORBIDDEN, Cause::NoPermission, true, true),
     ] {
         let error = refused(status, cause);
