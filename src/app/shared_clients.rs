@@ -8,7 +8,9 @@ use url::Url;
 use super::Failure;
 use super::refused_credentials::RefusedCredentials;
 use crate::config::{self, Config};
-use records_api::{Agency, Auth, CredentialBackoff, HttpTransport, IamUser, Transport};
+use records_api::{
+    Agency, Auth, CredentialBackoff, HttpTransport, IamUser, Transport, TransportError, Trust,
+};
 
 /// The clients that all projects share.
 #[derive(Clone)]
@@ -17,11 +19,16 @@ pub(super) struct SharedClients {
     pub(super) transport: Arc<dyn Transport>,
     /// Transport to the metadata service, never through a proxy.
     direct: Arc<dyn Transport>,
+    /// Both, if they differ.
+    transports: Vec<Arc<HttpTransport>>,
     /// Credentials that were refused.
     pub(super) refusals: Arc<CredentialBackoff>,
     /// The agency of this machine, by the URL of the metadata service.
     agencies: BTreeMap<Url, Arc<Agency>>,
 }
+
+/// Certificates that were read again, with the transports that will trust them.
+pub(super) struct NewTrust(Vec<(Arc<HttpTransport>, Trust)>);
 
 impl SharedClients {
     pub(super) fn new(config: &Config) -> Result<Self, Failure> {
@@ -35,24 +42,28 @@ impl SharedClients {
     }
 
     fn with_refusals(api: &config::Api, refusals: Arc<CredentialBackoff>) -> Result<Self, Failure> {
-        let transport = |proxy| {
-            HttpTransport::new(api.ca_file.as_deref(), proxy).map_err(|error| {
-                let remedy = "Check `api.ca_file` and the machine's certificates";
-                Failure::run(format!("cannot start TLS: {error}. {remedy}"))
-            })
-        };
-        let direct: Arc<dyn Transport> = Arc::new(transport(None)?);
-        let transport = match &api.proxy_url {
-            Some(proxy) => Arc::new(transport(Some(proxy.clone()))?),
-            None => direct.clone(),
-        };
+        let new = |proxy| HttpTransport::new(api.ca_file.as_deref(), proxy).map(Arc::new);
+        let direct = new(None).map_err(|error| no_tls(&error))?;
+        let mut transports = vec![direct.clone()];
+        if let Some(proxy) = &api.proxy_url {
+            transports.push(new(Some(proxy.clone())).map_err(|error| no_tls(&error))?);
+        }
+        let transport = transports.last().unwrap_or(&direct).clone();
         let agencies = BTreeMap::new();
-        Ok(Self { transport, direct, refusals, agencies })
+        Ok(Self { transport, direct, transports, refusals, agencies })
     }
 
     /// Clients with another transport. The memory of refused credentials stays.
     pub(super) fn with_other_transport(&self, api: &config::Api) -> Result<Self, Failure> {
         Self::with_refusals(api, self.refusals.clone())
+    }
+
+    /// Reads the trusted certificates again. Nothing changes yet.
+    pub(super) fn read_trust(&self) -> Result<NewTrust, Failure> {
+        let read =
+            |transport: &Arc<HttpTransport>| Ok((transport.clone(), transport.read_trust()?));
+        let read = self.transports.iter().map(read).collect::<Result<_, _>>();
+        read.map(NewTrust).map_err(|error| no_tls(&error))
     }
 
     /// Returns the authentication of a project.
@@ -78,4 +89,18 @@ impl SharedClients {
             config::Auth::Profile(keys) => Auth::Profile(keys.profile_file.clone()),
         }
     }
+}
+
+impl NewTrust {
+    /// Replaces the certificates that the transports trust.
+    pub(super) fn apply(self) {
+        for (transport, trust) in self.0 {
+            transport.replace_trust(trust);
+        }
+    }
+}
+
+fn no_tls(error: &TransportError) -> Failure {
+    let remedy = "Check `api.ca_file` and the machine's certificates";
+    Failure::run(format!("cannot start TLS: {error}. {remedy}"))
 }

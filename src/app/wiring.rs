@@ -87,6 +87,8 @@ impl App {
         } else {
             self.shared.with_other_transport(&config.api)?
         };
+        // The files of certificates may have changed although their paths have not.
+        let trust = shared.read_trust()?;
         let users = options::users(&config.labels)?;
         let (mut projects, mut changed, mut begun) = (Vec::new(), Vec::new(), Vec::new());
         for project in &config.projects {
@@ -108,6 +110,7 @@ impl App {
             projects.push(known.clone());
         }
         // Nothing fails from here on.
+        trust.apply();
         for project in &projects {
             project.end_backoff();
         }

@@ -8,6 +8,7 @@
 
 mod answers;
 mod architecture;
+mod authorities;
 mod binary;
 mod boundaries;
 mod catalog;

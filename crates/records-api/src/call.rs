@@ -19,4 +19,4 @@ pub use observer::Observer;
 pub use refusal::{Refusal, RefusalStore};
 pub(crate) use retry::{ApiCall, CredentialSource, Decoded, RetryingClient};
 pub(crate) use throttle::requested_pause;
-pub use transport::{HttpTransport, Response, Transport, TransportError};
+pub use transport::{HttpTransport, Response, Transport, TransportError, Trust};

@@ -23,7 +23,7 @@ pub mod wire;
 
 pub use call::{
     CredentialBackoff, HttpTransport, Limits, Observer, Refusal, RefusalStore, Response, Transport,
-    TransportError,
+    TransportError, Trust,
 };
 pub use client::{Client, Listed, RecordsFilter, RecordsQuery, SortOrder, Target};
 pub use credentials::Fingerprint;

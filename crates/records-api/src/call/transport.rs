@@ -5,7 +5,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -65,12 +65,19 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
 /// The transport over the network: HTTP/1.1 and HTTP/2, TLS by rustls, gzip.
 #[derive(Debug)]
 pub struct HttpTransport {
-    /// The only certificates that are trusted; `None` for those of the system.
-    roots: Option<Vec<Certificate>>,
+    ca_file: Option<PathBuf>,
     proxy: Option<Source>,
     last_proxy: LastValid<Secret>,
-    /// The client with the proxy that it uses.
-    client: Mutex<Option<(Option<Secret>, Client)>>,
+    trust: Mutex<Trust>,
+}
+
+/// The certificates that a transport trusts.
+#[derive(Debug)]
+pub struct Trust {
+    /// The only ones; `None` for those of the system.
+    roots: Option<Vec<Certificate>>,
+    /// The client that trusts them, with the proxy that it uses.
+    client: Option<(Option<Secret>, Client)>,
 }
 
 /// Identifies the program, not this crate, to the operators of the API and of proxies.
@@ -99,20 +106,24 @@ impl HttpTransport {
     pub fn new(ca_file: Option<&Path>, proxy: Option<Source>) -> Result<Self, TransportError> {
         // Fails if the process has a provider already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let failed = TransportError::Connection;
-        let roots = ca_file.map(|path| {
-            let pem = file::read(path, MAX_CA_FILE_BYTES).map_err(|error| error.to_string());
-            let certificates = pem
-                .and_then(|pem| Certificate::from_pem_bundle(&pem).map_err(|error| chain(&error)));
-            certificates.map_err(|error| failed(format!("{}: {error}", path.display())))
-        });
-        let (roots, last_proxy) = (roots.transpose()?, LastValid::default());
-        let transport = Self { roots, proxy, last_proxy, client: Mutex::default() };
-        if transport.proxy.is_none() {
-            let client = transport.build(None)?;
-            *transport.client.lock() = Some((None, client));
-        }
-        Ok(transport)
+        let ca_file = ca_file.map(Path::to_owned);
+        let trust = Trust::read(ca_file.as_deref(), proxy.is_some())?;
+        let (last_proxy, trust) = (LastValid::default(), Mutex::new(trust));
+        Ok(Self { ca_file, proxy, last_proxy, trust })
+    }
+
+    /// Reads the trusted certificates again, for [`Self::replace_trust`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn read_trust(&self) -> Result<Trust, TransportError> {
+        Trust::read(self.ca_file.as_deref(), self.proxy.is_some())
+    }
+
+    /// Replaces the trusted certificates. The next request opens a new connection.
+    pub fn replace_trust(&self, trust: Trust) {
+        *self.trust.lock() = trust;
     }
 
     /// Returns the client; a new one if the URL of the proxy has changed.
@@ -124,15 +135,57 @@ impl HttpTransport {
             }
             None => None,
         };
-        let mut client = self.client.lock();
-        if let Some((known, client)) = &*client
+        let mut trust = self.trust.lock();
+        if let Some((known, client)) = &trust.client
             && known.as_ref().map(Secret::expose) == proxy.as_ref().map(Secret::expose)
         {
             return Ok(client.clone());
         }
-        let built = self.build(proxy.as_ref())?;
-        *client = Some((proxy, built.clone()));
+        let built = trust.build(proxy.as_ref())?;
+        trust.client = Some((proxy, built.clone()));
         Ok(built)
+    }
+
+    async fn exchange(
+        &self,
+        request: http::Request<Bytes>,
+        limit: usize,
+    ) -> Result<Response, TransportError> {
+        let broken =
+            |error: reqwest::Error| TransportError::Connection(chain(&error.without_url()));
+        let request = reqwest::Request::try_from(request).map_err(broken)?;
+        let mut response = self.client().await?.execute(request).await.map_err(broken)?;
+        // Allocates the announced size, because growing the buffer would need twice the memory.
+        let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+        let mut body = BytesMut::with_capacity(announced.unwrap_or(0).min(limit));
+        while let Some(chunk) = response.chunk().await.map_err(broken)? {
+            if body.len() + chunk.len() > limit {
+                return Err(TransportError::TooLarge(limit));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Response {
+            status: response.status(),
+            headers: std::mem::take(response.headers_mut()),
+            body: body.freeze(),
+        })
+    }
+}
+
+impl Trust {
+    fn read(ca_file: Option<&Path>, has_proxy: bool) -> Result<Self, TransportError> {
+        let roots = ca_file.map(|path| {
+            let pem = file::read(path, MAX_CA_FILE_BYTES).map_err(|error| error.to_string());
+            let certificates = pem
+                .and_then(|pem| Certificate::from_pem_bundle(&pem).map_err(|error| chain(&error)));
+            certificates
+                .map_err(|error| TransportError::Connection(format!("{}: {error}", path.display())))
+        });
+        let mut trust = Self { roots: roots.transpose()?, client: None };
+        if !has_proxy {
+            trust.client = Some((None, trust.build(None)?));
+        }
+        Ok(trust)
     }
 
     fn build(&self, proxy: Option<&Secret>) -> Result<Client, TransportError> {
@@ -160,31 +213,6 @@ impl HttpTransport {
             None => builder().build().or_else(|_| builder().tls_certs_only([]).build()),
         };
         built.map_err(|error| TransportError::Connection(chain(&error)))
-    }
-
-    async fn exchange(
-        &self,
-        request: http::Request<Bytes>,
-        limit: usize,
-    ) -> Result<Response, TransportError> {
-        let broken =
-            |error: reqwest::Error| TransportError::Connection(chain(&error.without_url()));
-        let request = reqwest::Request::try_from(request).map_err(broken)?;
-        let mut response = self.client().await?.execute(request).await.map_err(broken)?;
-        // Allocates the announced size, because growing the buffer would need twice the memory.
-        let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
-        let mut body = BytesMut::with_capacity(announced.unwrap_or(0).min(limit));
-        while let Some(chunk) = response.chunk().await.map_err(broken)? {
-            if body.len() + chunk.len() > limit {
-                return Err(TransportError::TooLarge(limit));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Response {
-            status: response.status(),
-            headers: std::mem::take(response.headers_mut()),
-            body: body.freeze(),
-        })
     }
 }
 
