@@ -13,6 +13,7 @@ use crate::call::{
     CredentialBackoff, Decoded, Gate, Limits, Observer, Response, RetryingClient, Transport,
 };
 use crate::clock::Clock;
+use crate::credentials::Fingerprint;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::sign_in::{Auth, Session, SignIn};
@@ -90,6 +91,12 @@ impl Client {
     /// their files. The next request uses them.
     pub async fn credentials_have_changed(&self) -> bool {
         self.session.has_changed().await
+    }
+
+    /// Identifies the configured credentials as they were last used; `None` for those of an agency, and
+    /// before their first use.
+    pub fn configured_credentials(&self) -> Option<Fingerprint> {
+        self.session.configured()
     }
 
     /// Returns the number of rows to request per page: the configured one, or a smaller one if the

@@ -137,6 +137,11 @@ impl Session {
         has_changed
     }
 
+    /// Returns the fingerprint of the configured credentials as they were last read.
+    pub(crate) fn configured(&self) -> Option<Fingerprint> {
+        *self.last_fingerprint.lock()
+    }
+
     /// Returns what is wrong with the configured credentials, if the last valid ones are used in their
     /// place.
     pub(crate) fn problem(&self) -> Option<String> {
@@ -160,7 +165,7 @@ impl CredentialSource for Session {
     fn origin(&self) -> Option<Fingerprint> {
         match &self.auth {
             Auth::Token(_) | Auth::AccessKey { .. } | Auth::Profile(_) => None,
-            Auth::Password(_) => *self.last_fingerprint.lock(),
+            Auth::Password(_) => self.configured(),
             Auth::EcsAgency(agency) => Some(agency.fingerprint()),
         }
     }

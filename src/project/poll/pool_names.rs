@@ -7,8 +7,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::snapshot::Aggregate;
-use records_api::LogThrottle;
-use records_api::{Client, DesktopPool};
+use records_api::{Client, DesktopPool, Fingerprint, LogThrottle};
 
 /// Names of the desktop pools of a project.
 #[derive(Debug)]
@@ -26,6 +25,8 @@ struct State {
     /// Without them, each poll would ask for the names again.
     nameless: BTreeSet<String>,
     requested: Option<Instant>,
+    /// The credentials of the last request, if it failed.
+    failed_with: Option<Fingerprint>,
     log_throttle: LogThrottle,
 }
 
@@ -46,13 +47,15 @@ impl PoolNames {
         client: &Client,
         aggregate: &Aggregate,
     ) -> Vec<DesktopPool> {
-        if !self.claim(aggregate) {
+        let credentials = client.configured_credentials();
+        if !self.claim(aggregate, credentials) {
             return self.state.lock().known.clone();
         }
         let (error, remedy) = match timeout(self.timeout, client.desktop_pools()).await {
             Ok(Ok(pools)) => {
                 let mut state = self.state.lock();
                 state.log_throttle = LogThrottle::default();
+                state.failed_with = None;
                 state.known.clone_from(&pools);
                 let ids = aggregate.kinds.keys().map(|(_, _, pool)| pool);
                 state.nameless =
@@ -66,6 +69,7 @@ impl PoolNames {
             }
         };
         let mut state = self.state.lock();
+        state.failed_with = credentials;
         if state.log_throttle.is_due(remedy.clone()) {
             let (project, request) = (&self.project, client.pools_path());
             tracing::info!(
@@ -80,12 +84,15 @@ impl PoolNames {
     }
 
     /// Claims the right to read the names. Returns false if it is too early.
-    fn claim(&self, aggregate: &Aggregate) -> bool {
+    fn claim(&self, aggregate: &Aggregate, credentials: Option<Fingerprint>) -> bool {
         let mut state = self.state.lock();
         let is_new = |pool: &str| !state.names(pool) && !state.nameless.contains(pool);
         let has_new = aggregate.kinds.keys().any(|(_, _, pool)| is_new(pool));
         let pause = if has_new { REFRESH_FOR_NEW } else { REFRESH };
-        let is_due = state.requested.is_none_or(|requested| requested.elapsed() >= pause);
+        // Others may be permitted to.
+        let has_others = state.failed_with.is_some() && state.failed_with != credentials;
+        let is_due =
+            has_others || state.requested.is_none_or(|requested| requested.elapsed() >= pause);
         if is_due {
             state.requested = Some(Instant::now());
         }

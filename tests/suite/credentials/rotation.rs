@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use records_api::secret::{SecretRules, Source};
 use records_api::{Auth, IamUser};
+use records_api_simulator::Endpoint;
 use screen_records_exporter::project::PollMode;
 use tokio::time::{Instant, sleep};
 
@@ -101,6 +102,41 @@ async fn each_change_of_a_file_causes_one_poll() {
         sleep(Duration::from_secs(20)).await;
     }
     assert_eq!(harness.asked() - before, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_of_pools_are_requested_at_the_next_poll_with_other_credentials() {
+    let folder = tempfile::tempdir().unwrap();
+    let (id, secret) = (folder.path().join("ak"), folder.path().join("sk"));
+    let write = |key: &str| {
+        std::fs::write(&id, key).unwrap();
+        std::fs::write(&secret, format!("secret-of-{key}")).unwrap();
+    };
+    write("AK1");
+    let files = (id.clone(), secret.clone());
+    let mut setup = HarnessOptions::new(100);
+    let access = &mut setup.options.access;
+    access.access_key = Some("AK1".to_owned());
+    access.secret_key = Some("secret-of-AK1".to_owned());
+    setup.poll.pool_names = true;
+    setup.auth = Some(Arc::new(move |_| Auth::AccessKey {
+        access_key: Source::file(&files.0, SecretRules::ACCESS_KEY),
+        secret_key: Source::file(&files.1, SecretRules::SECRET_KEY),
+        security_token: None,
+    }));
+    let harness = setup.start();
+    let names = || harness.exposed().of("workspace_desktop_pool_info{").len();
+    harness.set_faults(&["status=403,endpoint=pools"]);
+    for _ in 0..4 {
+        assert_eq!((harness.poll().await, names()), (Ok(()), 0));
+        sleep(MINUTE / 3).await;
+    }
+    assert_eq!(harness.simulator().requests().of(Endpoint::Pools), 1);
+    harness.set_faults(&[]);
+    harness.simulator().edit_access(|access| access.set_key("AK2", "secret-of-AK2", None));
+    write("AK2");
+    assert_eq!(harness.poll().await, Ok(()));
+    assert!(names() > 0);
 }
 
 #[tokio::test]
