@@ -6,6 +6,7 @@ mod failure;
 mod listeners;
 mod logging;
 mod options;
+mod refused_credentials;
 mod reload;
 mod service_manager;
 mod shared_clients;

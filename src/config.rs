@@ -29,7 +29,7 @@ mod yaml;
 pub use choices::{LogFormat, LogLevel, PollMode, UserLabel};
 pub use key::Key;
 pub use keys::KEYS;
-pub use kind::{Kind, Secret, Text};
+pub use kind::{Kind, Text};
 pub use problem::{ConfigError, Problem};
 pub use project::{
     AccessKey, Auth, EcsAgency, Filter, Password, ProfileFile, Project, RESERVED_LABELS, Token,

@@ -16,7 +16,6 @@ pub mod exposition;
 pub mod http;
 pub mod instruments;
 pub mod ledger;
-mod log_throttle;
 pub mod project;
 pub mod snapshot;
 pub mod sync;

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::instruments::{Instruments, ProjectObserver};
@@ -73,6 +73,10 @@ impl<T: Clock + std::fmt::Debug> DebugClock for T {}
 
 /// Minimum time between two polls in background mode, even if `poll.min_interval` is 0.
 const MIN_PAUSE: Duration = Duration::from_millis(10);
+/// Time until new credentials are noticed in background mode while polls fail.
+const CREDENTIALS_CHECK_INTERVAL: Duration = Duration::from_secs(2);
+/// Time limit for reading the files of the credentials.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_millis(500);
 
 impl Project {
     /// Creates a project that has not been polled yet.
@@ -130,6 +134,7 @@ impl Project {
     pub async fn scrape(self: &Arc<Self>, deadline: Instant) {
         let mut finished = self.finished.subscribe();
         if self.config().options.mode == PollMode::Scrape {
+            self.notice_new_credentials().await;
             self.start_if_due();
         }
         let waits = {
@@ -187,10 +192,46 @@ impl Project {
             }
             let next = self.polling().schedule.next_start(options.min_interval);
             let earliest = Instant::now() + MIN_PAUSE;
-            let next = next.map_or(earliest, |next| next.max(earliest));
-            // A new config may have another interval.
-            let _ = timeout_at(next, self.config_replaced.notified()).await;
+            self.wait_until(next.map_or(earliest, |next| next.max(earliest))).await;
         }
+    }
+
+    /// Waits until a poll is due, for a new config, which may have another interval, or for new
+    /// credentials after a failure.
+    async fn wait_until(&self, due: Instant) {
+        loop {
+            let check = Instant::now() + CREDENTIALS_CHECK_INTERVAL;
+            // The first poll is started elsewhere and may still run.
+            let may_fail = {
+                let polling = self.polling();
+                polling.failures.is_failing() || polling.is_running
+            };
+            let until = if may_fail { due.min(check) } else { due };
+            let has_new_config = timeout_at(until, self.config_replaced.notified()).await.is_ok();
+            if has_new_config || until == due || self.notice_new_credentials().await {
+                return;
+            }
+        }
+    }
+
+    /// Makes a poll due if the last one failed and the credentials have changed since. Returns true if
+    /// so.
+    async fn notice_new_credentials(&self) -> bool {
+        let is_waiting = {
+            let polling = self.polling();
+            polling.failures.is_failing() && !polling.is_running
+        };
+        if !is_waiting {
+            return false;
+        }
+        let config = self.config();
+        // A file system that hangs does not hold up a scrape.
+        let changed = timeout(CREDENTIALS_TIMEOUT, config.client.credentials_have_changed()).await;
+        let has_changed = changed.unwrap_or(false);
+        if has_changed {
+            self.polling().schedule.end_backoff();
+        }
+        has_changed
     }
 
     /// Requests one page of the window, and returns what it says about the API. Keeps nothing.

@@ -7,9 +7,11 @@ use url::Url;
 
 use super::Failure;
 use super::options;
-use crate::config;
+use super::refused_credentials::RefusedCredentials;
+use crate::config::{self, Config};
 use records_api::{
     Agency, Auth, CredentialBackoff, HttpTransport, IamUser, MemoryBudget, Transport,
+    TransportError, Trust,
 };
 
 /// The clients that all projects share.
@@ -19,34 +21,55 @@ pub(super) struct SharedClients {
     pub(super) transport: Arc<dyn Transport>,
     /// Transport to the metadata service, never through a proxy.
     direct: Arc<dyn Transport>,
+    /// Both, if they differ.
+    transports: Vec<Arc<HttpTransport>>,
     /// Credentials that were refused.
     pub(super) refusals: Arc<CredentialBackoff>,
     /// The agency of this machine, by the URL of the metadata service.
     agencies: BTreeMap<Url, Arc<Agency>>,
 }
 
+/// Certificates that were read again, with the transports that will trust them.
+pub(super) struct NewTrust(Vec<(Arc<HttpTransport>, Trust)>);
+
 impl SharedClients {
-    pub(super) fn new(api: &config::Api) -> Result<Self, Failure> {
+    pub(super) fn new(config: &Config) -> Result<Self, Failure> {
+        let refusals = match config.state_directory() {
+            Some(directory) => {
+                CredentialBackoff::with_store(Arc::new(RefusedCredentials::in_directory(directory)))
+            }
+            None => CredentialBackoff::default(),
+        };
+        Self::with_refusals(&config.api, Arc::new(refusals))
+    }
+
+    fn with_refusals(api: &config::Api, refusals: Arc<CredentialBackoff>) -> Result<Self, Failure> {
         let budget = Arc::new(MemoryBudget::new(options::limits(api).max_response_bytes));
-        let transport = |proxy| {
-            let transport = HttpTransport::new(api.ca_file.as_deref(), proxy).map_err(|error| {
-                let remedy = "Check `api.ca_file` and the machine's certificates";
-                Failure::run(format!("cannot start TLS: {error}. {remedy}"))
-            });
-            transport.map(|transport| transport.with_memory_budget(budget.clone()))
+        let new = |proxy| {
+            let transport = HttpTransport::new(api.ca_file.as_deref(), proxy);
+            transport.map(|transport| Arc::new(transport.with_memory_budget(budget.clone())))
         };
-        let direct: Arc<dyn Transport> = Arc::new(transport(None)?);
-        let transport = match &api.proxy_url {
-            Some(proxy) => Arc::new(transport(Some(proxy.clone()))?),
-            None => direct.clone(),
-        };
-        let (refusals, agencies) = (Arc::default(), BTreeMap::new());
-        Ok(Self { transport, direct, refusals, agencies })
+        let direct = new(None).map_err(|error| no_tls(&error))?;
+        let mut transports = vec![direct.clone()];
+        if let Some(proxy) = &api.proxy_url {
+            transports.push(new(Some(proxy.clone())).map_err(|error| no_tls(&error))?);
+        }
+        let transport = transports.last().unwrap_or(&direct).clone();
+        let agencies = BTreeMap::new();
+        Ok(Self { transport, direct, transports, refusals, agencies })
     }
 
     /// Clients with another transport. The memory of refused credentials stays.
     pub(super) fn with_other_transport(&self, api: &config::Api) -> Result<Self, Failure> {
-        Ok(Self { refusals: self.refusals.clone(), ..Self::new(api)? })
+        Self::with_refusals(api, self.refusals.clone())
+    }
+
+    /// Reads the trusted certificates again. Nothing changes yet.
+    pub(super) fn read_trust(&self) -> Result<NewTrust, Failure> {
+        let read =
+            |transport: &Arc<HttpTransport>| Ok((transport.clone(), transport.read_trust()?));
+        let read = self.transports.iter().map(read).collect::<Result<_, _>>();
+        read.map(NewTrust).map_err(|error| no_tls(&error))
     }
 
     /// Returns the authentication of a project.
@@ -72,4 +95,18 @@ impl SharedClients {
             config::Auth::Profile(keys) => Auth::Profile(keys.profile_file.clone()),
         }
     }
+}
+
+impl NewTrust {
+    /// Replaces the certificates that the transports trust.
+    pub(super) fn apply(self) {
+        for (transport, trust) in self.0 {
+            transport.replace_trust(trust);
+        }
+    }
+}
+
+fn no_tls(error: &TransportError) -> Failure {
+    let remedy = "Check `api.ca_file` and the machine's certificates";
+    Failure::run(format!("cannot start TLS: {error}. {remedy}"))
 }

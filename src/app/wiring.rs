@@ -1,5 +1,6 @@
 //! The exporter made of a config, and changed when the config is reloaded.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Failure;
@@ -27,7 +28,19 @@ pub(crate) struct App {
 impl App {
     /// Makes the exporter of a config. Polls do not start yet.
     pub(crate) fn new(config: Config) -> Result<Self, Failure> {
-        let mut shared = SharedClients::new(&config.api)?;
+        let shared = SharedClients::new(&config)?;
+        Self::with_clients(config, shared)
+    }
+
+    /// Makes the exporter of a config without opening a state, which another process may use. Only
+    /// refusals of credentials are kept in the directory of the states.
+    pub(crate) fn without_state(mut config: Config) -> Result<Self, Failure> {
+        let shared = SharedClients::new(&config)?;
+        config.state.directory = PathBuf::new();
+        Self::with_clients(config, shared)
+    }
+
+    fn with_clients(config: Config, mut shared: SharedClients) -> Result<Self, Failure> {
         let instruments = Instruments::new(now());
         let users = options::users(&config.labels)?;
         let mut projects = Vec::new();
@@ -74,6 +87,8 @@ impl App {
         } else {
             self.shared.with_other_transport(&config.api)?
         };
+        // The files of certificates may have changed although their paths have not.
+        let trust = shared.read_trust()?;
         let users = options::users(&config.labels)?;
         let (mut projects, mut changed, mut begun) = (Vec::new(), Vec::new(), Vec::new());
         for project in &config.projects {
@@ -95,6 +110,10 @@ impl App {
             projects.push(known.clone());
         }
         // Nothing fails from here on.
+        trust.apply();
+        for project in &projects {
+            project.end_backoff();
+        }
         for (project, setup) in changed {
             project.replace_config(setup);
         }

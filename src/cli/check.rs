@@ -1,7 +1,6 @@
 //! `check`: prints the effective config, and with `--online` tries each project.
 
 use std::fmt::Write;
-use std::path::PathBuf;
 
 use super::answer::answer;
 use super::arguments::ServeFlags;
@@ -9,15 +8,13 @@ use super::load::load;
 use crate::app::{App, Failure, web_config};
 
 pub(super) async fn run(flags: &ServeFlags, online: bool) -> Result<(), Failure> {
-    let mut config = load(flags)?;
+    let config = load(flags)?;
     web_config(&config)?;
     answer(config.to_toml())?;
     if !online {
         return Ok(());
     }
-    // The result is not kept, and another process may use the state.
-    config.state.directory = PathBuf::new();
-    let app = App::new(config)?;
+    let app = App::without_state(config)?;
     let mut failed = Vec::new();
     for project in app.collector().projects() {
         match project.check_api().await {

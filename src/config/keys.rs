@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::choices::{LogFormat, LogLevel, PollMode, UserLabel};
 use super::key::Key;
-use super::kind::{Kind, Secret, Text, is_printable, is_visible, parse_address};
+use super::kind::{Kind, Text, parse_address};
 use super::names::{is_id, is_name, is_region};
 use super::units::Bytes;
 use super::url::is_proxy;
+use records_api::secret::{SecretRules, Spaces, is_printable};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -38,13 +39,9 @@ const TELEMETRY_PATH: Text = Text {
     },
     check: is_telemetry_path,
 };
-/// A name or a password.
+/// A name.
 const PRINTABLE: Text =
     Text { accepts: || Cow::from("one line of printable characters"), check: is_printable };
-const VISIBLE: Text = Text {
-    accepts: || Cow::from("one line of visible characters without spaces"),
-    check: is_visible,
-};
 const ANY: Text = Text { accepts: || Cow::from("a text that is not empty"), check: |_| true };
 const WITHOUT_COMMA: Text = Text {
     accepts: || Cow::from("a text without a comma"),
@@ -68,29 +65,23 @@ const REGION: Text = Text {
     accepts: || Cow::from("a region such as \"ap-southeast-3\": lower-case letters, digits and -"),
     check: is_region,
 };
-const PROXY: Secret = Secret {
+const PROXY: SecretRules = SecretRules {
     noun: "URL of a proxy",
-    text: Text {
-        accepts: || {
-            Cow::from(
-                "a URL such as \"http://user:password@proxy.example.org:3128\": http:// or https://, \
-                 without path, query and fragment, with %XX for special characters in user and \
-                 password",
-            )
-        },
-        check: is_proxy,
+    accepts: || {
+        Cow::from(
+            "a URL such as \"http://user:password@proxy.example.org:3128\": http:// or https://, \
+             without path, query and fragment, with %XX for special characters in user and password",
+        )
     },
-    is_exact: false,
+    check: is_proxy,
+    spaces: Spaces::Nowhere,
 };
-const HASH_KEY: Secret = Secret {
+const HASH_KEY: SecretRules = SecretRules {
     noun: "key",
-    text: Text {
-        accepts: || Cow::from("one line of at least 16 printable characters"),
-        check: |text| is_printable(text) && text.chars().count() >= MIN_HASH_KEY_CHARS,
-    },
-    is_exact: false,
+    accepts: || Cow::from("one line of at least 16 printable characters"),
+    check: |text| text.chars().count() >= MIN_HASH_KEY_CHARS,
+    spaces: Spaces::Inside,
 };
-const PASSWORD: Secret = Secret { noun: "password", text: PRINTABLE, is_exact: true };
 
 const fn duration(min: Duration, max: Duration) -> Kind {
     Kind::Duration { min, max }
@@ -98,11 +89,6 @@ const fn duration(min: Duration, max: Duration) -> Kind {
 
 const fn integer(min: u64, max: u64) -> Kind {
     Kind::Integer { min, max }
-}
-
-/// A text that is sent in a header.
-const fn visible(noun: &'static str) -> Kind {
-    Kind::Secret(Secret { noun, text: VISIBLE, is_exact: false })
 }
 
 /// All keys of this version.
@@ -176,20 +162,20 @@ pub const KEYS: &[Key] = &[
         ),
     ),
     Key::new("projects.auth.method", Kind::Choice(AUTH_METHODS)),
-    Key::new("projects.auth.token", visible("token")).of_method("token"),
+    Key::new("projects.auth.token", Kind::Secret(SecretRules::TOKEN)).of_method("token"),
     Key::new("projects.auth.iam_endpoint", Kind::Url)
         .default(r#""https://iam.{region}.myhuaweicloud.com""#)
         .of_method("password"),
     Key::new("projects.auth.domain", Kind::Text(PRINTABLE)).of_method("password"),
     Key::new("projects.auth.username", Kind::Text(PRINTABLE)).of_method("password"),
-    Key::new("projects.auth.password", Kind::Secret(PASSWORD)).of_method("password"),
-    Key::new("projects.auth.access_key", visible("access key"))
+    Key::new("projects.auth.password", Kind::Secret(SecretRules::PASSWORD)).of_method("password"),
+    Key::new("projects.auth.access_key", Kind::Secret(SecretRules::ACCESS_KEY))
         .or_variable("HUAWEICLOUD_SDK_AK")
         .of_method("aksk"),
-    Key::new("projects.auth.secret_key", visible("secret key"))
+    Key::new("projects.auth.secret_key", Kind::Secret(SecretRules::SECRET_KEY))
         .or_variable("HUAWEICLOUD_SDK_SK")
         .of_method("aksk"),
-    Key::new("projects.auth.security_token", visible("security token"))
+    Key::new("projects.auth.security_token", Kind::Secret(SecretRules::SECURITY_TOKEN))
         .or_variable("HUAWEICLOUD_SDK_SECURITY_TOKEN")
         .of_method("aksk"),
     Key::new("projects.auth.metadata_endpoint", Kind::Url)

@@ -10,6 +10,7 @@ use url::Url;
 use super::node::{Entry, Node, Value};
 use super::units::{Bytes, show_duration};
 use super::url::parse_base;
+use records_api::secret::SecretRules;
 
 /// Accepted values of a key.
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +78,7 @@ pub enum Kind {
     /// A text in PEM form, on several lines.
     Pem,
     /// A secret, which can also be given as `<key>_file` and `<key>_env`.
-    Secret(Secret),
+    Secret(SecretRules),
 }
 
 /// A text that a key accepts.
@@ -87,17 +88,6 @@ pub struct Text {
     pub accepts: fn() -> Cow<'static, str>,
     /// True if a text, which is not empty, is accepted.
     pub check: fn(&str) -> bool,
-}
-
-/// A secret that a key accepts.
-#[derive(Debug, Clone, Copy)]
-pub struct Secret {
-    /// Name for messages.
-    pub noun: &'static str,
-    /// Description of the accepted texts.
-    pub text: Text,
-    /// True if spaces around it are part of it.
-    pub is_exact: bool,
 }
 
 /// A value that was accepted.
@@ -139,7 +129,7 @@ impl Kind {
             Self::Directory => "a path, or \"\" to keep the state in memory only".to_owned(),
             Self::Table(what) => (*what).to_owned(),
             Self::Pem => "a text in PEM form".to_owned(),
-            Self::Secret(secret) => (secret.text.accepts)().into_owned(),
+            Self::Secret(rules) => (rules.accepts)().into_owned(),
             // Their texts contain the default.
             Self::Duration { .. } | Self::Size { .. } | Self::Url => String::new(),
         }
@@ -303,16 +293,6 @@ pub(crate) fn parse_address(text: &str) -> Option<SocketAddr> {
         Some(port) => format!("[::]:{port}").parse().ok(),
         None => text.replace("localhost:", "127.0.0.1:").parse().ok(),
     }
-}
-
-/// True if a header can carry it as a token.
-pub(crate) fn is_visible(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// True if it is one line of what people can type.
-pub(crate) fn is_printable(text: &str) -> bool {
-    !text.chars().any(char::is_control)
 }
 
 #[cfg(test)]

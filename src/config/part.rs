@@ -227,7 +227,7 @@ impl Single for Source {
     fn show(&self, name: &str) -> (String, Value) {
         match self {
             Self::Value(secret) => (name.to_owned(), secret.to_string().into()),
-            Self::File(file) => (format!("{name}_file"), path(file)),
+            Self::File(file) => (format!("{name}_file"), path(file.path())),
         }
     }
 }

@@ -3,17 +3,12 @@
 //! The value of `<key>_file` or `<key>_env` may be the secret itself, by mistake. So an error shows it
 //! only if it looks like a path or the name of a variable.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::kind::{Kind, Secret as Accepted};
+use super::kind::Kind;
 use super::node::Value;
 use super::reader::{Given, NOT_SHOWN, Read, Reader, not_accepted};
-use records_api::file;
-use records_api::secret::{REDACTED, Secret, Source};
-
-/// The longest token has 64,000 characters.
-const MAX_FILE_BYTES: u64 = 64 * 1024;
+use records_api::secret::{FileError, REDACTED, Secret, SecretFile, SecretRules, Source, Spaces};
 
 impl Reader<'_> {
     /// Reads a secret, or else a variable of the cloud's own tools.
@@ -26,7 +21,7 @@ impl Reader<'_> {
 
     /// Reads a secret from the config alone.
     pub(crate) fn read_secret_of_config(&mut self, path: &str) -> Read<Source> {
-        let secret = self.secret(path);
+        let rules = self.rules(path);
         let paths = secret_paths(path);
         let is_given = |path: &&String| self.value(path).is_some();
         let mut given: Vec<_> = paths.iter().filter(is_given).cloned().collect();
@@ -37,13 +32,13 @@ impl Reader<'_> {
         }
         match given.as_slice() {
             [] => Read::Absent,
-            [one] if *one == paths[0] => self.secret_itself(one, &secret),
-            [one] if *one == paths[1] => self.secret_file(one, &secret),
-            [one] => self.secret_variable(one, &secret),
+            [one] if *one == paths[0] => self.secret_itself(one, &rules),
+            [one] if *one == paths[1] => self.secret_file(one, &rules),
+            [one] => self.secret_variable(one, &rules),
             [first, ..] => {
                 let names: Vec<_> = given.iter().map(|path| last(path)).collect();
                 let text =
-                    format!("the {} is set by {}; keep one", secret.noun, names.join(" and by "));
+                    format!("the {} is set by {}; keep one", rules.noun, names.join(" and by "));
                 let first = first.clone();
                 self.problem(&first, text);
                 Read::Refused
@@ -54,7 +49,7 @@ impl Reader<'_> {
     /// Reads a secret from the variable of the cloud's own tools alone.
     pub(crate) fn read_secret_of_tools(&mut self, path: &str) -> Read<Source> {
         let Some((name, text)) = self.variable_of_tools(path) else { return Read::Absent };
-        if (self.secret(path).text.check)(&text) {
+        if self.rules(path).accepts(&text) {
             return Read::Accepted(Source::Value(Secret::from(text)));
         }
         let place =
@@ -68,56 +63,48 @@ impl Reader<'_> {
         secret_paths(path).iter().any(|path| self.value(path).is_some())
     }
 
-    fn secret(&self, path: &str) -> Accepted {
+    fn rules(&self, path: &str) -> SecretRules {
         match self.key(path).kind {
-            Kind::Secret(secret) => secret,
+            Kind::Secret(rules) => rules,
             _ => panic!("{path} is a secret in the table of keys"),
         }
     }
 
-    fn secret_itself(&mut self, path: &str, secret: &Accepted) -> Read<Source> {
+    fn secret_itself(&mut self, path: &str, rules: &SecretRules) -> Read<Source> {
         let Some(given) = self.value(path).cloned() else { return Read::Absent };
         // Accepted, it would be tried as a secret, and the API would lock the account.
         if given.value.as_text().is_some_and(|text| text.trim() == REDACTED) {
-            let noun = secret.noun;
+            let noun = rules.noun;
             let text = format!("{REDACTED} is what `check` prints; replace it by the {noun}");
             self.problem(path, text);
             return Read::Refused;
         }
-        if let Some(value) = given.value.as_text().and_then(|text| secret.parse(text)) {
+        if let Some(value) = given.value.as_text().and_then(|text| parse(rules, text).ok()) {
             return Read::Accepted(Source::Value(value));
         }
         self.refuse(path, &given, None);
         Read::Refused
     }
 
-    fn secret_file(&mut self, path: &str, secret: &Accepted) -> Read<Source> {
+    fn secret_file(&mut self, path: &str, rules: &SecretRules) -> Read<Source> {
         let Some(text) = self.reference(path, "the path of a file") else { return Read::Refused };
-        let (file, noun) = (PathBuf::from(&text), secret.noun);
-        let (shown, hint) = if looks_like_path(&file) {
+        let path_of_file = PathBuf::from(&text);
+        let (shown, hint) = if looks_like_path(&path_of_file) {
             (format!("the file {text:?}"), String::new())
         } else {
-            ("the file of this name (not shown)".to_owned(), secret.maybe_itself(path, "_file"))
+            ("the file of this name (not shown)".to_owned(), maybe_itself(rules, path, "_file"))
         };
-        if file::is_pipe(&file) {
-            let remedy = format!("Put the {noun} into a regular file");
-            self.problem(path, format!("{shown} is a pipe, which cannot be read again. {remedy}"));
-            return Read::Refused;
-        }
-        let text = match file::read_text(&file, MAX_FILE_BYTES) {
-            Ok(text) if secret.accepts(text.trim_end_matches(['\r', '\n'])) => {
-                return Read::Accepted(Source::File(file));
-            }
-            Err(error) if error.kind() != ErrorKind::InvalidData => {
-                format!("{shown} cannot be read: {error}. Create it, or set another path{hint}")
-            }
-            _ => secret.not_in(&shown),
+        let file = SecretFile::new(path_of_file, *rules);
+        let Err(error) = file.read() else { return Read::Accepted(Source::File(file)) };
+        let remedy = match error {
+            FileError::Unreadable(_) => format!(". Create it, or set another path{hint}"),
+            FileError::Pipe(_) | FileError::Content(_) => String::new(),
         };
-        self.problem(path, text);
+        self.problem(path, error.message(&shown) + &remedy);
         Read::Refused
     }
 
-    fn secret_variable(&mut self, path: &str, secret: &Accepted) -> Read<Source> {
+    fn secret_variable(&mut self, path: &str, rules: &SecretRules) -> Read<Source> {
         let Some(name) = self.reference(path, "the name of an environment variable") else {
             return Read::Refused;
         };
@@ -125,11 +112,11 @@ impl Reader<'_> {
             (format!("the environment variable {name:?}"), String::new())
         } else {
             let shown = "the environment variable of this name (not shown)";
-            (shown.to_owned(), secret.maybe_itself(path, "_env"))
+            (shown.to_owned(), maybe_itself(rules, path, "_env"))
         };
-        let text = match self.environment.get(&name).map(|text| secret.parse(text)) {
-            Some(Some(value)) => return Read::Accepted(Source::Value(value)),
-            Some(None) => secret.not_in(&shown),
+        let text = match self.environment.get(&name).map(|text| parse(rules, text)) {
+            Some(Ok(value)) => return Read::Accepted(Source::Value(value)),
+            Some(Err(what)) => format!("{shown} {what}"),
             None => format!("{shown} is not set. Set it, or use the name of another{hint}"),
         };
         self.problem(path, text);
@@ -147,27 +134,16 @@ impl Reader<'_> {
     }
 }
 
-impl Accepted {
-    /// The secret in a text. The end of the line is not part of it.
-    fn parse(&self, text: &str) -> Option<Secret> {
-        let text = if self.is_exact { text.trim_end_matches(['\r', '\n']) } else { text.trim() };
-        self.accepts(text).then(|| Secret::from(text))
-    }
+/// The secret in a text of the config or of a variable, where spaces around it mean nothing unless they
+/// can be part of it.
+fn parse(rules: &SecretRules, text: &str) -> Result<Secret, String> {
+    rules.parse(if rules.spaces == Spaces::Everywhere { text } else { text.trim() })
+}
 
-    fn accepts(&self, text: &str) -> bool {
-        !text.is_empty() && (self.text.check)(text)
-    }
-
-    /// The error about a file or variable without it.
-    fn not_in(&self, shown: &str) -> String {
-        format!("{shown} contains no {}. Accepted is {}", self.noun, (self.text.accepts)())
-    }
-
-    /// The addition to an error about a path or a name that may be the secret.
-    fn maybe_itself(&self, path: &str, ending: &str) -> String {
-        let key = last(path).trim_end_matches(ending);
-        format!("; if this is the {} itself, its key is {key}", self.noun)
-    }
+/// The addition to an error about a path or a name that may be the secret.
+fn maybe_itself(rules: &SecretRules, path: &str, ending: &str) -> String {
+    let key = last(path).trim_end_matches(ending);
+    format!("; if this is the {} itself, its key is {key}", rules.noun)
 }
 
 /// The three keys of a secret.

@@ -9,7 +9,7 @@ use prometheus::{CounterVec, HistogramVec, IntCounterVec};
 
 use super::vectors::{counters, forget, histograms, seconds};
 use crate::exposition::catalog;
-use crate::log_throttle::LogThrottle;
+use records_api::LogThrottle;
 use records_api::{ApiError, Endpoint, Observer, PageLimit, PageSizeChange};
 
 const REQUEST_BUCKETS: &[f64] = &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::ledger::CommitError;
 use crate::sync::SyncError;
 use records_api::ApiError;
+use records_api::wire::ErrorBody;
 
 /// A failed poll. Nothing that it read is served or kept.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -94,11 +95,17 @@ impl Reason {
     pub(super) fn kind(&self) -> String {
         match self {
             Self::Api(
-                ApiError::Refused { endpoint, status, error_body, cause, .. }
-                | ApiError::HeldBack { endpoint, status, error_body, cause, .. },
+                ApiError::Refused {
+                    endpoint,
+                    status,
+                    error_body: ErrorBody { code, .. },
+                    cause,
+                    ..
+                }
+                | ApiError::HeldBack { endpoint, status, code, cause, .. },
             ) => {
                 let cause = cause.map(|cause| std::mem::discriminant(&cause));
-                format!("{endpoint} {status} {:?} {cause:?}", error_body.code)
+                format!("{endpoint} {status} {code:?} {cause:?}")
             }
             Self::Api(error) => format!("{:?}", std::mem::discriminant(error)),
             Self::Sync(error) => format!("{:?}", std::mem::discriminant(error)),

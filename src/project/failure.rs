@@ -1,8 +1,8 @@
 //! Consecutive failed polls of a project: what is served about them, and when they are logged.
 
 use super::error::PollError;
-use crate::log_throttle::LogThrottle;
 use crate::snapshot::Failure;
+use records_api::LogThrottle;
 use records_api::record::Timestamp;
 
 /// Consecutive failed polls.
@@ -29,6 +29,11 @@ impl FailureStreak {
             tracing::warn!(project, request, error = what, remedy, since, "poll failed");
         }
         failure
+    }
+
+    /// True if the last poll failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.since.is_some()
     }
 
     /// Ends the streak after a complete poll. Returns true if there was one.

@@ -1,6 +1,6 @@
 //! Limits that nothing else shows when they are reached: logged when it happens, and once an hour.
 
-use crate::log_throttle::LogThrottle;
+use records_api::LogThrottle;
 
 /// Messages about limits that were reached.
 #[derive(Debug, Default)]

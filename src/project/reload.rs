@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::Project;
 use super::config::ProjectConfig;
-use super::schedule::Schedule;
 use crate::instruments::ProjectObserver;
 
 impl Project {
@@ -45,18 +44,26 @@ impl Project {
                 snapshot.forget_records();
             }
         });
-        // The new config may have removed the reason for the failures.
-        polling.schedule.forget_failures();
+        // A poll that is cancelled does not count.
         if has_other_client && polling.is_running {
-            // The cancelled poll does not count: the next one is due at once.
-            polling.schedule = Schedule::default();
+            polling.schedule.end_backoff();
         }
         drop(polling);
         if has_other_client {
             earlier.replaced.cancel();
         }
-        self.config_replaced.notify_one();
+        self.end_backoff();
         self.poll_in_background();
+    }
+
+    /// Makes a poll due if the last one failed: a reload may have removed the reason.
+    pub fn end_backoff(&self) {
+        let mut polling = self.polling();
+        if polling.failures.is_failing() {
+            polling.schedule.end_backoff();
+        }
+        drop(polling);
+        self.config_replaced.notify_one();
     }
 
     /// Returns the observer of the project's requests.

@@ -29,9 +29,9 @@ impl Schedule {
             if success { 0 } else { self.consecutive_failures.saturating_add(1) };
     }
 
-    /// Ends the backoff: the next poll is due as after a success.
-    pub(super) fn forget_failures(&mut self) {
-        self.consecutive_failures = 0;
+    /// Ends the backoff: a poll is due at once.
+    pub(super) fn end_backoff(&mut self) {
+        *self = Self::default();
     }
 
     /// Returns when the next poll is due; `None` before the first.

@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use records_api::clock::{Clock, TokioClock};
 use records_api::record::Timestamp;
-use records_api::secret::{Secret, Source};
+use records_api::secret::{Secret, SecretRules, Source};
 use records_api::{
     Auth, Client, CredentialBackoff, Limits, ReadLimit, RecordsFilter, Response, Target, Transport,
     TransportError,
@@ -268,7 +268,7 @@ impl HarnessOptions {
         let (instruments, refusals) = (Instruments::new(now), Arc::<CredentialBackoff>::default());
         let token = || match &self.token_file {
             None => Source::Value(Secret::from(TOKEN)),
-            Some(path) => Source::File(path.clone()),
+            Some(path) => Source::file(path, SecretRules::TOKEN),
         };
         let project = |number: usize| {
             let auth =

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use records_api::secret::Source;
+use records_api::secret::{SecretRules, Source};
 use records_api_simulator::Status;
 use screen_records_exporter::project::{PollOptions, ProjectConfig, Users};
 use screen_records_exporter::snapshot::ProjectLabels;
@@ -92,7 +92,7 @@ async fn users_in_another_form_start_at_zero_and_are_held_alone() {
     let folder = folder();
     let key = folder.path().join("key");
     fs::write(&key, "a key of the hashes").unwrap();
-    let hashed = || Users::hashed(Source::File(key.clone())).unwrap();
+    let hashed = || Users::hashed(Source::file(&key, SecretRules::PASSWORD)).unwrap();
     let harness = begin(|_| ()).await;
     let others = |harness: &Harness| {
         let mut shown = counters(harness);

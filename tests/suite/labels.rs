@@ -111,10 +111,14 @@ async fn the_key_of_the_hashes_is_read_again_at_each_poll() {
     let first = users().await;
     std::fs::write(&file, "the second key of the hashes\n").unwrap();
     eventually("others are shown", async || users().await.is_disjoint(&first).then_some(())).await;
+    let second = users().await;
     std::fs::remove_file(&file).unwrap();
-    exporter.scraped_until(UP, 0.0).await;
-    let page = get(&exporter.url).await;
-    assert!(page.contains("cannot read the key of the hashes of users"), "{page}");
+    eventually("the log says so", async || {
+        assert_eq!(users().await, second);
+        exporter.process.stderr().contains("cannot be read").then_some(())
+    })
+    .await;
+    assert_eq!(exporter.metrics().await.get(UP), 1.0);
     std::fs::write(&file, "the first key of the hashes\n").unwrap();
     eventually("the first are shown", async || (users().await == first).then_some(())).await;
 }

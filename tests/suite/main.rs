@@ -8,6 +8,7 @@
 
 mod answers;
 mod architecture;
+mod authorities;
 mod binary;
 mod boundaries;
 mod catalog;
@@ -16,6 +17,7 @@ mod client_model;
 mod config;
 mod costs;
 mod counting;
+mod credentials;
 mod dashboards;
 mod dialects;
 #[cfg(feature = "end-to-end")]

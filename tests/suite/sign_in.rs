@@ -6,7 +6,7 @@ mod binary;
 use std::sync::Arc;
 use std::time::Duration;
 
-use records_api::secret::Source;
+use records_api::secret::{SecretRules, Source};
 use records_api::{Agency, Auth, IamUser, ReadLimit, Transport};
 use records_api_simulator::{Access, Credential, Endpoint, ImdsVersion};
 use screen_records_exporter::snapshot::Failure;
@@ -212,7 +212,7 @@ async fn a_wrong_key_is_tried_once_in_five_minutes_and_never_while_locked() {
 async fn a_wrong_password_is_tried_once_in_five_minutes_and_a_new_one_immediately() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "wrong\n").unwrap();
-    let harness = setup(password(Source::File(file.path().to_owned()))).start();
+    let harness = setup(password(Source::file(file.path(), SecretRules::PASSWORD))).start();
     let failures = polls(&harness, 14 * MINUTE, MINUTE / 2).await;
     assert_eq!(failures.len(), 28);
     assert_eq!(asked(&harness, Endpoint::Tokens), 3);
@@ -231,16 +231,16 @@ async fn a_key_that_is_replaced_in_its_files_takes_effect_immediately() {
     std::fs::write(&secret, SECRET).unwrap();
     let files = (id.clone(), secret.clone());
     let harness = setup(Arc::new(move |_| Auth::AccessKey {
-        access_key: Source::File(files.0.clone()),
-        secret_key: Source::File(files.1.clone()),
+        access_key: Source::file(&files.0, SecretRules::ACCESS_KEY),
+        secret_key: Source::file(&files.1, SecretRules::SECRET_KEY),
         security_token: None,
     }));
     let harness = harness.start();
     harness.assert_polls_right("at first").await;
-    harness.simulator().edit_access(|access| access.set_key("AK2", "the second secret", None));
+    harness.simulator().edit_access(|access| access.set_key("AK2", "the-second-secret", None));
     assert!(harness.poll().await.unwrap_err().remedy.contains("access key is wrong"));
     std::fs::write(&id, "AK2").unwrap();
-    std::fs::write(&secret, "the second secret").unwrap();
+    std::fs::write(&secret, "the-second-secret").unwrap();
     harness.assert_polls_right("the files were changed").await;
 }
 
@@ -259,6 +259,8 @@ async fn a_profile_that_is_replaced_takes_effect_immediately() {
     write("AK2", "the-second-secret");
     harness.assert_polls_right("the profile was changed").await;
     std::fs::write(file.path(), "[basic]\nak = AK2\n").unwrap();
+    harness.assert_polls_right("with the last valid key").await;
+    harness.simulator().edit_access(|access| access.set_key("AK3", "the-third-secret", None));
     let what = harness.poll().await.unwrap_err().what;
     assert!(what.contains("holds no sk in its section [basic]"), "{what}");
 }

@@ -12,16 +12,24 @@ use http_body_util::Full;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use records_api::secret::Source;
+use records_api::secret::{SecretRules, Source};
 use records_api::{HttpTransport, ReadLimit, Transport, TransportError};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use screen_records_exporter::config::{KEYS, Kind};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tls").join(name)
+}
+
+/// The rules for `api.proxy_url`.
+fn proxy_rules() -> SecretRules {
+    let key = KEYS.iter().find(|key| key.path == "api.proxy_url").unwrap();
+    let Kind::Secret(rules) = key.kind else { panic!("it is a secret") };
+    rules
 }
 
 /// Reads the head of a request, responds, and closes the connection.
@@ -154,8 +162,8 @@ async fn errors_of_a_proxy_do_not_show_its_password() {
     let (address, heads) = proxy("407 Proxy Authentication Required").await;
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), format!("http://user:the-proxy-password@{address}\n")).unwrap();
-    let proxy_url = Some(Source::File(file.path().to_owned()));
-    let transport = HttpTransport::new(None, proxy_url).unwrap();
+    let proxy_url = || Some(Source::file(file.path(), proxy_rules()));
+    let transport = HttpTransport::new(None, proxy_url()).unwrap();
     let error = get(&transport, "https://records.invalid/").await.unwrap_err();
     let text = format!("{error} {error:?} {transport:?}");
     assert!(!text.contains("the-proxy-password") && !text.contains("dGhlLXByb3h5"), "{text}");
@@ -165,10 +173,19 @@ async fn errors_of_a_proxy_do_not_show_its_password() {
     std::fs::write(file.path(), format!("http://{other}")).unwrap();
     assert_eq!(get(&transport, "http://records.invalid/").await.unwrap(), StatusCode::OK);
     assert_eq!(heads.lock().unwrap().len(), 1);
-    for (text, expected) in [("", "is empty"), ("not a url: the-proxy-password", "is not the URL")]
-    {
+    // The last valid URL stays in use, and a transport without one has an error.
+    for (text, expected) in [
+        ("", "it is empty"),
+        ("not a url: the-proxy-password", "a space (U+0020) as character 4"),
+        ("http://the-proxy-password@proxy/path", "contains no URL of a proxy. Accepted is"),
+        ("\u{feff}http://me:the-proxy-password@proxy", "a byte order mark (U+FEFF)"),
+    ] {
+        let before = heads.lock().unwrap().len();
         std::fs::write(file.path(), text).unwrap();
-        let error = get(&transport, "http://records.invalid/").await.unwrap_err().to_string();
+        assert_eq!(get(&transport, "http://records.invalid/").await.unwrap(), StatusCode::OK);
+        assert_eq!(heads.lock().unwrap().len(), before + 1);
+        let new = HttpTransport::new(None, proxy_url()).unwrap();
+        let error = get(&new, "http://records.invalid/").await.unwrap_err().to_string();
         assert!(error.contains(expected) && !error.contains("the-proxy-password"), "{error}");
     }
 }

@@ -41,8 +41,9 @@ fn held_back(cause: Cause, status: u16, code: &str) -> Reason {
     ApiError::HeldBack {
         endpoint: RECORDS,
         status: StatusCode::from_u16(status).unwrap(),
-        error_body: ErrorBody { code: Some(code.to_owned()), message: None },
+        code: Some(code.to_owned()),
         cause: Some(cause),
+        ago: Duration::from_secs(13),
         left: Duration::from_secs(287),
     }
     .into()
@@ -109,7 +110,8 @@ fn examples() -> Vec<Reason> {
         ApiError::Timeout { endpoint: Endpoint::MetadataToken, after: Duration::from_secs(3) }
             .into(),
         ApiError::Unreachable { endpoint: RECORDS, what: what(connection) }.into(),
-        ApiError::Credentials { endpoint: RECORDS, what: what("the file /run/token is empty") }
+        ApiError::Credentials { endpoint: RECORDS, what: what("the file \"/run/token\" contains no token: it is empty. Accepted is one line of visible \
+                   characters without spaces") }
             .into(),
         Reason::Clock { ahead_millis: 400_000 },
         SyncError::Unsorted { later: time.plus_millis(60_000), earlier: time }.into(),

@@ -15,6 +15,7 @@ use crate::call::{
     Response, RetryingClient, Transport,
 };
 use crate::clock::Clock;
+use crate::credentials::Fingerprint;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::sign_in::{Auth, Session, SignIn};
@@ -102,6 +103,18 @@ impl Client {
     /// Returns the method of authentication and the expiry of the credentials, for people.
     pub fn sign_in(&self) -> SignIn {
         self.session.sign_in()
+    }
+
+    /// Returns true if the configured credentials have changed since they were last used, for example in
+    /// their files. The next request uses them.
+    pub async fn credentials_have_changed(&self) -> bool {
+        self.session.has_changed().await
+    }
+
+    /// Identifies the configured credentials as they were last used; `None` for those of an agency, and
+    /// before their first use.
+    pub fn configured_credentials(&self) -> Option<Fingerprint> {
+        self.session.configured()
     }
 
     /// Returns the number of rows to request per page: the configured one, or a smaller one if the
@@ -286,7 +299,24 @@ impl Client {
         decode: impl FnMut(&Response) -> Result<T, ApiError>,
     ) -> Result<Decoded<T>, ApiError> {
         let request = self.request(endpoint, query)?;
-        self.http.send(&self.http.api_call(endpoint, request, &self.session), decode).await
+        let call = self.http.api_call(endpoint, request, &self.session);
+        self.http.send(&call, decode).await.map_err(|error| self.with_invalid_file(error))
+    }
+
+    /// Replaces the refusal of credentials by the reason why newer ones are not used, if they are not
+    /// valid.
+    fn with_invalid_file(&self, error: ApiError) -> ApiError {
+        match (&error, self.session.problem()) {
+            (
+                ApiError::Refused { endpoint, status: StatusCode::UNAUTHORIZED, .. }
+                | ApiError::HeldBack { endpoint, status: StatusCode::UNAUTHORIZED, .. },
+                Some(what),
+            ) => {
+                let what = format!("{what}; the last valid ones were refused (401)");
+                ApiError::Credentials { endpoint: *endpoint, what }
+            }
+            _ => error,
+        }
     }
 
     /// Returns a text that identifies the records that a filter selects: endpoint, project and

@@ -30,7 +30,7 @@ pub(crate) enum Credentials {
 /// Part of a hash of credentials, with which refused credentials are recognised without keeping
 /// them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Fingerprint([u8; 8]);
+pub struct Fingerprint([u8; 8]);
 
 impl Credentials {
     /// Adds the credentials to a request that is sent at `now` for a project.
@@ -61,19 +61,11 @@ impl Credentials {
 
     /// Returns the fingerprint of the credentials.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
-        let mut hash = Sha256::new();
         let identity = match self {
             Self::Password(identity, _) => identity.as_str(),
             _ => "",
         };
-        // The length before each part makes the hashes of ab + c and a + bc differ.
-        for part in std::iter::once(identity).chain(self.secrets().map(Secret::expose)) {
-            hash.update(part.len().to_be_bytes());
-            hash.update(part);
-        }
-        let mut first = [0; 8];
-        first.copy_from_slice(&hash.finalize()[..8]);
-        Fingerprint(first)
+        Fingerprint::of(std::iter::once(identity).chain(self.secrets().map(Secret::expose)))
     }
 
     /// Returns all secret parts, which must not be shown.
@@ -90,6 +82,25 @@ impl Credentials {
 }
 
 impl Fingerprint {
+    /// Returns the fingerprint of these parts.
+    pub fn of<'p>(parts: impl Iterator<Item = &'p str>) -> Self {
+        let mut hash = Sha256::new();
+        // The length before each part makes the hashes of ab + c and a + bc differ.
+        for part in parts {
+            hash.update(part.len().to_be_bytes());
+            hash.update(part);
+        }
+        let mut first = [0; 8];
+        first.copy_from_slice(&hash.finalize()[..8]);
+        Self(first)
+    }
+
+    /// Returns the bytes. They are as secret as the credentials, because a short password could be
+    /// found by trial.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Returns a number from 0 to 1 that depends on the credentials, to spread what would otherwise
     /// happen at the same time for all.
     pub(crate) fn spread(self) -> f64 {

@@ -73,8 +73,10 @@ pub enum ApiError {
     },
     /// No request was sent, because the same credentials were refused less than five minutes ago.
     #[error(
-        "{endpoint} answered {status} to these credentials{}; next attempt in {}",
-        parenthesized(.error_body),
+        "{endpoint} answered {status} to these credentials{} {} ago; next attempt in {}, or when they \
+         change",
+        code.as_ref().map_or_else(String::new, |code| format!(" ({code})")),
+        humantime::format_duration(*.ago),
         humantime::format_duration(*.left)
     )]
     HeldBack {
@@ -82,10 +84,12 @@ pub enum ApiError {
         endpoint: Endpoint,
         /// HTTP status of the refusal.
         status: StatusCode,
-        /// Error in the body of the refusal.
-        error_body: ErrorBody,
+        /// Error code of the refusal.
+        code: Option<String>,
         /// Most probable cause of the refusal.
         cause: Option<Cause>,
+        /// Time since the refusal.
+        ago: Duration,
         /// Time until the next attempt.
         left: Duration,
     },

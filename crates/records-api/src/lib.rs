@@ -15,6 +15,7 @@ mod credentials;
 mod endpoint;
 mod error;
 pub mod file;
+mod log_throttle;
 pub mod record;
 pub mod secret;
 mod sign_in;
@@ -22,13 +23,15 @@ pub mod wire;
 
 pub use call::{
     CredentialBackoff, HttpTransport, Limits, MemoryBudget, Observer, PageLimit, PageSizeChange,
-    ReadLimit, Response, Transport, TransportError,
+    ReadLimit, Refusal, RefusalStore, Response, Transport, TransportError, Trust,
 };
 pub use client::{
     Client, Listed, MAX_POOLS, PageSizing, RecordsFilter, RecordsQuery, SortOrder, Target,
     hashed_identity,
 };
+pub use credentials::Fingerprint;
 pub use endpoint::Endpoint;
 pub use error::{ApiError, Cause};
+pub use log_throttle::LogThrottle;
 pub use sign_in::{Agency, Auth, IamUser, SignIn, profile};
 pub use wire::DesktopPool;

@@ -3,9 +3,13 @@
 //! A [`Secret`] is wiped from memory when it is dropped, and is printed as [`REDACTED`]. Only
 //! [`Secret::expose`] returns the text.
 
+mod last_valid;
+mod rules;
 mod source;
 
-pub use source::Source;
+pub use last_valid::LastValid;
+pub use rules::{SecretRules, Spaces, is_printable};
+pub use source::{FileError, SecretFile, Source};
 
 use std::fmt;
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use tokio::time::timeout;
 
 pub use agency::Agency;
@@ -21,7 +22,7 @@ use crate::credentials::{AccessKey, Credentials, Fingerprint};
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::record::Timestamp;
-use crate::secret::Source;
+use crate::secret::{LastValid, Source};
 use profile::Profile;
 
 /// A method of authentication.
@@ -62,6 +63,10 @@ pub(crate) struct Session {
     client: Arc<RetryingClient>,
     /// Tokens of the IAM user.
     cache: CredentialCache,
+    /// The configured credentials as they were last read.
+    last: LastValid<Credentials>,
+    /// Identifies `last`.
+    last_fingerprint: Mutex<Option<Fingerprint>>,
 }
 
 /// Tokens are valid for hours. The pause after a success matters only if IAM returns tokens that
@@ -71,7 +76,9 @@ const TOKEN_PAUSES: Pauses =
 
 impl Session {
     pub(crate) fn new(auth: Auth, client: Arc<RetryingClient>) -> Self {
-        Self { auth, client, cache: CredentialCache::new(Endpoint::IamTokens, TOKEN_PAUSES) }
+        let cache = CredentialCache::new(Endpoint::IamTokens, TOKEN_PAUSES);
+        let (last, last_fingerprint) = (LastValid::default(), Mutex::default());
+        Self { auth, client, cache, last, last_fingerprint }
     }
 
     pub(crate) fn sign_in(&self) -> SignIn {
@@ -86,32 +93,59 @@ impl Session {
     }
 
     async fn obtain(&self) -> Result<Credentials, ApiError> {
-        let endpoint = Endpoint::ScreenRecords;
         let client = &*self.client;
         let renewal_failed = |error: &ApiError| client.renewal_failed(error);
         match &self.auth {
-            Auth::Token(token) => Ok(Credentials::Token(client.secret(endpoint, token).await?)),
-            Auth::Password(user) => self.cache.get(user.sign_in(client), renewal_failed).await,
-            Auth::EcsAgency(agency) => agency.cache.get(agency.fetch(client), renewal_failed).await,
-            Auth::AccessKey { access_key, secret_key, security_token } => {
-                let security_token = match security_token {
-                    Some(token) => Some(client.secret(endpoint, token).await?),
-                    None => None,
+            Auth::Token(_) | Auth::AccessKey { .. } | Auth::Profile(_) => {
+                self.read(Endpoint::ScreenRecords).await
+            }
+            Auth::Password(user) => {
+                let token = async {
+                    let password = self.read(Endpoint::IamTokens).await?;
+                    user.sign_in(client, &password).await
                 };
-                Ok(Credentials::AccessKey(AccessKey {
-                    id: client.secret(endpoint, access_key).await?,
-                    secret: client.secret(endpoint, secret_key).await?,
-                    security_token,
-                }))
+                self.cache.get(token, renewal_failed).await
             }
-            Auth::Profile(path) => {
-                let key = read_profile(path.clone());
-                let key = timeout(client.limits.request_timeout, key).await;
-                key.unwrap_or_else(|_| Err("timed out reading the profile file".to_owned()))
-                    .map(Credentials::AccessKey)
-                    .map_err(|what| ApiError::Credentials { endpoint, what })
-            }
+            Auth::EcsAgency(agency) => agency.cache.get(agency.fetch(client), renewal_failed).await,
         }
+    }
+
+    /// Reads the configured credentials, within the time limit of a request. While they are not valid,
+    /// returns the last valid ones.
+    async fn read(&self, endpoint: Endpoint) -> Result<Credentials, ApiError> {
+        let read = timeout(self.client.limits.request_timeout, self.auth.read()).await;
+        let read =
+            read.unwrap_or_else(|_| Err("timed out reading the file of a secret".to_owned()));
+        let credentials =
+            self.last.update(read).map_err(|what| ApiError::Credentials { endpoint, what })?;
+        *self.last_fingerprint.lock() = Some(credentials.fingerprint());
+        Ok(credentials)
+    }
+
+    /// Returns true if the configured credentials have changed since they were last read, and lets the
+    /// next request use them.
+    pub(crate) async fn has_changed(&self) -> bool {
+        if matches!(self.auth, Auth::EcsAgency(_)) {
+            return false;
+        }
+        let before = *self.last_fingerprint.lock();
+        let Ok(credentials) = self.read(Endpoint::ScreenRecords).await else { return false };
+        let has_changed = before != Some(credentials.fingerprint());
+        if has_changed {
+            self.cache.renew_now();
+        }
+        has_changed
+    }
+
+    /// Returns the fingerprint of the configured credentials as they were last read.
+    pub(crate) fn configured(&self) -> Option<Fingerprint> {
+        *self.last_fingerprint.lock()
+    }
+
+    /// Returns what is wrong with the configured credentials, if the last valid ones are used in their
+    /// place.
+    pub(crate) fn problem(&self) -> Option<String> {
+        self.last.problem()
     }
 }
 
@@ -125,6 +159,38 @@ impl CredentialSource for Session {
             Auth::Password(_) => self.cache.invalidate(credentials),
             Auth::EcsAgency(agency) => agency.cache.invalidate(credentials),
             Auth::Token(_) | Auth::AccessKey { .. } | Auth::Profile(_) => false,
+        }
+    }
+
+    fn origin(&self) -> Option<Fingerprint> {
+        match &self.auth {
+            Auth::Token(_) | Auth::AccessKey { .. } | Auth::Profile(_) => None,
+            Auth::Password(_) => self.configured(),
+            Auth::EcsAgency(agency) => Some(agency.fingerprint()),
+        }
+    }
+}
+
+impl Auth {
+    /// Reads the configured credentials.
+    ///
+    /// # Errors
+    ///
+    /// A message about the file that is not valid.
+    async fn read(&self) -> Result<Credentials, String> {
+        match self {
+            Self::Token(token) => Ok(Credentials::Token(token.read().await?)),
+            Self::Password(user) => user.credentials().await,
+            Self::AccessKey { access_key, secret_key, security_token } => {
+                let security_token = match security_token {
+                    Some(token) => Some(token.read().await?),
+                    None => None,
+                };
+                let (id, secret) = (access_key.read().await?, secret_key.read().await?);
+                Ok(Credentials::AccessKey(AccessKey { id, secret, security_token }))
+            }
+            Self::Profile(path) => read_profile(path.clone()).await.map(Credentials::AccessKey),
+            Self::EcsAgency(_) => Err("an agency has no configured credentials".to_owned()),
         }
     }
 }

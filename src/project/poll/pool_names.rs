@@ -6,9 +6,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 
-use crate::log_throttle::LogThrottle;
 use crate::snapshot::Aggregate;
-use records_api::{ApiError, Client, DesktopPool, MAX_POOLS};
+use records_api::{ApiError, Client, DesktopPool, Fingerprint, LogThrottle, MAX_POOLS};
 
 /// Names of the desktop pools of a project.
 #[derive(Debug)]
@@ -28,6 +27,8 @@ struct State {
     requested: Option<Instant>,
     /// Failed requests in a row.
     failures: u32,
+    /// The credentials of the last request, if it failed.
+    failed_with: Option<Fingerprint>,
     log_throttle: LogThrottle,
 }
 
@@ -51,7 +52,8 @@ impl PoolNames {
         client: &Client,
         aggregate: &Aggregate,
     ) -> Vec<DesktopPool> {
-        if !self.claim(aggregate) {
+        let credentials = client.configured_credentials();
+        if !self.claim(aggregate, credentials) {
             return self.state.lock().known.clone();
         }
         let (error, remedy) = match timeout(self.timeout, client.desktop_pools()).await {
@@ -68,6 +70,7 @@ impl PoolNames {
                     tracing::info!(project, "names of desktop pools can be read again");
                 }
                 state.log_throttle = LogThrottle::default();
+                state.failed_with = None;
                 state.known.clone_from(&pools);
                 let ids = aggregate.kinds.keys().map(|(_, _, pool)| pool);
                 state.nameless =
@@ -84,6 +87,7 @@ impl PoolNames {
         };
         let mut state = self.state.lock();
         state.failures = state.failures.saturating_add(1);
+        state.failed_with = credentials;
         if state.log_throttle.is_due(remedy.clone()) {
             let (project, request) = (&self.project, client.pools_path());
             tracing::info!(
@@ -98,7 +102,7 @@ impl PoolNames {
     }
 
     /// Claims the right to read the names. Returns false if it is too early.
-    fn claim(&self, aggregate: &Aggregate) -> bool {
+    fn claim(&self, aggregate: &Aggregate, credentials: Option<Fingerprint>) -> bool {
         let mut state = self.state.lock();
         let is_new = |pool: &str| !state.names(pool) && !state.nameless.contains(pool);
         let has_new = aggregate.kinds.keys().any(|(_, _, pool)| is_new(pool));
@@ -108,7 +112,10 @@ impl PoolNames {
             1 => Duration::ZERO,
             failures => (REFRESH_AFTER_FAILURE * (1 << (failures - 2).min(16))).min(REFRESH),
         };
-        let is_due = state.requested.is_none_or(|requested| requested.elapsed() >= pause);
+        // Others may be permitted to.
+        let has_others = state.failed_with.is_some() && state.failed_with != credentials;
+        let is_due =
+            has_others || state.requested.is_none_or(|requested| requested.elapsed() >= pause);
         if is_due {
             state.requested = Some(Instant::now());
         }

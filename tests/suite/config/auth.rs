@@ -91,7 +91,7 @@ fn a_password_is_not_changed() {
             assert_eq!(value(&source), password);
         }
         let from_file = given(&format!("password_file = '{}'", file.display()), &[]);
-        assert!(matches!(from_file, Source::File(path) if path == file));
+        assert!(matches!(from_file, Source::File(read) if read.path() == file));
     }
 }
 

@@ -10,9 +10,9 @@ use futures_util::future::BoxFuture;
 use http::{Request, StatusCode, header};
 use tokio::sync::SemaphorePermit;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
-use super::backoff::{CallKey, CredentialBackoff, TrialPermit};
+use super::backoff::{CallKey, CredentialBackoff, Outcome, TrialPermit};
 use super::budget::ReadLimit;
 use super::date::date;
 use super::gate::Gate;
@@ -26,7 +26,7 @@ use crate::credentials::{Credentials, Fingerprint};
 use crate::endpoint::Endpoint;
 use crate::error::{ApiError, Cause};
 use crate::record::Timestamp;
-use crate::secret::{Secret, Source};
+use crate::secret::Secret;
 use crate::wire::ErrorBody;
 
 /// Sends the requests of one project.
@@ -67,6 +67,9 @@ pub(crate) trait CredentialSource: Send + Sync {
     /// Tells the source that these credentials were refused. Returns true if [`Self::credentials`]
     /// will return others, so that the request can be sent again immediately.
     fn invalidate(&self, credentials: Fingerprint) -> bool;
+
+    /// Returns the fingerprint of what temporary credentials are obtained with; `None` for others.
+    fn origin(&self) -> Option<Fingerprint>;
 }
 
 /// Fixed credentials, which cannot be replaced.
@@ -77,6 +80,10 @@ impl CredentialSource for Credentials {
 
     fn invalidate(&self, _: Fingerprint) -> bool {
         false
+    }
+
+    fn origin(&self) -> Option<Fingerprint> {
+        None
     }
 }
 
@@ -123,17 +130,6 @@ impl RetryingClient {
             max_retries: self.limits.max_retries,
             hidden: &[],
         }
-    }
-
-    /// Reads a secret that a request needs, within the time limit of a request.
-    pub(crate) async fn secret(
-        &self,
-        endpoint: Endpoint,
-        source: &Source,
-    ) -> Result<Secret, ApiError> {
-        let read = timeout(self.limits.request_timeout, source.read()).await;
-        read.unwrap_or_else(|_| Err("timed out reading the file of a secret".to_owned()))
-            .map_err(|what| ApiError::Credentials { endpoint, what })
     }
 
     /// Sends a request, with retries. `decode` parses a successful response; its errors are retried
@@ -191,7 +187,7 @@ impl RetryingClient {
         decode: &mut impl FnMut(&Response) -> Result<T, ApiError>,
     ) -> Result<Decoded<T>, ApiError> {
         let endpoint = call.endpoint;
-        let key = self.call_key(endpoint, credentials);
+        let key = self.call_key(call, credentials);
         let admission = self.admit(key).await?;
         let mut request = call.request.clone();
         let now = Timestamp::from_millis(self.now_millis());
@@ -207,7 +203,10 @@ impl RetryingClient {
         let held = if is_success {
             // Lets the next request go out before this response is decoded, so that the API need
             // not wait for us.
-            key.inspect(|key| self.backoff.report(None, *key));
+            if let Some(key) = key {
+                let outcome = self.outcome(None, false);
+                self.backoff.report(key, outcome).await;
+            }
             drop(admission);
             yield_now().await;
             None
@@ -217,7 +216,10 @@ impl RetryingClient {
         };
         let clock_ahead_millis =
             result.as_ref().ok().and_then(|response| self.clock_ahead(response));
-        let result = result.and_then(|response| {
+        let blames_credentials = result
+            .as_ref()
+            .is_ok_and(|response| Cause::blames_credentials(&response.body, credentials));
+        let mut result = result.and_then(|response| {
             let decoded = if is_success {
                 decode(&response)
             } else {
@@ -230,8 +232,14 @@ impl RetryingClient {
             Err(error) => error.code(),
         };
         self.observer.requested(endpoint, code.as_deref().unwrap_or("connect"), took);
-        if held.is_some() {
-            key.inspect(|key| self.backoff.report(result.as_ref().err(), *key));
+        if held.is_some()
+            && let Some(key) = key
+        {
+            let outcome = self.outcome(result.as_ref().err(), blames_credentials);
+            let other_cause = self.backoff.report(key, outcome).await;
+            if let Err(ApiError::Refused { cause, .. }) = &mut result {
+                *cause = other_cause.or(*cause);
+            }
         }
         drop(held);
         result.map(|value| Decoded { value, clock_ahead_millis })
@@ -239,15 +247,17 @@ impl RetryingClient {
 
     /// Returns what a refusal of this call applies to; `None` for the metadata service, which needs
     /// no credentials that could be refused.
-    fn call_key(&self, endpoint: Endpoint, credentials: &Credentials) -> Option<CallKey<'_>> {
-        match credentials {
-            Credentials::Machine(_) => None,
-            _ => Some(CallKey {
-                project_id: &self.project_id,
-                endpoint,
-                credentials: credentials.fingerprint(),
-            }),
+    fn call_key(&self, call: &ApiCall<'_>, credentials: &Credentials) -> Option<CallKey<'_>> {
+        if matches!(credentials, Credentials::Machine(_)) {
+            return None;
         }
+        let (project_id, credentials) = (&self.project_id, credentials.fingerprint());
+        let origin = call.credentials.origin().unwrap_or(credentials);
+        Some(CallKey { project_id, endpoint: call.endpoint, credentials, origin })
+    }
+
+    fn outcome<'e>(&self, error: Option<&'e ApiError>, blames_credentials: bool) -> Outcome<'e> {
+        Outcome { error, blames_credentials, now_millis: self.now_millis() }
     }
 
     /// Waits until a request may be sent. Requests to the metadata service need not wait: it does
@@ -255,7 +265,7 @@ impl RetryingClient {
     /// keys.
     async fn admit(&self, key: Option<CallKey<'_>>) -> Result<Admission<'_>, ApiError> {
         let Some(key) = key else { return Ok(Admission { _gate: None, _trial: None }) };
-        let trial = self.backoff.admit(key).await?;
+        let trial = self.backoff.admit(key, self.now_millis()).await?;
         let (permit, paused) = self.gate.enter().await;
         if !paused.is_zero() {
             self.observer.throttled(paused);

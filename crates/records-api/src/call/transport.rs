@@ -5,7 +5,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy};
 
 use super::budget::{BodyBuffer, MemoryBudget, ReadLimit, TooLarge};
 use crate::file;
-use crate::secret::{Secret, Source};
+use crate::secret::{LastValid, Secret, Source};
 
 /// A complete response.
 #[derive(Clone)]
@@ -68,13 +68,12 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
 /// The transport over the network: HTTP/1.1 and HTTP/2, TLS by rustls, gzip.
 #[derive(Debug)]
 pub struct HttpTransport {
-    /// The only certificates that are trusted; `None` for those of the system.
-    roots: Option<Vec<Certificate>>,
+    ca_file: Option<PathBuf>,
     proxy: Option<Source>,
+    last_proxy: LastValid<Secret>,
     /// Memory for the responses; `None` if it is not limited.
     budget: Option<Arc<MemoryBudget>>,
-    /// The client for the next request; `None` if a new one is to be built.
-    client: Mutex<Option<Arc<ProxiedClient>>>,
+    trust: Mutex<Trust>,
 }
 
 /// A client with its connections.
@@ -101,9 +100,18 @@ impl Drop for RequestGuard<'_> {
         // Another request may have replaced the client already.
         let is_used = |client: &mut Arc<ProxiedClient>| Arc::ptr_eq(client, &self.used);
         if !self.has_ended {
-            self.transport.client.lock().take_if(is_used);
+            self.transport.trust.lock().client.take_if(is_used);
         }
     }
+}
+
+/// The certificates that a transport trusts.
+#[derive(Debug)]
+pub struct Trust {
+    /// The only ones; `None` for those of the system.
+    roots: Option<Vec<Certificate>>,
+    /// The client that trusts them, for the next request; `None` if a new one is to be built.
+    client: Option<Arc<ProxiedClient>>,
 }
 
 /// Identifies the program, not this crate, to the operators of the API and of proxies.
@@ -142,20 +150,24 @@ impl HttpTransport {
     pub fn new(ca_file: Option<&Path>, proxy: Option<Source>) -> Result<Self, TransportError> {
         // Fails if the process has a provider already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let failed = TransportError::Connection;
-        let roots = ca_file.map(|path| {
-            let pem = file::read(path, MAX_CA_FILE_BYTES).map_err(|error| error.to_string());
-            let certificates = pem
-                .and_then(|pem| Certificate::from_pem_bundle(&pem).map_err(|error| chain(&error)));
-            certificates.map_err(|error| failed(format!("{}: {error}", path.display())))
-        });
-        let transport =
-            Self { roots: roots.transpose()?, proxy, budget: None, client: Mutex::default() };
-        if transport.proxy.is_none() {
-            let client = transport.build(None)?;
-            *transport.client.lock() = Some(Arc::new(ProxiedClient { proxy: None, client }));
-        }
-        Ok(transport)
+        let ca_file = ca_file.map(Path::to_owned);
+        let trust = Trust::read(ca_file.as_deref(), proxy.is_some())?;
+        let (last_proxy, trust) = (LastValid::default(), Mutex::new(trust));
+        Ok(Self { ca_file, proxy, last_proxy, budget: None, trust })
+    }
+
+    /// Reads the trusted certificates again, for [`Self::replace_trust`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn read_trust(&self) -> Result<Trust, TransportError> {
+        Trust::read(self.ca_file.as_deref(), self.proxy.is_some())
+    }
+
+    /// Replaces the trusted certificates. The next request opens a new connection.
+    pub fn replace_trust(&self, trust: Trust) {
+        *self.trust.lock() = trust;
     }
 
     /// Limits the memory of the responses that are read at the same time. Several transports can
@@ -168,50 +180,20 @@ impl HttpTransport {
     /// Returns the client; a new one if the URL of the proxy has changed.
     async fn client(&self) -> Result<Arc<ProxiedClient>, TransportError> {
         let proxy = match &self.proxy {
-            Some(proxy) => Some(proxy.read().await.map_err(|error| {
-                TransportError::Connection(format!("`api.proxy_url`: {error}"))
-            })?),
+            Some(proxy) => {
+                let read = proxy.read().await.map_err(|error| format!("`api.proxy_url`: {error}"));
+                Some(self.last_proxy.update(read).map_err(TransportError::Connection)?)
+            }
             None => None,
         };
-        let mut current = self.client.lock();
-        if let Some(known) = &*current
+        let mut trust = self.trust.lock();
+        if let Some(known) = &trust.client
             && known.proxy.as_ref().map(Secret::expose) == proxy.as_ref().map(Secret::expose)
         {
             return Ok(known.clone());
         }
-        let client = self.build(proxy.as_ref())?;
-        Ok(current.insert(Arc::new(ProxiedClient { proxy, client })).clone())
-    }
-
-    fn build(&self, proxy: Option<&Secret>) -> Result<Client, TransportError> {
-        let proxy = proxy.map(|url| {
-            // The library's error would show the URL with its password.
-            let what = "`api.proxy_url` is not the URL of a proxy".to_owned();
-            let proxy = Proxy::all(url.expose()).map_err(|_| TransportError::Connection(what));
-            proxy.map(|proxy| proxy.no_proxy(NoProxy::from_string(NO_PROXY)))
-        });
-        let proxy = proxy.transpose()?;
-        let builder = || {
-            let builder = Client::builder()
-                .redirect(Policy::none())
-                .no_proxy()
-                .connect_timeout(CONNECT_TIMEOUT)
-                .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
-                .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
-                .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-                .http2_keep_alive_interval(PING_INTERVAL)
-                .http2_keep_alive_timeout(PING_TIMEOUT)
-                .http2_max_header_list_size(MAX_HEADERS_BYTES)
-                .user_agent(USER_AGENT);
-            proxy.iter().cloned().fold(builder, ClientBuilder::proxy)
-        };
-        let built = match &self.roots {
-            Some(roots) => builder().tls_certs_only(roots.iter().cloned()).build(),
-            // A machine without root certificates can still reach http:// on loopback. For
-            // https://, the handshake then fails with an error that names the certificate.
-            None => builder().build().or_else(|_| builder().tls_certs_only([]).build()),
-        };
-        built.map_err(|error| TransportError::Connection(chain(&error)))
+        let client = trust.build(proxy.as_ref())?;
+        Ok(trust.client.insert(Arc::new(ProxiedClient { proxy, client })).clone())
     }
 
     async fn exchange(
@@ -249,6 +231,55 @@ async fn receive(
         headers: std::mem::take(response.headers_mut()),
         body: body.into_body(),
     })
+}
+
+impl Trust {
+    fn read(ca_file: Option<&Path>, has_proxy: bool) -> Result<Self, TransportError> {
+        let roots = ca_file.map(|path| {
+            let pem = file::read(path, MAX_CA_FILE_BYTES).map_err(|error| error.to_string());
+            let certificates = pem
+                .and_then(|pem| Certificate::from_pem_bundle(&pem).map_err(|error| chain(&error)));
+            certificates
+                .map_err(|error| TransportError::Connection(format!("{}: {error}", path.display())))
+        });
+        let mut trust = Self { roots: roots.transpose()?, client: None };
+        if !has_proxy {
+            let client = trust.build(None)?;
+            trust.client = Some(Arc::new(ProxiedClient { proxy: None, client }));
+        }
+        Ok(trust)
+    }
+
+    fn build(&self, proxy: Option<&Secret>) -> Result<Client, TransportError> {
+        let proxy = proxy.map(|url| {
+            // The library's error would show the URL with its password.
+            let what = "`api.proxy_url` is not the URL of a proxy".to_owned();
+            let proxy = Proxy::all(url.expose()).map_err(|_| TransportError::Connection(what));
+            proxy.map(|proxy| proxy.no_proxy(NoProxy::from_string(NO_PROXY)))
+        });
+        let proxy = proxy.transpose()?;
+        let builder = || {
+            let builder = Client::builder()
+                .redirect(Policy::none())
+                .no_proxy()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
+                .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
+                .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+                .http2_keep_alive_interval(PING_INTERVAL)
+                .http2_keep_alive_timeout(PING_TIMEOUT)
+                .http2_max_header_list_size(MAX_HEADERS_BYTES)
+                .user_agent(USER_AGENT);
+            proxy.iter().cloned().fold(builder, ClientBuilder::proxy)
+        };
+        let built = match &self.roots {
+            Some(roots) => builder().tls_certs_only(roots.iter().cloned()).build(),
+            // A machine without root certificates can still reach http:// on loopback. For
+            // https://, the handshake then fails with an error that names the certificate.
+            None => builder().build().or_else(|_| builder().tls_certs_only([]).build()),
+        };
+        built.map_err(|error| TransportError::Connection(chain(&error)))
+    }
 }
 
 impl Transport for HttpTransport {

@@ -6,13 +6,15 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use serde::{Deserialize, Serialize};
 
 use crate::credentials::Credentials;
 use crate::endpoint::Endpoint;
 use crate::wire::ErrorBody;
 
 /// The most probable cause of a refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The token is wrong or belongs to another region.
     WrongToken,
@@ -44,6 +46,11 @@ const MAX_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
 /// Only the beginning of a body is searched for words.
 const MAX_SEARCHED_BYTES: usize = 4096;
 
+/// Returns the part of a body that is searched for words, in lower case.
+fn searched(body: &[u8]) -> String {
+    String::from_utf8_lossy(&body[..body.len().min(MAX_SEARCHED_BYTES)]).to_lowercase()
+}
+
 impl Cause {
     /// Returns the cause of an error response, if its status can be about credentials.
     /// `clock_ahead_millis` is how far the server's clock is ahead of ours.
@@ -54,8 +61,7 @@ impl Cause {
         credentials: &Credentials,
         clock_ahead_millis: Option<i64>,
     ) -> Option<Self> {
-        let text =
-            String::from_utf8_lossy(&body[..body.len().min(MAX_SEARCHED_BYTES)]).to_lowercase();
+        let text = searched(body);
         let code = error_body.code.as_deref().unwrap_or_default();
         match status {
             StatusCode::UNAUTHORIZED => {}
@@ -86,6 +92,11 @@ impl Cause {
             }
             Credentials::Password(..) if text.contains("project") => Self::WrongProject,
             Credentials::Password(..) => Self::WrongPassword,
+            Credentials::AccessKey(_) | Credentials::Token(_)
+                if text.contains("project") && !Self::blames_credentials(body, credentials) =>
+            {
+                Self::WrongProject
+            }
             Credentials::AccessKey(_) if text.contains("reach the limit") => Self::LockedKey,
             Credentials::AccessKey(_) if clock.is_some() => Self::Clock(clock.unwrap_or_default()),
             Credentials::AccessKey(key)
@@ -100,6 +111,20 @@ impl Cause {
             }
             Credentials::Token(_) => Self::WrongToken,
         })
+    }
+
+    /// True if the body of a 401 says that the credentials are wrong. Otherwise the project may be.
+    pub(crate) fn blames_credentials(body: &[u8], credentials: &Credentials) -> bool {
+        let text = searched(body);
+        let words: &[&str] = match credentials {
+            Credentials::AccessKey(_) => {
+                &["signature", "not exist", "secretkey", "reach the limit", "expired", "token"]
+            }
+            Credentials::Token(_) => &["token"],
+            // IAM checks the password before the project.
+            Credentials::Password(..) | Credentials::Machine(_) => return true,
+        };
+        words.iter().any(|word| text.contains(word))
     }
 
     /// Returns what an administrator can do.

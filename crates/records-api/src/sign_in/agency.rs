@@ -17,7 +17,7 @@ use url::Url;
 
 use super::cache::{CredentialCache, Pauses, TemporaryCredentials, lifetime};
 use crate::call::{ApiCall, Decoded, RetryingClient, Transport};
-use crate::credentials::{AccessKey, Credentials};
+use crate::credentials::{AccessKey, Credentials, Fingerprint};
 use crate::endpoint::Endpoint;
 use crate::error::{ApiError, Cause};
 use crate::record::Timestamp;
@@ -79,6 +79,11 @@ impl Agency {
     pub fn new(endpoint: Url, transport: Arc<dyn Transport>) -> Self {
         let cache = CredentialCache::new(Endpoint::SecurityKey, PAUSES);
         Self { endpoint, transport, cache, token: Mutex::default() }
+    }
+
+    /// Identifies the agency, whose keys change.
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(["ecs-agency", self.endpoint.as_str()].into_iter())
     }
 
     /// Requests the current keys.

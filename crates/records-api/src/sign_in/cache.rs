@@ -182,6 +182,16 @@ impl CredentialCache {
         state.may_fetch(now)
     }
 
+    /// Lets the next caller request new credentials, because those that they are requested with have
+    /// changed.
+    pub(super) fn renew_now(&self) {
+        let mut state = self.state.lock();
+        (state.next_fetch, state.failure, state.invalidated_at) = (None, None, None);
+        if let Some(current) = &mut state.current {
+            current.renew_at = Instant::now();
+        }
+    }
+
     /// Returns the expiry of the current credentials.
     pub(super) fn expires(&self) -> Option<Timestamp> {
         self.state.lock().current.as_ref().map(|current| current.expires)

@@ -48,19 +48,32 @@ struct Token {
 }
 
 impl IamUser {
-    /// Requests a token for the project of the client.
+    /// Reads the current password.
+    ///
+    /// # Errors
+    ///
+    /// A message about its file.
+    pub(super) async fn credentials(&self) -> Result<Credentials, String> {
+        Ok(Credentials::Password(self.identity(), self.password.read().await?))
+    }
+
+    /// Requests a token for the project of the client with the user's password.
     pub(super) async fn sign_in(
         &self,
         client: &RetryingClient,
+        credentials: &Credentials,
     ) -> Result<TemporaryCredentials, ApiError> {
-        let password = client.secret(Endpoint::IamTokens, &self.password).await?;
-        let credentials = Credentials::Password(self.identity(), password.clone());
-        let request = self.request(&password, &client.project_id).map_err(|error| {
-            ApiError::Unreachable { endpoint: Endpoint::IamTokens, what: error.to_string() }
-        })?;
+        let endpoint = Endpoint::IamTokens;
+        let Credentials::Password(_, password) = credentials else {
+            let what = "they are not a password".to_owned();
+            return Err(ApiError::Credentials { endpoint, what });
+        };
+        let request = self
+            .request(password, &client.project_id)
+            .map_err(|error| ApiError::Unreachable { endpoint, what: error.to_string() })?;
         let call = ApiCall {
             succeeds_with: StatusCode::CREATED,
-            ..client.api_call(Endpoint::IamTokens, request, &credentials)
+            ..client.api_call(endpoint, request, credentials)
         };
         let sent_at = Instant::now();
         let decode = |response: &Response| {

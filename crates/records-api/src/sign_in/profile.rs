@@ -54,6 +54,9 @@ impl Profile {
     /// A message about the file, with its path.
     pub fn read(path: &Path) -> Result<Self, String> {
         let shown = path.display();
+        if file::is_pipe(path) {
+            return Err(format!("the file {shown} is a pipe, which cannot be read again"));
+        }
         let text = file::read_text(path, MAX_BYTES).map(Secret::from);
         let text = text.map_err(|error| format!("the file {shown} cannot be read: {error}"))?;
         Self::parse(text.expose()).map_err(|what| format!("the file {shown} {what}"))

@@ -8,11 +8,11 @@ const REMINDER: Duration = Duration::from_secs(3600);
 
 /// Kind and time of the last message.
 #[derive(Debug, Default)]
-pub(crate) struct LogThrottle(Option<(String, Instant)>);
+pub struct LogThrottle(Option<(String, Instant)>);
 
 impl LogThrottle {
     /// Returns true if a failure of this kind is to be logged now, and notes that it was.
-    pub(crate) fn is_due(&mut self, kind: String) -> bool {
+    pub fn is_due(&mut self, kind: String) -> bool {
         let is_recent = self
             .0
             .as_ref()
