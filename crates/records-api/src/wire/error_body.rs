@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::utf8_repair::repaired;
+use super::repair::repaired;
 
 /// Code and message of an error.
 ///

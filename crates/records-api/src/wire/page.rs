@@ -7,9 +7,9 @@ use self_cell::self_cell;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::error_body::{ErrorBody, one_line};
+use super::repair::repaired;
 use super::row::WireRow;
 use super::scalar::Scalar;
-use super::utf8_repair::repaired;
 use crate::record::Row;
 
 /// One page of records.
