@@ -195,6 +195,43 @@ async fn a_broken_text_does_not_fail_the_page() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_number_that_no_type_holds_is_absent_and_counted_as_unknown() {
+    let digits = "7".repeat(10_000);
+    let mut rows: Vec<_> = (0..20).map(|n| row(&n.to_string(), 9000 + n, ",\"size\":3")).collect();
+    for (n, number) in
+        ["5e678", "-9E+999", &digits, "18446744073709551615", "1.5e30", "-3"].iter().enumerate()
+    {
+        let id = format!("odd-{n}");
+        let more = format!(",\"size\":{number},\"duration\":{number},\"new\":[{number}]");
+        rows.push(row(&id, 1000 * i64::try_from(n).unwrap(), &more));
+    }
+    rows.push(row("long", 500, ",\"size\":4,\"duration\":4294967295"));
+    rows.sort_by_key(|(ago, _)| std::cmp::Reverse(*ago));
+    let transport = script(move |_, request| {
+        if request.uri().path().ends_with("desktop-pools") {
+            let pool = "{\"id\":\"x\",\"name\":\"Lab\",\"desktop_count\":2e555}";
+            return (200, format!("{{\"desktop_pools\":[{pool}],\"total_count\":-1e777}}"));
+        }
+        (200, page_of(&rows, request))
+    });
+    let mut setup = HarnessOptions::default();
+    setup.poll.pool_names = true;
+    let harness = setup.start_at(transport);
+    assert_eq!(harness.poll().await, Ok(()));
+    assert_eq!(harness.counted(), 27.0);
+    let exposed = harness.exposed();
+    let sizes = exposed.of("workspace_screen_records_size_bytes{");
+    assert_eq!(sizes.values().sum::<f64>(), 64.0);
+    for (field, count) in [("size", 6.0), ("duration", 7.0)] {
+        let name =
+            format!("screen_records_exporter_unknown_values{{project=\"p\",field=\"{field}\"}}");
+        assert_eq!(exposed.get(&name), count, "{field}");
+    }
+    let pool = "workspace_desktop_pool_info{project=\"p\",pool=\"x\",name=\"Lab\"}";
+    assert_eq!(exposed.get(pool), 1.0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_poll_fails_soon_if_no_row_can_be_parsed() {
     let page = vec!["{\"id\":\"x\"}"; 100].join(",");
     let body = format!("{{\"screen_records\":[{page}]}}");

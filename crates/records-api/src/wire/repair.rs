@@ -1,18 +1,68 @@
-//! Repairs texts that a server cut in the middle of a character.
+//! Repairs texts that a server cut in the middle of a character, and numbers that no type holds.
 //!
-//! A body with such a text is not valid JSON, but one odd user name must not make all other records
-//! of the page unreadable.
+//! The JSON parser refuses a body with one of them, but one odd user name or size must not make all
+//! other records of the page unreadable.
 
 use std::borrow::Cow;
 
+use serde::de::DeserializeOwned;
+
+/// Stands for all numbers beyond it. No field has a use for one as large.
+const LARGEST_NUMBER: f64 = 1e300;
+const LARGEST_TEXT: &[u8] = b"1e300";
+
+/// Parses a body. If that fails, repairs the body and parses it again.
+pub(super) fn parse_leniently<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
+    serde_json::from_slice(body).or_else(|error| match repaired(body) {
+        Some(body) => serde_json::from_slice(&body),
+        None => Err(error),
+    })
+}
+
 /// Returns the body with U+FFFD in place of each incomplete character, both in raw bytes and in
-/// escapes (half a surrogate pair); `None` if all characters are complete.
+/// escapes (half a surrogate pair), and with 1e300 in place of numbers that are out of range;
+/// `None` if it has none of them.
 pub(super) fn repaired(body: &[u8]) -> Option<Vec<u8>> {
     let text = String::from_utf8_lossy(body);
     let has_invalid_bytes = matches!(text, Cow::Owned(_));
     let mut bytes = text.into_owned().into_bytes();
     let has_lone_surrogates = repair_escapes(&mut bytes);
-    (has_invalid_bytes || has_lone_surrogates).then_some(bytes)
+    let has_large_numbers = repair_numbers(&mut bytes);
+    (has_invalid_bytes || has_lone_surrogates || has_large_numbers).then_some(bytes)
+}
+
+/// Replaces numbers outside of texts. A number that is replaced is not shorter than its replacement,
+/// which is filled up with spaces.
+fn repair_numbers(bytes: &mut [u8]) -> bool {
+    let (mut has_changed, mut is_in_text, mut at) = (false, false, 0);
+    while at < bytes.len() {
+        at += match bytes[at] {
+            b'"' => {
+                is_in_text = !is_in_text;
+                1
+            }
+            b'\\' if is_in_text => 2,
+            b'-' | b'0'..=b'9' if !is_in_text => {
+                let is_part =
+                    |byte: &&u8| matches!(byte, b'0'..=b'9' | b'.' | b'+' | b'-' | b'e' | b'E');
+                let length = bytes[at..].iter().take_while(is_part).count();
+                let number = &mut bytes[at..at + length];
+                if is_too_large(number) {
+                    number.fill(b' ');
+                    number[..LARGEST_TEXT.len()].copy_from_slice(LARGEST_TEXT);
+                    has_changed = true;
+                }
+                length
+            }
+            _ => 1,
+        };
+    }
+    has_changed
+}
+
+fn is_too_large(number: &[u8]) -> bool {
+    let text = std::str::from_utf8(number).unwrap_or_default();
+    text.parse().is_ok_and(|number: f64| number.abs() > LARGEST_NUMBER)
 }
 
 fn repair_escapes(bytes: &mut [u8]) -> bool {
@@ -63,6 +113,25 @@ mod tests {
         for (body, expected) in cases {
             let repaired = repaired(body).map(|body| String::from_utf8(body).unwrap());
             assert_eq!(repaired.as_deref(), expected, "{}", String::from_utf8_lossy(body));
+        }
+    }
+    #[test]
+    fn numbers_that_are_out_of_range_are_replaced_in_place() {
+        let cases = [
+            ("[1e400]", Some("[1e300]")),
+            ("[-2E+0500,3]", Some("[1e300   ,3]")),
+            ("{\"a\":7e99999999999999999999}", Some("{\"a\":1e300                 }")),
+            ("[1e300,-1e-400,0e999,12.5]", None),
+            ("[9e300,1E308]", Some("[1e300,1e300]")),
+            (r#"["1e400","\"1e400","\\1e400"]"#, None),
+            (r#"["\\",1e400]"#, Some(r#"["\\",1e300]"#)),
+            ("1e400", Some("1e300")),
+            ("\"1e400", None),
+            ("--1e400", None),
+        ];
+        for (body, expected) in cases {
+            let repaired = repaired(body.as_bytes()).map(|body| String::from_utf8(body).unwrap());
+            assert_eq!(repaired.as_deref(), expected, "{body}");
         }
     }
 }
