@@ -100,6 +100,10 @@ impl Reason {
                 let cause = cause.map(|cause| std::mem::discriminant(&cause));
                 format!("{endpoint} {status} {:?} {cause:?}", error_body.code)
             }
+            Self::Api(ApiError::Certificate { problem, of_proxy, .. }) => {
+                format!("certificate {problem:?} {of_proxy}")
+            }
+            Self::Api(ApiError::Proxy { problem, .. }) => format!("proxy {problem:?}"),
             Self::Api(error) => format!("{:?}", std::mem::discriminant(error)),
             Self::Sync(error) => format!("{:?}", std::mem::discriminant(error)),
             Self::Clock { .. } => "clock".to_owned(),

@@ -31,6 +31,7 @@ mod hostile;
 mod labels;
 mod listener;
 mod many;
+mod messages;
 mod names;
 mod one_view;
 mod polls;

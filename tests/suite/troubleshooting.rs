@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 use records_api::record::Timestamp;
 use records_api::wire::ErrorBody;
-use records_api::{ApiError, Cause, Endpoint};
+use records_api::{ApiError, Cause, CertificateProblem, Endpoint, ProxyProblem};
 use screen_records_exporter::ledger::CommitError;
 use screen_records_exporter::project::Reason;
 use screen_records_exporter::sync::SyncError;
@@ -46,6 +46,15 @@ fn held_back(cause: Cause, status: u16, code: &str) -> Reason {
         left: Duration::from_secs(287),
     }
     .into()
+}
+
+fn certificate(problem: CertificateProblem, text: &str) -> Reason {
+    let what = format!("invalid peer certificate: {text}");
+    ApiError::Certificate { endpoint: RECORDS, of_proxy: false, problem, what }.into()
+}
+
+fn proxy(problem: ProxyProblem, what: &str) -> Reason {
+    ApiError::Proxy { endpoint: RECORDS, problem, what: what.to_owned() }.into()
 }
 
 /// One example of each failure with its own text or remedy.
@@ -109,6 +118,23 @@ fn examples() -> Vec<Reason> {
         ApiError::Timeout { endpoint: Endpoint::MetadataToken, after: Duration::from_secs(3) }
             .into(),
         ApiError::Unreachable { endpoint: RECORDS, what: what(connection) }.into(),
+        certificate(CertificateProblem::UnknownIssuer, "UnknownIssuer"),
+        certificate(CertificateProblem::NotInCaFile, "UnknownIssuer"),
+        certificate(CertificateProblem::NoRoots, "UnknownIssuer"),
+        certificate(CertificateProblem::Authority, "Other(OtherError(CaUsedAsEndEntity))"),
+        certificate(CertificateProblem::Expired, "certificate expired"),
+        certificate(CertificateProblem::NotYetValid, "certificate not valid yet"),
+        certificate(CertificateProblem::OtherName, "certificate not valid for name"),
+        certificate(CertificateProblem::Other, "BadEncoding"),
+        proxy(ProxyProblem::Unauthorized, "it answered 407 Proxy Authentication Required"),
+        proxy(ProxyProblem::Refused, "it did not answer 200 to CONNECT"),
+        proxy(ProxyProblem::Unreachable, connection),
+        proxy(ProxyProblem::Broken, "tls handshake eof"),
+        ApiError::BrokenOff {
+            endpoint: RECORDS,
+            what: what("the answer broke off after 1448 of 71234 bytes: end of file"),
+        }
+        .into(),
         ApiError::Credentials { endpoint: RECORDS, what: what("the file /run/token is empty") }
             .into(),
         Reason::Clock { ahead_millis: 400_000 },
@@ -154,6 +180,23 @@ fn kind(reason: &Reason) -> &'static str {
             ApiError::TooLarge { .. } => "too large",
             ApiError::Timeout { .. } => "timeout",
             ApiError::Unreachable { .. } => "unreachable",
+            ApiError::BrokenOff { .. } => "broken off",
+            ApiError::Proxy { problem, .. } => match problem {
+                ProxyProblem::Unauthorized => "proxy: unauthorized",
+                ProxyProblem::Refused => "proxy: refused",
+                ProxyProblem::Unreachable => "proxy: unreachable",
+                ProxyProblem::Broken => "proxy: broken",
+            },
+            ApiError::Certificate { problem, .. } => match problem {
+                CertificateProblem::UnknownIssuer => "certificate: unknown issuer",
+                CertificateProblem::NotInCaFile => "certificate: not in the file",
+                CertificateProblem::NoRoots => "certificate: no roots",
+                CertificateProblem::Authority => "certificate: authority",
+                CertificateProblem::Expired => "certificate: expired",
+                CertificateProblem::NotYetValid => "certificate: not yet valid",
+                CertificateProblem::OtherName => "certificate: other name",
+                CertificateProblem::Other => "certificate: other",
+            },
             ApiError::Credentials { .. } => "credentials",
         },
         Reason::State(_) => "state",
@@ -174,7 +217,7 @@ fn kind(reason: &Reason) -> &'static str {
 #[test]
 fn the_document_lists_all_failures_with_their_remedies() {
     let kinds: std::collections::BTreeSet<_> = examples().iter().map(kind).collect();
-    assert_eq!(kinds.len(), 31, "one example of each kind: {kinds:?}");
+    assert_eq!(kinds.len(), 44, "one example of each kind: {kinds:?}");
     let mut table = String::from("| `error` | `remedy` |\n| --- | --- |\n");
     for reason in examples() {
         let cell = |text: String| text.replace('|', "\\|");

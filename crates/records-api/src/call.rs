@@ -2,6 +2,8 @@
 //! were refused.
 
 mod backoff;
+mod body;
+mod connection;
 mod date;
 mod gate;
 mod limits;
@@ -10,6 +12,7 @@ mod retry;
 mod secret_scan;
 mod throttle;
 mod transport;
+mod transport_error;
 
 pub use backoff::CredentialBackoff;
 pub(crate) use gate::Gate;
@@ -17,4 +20,5 @@ pub use limits::Limits;
 pub use observer::Observer;
 pub(crate) use retry::{ApiCall, CredentialSource, Decoded, RetryingClient};
 pub(crate) use throttle::requested_pause;
-pub use transport::{HttpTransport, Response, Transport, TransportError};
+pub use transport::{HttpTransport, Response, Transport};
+pub use transport_error::TransportError;

@@ -13,13 +13,14 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff::{CallKey, CredentialBackoff, TrialPermit};
+use super::body::unsupported_coding;
 use super::date::date;
 use super::gate::Gate;
 use super::limits::Limits;
 use super::observer::Observer;
 use super::secret_scan::contains_secret;
 use super::throttle::{requested_pause, retry_after};
-use super::transport::{Response, Transport, TransportError};
+use super::transport::{Response, Transport};
 use crate::clock::Clock;
 use crate::credentials::{Credentials, Fingerprint};
 use crate::endpoint::Endpoint;
@@ -215,7 +216,7 @@ impl RetryingClient {
             result.as_ref().ok().and_then(|response| self.clock_ahead(response));
         let result = result.and_then(|response| {
             let decoded = if is_success {
-                decode(&response)
+                decode(&response).map_err(|error| with_coding(error, &response))
             } else {
                 Err(refused(endpoint, &response, credentials, clock_ahead_millis))
             };
@@ -272,9 +273,7 @@ async fn exchange(call: &ApiCall<'_>, request: Request<Bytes>) -> Result<Respons
     let sent = call.transport.send(request, call.max_response_bytes);
     match timeout(after, sent).await {
         Err(_) => Err(ApiError::Timeout { endpoint, after }),
-        Ok(Ok(response)) => Ok(response),
-        Ok(Err(TransportError::TooLarge(limit))) => Err(ApiError::TooLarge { endpoint, limit }),
-        Ok(Err(TransportError::Connection(what))) => Err(ApiError::Unreachable { endpoint, what }),
+        Ok(sent) => sent.map_err(|error| error.at(endpoint)),
     }
 }
 
@@ -295,6 +294,16 @@ fn refused(
     }
     let retry_after = retry_after(&response.headers);
     ApiError::Refused { endpoint, status, error_body, cause, retry_after }
+}
+
+/// Names the coding of a body that is not what was requested, because it is the likely reason.
+fn with_coding(mut error: ApiError, response: &Response) -> ApiError {
+    if let ApiError::Invalid { what, .. } = &mut error
+        && let Some(coding) = unsupported_coding(&response.headers)
+    {
+        *what = coding;
+    }
+    error
 }
 
 /// Removes all texts of the response from the error if the response contains a secret that was

@@ -3,18 +3,20 @@
 //! [`Transport`] is a trait so that tests can replace the network with a server in the same process
 //! and pause the clock.
 
-use std::error::Error;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use parking_lot::Mutex;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy};
 
+use super::body::{Body, BodyError};
+use super::connection::{Route, Trust, chain};
+use super::transport_error::TransportError;
 use crate::file;
 use crate::secret::{Secret, Source};
 
@@ -34,17 +36,6 @@ impl fmt::Debug for Response {
         // Headers and body may contain credentials, both new ones and those that were sent.
         formatter.debug_struct("Response").field("status", &self.status).finish_non_exhaustive()
     }
-}
-
-/// The reason why there is no complete response. The texts contain no headers and no URLs.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum TransportError {
-    /// The connection could not be established, or broke.
-    #[error("{0}")]
-    Connection(String),
-    /// The body is larger than this limit in bytes, after decompression.
-    #[error("the response is larger than {0} bytes (`api.max_response_bytes`)")]
-    TooLarge(usize),
 }
 
 /// Sends requests.
@@ -69,7 +60,14 @@ pub struct HttpTransport {
     roots: Option<Vec<Certificate>>,
     proxy: Option<Source>,
     /// The client with the proxy that it uses.
-    client: Mutex<Option<(Option<Secret>, Client)>>,
+    client: Mutex<Option<(Option<Secret>, Built)>>,
+}
+
+/// A client, and the certificates that it trusts.
+#[derive(Debug, Clone)]
+struct Built {
+    client: Client,
+    trust: Trust,
 }
 
 /// Identifies the program, not this crate, to the operators of the API and of proxies.
@@ -114,7 +112,7 @@ impl HttpTransport {
     }
 
     /// Returns the client; a new one if the URL of the proxy has changed.
-    async fn client(&self) -> Result<Client, TransportError> {
+    async fn client(&self) -> Result<Built, TransportError> {
         let proxy = match &self.proxy {
             Some(proxy) => Some(proxy.read().await.map_err(|error| {
                 TransportError::Connection(format!("`api.proxy_url`: {error}"))
@@ -132,7 +130,7 @@ impl HttpTransport {
         Ok(built)
     }
 
-    fn build(&self, proxy: Option<&Secret>) -> Result<Client, TransportError> {
+    fn build(&self, proxy: Option<&Secret>) -> Result<Built, TransportError> {
         let proxy = proxy.map(|url| {
             // The library's error would show the URL with its password.
             let what = "`api.proxy_url` is not the URL of a proxy".to_owned();
@@ -147,14 +145,24 @@ impl HttpTransport {
                 .connect_timeout(CONNECT_TIMEOUT)
                 .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
                 .http2_max_header_list_size(MAX_HEADERS_BYTES)
+                .default_headers(default_headers())
+                // The library decompresses only what is labelled exactly `gzip`.
+                .no_gzip()
                 .user_agent(USER_AGENT);
             proxy.iter().cloned().fold(builder, ClientBuilder::proxy)
         };
+        let built = |client, trust| Built { client, trust };
         let built = match &self.roots {
-            Some(roots) => builder().tls_certs_only(roots.iter().cloned()).build(),
+            Some(roots) => builder()
+                .tls_certs_only(roots.iter().cloned())
+                .build()
+                .map(|client| built(client, Trust::CaFile)),
             // A machine without root certificates can still reach http:// on loopback. For
             // https://, the handshake then fails with an error that names the certificate.
-            None => builder().build().or_else(|_| builder().tls_certs_only([]).build()),
+            None => builder().build().map(|client| built(client, Trust::System)).or_else(|_| {
+                let client = builder().tls_certs_only([]).build();
+                client.map(|client| built(client, Trust::Nothing))
+            }),
         };
         built.map_err(|error| TransportError::Connection(chain(&error)))
     }
@@ -164,25 +172,49 @@ impl HttpTransport {
         request: http::Request<Bytes>,
         limit: usize,
     ) -> Result<Response, TransportError> {
-        let broken =
-            |error: reqwest::Error| TransportError::Connection(chain(&error.without_url()));
+        let uri = request.uri().clone();
+        let Built { client, trust } = self.client().await?;
+        let route = Route { trust, has_proxy: self.proxy.is_some() };
+        let broken = |error: reqwest::Error| route.error(&uri, &error.without_url());
         let request = reqwest::Request::try_from(request).map_err(broken)?;
-        let mut response = self.client().await?.execute(request).await.map_err(broken)?;
-        // Allocates the announced size, because growing the buffer would need twice the memory.
-        let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
-        let mut body = BytesMut::with_capacity(announced.unwrap_or(0).min(limit));
-        while let Some(chunk) = response.chunk().await.map_err(broken)? {
-            if body.len() + chunk.len() > limit {
-                return Err(TransportError::TooLarge(limit));
-            }
-            body.extend_from_slice(&chunk);
+        let mut response = client.execute(request).await.map_err(broken)?;
+        let status = response.status();
+        let mut body = Body::new(response.headers(), response.content_length(), limit);
+        match receive(&mut response, &mut body, limit).await {
+            // A refusal is one even if its explanation broke off: it must not be sent again at once.
+            Err(error) if status.is_success() => return Err(error),
+            _ => {}
         }
-        Ok(Response {
-            status: response.status(),
-            headers: std::mem::take(response.headers_mut()),
-            body: body.freeze(),
-        })
+        let headers = std::mem::take(response.headers_mut());
+        Ok(Response { status, headers, body: body.into_bytes() })
     }
+}
+
+async fn receive(
+    response: &mut reqwest::Response,
+    body: &mut Body,
+    limit: usize,
+) -> Result<(), TransportError> {
+    let announced = response.content_length();
+    let refused = |error| match error {
+        BodyError::TooLarge => TransportError::TooLarge(limit),
+        BodyError::Undecodable(what) => TransportError::Undecodable(what),
+    };
+    loop {
+        match response.chunk().await {
+            Ok(Some(part)) => body.push(&part).map_err(refused)?,
+            Ok(None) => return body.finish().map_err(refused),
+            Err(error) => {
+                let (received, what) = (body.received(), chain(&error.without_url()));
+                return Err(TransportError::BrokenOff { received, announced, what });
+            }
+        }
+    }
+}
+
+/// Headers of all requests.
+fn default_headers() -> HeaderMap {
+    HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"))])
 }
 
 impl Transport for HttpTransport {
@@ -193,20 +225,4 @@ impl Transport for HttpTransport {
     ) -> BoxFuture<'_, Result<Response, TransportError>> {
         Box::pin(self.exchange(request, limit))
     }
-}
-
-/// Returns the text of an error with those of its sources. The last source has the actual problem,
-/// such as "connection refused" or "invalid peer certificate".
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        if !text.contains(&inner_text) {
-            text.push_str(": ");
-            text.push_str(&inner_text);
-        }
-        cause = inner.source();
-    }
-    text
 }
