@@ -10,6 +10,7 @@ use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair,
     date_time_ymd,
 };
+use records_api::clock::{Clock, SystemClock};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -321,4 +322,29 @@ async fn gzip_is_decompressed_whatever_its_spelling_and_other_codings_are_named(
         format!("http://{}", server(http("200 OK\r\nContent-Encoding: utf-8", EMPTY_PAGE)).await);
     let (is_success, text) = check(config(&url, api), &[]).await;
     assert!(is_success, "a label that is no coding does no harm: {text}");
+}
+
+#[tokio::test]
+async fn an_old_answer_of_a_cache_does_not_blame_the_clock() {
+    let api = "[api]\nmax_retries = 0\n";
+    let date = |ago: i64| {
+        let time = SystemClock.now_millis() - 1000 * ago;
+        let time = chrono::DateTime::from_timestamp_millis(time).unwrap();
+        time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    };
+    for (ago, age, is_good, said) in [
+        (840, "\r\nAge: 840", false, "the answer of the API comes from a cache and is 14m old"),
+        // A cache that writes its own date.
+        (0, "\r\nAge: 7200", false, "the answer of the API comes from a cache and is 2h old"),
+        (90, "\r\nAge: 90", true, "warning: the answer comes from a cache and is 1m 30s old"),
+        (0, "\r\nAge: 0", true, "same as this machine's"),
+        (840, "", false, "look for a proxy or cache that returns old answers"),
+    ] {
+        let head = format!("200 OK\r\nDate: {}{age}", date(ago));
+        let url = format!("http://{}", server(http(&head, EMPTY_PAGE)).await);
+        let (is_success, text) = check(config(&url, api), &[]).await;
+        assert_eq!(is_success, is_good, "{text}");
+        assert!(text.contains(said), "{said}: {text}");
+        assert!(age.is_empty() || !text.contains("this machine's clock"), "{text}");
+    }
 }

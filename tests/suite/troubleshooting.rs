@@ -138,6 +138,8 @@ fn examples() -> Vec<Reason> {
         ApiError::Credentials { endpoint: RECORDS, what: what("the file /run/token is empty") }
             .into(),
         Reason::Clock { ahead_millis: 400_000 },
+        Reason::Clock { ahead_millis: -400_000 },
+        Reason::Cached { age: Duration::from_secs(600) },
         SyncError::Unsorted { later: time.plus_millis(60_000), earlier: time }.into(),
         SyncError::Stuck { offset: 980 }.into(),
         SyncError::BoundIgnored { bound: time, ended: time.plus_millis(-86_400_000) }.into(),
@@ -158,6 +160,7 @@ fn examples() -> Vec<Reason> {
 fn kind(reason: &Reason) -> &'static str {
     match reason {
         Reason::Clock { .. } => "clock",
+        Reason::Cached { .. } => "cached",
         Reason::Users(_) => "users",
         Reason::Panicked => "panicked",
         Reason::Api(error) => match error {
@@ -217,7 +220,7 @@ fn kind(reason: &Reason) -> &'static str {
 #[test]
 fn the_document_lists_all_failures_with_their_remedies() {
     let kinds: std::collections::BTreeSet<_> = examples().iter().map(kind).collect();
-    assert_eq!(kinds.len(), 44, "one example of each kind: {kinds:?}");
+    assert_eq!(kinds.len(), 45, "one example of each kind: {kinds:?}");
     let mut table = String::from("| `error` | `remedy` |\n| --- | --- |\n");
     for reason in examples() {
         let cell = |text: String| text.replace('|', "\\|");

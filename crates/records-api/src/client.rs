@@ -4,6 +4,7 @@ mod page_size;
 mod query;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
@@ -39,6 +40,8 @@ pub struct Listed {
     /// Time by which the API's clock is ahead of this machine's, in milliseconds, according to the `Date` header;
     /// `None` if the answer has no readable one.
     pub clock_ahead_millis: Option<i64>,
+    /// Age of the answer, if it comes from a cache.
+    pub age: Option<Duration>,
 }
 
 /// Client of the records API for one project.
@@ -133,11 +136,11 @@ impl Client {
                 })
                 .await;
             let error = match result {
-                Ok(Decoded { value: page, clock_ahead_millis }) => {
+                Ok(Decoded { value: page, clock_ahead_millis, age }) => {
                     if refused.is_some() {
                         self.limit_page_size(query.limit);
                     }
-                    return Ok(Listed { page, clock_ahead_millis });
+                    return Ok(Listed { page, clock_ahead_millis, age });
                 }
                 Err(error) => error,
             };

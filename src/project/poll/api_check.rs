@@ -1,8 +1,9 @@
 //! One request that shows how the API answers, for `check --online`.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use super::reader::check_clock;
+use super::reader::check_time;
 use crate::project::error::{PollError, Reason};
 use records_api::record::{Term, Timestamp};
 use records_api::wire::Page;
@@ -23,6 +24,8 @@ pub struct ApiCheck {
     pub statuses: BTreeSet<String>,
     /// Time in milliseconds by which the API's clock is ahead; `None` if the answer has no `Date`.
     pub clock_ahead_millis: Option<i64>,
+    /// Age of the answer, if it comes from a cache.
+    pub age: Option<Duration>,
 }
 
 /// Maximum number of rows whose statuses are listed.
@@ -44,7 +47,7 @@ impl ApiCheck {
                 seconds => format!("{} s behind this machine's", -seconds),
             },
         );
-        vec![
+        let mut lines = vec![
             format!(
                 "rows of the window: {} requested, {} returned; {total}",
                 self.requested, self.rows
@@ -52,7 +55,12 @@ impl ApiCheck {
             format!("rows that could not be understood: {}", self.rejected),
             format!("statuses on this page: {}", statuses.join(", ")),
             format!("clock of the API: {clock}"),
-        ]
+        ];
+        if let Some(age) = self.age {
+            let age = humantime::format_duration(age);
+            lines.push(format!("warning: the answer comes from a cache and is {age} old"));
+        }
+        lines
     }
 }
 
@@ -64,12 +72,13 @@ pub(in crate::project) async fn check_api(
     let query = RecordsQuery::ascending(window_start, 0, client.page_size(), filter.clone());
     let failed = |reason: Reason| PollError::at(client.records_path(&query), reason);
     let listed = client.list_records(&query, true).await.map_err(|error| failed(error.into()))?;
-    check_clock(listed.clock_ahead_millis).map_err(failed)?;
+    check_time(&listed).map_err(failed)?;
     // The client may have lowered the page size to one that the API grants.
-    Ok(facts(client.page_size(), listed.page.page(), listed.clock_ahead_millis))
+    let facts = facts(client.page_size(), listed.page.page());
+    Ok(ApiCheck { clock_ahead_millis: listed.clock_ahead_millis, age: listed.age, ..facts })
 }
 
-fn facts(requested: u32, page: &Page<'_>, clock_ahead_millis: Option<i64>) -> ApiCheck {
+fn facts(requested: u32, page: &Page<'_>) -> ApiCheck {
     let records = page.rows.iter().flatten();
     let statuses = records.map(|record| match &record.status {
         Term::Known(status) => status.code().to_owned(),
@@ -82,6 +91,7 @@ fn facts(requested: u32, page: &Page<'_>, clock_ahead_millis: Option<i64>) -> Ap
         rejected: page.rows.iter().filter(|row| row.is_err()).count(),
         total_count: page.total_count,
         statuses: statuses.take(MAX_ROWS).collect(),
-        clock_ahead_millis,
+        clock_ahead_millis: None,
+        age: None,
     }
 }

@@ -1,6 +1,7 @@
 //! Requests of a poll: reads an extent, lists a status, or counts. Each takes one or more requests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
@@ -19,10 +20,12 @@ use crate::sync::{Extent, ExtentReader, Next, PageRequest, ReadSummary};
 use records_api::clock::Clock;
 use records_api::record::{Status, Term, TimeRange, Timestamp};
 use records_api::wire::Page;
-use records_api::{ApiError, Client, RecordsFilter, RecordsQuery};
+use records_api::{ApiError, Client, Listed, RecordsFilter, RecordsQuery};
 
 /// Maximum difference of the clocks. If they differ more, the API and the exporter mean different windows.
 const MAX_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
+/// Maximum age of an answer from a cache. An older one has another window, too.
+const MAX_AGE: Duration = Duration::from_secs(5 * 60);
 
 /// The API counts this many records in an extent, which is more than the caller accepts. Nothing was kept.
 pub(super) struct TooMany(pub(super) u64);
@@ -96,7 +99,7 @@ impl PollReader<'_> {
         };
         match self.client.list_records(&query, false).await {
             Ok(listed) => {
-                check_clock(listed.clock_ahead_millis).map_err(failed)?;
+                check_time(&listed).map_err(failed)?;
                 Ok(read(listed.page.page()))
             }
             Err(ApiError::Refused { status: StatusCode::BAD_REQUEST, .. })
@@ -176,7 +179,7 @@ impl PollReader<'_> {
             .list_records(&query, shrinks)
             .await
             .map_err(|error| failed(error.into()))?;
-        check_clock(listed.clock_ahead_millis).map_err(failed)?;
+        check_time(&listed).map_err(failed)?;
         let mut read = read.lock();
         let taken = read.take(&request, listed.page.page(), self.state.lock().ledger());
         let (rows, total) = read.progress();
@@ -188,9 +191,12 @@ impl PollReader<'_> {
     }
 }
 
-/// Fails if the API's clock differs too much from this machine's.
-pub(super) fn check_clock(ahead_millis: Option<i64>) -> Result<(), Reason> {
-    match ahead_millis {
+/// Fails if the API's clock differs too much from this machine's, or if a cache returned an old answer.
+pub(super) fn check_time(listed: &Listed) -> Result<(), Reason> {
+    if let Some(age) = listed.age.filter(|age| *age > MAX_AGE) {
+        return Err(Reason::Cached { age });
+    }
+    match listed.clock_ahead_millis {
         Some(ahead_millis) if ahead_millis.abs() > MAX_CLOCK_DIFFERENCE_MILLIS => {
             Err(Reason::Clock { ahead_millis })
         }

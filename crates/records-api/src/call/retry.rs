@@ -7,14 +7,14 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{Request, StatusCode, header};
+use http::{Request, StatusCode};
 use tokio::sync::SemaphorePermit;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff::{CallKey, CredentialBackoff, TrialPermit};
 use super::body::unsupported_coding;
-use super::date::date;
+use super::date::{age, clock_ahead};
 use super::gate::Gate;
 use super::limits::Limits;
 use super::observer::Observer;
@@ -84,6 +84,8 @@ pub(crate) struct Decoded<T> {
     /// Time by which the server's clock is ahead of this machine's, in milliseconds, according to the `Date`
     /// header.
     pub(crate) clock_ahead_millis: Option<i64>,
+    /// Age of the response, if it comes from a cache.
+    pub(crate) age: Option<Duration>,
 }
 
 /// Permission to send a request, to be held until the response has arrived.
@@ -212,8 +214,14 @@ impl RetryingClient {
             // After a refusal no other request may go out before the refusal is recorded below.
             Some(admission)
         };
+        let headers = result.as_ref().ok().map(|response| &response.headers);
+        let received = self.now_millis();
         let clock_ahead_millis =
-            result.as_ref().ok().and_then(|response| self.clock_ahead(response));
+            headers.and_then(|headers| clock_ahead(headers, now.millis(), received));
+        let age = headers.and_then(age);
+        if let Some(age) = age {
+            self.observer.cached(endpoint, age);
+        }
         let result = result.and_then(|response| {
             let decoded = if is_success {
                 decode(&response).map_err(|error| with_coding(error, &response))
@@ -231,7 +239,7 @@ impl RetryingClient {
             key.inspect(|key| self.backoff.report(result.as_ref().err(), *key));
         }
         drop(held);
-        result.map(|value| Decoded { value, clock_ahead_millis })
+        result.map(|value| Decoded { value, clock_ahead_millis, age })
     }
 
     /// Returns what a refusal of this call applies to; `None` for the metadata service, which needs
@@ -260,11 +268,6 @@ impl RetryingClient {
         // The credentials may have been refused while this request waited at the gate.
         self.backoff.check(key)?;
         Ok(Admission { _gate: Some(permit), _trial: trial })
-    }
-
-    fn clock_ahead(&self, response: &Response) -> Option<i64> {
-        let date = date(&response.headers, header::DATE)?;
-        date.timestamp_millis().checked_sub(self.clock.now_millis())
     }
 }
 

@@ -212,9 +212,13 @@ async fn receive(
     }
 }
 
-/// Headers of all requests.
+/// Headers of all requests. They are not part of a signature, so a proxy may change them.
 fn default_headers() -> HeaderMap {
-    HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"))])
+    HeaderMap::from_iter([
+        (header::ACCEPT_ENCODING, HeaderValue::from_static("gzip")),
+        // A cache on the path must ask the API. Old answers would hide new records.
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ])
 }
 
 impl Transport for HttpTransport {
