@@ -192,14 +192,15 @@ impl Project {
         }
     }
 
-    /// Requests one page of the window, and returns what it says about the API. Keeps nothing.
+    /// Requests one page of the window and the list of pools, and returns what they say about the API.
+    /// Keeps nothing.
     ///
     /// # Errors
     ///
     /// [`PollError`], as a poll would fail.
     pub async fn check_api(&self) -> Result<ApiCheck, PollError> {
         let (config, now) = (self.config(), self.now());
-        check_api(&config.client, config.window_start(now), &config.options.filter).await
+        check_api(&config.client, config.window_start(now), &config.options).await
     }
 
     /// Returns the served snapshot, with the values that depend on the current time.

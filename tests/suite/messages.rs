@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::{binary, config, folder, write};
+use crate::support::{Api, binary, config, folder, write};
 
 /// Reads the head of a request, writes `answer` and closes the connection.
 async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &[u8]) {
@@ -347,4 +347,20 @@ async fn an_old_answer_of_a_cache_does_not_blame_the_clock() {
         assert!(text.contains(said), "{said}: {text}");
         assert!(age.is_empty() || !text.contains("this machine's clock"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn check_reports_whether_the_pools_can_be_read() {
+    let api = Api::start(&["--records", "50"]);
+    let (is_success, text) = check(config(&api.url, ""), &[]).await;
+    assert!(is_success && text.contains("#   desktop pools: "), "{text}");
+    let api = Api::start(&["--records", "50", "--forbid-pools"]);
+    let (is_success, text) = check(config(&api.url, ""), &[]).await;
+    assert!(is_success, "{text}");
+    let warning =
+        "#   warning: the names of the desktop pools cannot be read: desktop-pools answered 403";
+    assert!(text.contains(warning) && text.contains("`workspace:desktopPools:list`"), "{text}");
+    let without = format!("{}pool_names = false\n", config(&api.url, ""));
+    let (is_success, text) = check(without, &[]).await;
+    assert!(is_success && !text.contains("desktop pools"), "{text}");
 }

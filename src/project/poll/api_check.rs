@@ -1,15 +1,16 @@
-//! One request that shows how the API answers, for `check --online`.
+//! Requests that show how the API answers, for `check --online`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::reader::check_time;
 use crate::project::error::{PollError, Reason};
+use crate::project::options::PollOptions;
 use records_api::record::{Term, Timestamp};
 use records_api::wire::Page;
-use records_api::{Client, RecordsFilter, RecordsQuery};
+use records_api::{Client, RecordsQuery};
 
-/// Facts about one page.
+/// Facts about one page of records and the list of pools.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiCheck {
     /// Number of rows requested.
@@ -26,6 +27,9 @@ pub struct ApiCheck {
     pub clock_ahead_millis: Option<i64>,
     /// Age of the answer, if it comes from a cache.
     pub age: Option<Duration>,
+    /// Number of desktop pools, or the error and the remedy; `None` if the config does not request
+    /// their names.
+    pub pools: Option<Result<usize, (String, String)>>,
 }
 
 /// Maximum number of rows whose statuses are listed.
@@ -60,6 +64,14 @@ impl ApiCheck {
             let age = humantime::format_duration(age);
             lines.push(format!("warning: the answer comes from a cache and is {age} old"));
         }
+        match &self.pools {
+            Some(Ok(pools)) => lines.push(format!("desktop pools: {pools}")),
+            Some(Err((error, remedy))) => lines.push(format!(
+                "warning: the names of the desktop pools cannot be read: {error}: {remedy}. \
+                 Only the metrics of pools depend on it; `projects.pool_names = false` turns it off"
+            )),
+            None => {}
+        }
         lines
     }
 }
@@ -67,15 +79,21 @@ impl ApiCheck {
 pub(in crate::project) async fn check_api(
     client: &Client,
     window_start: Timestamp,
-    filter: &RecordsFilter,
+    options: &PollOptions,
 ) -> Result<ApiCheck, PollError> {
-    let query = RecordsQuery::ascending(window_start, 0, client.page_size(), filter.clone());
+    let filter = options.filter.clone();
+    let query = RecordsQuery::ascending(window_start, 0, client.page_size(), filter);
     let failed = |reason: Reason| PollError::at(client.records_path(&query), reason);
     let listed = client.list_records(&query, true).await.map_err(|error| failed(error.into()))?;
     check_time(&listed).map_err(failed)?;
+    let mut pools = None;
+    if options.pool_names {
+        let list = client.desktop_pools().await;
+        pools = Some(list.map(|p| p.len()).map_err(|error| (error.to_string(), error.remedy())));
+    }
     // The client may have lowered the page size to one that the API grants.
     let facts = facts(client.page_size(), listed.page.page());
-    Ok(ApiCheck { clock_ahead_millis: listed.clock_ahead_millis, age: listed.age, ..facts })
+    Ok(ApiCheck { clock_ahead_millis: listed.clock_ahead_millis, age: listed.age, pools, ..facts })
 }
 
 fn facts(requested: u32, page: &Page<'_>) -> ApiCheck {
@@ -93,5 +111,6 @@ fn facts(requested: u32, page: &Page<'_>) -> ApiCheck {
         statuses: statuses.take(MAX_ROWS).collect(),
         clock_ahead_millis: None,
         age: None,
+        pools: None,
     }
 }
