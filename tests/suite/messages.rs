@@ -16,7 +16,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::{Api, binary, config, folder, write};
+use crate::harness::{HarnessOptions, UP};
+use crate::support::{Api, Exporter, binary, config, eventually, folder, get, write};
 
 /// Reads the head of a request, writes `answer` and closes the connection.
 async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &[u8]) {
@@ -363,4 +364,48 @@ async fn check_reports_whether_the_pools_can_be_read() {
     let without = format!("{}pool_names = false\n", config(&api.url, ""));
     let (is_success, text) = check(without, &[]).await;
     assert!(is_success && !text.contains("desktop pools"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_sync_advances_against_a_rate_limit_without_retries() {
+    for (allowed, records) in [(3, 1500), (1, 600)] {
+        let mut setup = HarnessOptions::new(records);
+        setup.options.rate_limit = Some(allowed);
+        setup.options.odd_share = 0.0;
+        setup.limits.page_size = 10;
+        setup.limits.max_retries = 0;
+        setup.limits.max_requests_per_second = 10.0;
+        let harness = setup.start();
+        harness.assert_polls_right(&format!("{allowed} per second")).await;
+        assert_eq!(harness.exposed().get(UP), 1.0);
+    }
+}
+
+#[tokio::test]
+async fn a_first_sync_that_is_throttled_says_so_in_the_log_and_on_the_page() {
+    let api = Api::start(&["--records", "2000", "--rate-limit", "1"]);
+    let more = "[api]\npage_size = 5\nmax_retries = 0\n";
+    let exporter = Exporter::start(&config(&api.url, more)).await;
+    let page = eventually("the page says so", async || {
+        Some(get(&exporter.url).await).filter(|page| page.contains("Throttled: "))
+    });
+    let page = page.await;
+    assert!(page.contains("Remedy: lower `api.max_requests_per_second`"), "{page}");
+    let log = exporter.process.stderr();
+    let line = log.lines().find(|line| line.contains("first sync throttled")).unwrap();
+    assert!(line.contains("429 Too Many Requests") && line.contains("api.max_retries"), "{line}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_sync_that_is_always_refused_fails_with_the_remedy() {
+    let mut setup = HarnessOptions::new(500);
+    setup.limits.max_retries = 0;
+    let harness = setup.start();
+    harness.set_faults(&["status=429"]);
+    let failure = harness.poll().await.unwrap_err();
+    assert!(failure.what.contains("429 Too Many Requests"), "{}", failure.what);
+    for key in ["`api.max_requests_per_second`", "if `api.max_retries` is 0, raise it"] {
+        assert!(failure.remedy.contains(key), "{}", failure.remedy);
+    }
+    assert!(harness.asked() <= 20, "{} requests", harness.asked());
 }

@@ -185,6 +185,11 @@ impl ApiError {
         }
     }
 
+    /// True if the API refused the request because of too many requests.
+    pub fn is_throttled(&self) -> bool {
+        matches!(self, Self::Refused { status: StatusCode::TOO_MANY_REQUESTS, .. })
+    }
+
     /// Returns the endpoint of the request.
     pub fn endpoint(&self) -> Endpoint {
         match self {
@@ -266,6 +271,10 @@ impl ApiError {
     }
 }
 
+/// Advice to an administrator if the API refuses requests because of too many.
+pub const THROTTLED_REMEDY: &str = "lower `api.max_requests_per_second`, or find out what else \
+    uses the same quota; if `api.max_retries` is 0, raise it";
+
 /// True for statuses that IAM and the metadata service never send.
 fn is_from_other_server(status: StatusCode) -> bool {
     matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)
@@ -286,9 +295,7 @@ fn remedy_for_status(key: &str, status: StatusCode) -> String {
         StatusCode::METHOD_NOT_ALLOWED => {
             return format!("check `{key}`: the server there is not the records API");
         }
-        StatusCode::TOO_MANY_REQUESTS => {
-            "lower `api.max_requests_per_second`, or find out what else uses the same quota"
-        }
+        StatusCode::TOO_MANY_REQUESTS => THROTTLED_REMEDY,
         StatusCode::BAD_REQUEST => {
             "the API did not accept a parameter: check `projects.project_id` and `projects.filter`"
         }

@@ -25,6 +25,6 @@ pub use call::{
 };
 pub use client::{Client, Listed, RecordsFilter, RecordsQuery, SortOrder, Target};
 pub use endpoint::Endpoint;
-pub use error::{ApiError, Cause, CertificateProblem, ProxyProblem};
+pub use error::{ApiError, Cause, CertificateProblem, ProxyProblem, THROTTLED_REMEDY};
 pub use sign_in::{Agency, Auth, IamUser, SignIn, profile};
 pub use wire::DesktopPool;

@@ -97,7 +97,7 @@ impl PollReader<'_> {
             });
             page.total_count.filter(|_| is_asked_for)
         };
-        match self.client.list_records(&query, false).await {
+        match self.list_records(&query, false).await {
             Ok(listed) => {
                 check_time(&listed).map_err(failed)?;
                 Ok(read(listed.page.page()))
@@ -164,6 +164,21 @@ impl PollReader<'_> {
         Ok(Ok(read.finish()))
     }
 
+    /// Requests a page. A first sync repeats what the API refused because of too many requests: the
+    /// client waits for the end of the pause, and without the page, all others of its part are lost.
+    async fn list_records(&self, query: &RecordsQuery, shrinks: bool) -> Result<Listed, ApiError> {
+        loop {
+            let result = self.client.list_records(query, shrinks).await;
+            let waits = result.as_ref().is_err_and(|error| {
+                error.is_throttled()
+                    && self.progress.lock().waits_for(self.project, error, Instant::now())
+            });
+            if !waits {
+                return result;
+            }
+        }
+    }
+
     async fn page(
         &self,
         read: &Mutex<ExtentReader>,
@@ -174,11 +189,8 @@ impl PollReader<'_> {
         let PageRequest { start_time, offset, limit, .. } = request;
         let query = RecordsQuery::ascending(start_time, offset, limit, filter.clone());
         let failed = |reason: Reason| PollError::at(self.client.records_path(&query), reason);
-        let listed = self
-            .client
-            .list_records(&query, shrinks)
-            .await
-            .map_err(|error| failed(error.into()))?;
+        let listed =
+            self.list_records(&query, shrinks).await.map_err(|error| failed(error.into()))?;
         check_time(&listed).map_err(failed)?;
         let mut read = read.lock();
         let taken = read.take(&request, listed.page.page(), self.state.lock().ledger());
