@@ -234,15 +234,16 @@ impl Project {
         has_changed
     }
 
-    /// Requests one page of the window, and returns what it says about the API. Keeps nothing.
+    /// Requests one page of the window and the list of pools, and returns what they say about the API.
+    /// Keeps nothing.
     ///
     /// # Errors
     ///
     /// [`PollError`], as a poll would fail.
     pub async fn check_api(&self) -> Result<ApiCheck, PollError> {
         let (config, now) = (self.config(), self.now());
-        let (filter, users) = (&config.options.filter, config.options.users.initial());
-        check_api(&config.client, config.window_start(now), filter, !users.are_shown()).await
+        let hides_names = !config.options.users.initial().are_shown();
+        check_api(&config.client, config.window_start(now), &config.options, hides_names).await
     }
 
     /// Returns the served snapshot, with the values that depend on the current time.

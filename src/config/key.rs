@@ -76,7 +76,7 @@ impl Key {
             Kind::Url => {
                 let example = example.unwrap_or("https://example.org");
                 let example = example.replace("{region}", "ap-southeast-3");
-                format!("a URL such as \"{example}\", without user, query and fragment")
+                format!("a URL such as \"{example}\", without user, path, query and fragment")
             }
             kind => kind.accepts(),
         }

@@ -71,7 +71,7 @@ pub enum Kind {
     File(&'static str),
     /// The path of a directory; empty for none.
     Directory,
-    /// A URL without user, query and fragment, to which paths are appended.
+    /// A URL without user, path, query and fragment, to which paths are appended.
     Url,
     /// Names with values: what they are.
     Table(&'static str),

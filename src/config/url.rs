@@ -2,21 +2,21 @@
 
 use url::{Host, Url};
 
-/// Parses a URL to which paths can be appended.
+/// Parses the URL of a server, to which the exporter appends its paths. A path such as `/v3` in it
+/// would occur twice in a request.
 pub(crate) fn parse_base(text: &str) -> Option<Url> {
-    let url = parse(text)?;
-    let is_accepted = url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
-    let base = url.as_str().trim_end_matches('/');
-    if is_accepted { Url::parse(base).ok() } else { None }
+    let url = parse(text).filter(is_server)?;
+    (url.username().is_empty() && url.password().is_none()).then_some(url)
 }
 
 /// True if a text is the URL of a proxy.
 pub(crate) fn is_proxy(text: &str) -> bool {
-    parse(text)
-        .is_some_and(|url| url.path() == "/" && url.query().is_none() && url.fragment().is_none())
+    parse(text).is_some_and(|url| is_server(&url))
+}
+
+/// True if a URL has nothing after host and port.
+fn is_server(url: &Url) -> bool {
+    url.path() == "/" && url.query().is_none() && url.fragment().is_none()
 }
 
 fn parse(text: &str) -> Option<Url> {
@@ -60,6 +60,35 @@ pub(crate) fn without_user_info(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_has_only_a_host_and_a_port() {
+        for text in [
+            "https://iam.example.org",
+            "https://iam.example.org/",
+            "http://[::1]:8080",
+            "https://10.0.0.1:443/",
+        ] {
+            assert!(parse_base(text).is_some(), "{text}");
+        }
+        for text in [
+            "https://iam.example.org/v3",
+            "https://iam.example.org/v3/",
+            "https://iam.example.org/v3/auth/tokens",
+            "https://iam.example.org//",
+            "https://iam.example.org/%2e",
+            "https://iam.example.org/;v=2",
+            "https://iam.example.org?nocatalog=true",
+            "https://iam.example.org/?",
+            "https://iam.example.org#",
+            "https://iam.example.org/#v3",
+            "https://me@iam.example.org",
+            "https://me:hush@iam.example.org",
+            "iam.example.org",
+        ] {
+            assert!(parse_base(text).is_none(), "{text}");
+        }
+    }
 
     #[test]
     fn a_proxy_has_a_host_and_may_have_a_user() {

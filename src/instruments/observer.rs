@@ -56,6 +56,7 @@ pub struct ProjectObserver {
     requests: AtomicU64,
     pauses: Mutex<LogThrottle>,
     renewals: Mutex<LogThrottle>,
+    caches: Mutex<LogThrottle>,
 }
 
 /// Minimum pause that is logged; shorter ones appear only in the metrics.
@@ -65,8 +66,8 @@ impl ProjectObserver {
     pub(super) fn new(metrics: ApiMetrics, project: String) -> Self {
         // Exists from the start, so that `rate()` sees the first pause.
         metrics.throttled.with_label_values(&[&project]);
-        let (requests, pauses, renewals) = Default::default();
-        Self { metrics, project, requests, pauses, renewals }
+        let (requests, pauses, renewals, caches) = Default::default();
+        Self { metrics, project, requests, pauses, renewals, caches }
     }
 
     /// Returns the number of requests to the records API since the start.
@@ -106,6 +107,14 @@ impl Observer for ProjectObserver {
     fn throttled(&self, waited: Duration) {
         let counter = self.metrics.throttled.with_label_values(&[&self.project]);
         counter.inc_by(waited.as_secs_f64());
+    }
+
+    fn cached(&self, endpoint: Endpoint, age: Duration) {
+        if is_due(&self.caches, endpoint.to_string()) {
+            let (project, endpoint) = (&self.project, endpoint.as_str());
+            let remedy = "exclude the API from the cache between this machine and the API";
+            tracing::warn!(project, endpoint, ?age, remedy, "answers come from a cache");
+        }
     }
 
     fn renewal_failed(&self, error: &ApiError) {

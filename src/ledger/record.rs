@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::symbols::LabelId;
 use super::terms::TermId;
-use records_api::record::{RecordKey, Timestamp};
+use records_api::record::{Record, RecordKey, Timestamp};
 
 /// The fields of a record that metrics need. Names are numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,11 @@ const DURATION_BITS: u32 = 27;
 /// Stands for an unknown duration. Longer ones count as unknown.
 const UNKNOWN_DURATION: u32 = (1 << DURATION_BITS) - 1;
 const UNKNOWN_SIZE: u64 = u64::MAX;
+
+// Values that are too large for the store must be odd fields already, because only these are
+// counted as unknown.
+const _: () = assert!(Record::MAX_DURATION_SECONDS < UNKNOWN_DURATION);
+const _: () = assert!(Record::MAX_SIZE_BYTES < UNKNOWN_SIZE);
 
 impl StoredRecord {
     /// Creates a record of which only the key and the start are known.

@@ -32,6 +32,12 @@ pub enum Reason {
         /// Time by which the API's clock is ahead of this machine's, in milliseconds.
         ahead_millis: i64,
     },
+    /// An answer came from a cache and is minutes old, so records may be missing in it.
+    #[error("the answer of the API comes from a cache and is {} old", humantime::format_duration(*.age))]
+    Cached {
+        /// Age according to the cache.
+        age: Duration,
+    },
     /// The poll could not be committed. Served values must be durable.
     #[error(transparent)]
     State(CommitError),
@@ -78,11 +84,20 @@ impl Reason {
             Self::Api(error) => error.remedy(),
             Self::Sync(error) => error.remedy().to_owned(),
             Self::State(error) => error.remedy().to_owned(),
-            Self::Clock { .. } => {
-                "set this machine's clock (NTP); the window and the signature of requests depend \
-                 on it"
-                    .to_owned()
+            Self::Clock { ahead_millis } => {
+                let or = if *ahead_millis < 0 {
+                    "; if it is right, look for a proxy or cache that returns old answers"
+                } else {
+                    ""
+                };
+                format!(
+                    "set this machine's clock (NTP); the window and the signature of requests \
+                     depend on it{or}"
+                )
             }
+            Self::Cached { .. } => "exclude the API from the cache between this machine and the \
+                API; it may be the proxy in `api.proxy_url`"
+                .to_owned(),
             Self::Users(_) => {
                 "check `labels.user_hash_key`, and that its file can be read".to_owned()
             }
@@ -107,9 +122,14 @@ impl Reason {
                 let cause = cause.map(|cause| std::mem::discriminant(&cause));
                 format!("{endpoint} {status} {code:?} {cause:?}")
             }
+            Self::Api(ApiError::Certificate { problem, of_proxy, .. }) => {
+                format!("certificate {problem:?} {of_proxy}")
+            }
+            Self::Api(ApiError::Proxy { problem, .. }) => format!("proxy {problem:?}"),
             Self::Api(error) => format!("{:?}", std::mem::discriminant(error)),
             Self::Sync(error) => format!("{:?}", std::mem::discriminant(error)),
             Self::Clock { .. } => "clock".to_owned(),
+            Self::Cached { .. } => "cached".to_owned(),
             Self::State(_) => "state".to_owned(),
             Self::Users(error) => error.clone(),
             Self::Panicked => "panicked".to_owned(),

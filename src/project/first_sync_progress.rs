@@ -4,8 +4,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use records_api::ApiError;
+use records_api::LogThrottle;
+
 /// Time between two log lines.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
+/// Number of pauses in a row, without a page between them, after which a first sync stops waiting.
+const MAX_PAUSES: u32 = 3;
+/// Requests that are refused within this time were sent side by side: they have one pause.
+const MIN_PAUSE: Duration = Duration::from_secs(1);
 
 /// Progress of a first sync.
 #[derive(Debug, Default)]
@@ -17,6 +24,11 @@ pub(super) struct FirstSyncProgress {
     is_complete: bool,
     /// Time of the first read or of the last log line.
     logged: Option<Instant>,
+    /// Number of pauses that the API requested since the last page.
+    pauses: u32,
+    /// Beginning of the last pause.
+    paused: Option<Instant>,
+    log_throttle: LogThrottle,
 }
 
 impl FirstSyncProgress {
@@ -28,11 +40,12 @@ impl FirstSyncProgress {
     /// Sets the number of rows that the current part has read, and its total if the API counts. Logs
     /// from time to time.
     pub(super) fn note(&mut self, project: &str, rows: u64, total: Option<u64>, now: Instant) {
+        self.pauses = 0;
         if self.is_complete {
             return;
         }
         let rows = self.before + rows;
-        let total = total.map(|total| self.before + total);
+        let total = total.map(|total| self.before.saturating_add(total));
         (self.rows, self.total) = (rows, total);
         let logged = self.logged.get_or_insert(now);
         if now.duration_since(*logged) >= LOG_INTERVAL {
@@ -40,6 +53,27 @@ impl FirstSyncProgress {
             let ratio = self.ratio();
             tracing::info!(project, rows, total, ratio, "first sync in progress");
         }
+    }
+
+    /// Notes that the API refused a request because of too many, and logs it. Returns true if the
+    /// request is to be sent again: during a first sync, unless several pauses in a row gave no page.
+    pub(super) fn waits_for(&mut self, project: &str, error: &ApiError, now: Instant) -> bool {
+        if self.is_complete {
+            return false;
+        }
+        if self.paused.is_none_or(|paused| now.duration_since(paused) >= MIN_PAUSE) {
+            self.paused = Some(now);
+            self.pauses += 1;
+        }
+        if self.pauses > MAX_PAUSES {
+            self.pauses = 0;
+            return false;
+        }
+        if self.log_throttle.is_due(String::new()) {
+            let (remedy, ratio) = (error.remedy(), self.ratio());
+            tracing::warn!(project, %error, remedy, ratio, "first sync throttled");
+        }
+        true
     }
 
     /// Starts a part. `rows` were read before it.

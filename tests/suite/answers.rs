@@ -59,11 +59,14 @@ async fn ten_rejected_rows_are_tolerated_and_eleven_only_up_to_one_percent() {
 
 #[tokio::test(start_paused = true)]
 async fn rejected_rows_count_the_same_at_the_beginning_and_in_between() {
-    let mut rows: Vec<_> = (0..2100).map(|n| (2_000_000 + n, "null".to_owned())).collect();
-    rows.extend((0..215_000).map(|n| row(&n.to_string(), n, "")));
-    let harness = HarnessOptions::default().start_at(honest(rows));
-    assert_eq!(harness.poll().await, Ok(()));
-    assert_eq!(harness.counted(), 215_000.0);
+    for (rejected, is_tolerated) in [(900, true), (2100, false)] {
+        let mut rows: Vec<_> = (0..rejected).map(|n| (2_000_000 + n, "null".to_owned())).collect();
+        rows.extend((0..215_000).map(|n| row(&n.to_string(), n, "")));
+        let harness = HarnessOptions::default().start_at(honest(rows));
+        // Fewer than 1%, but of more than 1000 rows a page holds nothing else.
+        assert_eq!(harness.poll().await.is_ok(), is_tolerated);
+        assert_eq!(harness.counted(), if is_tolerated { 215_000.0 } else { 0.0 });
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,6 +195,43 @@ async fn a_broken_text_does_not_fail_the_page() {
         assert_eq!(harness.poll().await, Ok(()), "{broken:?}");
         assert_eq!(harness.counted(), 2.0);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_that_no_type_holds_is_absent_and_counted_as_unknown() {
+    let digits = "7".repeat(10_000);
+    let mut rows: Vec<_> = (0..20).map(|n| row(&n.to_string(), 9000 + n, ",\"size\":3")).collect();
+    for (n, number) in
+        ["5e678", "-9E+999", &digits, "18446744073709551615", "1.5e30", "-3"].iter().enumerate()
+    {
+        let id = format!("odd-{n}");
+        let more = format!(",\"size\":{number},\"duration\":{number},\"new\":[{number}]");
+        rows.push(row(&id, 1000 * i64::try_from(n).unwrap(), &more));
+    }
+    rows.push(row("long", 500, ",\"size\":4,\"duration\":4294967295"));
+    rows.sort_by_key(|(ago, _)| std::cmp::Reverse(*ago));
+    let transport = script(move |_, request| {
+        if request.uri().path().ends_with("desktop-pools") {
+            let pool = "{\"id\":\"x\",\"name\":\"Lab\",\"desktop_count\":2e555}";
+            return (200, format!("{{\"desktop_pools\":[{pool}],\"total_count\":-1e777}}"));
+        }
+        (200, page_of(&rows, request))
+    });
+    let mut setup = HarnessOptions::default();
+    setup.poll.pool_names = true;
+    let harness = setup.start_at(transport);
+    assert_eq!(harness.poll().await, Ok(()));
+    assert_eq!(harness.counted(), 27.0);
+    let exposed = harness.exposed();
+    let sizes = exposed.of("workspace_screen_records_size_bytes{");
+    assert_eq!(sizes.values().sum::<f64>(), 64.0);
+    for (field, count) in [("size", 6.0), ("duration", 7.0)] {
+        let name =
+            format!("screen_records_exporter_unknown_values{{project=\"p\",field=\"{field}\"}}");
+        assert_eq!(exposed.get(&name), count, "{field}");
+    }
+    let pool = "workspace_desktop_pool_info{project=\"p\",pool=\"x\",name=\"Lab\"}";
+    assert_eq!(exposed.get(pool), 1.0);
 }
 
 #[tokio::test(start_paused = true)]

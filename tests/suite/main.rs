@@ -38,6 +38,7 @@ mod limits;
 mod listener;
 mod live;
 mod many;
+mod messages;
 mod names;
 mod nulls;
 mod one_view;

@@ -5,10 +5,14 @@ mod memory;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::once;
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{Full, StreamBody};
+use hyper::body::Frame;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -199,4 +203,32 @@ async fn http_2_accepts_tokens_of_a_hundred_thousand_bytes_and_does_not_show_the
     assert_eq!(answer.headers["x-subject-token"].len(), 100_000);
     let shown = format!("{answer:?}");
     assert!(!shown.contains("tttt"), "{} bytes", shown.len());
+}
+
+/// The server resets the stream of the answer while the connection goes on.
+#[tokio::test]
+async fn an_answer_over_http_2_that_breaks_off_is_not_a_failed_connection() {
+    let acceptor = tls(b"h2");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let stream = acceptor.accept(stream).await.unwrap();
+            let answer = service_fn(move |_| {
+                let begins = async { Ok(Frame::data(Bytes::from("{\"screen_records\":["))) };
+                let breaks = async {
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    Err(std::io::Error::other("gone"))
+                };
+                let body = StreamBody::new(Box::pin(once(begins).chain(once(breaks))));
+                std::future::ready(Response::builder().header("content-length", 741).body(body))
+            });
+            let server = http2::Builder::new(TokioExecutor::new());
+            tokio::spawn(server.serve_connection(TokioIo::new(stream), answer));
+        }
+    });
+    let transport = HttpTransport::new(Some(&fixture("ca.pem")), None).unwrap();
+    let error = get(&transport, &format!("https://localhost:{port}/")).await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("the answer broke off after 19 of 741 bytes: "), "{text}");
 }

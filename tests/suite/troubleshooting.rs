@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 use records_api::record::Timestamp;
 use records_api::wire::ErrorBody;
-use records_api::{ApiError, Cause, Endpoint};
+use records_api::{ApiError, Cause, CertificateProblem, Endpoint, ProxyProblem};
 use screen_records_exporter::ledger::CommitError;
 use screen_records_exporter::project::Reason;
 use screen_records_exporter::sync::SyncError;
@@ -47,6 +47,15 @@ fn held_back(cause: Cause, status: u16, code: &str) -> Reason {
         left: Duration::from_secs(287),
     }
     .into()
+}
+
+fn certificate(problem: CertificateProblem, text: &str) -> Reason {
+    let what = format!("invalid peer certificate: {text}");
+    ApiError::Certificate { endpoint: RECORDS, of_proxy: false, problem, what }.into()
+}
+
+fn proxy(problem: ProxyProblem, what: &str) -> Reason {
+    ApiError::Proxy { endpoint: RECORDS, problem, what: what.to_owned() }.into()
 }
 
 /// One example of each failure with its own text or remedy.
@@ -110,10 +119,29 @@ fn examples() -> Vec<Reason> {
         ApiError::Timeout { endpoint: Endpoint::MetadataToken, after: Duration::from_secs(3) }
             .into(),
         ApiError::Unreachable { endpoint: RECORDS, what: what(connection) }.into(),
+        certificate(CertificateProblem::UnknownIssuer, "UnknownIssuer"),
+        certificate(CertificateProblem::NotInCaFile, "UnknownIssuer"),
+        certificate(CertificateProblem::NoRoots, "UnknownIssuer"),
+        certificate(CertificateProblem::Authority, "Other(OtherError(CaUsedAsEndEntity))"),
+        certificate(CertificateProblem::Expired, "certificate expired"),
+        certificate(CertificateProblem::NotYetValid, "certificate not valid yet"),
+        certificate(CertificateProblem::OtherName, "certificate not valid for name"),
+        certificate(CertificateProblem::Other, "BadEncoding"),
+        proxy(ProxyProblem::Unauthorized, "it answered 407 Proxy Authentication Required"),
+        proxy(ProxyProblem::Refused, "it did not answer 200 to CONNECT"),
+        proxy(ProxyProblem::Unreachable, connection),
+        proxy(ProxyProblem::Broken, "tls handshake eof"),
+        ApiError::BrokenOff {
+            endpoint: RECORDS,
+            what: what("the answer broke off after 1448 of 71234 bytes: end of file"),
+        }
+        .into(),
         ApiError::Credentials { endpoint: RECORDS, what: what("the file \"/run/token\" contains no token: it is empty. Accepted is one line of visible \
                    characters without spaces") }
             .into(),
         Reason::Clock { ahead_millis: 400_000 },
+        Reason::Clock { ahead_millis: -400_000 },
+        Reason::Cached { age: Duration::from_secs(600) },
         SyncError::Unsorted { later: time.plus_millis(60_000), earlier: time }.into(),
         SyncError::Stuck { offset: 980 }.into(),
         SyncError::BoundIgnored { bound: time, ended: time.plus_millis(-86_400_000) }.into(),
@@ -135,6 +163,7 @@ fn examples() -> Vec<Reason> {
 fn kind(reason: &Reason) -> &'static str {
     match reason {
         Reason::Clock { .. } => "clock",
+        Reason::Cached { .. } => "cached",
         Reason::Users(_) => "users",
         Reason::Panicked => "panicked",
         Reason::Api(error) => match error {
@@ -157,6 +186,23 @@ fn kind(reason: &Reason) -> &'static str {
             ApiError::TooLarge { .. } => "too large",
             ApiError::Timeout { .. } => "timeout",
             ApiError::Unreachable { .. } => "unreachable",
+            ApiError::BrokenOff { .. } => "broken off",
+            ApiError::Proxy { problem, .. } => match problem {
+                ProxyProblem::Unauthorized => "proxy: unauthorized",
+                ProxyProblem::Refused => "proxy: refused",
+                ProxyProblem::Unreachable => "proxy: unreachable",
+                ProxyProblem::Broken => "proxy: broken",
+            },
+            ApiError::Certificate { problem, .. } => match problem {
+                CertificateProblem::UnknownIssuer => "certificate: unknown issuer",
+                CertificateProblem::NotInCaFile => "certificate: not in the file",
+                CertificateProblem::NoRoots => "certificate: no roots",
+                CertificateProblem::Authority => "certificate: authority",
+                CertificateProblem::Expired => "certificate: expired",
+                CertificateProblem::NotYetValid => "certificate: not yet valid",
+                CertificateProblem::OtherName => "certificate: other name",
+                CertificateProblem::Other => "certificate: other",
+            },
             ApiError::Credentials { .. } => "credentials",
         },
         Reason::State(_) => "state",
@@ -178,7 +224,7 @@ fn kind(reason: &Reason) -> &'static str {
 #[test]
 fn the_document_lists_all_failures_with_their_remedies() {
     let kinds: std::collections::BTreeSet<_> = examples().iter().map(kind).collect();
-    assert_eq!(kinds.len(), 32, "one example of each kind: {kinds:?}");
+    assert_eq!(kinds.len(), 45, "one example of each kind: {kinds:?}");
     let mut table = String::from("| `error` | `remedy` |\n| --- | --- |\n");
     for reason in examples() {
         let cell = |text: String| text.replace('|', "\\|");

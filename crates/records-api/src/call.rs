@@ -2,7 +2,9 @@
 //! were refused.
 
 mod backoff;
+mod body;
 mod budget;
+mod connection;
 mod date;
 mod gate;
 mod limits;
@@ -12,6 +14,8 @@ mod retry;
 mod secret_scan;
 mod throttle;
 mod transport;
+mod transport_error;
+mod trust;
 
 pub use backoff::CredentialBackoff;
 pub use budget::{MemoryBudget, ReadLimit};
@@ -21,4 +25,6 @@ pub use observer::{Observer, PageLimit, PageSizeChange};
 pub use refusal::{Refusal, RefusalStore};
 pub(crate) use retry::{ApiCall, CredentialSource, Decoded, RetryingClient};
 pub(crate) use throttle::requested_pause;
-pub use transport::{HttpTransport, Response, Transport, TransportError, Trust};
+pub use transport::{HttpTransport, Response, Transport};
+pub use transport_error::TransportError;
+pub use trust::Trust;

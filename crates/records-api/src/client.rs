@@ -4,6 +4,7 @@ mod page_size;
 mod query;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
@@ -56,6 +57,8 @@ pub struct Listed {
     /// Time by which the API's clock is ahead of this machine's, in milliseconds, according to the `Date` header;
     /// `None` if the answer has no readable one.
     pub clock_ahead_millis: Option<i64>,
+    /// Age of the answer, if it comes from a cache.
+    pub age: Option<Duration>,
 }
 
 /// Client of the records API for one project.
@@ -258,8 +261,8 @@ impl Client {
         let sent = self.http.send(&call, |response| {
             OwnedPage::parse(&response.body, query.offset).map_err(page_error)
         });
-        let Decoded { value: page, clock_ahead_millis } = sent.await?;
-        Ok(Listed { page, requested: query.limit, clock_ahead_millis })
+        let Decoded { value: page, clock_ahead_millis, age } = sent.await?;
+        Ok(Listed { page, requested: query.limit, clock_ahead_millis, age })
     }
 
     /// Requests all desktop pools, sorted by ID; at most 10,000.

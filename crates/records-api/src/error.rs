@@ -1,12 +1,14 @@
 //! Errors of requests, with a remedy for the administrator.
 
 mod cause;
+mod connection;
 
 use std::time::Duration;
 
 use http::StatusCode;
 
 pub use cause::Cause;
+pub use connection::{CertificateProblem, ProxyProblem};
 
 use crate::endpoint::Endpoint;
 use crate::wire::ErrorBody;
@@ -55,7 +57,40 @@ pub enum ApiError {
         /// The time limit.
         after: Duration,
     },
-    /// The connection could not be established, or broke.
+    /// The body of a successful response broke off.
+    #[error("{endpoint} answered, but {what}")]
+    BrokenOff {
+        /// The endpoint of the request.
+        endpoint: Endpoint,
+        /// Description with the number of bytes received.
+        what: String,
+    },
+    /// The certificate of the server or of the proxy was not accepted.
+    #[error(
+        "{endpoint} cannot be reached, because the certificate of {} is not accepted: {what}",
+        if *.of_proxy { "the proxy" } else { "the server" }
+    )]
+    Certificate {
+        /// The endpoint of the request.
+        endpoint: Endpoint,
+        /// True if it is the certificate of the proxy.
+        of_proxy: bool,
+        /// Reason.
+        problem: CertificateProblem,
+        /// Error of the TLS library.
+        what: String,
+    },
+    /// There is no connection through the proxy.
+    #[error("{endpoint} cannot be reached through the proxy: {what}")]
+    Proxy {
+        /// The endpoint of the request.
+        endpoint: Endpoint,
+        /// Reason.
+        problem: ProxyProblem,
+        /// Error of the connection.
+        what: String,
+    },
+    /// The connection could not be established, or broke before there was an answer.
     #[error("{endpoint} cannot be reached: {what}")]
     Unreachable {
         /// The endpoint of the request.
@@ -109,9 +144,13 @@ impl ApiError {
     pub fn code(&self) -> Option<String> {
         match self {
             Self::Refused { status, .. } => Some(status.as_u16().to_string()),
-            Self::Invalid { .. } | Self::TooLarge { .. } => Some("invalid".to_owned()),
+            Self::Invalid { .. } | Self::TooLarge { .. } | Self::BrokenOff { .. } => {
+                Some("invalid".to_owned())
+            }
             Self::Timeout { .. } => Some("timeout".to_owned()),
-            Self::Unreachable { .. } => Some("connect".to_owned()),
+            Self::Unreachable { .. } | Self::Certificate { .. } | Self::Proxy { .. } => {
+                Some("connect".to_owned())
+            }
             Self::Credentials { .. } | Self::HeldBack { .. } => None,
         }
     }
@@ -164,9 +203,22 @@ impl ApiError {
                             | StatusCode::REQUEST_TIMEOUT
                     )
             }
-            Self::Invalid { .. } | Self::Timeout { .. } | Self::Unreachable { .. } => true,
-            Self::Credentials { .. } | Self::HeldBack { .. } | Self::TooLarge { .. } => false,
+            // A wrong password may lock the user of the proxy.
+            Self::Proxy { problem, .. } => *problem != ProxyProblem::Unauthorized,
+            Self::Invalid { .. }
+            | Self::Timeout { .. }
+            | Self::BrokenOff { .. }
+            | Self::Unreachable { .. } => true,
+            Self::Credentials { .. }
+            | Self::HeldBack { .. }
+            | Self::Certificate { .. }
+            | Self::TooLarge { .. } => false,
         }
+    }
+
+    /// True if the API refused the request because of too many requests.
+    pub fn is_throttled(&self) -> bool {
+        matches!(self, Self::Refused { status: StatusCode::TOO_MANY_REQUESTS, .. })
     }
 
     /// Returns the endpoint of the request.
@@ -176,6 +228,9 @@ impl ApiError {
             | Self::Invalid { endpoint, .. }
             | Self::TooLarge { endpoint, .. }
             | Self::Timeout { endpoint, .. }
+            | Self::BrokenOff { endpoint, .. }
+            | Self::Certificate { endpoint, .. }
+            | Self::Proxy { endpoint, .. }
             | Self::Unreachable { endpoint, .. }
             | Self::Credentials { endpoint, .. }
             | Self::HeldBack { endpoint, .. } => *endpoint,
@@ -219,9 +274,19 @@ impl ApiError {
             {
                 format!("check that the exporter can reach `{key}`")
             }
-            Self::Timeout { .. } => {
-                format!("check the network path to `{key}`, or raise `api.request_timeout`")
+            Self::Timeout { .. } => format!(
+                "check the network path to `{key}` and the proxy in `api.proxy_url`, if one is set, \
+                 or raise `api.request_timeout`"
+            ),
+            Self::BrokenOff { .. } => {
+                "look for a proxy, firewall or load balancer on the path that ends connections \
+                 early; a smaller `api.page_size` makes answers shorter"
+                    .to_owned()
             }
+            Self::Certificate { of_proxy, problem, .. } => {
+                problem.remedy(if *of_proxy { "api.proxy_url" } else { key })
+            }
+            Self::Proxy { problem, .. } => problem.remedy(key),
             Self::Unreachable { .. } if endpoint.is_records_api() => {
                 format!(
                     "check `{key}` and `projects.region`, DNS, firewall and TLS between this \
@@ -237,6 +302,10 @@ impl ApiError {
         }
     }
 }
+
+/// Advice to an administrator if the API refuses requests because of too many.
+pub const THROTTLED_REMEDY: &str = "lower `api.max_requests_per_second`, or find out what else \
+    uses the same quota; if `api.max_retries` is 0, raise it";
 
 /// True for statuses that IAM and the metadata service never send.
 fn is_from_other_server(status: StatusCode) -> bool {
@@ -261,9 +330,7 @@ fn remedy_for_status(key: &str, status: StatusCode) -> String {
         StatusCode::METHOD_NOT_ALLOWED => {
             return format!("check `{key}`: the server there is not the records API");
         }
-        StatusCode::TOO_MANY_REQUESTS => {
-            "lower `api.max_requests_per_second`, or find out what else uses the same quota"
-        }
+        StatusCode::TOO_MANY_REQUESTS => THROTTLED_REMEDY,
         StatusCode::BAD_REQUEST => {
             "the API did not accept a parameter: check `projects.project_id` and `projects.filter`"
         }

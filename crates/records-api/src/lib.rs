@@ -31,7 +31,7 @@ pub use client::{
 };
 pub use credentials::Fingerprint;
 pub use endpoint::Endpoint;
-pub use error::{ApiError, Cause};
+pub use error::{ApiError, Cause, CertificateProblem, ProxyProblem, THROTTLED_REMEDY};
 pub use log_throttle::LogThrottle;
 pub use sign_in::{Agency, Auth, IamUser, SignIn, profile};
 pub use wire::DesktopPool;

@@ -35,7 +35,7 @@ pub struct Record<'a> {
     pub desktop_pool_id: Text<'a>,
     /// Name of the user who was recorded.
     pub username: Text<'a>,
-    /// Size of the video file in bytes; may exceed 2^31.
+    /// Size of the video file in bytes; may exceed 2^31. At most [`Self::MAX_SIZE_BYTES`].
     pub size: Option<u64>,
     /// Trigger of the recording; `type` in the API.
     pub record_type: Term<'a, RecordType>,
@@ -61,7 +61,7 @@ pub struct Record<'a> {
     pub end_time: Option<Timestamp>,
     /// Time of the last change of the record.
     pub update_time: Option<Timestamp>,
-    /// Length of the video in seconds.
+    /// Length of the video in seconds. At most [`Self::MAX_DURATION_SECONDS`].
     pub duration: Option<u32>,
     /// Free text whose meaning the API does not document.
     pub upload_type: Text<'a>,
@@ -72,6 +72,12 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// Largest size. A store can use the number after it for an unknown size.
+    pub const MAX_SIZE_BYTES: u64 = u64::MAX - 1;
+    /// Longest duration, four years. A store can keep a duration in 27 bits, with one value left for
+    /// an unknown duration.
+    pub const MAX_DURATION_SECONDS: u32 = (1 << 27) - 2;
+
     /// Returns a record with the two required fields, all others absent.
     pub fn new(id: impl Into<Cow<'a, str>>, start_time: Timestamp) -> Self {
         Self {

@@ -7,9 +7,9 @@
 mod error_body;
 mod page;
 pub(crate) mod pools;
+mod repair;
 mod row;
 mod scalar;
-mod utf8_repair;
 
 pub use error_body::ErrorBody;
 pub(crate) use error_body::one_line;

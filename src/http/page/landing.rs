@@ -8,6 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::html::{age, escaped, moment, page};
 use crate::project::Status;
 use crate::snapshot::{Failure, ProjectView, RecordsSnapshot};
+use records_api::THROTTLED_REMEDY;
 use records_api::record;
 use records_api::record::Timestamp;
 
@@ -44,6 +45,14 @@ fn project(status: &Status, now: Timestamp) -> String {
     );
     if let Some(failure) = &status.failure {
         html.push_str(&failure_note(failure, now));
+    } else if view.records.is_none() && status.budget.throttled_seconds > 0.0 {
+        // A first sync waits for the end of each pause, so there is no failure to show.
+        let _ = writeln!(
+            html,
+            "<p class=\"note\">Throttled: the API refuses requests that come too fast (429), and the \
+             first sync waits.<br>Remedy: {}</p>",
+            escaped(THROTTLED_REMEDY)
+        );
     }
     html.push_str("<dl>");
     for (name, value) in details(status, now) {

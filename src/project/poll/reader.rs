@@ -1,6 +1,7 @@
 //! Requests of a poll: reads an extent, lists a status, or counts. Each takes one or more requests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
@@ -18,10 +19,12 @@ use crate::sync::{Extent, ExtentReader, Next, PageRequest, ReadSummary, SyncErro
 use records_api::clock::Clock;
 use records_api::record::{Status, Term, TimeRange, Timestamp};
 use records_api::wire::Page;
-use records_api::{ApiError, Client, PageSizing, RecordsFilter, RecordsQuery};
+use records_api::{ApiError, Client, Listed, PageSizing, RecordsFilter, RecordsQuery};
 
 /// Maximum difference of the clocks. If they differ more, the API and the exporter mean different windows.
 const MAX_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
+/// Maximum age of an answer from a cache. An older one has another window, too.
+const MAX_AGE: Duration = Duration::from_secs(5 * 60);
 
 /// The API counts this many records in an extent, which is more than the caller accepts. Nothing was kept.
 pub(super) struct TooMany(pub(super) u64);
@@ -97,14 +100,14 @@ impl PollReader<'_> {
             });
             page.total_count.filter(|_| is_asked_for)
         };
-        let mut answer = self.client.list_records(&query, PageSizing::Fixed).await;
+        let mut answer = self.list_records(&query, PageSizing::Fixed).await;
         // One refusal may have been about something else.
         if answer.as_ref().is_err_and(ApiError::refuses_request) {
-            answer = self.client.list_records(&query, PageSizing::Fixed).await;
+            answer = self.list_records(&query, PageSizing::Fixed).await;
         }
         match answer {
             Ok(listed) => {
-                check_clock(listed.clock_ahead_millis).map_err(failed)?;
+                check_time(&listed).map_err(failed)?;
                 Ok(read(listed.page.page()))
             }
             Err(error) if counted == Counted::Uploaded && error.refuses_request() => Ok(None),
@@ -174,9 +177,28 @@ impl PollReader<'_> {
         }
         drop(under_way);
         let read = read.into_inner().finish(self.state.lock().ledger());
-        let query = RecordsQuery::ascending(start, 0, limit, filter);
+        let query = RecordsQuery::ascending(start, 0, limit, filter).hiding_names(self.hides_names);
         let failed = |error: SyncError| PollError::at(self.client.records_path(&query), error);
         Ok(Ok(read.map_err(failed)?))
+    }
+
+    /// Requests a page. A first sync repeats what the API refused because of too many requests: the
+    /// client waits for the end of the pause, and without the page, all others of its part are lost.
+    async fn list_records(
+        &self,
+        query: &RecordsQuery,
+        sizing: PageSizing,
+    ) -> Result<Listed, ApiError> {
+        loop {
+            let result = self.client.list_records(query, sizing).await;
+            let waits = result.as_ref().is_err_and(|error| {
+                error.is_throttled()
+                    && self.progress.lock().waits_for(self.project, error, Instant::now())
+            });
+            if !waits {
+                return result;
+            }
+        }
     }
 
     async fn page(
@@ -191,8 +213,8 @@ impl PollReader<'_> {
             .hiding_names(self.hides_names);
         let failed = |reason: Reason| PollError::at(self.client.records_path(&query), reason);
         let listed =
-            self.client.list_records(&query, sizing).await.map_err(|error| failed(error.into()))?;
-        check_clock(listed.clock_ahead_millis).map_err(failed)?;
+            self.list_records(&query, sizing).await.map_err(|error| failed(error.into()))?;
+        check_time(&listed).map_err(failed)?;
         // The client may have requested a smaller page, or a larger one to test the page size.
         request.limit = listed.requested;
         let answered = Timestamp::from_millis(self.clock.now_millis());
@@ -210,9 +232,12 @@ impl PollReader<'_> {
     }
 }
 
-/// Fails if the API's clock differs too much from this machine's.
-pub(super) fn check_clock(ahead_millis: Option<i64>) -> Result<(), Reason> {
-    match ahead_millis {
+/// Fails if the API's clock differs too much from this machine's, or if a cache returned an old answer.
+pub(super) fn check_time(listed: &Listed) -> Result<(), Reason> {
+    if let Some(age) = listed.age.filter(|age| *age > MAX_AGE) {
+        return Err(Reason::Cached { age });
+    }
+    match listed.clock_ahead_millis {
         Some(ahead_millis) if ahead_millis.abs() > MAX_CLOCK_DIFFERENCE_MILLIS => {
             Err(Reason::Clock { ahead_millis })
         }

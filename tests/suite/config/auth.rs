@@ -104,7 +104,7 @@ fn an_iam_endpoint_without_tls_is_accepted_only_on_loopback_or_on_request() {
     };
     for (endpoint, more) in [
         ("http://127.0.0.1:8080", ""),
-        ("http://[::1]/iam", ""),
+        ("http://[::1]:8080", ""),
         ("https://iam.example.org", ""),
         ("http://iam.example.org", "insecure_http = true"),
     ] {

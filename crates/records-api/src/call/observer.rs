@@ -38,6 +38,9 @@ pub trait Observer: Send + Sync + 'static {
     /// A request was delayed by this long because of such a pause.
     fn throttled(&self, waited: Duration);
 
+    /// A response of this age came from a cache.
+    fn cached(&self, endpoint: Endpoint, age: Duration);
+
     /// Credentials could not be renewed; the current ones are still valid.
     fn renewal_failed(&self, error: &ApiError);
 

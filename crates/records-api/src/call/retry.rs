@@ -7,20 +7,21 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{Request, StatusCode, header};
+use http::{Request, StatusCode};
 use tokio::sync::SemaphorePermit;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
 use super::backoff::{CallKey, CredentialBackoff, Outcome, TrialPermit};
+use super::body::unsupported_coding;
 use super::budget::ReadLimit;
-use super::date::date;
+use super::date::{age, clock_ahead};
 use super::gate::Gate;
 use super::limits::Limits;
 use super::observer::Observer;
 use super::secret_scan::contains_secret;
 use super::throttle::{requested_pause, retry_after};
-use super::transport::{Response, Transport, TransportError};
+use super::transport::{Response, Transport};
 use crate::clock::Clock;
 use crate::credentials::{Credentials, Fingerprint};
 use crate::endpoint::Endpoint;
@@ -93,6 +94,8 @@ pub(crate) struct Decoded<T> {
     /// Time by which the server's clock is ahead of this machine's, in milliseconds, according to the `Date`
     /// header.
     pub(crate) clock_ahead_millis: Option<i64>,
+    /// Age of the response, if it comes from a cache.
+    pub(crate) age: Option<Duration>,
 }
 
 /// Permission to send a request, to be held until the response has arrived.
@@ -214,14 +217,20 @@ impl RetryingClient {
             // After a refusal no other request may go out before the refusal is recorded below.
             Some(admission)
         };
+        let headers = result.as_ref().ok().map(|response| &response.headers);
+        let received = self.now_millis();
         let clock_ahead_millis =
-            result.as_ref().ok().and_then(|response| self.clock_ahead(response));
+            headers.and_then(|headers| clock_ahead(headers, now.millis(), received));
+        let age = headers.and_then(age);
+        if let Some(age) = age {
+            self.observer.cached(endpoint, age);
+        }
         let blames_credentials = result
             .as_ref()
             .is_ok_and(|response| Cause::blames_credentials(&response.body, credentials));
         let mut result = result.and_then(|response| {
             let decoded = if is_success {
-                decode(&response)
+                decode(&response).map_err(|error| with_coding(error, &response))
             } else {
                 Err(refused(endpoint, &response, credentials, clock_ahead_millis))
             };
@@ -242,7 +251,7 @@ impl RetryingClient {
             }
         }
         drop(held);
-        result.map(|value| Decoded { value, clock_ahead_millis })
+        result.map(|value| Decoded { value, clock_ahead_millis, age })
     }
 
     /// Returns what a refusal of this call applies to; `None` for the metadata service, which needs
@@ -274,11 +283,6 @@ impl RetryingClient {
         self.backoff.check(key)?;
         Ok(Admission { _gate: Some(permit), _trial: trial })
     }
-
-    fn clock_ahead(&self, response: &Response) -> Option<i64> {
-        let date = date(&response.headers, header::DATE)?;
-        date.timestamp_millis().checked_sub(self.clock.now_millis())
-    }
 }
 
 async fn exchange(call: &ApiCall<'_>, request: Request<Bytes>) -> Result<Response, ApiError> {
@@ -287,11 +291,7 @@ async fn exchange(call: &ApiCall<'_>, request: Request<Bytes>) -> Result<Respons
     let sent = call.transport.send(request, limit.clone());
     match limit.within(after, sent).await {
         None => Err(ApiError::Timeout { endpoint, after }),
-        Some(Ok(response)) => Ok(response),
-        Some(Err(TransportError::TooLarge(limit))) => Err(ApiError::TooLarge { endpoint, limit }),
-        Some(Err(TransportError::Connection(what))) => {
-            Err(ApiError::Unreachable { endpoint, what })
-        }
+        Some(sent) => sent.map_err(|error| error.at(endpoint)),
     }
 }
 
@@ -312,6 +312,16 @@ fn refused(
     }
     let retry_after = retry_after(&response.headers);
     ApiError::Refused { endpoint, status, error_body, cause, retry_after }
+}
+
+/// Names the coding of a body that is not what was requested, because it is the likely reason.
+fn with_coding(mut error: ApiError, response: &Response) -> ApiError {
+    if let ApiError::Invalid { what, .. } = &mut error
+        && let Some(coding) = unsupported_coding(&response.headers)
+    {
+        *what = coding;
+    }
+    error
 }
 
 /// Removes all texts of the response from the error if the response contains a secret that was

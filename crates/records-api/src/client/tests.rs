@@ -51,6 +51,7 @@ impl Observer for Changes {
     fn asked_to_pause(&self, _: &ApiError, _: Duration) {}
     fn throttled(&self, _: Duration) {}
     fn renewal_failed(&self, _: &ApiError) {}
+    fn cached(&self, _: Endpoint, _: Duration) {}
     fn page_size_changed(&self, change: PageSizeChange) {
         self.0.lock().push((change.before, change.rows));
     }

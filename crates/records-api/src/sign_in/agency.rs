@@ -119,7 +119,7 @@ impl Agency {
         }
         let sent_at = Instant::now();
         let invalid = |what: &str| ApiError::Invalid { endpoint, what: what.to_owned() };
-        let Decoded { value: (credential, expires), clock_ahead_millis } = self
+        let Decoded { value: (credential, expires), clock_ahead_millis, .. } = self
             .send(client, endpoint, request, token, |body| {
                 let body: Body = serde_json::from_slice(body).map_err(|_| {
                     invalid(

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::utf8_repair::repaired;
+use super::repair::parse_leniently;
 
 /// Code and message of an error.
 ///
@@ -33,10 +33,7 @@ impl ErrorBody {
         if body.len() > MAX_BODY_BYTES {
             return Self::default();
         }
-        let json = |body: &[u8]| serde_json::from_slice::<Value>(body).ok();
-        let Some(value) = json(body).or_else(|| json(&repaired(body)?)) else {
-            return Self::default();
-        };
+        let Ok(value) = parse_leniently::<Value>(body) else { return Self::default() };
         let inner = value.get("error").filter(|inner| inner.is_object()).unwrap_or(&value);
         Self {
             code: first_text(inner, &["error_code", "errorCode", "code"], MAX_CODE_CHARS),
@@ -114,6 +111,7 @@ mod tests {
                 r#"{"error_msg":"access denied: ..","error_code":"PAP5.0001","encoded_authorization_message":"E"}"#,
                 "PAP5.0001: access denied: ..",
             ),
+            (r#"{"error_code":"APIGW.0308","error_msg":"slow","at":3e456}"#, "APIGW.0308: slow"),
             ("<html>bad gateway</html>", "no error code"),
             ("", "no error code"),
             ("[1,2]", "no error code"),

@@ -7,9 +7,9 @@ use self_cell::self_cell;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::error_body::{ErrorBody, one_line};
+use super::repair::repaired;
 use super::row::WireRow;
 use super::scalar::Scalar;
-use super::utf8_repair::repaired;
 use crate::record::Row;
 
 /// One page of records.
@@ -52,8 +52,8 @@ self_cell! {
 }
 
 impl OwnedPage {
-    /// Parses a body like [`Page::decode`]. If the body is not JSON because a text was cut in the
-    /// middle of a character, the text gets U+FFFD there and is parsed again.
+    /// Parses a body like [`Page::decode`]. If the parser refuses it because a text was cut in the
+    /// middle of a character, or because a number is out of range, repairs it and parses it again.
     ///
     /// # Errors
     ///
@@ -111,6 +111,7 @@ impl<'a> Page<'a> {
         };
         let parts = parts.map_err(|error| not_json(&error, body))?;
         let total_count = parts.total_count.into_count().unwrap_or(None);
+        let total_count = total_count.filter(|total| *total <= MAX_TOTAL_COUNT);
         match parts.records {
             Some(rows) if !parts.reports_error || !rows.is_empty() => {
                 Ok(Self { total_count, rows })
@@ -124,6 +125,8 @@ impl<'a> Page<'a> {
     }
 }
 
+/// A larger count is not one. Sums of counts must not overflow.
+const MAX_TOTAL_COUNT: u64 = i64::MAX.unsigned_abs();
 /// The parser's errors may quote a text of any length in full.
 const MAX_ERROR_CHARS: usize = 200;
 

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::one_line;
+use super::repair::parse_leniently;
 
 /// A desktop pool.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,16 +37,18 @@ pub(crate) fn decode(body: &[u8]) -> Result<Vec<DesktopPool>, String> {
     if body.len() > MAX_BODY_BYTES {
         return Err(format!("the body is larger than {MAX_BODY_BYTES} bytes"));
     }
-    let page: PoolsPage = serde_json::from_slice(body).map_err(|error| {
+    let page: PoolsPage = parse_leniently(body).map_err(|error| {
         format!(
             "the body is not a list of pools: {}",
             one_line(&error.to_string(), MAX_ERROR_CHARS)
         )
     })?;
     let entries = page.desktop_pools.ok_or("the body has no list `desktop_pools`")?;
-    let text = |entry: &Value, name| {
-        let text = entry.get(name).and_then(Value::as_str)?;
-        Some(text.chars().take(MAX_NAME_CHARS).collect::<String>())
+    let text = |entry: &Value, name| match entry.get(name)? {
+        Value::String(text) => Some(text.chars().take(MAX_NAME_CHARS).collect::<String>()),
+        // As in records: the parser has rounded other numbers.
+        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        _ => None,
     };
     Ok(entries
         .iter()
@@ -66,6 +69,10 @@ mod tests {
             "total_count":4}"#;
         let pool = |id: &str, name: &str| DesktopPool { id: id.to_owned(), name: name.to_owned() };
         assert_eq!(decode(body), Ok(vec![pool("p1", "Sales"), pool("p2", "")]));
+        let body = br#"{"total_count":2e456,"desktop_pools":[{"id":"p3","name":7,"size":-3E+789},
+            {"id":17,"name":"Lab"},{"id":8e888},{"id":-5},{"id":1.5},6e999]}"#;
+        let pools = vec![pool("p3", "7"), pool("17", "Lab"), pool("-5", "")];
+        assert_eq!(decode(body), Ok(pools));
         assert!(decode(b"{}").is_err());
         let long = format!("{{\"desktop_pools\":\"{}\"}}", "x".repeat(1 << 20));
         assert!(decode(long.as_bytes()).unwrap_err().len() < 300);

@@ -142,7 +142,7 @@ impl<'a> Fields<'a> {
             desktop_name: self.text(Field::DesktopName),
             desktop_pool_id: self.text(Field::DesktopPoolId),
             username: self.text(Field::Username),
-            size: self.take(Field::Size, Scalar::into_count),
+            size: self.take(Field::Size, Scalar::into_bytes),
             record_type: self.take(Field::Type, |scalar| scalar.into_term(RecordType::parse)),
             status: self.take(Field::Status, |scalar| scalar.into_term(Status::parse)),
             policy_id: self.text(Field::PolicyId),

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::record::{Term, Text, Timestamp};
+use crate::record::{Record, Term, Text, Timestamp};
 
 /// A JSON value before its conversion.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -60,9 +60,17 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// Converts to a duration in seconds, below 2^32 (136 years).
+    /// Converts to a size in bytes, up to [`Record::MAX_SIZE_BYTES`].
+    pub(super) fn into_bytes(self) -> Result<Option<u64>, NotUnderstood> {
+        let size = self.into_count()?;
+        if size > Some(Record::MAX_SIZE_BYTES) { Err(NotUnderstood) } else { Ok(size) }
+    }
+
+    /// Converts to a duration in seconds, up to [`Record::MAX_DURATION_SECONDS`].
     pub(super) fn into_seconds(self) -> Result<Option<u32>, NotUnderstood> {
-        self.into_count()?.map(u32::try_from).transpose().map_err(|_| NotUnderstood)
+        let seconds =
+            self.into_count()?.map(u32::try_from).transpose().map_err(|_| NotUnderstood)?;
+        if seconds > Some(Record::MAX_DURATION_SECONDS) { Err(NotUnderstood) } else { Ok(seconds) }
     }
 
     /// Converts to a point in time.
@@ -191,9 +199,10 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_of_more_than_136_years_is_refused() {
+    fn a_duration_of_more_than_four_years_is_refused() {
         assert_eq!(scalar("3600").into_seconds(), Ok(Some(3600)));
-        assert_eq!(scalar("4294967295").into_seconds(), Ok(Some(u32::MAX)));
+        assert_eq!(scalar("134217726").into_seconds(), Ok(Some(134_217_726)));
+        assert_eq!(scalar("134217727").into_seconds(), Err(NotUnderstood));
         assert_eq!(scalar("4294967296").into_seconds(), Err(NotUnderstood));
         assert_eq!(scalar("null").into_seconds(), Ok(None));
     }

@@ -1,11 +1,107 @@
 //! Bodies as the API and others send them, and what they are parsed to.
 
+use proptest::prelude::*;
+
 use super::*;
+use crate::record::Field;
 use crate::record::RejectionReason::{NoId, NoStartTime, NotAnObject};
 use crate::record::{RecordType, Status, Term, Timestamp};
 
 fn page(json: &str) -> Page<'_> {
     Page::decode(json.as_bytes(), 0).unwrap()
+}
+
+/// Parses a body as the client does.
+fn parsed(json: &str) -> OwnedPage {
+    OwnedPage::parse(&Bytes::copy_from_slice(json.as_bytes()), 0)
+        .unwrap_or_else(|error| panic!("{error}: {json}"))
+}
+
+/// Numbers that fit no type, or none that a record has room for.
+fn oversized() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "-?[1-9][0-9]{0,30}(\\.[0-9]{1,20})?[eE]\\+?[4-9][0-9]{2,9}",
+        "-?[1-9][0-9]{310,900}",
+        "-?[1-9][0-9]{400}\\.[0-9]{1,9}",
+        Just("18446744073709551615".to_owned()),
+        Just("18446744073709551616".to_owned()),
+        Just("1e30".to_owned()),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn an_oversized_number_makes_only_its_own_field_absent(
+        number in oversized(),
+        (field, name) in proptest::sample::select(&Field::ALL[..]),
+        form in proptest::sample::select(&["N", "\"N\"", "[N]", "{\"a\":[1,N]}"][..]),
+    ) {
+        let value = form.replace('N', &number);
+        let required = r#""id":"a","start_time":"2024-03-12 12:02:01","size":5,"duration":6"#;
+        let json = format!(
+            r#"{{"new":{{"x":[{number}]}},"total_count":2,"screen_records":[
+                {{{required},"other":{number},"{name}":{value}}},{{{required}}}],"last":{number}}}"#
+        );
+        let owned = parsed(&json);
+        let page = owned.page();
+        prop_assert_eq!(page.total_count, Some(2));
+        let complete = page.rows[1].as_ref().unwrap();
+        prop_assert_eq!((complete.size, complete.duration), (Some(5), Some(6)));
+        prop_assert!(complete.odd.is_empty());
+        let is_text = form == "\"N\"" || form == "N" && number == "18446744073709551615";
+        let names: Vec<_> = page.rows[0].iter().flat_map(|record| record.odd.names()).collect();
+        match field {
+            Field::Id if !is_text => {
+                prop_assert_eq!(page.rows[0].as_ref().unwrap_err().reason, NoId);
+            }
+            Field::StartTime => {
+                prop_assert_eq!(page.rows[0].as_ref().unwrap_err().reason, NoStartTime);
+            }
+            Field::Size | Field::Duration | Field::EndTime | Field::UpdateTime => {
+                prop_assert_eq!(names, [name]);
+            }
+            _ if is_text => prop_assert!(names.is_empty()),
+            _ => prop_assert_eq!(names, [name]),
+        }
+    }
+}
+
+#[test]
+fn sizes_and_durations_are_known_or_odd() {
+    let cases = [
+        ("size", "18446744073709551614", true),
+        ("size", "18446744073709551615", false),
+        ("size", "\"18446744073709551615\"", false),
+        ("size", "\"9e99\"", false),
+        ("size", "-0", true),
+        ("size", "3e-700", true),
+        ("size", "0e777", true),
+        ("duration", "134217726", true),
+        ("duration", "134217727", false),
+        ("duration", "\"4294967294\"", false),
+        ("duration", "4294967295", false),
+        ("duration", "3000000000", false),
+    ];
+    for (name, value, is_known) in cases {
+        let json = format!(
+            r#"{{"screen_records":[{{"id":"a","start_time":1710244921000,"{name}":{value}}}]}}"#
+        );
+        let owned = parsed(&json);
+        let record = owned.page().rows[0].as_ref().unwrap();
+        assert_eq!(record.size.is_some() || record.duration.is_some(), is_known, "{name} {value}");
+        assert_eq!(record.odd.is_empty(), is_known, "{name} {value}");
+    }
+}
+
+#[test]
+fn rows_that_are_oversized_numbers_are_rejected_alone() {
+    let owned = parsed(
+        r#"{"screen_records":[5e555,-6E+666,{"id":"a","start_time":1710244921000},[7e777]]}"#,
+    );
+    let reasons: Vec<_> =
+        owned.page().rows.iter().map(|row| row.as_ref().err().map(|r| r.reason)).collect();
+    let odd = Some(NotAnObject);
+    assert_eq!(reasons, [odd, odd, None, odd]);
 }
 
 #[test]
@@ -148,9 +244,25 @@ fn an_empty_list_may_be_omitted_if_the_count_says_that_no_rows_are_left() {
 
 #[test]
 fn a_total_count_that_is_not_a_count_is_ignored() {
-    for total in ["-1", "null", "\"many\"", "1.5e30", "[2]"] {
+    let digits = "8".repeat(700);
+    let not_counts = [
+        "-1",
+        "null",
+        "\"many\"",
+        "1.5e30",
+        "[2]",
+        "4e512",
+        "-7E+333",
+        "[6e999]",
+        "9223372036854775808",
+        "18446744073709551615",
+        "18446744073709551616",
+        "\"1e999\"",
+        &digits,
+    ];
+    for total in not_counts {
         let body = format!(r#"{{"total_count":{total},"screen_records":[]}}"#);
-        assert_eq!(page(&body).total_count, None, "{total}");
+        assert_eq!(parsed(&body).page().total_count, None, "{total}");
     }
 }
 
