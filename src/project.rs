@@ -23,7 +23,7 @@ pub use config::ProjectConfig;
 pub use error::{PollError, Reason};
 pub use options::{PollMode, PollOptions};
 pub use poll::ApiCheck;
-pub use status::{Budget, Status};
+pub use status::{Budget, RunningPoll, Status};
 pub use users::Users;
 
 use std::sync::Arc;
@@ -139,7 +139,7 @@ impl Project {
         }
         let waits = {
             let polling = self.polling();
-            polling.is_running && polling.snapshot.records.is_some()
+            polling.is_running() && polling.snapshot.records.is_some()
         };
         if waits {
             // After the deadline, the scrape gets the snapshot that exists. A retired project does not
@@ -204,7 +204,7 @@ impl Project {
             // The first poll is started elsewhere and may still run.
             let may_fail = {
                 let polling = self.polling();
-                polling.failures.is_failing() || polling.is_running
+                polling.failures.is_failing() || polling.is_running()
             };
             let until = if may_fail { due.min(check) } else { due };
             let has_new_config = timeout_at(until, self.config_replaced.notified()).await.is_ok();
@@ -219,7 +219,7 @@ impl Project {
     async fn notice_new_credentials(&self) -> bool {
         let is_waiting = {
             let polling = self.polling();
-            polling.failures.is_failing() && !polling.is_running
+            polling.failures.is_failing() && !polling.is_running()
         };
         if !is_waiting {
             return false;
@@ -275,10 +275,10 @@ impl Project {
         let min_interval = self.config().options.min_interval;
         let mut polling = self.polling();
         let is_due = polling.schedule.is_due(now, min_interval);
-        if polling.is_running || !is_due || self.retired.is_cancelled() {
+        if polling.is_running() || !is_due || self.retired.is_cancelled() {
             return false;
         }
-        polling.is_running = true;
+        polling.running_since = Some(self.now());
         polling.schedule.start(now);
         true
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::failure::FailureStreak;
 use super::schedule::Schedule;
 use crate::snapshot::{Snapshot, SyncMode};
+use records_api::record::Timestamp;
 
 /// The served snapshot and the state of polling. Kept under one lock, so that nobody sees the snapshot of
 /// one poll with the schedule of another.
@@ -13,8 +14,8 @@ use crate::snapshot::{Snapshot, SyncMode};
 pub(super) struct Polling {
     /// The served snapshot. Replaced as a whole.
     pub(super) snapshot: Arc<Snapshot>,
-    /// True while a poll runs.
-    pub(super) is_running: bool,
+    /// Begin of the poll that runs.
+    pub(super) running_since: Option<Timestamp>,
     /// True if a background task starts the polls.
     pub(super) has_background: bool,
     pub(super) schedule: Schedule,
@@ -30,12 +31,17 @@ impl Polling {
         }
         Self {
             snapshot: Arc::new(snapshot),
-            is_running: false,
+            running_since: None,
             has_background: false,
             schedule: Schedule::default(),
             failures: FailureStreak::default(),
             is_first_sync,
         }
+    }
+
+    /// True while a poll runs.
+    pub(super) fn is_running(&self) -> bool {
+        self.running_since.is_some()
     }
 
     /// Replaces the snapshot by a changed copy. Answers that are being written keep the old one.

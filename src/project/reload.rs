@@ -45,7 +45,7 @@ impl Project {
             }
         });
         // A poll that is cancelled does not count.
-        if has_other_client && polling.is_running {
+        if has_other_client && polling.is_running() {
             polling.schedule.end_backoff();
         }
         drop(polling);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::Project;
 use super::commit::commit;
@@ -33,7 +33,7 @@ impl Project {
     pub async fn poll_once(&self) -> Status {
         {
             let mut polling = self.polling();
-            polling.is_running = true;
+            polling.running_since = Some(self.now());
             polling.schedule.start(Instant::now());
         }
         self.run_claimed().await;
@@ -48,12 +48,31 @@ impl Project {
         let (config, begun) = (self.config(), Instant::now());
         let requests_before = self.observer.requests();
         // Boxed, because the future is large and part of several others.
-        let poll = Box::pin(self.poll(&config));
+        let max_staleness = config.options.max_staleness;
+        let poll = Box::pin(self.warning_if_long(max_staleness, self.poll(&config)));
         let poll = self.retired.run_until_cancelled(poll);
         let Some(Some(result)) = config.replaced.run_until_cancelled(poll).await else { return };
         let requests = self.observer.requests() - requests_before;
         self.conclude(&config, result, begun, requests);
         guard.is_concluded = true;
+    }
+
+    /// Polls. Logs once if the poll takes longer than `limit`.
+    async fn warning_if_long<T>(&self, limit: Duration, poll: impl Future<Output = T>) -> T {
+        let mut poll = std::pin::pin!(poll);
+        if let Ok(result) = timeout(limit, &mut poll).await {
+            return result;
+        }
+        tracing::warn!(
+            project = self.name(),
+            requests = self.observer.requests(),
+            remedy =
+                "raise `api.max_requests_per_second` or `api.page_size`, or shorten `poll.window`",
+            "the poll runs for longer than `poll.max_staleness` ({}): the records are not served until \
+             it ends",
+            humantime::format_duration(limit)
+        );
+        poll.await
     }
 
     async fn poll(&self, config: &Arc<ProjectConfig>) -> PollResult {
@@ -198,7 +217,7 @@ impl Drop for PollGuard<'_> {
     fn drop(&mut self) {
         let now = self.project.now();
         let mut polling = self.project.polling();
-        polling.is_running = false;
+        polling.running_since = None;
         // A poll that was cancelled has no result. One that panicked is a failed poll.
         if !self.is_concluded && std::thread::panicking() {
             let project = self.project.name();

@@ -1,5 +1,7 @@
 //! State of a project, for pages and commands.
 
+use std::time::Duration;
+
 use super::Project;
 use crate::snapshot::{FailedRecords, Failure, ProjectView};
 use records_api::record::Timestamp;
@@ -11,12 +13,21 @@ pub struct Status {
     pub view: ProjectView,
     /// The last poll's failure, if it failed.
     pub failure: Option<Failure>,
-    /// True while a poll runs.
-    pub is_polling: bool,
+    /// The poll that runs.
+    pub poll: Option<RunningPoll>,
     /// Time at which counting began; `None` before the first complete poll.
     pub counting_since: Option<Timestamp>,
     /// Limits of the requests to the API.
     pub budget: Budget,
+}
+
+/// A poll that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunningPoll {
+    /// Time since its begin.
+    pub duration: Duration,
+    /// True if it takes longer than `poll.max_staleness`.
+    pub is_long: bool,
 }
 
 /// Limits of a project's requests to the API.
@@ -34,11 +45,16 @@ impl Project {
     /// Returns the state of the project.
     pub fn status(&self) -> Status {
         let (view, config) = (self.view(), self.config());
+        let poll = self.polling().running_since.map(|since| {
+            let millis = self.now().millis().saturating_sub(since.millis());
+            let duration = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
+            RunningPoll { duration, is_long: duration > config.options.max_staleness }
+        });
         Status {
             failure: view.failure.clone(),
             counting_since: view.counting_since,
             view,
-            is_polling: self.polling().is_running,
+            poll,
             budget: Budget {
                 requests_per_second: config.client.max_requests_per_second(),
                 concurrent_requests: config.client.max_concurrent_requests(),

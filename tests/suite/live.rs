@@ -173,3 +173,19 @@ async fn polls_end_whatever_the_clocks_counts_or_pages_are() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_takes_longer_than_a_snapshot_may_be_old_is_shown_as_such() {
+    let load = Load { per_second: 1, latency: 700, counts: TotalCount::Right, listed_after: 0 };
+    let harness = load.start(|setup| setup.poll.max_staleness = Duration::from_millis(900));
+    let watch = async {
+        let running = || harness.project.status().poll.map(|poll| poll.is_long);
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        assert_eq!(running(), Some(false));
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        assert_eq!(running(), Some(true));
+    };
+    let (ended, ()) = tokio::join!(harness.poll(), watch);
+    assert_eq!(ended, Ok(()));
+    assert_eq!(harness.project.status().poll, None);
+}

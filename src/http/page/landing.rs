@@ -1,12 +1,13 @@
 //! The page `/`: state, last error and remedy of every project.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use axum::response::Response;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::html::{age, escaped, moment, page};
-use crate::project::Status;
+use crate::project::{RunningPoll, Status};
 use crate::snapshot::{Failure, ProjectView, RecordsSnapshot};
 use records_api::THROTTLED_REMEDY;
 use records_api::record;
@@ -35,7 +36,7 @@ pub(in crate::http) fn landing(statuses: &[Status], metrics: &str, now: Timestam
 fn project(status: &Status, now: Timestamp) -> String {
     let view = &status.view;
     let (class, state) = state(status);
-    let polling = if status.is_polling { ", polling" } else { "" };
+    let polling = status.poll.map_or_else(String::new, polling);
     let target = utf8_percent_encode(view.project(), NON_ALPHANUMERIC);
     let mut html = format!(
         "<section class=\"project\"><h2>{name}</h2>\n<p><span class=\"{class}\">{state}</span>\
@@ -61,6 +62,18 @@ fn project(status: &Status, now: Timestamp) -> String {
     }
     html.push_str("</dl></section>\n");
     html
+}
+
+/// Formats the state of a poll that runs.
+fn polling(poll: RunningPoll) -> String {
+    if !poll.is_long {
+        return ", polling".to_owned();
+    }
+    let duration = Duration::from_secs(poll.duration.as_secs());
+    format!(
+        ", polling for {}, longer than <code>poll.max_staleness</code>",
+        humantime::format_duration(duration)
+    )
 }
 
 /// Returns the CSS class and the text for the state of a project.
@@ -151,8 +164,6 @@ fn failed(view: &ProjectView, snapshot: &RecordsSnapshot) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::project::Budget;
     use crate::snapshot::{ProjectLabels, Snapshot};
@@ -182,7 +193,7 @@ mod tests {
                 page_size: 100,
             },
             failure: Some(failure),
-            is_polling: true,
+            poll: Some(RunningPoll { duration: Duration::from_secs(754), is_long: true }),
             counting_since: None,
             budget: Budget {
                 requests_per_second: 0.5,
@@ -194,7 +205,8 @@ mod tests {
         assert_eq!(
             html,
             "<section class=\"project\"><h2>&lt;b&gt;&amp;&quot;</h2>\n\
-             <p><span class=\"bad\">✕ Failing, no snapshot yet</span>, polling. \
+             <p><span class=\"bad\">✕ Failing, no snapshot yet</span>, polling for 12m 34s, longer than \
+             <code>poll.max_staleness</code>. \
              <a href=\"/failures?project=%3Cb%3E%26%22\">Failures</a> · \
              <a href=\"/probe?target=%3Cb%3E%26%22\">Metrics</a></p>\n\
              <p class=\"note\">Failing since <time datetime=\"2023-11-14T22:13:20.000Z\">2023-11-14 \
