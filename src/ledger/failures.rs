@@ -131,6 +131,12 @@ impl Failures {
         }
     }
 
+    /// Drops the details of records that start at `end` or later.
+    pub(super) fn retain_before(&mut self, end: Timestamp) {
+        self.by_key.retain(|_, details| details.start < end);
+        self.by_start.retain(|(start, _)| *start < end);
+    }
+
     /// Returns the id of a record, if its details are kept.
     pub(super) fn id_of(&self, key: RecordKey) -> Option<&str> {
         Some(&self.by_key.get(&key)?.id)

@@ -120,6 +120,18 @@ impl Staging {
         self.covered.push(range);
     }
 
+    /// Drops the new and changed records that start at `end` or later. For a first sync, which knows no
+    /// record there.
+    pub fn retain_before(&mut self, end: Timestamp) {
+        let kept = self.staged.iter().filter(|record| record.start < end);
+        let mut staged = Table::default();
+        for record in kept {
+            staged.put(record);
+        }
+        self.staged = staged;
+        self.failures.retain_before(end);
+    }
+
     /// Adds the rows of another staging of the same poll.
     pub fn merge(&mut self, other: Self) {
         let label = self.new_labels.merge(other.new_labels);

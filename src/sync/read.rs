@@ -12,6 +12,7 @@ mod filter;
 mod listing;
 mod live;
 mod page;
+mod prefix;
 mod reader;
 mod rejections;
 mod segment;
@@ -22,5 +23,6 @@ mod vanished;
 mod walk;
 
 pub(in crate::sync) use live::LATE_ARRIVAL_MILLIS;
+pub use prefix::Prefix;
 pub use reader::ExtentReader;
 pub use walk::{Next, PageRequest};

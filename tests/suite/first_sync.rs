@@ -170,3 +170,27 @@ async fn it_keeps_nothing_of_another_filter_or_window_in_the_middle() {
         assert_eq!(harness.exposed().get(UP), 1.0);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_fails_costs_few_of_the_pages_before_it() {
+    for (latency, after) in [(20, 37), (300, 83), (90, 61)] {
+        let (harness, _folder) = large(|setup| {
+            setup.options.latency = Duration::from_millis(latency);
+            setup.limits.max_retries = 0;
+        });
+        let mut polls = 0;
+        let mut reached = 0.0;
+        // Every poll reads fewer pages than a part has.
+        while progress(&harness) < 0.9 && polls < 120 {
+            harness.set_faults(&[&format!("status=404,after={after}")]);
+            let failed = harness.poll().await.is_err();
+            assert!(!failed || progress(&harness) >= reached, "{polls}");
+            reached = progress(&harness);
+            polls += 1;
+        }
+        harness.set_faults(&[]);
+        harness.assert_polls_right("after all of the failures").await;
+        assert_eq!(harness.transitions(), 0.0, "a first sync counts nothing");
+        assert!(polls < 120, "{latency} ms: {reached} after {polls} polls");
+    }
+}

@@ -4,9 +4,11 @@
 use super::reader::{PollReader, TooMany};
 use crate::ledger::{ApiCounts, CommitError, Counted, FirstSync, PollFacts, Staging};
 use crate::project::commit::commit;
-use crate::project::error::PollError;
+use crate::project::error::{PollError, Reason};
 use crate::project::state::{Polled, ProjectState};
-use crate::sync::{Anomalies, CountMeaning, Extent, Planner, ReadSummary, SyncError};
+use crate::sync::{
+    Anomalies, CountMeaning, Extent, ExtentReader, Planner, Prefix, ReadSummary, SyncError,
+};
 use records_api::record::{TimeRange, Timestamp};
 
 /// Number of pages in a part. Reading them takes ten seconds at ten requests a second.
@@ -30,16 +32,23 @@ impl PollReader<'_> {
             let from = earlier.as_ref().map_or(self.window_start, |part| part.until);
             self.progress.lock().start_part(self.known());
             let most = PART_PAGES * u64::from(self.client.page_size());
-            let (staging, summary) = match self
-                .read_up_to(most, Extent::since(from), ApiCounts::default())
-                .await?
-            {
+            let mut broken = None;
+            let rest = Extent::since(from);
+            let read = self.read_up_to(most, rest, ApiCounts::default(), &mut broken).await;
+            // Boxed, because the future is large.
+            let read = self.or_prefix(read, broken, earlier.as_ref(), &mut parts, identity);
+            let read = Box::pin(read).await?;
+            let (staging, summary) = match read {
                 Ok(read) => read,
                 Err(TooMany(total)) => match part_end(from, self.now, total.div_ceil(most)) {
                     None => self.read(Extent::since(from), ApiCounts::default()).await?,
                     Some(until) => {
                         let part = Extent::all(TimeRange::new(from, until));
-                        let (staging, summary) = self.read(part, ApiCounts::default()).await?;
+                        let mut broken = None;
+                        let read = self.read_keeping(&mut broken, part, ApiCounts::default()).await;
+                        let read =
+                            self.or_prefix(read, broken, earlier.as_ref(), &mut parts, identity);
+                        let (staging, summary) = Box::pin(read).await?;
                         // If the API ignores the bounds, each part would be the whole window. If a part
                         // does not meet the one before, records between them may be missing.
                         let is_short = summary.first_start_beyond.is_none() && summary.rows < total;
@@ -67,6 +76,34 @@ impl PollReader<'_> {
             }
             return self.complete(staging, summary, parts, earlier.facts.begun).await;
         }
+    }
+
+    /// Commits the beginning of a part that broke off, so that a failed page does not cost the pages
+    /// before it. Returns the result of the read.
+    async fn or_prefix<T>(
+        &self,
+        read: Result<T, PollError>,
+        broken: Option<ExtentReader>,
+        earlier: Option<&FirstSync>,
+        parts: &mut ReadSummary,
+        identity: &str,
+    ) -> Result<T, PollError> {
+        let Err(error) = &read else { return read };
+        let is_contradiction = matches!(error.reason, Reason::Sync(_));
+        let prefix = broken.filter(|_| !is_contradiction).and_then(ExtentReader::into_prefix);
+        let Some(Prefix { staging, summary, until, beyond }) = prefix else { return read };
+        if !meets(earlier, &summary) {
+            return read;
+        }
+        let facts = earlier.map_or_else(|| self.facts(identity), |part| part.facts.clone());
+        let ended = Timestamp::from_millis(self.clock.now_millis());
+        parts.merge(summary);
+        let anomalies = std::mem::take(&mut parts.anomalies);
+        let (rows, rejected) = (parts.rows, parts.rejected.clone());
+        let part = FirstSync { facts, until, beyond: Some(beyond), ended, rows, rejected };
+        // The poll has failed already. Without this commit, the next one reads the part again.
+        let _ = self.commit_part(staging, anomalies, part).await;
+        read
     }
 
     fn facts(&self, identity: &str) -> PollFacts {

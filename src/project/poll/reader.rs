@@ -121,18 +121,30 @@ impl PollReader<'_> {
         extent: Extent,
         known: ApiCounts,
     ) -> Result<(Staging, ReadSummary), PollError> {
-        match self.read_up_to(u64::MAX, extent, known).await? {
+        self.read_keeping(&mut None, extent, known).await
+    }
+
+    /// The same. If the read breaks off, leaves what was read so far in `broken`.
+    pub(super) async fn read_keeping(
+        &self,
+        broken: &mut Option<ExtentReader>,
+        extent: Extent,
+        known: ApiCounts,
+    ) -> Result<(Staging, ReadSummary), PollError> {
+        match self.read_up_to(u64::MAX, extent, known, broken).await? {
             Ok(read) => Ok(read),
             Err(TooMany(_)) => unreachable!("no count exceeds u64::MAX"),
         }
     }
 
-    /// Reads an extent to its end, unless the API counts more than `most` records in it.
+    /// Reads an extent to its end, unless the API counts more than `most` records in it. If the read
+    /// breaks off, leaves what was read so far in `broken`.
     pub(super) async fn read_up_to(
         &self,
         most: u64,
         extent: Extent,
         known: ApiCounts,
+        broken: &mut Option<ExtentReader>,
     ) -> Result<Result<(Staging, ReadSummary), TooMany>, PollError> {
         let limit = self.client.page_size();
         let start = extent.range.start;
@@ -166,7 +178,12 @@ impl PollReader<'_> {
                 }
             }
             match under_way.next().await {
-                Some(answered) => answered?,
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    drop(under_way);
+                    *broken = Some(read.into_inner());
+                    return Err(error);
+                }
                 None => break,
             }
             if let (_, Some(total)) = read.lock().progress()
