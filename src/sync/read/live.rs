@@ -13,7 +13,7 @@ use records_api::record::Timestamp;
 #[derive(Debug, Clone, Copy)]
 pub(in crate::sync) struct ReadTime {
     /// Begin of the read by the local clock.
-    local_begin: Timestamp,
+    pub(in crate::sync) local_begin: Timestamp,
     /// Begin of the read. The local one until an answer shows the API's clock.
     pub(in crate::sync) begin: Timestamp,
     /// Greatest difference of the clocks that an answer showed, in milliseconds.

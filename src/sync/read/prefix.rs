@@ -33,6 +33,7 @@ impl ExtentReader {
         if range.is_empty() {
             return None;
         }
+        self.summary.first_start = self.walk.first_start();
         self.staging.retain_before(until);
         self.summary.anomalies.cover(range);
         self.summary.rejected = self.summary.anomalies.rejected();

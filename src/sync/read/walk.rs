@@ -336,7 +336,7 @@ impl Walk {
     fn read_without_bounds(&mut self, bound: Timestamp, ended: Timestamp) -> Result<(), SyncError> {
         // Without a bound the API lists its default window. Nothing would show that the records
         // before it are missing.
-        let window = self.time.begin.floor_to_second().millis() - self.range.start.millis();
+        let window = self.time.local_begin.floor_to_second().millis() - self.range.start.millis();
         if window > DEFAULT_WINDOW_MILLIS {
             return Err(SyncError::BoundIgnored { bound, ended });
         }

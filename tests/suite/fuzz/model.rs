@@ -1,7 +1,7 @@
 //! What a page should be read as: a model of the decoder, written from what is known of the API,
 //! over a JSON reader of its own.
 
-use records_api::record::{RecordType, Row, Status, Term, Timestamp};
+use records_api::record::{Record, RecordType, Row, Status, Term, Timestamp};
 use records_api::wire::{OwnedPage, PageError};
 
 use super::json::{Json, Unread, parse};
@@ -108,7 +108,7 @@ fn read(value: &Json, offset: u64) -> Option<Outcome> {
             }
             "total_count" => {
                 refuse_endless(value)?;
-                total = count(value).unwrap_or(None);
+                total = count(value).unwrap_or(None).filter(|n| i64::try_from(*n).is_ok());
             }
             "error_code" | "errorCode" | "error" => {
                 refuse_endless(value)?;
@@ -154,7 +154,7 @@ fn row(value: &Json) -> Option<RowOutcome> {
     if times[0].is_none() {
         return Some(Err(("no_start_time", Some(id))));
     }
-    let most = [u64::MAX, u32::MAX.into()];
+    let most = [Record::MAX_SIZE_BYTES, Record::MAX_DURATION_SECONDS.into()];
     let within = |value: Option<u64>, most| match value {
         Some(value) if value > most => Err(Odd),
         value => Ok(value),

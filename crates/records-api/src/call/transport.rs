@@ -160,12 +160,18 @@ impl HttpTransport {
     }
 }
 
+/// Part of the body of a refusal that is kept. It holds an error code and a message.
+const MAX_REFUSAL_BYTES: usize = 256 * 1024;
+
 async fn receive(
     mut response: reqwest::Response,
     limit: ReadLimit,
     budget: Option<Arc<MemoryBudget>>,
 ) -> Result<Response, TransportError> {
-    let status = response.status();
+    let (status, mut limit) = (response.status(), limit);
+    if !status.is_success() {
+        limit.max_bytes = limit.max_bytes.min(MAX_REFUSAL_BYTES);
+    }
     let buffer = BodyBuffer::new(limit.clone(), budget);
     let mut body = Body::new(response.headers(), response.content_length(), buffer).await;
     match receive_body(&mut response, &mut body, limit.max_bytes).await {
