@@ -76,7 +76,6 @@ mod tests {
             "https://iam.example.org/v3/",
             "https://iam.example.org/v3/auth/tokens",
             "https://iam.example.org//",
-            "https://iam.example.org/%2e",
             "https://iam.example.org/;v=2",
             "https://iam.example.org?nocatalog=true",
             "https://iam.example.org/?",

@@ -27,11 +27,16 @@ impl Project {
         let mut polling = self.polling();
         *self.config.lock() = Arc::new(config);
         drop(state);
+        let hides_names = polling.snapshot.users.are_shown() && !users.are_shown();
         polling.change(|snapshot| {
             let has_other_users = !snapshot.users.is_like(&users);
             // The request of the last failure may show names of the filter.
-            if snapshot.users.are_shown() && !users.are_shown() {
-                snapshot.failure.iter_mut().for_each(|failure| failure.request = None);
+            if hides_names {
+                snapshot.failure.iter_mut().for_each(|failure| {
+                    failure.request = None;
+                    "the last poll failed; its message may hold names, which `labels.user` hides"
+                        .clone_into(&mut failure.what);
+                });
             }
             if has_other_users || snapshot.labels != labels {
                 ledger_part.write_labels_to(snapshot);
@@ -45,11 +50,13 @@ impl Project {
             }
         });
         // A poll that is cancelled does not count.
-        if has_other_client && polling.is_running() {
+        let cancels = has_other_client || hides_names;
+        if cancels && polling.is_running() {
             polling.schedule.end_backoff();
         }
         drop(polling);
-        if has_other_client {
+        // The errors of a poll that began before would show the names.
+        if cancels {
             earlier.replaced.cancel();
         }
         self.end_backoff();

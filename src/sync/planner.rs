@@ -126,7 +126,7 @@ impl Planner {
         let is_other = ledger
             .last_poll()
             .is_none_or(|last| window_start < last.window_start || identity != last.identity);
-        let is_overdue = self.scrub.is_overdue(now);
+        let is_overdue = self.scrub.is_overdue(now, known / page_size);
         if self.needs_full_read
             || is_overdue
             || self.ignores_bound

@@ -27,6 +27,9 @@ const BEGINNING: Timestamp = Timestamp::from_millis(i64::MIN);
 const MAX_PAUSE_SHARE: f64 = 0.9;
 /// A full read that takes less than this does not count as longer than the interval.
 const LONG_READ: Duration = Duration::from_secs(60);
+/// Maximum number of pages that a poll reads again because they are overdue, unless its usual share
+/// is more than half of that.
+const MAX_CATCH_UP_PAGES: u64 = 100;
 /// Number of intervals after which everything is read if nothing was.
 const OVERDUE_INTERVALS: i64 = 2;
 /// Maximum number of parts that are stored for a later process.
@@ -76,7 +79,13 @@ impl Scrub {
         if pages == 0 || records == 0 {
             return Vec::new();
         }
-        let is_all = due >= records as f64;
+        // After a long absence everything is due. Read at once, a large window would be lost with one
+        // page that fails, and nothing would be served for as long.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
+        let usual = (pause * rate) as u64 / page_size;
+        let most = MAX_CATCH_UP_PAGES.max(2 * usual);
+        let is_all = due >= records as f64 && pages <= most;
+        let pages = pages.min(most);
         let rows = if is_all { records } else { pages * page_size - slack };
         let slices = self.least_recently_read(ledger, range, rows);
         // Slices end at whole seconds, so one that ends in a burst of starts holds fewer rows.
@@ -123,10 +132,12 @@ impl Scrub {
         slices
     }
 
-    /// True if so little was read again lately that everything is due.
-    pub(super) fn is_overdue(&self, now: Timestamp) -> bool {
-        now.millis().saturating_sub(self.caught_up_to.millis())
-            >= OVERDUE_INTERVALS * self.interval_millis
+    /// True if so little was read again lately that everything is due at once. A window of more than
+    /// a hundred pages is caught up with over several polls.
+    pub(super) fn is_overdue(&self, now: Timestamp, pages: u64) -> bool {
+        pages <= MAX_CATCH_UP_PAGES
+            && now.millis().saturating_sub(self.caught_up_to.millis())
+                >= OVERDUE_INTERVALS * self.interval_millis
     }
 
     /// Notes that a poll that began at `now` read a slice and all that starts at `new_since` or

@@ -350,3 +350,26 @@ async fn a_window_at_rest_costs_six_requests_though_it_lived_at_first() {
     let asked = harness.polls(6, 30).await;
     assert!(asked[1..].iter().all(|asked| *asked <= 6), "{asked:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_a_long_absence_a_large_window_is_caught_up_with_over_several_polls() {
+    let harness = HarnessOptions::settled(12_000, |setup| {
+        setup.options.dialect.limit_max = 20;
+        setup.limits.page_size = 20;
+    });
+    assert_eq!(harness.poll().await, Ok(()));
+    tokio::time::sleep(Duration::from_secs(5 * 3600)).await;
+    let changed = harness.simulator().edit(|world| {
+        let ids: Vec<_> = world.records_from(i64::MIN).map(|record| record.id).collect();
+        for id in ids.iter().skip(40).step_by(1700) {
+            world.set_status(*id, Status::UploadFailed);
+        }
+        world.insert_at(world.now() - 7_000_000, Status::UploadCompleted);
+        ids.len()
+    });
+    // 600 pages, of which a poll reads a hundred again.
+    let requests = harness.polls(9, 30).await;
+    assert!(requests.iter().all(|n| *n < 220), "{changed}: {requests:?}");
+    assert!(harness.oldest_age() < 3700.0, "{} s: {requests:?}", harness.oldest_age());
+    harness.assert_polls_right("after it has caught up").await;
+}

@@ -111,12 +111,14 @@ async fn a_process_that_begins_again_asks_for_what_changed_meanwhile() {
     assert_eq!(harness.transitions(), 1.0);
     tokio::time::sleep(Duration::from_secs(30)).await;
     harness.assert_polls_right("a deletion that the counts of two polls give away").await;
-    // After hours without a poll everything may have changed.
+    // After hours without a poll everything may have changed. It is read again over a few polls.
     let harness = harness.restart();
     tokio::time::sleep(Duration::from_secs(8 * 3600)).await;
     let before = harness.asked();
     harness.assert_polls_right("after hours").await;
+    harness.polls(7, 30).await;
     assert!(harness.asked() - before > 500);
+    assert!(harness.oldest_age() < 600.0, "{}", harness.oldest_age());
 }
 
 #[tokio::test(start_paused = true)]

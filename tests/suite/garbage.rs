@@ -65,3 +65,24 @@ async fn a_list_that_shrinks_to_rejected_rows_hides_nothing() {
         assert_eq!(harness.shown(), but_down(before.clone()));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_can_be_read_does_not_let_the_others_empty_a_window() {
+    let old = "{\"id\":\"old\",\"start_time\":\"2001-01-01 00:00:00\"}";
+    let new = "{\"id\":\"new\",\"start_time\":\"2026-11-20 11:00:00\"}";
+    for (records, readable, garbage) in
+        [(420, old, 10), (60, old, 3), (420, new, 1), (77, new, 6), (5300, old, 9), (5300, new, 4)]
+    {
+        let rows: Vec<_> =
+            std::iter::once(readable).chain(std::iter::repeat_n("[[[]]]", garbage)).collect();
+        let harness = HarnessOptions::settled(records, |_| {});
+        harness.assert_polls_right("before").await;
+        let counted = harness.counted();
+        harness.answer_with(Some(body(rows.len(), &rows)));
+        for _ in 0..3 {
+            tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+            let polled = harness.poll().await;
+            assert!(harness.counted() >= counted, "{records} {readable} {garbage}: {polled:?}");
+        }
+    }
+}

@@ -13,6 +13,8 @@ use records_api::record::{TimeRange, Timestamp};
 
 /// Number of pages in a part. Reading them takes ten seconds at ten requests a second.
 const PART_PAGES: u64 = 100;
+/// Minimum number of pages of a part that broke off.
+const MIN_PREFIX_PAGES: u64 = 2;
 /// Minimum length of a part. Without it, an API that counts more records than it has would be read in
 /// ever shorter parts.
 const MIN_PART_MILLIS: i64 = 60_000;
@@ -92,7 +94,9 @@ impl PollReader<'_> {
         let is_contradiction = matches!(error.reason, Reason::Sync(_));
         let prefix = broken.filter(|_| !is_contradiction).and_then(ExtentReader::into_prefix);
         let Some(Prefix { staging, summary, until, beyond }) = prefix else { return read };
-        if !meets(earlier, &summary) {
+        // Fewer pages are read again as fast as they are committed.
+        let is_short = summary.rows < MIN_PREFIX_PAGES * u64::from(self.client.page_size());
+        if is_short || !meets(earlier, &summary) {
             return read;
         }
         let facts = earlier.map_or_else(|| self.facts(identity), |part| part.facts.clone());

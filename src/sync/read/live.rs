@@ -67,6 +67,11 @@ impl ReadTime {
         start < self.begin.plus_millis(-LATE_ARRIVAL_MILLIS)
     }
 
+    /// True if a record with this start may have begun after the read did.
+    pub(in crate::sync) fn may_be_later(&self, start: Timestamp) -> bool {
+        start > self.begin.plus_millis(-2 * DATE_PRECISION_MILLIS)
+    }
+
     /// True if a record with this start may have begun while the read was in progress.
     fn is_during(&self, start: Timestamp) -> bool {
         start > self.begin && start <= self.answered.plus_millis(CLOCK_TOLERANCE_MILLIS)

@@ -43,6 +43,8 @@ pub struct ExtentReader {
     unchecked: usize,
     /// Number of rows that start after the read began.
     began_later: u64,
+    /// Number of rejected rows before all others, which another read of the poll counts.
+    pub(super) unplaced: u64,
     /// Number of known records whose row was rejected.
     pub(super) kept: u64,
 }
@@ -80,6 +82,7 @@ impl ExtentReader {
             size: ReadSize::default(),
             rejections: PendingRejections::default(),
             began_later: 0,
+            unplaced: 0,
             kept: 0,
             unchecked: 0,
         }
@@ -162,7 +165,7 @@ impl ExtentReader {
         self.unchecked += unchecked.count();
         // If the API ignores the filter, the list would be the whole window.
         self.is_abandoned |= self.extent.status.is_some() && self.unchecked > MAX_UNCHECKED_ROWS;
-        if self.has_only_rejections(request.segment, page) {
+        if self.has_only_rejections(request.segment, page, new_rows.first_row) {
             return Err(self.rejection());
         }
         self.size.add_page(page.rows.len(), self.staging.staged())
@@ -247,13 +250,16 @@ impl ExtentReader {
                     }
                     // Neighbouring segments list each other's rows. A rejected row has no start, so
                     // it counts in the segment of the row before it.
-                    let is_in_segment = match last_start {
-                        // A row before all others comes first in the list of every segment.
+                    let last = last_start.filter(|start| *start >= self.keeps_since);
+                    let is_in_segment = match last {
+                        // A row before all others comes first in the list of every segment. Rows
+                        // before the window do not show that this one belongs there, too.
                         None => new_rows.range.start == self.keeps_since,
                         Some(start) => new_rows.range.contains(start),
                     };
+                    self.unplaced += u64::from(!is_in_segment && last.is_none());
                     if is_in_segment && index >= new_rows.first_row {
-                        let near = last_start.unwrap_or(new_rows.range.start);
+                        let near = last.unwrap_or(new_rows.range.start);
                         let row = RejectedRow { near, reason: *reason };
                         self.rejections.note(request.segment, row);
                     }

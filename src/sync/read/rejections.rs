@@ -49,11 +49,17 @@ impl PendingRejections {
         }
     }
 
-    /// Notes a page. Returns true if too many pages of the segment in a row held only rejected
-    /// rows.
-    pub(in crate::sync) fn is_unreadable(&mut self, segment: usize, page: &Page<'_>) -> bool {
+    /// Notes a page, whose new rows begin at `first_new`. Returns true if too many pages of the segment
+    /// in a row had no new rows but rejected ones.
+    pub(in crate::sync) fn is_unreadable(
+        &mut self,
+        segment: usize,
+        page: &Page<'_>,
+        first_new: usize,
+    ) -> bool {
         let pages = self.unreadable_pages.entry(segment).or_default();
-        let is_unreadable = !page.rows.is_empty() && page.rows.iter().all(Result::is_err);
+        let new = page.rows.get(first_new..).unwrap_or_default();
+        let is_unreadable = !new.is_empty() && new.iter().all(Result::is_err);
         *pages = if is_unreadable { *pages + 1 } else { 0 };
         *pages > MAX_UNREADABLE_PAGES
     }

@@ -13,6 +13,9 @@ use records_api::wire::Page;
 /// that can follow.
 const MAX_REJECTIONS_WITHOUT_RECORD: usize = MAX_RECORDS / 100;
 
+/// If rows are rejected, at least this share (1/n) of the known records must still be listed.
+const MIN_SHARE_LEFT: u64 = 10;
+
 impl ExtentReader {
     /// Requests the first page once more if it is empty although records are known in the extent.
     /// Returns true in this case. Without this, one answer that lost its rows would hide them all.
@@ -90,20 +93,28 @@ impl ExtentReader {
         Err(summary.rejection())
     }
 
-    /// Fails if only rejected rows were listed where records are known.
+    /// Fails if rejected rows were listed where records are known, and hardly any of these. A list
+    /// that loses its rows and gets others that cannot be interpreted would empty the window.
     pub(super) fn check_emptied(&self, ledger: &Ledger) -> Result<(), SyncError> {
         let range = TimeRange { start: self.summary.window_start, ..self.extent.range };
+        let rejected: u64 = self.summary.rejected.values().sum();
+        let left = self.summary.rows - rejected;
+        let rejected = rejected + self.unplaced;
         let is_emptied = self.extent.status.is_none()
-            && self.summary.rows == self.summary.rejected.values().sum::<u64>()
-            && !self.summary.rejected.is_empty()
-            && ledger.count_in(range) > self.kept;
+            && rejected * 100 > left + rejected
+            && left * MIN_SHARE_LEFT <= ledger.count_in(range).saturating_sub(self.kept);
         if is_emptied { Err(self.summary.rejection()) } else { Ok(()) }
     }
 
     /// True if the read should fail because rows are rejected page after page.
-    pub(super) fn has_only_rejections(&mut self, segment: usize, page: &Page<'_>) -> bool {
+    pub(super) fn has_only_rejections(
+        &mut self,
+        segment: usize,
+        page: &Page<'_>,
+        first_new: usize,
+    ) -> bool {
         let has_record = self.staging.staged() > 0 || self.summary.rows > 0;
-        self.rejections.is_unreadable(segment, page)
+        self.rejections.is_unreadable(segment, page, first_new)
             || !has_record && self.rejections.len() > MAX_REJECTIONS_WITHOUT_RECORD
     }
 

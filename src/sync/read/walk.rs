@@ -161,9 +161,9 @@ impl Walk {
         self.status.is_some()
     }
 
-    /// True if a record began after the walk did.
+    /// True if a record may have begun after the walk did.
     pub(in crate::sync) fn is_later(&self, start: Timestamp) -> bool {
-        start > self.time.begin
+        self.time.may_be_later(start)
     }
 
     /// Returns the start up to which everything was read, if the list went on and its rest was left
@@ -282,6 +282,7 @@ impl Walk {
         let last = segment.listing.tail.as_ref().map(|tail| tail.start);
         if !is_status_list
             && last.is_some_and(|last| self.time.is_quiet(last))
+            && page.rows.iter().all(Option::is_some)
             && let Some(granted) = segment.clamp.take(page.rows.len(), page.limit)
         {
             self.limit = self.limit.min(granted);

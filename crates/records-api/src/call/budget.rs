@@ -16,6 +16,9 @@ use tokio::time::{Instant, timeout_at};
 const BLOCK_BYTES: usize = 1024;
 /// First allocation for a body of unknown size.
 const MIN_CAPACITY: usize = 64 * 1024;
+/// Maximum size that is allocated before it arrives. A server that announces much and sends nothing
+/// would hold the memory of all projects.
+const MAX_EXPECTED_BYTES: usize = 1024 * 1024;
 /// Minimum time between two log messages.
 const REMINDER: Duration = Duration::from_secs(3600);
 
@@ -145,10 +148,9 @@ impl BodyBuffer {
         Self { bytes: Vec::new(), limit, budget, shared: None, excess: None }
     }
 
-    /// Allocates the size that a response announces, up to the limit. Growing the buffer would copy
-    /// it.
+    /// Allocates the size that a response announces, up to 1 MiB, so that the buffer need not grow.
     pub(super) async fn expect(&mut self, bytes: usize) {
-        self.reserve(bytes.min(self.limit.max_bytes)).await;
+        self.reserve(bytes.min(self.limit.max_bytes).min(MAX_EXPECTED_BYTES)).await;
     }
 
     /// Appends a part of the body.
