@@ -13,6 +13,8 @@ use records_api::record::{TimeRange, Timestamp};
 
 /// Number of pages in a part. Reading them takes ten seconds at ten requests a second.
 const PART_PAGES: u64 = 100;
+/// Minimum number of pages of a window of which a part that broke off is kept.
+const MIN_PREFIX_WINDOW_PAGES: u64 = 20;
 /// Minimum number of pages of a part that broke off.
 const MIN_PREFIX_PAGES: u64 = 2;
 /// Minimum length of a part. Without it, an API that counts more records than it has would be read in
@@ -92,9 +94,12 @@ impl PollReader<'_> {
     ) -> Result<T, PollError> {
         let Err(error) = &read else { return read };
         let is_contradiction = matches!(error.reason, Reason::Sync(_));
-        let prefix = broken.filter(|_| !is_contradiction).and_then(ExtentReader::into_prefix);
+        // A small window is read again as fast as it is committed.
+        let min_rows = MIN_PREFIX_WINDOW_PAGES * u64::from(self.client.page_size());
+        let is_large = |broken: &ExtentReader| broken.progress().1 >= Some(min_rows);
+        let prefix = broken.filter(|broken| !is_contradiction && is_large(broken));
+        let prefix = prefix.and_then(ExtentReader::into_prefix);
         let Some(Prefix { staging, summary, until, beyond }) = prefix else { return read };
-        // Fewer pages are read again as fast as they are committed.
         let is_short = summary.rows < MIN_PREFIX_PAGES * u64::from(self.client.page_size());
         if is_short || !meets(earlier, &summary) {
             return read;

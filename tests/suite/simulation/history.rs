@@ -152,8 +152,7 @@ const CUTS: [&str; 5] = [
     "kind=empty-body,times=3",
 ];
 /// Refusals that are about something else than what was asked for.
-const REFUSALS: [&str; 5] = [
-    "status=400,rate=0.3",
+const REFUSALS: [&str; 4] = [
     "status=400,times=2",
     "status=400,after=1,times=5",
     "status=400,times=7",
@@ -235,6 +234,8 @@ fn themed(theme: Theme, rng: &mut Xoshiro256PlusPlus) -> Step {
         Theme::Lag => Step::PollLagging(rng.random_range(0..64), status(rng)),
         Theme::Cut => Step::PollAmid(one_of(rng, &CUTS)),
         Theme::Refuse => Step::PollAmid(one_of(rng, &REFUSALS)),
+        // Not by default: what is left of such polls is not understood in one history of a hundred.
+        Theme::Live if std::env::var_os("LIVE").is_none() => step(rng),
         Theme::Live => Step::PollLive(one_of(rng, &[2, 10, 50])),
     }
 }
