@@ -65,7 +65,7 @@ impl PollReader<'_> {
     }
 
     /// Fails if the project would hold too many records after a commit.
-    fn check_size(&self, staging: &Staging) -> Result<(), PollError> {
+    pub(super) fn check_size(&self, staging: &Staging) -> Result<(), PollError> {
         let records = self.state.lock().ledger().len_after(staging, self.window_start);
         if records > self.max_records {
             return Err(SyncError::TooMany { limit: self.max_records }.into());
@@ -195,14 +195,13 @@ impl PollReader<'_> {
             };
             let extents = bisection.extents(self.state.lock().ledger());
             let is_repetition = last.as_ref().is_some_and(|last| last.found_the_same(&bisection));
-            let is_over = extents.is_empty() || is_repetition;
+            last = Some(bisection);
+            if extents.is_empty() || is_repetition {
+                break;
+            }
             for (rows, other) in self.read_all(extents, known).await? {
                 staging.merge(rows);
                 summary.merge(other);
-            }
-            last = Some(bisection);
-            if is_over {
-                break;
             }
         }
         Ok(last)

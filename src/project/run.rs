@@ -65,7 +65,6 @@ impl Project {
         }
         tracing::warn!(
             project = self.name(),
-            requests = self.observer.requests(),
             remedy =
                 "raise `api.max_requests_per_second` or `api.page_size`, or shorten `poll.window`",
             "the poll runs for longer than `poll.max_staleness` ({}): the records are not served until \

@@ -17,7 +17,7 @@ pub enum UserNames {
     Name,
     /// A hash that cannot be computed without the key.
     Hash(Secret),
-    /// No names: there are no series by user.
+    /// No names. Series by user are left out.
     Drop,
 }
 

@@ -64,7 +64,7 @@ pub struct ReadSummary {
 /// Meaning of a count, as far as the rows show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CountMeaning {
-    /// There is no count, or it differs from the number of rows.
+    /// The count is missing or differs from the number of rows.
     #[default]
     Unknown,
     /// It equals the number of rows that were read, apart from those that began later.

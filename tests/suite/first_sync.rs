@@ -198,3 +198,15 @@ async fn a_page_that_fails_costs_few_of_the_pages_before_it() {
         assert!(polls < 600, "{latency} ms: {reached} after {polls} polls");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_differs_in_the_middle_of_a_part_changes_nothing() {
+    // The first part has ten records, since the world begins a day after the window does.
+    for (after, complete_parts) in [(1, 0.0), (47, 10.0), (96, 10.0)] {
+        let (harness, _folder) = large(|setup| setup.clock_jumps_after = Some(after));
+        let failure = harness.poll().await.unwrap_err();
+        assert!(failure.what.contains("clock"), "{}", failure.what);
+        let stored = harness.exposed().get("screen_records_exporter_store_records{project=\"p\"}");
+        assert_eq!(stored, complete_parts, "after {after} requests");
+    }
+}

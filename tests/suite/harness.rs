@@ -112,7 +112,7 @@ pub(crate) fn script(
     })
 }
 
-/// The same with a body that is no text.
+/// The same with a body that need not be text.
 pub(crate) fn bytes_script(
     answer: impl Fn(u64, &http::Request<Bytes>) -> (u16, Vec<u8>) + Send + Sync + 'static,
 ) -> Arc<FakeTransport> {
@@ -121,6 +121,33 @@ pub(crate) fn bytes_script(
         let status = StatusCode::from_u16(status).unwrap();
         let answer = Response { status, headers: HeaderMap::new(), body: body.into() };
         Box::pin(async move { Ok(answer) })
+    })
+}
+
+/// The same server, which takes so long for each answer.
+pub(crate) fn delayed(server: Arc<FakeTransport>, latency: Duration) -> Arc<FakeTransport> {
+    FakeTransport::new(move |_, request, limit| {
+        let server = server.clone();
+        Box::pin(async move {
+            tokio::time::sleep(latency).await;
+            server.send(request, ReadLimit::new(limit)).await
+        })
+    })
+}
+
+/// The same server, whose clock jumps ahead by ten minutes after so many requests.
+fn with_jumping_clock(server: Arc<FakeTransport>, after: u64) -> Arc<FakeTransport> {
+    let clock = TokioClock::starting_at(NOW);
+    FakeTransport::new(move |number, request, limit| {
+        let server = server.clone();
+        Box::pin(async move {
+            let mut response = server.send(request, ReadLimit::new(limit)).await?;
+            let ahead = if number < after { 0 } else { 600_000 };
+            let moment = chrono::DateTime::from_timestamp_millis(clock.now_millis() + ahead);
+            let date = moment.unwrap().to_rfc2822();
+            response.headers.insert(http::header::DATE, date.parse().unwrap());
+            Ok(response)
+        })
     })
 }
 
@@ -160,6 +187,8 @@ pub(crate) struct HarnessOptions {
     pub(crate) auth: Option<SignIn>,
     /// How far the API's clock is ahead of ours.
     pub(crate) ahead: Duration,
+    /// Number of requests after which the API's clock jumps.
+    pub(crate) clock_jumps_after: Option<u64>,
 }
 
 impl Default for HarnessOptions {
@@ -206,6 +235,7 @@ impl HarnessOptions {
             token_file: None,
             auth: None,
             ahead: Duration::ZERO,
+            clock_jumps_after: None,
         }
     }
 
@@ -236,7 +266,10 @@ impl HarnessOptions {
         let ahead = i64::try_from(self.ahead.as_millis()).unwrap();
         let clock = TokioClock::starting_at(NOW + ahead);
         let simulator = Simulator::new(&self.options, move || clock.now_millis());
-        let transport = simulated(&simulator);
+        let mut transport = simulated(&simulator);
+        if let Some(after) = self.clock_jumps_after {
+            transport = with_jumping_clock(transport, after);
+        }
         Harness { simulator: Some(simulator), ..self.start_at(transport) }
     }
 

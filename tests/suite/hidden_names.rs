@@ -7,7 +7,7 @@ use records_api::secret::{Secret, Source};
 use records_api_simulator::Status;
 use screen_records_exporter::project::{PollOptions, ProjectConfig, Users};
 
-use crate::harness::{Harness, HarnessOptions, Samples, is_counter, script};
+use crate::harness::{Harness, HarnessOptions, Samples, delayed, is_counter, script};
 use crate::support::{Api, Exporter, config, eventually, folder, get};
 
 fn setup(folder: &tempfile::TempDir, users: Users) -> HarnessOptions {
@@ -187,5 +187,31 @@ async fn errors_of_the_api_do_not_show_names_of_the_filter() {
         let harness = options.start_at(script(move |_, _| (404, body.to_owned())));
         let failure = harness.poll().await.unwrap_err();
         assert_eq!(format!("{failure:?}").contains("lee.sara"), is_shown, "{failure:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_disappear_with_the_reload_that_hides_them_even_from_a_poll_that_runs() {
+    for runs in [false, true] {
+        let mut options = HarnessOptions::default();
+        options.poll.filter.username = Some("kim.lena".to_owned());
+        options.limits.max_retries = 0;
+        let body = "{\"error_code\":\"WKS.0404\",\"error_msg\":\"no user kim.lena here\"}";
+        let transport = script(move |_, _| (404, body.to_owned()));
+        let harness = options.start_at(delayed(transport, std::time::Duration::from_secs(3)));
+        let failure = harness.poll().await.unwrap_err();
+        assert!(format!("{failure:?}").contains("kim.lena"), "{failure:?}");
+        let hide = async {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            reload(&harness, Users::dropped());
+        };
+        if runs {
+            // The poll began when names were shown, and fails afterwards.
+            let _ = tokio::join!(harness.project.poll_once(), hide);
+        } else {
+            hide.await;
+        }
+        let status = harness.project.status();
+        assert!(!format!("{:?}", status.failure).contains("kim.lena"), "{:?}", status.failure);
     }
 }

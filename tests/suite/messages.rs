@@ -322,7 +322,7 @@ async fn gzip_is_decompressed_whatever_its_spelling_and_other_codings_are_named(
     let url =
         format!("http://{}", server(http("200 OK\r\nContent-Encoding: utf-8", EMPTY_PAGE)).await);
     let (is_success, text) = check(config(&url, api), &[]).await;
-    assert!(is_success, "a label that is no coding does no harm: {text}");
+    assert!(is_success, "an unknown label does no harm: {text}");
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ pub enum ApiError {
         /// Error of the TLS library.
         what: String,
     },
-    /// There is no connection through the proxy.
+    /// The connection through the proxy failed.
     #[error("{endpoint} cannot be reached through the proxy: {what}")]
     Proxy {
         /// The endpoint of the request.
@@ -98,7 +98,7 @@ pub enum ApiError {
         /// Error of the connection.
         what: String,
     },
-    /// There are no usable credentials.
+    /// No credentials are usable.
     #[error("no credentials for {endpoint}: {what}")]
     Credentials {
         /// The endpoint of the request.

@@ -47,7 +47,7 @@ fn project(status: &Status, now: Timestamp) -> String {
     if let Some(failure) = &status.failure {
         html.push_str(&failure_note(failure, now));
     } else if view.records.is_none() && status.budget.throttled_seconds > 0.0 {
-        // A first sync waits for the end of each pause, so there is no failure to show.
+        // A first sync waits for the end of each pause, so it has not failed.
         let _ = writeln!(
             html,
             "<p class=\"note\">Throttled: the API refuses requests that come too fast (429), and the \

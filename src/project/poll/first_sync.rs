@@ -93,15 +93,16 @@ impl PollReader<'_> {
         identity: &str,
     ) -> Result<T, PollError> {
         let Err(error) = &read else { return read };
-        let is_contradiction = matches!(error.reason, Reason::Sync(_));
+        // After a contradiction, or with clocks that differ, the rows before may be wrong, too.
+        let is_of_api = matches!(error.reason, Reason::Api(_));
         // A small window is read again as fast as it is committed.
         let min_rows = MIN_PREFIX_WINDOW_PAGES * u64::from(self.client.page_size());
         let is_large = |broken: &ExtentReader| broken.progress().1 >= Some(min_rows);
-        let prefix = broken.filter(|broken| !is_contradiction && is_large(broken));
+        let prefix = broken.filter(|broken| is_of_api && is_large(broken));
         let prefix = prefix.and_then(ExtentReader::into_prefix);
         let Some(Prefix { staging, summary, until, beyond }) = prefix else { return read };
         let is_short = summary.rows < MIN_PREFIX_PAGES * u64::from(self.client.page_size());
-        if is_short || !meets(earlier, &summary) {
+        if is_short || !meets(earlier, &summary) || self.check_size(&staging).is_err() {
             return read;
         }
         let facts = earlier.map_or_else(|| self.facts(identity), |part| part.facts.clone());

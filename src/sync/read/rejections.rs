@@ -23,8 +23,8 @@ pub(in crate::sync) struct PendingRejections {
 }
 
 /// Number of pages in a row of one segment that may hold only rejected rows: 200 pages of 100 rows
-/// are 1% of two million. An API that returns a rejected row forevery offset would be read for
-/// ever.
+/// are 1% of two million. An API that returns a rejected row for every offset would be read
+/// forever.
 const MAX_UNREADABLE_PAGES: u32 = 200;
 
 impl PendingRejections {

@@ -39,7 +39,7 @@ pub struct BisectionContext<'a> {
 }
 
 /// A search in progress: request the counts from [`Self::next_bounds`], pass them to
-/// [`Self::take`], repeat until there are no more bounds, then read [`Self::extents`].
+/// [`Self::take`], repeat while it returns bounds, then read [`Self::extents`].
 #[derive(Debug)]
 pub struct CountBisection {
     counted: Counted,

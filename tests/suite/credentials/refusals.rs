@@ -97,7 +97,7 @@ async fn a_wrong_key_is_refused_once_in_four_starts_three_checks_and_two_polls()
     let folder = folder();
     let scene = Scene { folder: folder.path(), state: "state" };
     write(folder.path(), "config.toml", &config(&url, &aksk("wrong-secret")));
-    // A check comes first, when there is no directory yet.
+    // A check comes first, before the directory exists.
     let (is_success, text) = scene.run(&CHECK);
     assert!(!is_success && text.contains("answered 401"), "{text}");
     assert_eq!(answers(&url, "records", "401").await, 1);

@@ -124,14 +124,20 @@ async fn an_invalid_token_file_is_reported_and_the_last_token_stays_in_use() {
     scene.exporter.scraped_until(UP, 1.0).await;
 }
 
+/// Starts an API that accepts an access key. Returns its URL.
+fn api_with_key(key: &str, secret: &str) -> (Process, String) {
+    let mut command = binary();
+    command.args(["simulate", "--listen", "127.0.0.1:0", "--records", "30"]);
+    command.args(["--access-key", key, "--secret-key", secret]);
+    let mut simulator = Process::start(&mut command);
+    let url = simulator.line();
+    (simulator, url)
+}
+
 #[tokio::test]
 async fn half_of_a_rotated_key_is_never_used() {
     let (key, secret) = ("AKOFTHETESTS0003", "the-secret-of-a-pair");
-    let arguments = ["--records", "30", "--access-key", key, "--secret-key", secret];
-    let mut command = binary();
-    command.args(["simulate", "--listen", "127.0.0.1:0"]).args(arguments);
-    let mut simulator = Process::start(&mut command);
-    let url = simulator.line();
+    let (_simulator, url) = api_with_key(key, secret);
     let config = format!(
         "{OFTEN}[[projects]]\nname = 'p'\nproject_id = '0123abcd'\nendpoint = '{url}'\n[projects.auth]\n\
          method = 'aksk'\naccess_key_file = '@/ak'\nsecret_key_file = '@/sk'\n"
@@ -149,11 +155,7 @@ async fn half_of_a_rotated_key_is_never_used() {
 #[tokio::test]
 async fn an_invalid_profile_is_reported_and_the_last_key_stays_in_use() {
     let (key, secret) = ("AKOFTHETESTS0004", "the-secret-of-a-profile");
-    let arguments = ["--records", "30", "--access-key", key, "--secret-key", secret];
-    let mut command = binary();
-    command.args(["simulate", "--listen", "127.0.0.1:0"]).args(arguments);
-    let mut simulator = Process::start(&mut command);
-    let url = simulator.line();
+    let (_simulator, url) = api_with_key(key, secret);
     let config = format!(
         "{OFTEN}[[projects]]\nname = 'p'\nproject_id = '0123abcd'\nendpoint = '{url}'\n[projects.auth]\n\
          method = 'profile'\nprofile_file = '@/credentials'\n"

@@ -66,7 +66,7 @@ impl Run {
         let (served, past) = (Served::default(), Served::default());
         let (keep, earlier) = (served.clone(), past.clone());
         harness.simulator().after_request(Endpoint::Records, move |turn, world| {
-            // A count is no reading.
+            // A count reads nothing.
             if turn.query.contains("limit=1&") {
                 return;
             }
@@ -209,7 +209,7 @@ impl Run {
         let rate = if seed.is_multiple_of(2) { "1" } else { "0.5" };
         let fault = format!("kind=rows,as=null-status,share=0.5,seed={seed},rate={rate}");
         self.harness().set_faults(&[&fault]);
-        // What is shown of a record whose status was never read is no truth of the API.
+        // The API knows nothing of how a record without a status is shown.
         let everything = std::mem::take(&mut self.everything);
         let polled = self.poll(true).await;
         self.everything = everything;

@@ -15,6 +15,7 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use records_api::{HttpTransport, MemoryBudget, ReadLimit, Transport};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use super::{fixture, tls};
@@ -124,5 +125,46 @@ async fn large_responses_at_the_same_time_share_one_budget() {
     let most = most_outstanding(responses, bytes, Some(budget)).await;
     assert!(most <= limit, "{most}");
     let most = most_outstanding(responses, bytes, None).await;
-    assert!(most > limit, "the test would not notice that there is no budget: {most}");
+    assert!(most > limit, "the test would not notice a missing budget: {most}");
+}
+
+/// Starts a server that announces a body of so many bytes and sends one of them. Returns its URL.
+async fn stalling_server(announced: usize) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {announced}\r\n\r\n{{");
+                let _ = stream.write_all(head.as_bytes()).await;
+                std::future::pending::<()>().await;
+            });
+        }
+    });
+    format!("http://127.0.0.1:{port}/")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_are_announced_and_do_not_arrive_hold_up_no_other() {
+    let (bytes, body) = (8 * MIB, 200 * 1024);
+    let budget = Arc::new(MemoryBudget::new(bytes));
+    let transport = || {
+        let transport = HttpTransport::new(Some(&fixture("ca.pem")), None).unwrap();
+        transport.with_memory_budget(budget.clone())
+    };
+    let stalling = stalling_server(bytes).await;
+    for _ in 0..5 {
+        let (transport, stalling) = (transport(), stalling.clone());
+        tokio::spawn(async move {
+            let request = Request::get(&stalling).body(Bytes::new()).unwrap();
+            transport.send(request, ReadLimit::new(bytes)).await
+        });
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let url = server(body, Arc::default()).await;
+    let transport = transport();
+    let request = Request::get(&url).body(Bytes::new()).unwrap();
+    let response = transport.send(request, ReadLimit::new(bytes));
+    let response = tokio::time::timeout(Duration::from_secs(10), response).await;
+    assert_eq!(response.expect("it does not wait").unwrap().body.len(), body);
 }

@@ -1,6 +1,6 @@
 //! The API gateway in front of the service: rate limit, credentials, project, permission.
 //!
-//! There is no gateway in front of IAM and the metadata service.
+//! IAM and the metadata service are reached without a gateway.
 
 use std::sync::Arc;
 

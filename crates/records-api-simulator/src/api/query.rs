@@ -10,7 +10,7 @@ use crate::{
     world::record::{Kind, Status},
 };
 
-/// Records of the last 15 days are listed if there is no `start_time`.
+/// Records of the last 15 days are listed if `start_time` is missing.
 const DEFAULT_SPAN: i64 = 15 * 24 * 3_600_000;
 /// Requests with more desktop names are refused.
 const MAX_DESKTOP_NAMES: usize = 100;

@@ -122,7 +122,7 @@ fn failures(world: &World, from: i64, times: TimeFormat) -> Vec<Failure> {
 fn failure(world: &World, record: &Record, times: TimeFormat) -> Failure {
     let directory = world.directory();
     let desktop = directory.desktop_id(record.desktop);
-    // There is no file if the recording itself failed.
+    // A recording that failed leaves no file.
     let file = (record.status == Status::UploadFailed).then_some(desktop);
     let formatted = |millis| {
         let time = DateTime::from_timestamp_millis(times.as_shown(millis)).unwrap_or_default();

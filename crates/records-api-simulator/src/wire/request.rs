@@ -49,7 +49,7 @@ impl Endpoint {
         }
     }
 
-    /// Reports whether the endpoint issues credentials. There is no gateway in front of these.
+    /// Reports whether the endpoint issues credentials. These are reached without a gateway.
     pub(crate) fn is_for_credentials(self) -> bool {
         matches!(self, Self::Tokens | Self::MetadataToken | Self::SecurityKey)
     }

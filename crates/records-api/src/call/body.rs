@@ -110,7 +110,7 @@ fn is_gzip(headers: &HeaderMap) -> bool {
     matches!(&codings(headers)[..], [coding] if coding == "gzip" || coding == "x-gzip")
 }
 
-/// Returns the description of codings that were not removed from a body; `None` if there are none.
+/// Returns the description of codings that were not removed from a body; `None` if all were.
 pub(super) fn unsupported_coding(headers: &HeaderMap) -> Option<String> {
     let codings = if is_gzip(headers) { Vec::new() } else { codings(headers) };
     let names = one_line(&codings.join(", "), MAX_CODING_CHARS);

@@ -1,7 +1,7 @@
 //! One limit for the memory of all responses that are read at the same time.
 //!
-//! A response takes memory while it grows, and until its body is dropped. If there is no more, it
-//! waits for other responses, which need not wait for it: one response at a time may exceed the
+//! A response takes memory while it grows, and until its body is dropped. If all of it is taken, a
+//! response waits for others, which need not wait for it: one response at a time may exceed the
 //! limit.
 
 use std::sync::Arc;

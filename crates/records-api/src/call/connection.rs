@@ -1,4 +1,4 @@
-//! Finds out why there is no connection to a server, from the errors of the libraries.
+//! Finds out why a connection to a server failed, from the errors of the libraries.
 
 use std::error::Error;
 use std::io;

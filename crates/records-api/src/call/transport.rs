@@ -45,7 +45,7 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`TransportError`] if there is no complete response.
+    /// [`TransportError`] if the response is incomplete or missing.
     fn send(
         &self,
         request: http::Request<Bytes>,

@@ -1,9 +1,9 @@
-//! Reasons why there is no complete response.
+//! Causes of an incomplete or missing response.
 
 use crate::endpoint::Endpoint;
 use crate::error::{ApiError, CertificateProblem, ProxyProblem};
 
-/// The reason why there is no complete response. The texts contain no headers and no URLs.
+/// Cause of an incomplete or missing response. The texts contain no headers and no URLs.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TransportError {
     /// The connection could not be established, or broke before there was an answer.
@@ -19,7 +19,7 @@ pub enum TransportError {
         /// Error of the TLS library.
         what: String,
     },
-    /// There is no connection through the proxy.
+    /// The connection through the proxy failed.
     #[error("{what}")]
     Proxy {
         /// Reason.

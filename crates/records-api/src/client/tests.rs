@@ -1,3 +1,5 @@
+//! Tests of the page sizes that a client learns, and forgets, from refusals.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 

@@ -21,7 +21,7 @@ pub enum CertificateProblem {
     Other,
 }
 
-/// The reason why there is no connection through the proxy.
+/// Cause of a failed connection through the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProxyProblem {
     /// The proxy requires a user and a password, or refused them.

@@ -99,7 +99,7 @@ impl CredentialCache {
     ///
     /// # Errors
     ///
-    /// The error of `fetch` if there are no valid credentials. If a renewal fails while the current
+    /// The error of `fetch` if no credentials are valid. If a renewal fails while the current
     /// credentials are valid, the error goes to `renewal_failed` instead.
     pub(super) async fn get(
         &self,
