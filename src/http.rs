@@ -2,6 +2,7 @@
 //!
 //! Serves what the collector provides; does not know about polls or the API.
 
+mod app_state;
 mod current;
 mod deadline;
 mod failures;
@@ -10,9 +11,12 @@ mod listener;
 mod negotiate;
 mod page;
 mod routes;
+mod scrape;
+mod service_discovery;
 mod web_config;
 
+pub use app_state::WebOptions;
 pub use current::{Current, ReloadHandle, ReloadRequest, Serving};
 pub use listener::{serve, serve_all};
-pub use routes::{WebOptions, router};
+pub use routes::router;
 pub use web_config::WebConfig;

@@ -1,0 +1,35 @@
+//! What the handlers of all routes share.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::current::{Current, ReloadHandle};
+use super::web_config::WebConfig;
+use crate::collector::Collector;
+use records_api::clock::Clock;
+
+/// Options of the routes, from the section `web` of the config.
+#[derive(Debug, Clone)]
+pub struct WebOptions {
+    /// Path of the metrics.
+    pub telemetry_path: String,
+    /// Concurrent requests beyond this number are answered 503.
+    pub max_concurrent_requests: usize,
+}
+
+/// What the handlers share.
+pub(super) struct AppState {
+    pub(super) current: Current,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) options: WebOptions,
+    pub(super) web: WebConfig,
+    pub(super) reloads: Option<ReloadHandle>,
+    pub(super) slots: Semaphore,
+}
+
+impl AppState {
+    pub(super) fn collector(&self) -> Arc<Collector> {
+        self.current.get().collector
+    }
+}

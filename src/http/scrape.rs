@@ -1,0 +1,76 @@
+//! Scrapes: `/metrics` and `/probe`.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::Deserialize;
+
+use super::app_state::AppState;
+use super::negotiate::wanted;
+use crate::exposition::{self, Wanted};
+
+/// Answers a scrape of all projects.
+pub(super) async fn metrics(State(app): State<Arc<AppState>>, headers: HeaderMap) -> Response {
+    let (wanted, serving) = (wanted(&headers), app.current.get());
+    exposition(wanted, serving.collector.scrape(serving.deadline(&headers), wanted).await)
+}
+
+/// Query parameters of `/probe`.
+#[derive(Deserialize)]
+pub(super) struct ProbeQuery {
+    target: Option<String>,
+}
+
+/// Answers a scrape of one project.
+pub(super) async fn probe(
+    State(app): State<Arc<AppState>>,
+    query: Result<Query<ProbeQuery>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let target = query.ok().and_then(|Query(query)| query.target);
+    let Some(target) = target.filter(|target| !target.is_empty()) else {
+        let text = "Name exactly one project: /probe?target=NAME\n";
+        return (StatusCode::BAD_REQUEST, text).into_response();
+    };
+    let (wanted, serving) = (wanted(&headers), app.current.get());
+    let body = serving.collector.probe(&target, serving.deadline(&headers), wanted).await;
+    if let Some(body) = body.transpose() {
+        return exposition(wanted, body);
+    }
+    let projects = serving.collector.projects();
+    let names: Vec<_> = projects.iter().map(|project| project.name()).collect();
+    let text = format!("Unknown project. Known projects:\n{}\n", names.join("\n"));
+    (StatusCode::NOT_FOUND, text).into_response()
+}
+
+/// Builds the answer for an exposition. Its chunks are shared with other answers; `Content-Length` is
+/// set for `HEAD` too.
+fn exposition(wanted: Wanted, body: io::Result<exposition::Body>) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => {
+            tracing::error!(%error, "cannot encode the metrics");
+            let text = format!("Cannot encode the metrics: {error}\n");
+            return (StatusCode::INTERNAL_SERVER_ERROR, text).into_response();
+        }
+    };
+    let length = body.len();
+    let chunks = stream::iter(body.into_chunks().into_iter().map(Ok::<_, Infallible>));
+    let mut response = Body::from_stream(chunks).into_response();
+    let headers = response.headers_mut();
+    let content_type = HeaderValue::from_static(wanted.format.content_type());
+    headers.insert(header::CONTENT_TYPE, content_type);
+    headers.insert(header::CONTENT_LENGTH, length.into());
+    headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+    if let Some(coding) = wanted.coding.name() {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+    }
+    response
+}
