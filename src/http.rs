@@ -3,6 +3,7 @@
 //! Serves what the collector provides; does not know about polls or the API.
 
 mod app_state;
+mod client_address;
 mod current;
 mod deadline;
 mod failures;

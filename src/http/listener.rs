@@ -15,6 +15,7 @@ use std::time::Duration;
 use axum::Router;
 use futures_util::future::join_all;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -26,6 +27,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::client_address::ClientAddress;
 use super::web_config::WebConfig;
 
 /// Maximum number of headers in a request; Prometheus sends about ten.
@@ -114,8 +116,8 @@ async fn serve_with(
             () = shutdown.cancelled() => break,
             accepted = accepted => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, client) = match accepted {
+            Ok((stream, peer)) => (stream, ClientAddress::from(peer.ip())),
             Err(error) => {
                 // Usually the process is out of file descriptors: wait until some are free.
                 tracing::warn!(%error, "cannot accept a connection");
@@ -125,7 +127,7 @@ async fn serve_with(
         };
         let handler = handler.clone();
         connections.spawn(async move {
-            handler.handle(stream).await;
+            handler.handle(stream, client).await;
             drop(permit);
         });
     }
@@ -149,10 +151,10 @@ struct ConnectionHandler {
 
 impl ConnectionHandler {
     /// Serves a connection until it is closed.
-    async fn handle(self, stream: TcpStream) {
+    async fn handle(self, stream: TcpStream, client: ClientAddress) {
         // Headers and body are two writes; the second must not wait for an acknowledgement.
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection failed");
+            tracing::debug!(%client, %error, "a connection failed");
             return;
         }
         let mut changes = self.web.changes();
@@ -169,7 +171,7 @@ impl ConnectionHandler {
         stream.set_write_timeout(Some(self.limits.stall));
         let stream = Box::pin(stream);
         let Some(tls) = tls else {
-            return self.serve_requests(stream, closing).await;
+            return self.serve_requests(stream, client, closing).await;
         };
         let handshake = timeout(self.limits.handshake, TlsAcceptor::from(tls).accept(stream));
         let accepted = tokio::select! {
@@ -177,20 +179,28 @@ impl ConnectionHandler {
             () = closing.as_mut() => return,
         };
         match accepted {
-            Ok(Ok(stream)) => self.serve_requests(stream, closing).await,
+            Ok(Ok(stream)) => self.serve_requests(stream, client, closing).await,
             // At debug level, because port scanners and health checks only connect.
-            Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
-            Err(_) => tracing::debug!("TLS handshake timed out"),
+            Ok(Err(error)) => tracing::debug!(%client, %error, "TLS handshake failed"),
+            Err(_) => tracing::debug!(%client, "TLS handshake timed out"),
         }
     }
 
     /// Answers requests until the client closes the connection or `closing` completes. In the latter case
     /// a request in progress is still answered.
-    async fn serve_requests<S>(&self, stream: S, closing: impl Future<Output = ()>)
-    where
+    async fn serve_requests<S>(
+        &self,
+        stream: S,
+        client: ClientAddress,
+        closing: impl Future<Output = ()>,
+    ) where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let service = TowerToHyperService::new(self.router.clone());
+        let router = TowerToHyperService::new(self.router.clone());
+        let service = service_fn(|mut request: hyper::Request<_>| {
+            request.extensions_mut().insert(client);
+            router.call(request)
+        });
         let mut connection = pin!(self.server.serve_connection(TokioIo::new(stream), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
@@ -200,7 +210,7 @@ impl ConnectionHandler {
             }
         };
         if let Err(error) = ended {
-            tracing::debug!(%error, "a connection failed");
+            tracing::debug!(%client, %error, "a connection failed");
         }
     }
 }
