@@ -9,23 +9,32 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::web_config::WebConfig;
+use super::web_config::{SignIn, WebConfig};
 
 /// Refuses unauthorized and too frequent requests, and sets the headers on every answer.
 pub(super) async fn guard(State(web): State<WebConfig>, request: Request, next: Next) -> Response {
     // The file may change during the request; use one version of it throughout.
     let in_force = web.in_force();
-    let mut response = if !in_force.has_room() {
-        (StatusCode::TOO_MANY_REQUESTS, "too many requests (rate_limit in the web config)\n")
-            .into_response()
-    } else if web.admits(&in_force, request.headers()).await {
-        next.run(request).await
+    let client = request.extensions().get().copied().unwrap_or_default();
+    let mut response = if in_force.has_room() {
+        match web.sign_in(&in_force, client, request.headers()).await {
+            SignIn::Accepted => next.run(request).await,
+            SignIn::Refused => {
+                let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic"))];
+                (StatusCode::UNAUTHORIZED, challenge, "Unauthorized\n").into_response()
+            }
+            SignIn::Busy => too_many("too many attempts to sign in; try again later"),
+        }
     } else {
-        let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic"))];
-        (StatusCode::UNAUTHORIZED, challenge, "Unauthorized\n").into_response()
+        too_many("too many requests (rate_limit in the web config)")
     };
     for (name, value) in in_force.headers() {
         response.headers_mut().insert(name, value.clone());
     }
     response
+}
+
+fn too_many(text: &str) -> Response {
+    let retry_after = [(header::RETRY_AFTER, HeaderValue::from_static("1"))];
+    (StatusCode::TOO_MANY_REQUESTS, retry_after, format!("{text}\n")).into_response()
 }

@@ -7,8 +7,10 @@
 
 mod client_auth;
 mod keys;
+mod passwords;
 mod rate;
 mod settings;
+mod sign_in_queue;
 mod stamp;
 mod tls;
 mod tls_names;
@@ -25,12 +27,15 @@ use rustls::ServerConfig;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::client_address::ClientAddress;
 use crate::config::{ConfigError, Place, Problem, parse_yaml, read_file};
+use passwords::Passwords;
+pub(super) use passwords::SignIn;
 use rate::Bucket;
 use records_api::file;
 use settings::Settings;
 use stamp::Stamp;
-use users::{Passwords, Users};
+use users::Users;
 
 /// Time until a change is noticed.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
@@ -98,11 +103,16 @@ impl WebConfig {
         self.0.in_force.subscribe()
     }
 
-    /// True if a client that sends these headers is admitted.
-    pub(super) async fn admits(&self, in_force: &InForce, headers: &HeaderMap) -> bool {
+    /// Checks whether a client that sends these headers is one of the users.
+    pub(super) async fn sign_in(
+        &self,
+        in_force: &InForce,
+        client: ClientAddress,
+        headers: &HeaderMap,
+    ) -> SignIn {
         match &in_force.users {
-            Some(users) => users.admit(headers, &self.0.passwords).await,
-            None => true,
+            Some(users) => users.check(client, headers, &self.0.passwords).await,
+            None => SignIn::Accepted,
         }
     }
 

@@ -1,32 +1,19 @@
 //! Basic auth: names and hashes of passwords from the file, and the check of a request.
-//!
-//! A hash takes a tenth of a second of a whole core, on purpose. So one is computed at a time, apart
-//! from the tasks that serve, and a correct password is remembered by a fingerprint that is useless
-//! outside this process. Wrong passwords are not remembered: guesses would evict the correct ones.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use parking_lot::{Mutex, MutexGuard};
-use rustls::crypto::ring;
-use sha2::Sha256;
-use tokio::sync::Semaphore;
 
+use super::passwords::{Claim, Passwords, SignIn};
 use crate::config::{Entry, Problem, Read, Reader, Typed};
+use crate::http::client_address::ClientAddress;
 use records_api::secret::Secret;
 
 /// A cost of 15 takes two seconds. Each step doubles the time: 31 would take two days.
 const MAX_COST: u32 = 15;
-/// bcrypt ignores the rest of a password: two that differ only there would be equal.
-const MAX_PASSWORD_BYTES: usize = 72;
-/// Correct passwords that are remembered: far more than there are scrapers.
-const MAX_REMEMBERED: usize = 100;
-
 const ACCEPTED: &str = "a bcrypt hash that starts with $2a$, $2b$ or $2y$ and has a cost from 4 to 15, \
                         such as `htpasswd -nBC 10 \"\"` prints after the colon";
 
@@ -69,14 +56,26 @@ impl Users {
         self.hashes.len()
     }
 
-    /// True if a request comes from one of the users.
-    pub(super) async fn admit(&self, headers: &HeaderMap, passwords: &Passwords) -> bool {
-        let Some((user, password)) = credentials(headers) else { return false };
-        if let Some(hash) = self.hashes.get(&user) {
-            return passwords.are_right(&user, hash, password).await;
+    /// Checks whether a request comes from one of the users.
+    pub(super) async fn check(
+        &self,
+        client: ClientAddress,
+        headers: &HeaderMap,
+        passwords: &Passwords,
+    ) -> SignIn {
+        let Some(claim) = self.claim(headers) else { return SignIn::Refused };
+        let is_known = self.hashes.contains_key(&claim.user);
+        match passwords.check(client, claim).await {
+            SignIn::Accepted if !is_known => SignIn::Refused,
+            result => result,
         }
-        passwords.compare(self.nobody.clone(), password).await;
-        false
+    }
+
+    /// Returns what a request claims, if it has user and password.
+    fn claim(&self, headers: &HeaderMap) -> Option<Claim> {
+        let (user, password) = credentials(headers)?;
+        let hash = self.hashes.get(&user).unwrap_or(&self.nobody).clone();
+        Some(Claim { user, hash, password })
     }
 }
 
@@ -99,69 +98,16 @@ fn credentials(headers: &HeaderMap) -> Option<(String, Secret)> {
     Some((user.to_owned(), Secret::from(password)))
 }
 
-/// Compares passwords and remembers the correct ones, also after a change of the file.
-pub(super) struct Passwords {
-    key: [u8; 32],
-    right: Mutex<VecDeque<[u8; 32]>>,
-    one_at_a_time: Arc<Semaphore>,
-}
-
-impl Passwords {
-    pub(super) fn new() -> Self {
-        let mut key = [0; 32];
-        let random = ring::default_provider().secure_random;
-        random.fill(&mut key).expect("TLS needs random numbers too");
-        Self { key, right: Mutex::new(VecDeque::new()), one_at_a_time: Arc::new(Semaphore::new(1)) }
-    }
-
-    async fn are_right(&self, user: &str, hash: &str, password: Secret) -> bool {
-        let fingerprint = self.fingerprint(user, hash, &password);
-        if self.right().contains(&fingerprint) {
-            return true;
-        }
-        let is_right = self.compare(hash.to_owned(), password).await;
-        if is_right {
-            let mut right = self.right();
-            right.truncate(MAX_REMEMBERED - 1);
-            right.push_front(fingerprint);
-        }
-        is_right
-    }
-
-    /// Computes the hash of a password, one at a time.
-    async fn compare(&self, hash: String, password: Secret) -> bool {
-        let Ok(turn) = self.one_at_a_time.clone().acquire_owned().await else { return false };
-        let compared = tokio::task::spawn_blocking(move || {
-            // Belongs to the computation, not to the client, which may hang up.
-            let _turn = turn;
-            let password = password.expose();
-            let is_right = bcrypt::verify(password, &hash).unwrap_or(false);
-            is_right && password.len() <= MAX_PASSWORD_BYTES
-        });
-        compared.await.unwrap_or(false)
-    }
-
-    fn fingerprint(&self, user: &str, hash: &str, password: &Secret) -> [u8; 32] {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC accepts keys of any length");
-        for part in [user, hash, password.expose()] {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part.as_bytes());
-        }
-        mac.finalize().into_bytes().into()
-    }
-
-    fn right(&self) -> MutexGuard<'_, VecDeque<[u8; 32]>> {
-        self.right.lock()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
     use std::time::Duration;
 
-    use tokio::time::{Instant, timeout};
+    use futures_util::FutureExt as _;
+    use futures_util::future::join_all;
+    use tokio::time::Instant;
 
+    use super::super::passwords::MAX_REMEMBERED;
     use super::*;
 
     fn users(list: &[(&str, &str, u32)]) -> Users {
@@ -177,28 +123,33 @@ mod tests {
         HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())])
     }
 
-    /// True if it is admitted without a comparison; none can start meanwhile.
-    async fn is_remembered(users: &Users, passwords: &Passwords, headers: &HeaderMap) -> bool {
-        let _turn = passwords.one_at_a_time.acquire().await.unwrap();
-        let admitted = timeout(Duration::from_millis(50), users.admit(headers, passwords)).await;
-        admitted.is_ok_and(|is_admitted| is_admitted)
+    fn client(number: u32) -> ClientAddress {
+        IpAddr::V4(Ipv4Addr::from_bits(number)).into()
+    }
+
+    async fn admits(users: &Users, passwords: &Passwords, headers: &HeaderMap) -> bool {
+        users.check(client(0), headers, passwords).await == SignIn::Accepted
+    }
+
+    fn is_remembered(users: &Users, passwords: &Passwords, headers: &HeaderMap) -> bool {
+        passwords.remembers(&users.claim(headers).unwrap())
     }
 
     #[tokio::test]
     async fn correct_passwords_are_remembered_and_guesses_do_not_evict_them() {
         let (users, passwords) = (users(&[("a", "right", 4), ("b", "right", 4)]), Passwords::new());
         let right = headers("a", "right");
-        assert!(!is_remembered(&users, &passwords, &right).await);
-        assert!(users.admit(&right, &passwords).await);
+        assert!(!is_remembered(&users, &passwords, &right));
+        assert!(admits(&users, &passwords, &right).await);
         for guess in 0..2 * MAX_REMEMBERED {
-            assert!(!users.admit(&headers("a", &guess.to_string()), &passwords).await);
+            assert!(!admits(&users, &passwords, &headers("a", &guess.to_string())).await);
         }
-        assert!(is_remembered(&users, &passwords, &right).await);
+        assert!(is_remembered(&users, &passwords, &right));
         // The same password of another user, with another hash, is not known yet.
-        assert!(!is_remembered(&users, &passwords, &headers("b", "right")).await);
-        assert!(!is_remembered(&users, &passwords, &headers("a", "0")).await);
+        assert!(!is_remembered(&users, &passwords, &headers("b", "right")));
+        assert!(!is_remembered(&users, &passwords, &headers("a", "0")));
         let changed = self::users(&[("a", "right", 4)]);
-        assert!(!is_remembered(&changed, &passwords, &right).await);
+        assert!(!is_remembered(&changed, &passwords, &right));
     }
 
     #[tokio::test]
@@ -208,11 +159,18 @@ mod tests {
         let list: Vec<_> = names.iter().map(|name| (name.as_str(), name.as_str(), 4)).collect();
         let users = users(&list);
         for name in &names {
-            assert!(users.admit(&headers(name, name), &passwords).await);
+            assert!(admits(&users, &passwords, &headers(name, name)).await);
         }
-        assert_eq!(passwords.right().len(), MAX_REMEMBERED);
-        assert!(!is_remembered(&users, &passwords, &headers("0", "0")).await);
-        assert!(is_remembered(&users, &passwords, &headers("1", "1")).await);
+        assert!(!is_remembered(&users, &passwords, &headers("0", "0")));
+        assert!(is_remembered(&users, &passwords, &headers("1", "1")));
+    }
+
+    #[tokio::test]
+    async fn a_password_longer_than_bcrypt_reads_is_refused() {
+        let long = "x".repeat(73);
+        let (users, passwords) = (users(&[("a", &long[..72], 4)]), Passwords::new());
+        assert!(admits(&users, &passwords, &headers("a", &long[..72])).await);
+        assert!(!admits(&users, &passwords, &headers("a", &long)).await);
     }
 
     #[tokio::test]
@@ -220,7 +178,7 @@ mod tests {
         let (users, passwords) = (users(&[("a", "right", 10)]), Passwords::new());
         let time = async |user| {
             let begun = Instant::now();
-            assert!(!users.admit(&headers(user, "wrong"), &passwords).await);
+            assert!(!admits(&users, &passwords, &headers(user, "wrong")).await);
             begun.elapsed()
         };
         let (known, unknown) = (time("a").await, time("b").await);
@@ -228,12 +186,57 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_comparison_keeps_its_turn_after_its_client_hung_up() {
+    async fn a_password_is_checked_although_guessers_keep_the_threads_busy() {
+        let (users, passwords) = (users(&[("a", "right", 8)]), Passwords::new());
+        let guess = async |number: u32| {
+            for round in 0_u32.. {
+                let wrong = headers("a", &format!("{number} {round}"));
+                users.check(client(1 + number % 150), &wrong, &passwords).await;
+            }
+        };
+        let right = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let begun = Instant::now();
+            assert!(admits(&users, &passwords, &headers("a", "right")).await);
+            begun.elapsed()
+        };
+        let waited = tokio::select! {
+            _ = join_all((0..400).map(guess)) => unreachable!("guessers do not end"),
+            waited = right => waited,
+        };
+        // A hash takes about 20 ms. The guesses that wait take more than two seconds.
+        assert!(waited < Duration::from_secs(1), "{waited:?}");
+    }
+
+    #[tokio::test]
+    async fn requests_with_the_same_password_share_one_hash() {
         let (users, passwords) = (users(&[("a", "right", 10)]), Passwords::new());
-        let wrong = headers("a", "wrong");
-        let hung_up = timeout(Duration::from_millis(1), users.admit(&wrong, &passwords)).await;
-        assert!(hung_up.is_err());
-        assert_eq!(passwords.one_at_a_time.available_permits(), 0);
-        assert!(users.admit(&headers("a", "right"), &passwords).await);
+        let right = headers("a", "right");
+        // More than may wait.
+        let requests = (0..1000).map(|_| admits(&users, &passwords, &right));
+        assert!(join_all(requests).await.into_iter().all(|is_admitted| is_admitted));
+    }
+
+    #[tokio::test]
+    async fn attempts_beyond_the_limit_of_an_address_are_told_so() {
+        let (users, passwords) = (users(&[("a", "right", 10)]), Passwords::new());
+        let guesses: Vec<_> = (0..100).map(|guess| headers("a", &guess.to_string())).collect();
+        let checks = guesses.iter().map(|guess| users.check(client(1), guess, &passwords));
+        let results = join_all(checks).await;
+        assert!(results.contains(&SignIn::Busy) && results.contains(&SignIn::Refused));
+        assert!(!results.contains(&SignIn::Accepted));
+    }
+
+    #[tokio::test]
+    async fn clients_that_hang_up_do_not_delay_others() {
+        let (users, passwords) = (users(&[("a", "right", 10)]), Passwords::new());
+        for guess in 1..200 {
+            let wrong = headers("a", &guess.to_string());
+            let check = users.check(client(guess % 20), &wrong, &passwords);
+            assert!(check.now_or_never().is_none_or(|result| result == SignIn::Busy));
+        }
+        let begun = Instant::now();
+        assert!(admits(&users, &passwords, &headers("a", "right")).await);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     }
 }

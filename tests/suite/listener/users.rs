@@ -1,5 +1,14 @@
 //! Basic auth.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpSocket;
+use tokio::time::Instant;
+
 use super::{Guarded, PASSWORD, hash};
 
 fn file(users: &[(&str, &str)]) -> String {
@@ -82,5 +91,56 @@ async fn every_version_of_bcrypt_hashes_is_accepted() {
         let other = of_b.replacen("$2b$", version, 1);
         let guarded = Guarded::start(&format!("basic_auth_users: {{a: {other}}}\n"), |_| {}).await;
         assert_eq!(guarded.http("/", &["--user", "a:b"]).status, 200, "{version}");
+    }
+}
+
+/// Guesses passwords from an address, on one connection after another.
+async fn guess(from: [u8; 4], at: SocketAddr, name: usize) {
+    for number in 0_u32.. {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from((from, 0))).unwrap();
+        let Ok(mut stream) = socket.connect(at).await else { continue };
+        let guess = STANDARD.encode(format!("alice:{name} {number}"));
+        let request = format!(
+            "GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {guess}\r\nConnection: close\r\n\r\n"
+        );
+        let mut answer = Vec::new();
+        if stream.write_all(request.as_bytes()).await.is_ok() {
+            let _ = stream.read_to_end(&mut answer).await;
+        }
+        assert!(!answer.starts_with(b"HTTP/1.1 200"), "a guess was accepted");
+    }
+}
+
+/// Guesses with 200 connections from `addresses` addresses, and returns how long it took to sign in.
+async fn signed_in_after(addresses: u8) -> Duration {
+    let costly = bcrypt::hash(PASSWORD, 10).unwrap();
+    let guarded = Guarded::start(&format!("basic_auth_users: {{alice: {costly}}}\n"), |_| {}).await;
+    let at = guarded.address.parse().unwrap();
+    let guessers: Vec<_> = (0..200_u8)
+        .map(|name| {
+            let from = [127, 0, 1, 1 + name % addresses];
+            tokio::spawn(guess(from, at, usize::from(name)))
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let begun = Instant::now();
+    let credentials = format!("alice:{PASSWORD}");
+    let asked = tokio::task::block_in_place(|| guarded.http("/metrics", &["--user", &credentials]));
+    let waited = begun.elapsed();
+    for guesser in guessers {
+        assert!(!guesser.is_finished(), "a guesser ended");
+        guesser.abort();
+    }
+    assert_eq!(asked.status, 200, "{asked:?}");
+    waited
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guessers_do_not_lock_out_a_client_with_the_right_password() {
+    for addresses in [1, 7, 200] {
+        let waited = signed_in_after(addresses).await;
+        // All the guesses that wait at one time take more than ten seconds.
+        assert!(waited < Duration::from_secs(5), "{addresses} addresses: {waited:?}");
     }
 }
