@@ -59,7 +59,7 @@ impl Instruments {
             Box::new(instruments.reload_success_timestamp.clone()),
             Box::new(instruments.http_requests.clone()),
             Box::new(instruments.commit_duration.clone()),
-            Box::new(ProcessCollector::new()),
+            Box::new(ProcessCollector::new(now)),
         ];
         for collector in own.into_iter().chain(instruments.api.collectors()) {
             instruments.registry.register(collector).expect("names in the catalog are unique");

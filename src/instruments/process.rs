@@ -1,19 +1,23 @@
-//! The standard `process_*` metrics. Only Linux provides them; on other systems they are absent.
+//! The standard `process_*` metrics. Only Linux provides them; on other systems all but the start are
+//! absent.
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{self, Counter, Gauge, MetricFamily, MetricType};
 
 use crate::exposition::{Kind, Metric, catalog};
+use records_api::record::Timestamp;
 
 /// Reads `/proc/self` at each scrape.
 #[derive(Debug)]
 pub(super) struct ProcessCollector {
     descriptions: Vec<Desc>,
+    created: Timestamp,
 }
 
 impl ProcessCollector {
-    pub(super) fn new() -> Self {
-        Self { descriptions: Vec::new() }
+    /// Creates the collector, soon after the start of the process.
+    pub(super) fn new(created: Timestamp) -> Self {
+        Self { descriptions: Vec::new(), created }
     }
 }
 
@@ -28,8 +32,15 @@ impl Collector for ProcessCollector {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        figures().into_iter().map(|(metric, value)| family(metric, value)).collect()
+        figures(read, self.created.millis() as f64 / 1000.0)
+            .into_iter()
+            .map(|(metric, value)| family(metric, value))
+            .collect()
     }
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
 }
 
 fn family(metric: &Metric, value: f64) -> MetricFamily {
@@ -52,8 +63,9 @@ fn family(metric: &Metric, value: f64) -> MetricFamily {
     family
 }
 
-fn figures() -> Vec<(&'static Metric, f64)> {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+/// Returns all figures. `read` returns the content of a file, or nothing; `created` is a Unix time in
+/// seconds.
+fn figures(read: impl Fn(&str) -> String, created: f64) -> Vec<(&'static Metric, f64)> {
     let mut figures = Vec::new();
     let mut put = |metric, value: Option<f64>| figures.extend(value.map(|value| (metric, value)));
     let stat = read("/proc/self/stat");
@@ -69,7 +81,8 @@ fn figures() -> Vec<(&'static Metric, f64)> {
     let boot = read("/proc/stat");
     let boot = boot.lines().find_map(|line| line.strip_prefix("btime ")?.parse::<f64>().ok());
     let started = boot.zip(field(22)).map(|(boot, ticks)| boot + ticks / TICKS_PER_SECOND);
-    put(&catalog::PROCESS_START_TIME_SECONDS, started);
+    // A sandbox may hide /proc/stat, as systemd does with `ProcSubset=pid`.
+    put(&catalog::PROCESS_START_TIME_SECONDS, started.or(Some(created)));
     let open = std::fs::read_dir("/proc/self/fd").map(Iterator::count);
     put(&catalog::PROCESS_OPEN_FDS, open.ok().map(|count| count as f64));
     let limits = read("/proc/self/limits");
@@ -81,12 +94,18 @@ fn figures() -> Vec<(&'static Metric, f64)> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+
+    fn by_name(read: impl Fn(&str) -> String) -> BTreeMap<&'static str, f64> {
+        let figures = figures(read, 77.0).into_iter();
+        figures.map(|(metric, value)| (metric.name, value)).collect()
+    }
 
     #[test]
     fn every_metric_is_present_and_plausible() {
-        let figures = figures().into_iter().map(|(metric, value)| (metric.name, value));
-        let figures: std::collections::BTreeMap<_, _> = figures.collect();
+        let figures = by_name(read);
         assert_eq!(figures.len(), 7, "{figures:?}");
         assert!(figures["process_resident_memory_bytes"] > 1e6);
         assert!(figures["process_virtual_memory_bytes"] > figures["process_resident_memory_bytes"]);
@@ -94,5 +113,13 @@ mod tests {
         assert!(figures["process_threads"] >= 1.0);
         assert!(figures["process_open_fds"] >= 3.0);
         assert!(figures["process_max_fds"] >= figures["process_open_fds"]);
+    }
+
+    #[test]
+    fn the_start_of_the_process_is_known_where_a_sandbox_hides_the_boot_time() {
+        let hidden = |path: &str| if path == "/proc/stat" { String::new() } else { read(path) };
+        let figures = by_name(hidden);
+        assert_eq!(figures.len(), 7, "{figures:?}");
+        assert!((figures["process_start_time_seconds"] - 77.0).abs() < 1e-9);
     }
 }
