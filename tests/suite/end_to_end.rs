@@ -17,6 +17,7 @@ mod shown;
 mod stage;
 mod strict;
 mod tap;
+mod unit;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
