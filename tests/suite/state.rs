@@ -188,7 +188,7 @@ async fn a_damaged_state_is_set_aside_and_counting_begins_anew() {
             Exporter::of(Process::start(&mut command(folder.path(), &api.url, "a.toml"))).await;
         let metrics = exporter.scraped_until(UP, 1.0).await;
         let counted: f64 = metrics.of(TRANSITIONS).values().sum();
-        assert_eq!(counted, 0.0, "what was there before is no entry");
+        assert_eq!(counted, 0.0, "what was there before is not an entry");
         exporter.process.stderr()
     };
     assert!(!run().await.contains("set aside"));

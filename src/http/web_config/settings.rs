@@ -19,7 +19,7 @@ pub(super) struct Settings {
     pub(super) tls: Option<TlsSettings>,
     /// Set on every answer.
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    /// `None` is no limit.
+    /// Without it, requests are not limited.
     pub(super) rate: Option<Rate>,
     /// `None` admits everybody.
     pub(super) users: Option<Users>,

@@ -139,7 +139,7 @@ async fn chromium_shows_every_row_as_text_and_complains_of_nothing() {
 }
 
 /// Has a page say how wide it is and what it looks like, from a copy with a script in a frame: a
-/// window is no narrower than 500 pixels.
+/// window is at least 500 pixels wide.
 async fn measured(folder: &Path, url: &str, width: u32, more: &[&str]) -> Value {
     let script = "<script>const root = document.documentElement, style = what => \
                   getComputedStyle(document.querySelector(what)); parent.document.title = \

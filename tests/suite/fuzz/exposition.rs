@@ -23,7 +23,7 @@ fn read(text: &str) -> (Vec<String>, f64) {
                 '\\' => value.push(match chars.next().unwrap() {
                     'n' => '\n',
                     c @ ('\\' | '"') => c,
-                    other => panic!("\\{other} is no escape"),
+                    other => panic!("\\{other} is not an escape"),
                 }),
                 c => {
                     assert_ne!(c, '\n', "a line ends within a label");

@@ -92,7 +92,7 @@ pub(super) fn expected(body: &[u8], offset: u64) -> Option<Outcome> {
     Some(read(&value, offset).unwrap_or(Outcome::NotJson))
 }
 
-/// `None` where a list or a number is no such thing.
+/// `None` for a list or a number that is not one.
 fn read(value: &Json, offset: u64) -> Option<Outcome> {
     let Json::Object(fields) = value else { return None };
     let (mut records, mut total, mut is_error) = (None, None, false);
@@ -127,7 +127,7 @@ fn read(value: &Json, offset: u64) -> Option<Outcome> {
     })
 }
 
-/// A number beyond all that a float holds, `1e999`, is no JSON to the parser of the crate, and the
+/// A number beyond all that a float holds, `1e999`, is not JSON to the parser of the crate, and the
 /// page is lost; inside of what is passed over it is not looked at.
 fn refuse_endless(value: &Json) -> Option<()> {
     match value {

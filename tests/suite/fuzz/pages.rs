@@ -125,7 +125,7 @@ fn assert_bounded(outcome: &Outcome, body: &[u8]) {
     assert!(rows.len() <= body.len());
     for facts in rows.iter().flatten() {
         assert!(facts.texts[0].as_deref().is_some_and(|id| !id.is_empty()));
-        // A byte that is no UTF-8 becomes three; a float may be written with 330 digits.
+        // A byte that is not UTF-8 becomes three; a float may be written with 330 digits.
         let longest = (3 * body.len()).max(330);
         assert!(facts.texts.iter().flatten().all(|text| text.len() <= longest));
     }

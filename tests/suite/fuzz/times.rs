@@ -55,7 +55,7 @@ fn one(text: &str) {
         assert_eq!(Timestamp::parse(&moment.to_query()), Some(moment.floor_to_second()));
         assert_eq!(Timestamp::from_plausible_millis(moment.millis()), Some(moment));
     }
-    // chrono takes a minus sign that is no ASCII, and any number of digits.
+    // chrono takes a minus sign that is not ASCII, and any number of digits.
     let digits = text.trim().bytes().skip(20).take_while(u8::is_ascii_digit).count();
     if let (Ok(known), true, 0..=9) =
         (DateTime::parse_from_rfc3339(text.trim()), text.is_ascii(), digits)

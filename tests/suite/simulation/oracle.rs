@@ -92,7 +92,7 @@ impl Oracle {
         let inside = rows.values().filter(|row| row.record.start >= window_start);
         for row in inside {
             let known = self.known.get(&row.record.id).cloned();
-            // What a replica says that lags behind is no change.
+            // An answer of a replica that lags behind is not a change.
             if known.as_ref().is_some_and(|known| known.row.record.update > row.record.update) {
                 continue;
             }
