@@ -13,6 +13,7 @@ mod document;
 mod key;
 mod keys;
 mod kind;
+mod listen_address;
 mod names;
 mod node;
 mod part;
@@ -30,6 +31,7 @@ pub use choices::{LogFormat, LogLevel, PollMode, UserLabel};
 pub use key::Key;
 pub use keys::KEYS;
 pub use kind::{Kind, Text};
+pub use listen_address::ListenAddress;
 pub use problem::{ConfigError, Problem};
 pub use project::{
     AccessKey, Auth, EcsAgency, Filter, Password, ProfileFile, Project, RESERVED_LABELS, Token,
@@ -45,7 +47,6 @@ pub(crate) use reader::{Read, Reader};
 pub(crate) use schema::Schema;
 pub(crate) use yaml::parse_yaml;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -76,7 +77,7 @@ section! {
     /// Section `web`: the metrics server.
     pub struct Web {
         /// Addresses to listen on.
-        pub listen_addresses: Vec<SocketAddr>,
+        pub listen_addresses: Vec<ListenAddress>,
         /// Path of the metrics.
         pub telemetry_path: String,
         /// File that enables TLS or basic auth, in the format of the exporter-toolkit. `http` reads it.

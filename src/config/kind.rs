@@ -1,7 +1,6 @@
 //! Accepted values of a key: their kind and range.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -284,14 +283,6 @@ fn as_header(value: &Value) -> Option<String> {
     match value {
         Value::Integer(number) => Some(number.to_string()),
         _ => value.as_text().map(str::to_owned),
-    }
-}
-
-/// An address, or a port alone (`:10047`) as Prometheus' own programs accept it: all addresses.
-pub(crate) fn parse_address(text: &str) -> Option<SocketAddr> {
-    match text.strip_prefix(':') {
-        Some(port) => format!("[::]:{port}").parse().ok(),
-        None => text.replace("localhost:", "127.0.0.1:").parse().ok(),
     }
 }
 

@@ -130,7 +130,7 @@ fn every_kind_of_key_can_be_set_by_a_variable() {
         ],
     );
     let addresses: Vec<_> = config.web.listen_addresses.iter().map(ToString::to_string).collect();
-    assert_eq!(addresses, ["[::]:1234", "[::1]:10047", "127.0.0.1:80"]);
+    assert_eq!(addresses, [":1234", "[::1]:10047", "127.0.0.1:80"]);
     assert_eq!(config.web.telemetry_path, "/m");
     assert_eq!(config.poll.window, Duration::from_secs(7 * 24 * 3600));
     assert_eq!(config.api.page_size, 100);
