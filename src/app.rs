@@ -3,6 +3,7 @@
 //! The commands in `cli` start what they need from here.
 
 mod failure;
+mod file_size_limit;
 mod listeners;
 mod logging;
 mod options;
@@ -15,6 +16,7 @@ mod state;
 mod wiring;
 
 pub(crate) use failure::Failure;
+pub(crate) use file_size_limit::survive_file_size_limit;
 pub(crate) use listeners::listeners;
 #[cfg(feature = "simulator")]
 pub(crate) use listeners::{listen, listen_on};

@@ -22,7 +22,7 @@ use clap::Parser;
 
 pub use arguments::Cli;
 
-use crate::app::Failure;
+use crate::app::{Failure, survive_file_size_limit};
 use arguments::Command;
 
 /// Time that tasks still running get at the end.
@@ -42,6 +42,7 @@ pub fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), Failure> {
     let (command, flags) = cli.resolve()?;
+    survive_file_size_limit()?;
     match command {
         Command::Serve(_) => serve::run(flags).await,
         Command::Check { online, .. } => check::run(&flags, online).await,
