@@ -44,7 +44,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let (command, flags) = cli.resolve()?;
     survive_file_size_limit()?;
     match command {
-        Command::Serve(_) => serve::run(flags).await,
+        Command::Serve(_) => serve::run(&flags).await,
         Command::Check { online, .. } => check::run(&flags, online).await,
         Command::Once { .. } => once::run(&flags).await,
         #[cfg(feature = "simulator")]

@@ -25,6 +25,8 @@ mod secrets;
 mod sources;
 mod units;
 mod url;
+mod variable_name;
+mod variables;
 mod yaml;
 
 pub use choices::{LogFormat, LogLevel, PollMode, UserLabel};
@@ -36,8 +38,9 @@ pub use problem::{ConfigError, Problem};
 pub use project::{
     AccessKey, Auth, EcsAgency, Filter, Password, ProfileFile, Project, RESERVED_LABELS, Token,
 };
-pub use sources::{Flags, Sources, VARIABLE_PREFIX};
+pub use sources::{DEFAULT_FILE, Flags, Sources};
 pub use units::Bytes;
+pub use variable_name::VARIABLE_PREFIX;
 
 pub(crate) use document::read_file;
 pub(crate) use kind::{Typed, any_of};

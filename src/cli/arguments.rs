@@ -108,7 +108,7 @@ pub(super) struct ServeFlags {
 
 #[derive(Debug, Clone, Default, PartialEq, Args)]
 pub(super) struct ConfigFlags {
-    /// Path of the config file [default: config.toml]
+    /// Path of the config file [default: config.toml, if it exists]
     #[arg(long = "config.file", value_name = "FILE")]
     config_file: Option<PathBuf>,
 }
@@ -200,9 +200,9 @@ fn left_out(name: &'static str) -> Result<(&'static str, ServeFlags), Failure> {
 }
 
 impl ServeFlags {
-    /// Path of the config file.
-    pub(super) fn config_file(&self) -> PathBuf {
-        self.config.config_file.clone().unwrap_or_else(|| "config.toml".into())
+    /// Path of the config file, if it was given.
+    pub(super) fn config_file(&self) -> Option<PathBuf> {
+        self.config.config_file.clone()
     }
 
     /// The flags that override keys of the config.
@@ -268,7 +268,7 @@ mod tests {
         ] {
             let (command, flags) = resolve(line).unwrap();
             assert!(matches!(command, Command::Check { online: true, .. }));
-            assert_eq!(flags.config_file(), PathBuf::from("a.toml"));
+            assert_eq!(flags.config_file(), Some(PathBuf::from("a.toml")));
             let address = vec![":1".to_owned()];
             let expected = ("web.listen_addresses", "--web.listen-address", address);
             assert_eq!(flags.overrides(), [expected]);

@@ -130,7 +130,7 @@ fn check_accepts_the_shipped_config() {
 }
 
 #[test]
-fn a_missing_config_is_refused_by_every_command_that_needs_one() {
+fn the_absence_of_a_config_is_refused_by_every_command_that_needs_one() {
     let folder = tempfile::tempdir().unwrap();
     for arguments in [&["check"][..], &["once"], &["serve"], &[], &["check", "--online"]] {
         let output = run(folder.path(), arguments);
@@ -138,8 +138,9 @@ fn a_missing_config_is_refused_by_every_command_that_needs_one() {
         assert_eq!(text(&output.stdout), "");
         assert_eq!(
             text(&output.stderr),
-            "error: config.toml: cannot be read: No such file or directory (os error 2). Name another \
-             file with --config.file\n"
+            "error: the config: projects: is empty: there is no config.toml, and no variable describes \
+             a project. Name a file with --config.file, or set \
+             SCREEN_RECORDS_EXPORTER__PROJECTS__0__NAME and the other keys of a project\n"
         );
     }
 }

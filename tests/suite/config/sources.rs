@@ -232,8 +232,9 @@ fn a_wrong_variable_is_named() {
              path) or user_hash_key_env (the name of an environment variable)",
         ),
         (
-            &[("PROJECTS__0__LABELS__SITE", "x")],
-            "..PROJECTS__0__LABELS__SITE: projects[0].labels.site: unknown key",
+            &[("PROJECTS__0__LABELS", "x")],
+            "..PROJECTS__0__LABELS: projects[0].labels: is a table; set one label, such as \
+             ..PROJECTS__0__LABELS__SITE",
         ),
         (
             &[("PROJECTS", "a")],
@@ -247,8 +248,8 @@ fn a_wrong_variable_is_named() {
         ),
         (
             &[("PROJECTS__7__NAME", "a")],
-            "..PROJECTS__7__NAME: projects[7].name: unknown project: the file has 1, \
-             counted from 0",
+            "..PROJECTS__7__NAME: projects[7].name: unknown project: there are 1, counted from 0; \
+             the next one has the number 1",
         ),
         (
             &[("PROJECTS__0__TOKEN", "hush-hush")],
@@ -296,7 +297,8 @@ fn without_a_file_the_defaults_apply_and_projects_are_optional() {
     let error = Config::load(&Sources { needs_projects: true, ..sources }).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the config: projects: is empty; add a section [[projects]] with name, project_id, region \
-         and auth"
+        "the config: projects: is empty: there is no config.toml, and no variable describes a \
+         project. Name a file with --config.file, or set \
+         SCREEN_RECORDS_EXPORTER__PROJECTS__0__NAME and the other keys of a project"
     );
 }

@@ -1,0 +1,132 @@
+//! Variables that set keys: `SCREEN_RECORDS_EXPORTER__POLL__WINDOW` sets `poll.window`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::keys::KEYS;
+use super::kind::Kind;
+use super::node::Value;
+use super::problem::{Place, Problem};
+use super::reader::{Given, LIST, Reader};
+use super::schema::{Meaning, Schema};
+use super::variable_name::{VARIABLE_PREFIX, variable_name};
+
+/// The constant labels of a project, whose names are not in the table of keys.
+const LABELS: &str = "projects.labels.";
+
+const SCHEMA: Schema = Schema(KEYS);
+
+/// A variable with [`VARIABLE_PREFIX`], which sets a key unless it is misspelt.
+struct Variable<'e> {
+    name: &'e str,
+    text: &'e str,
+    /// The path of the key, with a number for a project: `projects[0].name`.
+    path: String,
+    /// The number of the project.
+    project: Option<usize>,
+    /// Accepted values, `None` for a text that is taken as it is; or the reason why the key does not exist.
+    meaning: Result<Option<Kind>, String>,
+}
+
+impl<'e> Variable<'e> {
+    fn new(name: &'e str, text: &'e str) -> Option<Self> {
+        let written = name.strip_prefix(VARIABLE_PREFIX)?.to_lowercase().replace("__", ".");
+        let (path, key, project) = match with_number(&written) {
+            Some((number, rest)) => {
+                let rest = match rest.strip_prefix("labels.") {
+                    // Two underscores in the name of a label are not a level.
+                    Some(label) => format!("labels.{}", label.replace('.', "__")),
+                    None => rest.to_owned(),
+                };
+                (format!("{LIST}[{number}].{rest}"), format!("{LIST}.{rest}"), Some(number))
+            }
+            None => (written.clone(), written, None),
+        };
+        let meaning = meaning(&key, project.is_some());
+        Some(Self { name, text, path, project, meaning })
+    }
+
+    fn place(&self) -> Place {
+        Place { source: self.name.to_owned(), line: None, is_variable: true }
+    }
+}
+
+/// Takes the values of variables.
+pub(super) fn add_variables(environment: &BTreeMap<String, String>, reader: &mut Reader<'_>) {
+    let variables = environment.iter().filter_map(|(name, text)| Variable::new(name, text));
+    let variables: Vec<_> = variables.collect();
+    add_projects(&variables, reader);
+    let mut earlier = BTreeMap::new();
+    for variable in variables {
+        let place = variable.place();
+        let Variable { name, text, path, project, meaning } = variable;
+        if let Some(first) = earlier.insert(path.clone(), name) {
+            let text = format!("is set by {first} too; keep one");
+            reader.note(Problem::of_key(&place, &path, text));
+            continue;
+        }
+        let projects = reader.list_len();
+        let problem = match meaning {
+            Ok(_) if project.is_some_and(|number| number >= projects) => format!(
+                "unknown project: there are {projects}, counted from 0; the next one has the number \
+                 {projects}"
+            ),
+            Ok(kind) => {
+                let as_text = || Value::Text(text.to_owned());
+                let value = kind.map_or_else(as_text, |kind| kind.value_of(text));
+                reader.add(&path, Given { place, value });
+                continue;
+            }
+            Err(text) => text,
+        };
+        reader.note(Problem::of_key(&place, &path, problem));
+    }
+}
+
+/// Adds the projects that only variables describe. They are numbered after those in the file.
+fn add_projects(variables: &[Variable<'_>], reader: &mut Reader<'_>) {
+    let numbers: BTreeSet<_> = variables.iter().filter_map(|variable| variable.project).collect();
+    for number in numbers {
+        if number == reader.list_len() {
+            reader.add_section_of_variables();
+        }
+    }
+}
+
+/// `0` and `auth.token` of `projects.0.auth.token`.
+fn with_number(path: &str) -> Option<(usize, &str)> {
+    let (digits, key) = path.strip_prefix(LIST)?.strip_prefix('.')?.split_once('.')?;
+    parse_number(digits).filter(|_| !key.is_empty()).map(|number| (number, key))
+}
+
+/// A number as it is written without a sign or zeros before it.
+fn parse_number(digits: &str) -> Option<usize> {
+    digits.parse().ok().filter(|number: &usize| number.to_string() == digits)
+}
+
+/// Returns the accepted values of a variable's key, `None` for a text, or the reason why the key does not
+/// exist.
+fn meaning(key: &str, has_number: bool) -> Result<Option<Kind>, String> {
+    if key.is_empty() {
+        return Err("is the prefix of a variable; a section and a key must follow".to_owned());
+    }
+    let example = |key: &str| variable_name(&format!("{LIST}[0].{key}"));
+    if !has_number && (key == LIST || key.starts_with(&format!("{LIST}."))) {
+        let example = example("name");
+        return Err(format!("is a list; set one key of one project, such as {example}"));
+    }
+    if has_number && key.len() > LABELS.len() && key.starts_with(LABELS) {
+        return Ok(None);
+    }
+    match SCHEMA.meaning(key) {
+        // The path of a secret's file and the name of its variable are texts.
+        Meaning::Key => match SCHEMA.exactly(key).map(|key| key.kind) {
+            Some(Kind::Table(_)) => {
+                let example = example("labels.site");
+                Err(format!("is a table; set one label, such as {example}"))
+            }
+            kind => Ok(kind),
+        },
+        Meaning::Section => Err("is a section, not a value; set its keys one by one".to_owned()),
+        Meaning::Unknown => Err(SCHEMA.unknown(key)),
+    }
+}

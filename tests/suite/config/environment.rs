@@ -1,0 +1,236 @@
+//! Variables: the environment alone as a config, variables that count as not set, service links, and
+//! misspelt names.
+
+use std::collections::BTreeMap;
+
+use screen_records_exporter::config::{Config, KEYS, Key, Kind, Sources, VARIABLE_PREFIX};
+
+use super::{File, PROJECT, root};
+
+/// Values by the paths of their keys, in which `projects` is the only project.
+type Values = BTreeMap<String, String>;
+
+/// Loads a config without a file.
+fn load(variables: &[(String, String)]) -> Result<Config, String> {
+    let environment = variables.iter().cloned().collect();
+    let sources = Sources { environment, needs_projects: true, ..Sources::default() };
+    Config::load(&sources).map_err(|error| error.to_string().replace(VARIABLE_PREFIX, ".."))
+}
+
+/// The same with variables that are named without the prefix.
+fn load_named(variables: &[(&str, &str)]) -> Result<Config, String> {
+    load(&named(variables))
+}
+
+fn named(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    let name = |name: &str| format!("{VARIABLE_PREFIX}{name}");
+    variables.iter().map(|(key, text)| (name(key), (*text).to_owned())).collect()
+}
+
+/// Loads a file with variables.
+fn load_file(content: &str, variables: &[(String, String)]) -> Result<Config, String> {
+    let variables: Vec<_> = variables.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    File::new(content).load(&variables).map_err(|error| error.replace(VARIABLE_PREFIX, ".."))
+}
+
+/// The variable of a key.
+fn variable(path: &str) -> String {
+    let path = path.replacen("projects.", "projects.0.", 1);
+    format!("{VARIABLE_PREFIX}{}", path.replace('.', "__").to_uppercase())
+}
+
+fn variables(values: &Values) -> Vec<(String, String)> {
+    values.iter().map(|(path, text)| (variable(path), text.clone())).collect()
+}
+
+/// The same values as a file.
+fn file(values: &Values) -> String {
+    let line = |(path, text): (&String, &String)| {
+        let path = path.strip_prefix("projects.").unwrap_or(path);
+        let is_bare = text == "true" || text == "false" || text.parse::<f64>().is_ok();
+        let listed = ["listen_addresses", "desktop_names"].iter().any(|name| path.ends_with(name));
+        match (is_bare, listed) {
+            (true, _) => format!("{path} = {text}\n"),
+            (_, true) => format!("{path} = ['{text}']\n"),
+            _ => format!("{path} = '{text}'\n"),
+        }
+    };
+    let (project, rest): (Vec<_>, Vec<_>) =
+        values.iter().partition(|(path, _)| path.starts_with("projects."));
+    let lines = |values: Vec<_>| values.into_iter().map(line).collect::<String>();
+    format!("{}[[projects]]\n{}", lines(rest), lines(project))
+}
+
+fn fixture(name: &str) -> String {
+    root().join("tests/fixtures/config").join(name).display().to_string()
+}
+
+/// The keys without which a method is refused.
+fn complete(method: &str) -> Values {
+    let profile = fixture("profile");
+    let auth: &[(&str, &str)] = match method {
+        "token" => &[("token", "t")],
+        "password" => &[("domain", "d"), ("username", "u"), ("password", "p")],
+        "aksk" => &[("access_key", "a"), ("secret_key", "s")],
+        "profile" => &[("profile_file", &profile)],
+        _ => &[],
+    };
+    let auth = auth.iter().map(|(name, text)| (format!("auth.{name}"), (*text).to_owned()));
+    let rest = [("name", "n"), ("project_id", "0a"), ("region", "r-1"), ("auth.method", method)];
+    let rest = rest.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    auth.chain(rest).map(|(name, text)| (format!("projects.{name}"), text)).collect()
+}
+
+/// A value of a key that is not its default.
+fn sample(key: &Key) -> String {
+    let accepted = |check: fn(&str) -> bool| {
+        let texts = ["/m", ":1", "x-1", "http://proxy.example.org:3128"];
+        let found = texts.into_iter().find(|text| check(text));
+        found.unwrap_or_else(|| panic!("add a text that {} accepts", key.path)).to_owned()
+    };
+    match key.kind {
+        Kind::Flag | Kind::YamlFlag => (key.default != Some("true")).to_string(),
+        Kind::Integer { min, .. } => min.to_string(),
+        Kind::Number { min, .. } => min.to_string(),
+        Kind::Duration { max, .. } | Kind::DurationOrZero { max } => format!("{}s", max.as_secs()),
+        Kind::Size { max, .. } => max.to_string(),
+        Kind::Choice(words) if key.path.ends_with("auth.method") => words[0].to_owned(),
+        // A hash needs a key.
+        Kind::Choice(words) => (*words.last().unwrap()).to_owned(),
+        Kind::Text(text) | Kind::Header(text) => accepted(text.check),
+        Kind::List { element, .. } => accepted(element.check),
+        Kind::File(_) if key.path.ends_with("profile_file") => fixture("profile"),
+        Kind::File(_) | Kind::Pem => fixture("ca.pem"),
+        Kind::Directory => "x".to_owned(),
+        Kind::Url => "https://x.example.org".to_owned(),
+        Kind::Table(_) => "north".to_owned(),
+        Kind::Secret(_) => "http://secret-that-is-long-enough:3128".to_owned(),
+    }
+}
+
+/// Each key with its value, beside the keys that it needs. A table has one entry.
+fn keys() -> impl Iterator<Item = (String, Values)> {
+    KEYS.iter().map(|key| {
+        let mut values = complete(key.method.unwrap_or("token"));
+        let path = match key.kind {
+            Kind::Table(_) => format!("{}.site", key.path),
+            _ => key.path.to_owned(),
+        };
+        values.insert(path.clone(), sample(key));
+        (path, values)
+    })
+}
+
+#[test]
+fn every_key_can_be_set_by_its_variable_with_and_without_a_file() {
+    for (path, values) in keys() {
+        let expected = load_file(&file(&values), &[]).unwrap_or_else(|e| panic!("{path}: {e}"));
+        let alone = load(&variables(&values)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert_eq!(alone, expected, "{path} without a file");
+
+        let mut others = values.clone();
+        let own = Values::from([(path.clone(), others.remove(&path).unwrap())]);
+        let method = KEYS.iter().find(|key| key.path == path).and_then(|key| key.method);
+        let before = complete(method.unwrap_or("token"));
+        let overridden = load_file(&file(&before), &variables(&own)).unwrap();
+        assert_eq!(overridden, expected, "{path} over a file");
+    }
+}
+
+/// The variables of a complete project.
+fn project(number: usize, name: &str) -> Vec<(String, String)> {
+    let keys = [("NAME", name), ("PROJECT_ID", "0"), ("REGION", "r-1")];
+    let auth = [("AUTH__METHOD", "token"), ("AUTH__TOKEN", "t")];
+    let all: Vec<_> = keys.into_iter().chain(auth).collect();
+    let all = all.iter().map(|(key, text)| (format!("PROJECTS__{number}__{key}"), *text));
+    let all: Vec<_> = all.collect();
+    named(&all.iter().map(|(key, text)| (key.as_str(), *text)).collect::<Vec<_>>())
+}
+
+fn names(config: &Config) -> Vec<&str> {
+    config.projects.iter().map(|project| project.name.as_str()).collect()
+}
+
+#[test]
+fn the_environment_alone_describes_projects_in_the_order_of_their_numbers() {
+    let twelve: Vec<_> = (0..12).flat_map(|n| project(n, &format!("p{n}"))).collect();
+    let config = load(&twelve).unwrap();
+    let expected: Vec<_> = (0..12).map(|number| format!("p{number}")).collect();
+    assert_eq!(names(&config), expected);
+}
+
+#[test]
+fn variables_add_projects_to_those_of_the_file() {
+    let added: Vec<_> = (1..3).flat_map(|number| project(number, &format!("p{number}"))).collect();
+    let config = load_file(PROJECT, &added).unwrap();
+    assert_eq!(names(&config), ["example", "p1", "p2"]);
+    let none = load_file("", &project(0, "p0")).unwrap();
+    assert_eq!(names(&none), ["p0"]);
+    let twice = load_file(PROJECT, &project(1, "example")).unwrap_err();
+    assert_eq!(
+        twice,
+        "..PROJECTS__1__NAME: projects[1].name: \"example\" is the name of another project"
+    );
+}
+
+#[test]
+fn projects_of_variables_are_numbered_without_a_gap() {
+    let gap = "..PROJECTS__2__NAME: projects[2].name: unknown project: there are 1, counted from 0; \
+               the next one has the number 1";
+    let variables = [project(0, "a"), named(&[("PROJECTS__2__NAME", "b")])].concat();
+    assert_eq!(load(&variables).unwrap_err(), gap);
+    let variables = named(&[("PROJECTS__2__NAME", "b")]);
+    assert_eq!(load_file(PROJECT, &variables).unwrap_err(), gap);
+}
+
+#[test]
+fn what_a_project_of_variables_lacks_is_named_with_its_variable() {
+    let error = load_named(&[("PROJECTS__0__AUTH__METHOD", "token")]).unwrap_err();
+    let starts = [
+        "..PROJECTS__0__NAME: projects[0].name: is missing. ",
+        "..PROJECTS__0__PROJECT_ID: projects[0].project_id: is missing. ",
+        "..PROJECTS__0__ENDPOINT: projects[0].endpoint: is missing, and so is region; ",
+        "..PROJECTS__0__AUTH__TOKEN: projects[0].auth.token: is missing. Set token, token_file ",
+    ];
+    let lines: Vec<_> = error.lines().collect();
+    assert_eq!(lines.len(), starts.len(), "{error}");
+    for (line, start) in lines.iter().zip(starts) {
+        assert!(line.starts_with(start), "{line}");
+    }
+}
+
+#[test]
+fn a_config_of_nothing_names_both_ways_to_describe_a_project() {
+    assert_eq!(
+        load(&[]).unwrap_err(),
+        "the config: projects: is empty: there is no config.toml, and no variable describes a \
+         project. Name a file with --config.file, or set ..PROJECTS__0__NAME and the other keys of \
+         a project"
+    );
+}
+
+#[test]
+fn constant_labels_are_set_one_by_one_and_override_those_of_the_file() {
+    let file = format!("{PROJECT}labels = {{ site = 'north', stage = 'test' }}\n");
+    let variables = named(&[
+        ("PROJECTS__0__LABELS__SITE", "south"),
+        ("PROJECTS__0__LABELS__TWO__PARTS", " a,b "),
+    ]);
+    let labels = load_file(&file, &variables).unwrap().projects[0].labels.clone();
+    let expected = [("site", "south"), ("stage", "test"), ("two__parts", " a,b ")];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(labels, expected);
+    for (name, text, expected) in [
+        ("STATUS", "x", "labels: status: is a label of the metrics themselves; use another name"),
+        ("1", "x", "labels: 1: is not the name of a label: 1 to 64 letters, digits and _"),
+        ("SITE", "a\tb", "labels.site: \"a\\tb\" is not accepted. Accepted is a text of 1 to 200"),
+    ] {
+        let name = format!("PROJECTS__0__LABELS__{name}");
+        let error = load_file(PROJECT, &named(&[(&name, text)])).unwrap_err();
+        assert!(error.starts_with(&format!("..{name}: projects[0].{expected}")), "{error}");
+    }
+    let many: Vec<_> = (0..17).map(|n| format!("PROJECTS__0__LABELS__L{n}")).collect();
+    let many: Vec<_> = many.iter().map(|name| (name.as_str(), "x")).collect();
+    let error = load_file(PROJECT, &named(&many)).unwrap_err();
+    assert!(error.contains("is not accepted. Accepted is a table of at most 16 labels"), "{error}");
+}
