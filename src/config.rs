@@ -22,6 +22,7 @@ mod project;
 mod reader;
 mod schema;
 mod secrets;
+mod service_links;
 mod sources;
 mod units;
 mod url;

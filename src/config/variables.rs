@@ -8,6 +8,7 @@ use super::node::Value;
 use super::problem::{Place, Problem};
 use super::reader::{Given, LIST, Reader};
 use super::schema::{Meaning, Schema};
+use super::service_links::ServiceLinks;
 use super::variable_name::{VARIABLE_PREFIX, variable_name};
 
 /// The constant labels of a project, whose names are not in the table of keys.
@@ -52,8 +53,11 @@ impl<'e> Variable<'e> {
 
 /// Takes the values of variables.
 pub(super) fn add_variables(environment: &BTreeMap<String, String>, reader: &mut Reader<'_>) {
+    let links = ServiceLinks::find(environment);
     let variables = environment.iter().filter_map(|(name, text)| Variable::new(name, text));
-    let variables: Vec<_> = variables.collect();
+    let is_ours =
+        |variable: &Variable<'_>| variable.meaning.is_ok() || !links.contains(variable.name);
+    let variables: Vec<_> = variables.filter(is_ours).collect();
     add_projects(&variables, reader);
     let mut earlier = BTreeMap::new();
     for variable in variables {

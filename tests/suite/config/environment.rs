@@ -234,3 +234,68 @@ fn constant_labels_are_set_one_by_one_and_override_those_of_the_file() {
     let error = load_file(PROJECT, &named(&many)).unwrap_err();
     assert!(error.contains("is not accepted. Accepted is a table of at most 16 labels"), "{error}");
 }
+
+/// The variables that Kubernetes injects for a service with two ports, one of them named.
+fn links(service: &str, address: &str) -> Vec<(String, String)> {
+    let service = service.to_uppercase().replace('-', "_");
+    let host = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
+    let mut variables = vec![
+        ("SERVICE_HOST".to_owned(), address.to_owned()),
+        ("SERVICE_PORT".to_owned(), "80".to_owned()),
+        ("SERVICE_PORT_HTTP".to_owned(), "80".to_owned()),
+        ("SERVICE_PORT_MY_DNS".to_owned(), "53".to_owned()),
+        ("PORT".to_owned(), format!("tcp://{host}:80")),
+    ];
+    for (port, protocol) in [("80", "tcp"), ("53", "udp")] {
+        let name = format!("PORT_{port}_{}", protocol.to_uppercase());
+        variables.extend([
+            (name.clone(), format!("{protocol}://{host}:{port}")),
+            (format!("{name}_PROTO"), protocol.to_owned()),
+            (format!("{name}_PORT"), port.to_owned()),
+            (format!("{name}_ADDR"), address.to_owned()),
+        ]);
+    }
+    variables.into_iter().map(|(name, text)| (format!("{service}_{name}"), text)).collect()
+}
+
+#[test]
+fn service_links_are_left_alone_whatever_the_name_of_the_service() {
+    let expected = load_file(PROJECT, &[]).unwrap();
+    for service in ["", "--canary", "--web", "--api--canary", "--poll--window", "--projects--0"] {
+        for address in ["10.0.0.1", "fd00::1"] {
+            let links = links(&format!("screen-records-exporter{service}"), address);
+            assert_eq!(load_file(PROJECT, &links).as_ref(), Ok(&expected), "{service}");
+        }
+    }
+}
+
+#[test]
+fn what_resembles_a_service_link_is_refused_as_a_misspelt_key() {
+    let own = links("screen-records-exporter--web", "10.0.0.1");
+    for (name, text) in [
+        // Beside the variables of a service, but not one of them.
+        ("WEB_TELEMETRY_PATH", "/m"),
+        ("WEB_PORT_NAME", "http"),
+        ("WEB_PORTS", "tcp://10.0.0.1:80"),
+        ("WEB_PORT_80_TCP_HOST", "10.0.0.1"),
+        ("WEB_SERVICE_PORT_HTTPS", "https"),
+        ("WEBPORT", "80"),
+        ("API_PORT", "tcp://10.0.0.1:80"),
+        // Without the others of its service.
+        ("LOG_SERVICE_HOST", "10.0.0.1"),
+        ("LOG_SERVICE_PORT", "80"),
+    ] {
+        let variables = [own.clone(), named(&[(name, text)])].concat();
+        let error = load_file(PROJECT, &variables).unwrap_err();
+        assert!(error.starts_with(&format!("..{name}: ")) && error.lines().count() == 1, "{error}");
+    }
+    let pair = named(&[("LOG_SERVICE_HOST", "example.org"), ("LOG_SERVICE_PORT", "80")]);
+    assert_eq!(load_file(PROJECT, &pair).unwrap_err().lines().count(), 2);
+    // A label may have any name.
+    let label = format!("{VARIABLE_PREFIX}PROJECTS__0__LABELS__A");
+    let variables = [
+        (format!("{label}_SERVICE_HOST"), "10.0.0.1".to_owned()),
+        (format!("{label}_SERVICE_PORT"), "80".to_owned()),
+    ];
+    assert_eq!(load_file(PROJECT, &variables).unwrap().projects[0].labels.len(), 2);
+}
