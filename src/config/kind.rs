@@ -226,6 +226,8 @@ impl Kind {
                     |part: &str| Node { line: None, value: Value::Text(part.trim().to_owned()) };
                 Value::List(text.split(',').map(element).collect())
             }
+            // An empty variable is not set, so this key needs another way to write its empty text.
+            Self::Directory if trimmed == "\"\"" => Value::Text(String::new()),
             _ => as_text(),
         }
     }

@@ -51,10 +51,11 @@ impl<'e> Variable<'e> {
     }
 }
 
-/// Takes the values of variables.
+/// Takes the values of variables. An empty variable counts as not set.
 pub(super) fn add_variables(environment: &BTreeMap<String, String>, reader: &mut Reader<'_>) {
     let links = ServiceLinks::find(environment);
-    let variables = environment.iter().filter_map(|(name, text)| Variable::new(name, text));
+    let given = environment.iter().filter(|(_, text)| !text.is_empty());
+    let variables = given.filter_map(|(name, text)| Variable::new(name, text));
     let is_ours =
         |variable: &Variable<'_>| variable.meaning.is_ok() || !links.contains(variable.name);
     let variables: Vec<_> = variables.filter(is_ours).collect();

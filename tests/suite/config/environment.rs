@@ -137,6 +137,37 @@ fn every_key_can_be_set_by_its_variable_with_and_without_a_file() {
     }
 }
 
+#[test]
+fn an_empty_variable_counts_as_not_set_whatever_its_key() {
+    for (path, values) in keys() {
+        let method = values["projects.auth.method"].clone();
+        let content = file(&complete(&method));
+        let expected = load_file(&content, &[]).unwrap();
+        for ending in ["", "_FILE", "_ENV"] {
+            let empty = [(format!("{}{ending}", variable(&path)), String::new())];
+            assert_eq!(load_file(&content, &empty).as_ref(), Ok(&expected), "{empty:?}");
+        }
+    }
+    let empty = [("NOTHING", ""), ("PROJECTS__7__NAME", ""), ("poll__window", ""), ("", "")];
+    let expected = load_file(PROJECT, &[]).unwrap();
+    assert_eq!(load_file(PROJECT, &named(&empty)), Ok(expected.clone()));
+    let tools: Vec<_> = KEYS.iter().filter_map(|key| key.variable).collect();
+    let tools: Vec<_> = tools.iter().map(|name| ((*name).to_owned(), String::new())).collect();
+    assert_eq!(load_file(PROJECT, &tools), Ok(expected));
+    let unset = [("HUAWEICLOUD_TOKEN".to_owned(), String::new())];
+    assert_eq!(
+        load_file(PROJECT, &unset).unwrap_err(),
+        "FILE: projects[0].auth.token_env: the environment variable \"HUAWEICLOUD_TOKEN\" is empty, \
+         which counts as not set. Set it, or use the name of another"
+    );
+}
+
+#[test]
+fn two_quotes_are_the_empty_text_of_a_directory() {
+    let config = load_file(PROJECT, &named(&[("STATE__DIRECTORY", "\"\"")])).unwrap();
+    assert_eq!(config.state_directory(), None);
+}
+
 /// The variables of a complete project.
 fn project(number: usize, name: &str) -> Vec<(String, String)> {
     let keys = [("NAME", name), ("PROJECT_ID", "0"), ("REGION", "r-1")];
@@ -215,6 +246,7 @@ fn constant_labels_are_set_one_by_one_and_override_those_of_the_file() {
     let variables = named(&[
         ("PROJECTS__0__LABELS__SITE", "south"),
         ("PROJECTS__0__LABELS__TWO__PARTS", " a,b "),
+        ("PROJECTS__0__LABELS__STAGE", ""),
     ]);
     let labels = load_file(&file, &variables).unwrap().projects[0].labels.clone();
     let expected = [("site", "south"), ("stage", "test"), ("two__parts", " a,b ")];

@@ -167,8 +167,10 @@ fn the_limits_of_a_range_are_accepted() {
 fn an_empty_directory_keeps_the_state_in_memory() {
     let directory = |config: Config| config.state_directory().map(PathBuf::from);
     assert_eq!(directory(loaded(PROJECT, &[])), Some("data".into()));
-    for (text, expected) in [("", None), ("a b", Some("a b".into())), ("/x/", Some("/x/".into()))] {
-        let file = format!("[state]\ndirectory = \"{text}\"\n{PROJECT}");
+    for (text, expected) in
+        [("\"\"", None), ("a b", Some("a b".into())), ("/x/", Some("/x/".into()))]
+    {
+        let file = format!("[state]\ndirectory = \"{}\"\n{PROJECT}", text.trim_matches('"'));
         assert_eq!(directory(loaded(&file, &[])), expected);
         let variable = [("STATE__DIRECTORY", text)];
         assert_eq!(directory(loaded(PROJECT, &variable)), expected, "{text:?} in a variable");
@@ -206,8 +208,8 @@ fn a_wrong_variable_is_named() {
              from 1 to 1000",
         ),
         (
-            &[("WEB__LISTEN_ADDRESSES", "")],
-            "..WEB__LISTEN_ADDRESSES: web.listen_addresses: \"\" is not accepted. Accepted is an \
+            &[("WEB__LISTEN_ADDRESSES", "x")],
+            "..WEB__LISTEN_ADDRESSES: web.listen_addresses: \"x\" is not accepted. Accepted is an \
              address such as \"127.0.0.1:10047\", \"[::1]:10047\" or \":10047\"",
         ),
         (
