@@ -180,6 +180,17 @@ impl Config {
     ///
     /// [`ConfigError`] with all errors that were found.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        Self::read_all(sources).map_err(|mut error| {
+            // The log, which would have the warnings, does not start.
+            error.0.extend(sources.misnamed_variables().into_iter().map(|(name, meant)| {
+                let text = format!("is not read; did you mean {meant}?");
+                Problem::of_file(&Place::of(name), text)
+            }));
+            error
+        })
+    }
+
+    fn read_all(sources: &Sources) -> Result<Self, ConfigError> {
         let mut reader = sources.reader()?;
         let config = Self::read_fields(&mut reader, "");
         config.check_certificates(&mut reader);

@@ -8,7 +8,8 @@ use super::arguments::ServeFlags;
 use crate::app::{Failure, start_log};
 use crate::config::{self, Config, Sources};
 
-/// Reads the config that a command line names, and starts the log as it says.
+/// Reads the config that a command line names, starts the log as it says, and logs the variables that have
+/// no effect by mistake.
 pub(super) fn load(flags: &ServeFlags) -> Result<Config, Failure> {
     load_from(&sources(flags)?)
 }
@@ -17,6 +18,9 @@ pub(super) fn load(flags: &ServeFlags) -> Result<Config, Failure> {
 pub(super) fn load_from(sources: &Sources) -> Result<Config, Failure> {
     let config = read(sources)?;
     start_log(&config.log);
+    for (variable, meant) in sources.misnamed_variables() {
+        tracing::warn!(variable, meant, "a variable has no effect, levels have __ between them");
+    }
     Ok(config)
 }
 

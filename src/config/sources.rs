@@ -11,7 +11,7 @@ use super::node::{Node, Value};
 use super::problem::{ConfigError, Place};
 use super::reader::{Given, Reader};
 use super::schema::Schema;
-use super::variables::add_variables;
+use super::variables::{add_variables, misnamed};
 
 /// Everything that a config is read from. Nothing else is read: the environment comes in here.
 #[derive(Clone, Default)]
@@ -61,6 +61,12 @@ impl Sources {
         add_variables(&self.environment, &mut reader);
         self.add_flags(&mut reader);
         Ok(reader)
+    }
+
+    /// The variables that have no effect because their levels are separated by a single underscore: each
+    /// with the name that was meant.
+    pub fn misnamed_variables(&self) -> Vec<(&str, String)> {
+        misnamed(&self.environment)
     }
 
     fn add_flags(&self, reader: &mut Reader<'_>) {

@@ -43,6 +43,10 @@ impl<'e> Variable<'e> {
             None => (written.clone(), written, None),
         };
         let meaning = meaning(&key, project.is_some());
+        let meaning = meaning.map_err(|text| match meant(name) {
+            Some(meant) => format!("unknown key; did you mean {meant}?"),
+            None => text,
+        });
         Some(Self { name, text, path, project, meaning })
     }
 
@@ -95,6 +99,39 @@ fn add_projects(variables: &[Variable<'_>], reader: &mut Reader<'_>) {
             reader.add_section_of_variables();
         }
     }
+}
+
+/// Returns the variables that are not read because their levels are separated by a single underscore, each
+/// with the one that was meant.
+pub(super) fn misnamed(environment: &BTreeMap<String, String>) -> Vec<(&str, String)> {
+    let links = ServiceLinks::find(environment);
+    let is_other = |name: &str| !name.starts_with(VARIABLE_PREFIX) && !links.contains(name);
+    let given = environment.iter().filter(|(name, text)| !text.is_empty() && is_other(name));
+    given.filter_map(|(name, _)| Some((name.as_str(), meant(name)?))).collect()
+}
+
+/// Returns the variable of a key whose name consists of the same words as a name.
+fn meant(name: &str) -> Option<String> {
+    let rest = name.strip_prefix(VARIABLE_PREFIX.strip_suffix('_')?)?.to_lowercase();
+    let words: Vec<_> = rest.split('_').filter(|word| !word.is_empty()).collect();
+    let words = words.join("_");
+    let project = words.strip_prefix(LIST).and_then(|rest| rest.strip_prefix('_'));
+    let (number, words) = match project.and_then(|rest| rest.split_once('_')) {
+        Some((number, rest)) => (Some(parse_number(number)?), format!("{LIST}_{rest}")),
+        None => (None, words),
+    };
+    let as_words = |path: &str| path.replace('.', "_");
+    let label = words.strip_prefix(&as_words(LABELS)).filter(|label| !label.is_empty());
+    let path = match label {
+        Some(label) => format!("{LABELS}{label}"),
+        None => SCHEMA.keys().into_iter().find(|path| as_words(path) == words)?,
+    };
+    let path = match (path.strip_prefix(LIST), number) {
+        (Some(rest), Some(number)) => format!("{LIST}[{number}]{rest}"),
+        (None, None) => path,
+        _ => return None,
+    };
+    Some(variable_name(&path)).filter(|meant| meant != name)
 }
 
 /// `0` and `auth.token` of `projects.0.auth.token`.

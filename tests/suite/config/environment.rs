@@ -297,6 +297,9 @@ fn service_links_are_left_alone_whatever_the_name_of_the_service() {
         for address in ["10.0.0.1", "fd00::1"] {
             let links = links(&format!("screen-records-exporter{service}"), address);
             assert_eq!(load_file(PROJECT, &links).as_ref(), Ok(&expected), "{service}");
+            let sources =
+                Sources { environment: links.into_iter().collect(), ..Sources::default() };
+            assert_eq!(sources.misnamed_variables(), []);
         }
     }
 }
@@ -330,4 +333,47 @@ fn what_resembles_a_service_link_is_refused_as_a_misspelt_key() {
         (format!("{label}_SERVICE_PORT"), "80".to_owned()),
     ];
     assert_eq!(load_file(PROJECT, &variables).unwrap().projects[0].labels.len(), 2);
+}
+
+#[test]
+fn each_variable_with_a_single_underscore_between_levels_is_named_with_the_one_that_was_meant() {
+    let prefix = VARIABLE_PREFIX.strip_suffix('_').unwrap();
+    for (path, _) in keys() {
+        let right = variable(&path);
+        let single = format!("{prefix}{}", right[VARIABLE_PREFIX.len()..].replace("__", "_"));
+        let mixed = format!("{prefix}{}", &right[VARIABLE_PREFIX.len()..]);
+        for name in [single, mixed] {
+            let environment = BTreeMap::from([(name.clone(), "x".to_owned())]);
+            let sources = Sources { environment, ..Sources::default() };
+            assert_eq!(sources.misnamed_variables(), [(name.as_str(), right.clone())]);
+        }
+    }
+    for name in
+        ["PORT", "POLL", "POLL_WINDW", "PROJECTS_NAME", "PROJECTS_01_NAME", "", "SERVICE_HOST"]
+    {
+        let environment = BTreeMap::from([(format!("{prefix}{name}"), "x".to_owned())]);
+        let sources = Sources { environment, ..Sources::default() };
+        assert_eq!(sources.misnamed_variables(), [], "{name}");
+    }
+    for (name, meant) in [
+        ("POLL_WINDOW", "POLL__WINDOW"),
+        ("PROJECTS_0__NAME", "PROJECTS__0__NAME"),
+        ("PROJECTS_0_AUTH_TOKEN_FILE", "PROJECTS__0__AUTH__TOKEN_FILE"),
+        ("PROJECTS__0__AUTH_TOKEN_ENV", "PROJECTS__0__AUTH__TOKEN_ENV"),
+        ("PROJECTS__0__LABELS_SITE", "PROJECTS__0__LABELS__SITE"),
+        ("WEB__TELEMETRY__PATH", "WEB__TELEMETRY_PATH"),
+    ] {
+        let error = load_file(PROJECT, &named(&[(name, "hush")])).unwrap_err();
+        let expected = format!("unknown key; did you mean ..{meant}?");
+        assert!(error.ends_with(&expected) && error.starts_with(&format!("..{name}: ")), "{error}");
+    }
+}
+
+#[test]
+fn an_error_comes_with_the_variables_that_were_not_read() {
+    let single = ("SCREEN_RECORDS_EXPORTER_PROJECTS_0_NAME".to_owned(), "a".to_owned());
+    let error = load(&[single]).unwrap_err();
+    let expected =
+        "SCREEN_RECORDS_EXPORTER_PROJECTS_0_NAME: is not read; did you mean ..PROJECTS__0__NAME?";
+    assert_eq!(error.lines().last().unwrap(), expected);
 }

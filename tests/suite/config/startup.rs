@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::support::{Api, Exporter, Process, TOKEN, binary, client, config, folder, write};
+use crate::support::{
+    Api, Exporter, Process, TOKEN, binary, client, config, eventually, folder, write,
+};
 
 /// The binary in a folder, with a complete project in its environment.
 fn with_project(folder: &Path, api: &str) -> Command {
@@ -67,4 +69,37 @@ fn a_file_that_is_named_or_exists_is_never_replaced_by_the_environment() {
     std::fs::create_dir(&path).unwrap();
     let directory = check(&[]);
     assert!(directory.starts_with("error: config.toml: is a directory"), "{directory}");
+}
+
+#[tokio::test]
+async fn every_command_with_a_config_warns_once_of_a_variable_with_a_single_underscore() {
+    let api = Api::start(&["--records", "10"]);
+    let folder = folder();
+    let warned = |log: &str| {
+        let expected = "variable=SCREEN_RECORDS_EXPORTER_POLL_WINDOW \
+                        meant=SCREEN_RECORDS_EXPORTER__POLL__WINDOW";
+        assert_eq!(log.matches(expected).count(), 1, "{log}");
+        assert_eq!(log.matches("level=warn").count(), 1, "{log}");
+    };
+    let with_mistake = || {
+        let mut command = with_project(folder.path(), &api.url);
+        command.env("SCREEN_RECORDS_EXPORTER_POLL_WINDOW", "1d");
+        command.env("SCREEN_RECORDS_EXPORTER_SERVICE_HOST", "10.0.0.1");
+        command
+    };
+    for command in ["check", "once"] {
+        let output = with_mistake().arg(command).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        warned(&stderr(&output));
+    }
+    let mut command = with_mistake();
+    command.args(["serve", "--web.listen-address", "127.0.0.1:0"]);
+    let exporter = Exporter::of(Process::start(&mut command)).await;
+    let reload = client().post(format!("{}/-/reload", exporter.url)).send().await.unwrap();
+    assert_eq!(reload.status(), 200);
+    eventually("the reload is logged", async || {
+        exporter.process.stderr().contains("config reloaded").then_some(())
+    })
+    .await;
+    warned(&exporter.process.stderr());
 }
