@@ -8,6 +8,7 @@ mod arguments;
 mod check;
 #[cfg(feature = "simulator")]
 mod demo;
+mod healthcheck;
 mod load;
 mod once;
 mod serve;
@@ -53,10 +54,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Simulate(simulate) => simulate::run(&flags, &simulate.options).await,
         #[cfg(not(feature = "simulator"))]
         Command::Demo(_) | Command::Simulate(_) => unreachable!("resolving refuses it"),
-        Command::Backfill(_)
-        | Command::Records(_)
-        | Command::Healthcheck(_)
-        | Command::State(_) => {
+        Command::Healthcheck(_) => healthcheck::run(&flags).await,
+        Command::Backfill(_) | Command::Records(_) | Command::State(_) => {
             unreachable!("resolving refuses it")
         }
     }

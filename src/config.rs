@@ -173,6 +173,21 @@ section! {
 
 plain_part!(Web, Log, Poll, Api, State, Labels);
 
+impl Web {
+    /// Reads this section alone. Of the others only the names of the keys are checked: the secrets of
+    /// projects need not be readable.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with all errors that were found.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let mut reader = sources.reader()?;
+        let web = Part::read(&mut reader, "web");
+        reader.finish()?;
+        Ok(web)
+    }
+}
+
 impl Config {
     /// Reads and checks everything.
     ///

@@ -55,6 +55,8 @@ pub(super) enum Command {
         #[arg(long)]
         online: bool,
     },
+    /// Ask the process that this config starts whether it serves
+    Healthcheck(ServeFlags),
     /// Poll once and print the metrics
     Once {
         #[command(flatten)]
@@ -72,8 +74,6 @@ pub(super) enum Command {
     Backfill(Ignored),
     #[command(hide = true, disable_help_flag = true)]
     Records(Ignored),
-    #[command(hide = true, disable_help_flag = true)]
-    Healthcheck(Ignored),
     #[command(hide = true, disable_help_flag = true)]
     State(Ignored),
 }
@@ -176,6 +176,7 @@ impl Command {
         match self.clone() {
             Self::Serve(flags) => Ok(("serve", flags)),
             Self::Check { flags, .. } => Ok(("check", flags)),
+            Self::Healthcheck(flags) => Ok(("healthcheck", flags)),
             Self::Once { config, log } => Ok(("once", ServeFlags { config, log, ..flags })),
             #[cfg(feature = "simulator")]
             Self::Demo { web, log } => Ok(("demo", ServeFlags { web, log, ..flags })),
@@ -187,7 +188,6 @@ impl Command {
             Self::Simulate(_) => left_out("simulate"),
             Self::Backfill(_) => missing("backfill"),
             Self::Records(_) => missing("records"),
-            Self::Healthcheck(_) => missing("healthcheck"),
             Self::State(_) => missing("state"),
         }
     }
@@ -295,6 +295,7 @@ mod tests {
         for (command, accepted) in [
             ("serve", &flags[..]),
             ("check", &flags),
+            ("healthcheck", &flags),
             ("once", &[flags[0], flags[4], flags[5]]),
             #[cfg(feature = "simulator")]
             ("demo", &flags[1..]),
