@@ -3,6 +3,7 @@
 //! The commands in `cli` start what they need from here.
 
 mod failure;
+mod file_size_limit;
 mod listeners;
 mod logging;
 mod options;
@@ -15,11 +16,12 @@ mod state;
 mod wiring;
 
 pub(crate) use failure::Failure;
+pub(crate) use file_size_limit::survive_file_size_limit;
 pub(crate) use listeners::listeners;
 #[cfg(feature = "simulator")]
 pub(crate) use listeners::{listen, listen_on};
 pub(crate) use logging::start as start_log;
-pub(crate) use options::{web_config, web_options};
+pub(crate) use options::{web_access, web_config, web_options};
 pub(crate) use reload::Reloader;
 pub(crate) use service_manager::ready;
 pub(crate) use shutdown::shutdown_signal;

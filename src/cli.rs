@@ -8,6 +8,7 @@ mod arguments;
 mod check;
 #[cfg(feature = "simulator")]
 mod demo;
+mod healthcheck;
 mod load;
 mod once;
 mod serve;
@@ -22,7 +23,7 @@ use clap::Parser;
 
 pub use arguments::Cli;
 
-use crate::app::Failure;
+use crate::app::{Failure, survive_file_size_limit};
 use arguments::Command;
 
 /// Time that tasks still running get at the end.
@@ -42,8 +43,9 @@ pub fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), Failure> {
     let (command, flags) = cli.resolve()?;
+    survive_file_size_limit()?;
     match command {
-        Command::Serve(_) => serve::run(flags).await,
+        Command::Serve(_) => serve::run(&flags).await,
         Command::Check { online, .. } => check::run(&flags, online).await,
         Command::Once { .. } => once::run(&flags).await,
         #[cfg(feature = "simulator")]
@@ -52,10 +54,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Simulate(simulate) => simulate::run(&flags, &simulate.options).await,
         #[cfg(not(feature = "simulator"))]
         Command::Demo(_) | Command::Simulate(_) => unreachable!("resolving refuses it"),
-        Command::Backfill(_)
-        | Command::Records(_)
-        | Command::Healthcheck(_)
-        | Command::State(_) => {
+        Command::Healthcheck(_) => healthcheck::run(&flags).await,
+        Command::Backfill(_) | Command::Records(_) | Command::State(_) => {
             unreachable!("resolving refuses it")
         }
     }

@@ -13,6 +13,7 @@ mod document;
 mod key;
 mod keys;
 mod kind;
+mod listen_address;
 mod names;
 mod node;
 mod part;
@@ -21,21 +22,26 @@ mod project;
 mod reader;
 mod schema;
 mod secrets;
+mod service_links;
 mod sources;
 mod units;
 mod url;
+mod variable_name;
+mod variables;
 mod yaml;
 
 pub use choices::{LogFormat, LogLevel, PollMode, UserLabel};
 pub use key::Key;
 pub use keys::KEYS;
 pub use kind::{Kind, Text};
+pub use listen_address::ListenAddress;
 pub use problem::{ConfigError, Problem};
 pub use project::{
     AccessKey, Auth, EcsAgency, Filter, Password, ProfileFile, Project, RESERVED_LABELS, Token,
 };
-pub use sources::{Flags, Sources, VARIABLE_PREFIX};
+pub use sources::{DEFAULT_FILE, Flags, Sources};
 pub use units::Bytes;
+pub use variable_name::VARIABLE_PREFIX;
 
 pub(crate) use document::read_file;
 pub(crate) use kind::{Typed, any_of};
@@ -45,7 +51,6 @@ pub(crate) use reader::{Read, Reader};
 pub(crate) use schema::Schema;
 pub(crate) use yaml::parse_yaml;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -76,7 +81,7 @@ section! {
     /// Section `web`: the metrics server.
     pub struct Web {
         /// Addresses to listen on.
-        pub listen_addresses: Vec<SocketAddr>,
+        pub listen_addresses: Vec<ListenAddress>,
         /// Path of the metrics.
         pub telemetry_path: String,
         /// File that enables TLS or basic auth, in the format of the exporter-toolkit. `http` reads it.
@@ -168,6 +173,21 @@ section! {
 
 plain_part!(Web, Log, Poll, Api, State, Labels);
 
+impl Web {
+    /// Reads this section alone. Of the others only the names of the keys are checked: the secrets of
+    /// projects need not be readable.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with all errors that were found.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let mut reader = sources.reader()?;
+        let web = Part::read(&mut reader, "web");
+        reader.finish()?;
+        Ok(web)
+    }
+}
+
 impl Config {
     /// Reads and checks everything.
     ///
@@ -175,6 +195,17 @@ impl Config {
     ///
     /// [`ConfigError`] with all errors that were found.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        Self::read_all(sources).map_err(|mut error| {
+            // The log, which would have the warnings, does not start.
+            error.0.extend(sources.misnamed_variables().into_iter().map(|(name, meant)| {
+                let text = format!("is not read; did you mean {meant}?");
+                Problem::of_file(&Place::of(name), text)
+            }));
+            error
+        })
+    }
+
+    fn read_all(sources: &Sources) -> Result<Self, ConfigError> {
         let mut reader = sources.reader()?;
         let config = Self::read_fields(&mut reader, "");
         config.check_certificates(&mut reader);

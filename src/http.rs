@@ -8,6 +8,7 @@ mod current;
 mod deadline;
 mod failures;
 mod guard;
+mod health_client;
 mod listener;
 mod negotiate;
 mod page;
@@ -18,6 +19,7 @@ mod web_config;
 
 pub use app_state::WebOptions;
 pub use current::{Current, ReloadHandle, ReloadRequest, Serving};
+pub use health_client::HealthClient;
 pub use listener::{serve, serve_all};
-pub use routes::router;
-pub use web_config::WebConfig;
+pub use routes::{HEALTHY_PATH, router};
+pub use web_config::{WebAccess, WebConfig};

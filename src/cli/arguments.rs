@@ -55,6 +55,8 @@ pub(super) enum Command {
         #[arg(long)]
         online: bool,
     },
+    /// Ask the process that this config starts whether it serves
+    Healthcheck(ServeFlags),
     /// Poll once and print the metrics
     Once {
         #[command(flatten)]
@@ -72,8 +74,6 @@ pub(super) enum Command {
     Backfill(Ignored),
     #[command(hide = true, disable_help_flag = true)]
     Records(Ignored),
-    #[command(hide = true, disable_help_flag = true)]
-    Healthcheck(Ignored),
     #[command(hide = true, disable_help_flag = true)]
     State(Ignored),
 }
@@ -108,7 +108,7 @@ pub(super) struct ServeFlags {
 
 #[derive(Debug, Clone, Default, PartialEq, Args)]
 pub(super) struct ConfigFlags {
-    /// Path of the config file [default: config.toml]
+    /// Path of the config file [default: config.toml, if it exists]
     #[arg(long = "config.file", value_name = "FILE")]
     config_file: Option<PathBuf>,
 }
@@ -176,6 +176,7 @@ impl Command {
         match self.clone() {
             Self::Serve(flags) => Ok(("serve", flags)),
             Self::Check { flags, .. } => Ok(("check", flags)),
+            Self::Healthcheck(flags) => Ok(("healthcheck", flags)),
             Self::Once { config, log } => Ok(("once", ServeFlags { config, log, ..flags })),
             #[cfg(feature = "simulator")]
             Self::Demo { web, log } => Ok(("demo", ServeFlags { web, log, ..flags })),
@@ -187,7 +188,6 @@ impl Command {
             Self::Simulate(_) => left_out("simulate"),
             Self::Backfill(_) => missing("backfill"),
             Self::Records(_) => missing("records"),
-            Self::Healthcheck(_) => missing("healthcheck"),
             Self::State(_) => missing("state"),
         }
     }
@@ -200,9 +200,9 @@ fn left_out(name: &'static str) -> Result<(&'static str, ServeFlags), Failure> {
 }
 
 impl ServeFlags {
-    /// Path of the config file.
-    pub(super) fn config_file(&self) -> PathBuf {
-        self.config.config_file.clone().unwrap_or_else(|| "config.toml".into())
+    /// Path of the config file, if it was given.
+    pub(super) fn config_file(&self) -> Option<PathBuf> {
+        self.config.config_file.clone()
     }
 
     /// The flags that override keys of the config.
@@ -268,7 +268,7 @@ mod tests {
         ] {
             let (command, flags) = resolve(line).unwrap();
             assert!(matches!(command, Command::Check { online: true, .. }));
-            assert_eq!(flags.config_file(), PathBuf::from("a.toml"));
+            assert_eq!(flags.config_file(), Some(PathBuf::from("a.toml")));
             let address = vec![":1".to_owned()];
             let expected = ("web.listen_addresses", "--web.listen-address", address);
             assert_eq!(flags.overrides(), [expected]);
@@ -295,6 +295,7 @@ mod tests {
         for (command, accepted) in [
             ("serve", &flags[..]),
             ("check", &flags),
+            ("healthcheck", &flags),
             ("once", &[flags[0], flags[4], flags[5]]),
             #[cfg(feature = "simulator")]
             ("demo", &flags[1..]),

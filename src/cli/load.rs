@@ -1,23 +1,46 @@
 //! Reads the config that a command line names.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
 
 use super::arguments::ServeFlags;
 use crate::app::{Failure, start_log};
 use crate::config::{self, Config, Sources};
 
-/// Reads the config and starts the log as it says.
+/// Reads the config that a command line names, starts the log as it says, and logs the variables that have
+/// no effect by mistake.
 pub(super) fn load(flags: &ServeFlags) -> Result<Config, Failure> {
-    let config = load_config(flags)?;
+    load_from(&sources(flags)?)
+}
+
+/// The same from sources that are read again later.
+pub(super) fn load_from(sources: &Sources) -> Result<Config, Failure> {
+    let config = read(sources)?;
     start_log(&config.log);
+    for (variable, meant) in sources.misnamed_variables() {
+        tracing::warn!(variable, meant, "a variable has no effect, levels have __ between them");
+    }
     Ok(config)
 }
 
-/// Reads the config.
-pub(super) fn load_config(flags: &ServeFlags) -> Result<Config, Failure> {
-    let file = Some(flags.config_file());
-    let environment = environment()?;
-    read(&Sources { file, environment, flags: flags.overrides(), needs_projects: true })
+/// Finds out what the config of a command line is read from.
+pub(super) fn sources(flags: &ServeFlags) -> Result<Sources, Failure> {
+    let file = flags.config_file().or_else(default_file);
+    Ok(Sources {
+        file,
+        environment: environment()?,
+        flags: flags.overrides(),
+        needs_projects: true,
+    })
+}
+
+/// The default file, unless there is none. A file that exists and cannot be read is an error later.
+fn default_file() -> Option<PathBuf> {
+    let path = PathBuf::from(config::DEFAULT_FILE);
+    let found = path.symlink_metadata();
+    let is_missing = found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    (!is_missing).then_some(path)
 }
 
 /// Reads defaults and flags alone, for a command without a config, and starts the log.
@@ -28,7 +51,8 @@ pub(super) fn load_flags(flags: &ServeFlags) -> Result<Config, Failure> {
     Ok(config)
 }
 
-fn read(sources: &Sources) -> Result<Config, Failure> {
+/// Reads the config.
+pub(super) fn read(sources: &Sources) -> Result<Config, Failure> {
     Config::load(sources).map_err(|error| Failure::Usage(error.to_string()))
 }
 

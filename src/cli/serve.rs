@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use super::arguments::ServeFlags;
-use super::load::{load, load_config};
+use super::load::{load_from, read, sources};
 use crate::app::{
     App, Failure, Reloader, listeners, ready, shutdown_signal, web_config, web_options,
 };
 use crate::http::{self, Current, ReloadHandle};
 use records_api::clock::SystemClock;
 
-pub(super) async fn run(flags: ServeFlags) -> Result<(), Failure> {
-    let config = load(&flags)?;
+pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
+    // A reload reads the same sources: a file that appears or disappears does not replace the environment.
+    let sources = sources(flags)?;
+    let config = load_from(&sources)?;
     let shutdown = shutdown_signal()?;
     let web = web_config(&config)?;
     let listeners = listeners(&config.web.listen_addresses).await?;
@@ -26,7 +28,7 @@ pub(super) async fn run(flags: ServeFlags) -> Result<(), Failure> {
     app.start();
     let live = Current::new(app.served());
     let (reloads, asked) = ReloadHandle::new();
-    let reloader = Reloader::new(move || load_config(&flags), app, live.clone(), asked)?;
+    let reloader = Reloader::new(move || read(&sources), app, live.clone(), asked)?;
     tokio::spawn(reloader.run(shutdown.clone()));
     let clock = Arc::new(SystemClock);
     let router = http::router(live, clock, options, web.clone(), Some(reloads));

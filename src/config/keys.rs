@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::choices::{LogFormat, LogLevel, PollMode, UserLabel};
 use super::key::Key;
-use super::kind::{Kind, Text, parse_address};
+use super::kind::{Kind, Text};
+use super::listen_address::ListenAddress;
 use super::names::{is_id, is_name, is_region};
 use super::units::Bytes;
 use super::url::is_proxy;
@@ -28,7 +29,7 @@ const AUTH_METHODS: &[&str] = &["token", "password", "aksk", "ecs-agency", "prof
 
 const ADDRESS: Text = Text {
     accepts: || Cow::from("an address such as \"127.0.0.1:10047\", \"[::1]:10047\" or \":10047\""),
-    check: |text| parse_address(text).is_some(),
+    check: |text| ListenAddress::parse(text).is_some(),
 };
 const TELEMETRY_PATH: Text = Text {
     accepts: || {

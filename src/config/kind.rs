@@ -1,7 +1,6 @@
 //! Accepted values of a key: their kind and range.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -227,6 +226,8 @@ impl Kind {
                     |part: &str| Node { line: None, value: Value::Text(part.trim().to_owned()) };
                 Value::List(text.split(',').map(element).collect())
             }
+            // An empty variable is not set, so this key needs another way to write its empty text.
+            Self::Directory if trimmed == "\"\"" => Value::Text(String::new()),
             _ => as_text(),
         }
     }
@@ -284,14 +285,6 @@ fn as_header(value: &Value) -> Option<String> {
     match value {
         Value::Integer(number) => Some(number.to_string()),
         _ => value.as_text().map(str::to_owned),
-    }
-}
-
-/// An address, or a port alone (`:10047`) as Prometheus' own programs accept it: all addresses.
-pub(crate) fn parse_address(text: &str) -> Option<SocketAddr> {
-    match text.strip_prefix(':') {
-        Some(port) => format!("[::]:{port}").parse().ok(),
-        None => text.replace("localhost:", "127.0.0.1:").parse().ok(),
     }
 }
 

@@ -1,14 +1,14 @@
 //! Parts of a config: values and sections, each of which is read at its path and shown under its
 //! name. The names of a section's fields are the names of its keys.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::Value;
 use url::Url;
 
-use super::kind::{Typed, parse_address};
+use super::kind::Typed;
+use super::listen_address::ListenAddress;
 use super::reader::{Read, Reader};
 use super::units::{Bytes, show_duration};
 use records_api::secret::Source;
@@ -201,8 +201,8 @@ single!(String, Typed::Text(text) => text, |text| text.clone().into(), Self::new
 single!(PathBuf, Typed::Path(file) => file, |file| path(file), Self::new());
 single!(Vec<String>, Typed::List(list) => list, |list| list.clone().into(), Self::new());
 single!(
-    Vec<SocketAddr>,
-    Typed::List(list) => list.iter().filter_map(|text| parse_address(text)).collect(),
+    Vec<ListenAddress>,
+    Typed::List(list) => list.iter().filter_map(|text| ListenAddress::parse(text)).collect(),
     |list| list.iter().map(ToString::to_string).collect::<Vec<_>>().into(),
     Self::new()
 );

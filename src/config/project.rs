@@ -14,8 +14,9 @@ pub use labels::RESERVED_LABELS;
 use super::part::{Part, Section, plain_part, section};
 use super::problem::{Place, Problem};
 use super::reader::{LIST, Reader, join};
-use super::sources::Sources;
+use super::sources::{DEFAULT_FILE, Sources};
 use super::url::is_loopback;
+use super::variable_name::variable_name;
 
 section! {
     /// A project to monitor.
@@ -90,10 +91,22 @@ pub(super) fn read_all(reader: &mut Reader<'_>, path: &str) -> Vec<Project> {
 /// Notes that there are no projects, for a command that needs one.
 pub(super) fn check_number(reader: &mut Reader<'_>, sources: &Sources) {
     if sources.needs_projects && reader.list_len() == 0 && !reader.has_section(LIST) {
-        let file = sources.file.as_ref().map(|path| path.display().to_string());
-        let place = Place::of(file.unwrap_or_else(|| "the config".to_owned()));
-        let text = "is empty; add a section [[projects]] with name, project_id, region and auth";
-        reader.note(Problem::of_key(&place, LIST, text));
+        let (place, text) = match &sources.file {
+            Some(path) => (
+                path.display().to_string(),
+                "is empty; add a section [[projects]] with name, project_id, region and auth"
+                    .to_owned(),
+            ),
+            None => (
+                "the config".to_owned(),
+                format!(
+                    "is empty: there is no {DEFAULT_FILE}, and no variable describes a project. Name a \
+                     file with --config.file, or set {} and the other keys of a project",
+                    variable_name("projects[0].name")
+                ),
+            ),
+        };
+        reader.note(Problem::of_key(&Place::of(place), LIST, text));
     }
 }
 

@@ -9,9 +9,12 @@ use super::kind::{Kind, Typed, listed};
 use super::node::{Entry, Node, Value, is_plain_name, show_name};
 use super::problem::{ConfigError, Place, Problem};
 use super::schema::{Meaning, Schema, Secrecy};
+use super::variable_name::variable_name;
 
 /// The only list of sections.
 pub(crate) const LIST: &str = "projects";
+/// Source of a project that only variables describe.
+const ENVIRONMENT: &str = "the environment";
 /// Stands for a value that may be a secret.
 pub(crate) const NOT_SHOWN: &str = "the value (not shown)";
 
@@ -64,8 +67,18 @@ impl<'a> Reader<'a> {
 
     /// Notes an error at a key, or at its section if the key is absent.
     pub(crate) fn problem(&mut self, path: &str, text: impl Into<String>) {
-        let place = self.place(path).clone();
+        let place = self.place_of_problem(path, path);
         self.note(Problem::of_key(&place, path, text));
+    }
+
+    /// The place of `from`; in a project of variables, the one that sets `path`.
+    fn place_of_problem(&self, from: &str, path: &str) -> Place {
+        let place = self.place(from).clone();
+        if place.source == ENVIRONMENT {
+            Place { source: variable_name(path), ..place }
+        } else {
+            place
+        }
     }
 
     /// Takes the values of a file, and refuses names that are not keys.
@@ -156,6 +169,21 @@ impl<'a> Reader<'a> {
     /// Takes one value in place of what a file says.
     pub(crate) fn add(&mut self, path: &str, given: Given) {
         self.values.insert(path.to_owned(), given);
+    }
+
+    /// Adds a section to the list whose keys only variables set.
+    pub(crate) fn add_section_of_variables(&mut self) {
+        let place = Place { source: ENVIRONMENT.to_owned(), line: None, is_variable: true };
+        self.sections.insert(format!("{LIST}[{}]", self.list_len), place);
+        self.list_len += 1;
+    }
+
+    /// The values that were taken one by one for the entries of a table, by their names.
+    pub(crate) fn entries(&self, table: &str) -> Vec<(String, Value)> {
+        let prefix = format!("{table}.");
+        let below = self.values.range(prefix.clone()..);
+        let names = below.map_while(|(path, given)| Some((path.strip_prefix(&prefix)?, given)));
+        names.map(|(name, given)| (name.to_owned(), given.value.clone())).collect()
     }
 
     /// The number of elements in the list of sections.
@@ -292,7 +320,7 @@ impl<'a> Reader<'a> {
             _ => format!("Accepted is {}", key.accepts()),
         };
         let variable = key.variable.map_or_else(String::new, |name| format!("; or set {name}"));
-        let place = self.place(needed_by).clone();
+        let place = self.place_of_problem(needed_by, path);
         self.note(Problem::of_key(&place, path, format!("is missing. {remedy}{variable}")));
     }
 }

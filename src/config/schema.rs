@@ -111,6 +111,13 @@ impl Schema {
         elsewhere.next().filter(|_| elsewhere.next().is_none())
     }
 
+    /// The paths of all keys, also of `<key>_file` and `<key>_env`.
+    pub(crate) fn keys(self) -> Vec<String> {
+        let mut paths = self.paths();
+        paths.retain(|path| self.find(path).is_some());
+        paths
+    }
+
     /// The paths of all keys and sections.
     fn paths(self) -> Vec<String> {
         let mut paths = Vec::new();

@@ -114,10 +114,14 @@ impl Reader<'_> {
             let shown = "the environment variable of this name (not shown)";
             (shown.to_owned(), maybe_itself(rules, path, "_env"))
         };
-        let text = match self.environment.get(&name).map(|text| parse(rules, text)) {
-            Some(Ok(value)) => return Read::Accepted(Source::Value(value)),
-            Some(Err(what)) => format!("{shown} {what}"),
-            None => format!("{shown} is not set. Set it, or use the name of another{hint}"),
+        let remedy = "Set it, or use the name of another";
+        let text = match self.environment.get(&name).map(String::as_str) {
+            None => format!("{shown} is not set. {remedy}{hint}"),
+            Some("") => format!("{shown} is empty, which counts as not set. {remedy}{hint}"),
+            Some(text) => match parse(rules, text) {
+                Ok(value) => return Read::Accepted(Source::Value(value)),
+                Err(what) => format!("{shown} {what}"),
+            },
         };
         self.problem(path, text);
         Read::Refused

@@ -19,6 +19,9 @@ use super::{failures, page, scrape};
 use records_api::clock::Clock;
 use records_api::record::Timestamp;
 
+/// Path of the health check.
+pub const HEALTHY_PATH: &str = "/-/healthy";
+
 /// Creates the routes, all of which require the authentication of the web config. Without `reloads`,
 /// `/-/reload` is answered 404.
 pub fn router(
@@ -38,7 +41,7 @@ pub fn router(
         .route("/", get(landing))
         .route("/failures", get(failures_page))
         .route("/api/v1/failures", get(failures_json))
-        .route("/-/healthy", get(healthy))
+        .route(HEALTHY_PATH, get(healthy))
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload))
         .fallback(not_found)

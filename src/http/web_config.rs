@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::sync::watch;
@@ -60,6 +60,36 @@ pub(super) struct InForce {
     headers: Vec<(HeaderName, HeaderValue)>,
     bucket: Option<Bucket>,
     users: Option<Users>,
+}
+
+/// Answers that a client without credentials gets.
+#[derive(Debug, Clone, Default)]
+pub struct WebAccess {
+    /// True if connections use TLS.
+    pub(super) tls: bool,
+    /// True if the handshake fails without a client certificate.
+    pub(super) requires_certificate: bool,
+    /// The statuses of refusals.
+    pub(super) refusals: Vec<StatusCode>,
+}
+
+impl WebAccess {
+    /// Reads the file, but not the files that it names: certificates are replaced while the exporter serves.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with all errors that were found. It contains no secret.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let Settings { tls, users, rate, .. } =
+            settings(path, &Place::of(path.display().to_string()))?;
+        let refusals =
+            [users.map(|_| StatusCode::UNAUTHORIZED), rate.map(|_| StatusCode::TOO_MANY_REQUESTS)];
+        Ok(Self {
+            tls: tls.is_some(),
+            requires_certificate: tls.is_some_and(|tls| tls.client_auth.is_required()),
+            refusals: refusals.into_iter().flatten().collect(),
+        })
+    }
 }
 
 impl WebConfig {
@@ -159,10 +189,7 @@ fn read(path: &Path, seen: &mut Stamp, before: &InForce) -> Result<InForce, Conf
     let place = Place::of(path.display().to_string());
     let failed = |problems| ConfigError(problems).by_line();
     seen.add(path);
-    let root = text(path, &place).and_then(|text| parse_yaml(&text, &place));
-    let root = root.map_err(|problem| failed(vec![problem]))?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let settings = Settings::read(&root, &place, folder).map_err(ConfigError::by_line)?;
+    let settings = settings(path, &place)?;
     for path in settings.files() {
         seen.add(path);
     }
@@ -178,6 +205,14 @@ fn read(path: &Path, seen: &mut Stamp, before: &InForce) -> Result<InForce, Conf
     let tls = settings.tls.as_ref().map(tls::server_config).transpose().map_err(failed)?;
     let Settings { headers, users, rate, .. } = settings;
     Ok(InForce { tls, headers, bucket: rate.map(Bucket::new), users })
+}
+
+/// Reads the file alone.
+fn settings(path: &Path, place: &Place) -> Result<Settings, ConfigError> {
+    let root = text(path, place).and_then(|text| parse_yaml(&text, place));
+    let root = root.map_err(|problem| ConfigError(vec![problem]))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    Settings::read(&root, place, folder).map_err(ConfigError::by_line)
 }
 
 fn text(path: &Path, place: &Place) -> Result<String, Problem> {

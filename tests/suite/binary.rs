@@ -226,7 +226,7 @@ async fn serve_example(body: String) -> String {
 
 #[tokio::test]
 async fn a_command_that_is_not_implemented_is_refused_by_name() {
-    for command in ["backfill", "records", "healthcheck", "state"] {
+    for command in ["backfill", "records", "state"] {
         for argument in ["--start", "--help"] {
             let output = run(&[command, argument]);
             let text = format!("error: the command {command} is not implemented yet");
@@ -272,4 +272,20 @@ async fn an_address_in_use_ends_the_start_with_a_remedy() {
         error.contains("error:").then_some(error)
     });
     assert!(error.await.contains("set another address with --web.listen-address"));
+}
+
+#[tokio::test]
+async fn a_port_alone_is_served_on_ipv4_and_on_ipv6_if_the_machine_has_it() {
+    let folder = folder();
+    let file = write(folder.path(), "config.toml", &config("http://127.0.0.1:9", ""));
+    let mut command = binary();
+    command.args(["--web.listen-address", ":0", "--config.file"]).arg(file);
+    let exporter = Exporter::of(Process::start(&mut command)).await;
+    let port = exporter.url.rsplit(':').next().unwrap();
+    get(&format!("http://127.0.0.1:{port}/-/healthy")).await;
+    if std::net::TcpListener::bind("[::1]:0").is_ok() {
+        get(&format!("http://[::1]:{port}/-/healthy")).await;
+    } else {
+        assert!(exporter.process.stderr().contains("IPv6 is not available"));
+    }
 }

@@ -3,10 +3,12 @@
 
 mod auth;
 mod binary;
+mod environment;
 mod log;
 mod page;
 mod secrets;
 mod sources;
+mod startup;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 mod bad_files;
 mod certificates;
 mod changes;
+mod healthcheck;
 mod page;
 mod users;
 

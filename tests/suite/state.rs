@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -303,4 +303,33 @@ async fn a_directory_that_may_not_be_written_ends_the_start_and_says_why() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("ermission denied") && said.contains("`state.directory`"), "{said}");
+}
+
+/// Runs `once` with a limit on the size of files, in kilobytes.
+async fn once_with_limit(kilobytes: u32, records: &str) -> Output {
+    let api = Api::start(&["--records", records]);
+    let folder = folder();
+    let more = "[state]\ndirectory = 'state'\n[api]\nmax_requests_per_second = 1000\n";
+    let file = write(folder.path(), "config.toml", &config(&api.url, more));
+    let program = binary();
+    let mut command = Command::new("bash");
+    command.current_dir(folder.path()).env_clear();
+    command.args(["-c", &format!("ulimit -f {kilobytes}; exec \"$0\" \"$@\"")]);
+    command.arg(program.get_program()).args(["once", "--config.file"]).arg(file);
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_limit_on_file_sizes_is_an_error_with_a_remedy() {
+    for (kilobytes, records, start) in [
+        (16, "10", "error: the state state/p.redb cannot be used: "),
+        (2048, "40000", "error: p: the state state/p.redb cannot be written: "),
+    ] {
+        let output = once_with_limit(kilobytes, records).await;
+        let text = String::from_utf8(output.stderr.clone()).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{kilobytes}: {output:?}");
+        let error = text.lines().last().unwrap();
+        assert!(error.starts_with(start) && error.contains("File too large"), "{text}");
+        assert!(error.contains("`ulimit -f`") && error.contains("LimitFSIZE"), "{text}");
+    }
 }

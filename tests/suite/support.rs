@@ -103,7 +103,7 @@ pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_screen-records-exporter"));
     command.env_clear();
     // Tests run side by side in one working directory.
-    command.env("SCREEN_RECORDS_EXPORTER__STATE__DIRECTORY", "");
+    command.env("SCREEN_RECORDS_EXPORTER__STATE__DIRECTORY", "\"\"");
     command
 }
 

@@ -153,6 +153,7 @@ fn examples() -> Vec<Reason> {
         SyncError::Endless { rows: 2_400_010, pages: 240_001 }.into(),
         SyncError::Rejected { rejected: 40, rows: 1000, reasons: what("no_start_time: 40") }.into(),
         Reason::State(CommitError::example("data/p.redb", "No space left on device")),
+        Reason::State(CommitError::example("data/p.redb", "File too large (os error 27)")),
         Reason::Users(what("the file /run/key is empty")),
         Reason::Panicked,
     ]

@@ -1,8 +1,11 @@
 //! The section `projects.labels`: constant labels.
 
+use std::collections::BTreeMap;
+
 use crate::config::kind::Typed;
 use crate::config::node::{Entry, show_name};
 use crate::config::part::Part;
+use crate::config::problem::Problem;
 use crate::config::reader::{Read, Reader, join, not_accepted};
 
 const MAX_LABELS: usize = 16;
@@ -37,20 +40,29 @@ pub const RESERVED_LABELS: [&str; 19] = [
 /// Names and values, in the order of the names.
 impl Part for Vec<(String, String)> {
     fn read(reader: &mut Reader<'_>, path: &str) -> Self {
-        let Read::Accepted(Typed::Table(entries)) = reader.read(path) else { return Self::new() };
-        if entries.len() > MAX_LABELS {
-            if let Some(given) = reader.value(path).cloned() {
-                reader.refuse(path, &given, None);
+        let mut given = match reader.read(path) {
+            Read::Accepted(Typed::Table(entries)) => {
+                entries.into_iter().map(|Entry { name, node, .. }| (name, node.value)).collect()
             }
+            _ => BTreeMap::new(),
+        };
+        given.extend(reader.entries(path));
+        if given.len() > MAX_LABELS {
+            let text = not_accepted("a table of more", &reader.key(path).accepts());
+            reader.problem(path, text);
             return Self::new();
         }
         let mut labels = Self::new();
-        for Entry { name, node, .. } in entries {
-            match (wrong_name(&name), node.value.as_text().filter(|text| is_value(text))) {
+        for (name, value) in given {
+            match (wrong_name(&name), value.as_text().filter(|text| is_value(text))) {
                 (None, Some(text)) => labels.push((name, text.to_owned())),
-                (Some(wrong), _) => reader.problem(path, format!("{}: {wrong}", show_name(&name))),
+                (Some(wrong), _) => {
+                    let place = reader.place(&join(path, &name)).clone();
+                    let text = format!("{}: {wrong}", show_name(&name));
+                    reader.note(Problem::of_key(&place, path, text));
+                }
                 (None, None) => {
-                    let text = not_accepted(&node.value.show(), VALUES);
+                    let text = not_accepted(&value.show(), VALUES);
                     reader.problem(&join(path, &name), text);
                 }
             }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 use super::format::THIS_FORMAT;
 
 /// Error when a state is opened.
@@ -44,6 +46,9 @@ impl OpenError {
                 "start the version that wrote it, or move the file away, after which counting \
                  begins again"
             }
+            Self::Unusable { error, .. } if error.kind() == io::ErrorKind::FileTooLarge => {
+                "raise the limit on the size of files (`ulimit -f`, or LimitFSIZE= of systemd)"
+            }
             Self::Unusable { .. } => {
                 "make `state.directory` a directory that this user can write, or \"\" to keep the \
                  state in memory only"
@@ -82,8 +87,13 @@ pub(in crate::ledger) enum ReadError {
 impl CommitError {
     /// Creates the error for a file that cannot be written.
     pub(super) fn new(path: &Path, error: &str) -> Self {
-        let remedy = "see that `state.directory` has space left and can be written; polls succeed \
-                      again as soon as it can";
+        // Of the database's errors only the text is known.
+        let remedy = if error.contains(&io::Error::from(Errno::FBIG).to_string()) {
+            "raise the limit on the size of files (`ulimit -f`, or LimitFSIZE= of systemd), and restart"
+        } else {
+            "see that `state.directory` has space left and can be written; polls succeed again as soon \
+             as it can"
+        };
         Self { path: path.display().to_string(), error: error.to_owned(), remedy }
     }
 

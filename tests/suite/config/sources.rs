@@ -130,7 +130,7 @@ fn every_kind_of_key_can_be_set_by_a_variable() {
         ],
     );
     let addresses: Vec<_> = config.web.listen_addresses.iter().map(ToString::to_string).collect();
-    assert_eq!(addresses, ["[::]:1234", "[::1]:10047", "127.0.0.1:80"]);
+    assert_eq!(addresses, [":1234", "[::1]:10047", "127.0.0.1:80"]);
     assert_eq!(config.web.telemetry_path, "/m");
     assert_eq!(config.poll.window, Duration::from_secs(7 * 24 * 3600));
     assert_eq!(config.api.page_size, 100);
@@ -167,8 +167,10 @@ fn the_limits_of_a_range_are_accepted() {
 fn an_empty_directory_keeps_the_state_in_memory() {
     let directory = |config: Config| config.state_directory().map(PathBuf::from);
     assert_eq!(directory(loaded(PROJECT, &[])), Some("data".into()));
-    for (text, expected) in [("", None), ("a b", Some("a b".into())), ("/x/", Some("/x/".into()))] {
-        let file = format!("[state]\ndirectory = \"{text}\"\n{PROJECT}");
+    for (text, expected) in
+        [("\"\"", None), ("a b", Some("a b".into())), ("/x/", Some("/x/".into()))]
+    {
+        let file = format!("[state]\ndirectory = \"{}\"\n{PROJECT}", text.trim_matches('"'));
         assert_eq!(directory(loaded(&file, &[])), expected);
         let variable = [("STATE__DIRECTORY", text)];
         assert_eq!(directory(loaded(PROJECT, &variable)), expected, "{text:?} in a variable");
@@ -206,8 +208,8 @@ fn a_wrong_variable_is_named() {
              from 1 to 1000",
         ),
         (
-            &[("WEB__LISTEN_ADDRESSES", "")],
-            "..WEB__LISTEN_ADDRESSES: web.listen_addresses: \"\" is not accepted. Accepted is an \
+            &[("WEB__LISTEN_ADDRESSES", "x")],
+            "..WEB__LISTEN_ADDRESSES: web.listen_addresses: \"x\" is not accepted. Accepted is an \
              address such as \"127.0.0.1:10047\", \"[::1]:10047\" or \":10047\"",
         ),
         (
@@ -232,8 +234,9 @@ fn a_wrong_variable_is_named() {
              path) or user_hash_key_env (the name of an environment variable)",
         ),
         (
-            &[("PROJECTS__0__LABELS__SITE", "x")],
-            "..PROJECTS__0__LABELS__SITE: projects[0].labels.site: unknown key",
+            &[("PROJECTS__0__LABELS", "x")],
+            "..PROJECTS__0__LABELS: projects[0].labels: is a table; set one label, such as \
+             ..PROJECTS__0__LABELS__SITE",
         ),
         (
             &[("PROJECTS", "a")],
@@ -247,8 +250,8 @@ fn a_wrong_variable_is_named() {
         ),
         (
             &[("PROJECTS__7__NAME", "a")],
-            "..PROJECTS__7__NAME: projects[7].name: unknown project: the file has 1, \
-             counted from 0",
+            "..PROJECTS__7__NAME: projects[7].name: unknown project: there are 1, counted from 0; \
+             the next one has the number 1",
         ),
         (
             &[("PROJECTS__0__TOKEN", "hush-hush")],
@@ -296,7 +299,8 @@ fn without_a_file_the_defaults_apply_and_projects_are_optional() {
     let error = Config::load(&Sources { needs_projects: true, ..sources }).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the config: projects: is empty; add a section [[projects]] with name, project_id, region \
-         and auth"
+        "the config: projects: is empty: there is no config.toml, and no variable describes a \
+         project. Name a file with --config.file, or set \
+         SCREEN_RECORDS_EXPORTER__PROJECTS__0__NAME and the other keys of a project"
     );
 }
