@@ -8,6 +8,7 @@ mod current;
 mod deadline;
 mod failures;
 mod guard;
+mod host;
 mod listener;
 mod negotiate;
 mod page;

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use super::app_state::{AppState, WebOptions};
 use super::current::{Current, ReloadHandle};
 use super::guard::guard;
+use super::host::require_host;
 use super::service_discovery::service_discovery;
 use super::web_config::WebConfig;
 use super::{failures, page, scrape};
@@ -42,9 +43,10 @@ pub fn router(
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload))
         .fallback(not_found)
-        // Layers run in reverse order: count, then guard, then limit.
+        // Layers run in reverse order: count, then require_host, then guard, then limit.
         .layer(middleware::from_fn_with_state(app.clone(), limit))
         .layer(middleware::from_fn_with_state(web, guard))
+        .layer(middleware::from_fn(require_host))
         .layer(middleware::from_fn_with_state(app.clone(), count))
         .with_state(app)
 }

@@ -44,6 +44,7 @@ mod nulls;
 mod one_view;
 mod polls;
 mod reload;
+mod requests;
 mod service_manager;
 mod sign_in;
 mod simulation;
