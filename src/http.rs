@@ -12,6 +12,7 @@ mod host;
 mod listener;
 mod negotiate;
 mod page;
+mod probe_target;
 mod routes;
 mod scrape;
 mod service_discovery;

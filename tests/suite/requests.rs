@@ -136,3 +136,46 @@ async fn service_discovery_answers_only_addresses_that_prometheus_can_scrape() {
     }
     assert_eq!(get(&exporter, "/sd", "1.0", "").0, 400);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_says_what_is_wrong_with_its_target() {
+    let api = Api::start(&["--records", "1"]);
+    let named =
+        |name: &str| config(&api.url, "").replace("name = \"p\"", &format!("name = '{name}'"));
+    let text = ["p", "a+b", "a b", "100%"].map(named).concat();
+    let exporter = Exporter::start(&text).await;
+    for (query, name) in [
+        ("target=p", "p"),
+        ("target=a%2Bb", "a+b"),
+        ("target=a+b", "a b"),
+        ("target=a%20b", "a b"),
+        ("target=100%25", "100%"),
+        ("module=x&target=p&x=%31&y", "p"),
+    ] {
+        let (status, body) = get(&exporter, &format!("/probe?{query}"), "1.1", "Host: x\r\n");
+        assert_eq!(status, 200, "{query}: {body}");
+        let up = format!("workspace_screen_records_up{{project=\"{name}\"}}");
+        assert!(body.contains(&up), "{query}: {body}");
+    }
+    for (query, status, says) in [
+        ("", 400, "/probe?target=NAME"),
+        ("target", 400, "/probe?target=NAME"),
+        ("target=", 400, "/probe?target=NAME"),
+        ("Target=p", 400, "/probe?target=NAME"),
+        ("target=p&target=a%2Bb", 400, "two targets, \"p\" and \"a+b\""),
+        ("target=p&target=p", 400, "two targets, \"p\" and \"p\""),
+        ("target=p&x&target=", 400, "two targets, \"p\" and \"\""),
+        ("target=a&target=b&target=c", 400, "3 targets"),
+        ("target=%", 400, "percent-encoding"),
+        ("target=%4", 400, "percent-encoding"),
+        ("target=100%", 400, "percent-encoding"),
+        ("target=%zz", 400, "percent-encoding"),
+        ("target=%ff", 400, "UTF-8"),
+        ("target=other", 404, "a+b\na b\n100%\n"),
+        ("target=P", 404, "Known projects:\np\n"),
+    ] {
+        let answer = get(&exporter, &format!("/probe?{query}"), "1.1", "Host: x\r\n");
+        assert_eq!(answer.0, status, "{query}: {}", answer.1);
+        assert!(answer.1.contains(says), "{query}: {}", answer.1);
+    }
+}
