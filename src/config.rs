@@ -16,6 +16,7 @@ mod kind;
 mod names;
 mod node;
 mod part;
+mod paths;
 mod problem;
 mod project;
 mod reader;
@@ -49,6 +50,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ::url::Url;
 use part::{Part, Section, plain_part, section};
 use records_api::secret::Source;
 
@@ -79,6 +81,10 @@ section! {
         pub listen_addresses: Vec<SocketAddr>,
         /// Path of the metrics.
         pub telemetry_path: String,
+        /// URL under which users reach the exporter.
+        pub external_url: Option<Url>,
+        /// Prefix of all paths; without it, the path of the former.
+        pub route_prefix: Option<String>,
         /// File that enables TLS or basic auth, in the format of the exporter-toolkit. `http` reads it.
         pub config_file: Option<PathBuf>,
         /// Further requests at the same time are answered with 503.

@@ -9,6 +9,7 @@ mod deadline;
 mod failures;
 mod guard;
 mod host;
+mod links;
 mod listener;
 mod negotiate;
 mod page;
@@ -20,6 +21,7 @@ mod web_config;
 
 pub use app_state::WebOptions;
 pub use current::{Current, ReloadHandle, ReloadRequest, Serving};
+pub use links::Links;
 pub use listener::{serve, serve_all};
 pub use routes::router;
 pub use web_config::WebConfig;

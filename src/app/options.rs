@@ -2,16 +2,18 @@
 
 use super::Failure;
 use crate::config::{self, Config, UserLabel};
-use crate::http::{WebConfig, WebOptions};
+use crate::http::{Links, WebConfig, WebOptions};
 use crate::project::{PollMode, PollOptions, Users};
 use records_api::record::{RecordType, Status};
 use records_api::{Limits, RecordsFilter};
 
 /// Options of the HTTP server.
 pub(crate) fn web_options(config: &Config) -> WebOptions {
+    let web = &config.web;
+    let (url, prefix) = (web.external_url.as_ref(), web.route_prefix.as_deref());
     WebOptions {
-        telemetry_path: config.web.telemetry_path.clone(),
-        max_concurrent_requests: config.web.max_concurrent_requests,
+        links: Links::new(url, prefix, &web.telemetry_path),
+        max_concurrent_requests: web.max_concurrent_requests,
     }
 }
 

@@ -8,6 +8,7 @@ use super::choices::{LogFormat, LogLevel, PollMode, UserLabel};
 use super::key::Key;
 use super::kind::{Kind, Text, parse_address};
 use super::names::{is_id, is_name, is_region};
+use super::paths::{is_prefix, is_telemetry_path};
 use super::units::Bytes;
 use super::url::is_proxy;
 use records_api::secret::{SecretRules, Spaces, is_printable};
@@ -38,6 +39,15 @@ const TELEMETRY_PATH: Text = Text {
         )
     },
     check: is_telemetry_path,
+};
+const ROUTE_PREFIX: Text = Text {
+    accepts: || {
+        Cow::from(
+            "a path such as \"/screen-records\", or \"/\" for none: parts of letters, digits, - _ . and \
+             ~ with a / between them",
+        )
+    },
+    check: is_prefix,
 };
 /// A name.
 const PRINTABLE: Text =
@@ -99,6 +109,8 @@ pub const KEYS: &[Key] = &[
     Key::new("web.telemetry_path", Kind::Text(TELEMETRY_PATH))
         .default(r#""/metrics""#)
         .needs_restart(),
+    Key::new("web.external_url", Kind::ExternalUrl).needs_restart(),
+    Key::new("web.route_prefix", Kind::Text(ROUTE_PREFIX)).needs_restart(),
     Key::new(
         "web.config_file",
         Kind::File(
@@ -197,17 +209,3 @@ pub const KEYS: &[Key] = &[
     Key::new("projects.filter.status", Kind::Choice(STATUSES)),
     Key::new("projects.filter.type", Kind::Choice(TYPES)),
 ];
-
-/// Paths that are not metrics.
-const OTHER_PAGES: [&str; 7] = ["/", "/-", "/probe", "/failures", "/api", "/sd", "/favicon.ico"];
-
-fn is_telemetry_path(text: &str) -> bool {
-    let is_other = OTHER_PAGES
-        .iter()
-        .any(|page| text == *page || *page != "/" && text.starts_with(&format!("{page}/")));
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
-    // Clients shorten /a/../b to /b.
-    let is_part = |part: &str| !matches!(part, "" | "." | "..") && part.chars().all(is_plain);
-    let is_path = text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_part));
-    is_path && !is_other && text.len() <= 200
-}

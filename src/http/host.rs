@@ -6,6 +6,7 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use url::Url;
 
 /// Host and port of a request that names a host. An extension of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +65,16 @@ impl Host {
         let is_name = if bracket > 0 { is_address(name) } else { is_registered_name(name) };
         let is_port = port.is_none_or(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
         (is_name && is_port).then(|| Self { name: name.to_owned(), port: port.map(str::to_owned) })
+    }
+
+    /// True for host and port of a URL.
+    pub(super) fn is_of(&self, url: &Url) -> bool {
+        let port = match &self.port {
+            Some(port) => port.parse().ok(),
+            None => url.port_or_known_default(),
+        };
+        let is_host = url.host_str().is_some_and(|host| host.eq_ignore_ascii_case(&self.name));
+        is_host && port == url.port_or_known_default()
     }
 
     /// Returns host and port as the address of a target of Prometheus; `None` if the host is not a name or

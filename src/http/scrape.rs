@@ -30,7 +30,8 @@ pub(super) async fn probe(
     let target = match probe_target(query.as_deref().unwrap_or_default()) {
         Ok(target) => target,
         Err(wrong) => {
-            let text = format!("{wrong}. Name exactly one project: /probe?target=NAME\n");
+            let path = app.options.links.link("/probe");
+            let text = format!("{wrong}. Name exactly one project: {path}?target=NAME\n");
             return (StatusCode::BAD_REQUEST, text).into_response();
         }
     };

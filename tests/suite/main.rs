@@ -43,6 +43,7 @@ mod names;
 mod nulls;
 mod one_view;
 mod polls;
+mod prefixes;
 mod reload;
 mod requests;
 mod service_manager;
