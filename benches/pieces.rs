@@ -21,7 +21,9 @@ use records_api_simulator::{Options, Simulator};
 use screen_records_exporter::exposition::{
     CounterValue, Format, HistogramValue, Labels, Sink, Value, write_projects,
 };
-use screen_records_exporter::ledger::{DurableLedger, LabelLimits, Ledger, PollFacts, Staging};
+use screen_records_exporter::ledger::{
+    DurableLedger, LabelLimits, Ledger, PollFacts, Staging, ValueLimit,
+};
 use screen_records_exporter::snapshot::{
     Aggregate, ProjectLabels, ProjectView, RecordsSnapshot, Snapshot, UserNames,
 };
@@ -71,7 +73,7 @@ fn aggregate_of(ledger: &Ledger) -> Aggregate {
 
 fn commit(ledger: &mut DurableLedger, mut staging: Staging) {
     staging.cover(TimeRange::since(Timestamp::from_millis(0)));
-    let limits = LabelLimits { users: 10_000, pools: 10_000 };
+    let limits = LabelLimits { users: 10_000, pools: 10_000, value_bytes: ValueLimit::NONE };
     let changes = ledger.diff(staging, PollFacts::default(), limits);
     ledger.commit(changes).expect("memory takes everything");
 }
@@ -102,7 +104,7 @@ static VIEW: LazyLock<[ProjectView; 1]> = LazyLock::new(|| {
         completed_at: Instant::now(),
         pools: Vec::new(),
     };
-    let labels = ProjectLabels { project: "bench".to_owned(), constant: Vec::new() };
+    let labels = ProjectLabels { project: "bench".to_owned(), ..ProjectLabels::default() };
     let mut snapshot = Snapshot::new(Arc::new(labels), Duration::from_secs(15 * 86_400));
     snapshot.records = Some(Arc::new(records));
     [ProjectView {

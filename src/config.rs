@@ -17,6 +17,7 @@ mod listen_address;
 mod names;
 mod node;
 mod part;
+mod paths;
 mod problem;
 mod project;
 mod reader;
@@ -54,6 +55,7 @@ pub(crate) use yaml::parse_yaml;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ::url::Url;
 use part::{Part, Section, plain_part, section};
 use records_api::secret::Source;
 
@@ -84,6 +86,10 @@ section! {
         pub listen_addresses: Vec<ListenAddress>,
         /// Path of the metrics.
         pub telemetry_path: String,
+        /// URL under which users reach the exporter.
+        pub external_url: Option<Url>,
+        /// Prefix of all paths; without it, the path of the former.
+        pub route_prefix: Option<String>,
         /// File that enables TLS or basic auth, in the format of the exporter-toolkit. `http` reads it.
         pub config_file: Option<PathBuf>,
         /// Further requests at the same time are answered with 503.
@@ -168,6 +174,8 @@ section! {
         pub max_users: usize,
         /// Further pools of a project are folded into `_other`.
         pub max_pools: usize,
+        /// Longer label values are truncated.
+        pub max_value_bytes: usize,
     }
 }
 
@@ -210,6 +218,7 @@ impl Config {
         let config = Self::read_fields(&mut reader, "");
         config.check_certificates(&mut reader);
         config.check_hash_key(&mut reader);
+        config.check_label_lengths(&mut reader);
         project::check_number(&mut reader, sources);
         reader.finish()?;
         Ok(config)
@@ -227,6 +236,23 @@ impl Config {
         let key = "labels.user_hash_key";
         if self.labels.user == UserLabel::Hash && !reader.has_secret(key) {
             reader.miss_for("labels.user", key);
+        }
+    }
+
+    /// Labels from the config are not truncated: the name of a project is the target of `/probe`, too.
+    fn check_label_lengths(&self, reader: &mut Reader<'_>) {
+        let max = self.labels.max_value_bytes;
+        let mut values = vec![("web.telemetry_path".to_owned(), &self.web.telemetry_path)];
+        for (number, project) in self.projects.iter().enumerate() {
+            let path = format!("projects[{number}]");
+            values.push((format!("{path}.name"), &project.name));
+            let labels = project.labels.iter();
+            values.extend(labels.map(|(name, value)| (format!("{path}.labels.{name}"), value)));
+        }
+        for (path, value) in values.into_iter().filter(|(_, value)| value.len() > max) {
+            let text =
+                format!("has {} bytes, more than labels.max_value_bytes ({max})", value.len());
+            reader.problem(&path, text);
         }
     }
 

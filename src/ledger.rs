@@ -37,6 +37,8 @@ mod terms;
 mod tests;
 mod totals;
 mod transition;
+mod value_limit;
+mod value_texts;
 
 pub use cardinality::{CardinalityLimit, LabelLimits, LimitedLabel, MAX_UNKNOWN_VALUES};
 pub use counted::Counted;
@@ -54,6 +56,7 @@ pub use symbols::LabelId;
 pub use terms::TermId;
 pub use totals::{InFlight, KindKey, Sums, Totals};
 pub use transition::Transition;
+pub use value_limit::ValueLimit;
 
 use std::sync::Arc;
 

@@ -8,6 +8,7 @@ mod counters;
 mod failed;
 mod label_forms;
 mod polls;
+mod project_labels;
 mod records;
 mod user_names;
 
@@ -15,6 +16,7 @@ pub use aggregate::{Aggregate, InFlightLabels, KindLabels, UserLabels};
 pub use counters::{CounterHold, CounterView, ServedCounters};
 pub use failed::{FailedRecord, FailedRecords, ShownFailure, failed_records};
 pub use polls::{PollCounters, PollDurations};
+pub use project_labels::ProjectLabels;
 pub use records::RecordsSnapshot;
 pub use user_names::UserNames;
 
@@ -59,15 +61,6 @@ pub struct Snapshot {
     pub last_poll: Option<Timestamp>,
     /// Form of user names.
     pub users: UserNames,
-}
-
-/// Labels of a project's series.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ProjectLabels {
-    /// The label `project`.
-    pub project: String,
-    /// Constant labels, names and values.
-    pub constant: Vec<(String, String)>,
 }
 
 /// Size of a ledger.
@@ -196,6 +189,7 @@ impl Snapshot {
         FailedRecords {
             project: self.project().to_owned(),
             users: self.users.clone(),
+            value_limit: self.labels.value_limit,
             as_of: self.records.as_ref().map(|records| records.completed).or(self.last_poll),
             is_stale: is_stale || self.records.is_none(),
             records: self.failed.clone(),

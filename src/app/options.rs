@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::config::{self, Config, UserLabel};
-use crate::http::{WebAccess, WebConfig, WebOptions};
+use crate::http::{Links, WebAccess, WebConfig, WebOptions};
 use crate::project::{PollMode, PollOptions, Users};
 use records_api::record::{RecordType, Status};
 use records_api::{Limits, RecordsFilter};
@@ -10,9 +10,15 @@ use records_api::{Limits, RecordsFilter};
 /// Options of the HTTP server.
 pub(crate) fn web_options(config: &Config) -> WebOptions {
     WebOptions {
-        telemetry_path: config.web.telemetry_path.clone(),
+        links: links(&config.web),
         max_concurrent_requests: config.web.max_concurrent_requests,
     }
+}
+
+/// Paths of the pages.
+pub(crate) fn links(web: &config::Web) -> Links {
+    let (url, prefix) = (web.external_url.as_ref(), web.route_prefix.as_deref());
+    Links::new(url, prefix, &web.telemetry_path)
 }
 
 /// Reads the listeners' own config file, if there is one.

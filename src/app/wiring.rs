@@ -11,6 +11,7 @@ use crate::collector::Collector;
 use crate::config::{self, Config};
 use crate::http::Serving;
 use crate::instruments::{Instruments, ProjectObserver};
+use crate::ledger::ValueLimit;
 use crate::project::{Project, ProjectConfig, Users};
 use crate::snapshot::ProjectLabels;
 use records_api::clock::{Clock, SystemClock};
@@ -105,7 +106,10 @@ impl App {
             if !self.is_as_before(&config, project) {
                 let client = self.client(known, &config, project, &mut shared);
                 let options = options::poll_options(&config, project, users.clone());
-                changed.push((known.clone(), ProjectConfig::new(labels(project), options, client)));
+                changed.push((
+                    known.clone(),
+                    ProjectConfig::new(labels(&config, project), options, client),
+                ));
             }
             projects.push(known.clone());
         }
@@ -188,11 +192,15 @@ fn new_project(
     let options = options::poll_options(config, project, users.clone());
     let client = |observer| client(config, project, shared, observer);
     let clock = Arc::new(SystemClock);
-    Ok(Project::new(labels(project), options, clock, instruments.clone(), ledger, client))
+    Ok(Project::new(labels(config, project), options, clock, instruments.clone(), ledger, client))
 }
 
-fn labels(project: &config::Project) -> ProjectLabels {
-    ProjectLabels { project: project.name.clone(), constant: project.labels.clone() }
+fn labels(config: &Config, project: &config::Project) -> ProjectLabels {
+    ProjectLabels {
+        project: project.name.clone(),
+        constant: project.labels.clone(),
+        value_limit: ValueLimit::new(config.labels.max_value_bytes),
+    }
 }
 
 fn client(

@@ -51,14 +51,15 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let simulator = Simulator::new(&options, || SystemClock.now_millis());
     let simulation = tokio::spawn(simulator::run(api, simulator, shutdown.clone()));
-    let (scheme, path) = (web.scheme(), config.web.telemetry_path.clone());
     let options = web_options(&config);
+    let (scheme, metrics, page) =
+        (web.scheme(), options.links.metrics_route(), options.links.route("/"));
     let app = App::new(config)?;
     app.start();
     answer(format!(
         "Serving metrics for a simulated records API with {DEMO_RECORDS} recordings, which start, \
-         upload and fail all the time.\n\n  metrics        {scheme}://{address}{path}\n  status page    \
-         {scheme}://{address}/\n  true data      http://{api_address}/simulator/truth\n\nStop it with \
+         upload and fail all the time.\n\n  metrics        {scheme}://{address}{metrics}\n  status page    \
+         {scheme}://{address}{page}\n  true data      http://{api_address}/simulator/truth\n\nStop it with \
          Ctrl-C.\n"
     ))?;
     let router = http::router(Current::new(app.served()), clock, options, web.clone(), None);

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::arguments::ServeFlags;
 use super::load::sources;
-use crate::app::{Failure, web_access};
+use crate::app::{Failure, links, web_access};
 use crate::config::{ListenAddress, Web};
 use crate::http::{HEALTHY_PATH, HealthClient};
 
@@ -22,8 +22,10 @@ const TIME_LIMIT: Duration = Duration::from_secs(3);
 pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
     let web = Web::load(&sources(flags)?).map_err(|error| Failure::Usage(error.to_string()))?;
     let client = HealthClient::new(web_access(&web)?).map_err(Failure::run)?;
+    let path = links(&web).route(HEALTHY_PATH);
     let addresses = web.listen_addresses.iter().map(reachable);
-    let mut answers: FuturesUnordered<_> = addresses.map(|address| ask(&client, address)).collect();
+    let answers = addresses.map(|address| ask(&client, address, &path));
+    let mut answers: FuturesUnordered<_> = answers.collect();
     let mut failures = Vec::new();
     while let Some(answer) = answers.next().await {
         match answer {
@@ -34,14 +36,14 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
     Err(Failure::run(failures.join("; ")))
 }
 
-async fn ask(client: &HealthClient, address: SocketAddr) -> Result<(), String> {
+async fn ask(client: &HealthClient, address: SocketAddr, path: &str) -> Result<(), String> {
     let answer = if address.port() == 0 {
         Err("the system chooses the port at the start, so it is not known here".to_owned())
     } else {
-        let answer = timeout(TIME_LIMIT, client.ask(address, HEALTHY_PATH)).await;
+        let answer = timeout(TIME_LIMIT, client.ask(address, path)).await;
         answer.unwrap_or_else(|_| Err(format!("no answer within {} s", TIME_LIMIT.as_secs())))
     };
-    answer.map_err(|what| format!("{}://{address}{HEALTHY_PATH}: {what}", client.scheme()))
+    answer.map_err(|what| format!("{}://{address}{path}: {what}", client.scheme()))
 }
 
 /// Returns the address at which this machine reaches a listener.

@@ -17,13 +17,13 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
     let shutdown = shutdown_signal()?;
     let web = web_config(&config)?;
     let listeners = listeners(&config.web.listen_addresses).await?;
+    let options = web_options(&config);
     for listener in &listeners {
         let address = listener.local_addr().map_err(Failure::run)?;
-        let path = &config.web.telemetry_path;
+        let path = options.links.metrics_route();
         let (scheme, version) = (web.scheme(), env!("CARGO_PKG_VERSION"));
         tracing::info!(%address, scheme, path, version, "serving");
     }
-    let options = web_options(&config);
     let app = App::new(config)?;
     app.start();
     let live = Current::new(app.served());

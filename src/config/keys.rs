@@ -9,6 +9,7 @@ use super::key::Key;
 use super::kind::{Kind, Text};
 use super::listen_address::ListenAddress;
 use super::names::{is_id, is_name, is_region};
+use super::paths::{is_prefix, is_telemetry_path};
 use super::units::Bytes;
 use super::url::is_proxy;
 use records_api::secret::{SecretRules, Spaces, is_printable};
@@ -39,6 +40,15 @@ const TELEMETRY_PATH: Text = Text {
         )
     },
     check: is_telemetry_path,
+};
+const ROUTE_PREFIX: Text = Text {
+    accepts: || {
+        Cow::from(
+            "a path such as \"/screen-records\", or \"/\" for none: parts of letters, digits, - _ . and \
+             ~ with a / between them",
+        )
+    },
+    check: is_prefix,
 };
 /// A name.
 const PRINTABLE: Text =
@@ -100,6 +110,8 @@ pub const KEYS: &[Key] = &[
     Key::new("web.telemetry_path", Kind::Text(TELEMETRY_PATH))
         .default(r#""/metrics""#)
         .needs_restart(),
+    Key::new("web.external_url", Kind::ExternalUrl).needs_restart(),
+    Key::new("web.route_prefix", Kind::Text(ROUTE_PREFIX)).needs_restart(),
     Key::new(
         "web.config_file",
         Kind::File(
@@ -147,6 +159,7 @@ pub const KEYS: &[Key] = &[
     Key::new("labels.user_hash_key", Kind::Secret(HASH_KEY)),
     Key::new("labels.max_users", integer(1, 100_000)).default("1000"),
     Key::new("labels.max_pools", integer(1, 100_000)).default("1000"),
+    Key::new("labels.max_value_bytes", integer(32, 2048)).default("256"),
     Key::new("projects.name", Kind::Text(NAME)),
     Key::new("projects.project_id", Kind::Text(ID)).or_variable("HUAWEICLOUD_SDK_PROJECT_ID"),
     Key::new("projects.region", Kind::Text(REGION)),
@@ -198,17 +211,3 @@ pub const KEYS: &[Key] = &[
     Key::new("projects.filter.status", Kind::Choice(STATUSES)),
     Key::new("projects.filter.type", Kind::Choice(TYPES)),
 ];
-
-/// Paths that are not metrics.
-const OTHER_PAGES: [&str; 7] = ["/", "/-", "/probe", "/failures", "/api", "/sd", "/favicon.ico"];
-
-fn is_telemetry_path(text: &str) -> bool {
-    let is_other = OTHER_PAGES
-        .iter()
-        .any(|page| text == *page || *page != "/" && text.starts_with(&format!("{page}/")));
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
-    // Clients shorten /a/../b to /b.
-    let is_part = |part: &str| !matches!(part, "" | "." | "..") && part.chars().all(is_plain);
-    let is_path = text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_part));
-    is_path && !is_other && text.len() <= 200
-}

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::node::{Entry, Node, Value};
 use super::units::{Bytes, show_duration};
-use super::url::parse_base;
+use super::url::{parse_base, parse_external};
 use records_api::secret::SecretRules;
 
 /// Accepted values of a key.
@@ -72,6 +72,8 @@ pub enum Kind {
     Directory,
     /// A URL without user, path, query and fragment, to which paths are appended.
     Url,
+    /// The URL of the exporter itself, which may have a path.
+    ExternalUrl,
     /// Names with values: what they are.
     Table(&'static str),
     /// A text in PEM form, on several lines.
@@ -125,6 +127,10 @@ impl Kind {
                 }
             }
             Self::File(what) => format!("the path of {what}"),
+            Self::ExternalUrl => "a URL such as \"https://monitoring.example.org/screen-records\", with \
+                                  http:// or https://, without user, query and fragment, and with a \
+                                  path of letters, digits, - _ . and ~ only"
+                .to_owned(),
             Self::Directory => "a path, or \"\" to keep the state in memory only".to_owned(),
             Self::Table(what) => (*what).to_owned(),
             Self::Pem => "a text in PEM form".to_owned(),
@@ -197,6 +203,7 @@ impl Kind {
                 text.filter(|text| !text.contains('\0')).map(|text| Typed::Path(text.into()))
             }
             Self::Url => parse_base(text?.trim()).map(Typed::Url),
+            Self::ExternalUrl => parse_external(text?.trim()).map(Typed::Url),
             Self::Pem => text.map(|text| Typed::Text(text.to_owned())),
             Self::Table(_) => match value {
                 Value::Table(entries) => Some(Typed::Table(entries.clone())),

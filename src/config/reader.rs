@@ -289,7 +289,7 @@ impl<'a> Reader<'a> {
         };
         let shown = match key.kind {
             _ if !key.is_public => NOT_SHOWN.to_owned(),
-            Kind::Url => value.show_url(),
+            Kind::Url | Kind::ExternalUrl => value.show_url(),
             _ => value.show(),
         };
         // A number, true or false in quotes.

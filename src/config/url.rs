@@ -2,11 +2,26 @@
 
 use url::{Host, Url};
 
+use super::paths::is_prefix;
+
 /// Parses the URL of a server, to which the exporter appends its paths. A path such as `/v3` in it
 /// would occur twice in a request.
 pub(crate) fn parse_base(text: &str) -> Option<Url> {
     let url = parse(text).filter(is_server)?;
     (url.username().is_empty() && url.password().is_none()).then_some(url)
+}
+
+/// Parses the URL under which users reach the exporter.
+pub(crate) fn parse_external(text: &str) -> Option<Url> {
+    let url = parse(text)?;
+    let has_only_path = url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    // The URL library shortens /a/../b to /b.
+    let path = text.splitn(4, '/').nth(3).unwrap_or_default();
+    let is_as_written = url.path().strip_prefix('/') == Some(path);
+    (has_only_path && is_as_written && is_prefix(url.path())).then_some(url)
 }
 
 /// True if a text is the URL of a proxy.
@@ -86,6 +101,37 @@ mod tests {
             "iam.example.org",
         ] {
             assert!(parse_base(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_external_url_may_have_a_plain_path() {
+        for (text, path) in [
+            ("https://example.org", "/"),
+            ("https://example.org/", "/"),
+            ("http://[::1]:8080/a", "/a"),
+            ("https://example.org/a/b-c_d.e~f//", "/a/b-c_d.e~f//"),
+        ] {
+            assert_eq!(parse_external(text).as_ref().map(Url::path), Some(path), "{text}");
+        }
+        for text in [
+            "https://me@example.org/a",
+            "https://:hush@example.org/a",
+            "https://example.org/a?b",
+            "https://example.org/a#b",
+            "https://example.org?b",
+            "https://example.org/a/../b",
+            "https://example.org/a/./b",
+            "https://example.org/a//b",
+            "https://example.org/a%20b",
+            "https://example.org/{a}",
+            "https://example.org/\u{fc}",
+            "ftp://example.org/a",
+            "example.org/a",
+            "/a",
+            "\"https://example.org\"",
+        ] {
+            assert!(parse_external(text).is_none(), "{text}");
         }
     }
 

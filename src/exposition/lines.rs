@@ -41,7 +41,7 @@ impl Lines {
         // Encoding spends most of its time in this loop.
         for (before, value) in self.before.iter().zip(labels.values) {
             self.body.extend_from_slice(before.as_bytes());
-            escape(&mut self.body, value);
+            escape(&mut self.body, &labels.limit.shown(value));
         }
         let mut is_open = !self.before.is_empty();
         if is_open {

@@ -154,7 +154,7 @@ mod tests {
         };
         let constant = [("site".to_owned(), "x".to_owned())];
         let values = ["p", "UPLOAD_FAILED", "FULL", "pool"];
-        let labels = Labels { values: &values, constant: &constant };
+        let labels = Labels { constant: &constant, ..Labels::of(&values) };
         let series =
             "{project=\"p\",status=\"UPLOAD_FAILED\",type=\"FULL\",pool=\"pool\",site=\"x\"}";
         let name = "workspace_screen_record_transitions";

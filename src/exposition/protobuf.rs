@@ -60,7 +60,7 @@ impl ProtobufEncoder {
         }
         self.sample.0.clear();
         for (name, value) in labels.pairs(metric) {
-            self.sample.pair(1, name, value);
+            self.sample.pair(1, name, &value);
         }
         true
     }

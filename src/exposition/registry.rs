@@ -43,7 +43,7 @@ fn write_sample(
     let values: Vec<_> = metric.labels.iter().map(value_of).collect();
     let project = metric.labels.iter().position(|name| *name == "project");
     let constant = project.and_then(|at| constant.get(values[at])).copied().unwrap_or_default();
-    let labels = Labels { values: &values, constant };
+    let labels = Labels { constant, ..Labels::of(&values) };
     match metric.kind {
         Kind::Gauge => sink.gauge(labels, sample.get_gauge().get_value().into()),
         Kind::Counter => {

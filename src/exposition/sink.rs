@@ -1,7 +1,9 @@
 //! Interface of the encoders: families, and their samples.
 
 use super::catalog::Metric;
-use crate::ledger::{Exemplar, NativeBuckets};
+use std::borrow::Cow;
+
+use crate::ledger::{Exemplar, NativeBuckets, ValueLimit};
 use crate::snapshot::ProjectLabels;
 use records_api::record::Timestamp;
 
@@ -52,25 +54,31 @@ pub struct Labels<'a> {
     pub values: &'a [&'a str],
     /// Constant labels of the project.
     pub constant: &'a ConstantLabels,
+    /// Longer values are written truncated.
+    pub limit: ValueLimit,
 }
 
 impl<'a> Labels<'a> {
     /// Labels of a project's series that have these values.
     pub fn of_project(project: &'a ProjectLabels, values: &'a [&'a str]) -> Self {
-        Self { values, constant: &project.constant }
+        Self { values, constant: &project.constant, limit: project.value_limit }
     }
 
     /// Labels of a series that does not belong to a project.
     pub fn of(values: &'a [&'a str]) -> Self {
-        Self { values, constant: &[] }
+        Self { values, constant: &[], limit: ValueLimit::NONE }
     }
 
     /// Iterates over names and values of all labels.
-    pub(super) fn pairs(self, metric: &'static Metric) -> impl Iterator<Item = (&'a str, &'a str)> {
+    pub(super) fn pairs(
+        self,
+        metric: &'static Metric,
+    ) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
         debug_assert_eq!(metric.labels.len(), self.values.len(), "{}", metric.name);
-        let own = metric.labels.iter().zip(self.values).map(|(name, value)| (*name, *value));
+        let own = metric.labels.iter().zip(self.values);
+        let own = own.map(move |(name, value)| (*name, self.limit.shown(value)));
         let constant = self.constant.iter();
-        own.chain(constant.map(|(name, value)| (name.as_str(), value.as_str())))
+        own.chain(constant.map(|(name, value)| (name.as_str(), value.as_str().into())))
     }
 }
 

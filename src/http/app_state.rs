@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use super::current::{Current, ReloadHandle};
+use super::links::Links;
 use super::web_config::WebConfig;
 use crate::collector::Collector;
 use records_api::clock::Clock;
@@ -12,8 +13,8 @@ use records_api::clock::Clock;
 /// Options of the routes, from the section `web` of the config.
 #[derive(Debug, Clone)]
 pub struct WebOptions {
-    /// Path of the metrics.
-    pub telemetry_path: String,
+    /// Paths of the pages.
+    pub links: Links,
     /// Concurrent requests beyond this number are answered 503.
     pub max_concurrent_requests: usize,
 }

@@ -34,7 +34,7 @@ pub(super) fn find<'a>(projects: &'a [FailedRecords], query: &Query) -> Matches<
         .flat_map(|of| of.records.iter().map(move |record| (of, record.shown(&of.users))))
         .map(|(of, failure)| {
             let pool_name = failure.pool.and_then(|pool| of.pool_name(pool));
-            Row { project: &of.project, pool_name, failure }
+            Row { project: &of.project, pool_name, failure, value_limit: of.value_limit }
         })
         .filter(|row| query.matches(row))
         .collect();

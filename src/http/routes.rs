@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{MatchedPath, RawQuery, Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use super::app_state::{AppState, WebOptions};
 use super::current::{Current, ReloadHandle};
 use super::guard::guard;
+use super::host::require_host;
 use super::service_discovery::service_discovery;
 use super::web_config::WebConfig;
 use super::{failures, page, scrape};
@@ -32,34 +33,44 @@ pub fn router(
     reloads: Option<ReloadHandle>,
 ) -> Router {
     let slots = Semaphore::new(options.max_concurrent_requests);
-    let metrics_path = options.telemetry_path.clone();
+    let links = options.links.clone();
     let app = Arc::new(AppState { current, clock, options, web: web.clone(), reloads, slots });
-    Router::new()
-        .route(&metrics_path, get(scrape::metrics))
-        .route("/probe", get(scrape::probe))
-        .route("/sd", get(service_discovery))
-        .route("/", get(landing))
-        .route("/failures", get(failures_page))
-        .route("/api/v1/failures", get(failures_json))
-        .route(HEALTHY_PATH, get(healthy))
-        .route("/-/ready", get(ready))
-        .route("/-/reload", post(reload))
+    let mut routes = Router::new()
+        .route(&links.metrics_route(), get(scrape::metrics))
+        .route(&links.route("/probe"), get(scrape::probe))
+        .route(&links.route("/sd"), get(service_discovery))
+        .route(&links.route("/"), get(landing))
+        .route(&links.route("/failures"), get(failures_page))
+        .route(&links.route("/api/v1/failures"), get(failures_json))
+        .route(&links.route(HEALTHY_PATH), get(healthy))
+        .route(&links.route("/-/ready"), get(ready))
+        .route(&links.route("/-/reload"), post(reload));
+    if let Some(prefix) = links.prefix() {
+        routes = routes.route(prefix, get(landing)).route("/", get(redirect_to_prefix));
+    }
+    routes
         .fallback(not_found)
-        // Layers run in reverse order: count, then guard, then limit.
+        // Layers run in reverse order: count, then require_host, then guard, then limit.
         .layer(middleware::from_fn_with_state(app.clone(), limit))
         .layer(middleware::from_fn_with_state(web, guard))
+        .layer(middleware::from_fn(require_host))
         .layer(middleware::from_fn_with_state(app.clone(), count))
         .with_state(app)
 }
 
-/// Counts every answer by route and status.
+/// Counts every answer by status and route. Routes are counted without the prefix, so that queries do
+/// not depend on it.
 async fn count(
     State(app): State<Arc<AppState>>,
     matched: Option<MatchedPath>,
     request: Request,
     next: Next,
 ) -> Response {
-    let path = matched.as_ref().map_or("other", MatchedPath::as_str).to_owned();
+    let path = matched.as_ref().map_or("other", |matched| {
+        let path = matched.as_str();
+        app.options.links.page(path).unwrap_or(path)
+    });
+    let path = path.to_owned();
     let response = next.run(request).await;
     app.collector().instruments().answered(&path, response.status().as_u16());
     response
@@ -69,7 +80,8 @@ async fn count(
 ///
 /// The management endpoints are exempt: a refused health check would restart a healthy process.
 async fn limit(State(app): State<Arc<AppState>>, request: Request, next: Next) -> Response {
-    if request.uri().path().starts_with("/-/") {
+    let page = app.options.links.page(request.uri().path());
+    if page.is_some_and(|page| page.starts_with("/-/")) {
         return next.run(request).await;
     }
     match app.slots.try_acquire() {
@@ -115,12 +127,18 @@ async fn ready(State(app): State<Arc<AppState>>) -> String {
 async fn landing(State(app): State<Arc<AppState>>) -> Response {
     let now = Timestamp::from_millis(app.clock.now_millis());
     let statuses: Vec<_> = app.collector().projects().iter().map(|p| p.status()).collect();
-    page::landing(&statuses, &app.options.telemetry_path, now)
+    page::landing(&statuses, &app.options.links, now)
+}
+
+/// Redirects from `/` to the prefix, as Prometheus does.
+async fn redirect_to_prefix(State(app): State<Arc<AppState>>) -> Response {
+    (StatusCode::FOUND, [(header::LOCATION, app.options.links.route(""))]).into_response()
 }
 
 async fn failures_page(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
     let now = Timestamp::from_millis(app.clock.now_millis());
-    page::failures(app.collector().projects(), query.as_deref().unwrap_or_default(), now)
+    let query = query.as_deref().unwrap_or_default();
+    page::failures(app.collector().projects(), query, &app.options.links, now)
 }
 
 async fn failures_json(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
@@ -128,6 +146,7 @@ async fn failures_json(State(app): State<Arc<AppState>>, RawQuery(query): RawQue
 }
 
 async fn not_found(State(app): State<Arc<AppState>>) -> Response {
-    let text = format!("Not found. See / or {}\n", app.options.telemetry_path);
+    let links = &app.options.links;
+    let text = format!("Not found. See {} or {}\n", links.link("/"), links.metrics_link());
     (StatusCode::NOT_FOUND, text).into_response()
 }

@@ -5,15 +5,14 @@ use std::io;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use serde::Deserialize;
 
 use super::app_state::AppState;
 use super::negotiate::wanted;
+use super::probe_target::probe_target;
 use crate::exposition::{self, Wanted};
 
 /// Answers a scrape of all projects.
@@ -22,22 +21,19 @@ pub(super) async fn metrics(State(app): State<Arc<AppState>>, headers: HeaderMap
     exposition(wanted, serving.collector.scrape(serving.deadline(&headers), wanted).await)
 }
 
-/// Query parameters of `/probe`.
-#[derive(Deserialize)]
-pub(super) struct ProbeQuery {
-    target: Option<String>,
-}
-
 /// Answers a scrape of one project.
 pub(super) async fn probe(
     State(app): State<Arc<AppState>>,
-    query: Result<Query<ProbeQuery>, QueryRejection>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let target = query.ok().and_then(|Query(query)| query.target);
-    let Some(target) = target.filter(|target| !target.is_empty()) else {
-        let text = "Name exactly one project: /probe?target=NAME\n";
-        return (StatusCode::BAD_REQUEST, text).into_response();
+    let target = match probe_target(query.as_deref().unwrap_or_default()) {
+        Ok(target) => target,
+        Err(wrong) => {
+            let path = app.options.links.link("/probe");
+            let text = format!("{wrong}. Name exactly one project: {path}?target=NAME\n");
+            return (StatusCode::BAD_REQUEST, text).into_response();
+        }
     };
     let (wanted, serving) = (wanted(&headers), app.current.get());
     let body = serving.collector.probe(&target, serving.deadline(&headers), wanted).await;

@@ -2,40 +2,35 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde_json::json;
 
 use super::app_state::AppState;
+use super::host::Host;
 
 /// Answers Prometheus' HTTP service discovery: one target group per project, at the address in the
-/// `Host` header.
+/// `Host` header, by which Prometheus reached the exporter.
 pub(super) async fn service_discovery(
     State(app): State<Arc<AppState>>,
-    headers: HeaderMap,
+    host: Option<Extension<Host>>,
 ) -> Response {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = host.and_then(|host| host.parse::<Authority>().ok());
-    let Some(host) = host.filter(|host| host.as_str().bytes().all(|byte| byte != b'@')) else {
-        return (StatusCode::BAD_REQUEST, "The Host header is missing or invalid.\n")
-            .into_response();
+    let links = &app.options.links;
+    let external_url = host.as_ref().and_then(|Extension(host)| links.external_url(host));
+    let (scheme, path) = match external_url {
+        Some(url) => (url.scheme(), links.link("/probe")),
+        None => (app.web.scheme(), links.route("/probe")),
     };
-    let scheme = app.web.scheme();
-    let address = match host.port() {
-        Some(_) if host.port_u16().is_none() => {
-            return (StatusCode::BAD_REQUEST, "The Host header has an invalid port.\n")
-                .into_response();
-        }
-        Some(_) => host.to_string(),
-        None if scheme == "https" => format!("{host}:443"),
-        None => format!("{host}:80"),
+    let default_port = if scheme == "https" { 443 } else { 80 };
+    let Some(address) = host.and_then(|Extension(host)| host.address(default_port)) else {
+        let text = "The Host header is missing, or is not an address that Prometheus can scrape.\n";
+        return (StatusCode::BAD_REQUEST, text).into_response();
     };
     let collector = app.collector();
     let groups = collector.projects().iter().map(|project| {
-        let mut labels = json!({"__metrics_path__": "/probe", "__param_target": project.name()});
+        let mut labels = json!({"__metrics_path__": path, "__param_target": project.name()});
         if scheme == "https" {
             labels["__scheme__"] = scheme.into();
         }

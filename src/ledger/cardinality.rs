@@ -1,11 +1,12 @@
 //! Limit of the label values that have series of their own. The others are folded into `_other`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::symbols::LabelId;
 use super::terms::TermId;
+use super::value_limit::ValueLimit;
 use records_api::record::Timestamp;
 
 /// Label whose values are limited.
@@ -30,13 +31,15 @@ pub(super) struct LabelValue {
     pub(super) number: u32,
 }
 
-/// Maximum number of label values of a project that have series of their own.
+/// Maximum number of label values of a project that have series of their own, and their maximum length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LabelLimits {
     /// Limit of `user`.
     pub users: usize,
     /// Limit of `pool`.
     pub pools: usize,
+    /// Limit of the length of a value.
+    pub value_bytes: ValueLimit,
 }
 
 /// Maximum number of values of `status`, and of `type`, that are neither a code nor a known
@@ -125,11 +128,12 @@ impl CardinalityLimit {
 
     /// Returns the changes of the slots. `wanted` are the values that are folded or have new
     /// records, in the order in which they get free slots. `is_present` returns whether a value has
-    /// records in the window.
-    pub(super) fn changes(
+    /// records in the window, `text` returns the text of a value.
+    pub(super) fn changes<'t>(
         &self,
         wanted: &[LabelValue],
         is_present: impl Fn(LabelValue) -> bool,
+        text: impl Fn(LabelValue) -> &'t str,
         limits: LabelLimits,
         now: Timestamp,
     ) -> Vec<(LabelValue, SlotChange)> {
@@ -140,6 +144,12 @@ impl CardinalityLimit {
         {
             free.insert(limited, limits.of(limited));
         }
+        // Of two values with the same truncated form, one is folded: a series must not occur twice.
+        let mut forms = BTreeSet::new();
+        let mut is_taken = |value: LabelValue| {
+            let form = limits.value_bytes.truncated(text(value));
+            form.is_some_and(|form| !forms.insert((value.label, form)))
+        };
         for (value, absent) in &self.held {
             // Statuses and types are not indexed, so `is_present` is false for them: they keep
             // their slots.
@@ -150,7 +160,7 @@ impl CardinalityLimit {
                 now.millis().saturating_sub(since.millis()) > MAX_ABSENCE_MILLIS
             });
             // The limit may be lower than before: the values above it are folded.
-            if *left == 0 || is_absent && is_long_gone {
+            if *left == 0 || is_absent && is_long_gone || is_taken(*value) {
                 changes.push((*value, SlotChange::GivenUp));
                 continue;
             }
@@ -163,7 +173,7 @@ impl CardinalityLimit {
         }
         for value in wanted.iter().filter(|value| !self.holds(**value)) {
             let left = free.get_mut(&value.label).expect("inserted above");
-            if *left > 0 {
+            if *left > 0 && !is_taken(*value) {
                 *left -= 1;
                 changes.push((*value, SlotChange::Held(None)));
             }
@@ -188,7 +198,8 @@ impl CardinalityLimit {
 mod tests {
     use super::*;
 
-    const LIMITS: LabelLimits = LabelLimits { users: 2, pools: 1 };
+    const LIMITS: LabelLimits =
+        LabelLimits { users: 2, pools: 1, value_bytes: ValueLimit::new(32) };
 
     fn user(number: u32) -> LabelValue {
         LabelValue { label: LimitedLabel::User, number }
@@ -196,8 +207,8 @@ mod tests {
 
     fn step(slots: &mut CardinalityLimit, wanted: &[LabelValue], present: &[LabelValue], day: i64) {
         let now = Timestamp::from_millis(day * 24 * 3_600_000);
-        for (value, change) in slots.changes(wanted, |value| present.contains(&value), LIMITS, now)
-        {
+        let is_present = |value| present.contains(&value);
+        for (value, change) in slots.changes(wanted, is_present, |_| "", LIMITS, now) {
             slots.apply(value, change);
         }
     }
@@ -216,6 +227,25 @@ mod tests {
         assert_eq!(slots.user(LabelId::from_number(6)), LabelId::OTHER);
         assert_eq!(slots.user(LabelId::NONE), LabelId::NONE);
         assert_eq!(slots.pool(LabelId::from_number(7)), LabelId::OTHER);
+    }
+
+    #[test]
+    fn a_value_whose_truncated_form_is_taken_is_folded() {
+        // Their SHA-256 begin with the same eight digits.
+        let [one, other] = ["6542", "70735"].map(|end| format!("{}{end}", "x".repeat(40)));
+        let mut slots = CardinalityLimit::default();
+        let text = |value: LabelValue| if value.number == 5 { &*one } else { &*other };
+        let limits = LabelLimits { users: 9, ..LIMITS };
+        let now = Timestamp::from_millis(0);
+        let changes = slots.changes(&[user(5), user(6)], |_| true, text, limits, now);
+        for (value, change) in changes {
+            slots.apply(value, change);
+        }
+        assert_eq!(users(&slots), [5]);
+        // A lower limit can make forms equal that were not.
+        slots.apply(user(6), SlotChange::Held(None));
+        let changes = slots.changes(&[], |_| true, text, limits, now);
+        assert_eq!(changes, [(user(6), SlotChange::GivenUp)]);
     }
 
     #[test]

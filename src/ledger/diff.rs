@@ -3,7 +3,7 @@
 //! A record that is new, or whose status differs from the known one, has entered its status. The
 //! entry is counted here, once. `Diff::is_baseline` names the exceptions.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::Ledger;
@@ -15,10 +15,11 @@ use super::poll_facts::{FirstSync, PollFacts};
 use super::record::{Flag, StoredRecord};
 use super::staging::{Staging, renumber};
 use super::stale_reads::{MAX_STALE_READS, StaleReads};
-use super::symbols::{LabelId, NumberedName};
+use super::symbols::LabelId;
 use super::table::Table;
 use super::terms::TermId;
 use super::transition::{SyncProgress, Transition};
+use super::value_texts::ValueTexts;
 use records_api::record::{RecordKey, Status, TimeRange, Timestamp};
 
 impl Ledger {
@@ -46,9 +47,11 @@ impl Ledger {
         stale_reads.extend(kept_stale_reads);
         let (labels, terms) = (labels.used(), terms.used());
 
-        let wanted = self.wanted_slots(&records, &labels, &terms);
+        let texts = ValueTexts::new(self, &labels, &terms);
+        let wanted = self.wanted_slots(&records, &texts);
         let is_present = |value| self.totals.contains(value);
-        let slot_changes = self.slots.changes(&wanted, is_present, limits, poll.begun);
+        let text = |value| texts.of(value);
+        let slot_changes = self.slots.changes(&wanted, is_present, text, limits, poll.begun);
         // Events are counted under the labels that are exposed after the commit. With the slots
         // before it, the first events of a new user would be counted as `_other`.
         let mut slots = self.slots.clone();
@@ -126,29 +129,13 @@ impl Ledger {
     /// Returns the label values that want a slot: those of staged records, and folded ones. They
     /// are in the order of their texts. In the order of reading, the same records could give the
     /// slots to other values, depending on how pages arrived.
-    fn wanted_slots(
-        &self,
-        staged: &Table,
-        labels: &[NumberedName],
-        terms: &[NumberedName],
-    ) -> Vec<LabelValue> {
-        let by_number = |new: &[NumberedName]| -> BTreeMap<u32, Arc<str>> {
-            new.iter().map(|name| (name.number, name.text.clone())).collect()
-        };
-        let (labels, terms) = (by_number(labels), by_number(terms));
-        let text = |value: &LabelValue| {
-            let (new, known) = match value.label {
-                LimitedLabel::User | LimitedLabel::Pool => (&labels, &self.labels),
-                LimitedLabel::Status | LimitedLabel::Type => (&terms, &self.terms),
-            };
-            new.get(&value.number).unwrap_or_else(|| known.text(value.number)).clone()
-        };
+    fn wanted_slots(&self, staged: &Table, texts: &ValueTexts<'_>) -> Vec<LabelValue> {
         let mut wanted: BTreeSet<_> = self.folded_values().collect();
         for record in staged.iter() {
             wanted.extend(values_of(&record));
         }
         let mut wanted: Vec<_> = wanted.into_iter().collect();
-        wanted.sort_by_cached_key(|value| (value.label, text(value)));
+        wanted.sort_by_key(|value| (value.label, texts.of(*value)));
         wanted
     }
 }

@@ -13,7 +13,7 @@ use super::missing_statuses::{MAX_MISSING_STATUSES, MissingStatuses, reads_witho
 use super::new_symbols::NewSymbols;
 use super::record::{Flag, StoredRecord};
 use super::stale_reads::{MAX_STALE_READS, StaleReads};
-use super::symbols::{LabelId, truncate};
+use super::symbols::{LabelId, shortened};
 use super::table::Table;
 use super::terms::{TermId, fixed_term};
 use records_api::record::{Record, RecordKey, Status, Term, TimeRange, Timestamp};
@@ -200,12 +200,12 @@ impl Staging {
 
     fn label(&mut self, ledger: &Ledger, text: Option<&str>) -> LabelId {
         let Some(text) = text else { return LabelId::NONE };
-        LabelId::from_number(self.new_labels.intern(&ledger.labels, &truncate(text)))
+        LabelId::from_number(self.new_labels.intern(&ledger.labels, &shortened(text)))
     }
 
     fn term<T: Copy + Into<TermId>>(&mut self, ledger: &Ledger, term: &Term<'_, T>) -> TermId {
         fixed_term(term).unwrap_or_else(|text| {
-            TermId::from_number(self.new_terms.intern(&ledger.terms, &truncate(text)))
+            TermId::from_number(self.new_terms.intern(&ledger.terms, &shortened(text)))
         })
     }
 

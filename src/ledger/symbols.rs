@@ -8,6 +8,8 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
+use super::value_limit::ValueLimit;
+
 /// Number of the name of a pool or a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LabelId(u32);
@@ -54,8 +56,7 @@ pub(super) struct NumberedName {
     pub(super) text: Arc<str>,
 }
 
-/// Maximum length of a text. A longer one is truncated: it would take memory, and space in every
-/// scrape.
+/// Maximum length of a text. A longer one is truncated: it would take memory.
 pub(super) const MAX_LABEL_BYTES: usize = 512;
 
 impl SymbolTable {
@@ -160,6 +161,12 @@ impl SymbolTable {
     fn is(&self, number: u32, text: &str) -> bool {
         self.texts[number as usize].as_deref() == Some(text)
     }
+}
+
+/// Returns a name, or the beginning of one that is too long, with a hash that keeps it apart from others
+/// that begin like it.
+pub(super) fn shortened(name: &str) -> Cow<'_, str> {
+    ValueLimit::new(MAX_LABEL_BYTES).shown(name)
 }
 
 /// Returns a text, or the beginning of one that is too long.

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::*;
 use records_api::record::{Record, RecordKey, Status, Term, TimeRange, Timestamp};
 
-const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9 };
+const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9, value_bytes: ValueLimit::NONE };
 
 fn facts(minute: i64) -> PollFacts {
     let at = |minutes: i64| Timestamp::from_millis(1_700_000_000_000 + minutes * 60_000);
@@ -167,7 +167,11 @@ fn poll_users(ledger: &mut DurableLedger, minute: i64, users: &[&str]) {
         staging.read(ledger, RecordKey::of(&id), &record);
     }
     staging.cover(TimeRange::since(facts(minute).window_start));
-    let transition = ledger.diff(staging, facts(minute), LabelLimits { users: 0, pools: 0 });
+    let transition = ledger.diff(
+        staging,
+        facts(minute),
+        LabelLimits { users: 0, pools: 0, value_bytes: ValueLimit::NONE },
+    );
     ledger.commit(transition).unwrap();
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::users::Users;
 use crate::ledger::LabelLimits;
+use crate::snapshot::ProjectLabels;
 use records_api::RecordsFilter;
 
 /// Event that starts a poll.
@@ -47,8 +48,12 @@ pub struct PollOptions {
 }
 
 impl PollOptions {
-    pub(super) fn label_limits(&self) -> LabelLimits {
-        LabelLimits { users: self.max_users, pools: self.max_pools }
+    pub(super) fn label_limits(&self, labels: &ProjectLabels) -> LabelLimits {
+        LabelLimits {
+            users: self.max_users,
+            pools: self.max_pools,
+            value_bytes: labels.value_limit,
+        }
     }
 
     pub(super) fn reconcile_millis(&self) -> i64 {

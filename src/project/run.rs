@@ -84,7 +84,7 @@ impl Project {
         let hides_names = !users.are_shown();
         {
             let mut state = self.state.lock();
-            state.set_options(options);
+            state.set_options(options, &config.labels);
             // A reload may have replaced the config and the form of user names since this poll started.
             // It sets both under this lock, so its form is not overwritten.
             if Arc::ptr_eq(config, &self.config()) {

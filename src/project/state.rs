@@ -92,9 +92,9 @@ impl ProjectState {
         labels: &ProjectLabels,
         options: &PollOptions,
     ) -> Self {
-        let (users, limits) = (options.users.initial(), options.label_limits());
-        let (constant, hold) = (&labels.constant, options.counter_hold);
-        let counters = ServedCounters::new(&ledger, constant, &users, hold, Instant::now());
+        let (users, limits) = (options.users.initial(), options.label_limits(labels));
+        let hold = options.counter_hold;
+        let counters = ServedCounters::new(&ledger, labels, &users, hold, Instant::now());
         let planner = Planner::new(options.reconcile_millis(), ledger.last_poll());
         let (anomalies, reached) = Default::default();
         Self { ledger, counters, planner, anomalies, limits, users, reached }
@@ -123,8 +123,8 @@ impl ProjectState {
     }
 
     /// Uses these options from now on.
-    pub(super) fn set_options(&mut self, options: &PollOptions) {
-        self.limits = options.label_limits();
+    pub(super) fn set_options(&mut self, options: &PollOptions, labels: &ProjectLabels) {
+        self.limits = options.label_limits(labels);
         self.counters.hold_for(options.counter_hold);
         self.planner.set_reconcile_interval(options.reconcile_millis());
     }
@@ -218,11 +218,11 @@ impl ProjectState {
         Aggregate::of(self.ledger(), &self.users)
     }
 
-    /// Shows series with these constant labels and this form of users from now on. Series that appear
+    /// Shows series with these labels and this form of users from now on. Series that appear
     /// are held for `hold`.
     pub(super) fn set_labels(&mut self, labels: &ProjectLabels, users: UserNames, hold: Duration) {
         self.counters.hold_for(hold);
-        self.counters.relabel(&self.ledger, &labels.constant, &users, Instant::now());
+        self.counters.relabel(&self.ledger, labels, &users, Instant::now());
         self.users = users;
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::label_forms::{FormChange, LabelForms};
+use super::project_labels::ProjectLabels;
 use super::user_names::UserNames;
 use crate::ledger::{Counter, Counters, LabelId, Ledger, LimitedLabel, Series, TermId, Transition};
 
@@ -69,31 +70,41 @@ impl ServedCounters {
     /// Creates the counters of a process that starts. Every series shows its last durable value for `hold`.
     pub fn new(
         ledger: &Ledger,
-        constant: &[(String, String)],
+        labels: &ProjectLabels,
         names: &UserNames,
         hold: Duration,
         now: Instant,
     ) -> Self {
         let mut served = Self { hold, forms: LabelForms::default(), shown: Arc::default() };
-        served.forms.show(constant, names);
+        served.forms.show(&labels.constant, names);
+        served.forms.limit(labels.value_limit);
         served.update(ledger, names, ledger.counters().clone(), now);
         served
     }
 
-    /// Shows the series with other constant labels or users. New label sets show 0 for the hold. Label
-    /// sets that were shown before continue with their value, because no counter decreases.
+    /// Shows the series with other constant labels or users, or another length of values. New label sets
+    /// show 0 for the hold. Label sets that were shown before continue with their value, because no counter
+    /// decreases.
     pub fn relabel(
         &mut self,
         ledger: &Ledger,
-        constant: &[(String, String)],
+        labels: &ProjectLabels,
         names: &UserNames,
         now: Instant,
     ) {
-        let changes = self.forms.show(constant, names);
+        let changes = self.forms.show(&labels.constant, names);
+        let other_limit = self.forms.limit(labels.value_limit);
         let appearing = ledger.counters().iter().filter_map(|(series, counter)| {
             let change = match series {
                 Series::UserEntered(..) => changes.by_user,
                 _ => changes.others,
+            };
+            let change = match other_limit {
+                Some(earlier) if change == FormChange::Same => {
+                    let values = labels_of(ledger, names, *series).unwrap_or_default();
+                    self.forms.change_of_values(earlier, &values)
+                }
+                _ => change,
             };
             let shown = match change {
                 FormChange::Same => return None,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::records::RecordsSnapshot;
 use super::user_names::UserNames;
-use crate::ledger::{FailureDetails, Flag, LabelId, Ledger, StoredRecord, TermId};
+use crate::ledger::{FailureDetails, Flag, LabelId, Ledger, StoredRecord, TermId, ValueLimit};
 use records_api::record::Timestamp;
 
 /// The newest failed records of a project.
@@ -17,6 +17,8 @@ pub struct FailedRecords {
     pub project: String,
     /// Form of user names.
     pub users: UserNames,
+    /// Maximum length of a label value, which links from alerts contain.
+    pub value_limit: ValueLimit,
     /// Completion time of the poll that found them. After a start and before the first complete poll, the
     /// start time of an earlier process's last poll. `None` before the very first complete poll.
     pub as_of: Option<Timestamp>,

@@ -134,7 +134,14 @@ fn only_keys_that_most_networks_do_not_need_have_no_default() {
         .filter(|key| key.default.is_none() && !key.path.starts_with("projects."))
         .map(|key| key.path)
         .collect();
-    let expected = ["web.config_file", "api.ca_file", "api.proxy_url", "labels.user_hash_key"];
+    let expected = [
+        "web.external_url",
+        "web.route_prefix",
+        "web.config_file",
+        "api.ca_file",
+        "api.proxy_url",
+        "labels.user_hash_key",
+    ];
     assert_eq!(without, expected);
 }
 

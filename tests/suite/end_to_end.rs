@@ -2,6 +2,7 @@
 
 mod examples;
 mod exemplars;
+mod long_labels;
 mod notified;
 mod operator;
 mod pages;

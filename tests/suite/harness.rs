@@ -315,7 +315,7 @@ impl HarnessOptions {
                 _ => DurableLedger::default(),
             };
             let project = if number == 0 { "p".to_owned() } else { format!("p{number}") };
-            let labels = ProjectLabels { project, constant: Vec::new() };
+            let labels = ProjectLabels { project, ..ProjectLabels::default() };
             let (poll, own_clock) = (self.poll.clone(), clock.clone());
             let (limits, refusals) = (self.limits.clone(), refusals.clone());
             Project::new(labels, poll, own_clock, instruments.clone(), ledger, |observer| {

@@ -4,7 +4,8 @@ use std::fs;
 use std::time::Duration;
 
 use records_api::secret::{SecretRules, Source};
-use records_api_simulator::Status;
+use records_api_simulator::{Record, Status};
+use screen_records_exporter::ledger::ValueLimit;
 use screen_records_exporter::project::{PollOptions, ProjectConfig, Users};
 use screen_records_exporter::snapshot::ProjectLabels;
 
@@ -109,6 +110,44 @@ async fn users_in_another_form_start_at_zero_and_are_held_alone() {
     fs::write(&key, "another key of them").unwrap();
     poll_after(&harness, 0).await;
     assert_held(&harness, USERS, 0.0, 15.0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn values_of_another_length_start_at_zero_and_are_held_alone() {
+    let limit = |harness: &Harness, bytes| {
+        let earlier = harness.project.config();
+        let value_limit = ValueLimit::new(bytes);
+        let labels = ProjectLabels { value_limit, ..(*earlier.labels).clone() };
+        let (options, client) = (earlier.options.clone(), earlier.client.clone());
+        harness.project.replace_config(ProjectConfig::new(labels, options, client));
+    };
+    let failures = |harness: &Harness, of_pools: bool| -> f64 {
+        let shown = harness.exposed().of(TRANSITIONS).into_iter();
+        let failures = shown.filter(|(name, _)| {
+            name.contains("UPLOAD_FAILED") && name.contains("pool=\"_none\"") != of_pools
+        });
+        failures.map(|(_, value)| value).sum()
+    };
+    let harness = begin(|_| ()).await;
+    harness.simulator().edit(|world| {
+        for id in 1..=3 {
+            let (pool, status) = (Some(0), Status::UploadFailed);
+            world.insert(Record { pool, status, ..Record::new(id, world.now()) });
+        }
+    });
+    poll_after(&harness, 0).await;
+    assert_eq!(failures(&harness, true), 0.0, "they are new");
+    tokio::time::sleep(Duration::from_secs(HOLD)).await;
+    assert_eq!(failures(&harness, true), 3.0);
+    // Ids of pools have 36 bytes. Those that were shown before continue with their value.
+    let limits = [(32, 0.0), (256, 3.0), (32, 3.0), (36, 3.0), (34, 0.0), (100, 3.0), (34, 3.0)];
+    for (bytes, shown) in limits {
+        limit(&harness, bytes);
+        assert_eq!(failures(&harness, true), shown, "{bytes}");
+        assert_eq!(failures(&harness, false), 5.0, "{bytes}: they have the labels that they had");
+        tokio::time::sleep(Duration::from_secs(HOLD)).await;
+        assert_eq!(failures(&harness, true), 3.0, "{bytes}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

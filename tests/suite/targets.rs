@@ -53,7 +53,7 @@ async fn a_probe_without_a_known_target_names_the_projects() {
         ("", 400, "/probe?target=NAME"),
         ("?target=", 400, "/probe?target=NAME"),
         ("?target=a&target=away", 400, "/probe?target=NAME"),
-        ("?target=%ff", 404, "away\n"),
+        ("?target=%ff", 400, "not UTF-8"),
         ("?target=other", 404, "a \"b\" & c\naway\n"),
     ] {
         let url = format!("{}/probe{query}", exporter.url);

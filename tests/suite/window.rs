@@ -10,7 +10,9 @@ use proptest::prelude::*;
 use records_api::RecordsFilter;
 use records_api::record::{Record, RecordKey, Rejection, RejectionReason, Row, Timestamp};
 use records_api::wire::Page;
-use screen_records_exporter::ledger::{ApiCounts, DurableLedger, LabelLimits, Ledger, PollFacts};
+use screen_records_exporter::ledger::{
+    ApiCounts, DurableLedger, LabelLimits, Ledger, PollFacts, ValueLimit,
+};
 use screen_records_exporter::sync::{Extent, ExtentReader, Next, PageRequest, SyncError};
 
 /// 2026-11-01T00:00:00Z
@@ -165,7 +167,11 @@ fn read_window(
     }
     let (staging, summary) = read.finish(&ledger)?;
     summary.check_rejections(0)?;
-    let changes = ledger.diff(staging, PollFacts::default(), LabelLimits { users: 1, pools: 1 });
+    let changes = ledger.diff(
+        staging,
+        PollFacts::default(),
+        LabelLimits { users: 1, pools: 1, value_bytes: ValueLimit::NONE },
+    );
     ledger.commit(changes).unwrap();
     Ok(ledger.shown().map(|record| record.key).collect())
 }

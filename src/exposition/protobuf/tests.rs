@@ -18,7 +18,7 @@ fn gauges_and_counters_are_read_back_by_the_client_model() {
     let long = "x".repeat(300);
     for (pool, value) in [("a", 3), (long.as_str(), 1 << 40)] {
         let values = ["p", "RECORDING", "FULL", pool];
-        encoder.gauge(Labels { values: &values, constant: &constant }, Value::Integer(value));
+        encoder.gauge(Labels { constant: &constant, ..Labels::of(&values) }, Value::Integer(value));
     }
     encoder.family(&catalog::PROCESS_CPU_SECONDS_TOTAL);
     let created = Timestamp::from_millis(1_700_000_000_250);

@@ -107,11 +107,15 @@ impl Query {
         }
     }
 
-    /// Returns true if a row matches every filter; the project is not compared.
+    /// Returns true if a row matches every filter; the project is not compared. A filter may have the
+    /// truncated form of a value, because links from alerts contain label values.
     pub(super) fn matches(&self, row: &Row<'_>) -> bool {
         let failure = &row.failure;
         let is = |filter: &Option<String>, value: Option<&str>| {
-            filter.as_deref().is_none_or(|filter| filter == value.unwrap_or(NONE))
+            filter.as_deref().is_none_or(|filter| {
+                let value = value.unwrap_or(NONE);
+                filter == value || filter == row.value_limit.shown(value)
+            })
         };
         self.status.is_none_or(|status| status.code() == failure.status)
             && is(&self.record_type, failure.record_type)

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::ledger::ValueLimit;
 use crate::snapshot::ShownFailure;
 use records_api::record::Timestamp;
 
@@ -10,6 +11,8 @@ pub(in crate::http) struct Row<'a> {
     pub(in crate::http) project: &'a str,
     pub(in crate::http) pool_name: Option<&'a str>,
     pub(in crate::http) failure: ShownFailure<'a>,
+    /// Maximum length of a label value.
+    pub(in crate::http) value_limit: ValueLimit,
 }
 
 impl Row<'_> {

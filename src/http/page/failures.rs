@@ -7,6 +7,7 @@ use axum::response::Response;
 
 use super::html::{age, error_page, escaped, moment, page, size};
 use crate::http::failures::{MAX_ROWS, Matches, Query, Row, find, selected};
+use crate::http::links::Links;
 use crate::project::Project;
 use crate::snapshot::FailedRecords;
 use records_api::record::{RecordType, Status, Timestamp};
@@ -18,6 +19,7 @@ const DEFAULT_ROWS: usize = 100;
 pub(in crate::http) fn failures(
     projects: &[Arc<Project>],
     query: &str,
+    links: &Links,
     now: Timestamp,
 ) -> Response {
     let names: Vec<_> = projects.iter().map(|project| project.name()).collect();
@@ -25,7 +27,8 @@ pub(in crate::http) fn failures(
         Ok(query) => {
             let projects = selected(projects, &query);
             let matches = find(&projects, &query);
-            page("Failed screen records", &body(&names, &projects, &matches, &query, now))
+            let body = body(&names, &projects, &matches, &query, links, now);
+            page("Failed screen records", &body)
         }
         Err(error) => error_page(error.status(), &error.to_string()),
     }
@@ -36,16 +39,18 @@ fn body(
     projects: &[FailedRecords],
     matches: &Matches<'_>,
     query: &Query,
+    links: &Links,
     now: Timestamp,
 ) -> String {
-    let mut html =
-        "<header><h1>Failed screen records</h1>\n<nav><ul><li><a href=\"/\">Projects</a>\
-                    </li><li><a href=\"/api/v1/failures\">Failures as JSON</a></li></ul></nav>\
-                    </header>\n<main>\n"
-            .to_owned();
-    html.push_str(&form(names, query));
+    let mut html = format!(
+        "<header><h1>Failed screen records</h1>\n<nav><ul><li><a href=\"{}\">Projects</a></li>\
+         <li><a href=\"{}\">Failures as JSON</a></li></ul></nav></header>\n<main>\n",
+        links.link("/"),
+        links.link("/api/v1/failures"),
+    );
+    html.push_str(&form(names, query, links));
     for of in projects {
-        html.push_str(&freshness(of, now));
+        html.push_str(&freshness(of, links, now));
     }
     // Writing into a string cannot fail.
     let shown = matches.rows.len();
@@ -63,7 +68,7 @@ fn body(
 }
 
 /// Formats the age of a project's failures, as a warning if they are stale or unknown.
-fn freshness(of: &FailedRecords, now: Timestamp) -> String {
+fn freshness(of: &FailedRecords, links: &Links, now: Timestamp) -> String {
     let name = escaped(&of.project);
     match of.as_of {
         None => {
@@ -71,9 +76,10 @@ fn freshness(of: &FailedRecords, now: Timestamp) -> String {
         }
         Some(then) if of.is_stale => format!(
             "<p class=\"note\">{name}: stale, as of {}, {}. Later changes are missing; <a \
-             href=\"/\">see why</a>.</p>\n",
+             href=\"{}\">see why</a>.</p>\n",
             moment(then),
-            age(now, then)
+            age(now, then),
+            links.link("/")
         ),
         Some(then) => {
             format!("<p class=\"quiet\">{name}: as of {}, {}.</p>\n", moment(then), age(now, then))
@@ -81,18 +87,19 @@ fn freshness(of: &FailedRecords, now: Timestamp) -> String {
     }
 }
 
-fn form(names: &[&str], query: &Query) -> String {
+fn form(names: &[&str], query: &Query, links: &Links) -> String {
     let statuses = Status::ALL.into_iter().filter(|status| status.is_failed());
     let statuses: Vec<_> = statuses.map(Status::code).collect();
     let types = RecordType::ALL.map(RecordType::code);
     let status = query.status.map(Status::code);
     let text = |value: &Option<String>| escaped(value.as_deref().unwrap_or_default());
     format!(
-        "<form method=\"get\" action=\"/failures\">{}{}{}\
+        "<form method=\"get\" action=\"{}\">{}{}{}\
          <label>Pool <input name=\"pool\" value=\"{}\"></label>\
          <label>User <input name=\"user\" value=\"{}\"></label>\
          <label>Limit <input name=\"limit\" type=\"number\" min=\"1\" max=\"{MAX_ROWS}\" \
          value=\"{}\"></label><button>Show</button></form>\n",
+        links.link("/failures"),
         choice("Project", "project", names, query.project.as_deref()),
         choice("Status", "status", &statuses, status),
         choice("Type", "type", &types, query.record_type.as_deref()),

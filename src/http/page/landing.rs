@@ -7,6 +7,7 @@ use axum::response::Response;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::html::{age, escaped, moment, page};
+use crate::http::links::Links;
 use crate::project::{RunningPoll, Status};
 use crate::snapshot::{Failure, ProjectView, RecordsSnapshot};
 use records_api::THROTTLED_REMEDY;
@@ -14,34 +15,41 @@ use records_api::record;
 use records_api::record::Timestamp;
 
 /// Builds the page.
-pub(in crate::http) fn landing(statuses: &[Status], metrics: &str, now: Timestamp) -> Response {
+pub(in crate::http) fn landing(statuses: &[Status], links: &Links, now: Timestamp) -> Response {
     let mut body = format!(
         "<header><h1>Screen records exporter</h1><p class=\"quiet\">Version {version}, revision \
          {revision}</p>\n<nav><ul><li><a href=\"{metrics}\">Metrics</a></li>\
-         <li><a href=\"/failures\">Failures</a></li>\
-         <li><a href=\"/api/v1/failures\">Failures as JSON</a></li>\
-         <li><a href=\"/sd\">Service discovery</a></li><li><a href=\"/-/ready\">Ready</a></li>\
-         <li><a href=\"/-/healthy\">Healthy</a></li></ul></nav></header>\n<main>\n",
-        metrics = escaped(metrics),
+         <li><a href=\"{failures}\">Failures</a></li>\
+         <li><a href=\"{json}\">Failures as JSON</a></li>\
+         <li><a href=\"{sd}\">Service discovery</a></li><li><a href=\"{ready}\">Ready</a></li>\
+         <li><a href=\"{healthy}\">Healthy</a></li></ul></nav></header>\n<main>\n",
+        metrics = links.metrics_link(),
+        failures = links.link("/failures"),
+        json = links.link("/api/v1/failures"),
+        sd = links.link("/sd"),
+        ready = links.link("/-/ready"),
+        healthy = links.link("/-/healthy"),
         version = env!("CARGO_PKG_VERSION"),
         revision = env!("BUILD_REVISION"),
     );
     for status in statuses {
-        body.push_str(&project(status, now));
+        body.push_str(&project(status, links, now));
     }
     body.push_str("</main>\n");
     page("Screen records exporter", &body)
 }
 
-fn project(status: &Status, now: Timestamp) -> String {
+fn project(status: &Status, links: &Links, now: Timestamp) -> String {
     let view = &status.view;
     let (class, state) = state(status);
     let polling = status.poll.map_or_else(String::new, polling);
     let target = utf8_percent_encode(view.project(), NON_ALPHANUMERIC);
     let mut html = format!(
         "<section class=\"project\"><h2>{name}</h2>\n<p><span class=\"{class}\">{state}</span>\
-         {polling}. <a href=\"/failures?project={target}\">Failures</a> · \
-         <a href=\"/probe?target={target}\">Metrics</a></p>\n",
+         {polling}. <a href=\"{failures}?project={target}\">Failures</a> · \
+         <a href=\"{probe}?target={target}\">Metrics</a></p>\n",
+        failures = links.link("/failures"),
+        probe = links.link("/probe"),
         name = escaped(view.project()),
     );
     if let Some(failure) = &status.failure {
@@ -201,14 +209,15 @@ mod tests {
                 throttled_seconds: 12.3,
             },
         };
-        let html = project(&status, Timestamp::from_millis(1_700_000_061_000));
+        let links = Links::new(None, Some("/p"), "/metrics");
+        let html = project(&status, &links, Timestamp::from_millis(1_700_000_061_000));
         assert_eq!(
             html,
             "<section class=\"project\"><h2>&lt;b&gt;&amp;&quot;</h2>\n\
              <p><span class=\"bad\">✕ Failing, no snapshot yet</span>, polling for 12m 34s, longer than \
              <code>poll.max_staleness</code>. \
-             <a href=\"/failures?project=%3Cb%3E%26%22\">Failures</a> · \
-             <a href=\"/probe?target=%3Cb%3E%26%22\">Metrics</a></p>\n\
+             <a href=\"/p/failures?project=%3Cb%3E%26%22\">Failures</a> · \
+             <a href=\"/p/probe?target=%3Cb%3E%26%22\">Metrics</a></p>\n\
              <p class=\"note\">Failing since <time datetime=\"2023-11-14T22:13:20.000Z\">2023-11-14 \
              22:13:20 UTC</time> (1m 1s ago): &quot;&lt;script&gt;&quot; &amp; &#39;x&#39;\
              <br>Request: <code>GET /v2/x?a=1&amp;b=2</code><br>Remedy: call\u{fffd} somebody</p>\n\

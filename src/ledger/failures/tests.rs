@@ -6,10 +6,12 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ledger::{DurableLedger, FirstSync, LabelLimits, Ledger, PollFacts, Staging};
+use crate::ledger::{
+    DurableLedger, FirstSync, LabelLimits, Ledger, PollFacts, Staging, ValueLimit,
+};
 use records_api::record::{Term, TimeRange};
 
-const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9 };
+const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9, value_bytes: ValueLimit::NONE };
 
 fn at(minute: u32) -> Timestamp {
     Timestamp::from_millis(1_700_000_000_000 + i64::from(minute) * 60_000)

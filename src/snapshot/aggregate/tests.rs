@@ -1,10 +1,10 @@
 //! Sums of small ledgers.
 
 use super::*;
-use crate::ledger::{DurableLedger, LabelLimits, PollFacts, Staging};
+use crate::ledger::{DurableLedger, LabelLimits, PollFacts, Staging, ValueLimit};
 use records_api::record::{Record, RecordKey, RecordType, Term};
 
-const LIMITS: LabelLimits = LabelLimits { users: 2, pools: 2 };
+const LIMITS: LabelLimits = LabelLimits { users: 2, pools: 2, value_bytes: ValueLimit::NONE };
 
 fn store_of(records: &[Record<'_>]) -> DurableLedger {
     let mut ledger = DurableLedger::default();

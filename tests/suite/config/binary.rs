@@ -83,6 +83,7 @@ request_timeout = "10s"
 [labels]
 max_pools = 1000
 max_users = 1000
+max_value_bytes = 256
 user = "name"
 
 [log]

@@ -102,7 +102,7 @@ fn sample(key: &Key) -> String {
         Kind::File(_) if key.path.ends_with("profile_file") => fixture("profile"),
         Kind::File(_) | Kind::Pem => fixture("ca.pem"),
         Kind::Directory => "x".to_owned(),
-        Kind::Url => "https://x.example.org".to_owned(),
+        Kind::Url | Kind::ExternalUrl => "https://x.example.org".to_owned(),
         Kind::Table(_) => "north".to_owned(),
         Kind::Secret(_) => "http://secret-that-is-long-enough:3128".to_owned(),
     }
