@@ -14,6 +14,7 @@ mod page;
 mod routes;
 mod scrape;
 mod service_discovery;
+mod slots;
 mod web_config;
 
 pub use app_state::WebOptions;

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
 use super::current::{Current, ReloadHandle};
+use super::slots::Slots;
 use super::web_config::WebConfig;
 use crate::collector::Collector;
 use records_api::clock::Clock;
@@ -25,7 +24,7 @@ pub(super) struct AppState {
     pub(super) options: WebOptions,
     pub(super) web: WebConfig,
     pub(super) reloads: Option<ReloadHandle>,
-    pub(super) slots: Semaphore,
+    pub(super) slots: Slots,
 }
 
 impl AppState {

@@ -8,12 +8,12 @@ use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use tokio::sync::Semaphore;
 
 use super::app_state::{AppState, WebOptions};
 use super::current::{Current, ReloadHandle};
 use super::guard::guard;
 use super::service_discovery::service_discovery;
+use super::slots::Slots;
 use super::web_config::WebConfig;
 use super::{failures, page, scrape};
 use records_api::clock::Clock;
@@ -28,7 +28,7 @@ pub fn router(
     web: WebConfig,
     reloads: Option<ReloadHandle>,
 ) -> Router {
-    let slots = Semaphore::new(options.max_concurrent_requests);
+    let slots = Slots::new(options.max_concurrent_requests);
     let metrics_path = options.telemetry_path.clone();
     let app = Arc::new(AppState { current, clock, options, web: web.clone(), reloads, slots });
     Router::new()
@@ -65,18 +65,20 @@ async fn count(
 /// Refuses requests beyond the maximum number of concurrent ones.
 ///
 /// The management endpoints are exempt: a refused health check would restart a healthy process.
-async fn limit(State(app): State<Arc<AppState>>, request: Request, next: Next) -> Response {
+async fn limit(State(app): State<Arc<AppState>>, mut request: Request, next: Next) -> Response {
     if request.uri().path().starts_with("/-/") {
         return next.run(request).await;
     }
-    match app.slots.try_acquire() {
-        Ok(_permit) => next.run(request).await,
-        Err(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too many concurrent requests (web.max_concurrent_requests)\n",
-        )
-            .into_response(),
-    }
+    let client = request.extensions().get().copied().unwrap_or_default();
+    let Some(slot) = app.slots.take(client) else {
+        let text = "too many concurrent requests (web.max_concurrent_requests)\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    };
+    // A scrape gives it up while it waits for a poll.
+    request.extensions_mut().insert(slot.clone());
+    let response = next.run(request).await;
+    drop(slot);
+    response
 }
 
 async fn healthy() -> &'static str {
