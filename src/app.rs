@@ -2,6 +2,7 @@
 //!
 //! The commands in `cli` start what they need from here.
 
+mod connection_limit;
 mod failure;
 mod listeners;
 mod logging;
@@ -14,6 +15,7 @@ mod shutdown;
 mod state;
 mod wiring;
 
+pub(crate) use connection_limit::{ConnectionLimit, raise_open_files_limit};
 pub(crate) use failure::Failure;
 pub(crate) use listeners::listeners;
 #[cfg(feature = "simulator")]

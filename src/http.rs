@@ -2,8 +2,10 @@
 //!
 //! Serves what the collector provides; does not know about polls or the API.
 
+mod answer;
 mod app_state;
 mod client_address;
+mod connections;
 mod current;
 mod deadline;
 mod failures;
@@ -18,7 +20,8 @@ mod slots;
 mod web_config;
 
 pub use app_state::WebOptions;
+pub use connections::Connections;
 pub use current::{Current, ReloadHandle, ReloadRequest, Serving};
-pub use listener::{serve, serve_all};
+pub use listener::serve_all;
 pub use routes::router;
 pub use web_config::WebConfig;
