@@ -2,6 +2,7 @@
 //!
 //! Serves what the collector provides; does not know about polls or the API.
 
+mod accept_errors;
 mod answer;
 mod app_state;
 mod client_address;

@@ -25,6 +25,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::accept_errors::AcceptErrors;
 use super::answer::{AnswerStream, AnswerTimer};
 use super::client_address::ClientAddress;
 use super::connections::{Admitted, Connections};
@@ -75,6 +76,7 @@ pub async fn serve_all(
 /// Serves one listener until shutdown, with the current version of the web config.
 async fn serve(listener: TcpListener, handler: ConnectionHandler, connections: Connections) {
     let tasks = TaskTracker::new();
+    let mut errors = AcceptErrors::default();
     loop {
         let accepted = async {
             connections.wait_for_closing().await;
@@ -88,12 +90,13 @@ async fn serve(listener: TcpListener, handler: ConnectionHandler, connections: C
         let (stream, client) = match accepted {
             Ok((stream, peer)) => (stream, ClientAddress::from(peer.ip())),
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                errors.failed(&error);
                 // Usually the process is out of file descriptors: wait until some are free.
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
+        errors.accepted();
         // Dropping a stream closes its connection.
         let Some(admitted) = connections.admit(client) else { continue };
         tasks.spawn(handler.clone().handle(stream, client, admitted));
