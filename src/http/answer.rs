@@ -4,11 +4,14 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use hyper::body::{Frame, SizeHint};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 use super::connections::Busy;
 
@@ -16,8 +19,9 @@ use super::connections::Busy;
 #[derive(Clone)]
 pub(super) struct AnswerTimer(Arc<Shared>);
 
-#[derive(Default)]
 struct Shared {
+    /// When the answer began; `None` between answers.
+    begun: watch::Sender<Option<Instant>>,
     progress: Mutex<Progress>,
 }
 
@@ -31,20 +35,40 @@ struct Progress {
 
 impl AnswerTimer {
     pub(super) fn new() -> Self {
-        Self(Arc::default())
+        let begun = watch::Sender::new(None);
+        Self(Arc::new(Shared { begun, progress: Mutex::default() }))
+    }
+
+    /// Completes when writing one answer has taken longer than `limit`.
+    pub(super) async fn exceeds(&self, limit: Duration) {
+        let mut begun = self.0.begun.subscribe();
+        loop {
+            let since = *begun.borrow_and_update();
+            // Changes never end, because the sender is in `self`.
+            let changed = begun.changed();
+            match since {
+                Some(since) => {
+                    if timeout_at(since + limit, changed).await.is_err() {
+                        return;
+                    }
+                }
+                None => drop(changed.await),
+            }
+        }
     }
 
     /// Begins an answer with this body.
     pub(super) fn begin(&self, body: Body, busy: Busy) -> AnswerBody {
         *self.0.progress.lock() = Progress { busy: Some(busy), has_body: true };
+        self.0.begun.send_replace(Some(Instant::now()));
         AnswerBody { body, timer: self.clone() }
     }
 
     /// Notes that everything that the server has taken was written.
     fn flushed(&self) {
         let mut progress = self.0.progress.lock();
-        if !progress.has_body {
-            progress.busy = None;
+        if !progress.has_body && progress.busy.take().is_some() {
+            self.0.begun.send_replace(None);
         }
     }
 }

@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 /// Sent by Prometheus with every scrape: a decimal number of seconds.
 const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 /// Upper limit of a scrape's timeout, whatever its header says.
-const MAX_SCRAPE_TIMEOUT: Duration = Duration::from_secs(120);
+pub(super) const MAX_SCRAPE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Returns the time that a scrape may take: the timeout in its header minus `offset`. Uses `default`
 /// if the header is missing or is not a positive number.

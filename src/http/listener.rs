@@ -29,6 +29,7 @@ use super::accept_errors::AcceptErrors;
 use super::answer::{AnswerStream, AnswerTimer};
 use super::client_address::ClientAddress;
 use super::connections::{Admitted, Connections};
+use super::deadline::MAX_SCRAPE_TIMEOUT;
 use super::web_config::WebConfig;
 
 /// Maximum number of headers in a request; Prometheus sends about ten.
@@ -47,12 +48,16 @@ struct Limits {
     headers: Duration,
     /// Maximum time without reading a byte of the answer.
     stall: Duration,
+    /// Maximum time to read a whole answer.
+    answer: Duration,
 }
 
 const LIMITS: Limits = Limits {
     handshake: Duration::from_secs(10),
     headers: Duration::from_secs(10),
     stall: Duration::from_secs(30),
+    // Not less than the longest timeout of a scrape.
+    answer: MAX_SCRAPE_TIMEOUT,
 };
 /// Pause after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -201,15 +206,22 @@ impl ConnectionHandler {
         });
         let stream = AnswerStream { stream: TokioIo::new(stream), timer: timer.clone() };
         let mut connection = pin!(self.server.serve_connection(stream, service));
-        let ended = tokio::select! {
-            () = closing => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let serving = async {
+            tokio::select! {
+                () = closing => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+                ended = connection.as_mut() => ended,
             }
-            ended = connection.as_mut() => ended,
         };
-        if let Err(error) = ended {
-            tracing::debug!(%client, %error, "a connection failed");
+        tokio::select! {
+            ended = serving => if let Err(error) = ended {
+                tracing::debug!(%client, %error, "a connection failed");
+            },
+            () = timer.exceeds(self.limits.answer) => {
+                tracing::debug!(%client, "a client read an answer too slowly");
+            }
         }
     }
 }

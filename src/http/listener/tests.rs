@@ -27,6 +27,7 @@ const SHORT: Limits = Limits {
     handshake: Duration::from_millis(300),
     headers: Duration::from_millis(300),
     stall: Duration::from_millis(300),
+    answer: LIMIT,
 };
 
 /// Server with the given limits, stopped with the test.
@@ -261,6 +262,41 @@ async fn idle_connections_and_unfinished_handshakes_do_not_delay_shutdown() {
     server.shutdown.cancel();
     timeout(LIMIT, server.serving).await.unwrap().unwrap();
     assert!(begun.elapsed() < SHUTDOWN_GRACE, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_read_too_slowly_is_aborted_whatever_is_read_meanwhile() {
+    for with_tls in [false, true] {
+        let limits = Limits { answer: Duration::from_millis(900), ..SHORT };
+        let server = Server::start(limits, with_tls).await;
+        let begun = Instant::now();
+        let reading = if with_tls {
+            let mut stream = server.connect_by_tls().await;
+            begin_large(&mut stream).await;
+            tokio::spawn(read_a_little(stream))
+        } else {
+            let mut stream = server.connect().await;
+            begin_large(&mut stream).await;
+            tokio::spawn(read_a_little(stream))
+        };
+        assert!(server.answers(with_tls).await, "TLS: {with_tls}");
+        assert!(begun.elapsed() * 2 > limits.answer, "TLS: {with_tls}");
+        reading.abort();
+    }
+}
+
+/// Requests the large answer, and waits for its first byte.
+async fn begin_large<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) {
+    stream.write_all(LARGE).await.unwrap();
+    stream.read_exact(&mut [0]).await.unwrap();
+}
+
+/// Reads often enough for the stall limit.
+async fn read_a_little<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
+    let mut buffer = vec![0; 1 << 17];
+    while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {
+        tokio::time::sleep(SHORT.stall / 10).await;
+    }
 }
 
 #[tokio::test]
