@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
@@ -30,7 +31,7 @@ use super::answer::{AnswerStream, AnswerTimer};
 use super::client_address::ClientAddress;
 use super::connections::{Admitted, Connections};
 use super::deadline::MAX_SCRAPE_TIMEOUT;
-use super::web_config::WebConfig;
+use super::web_config::{InForce, WebConfig};
 
 /// Maximum number of headers in a request; Prometheus sends about ten.
 const MAX_HEADERS: usize = 64;
@@ -123,6 +124,14 @@ struct ConnectionHandler {
     shutdown: CancellationToken,
 }
 
+/// A connection whose requests are served.
+struct Session<'a> {
+    client: ClientAddress,
+    admitted: &'a Arc<Admitted>,
+    /// Cancelled when the first request arrives.
+    begun: &'a CancellationToken,
+}
+
 impl ConnectionHandler {
     fn new(limits: Limits, router: Router, web: WebConfig, shutdown: CancellationToken) -> Self {
         let mut server = http1::Builder::new();
@@ -157,32 +166,50 @@ impl ConnectionHandler {
             return;
         }
         let mut changes = self.web.changes();
-        let tls = changes.borrow_and_update().tls();
-        let closing = async {
-            tokio::select! {
-                () = self.shutdown.cancelled() => {}
-                // A client that was verified with the previous file has to be verified again.
-                _ = changes.changed() => {}
-            }
-        };
-        let mut closing = pin!(closing);
+        let accepted_by = changes.borrow_and_update().clone();
+        let begun = CancellationToken::new();
+        let closing = self.closing(changes, &accepted_by, &begun);
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.limits.stall));
         let stream = Box::pin(stream);
-        let Some(tls) = tls else {
-            return self.serve_requests(stream, client, admitted, closing).await;
+        let session = Session { client, admitted, begun: &begun };
+        let Some(tls) = accepted_by.tls() else {
+            return self.serve_requests(stream, session, closing).await;
         };
+        // A change of the certificate does not interrupt it.
         let handshake = timeout(self.limits.handshake, TlsAcceptor::from(tls).accept(stream));
         let accepted = tokio::select! {
             accepted = handshake => accepted,
-            () = closing.as_mut() => return,
+            () = self.shutdown.cancelled() => return,
         };
         match accepted {
-            Ok(Ok(stream)) => self.serve_requests(stream, client, admitted, closing).await,
+            Ok(Ok(stream)) => self.serve_requests(stream, session, closing).await,
             // At debug level, because port scanners and health checks only connect.
             Ok(Err(error)) => tracing::debug!(%client, %error, "TLS handshake failed"),
             Err(_) => tracing::debug!(%client, "TLS handshake timed out"),
         }
+    }
+
+    /// Completes when a connection must be closed after the request in progress: on shutdown, and when
+    /// the web config has changed. If the client satisfies the new one, too, its first request is waited
+    /// for, because it may be on its way. `begun` is cancelled when it arrives.
+    async fn closing(
+        &self,
+        mut changes: watch::Receiver<Arc<InForce>>,
+        accepted_by: &InForce,
+        begun: &CancellationToken,
+    ) {
+        let replaced = async {
+            // The sender is in `self`.
+            let _ = changes.changed().await;
+            while changes.borrow_and_update().accepts_connections_of(accepted_by) {
+                tokio::select! {
+                    () = begun.cancelled() => return,
+                    _ = changes.changed() => {}
+                }
+            }
+        };
+        self.shutdown.run_until_cancelled(replaced).await;
     }
 
     /// Answers requests until the client closes the connection or `closing` completes. In the latter case
@@ -190,15 +217,16 @@ impl ConnectionHandler {
     async fn serve_requests<S>(
         &self,
         stream: S,
-        client: ClientAddress,
-        admitted: &Arc<Admitted>,
+        session: Session<'_>,
         closing: impl Future<Output = ()>,
     ) where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        let Session { client, admitted, begun } = session;
         let router = TowerToHyperService::new(self.router.clone());
         let timer = AnswerTimer::new();
         let service = service_fn(|mut request: hyper::Request<_>| {
+            begun.cancel();
             let busy = admitted.begin_request();
             request.extensions_mut().insert(client);
             let (answer, timer) = (router.call(request), &timer);
@@ -208,6 +236,9 @@ impl ConnectionHandler {
         let mut connection = pin!(self.server.serve_connection(stream, service));
         let serving = async {
             tokio::select! {
+                // First, so that a request that has just arrived is not served to a client that has to
+                // be verified again.
+                biased;
                 () = closing => {
                     connection.as_mut().graceful_shutdown();
                     connection.await

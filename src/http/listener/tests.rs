@@ -1,5 +1,7 @@
 //! Slow clients, on real sockets with short limits.
 
+mod handshake;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
