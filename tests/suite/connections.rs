@@ -5,12 +5,13 @@ mod crowd;
 use std::process::Command;
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::support::{
     Api, Exporter, Metrics, Process, binary, client, config, eventually, folder, write,
 };
-use crowd::{crowd, respond};
+use crowd::{connect, crowd, request, respond, slow_reader, status};
 
 const OPEN: &str = "screen_records_exporter_http_connections";
 const UP: &str = "workspace_screen_records_up{project=\"p\"}";
@@ -129,4 +130,77 @@ async fn few_files_leave_few_connections_and_the_log_says_so() {
     }
     drop((first, others));
     assert!(!log.contains("Too many open files"), "{log}");
+}
+
+const USER: &str = "prometheus:the password";
+const HELD_SCRAPES: usize = 70;
+
+/// Header of basic auth with a password.
+fn basic(credentials: &str) -> String {
+    use base64::Engine;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(credentials);
+    format!("Authorization: Basic {encoded}\r\n")
+}
+
+/// Guesses passwords from 127.0.0.`client`, one after the other.
+async fn guess(client: u8, address: String) {
+    for number in 0.. {
+        let mut stream = connect(client, &address).await;
+        let headers = basic(&format!("prometheus:{number}"));
+        // The server may close the connection at any time.
+        if stream.write_all(&request("/metrics", &headers)).await.is_ok() {
+            status(&mut stream).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_scrape_is_answered_beside_idle_guessing_waiting_and_slow_clients() {
+    let api = Api::start(&["--records", "3000"]);
+    let folder = folder();
+    let hash = bcrypt::hash(USER.split_once(':').unwrap().1, 10).unwrap();
+    let web = write(folder.path(), "web.yml", &format!("basic_auth_users: {{prometheus: {hash}}}"));
+    let text = format!("[web]\nconfig_file = {web:?}\n[api]\nrequest_timeout = \"5m\"\n{POLLS}");
+    let file = write(folder.path(), "config.toml", &config(&api.url, &text));
+    let mut command = binary();
+    command.args(["--web.listen-address", "127.0.0.1:0", "--config.file"]).arg(file);
+    let exporter = Exporter::of(Process::start(&mut command)).await;
+    let address = exporter.url.strip_prefix("http://").unwrap().to_owned();
+    let scrape = async |path: &str| {
+        let mut stream = connect(1, &address).await;
+        let headers = basic(USER) + "X-Prometheus-Scrape-Timeout-Seconds: 1\r\n";
+        stream.write_all(&request(path, &(headers + "Connection: close\r\n"))).await.unwrap();
+        let mut answer = String::new();
+        timeout(SOON, stream.read_to_string(&mut answer)).await.expect("it hangs").unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{path}: {answer}");
+        answer
+    };
+    eventually("the first poll ends", async || {
+        scrape("/metrics").await.contains(&format!("{UP} 1\n")).then_some(())
+    })
+    .await;
+
+    api.fail("kind=hang").await;
+    let idle = crowd(200, 2, &address).await;
+    let mut waiting = crowd(HELD_SCRAPES, 3, &address).await;
+    for stream in &mut waiting {
+        let headers = basic(USER) + "X-Prometheus-Scrape-Timeout-Seconds: 600\r\n";
+        stream.write_all(&request("/metrics", &headers)).await.unwrap();
+    }
+    eventually("a poll hangs", async || api.hanging().await).await;
+    let mut slow = Vec::new();
+    for _ in 0..50 {
+        let headers = basic(USER) + "X-Prometheus-Scrape-Timeout-Seconds: 0.1\r\n";
+        slow.push(slow_reader(4, &address, &request("/metrics", &headers)).await);
+    }
+    let guessers: Vec<_> = (0..20).map(|_| tokio::spawn(guess(5, address.clone()))).collect();
+    for path in ["/metrics", "/probe?target=p", "/", "/failures", "/-/healthy", "/metrics"] {
+        scrape(path).await;
+    }
+    assert!(guessers.iter().all(|guesser| !guesser.is_finished()));
+    let (code, took) = exporter.process.end_by("TERM").await;
+    assert_eq!(code, Some(0));
+    assert!(took < SOON * 2, "{took:?}");
+    guessers.iter().for_each(tokio::task::JoinHandle::abort);
+    drop((idle, waiting, slow));
 }

@@ -13,6 +13,16 @@ pub(super) async fn connect(client: u8, address: &str) -> TcpStream {
     connect_by(TcpSocket::new_v4().unwrap(), client, address).await
 }
 
+/// Connects with a small buffer, sends a request and waits for the first byte of the answer.
+pub(super) async fn slow_reader(client: u8, address: &str, request: &[u8]) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = connect_by(socket, client, address).await;
+    stream.write_all(request).await.unwrap();
+    assert_eq!(timeout(SOON, status(&mut stream)).await, Ok(200));
+    stream
+}
+
 async fn connect_by(socket: TcpSocket, client: u8, address: &str) -> TcpStream {
     socket.bind(SocketAddr::from((Ipv4Addr::new(127, 0, 0, client), 0))).unwrap();
     timeout(SOON, socket.connect(address.parse().unwrap())).await.expect("no connection").unwrap()
