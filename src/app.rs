@@ -2,6 +2,7 @@
 //!
 //! The commands in `cli` start what they need from here.
 
+mod connection_limit;
 mod failure;
 mod file_size_limit;
 mod listeners;
@@ -15,6 +16,7 @@ mod shutdown;
 mod state;
 mod wiring;
 
+pub(crate) use connection_limit::{ConnectionLimit, raise_open_files_limit};
 pub(crate) use failure::Failure;
 pub(crate) use file_size_limit::survive_file_size_limit;
 pub(crate) use listeners::listeners;

@@ -54,34 +54,38 @@ impl Collector {
     ///
     /// As [`Self::expose`].
     pub async fn scrape(self: &Arc<Self>, deadline: Instant, wanted: Wanted) -> io::Result<Body> {
-        join_all(self.projects.iter().map(|project| project.scrape(deadline))).await;
-        let this = self.clone();
-        spawn_blocking(move || this.expose(wanted)).await.map_err(io::Error::other)?
+        self.poll(deadline).await;
+        self.encode(wanted).await
     }
 
-    /// Answers a scrape of one project, without the exporter's own metrics. `None` if there is no such
-    /// project.
+    /// Starts the polls that are due, and waits for them until `deadline`.
+    pub async fn poll(&self, deadline: Instant) {
+        join_all(self.projects.iter().map(|project| project.scrape(deadline))).await;
+    }
+
+    /// Encodes in a thread of its own.
     ///
     /// # Errors
     ///
     /// As [`Self::expose`].
-    pub async fn probe(
-        self: &Arc<Self>,
-        project: &str,
-        deadline: Instant,
-        wanted: Wanted,
-    ) -> io::Result<Option<Body>> {
-        let Some(at) = self.projects.iter().position(|known| known.name() == project) else {
-            return Ok(None);
-        };
-        self.projects[at].scrape(deadline).await;
+    pub async fn encode(self: &Arc<Self>, wanted: Wanted) -> io::Result<Body> {
+        let this = self.clone();
+        spawn_blocking(move || this.expose(wanted)).await.map_err(io::Error::other)?
+    }
+
+    /// Encodes one project, by its position, without the exporter's own metrics.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::expose`].
+    pub async fn encode_one(self: &Arc<Self>, at: usize, wanted: Wanted) -> io::Result<Body> {
         let this = self.clone();
         let body = spawn_blocking(move || {
             let view = this.projects[at].view();
             let records = this.probes[at].piece(&[view], wanted, this.created_series)?;
             body(wanted, &records, Vec::new())
         });
-        body.await.map_err(io::Error::other)?.map(Some)
+        body.await.map_err(io::Error::other)?
     }
 
     /// Encodes the current snapshots and the exporter's own metrics. Blocks the thread.

@@ -2,8 +2,11 @@
 //!
 //! Serves what the collector provides; does not know about polls or the API.
 
+mod accept_errors;
+mod answer;
 mod app_state;
 mod client_address;
+mod connections;
 mod current;
 mod deadline;
 mod failures;
@@ -18,12 +21,14 @@ mod probe_target;
 mod routes;
 mod scrape;
 mod service_discovery;
+mod slots;
 mod web_config;
 
 pub use app_state::WebOptions;
+pub use connections::Connections;
 pub use current::{Current, ReloadHandle, ReloadRequest, Serving};
 pub use health_client::HealthClient;
 pub use links::Links;
-pub use listener::{serve, serve_all};
+pub use listener::serve_all;
 pub use routes::{HEALTHY_PATH, router};
 pub use web_config::{WebAccess, WebConfig};

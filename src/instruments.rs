@@ -1,11 +1,13 @@
 //! The exporter's own metrics, in a registry of the `prometheus` crate. Names and help texts come from
 //! the catalog.
 
+mod connections;
 mod observer;
 mod process;
 mod projects;
 mod vectors;
 
+pub use connections::RefusedConnection;
 pub use observer::ProjectObserver;
 
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use prometheus::{Gauge, HistogramVec, IntCounterVec, Registry};
 
 use crate::exposition::{Labels, Sink, catalog, write_families};
 use crate::snapshot::ProjectView;
+use connections::ConnectionMetrics;
 use observer::ApiMetrics;
 use process::ProcessCollector;
 use projects::write_projects;
@@ -28,6 +31,7 @@ pub struct Instruments {
     registry: Registry,
     api: ApiMetrics,
     http_requests: IntCounterVec,
+    connections: ConnectionMetrics,
     commit_duration: HistogramVec,
     reload_successful: Gauge,
     reload_success_timestamp: Gauge,
@@ -49,6 +53,7 @@ impl Instruments {
             registry: Registry::new(),
             api: ApiMetrics::new(),
             http_requests: counters(&catalog::HTTP_REQUESTS_TOTAL),
+            connections: ConnectionMetrics::new(),
             commit_duration: histograms(&catalog::STATE_COMMIT_DURATION_SECONDS, COMMIT_BUCKETS),
             reload_successful: gauge(&catalog::CONFIG_LAST_RELOAD_SUCCESSFUL),
             reload_success_timestamp: gauge(&catalog::CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS),
@@ -61,7 +66,8 @@ impl Instruments {
             Box::new(instruments.commit_duration.clone()),
             Box::new(ProcessCollector::new(now)),
         ];
-        for collector in own.into_iter().chain(instruments.api.collectors()) {
+        let more = instruments.api.collectors().into_iter();
+        for collector in own.into_iter().chain(more).chain(instruments.connections.collectors()) {
             instruments.registry.register(collector).expect("names in the catalog are unique");
         }
         Arc::new(instruments)
@@ -95,6 +101,16 @@ impl Instruments {
     /// any number of series.
     pub fn answered(&self, path: &str, code: u16) {
         self.http_requests.with_label_values(&[path, &code.to_string()]).inc();
+    }
+
+    /// Sets the number of connections to the listeners.
+    pub fn set_connections(&self, open: usize) {
+        self.connections.set(open);
+    }
+
+    /// Counts a connection that was refused or closed.
+    pub fn refused_connection(&self, reason: RefusedConnection) {
+        self.connections.refused(reason);
     }
 
     /// Writes all of the exporter's own metrics.

@@ -6,7 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Failure, service_manager};
+use super::{App, ConnectionLimit, Failure, service_manager};
 use crate::config::Config;
 use crate::http::{Current, ReloadRequest};
 
@@ -14,6 +14,7 @@ use crate::http::{Current, ReloadRequest};
 pub(crate) struct Reloader<L> {
     load: L,
     app: App,
+    limit: ConnectionLimit,
     live: Current,
     asked: Receiver<ReloadRequest>,
     hangup: Signal,
@@ -24,11 +25,12 @@ impl<L: FnMut() -> Result<Config, Failure>> Reloader<L> {
     pub(crate) fn new(
         load: L,
         app: App,
+        limit: ConnectionLimit,
         live: Current,
         asked: Receiver<ReloadRequest>,
     ) -> Result<Self, Failure> {
         let hangup = signal(SignalKind::hangup()).map_err(Failure::run)?;
-        Ok(Self { load, app, live, asked, hangup })
+        Ok(Self { load, app, limit, live, asked, hangup })
     }
 
     /// Reloads on every request, one at a time, until `shutdown`.
@@ -60,6 +62,7 @@ impl<L: FnMut() -> Result<Config, Failure>> Reloader<L> {
         match result {
             Ok(()) => {
                 self.live.replace(self.app.served());
+                self.limit.update(&self.app);
                 let projects = self.app.served().collector.projects().len();
                 tracing::info!(projects, "config reloaded");
                 Ok(())

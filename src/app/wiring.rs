@@ -57,6 +57,11 @@ impl App {
         &self.collector
     }
 
+    /// The config that the exporter was made of.
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Returns what HTTP serves.
     pub(crate) fn served(&self) -> Serving {
         Serving {

@@ -17,7 +17,10 @@ use records_api_simulator::{self as simulator, Options, Simulator};
 use super::answer::answer;
 use super::arguments::ServeFlags;
 use super::load::load_flags;
-use crate::app::{App, Failure, listen, listen_on, shutdown_signal, web_config, web_options};
+use crate::app::{
+    App, ConnectionLimit, Failure, listen, listen_on, raise_open_files_limit, shutdown_signal,
+    web_config, web_options,
+};
 
 const DEMO_RECORDS: usize = 20_000;
 /// Changes per second: enough to see values change between two scrapes.
@@ -54,7 +57,9 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
     let options = web_options(&config);
     let (scheme, metrics, page) =
         (web.scheme(), options.links.metrics_route(), options.links.route("/"));
+    let descriptors = raise_open_files_limit();
     let app = App::new(config)?;
+    let connections = ConnectionLimit::new(descriptors, &app).connections().clone();
     app.start();
     answer(format!(
         "Serving metrics for a simulated records API with {DEMO_RECORDS} recordings, which start, \
@@ -63,7 +68,7 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
          Ctrl-C.\n"
     ))?;
     let router = http::router(Current::new(app.served()), clock, options, web.clone(), None);
-    http::serve_all(listeners, router, web, shutdown).await.map_err(Failure::run)?;
+    http::serve_all(listeners, router, web, connections, shutdown).await;
     simulation.await.map_err(Failure::run)?.map_err(Failure::run)
 }
 

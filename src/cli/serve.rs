@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::arguments::ServeFlags;
 use super::load::{load_from, read, sources};
 use crate::app::{
-    App, Failure, Reloader, listeners, ready, shutdown_signal, web_config, web_options,
+    App, ConnectionLimit, Failure, Reloader, listeners, raise_open_files_limit, ready,
+    shutdown_signal, web_config, web_options,
 };
 use crate::http::{self, Current, ReloadHandle};
 use records_api::clock::SystemClock;
@@ -24,15 +25,18 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
         let (scheme, version) = (web.scheme(), env!("CARGO_PKG_VERSION"));
         tracing::info!(%address, scheme, path, version, "serving");
     }
+    let descriptors = raise_open_files_limit();
     let app = App::new(config)?;
+    let limit = ConnectionLimit::new(descriptors, &app);
+    let connections = limit.connections().clone();
     app.start();
     let live = Current::new(app.served());
     let (reloads, asked) = ReloadHandle::new();
-    let reloader = Reloader::new(move || read(&sources), app, live.clone(), asked)?;
+    let reloader = Reloader::new(move || read(&sources), app, limit, live.clone(), asked)?;
     tokio::spawn(reloader.run(shutdown.clone()));
     let clock = Arc::new(SystemClock);
     let router = http::router(live, clock, options, web.clone(), Some(reloads));
     ready();
-    let served = http::serve_all(listeners, router, web, shutdown).await;
-    served.map_err(Failure::run)
+    http::serve_all(listeners, router, web, connections, shutdown).await;
+    Ok(())
 }

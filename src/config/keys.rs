@@ -129,7 +129,7 @@ pub const KEYS: &[Key] = &[
     Key::new("poll.timeout_offset", duration(Duration::ZERO, MINUTE)).default(r#""500ms""#),
     Key::new(
         "poll.default_timeout",
-        duration(Duration::from_millis(100), Duration::from_secs(600)),
+        duration(Duration::from_millis(100), Duration::from_secs(120)),
     )
     .default(r#""10s""#),
     Key::new("poll.window", duration(MINUTE, Duration::from_secs(180 * DAY.as_secs())))

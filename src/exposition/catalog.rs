@@ -216,6 +216,12 @@ catalog! {
     HTTP_REQUESTS_TOTAL: Exporter Counter "screen_records_exporter_http_requests_total"
         ["path", "code"]
         "Total number of HTTP requests to the exporter, by route and status code.";
+    HTTP_CONNECTIONS: Exporter Gauge "screen_records_exporter_http_connections"
+        []
+        "Number of open connections to the exporter.";
+    HTTP_CONNECTIONS_REFUSED_TOTAL: Exporter Counter "screen_records_exporter_http_connections_refused_total"
+        ["reason"]
+        "Total number of connections that were refused, or closed to make room for others.";
     PROCESS_CPU_SECONDS_TOTAL: Exporter Counter "process_cpu_seconds_total"
         []
         "Total user and system CPU time spent in seconds.";

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
 use super::current::{Current, ReloadHandle};
 use super::links::Links;
+use super::slots::Slots;
 use super::web_config::WebConfig;
 use crate::collector::Collector;
 use records_api::clock::Clock;
@@ -26,7 +25,7 @@ pub(super) struct AppState {
     pub(super) options: WebOptions,
     pub(super) web: WebConfig,
     pub(super) reloads: Option<ReloadHandle>,
-    pub(super) slots: Semaphore,
+    pub(super) slots: Slots,
 }
 
 impl AppState {

@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 /// Sent by Prometheus with every scrape: a decimal number of seconds.
 const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 /// Upper limit of a scrape's timeout, whatever its header says.
-const MAX_TIMEOUT: Duration = Duration::from_secs(600);
+pub(super) const MAX_SCRAPE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Returns the time that a scrape may take: the timeout in its header minus `offset`. Uses `default`
 /// if the header is missing or is not a positive number.
@@ -16,8 +16,10 @@ pub(super) fn scrape_timeout(headers: &HeaderMap, offset: Duration, default: Dur
         .get(TIMEOUT_HEADER)
         .and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok())
         .filter(|seconds| seconds.is_finite() && *seconds > 0.0)
-        .map_or(default, |seconds| Duration::from_secs_f64(seconds.min(MAX_TIMEOUT.as_secs_f64())));
-    granted.saturating_sub(offset).min(MAX_TIMEOUT)
+        .map_or(default, |seconds| {
+            Duration::from_secs_f64(seconds.min(MAX_SCRAPE_TIMEOUT.as_secs_f64()))
+        });
+    granted.saturating_sub(offset).min(MAX_SCRAPE_TIMEOUT)
 }
 
 #[cfg(test)]
@@ -39,10 +41,10 @@ mod tests {
                 value.parse().unwrap(),
             )]);
             let timeout = scrape_timeout(&headers, offset, default);
-            prop_assert!(timeout <= MAX_TIMEOUT);
+            prop_assert!(timeout <= MAX_SCRAPE_TIMEOUT);
             let granted = match value.trim().parse() {
-                Ok(seconds) if (f64::MIN_POSITIVE..600.0).contains(&seconds) => seconds,
-                Ok(seconds) if (600.0..f64::INFINITY).contains(&seconds) => 600.0,
+                Ok(seconds) if (f64::MIN_POSITIVE..120.0).contains(&seconds) => seconds,
+                Ok(seconds) if (120.0..f64::INFINITY).contains(&seconds) => 120.0,
                 Ok(seconds) if seconds > 0.0 && seconds.is_finite() => 0.0,
                 _ => 5.0,
             };
@@ -58,7 +60,7 @@ mod tests {
             (Some("1.000"), 500),
             (Some("0.9"), 400),
             (Some("0.3"), 0),
-            (Some("1e9"), 599_500),
+            (Some("1e9"), 119_500),
             (Some("-1"), 4500),
             (Some("0"), 4500),
             (Some("NaN"), 4500),

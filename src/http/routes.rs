@@ -8,13 +8,13 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use tokio::sync::Semaphore;
 
 use super::app_state::{AppState, WebOptions};
 use super::current::{Current, ReloadHandle};
 use super::guard::guard;
 use super::host::require_host;
 use super::service_discovery::service_discovery;
+use super::slots::Slots;
 use super::web_config::WebConfig;
 use super::{failures, page, scrape};
 use records_api::clock::Clock;
@@ -32,7 +32,7 @@ pub fn router(
     web: WebConfig,
     reloads: Option<ReloadHandle>,
 ) -> Router {
-    let slots = Semaphore::new(options.max_concurrent_requests);
+    let slots = Slots::new(options.max_concurrent_requests);
     let links = options.links.clone();
     let app = Arc::new(AppState { current, clock, options, web: web.clone(), reloads, slots });
     let mut routes = Router::new()
@@ -79,19 +79,21 @@ async fn count(
 /// Refuses requests beyond the maximum number of concurrent ones.
 ///
 /// The management endpoints are exempt: a refused health check would restart a healthy process.
-async fn limit(State(app): State<Arc<AppState>>, request: Request, next: Next) -> Response {
+async fn limit(State(app): State<Arc<AppState>>, mut request: Request, next: Next) -> Response {
     let page = app.options.links.page(request.uri().path());
     if page.is_some_and(|page| page.starts_with("/-/")) {
         return next.run(request).await;
     }
-    match app.slots.try_acquire() {
-        Ok(_permit) => next.run(request).await,
-        Err(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too many concurrent requests (web.max_concurrent_requests)\n",
-        )
-            .into_response(),
-    }
+    let client = request.extensions().get().copied().unwrap_or_default();
+    let Some(slot) = app.slots.take(client) else {
+        let text = "too many concurrent requests (web.max_concurrent_requests)\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    };
+    // A scrape gives it up while it waits for a poll.
+    request.extensions_mut().insert(slot.clone());
+    let response = next.run(request).await;
+    drop(slot);
+    response
 }
 
 async fn healthy() -> &'static str {

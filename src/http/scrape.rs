@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -13,17 +13,24 @@ use futures_util::stream;
 use super::app_state::AppState;
 use super::negotiate::wanted;
 use super::probe_target::probe_target;
+use super::slots::Slot;
 use crate::exposition::{self, Wanted};
 
 /// Answers a scrape of all projects.
-pub(super) async fn metrics(State(app): State<Arc<AppState>>, headers: HeaderMap) -> Response {
+pub(super) async fn metrics(
+    State(app): State<Arc<AppState>>,
+    Extension(slot): Extension<Slot>,
+    headers: HeaderMap,
+) -> Response {
     let (wanted, serving) = (wanted(&headers), app.current.get());
-    exposition(wanted, serving.collector.scrape(serving.deadline(&headers), wanted).await)
+    slot.free_during(serving.collector.poll(serving.deadline(&headers))).await;
+    exposition(wanted, serving.collector.encode(wanted).await)
 }
 
 /// Answers a scrape of one project.
 pub(super) async fn probe(
     State(app): State<Arc<AppState>>,
+    Extension(slot): Extension<Slot>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
@@ -36,14 +43,14 @@ pub(super) async fn probe(
         }
     };
     let (wanted, serving) = (wanted(&headers), app.current.get());
-    let body = serving.collector.probe(&target, serving.deadline(&headers), wanted).await;
-    if let Some(body) = body.transpose() {
-        return exposition(wanted, body);
-    }
     let projects = serving.collector.projects();
-    let names: Vec<_> = projects.iter().map(|project| project.name()).collect();
-    let text = format!("Unknown project. Known projects:\n{}\n", names.join("\n"));
-    (StatusCode::NOT_FOUND, text).into_response()
+    let Some(at) = projects.iter().position(|project| project.name() == target) else {
+        let names: Vec<_> = projects.iter().map(|project| project.name()).collect();
+        let text = format!("Unknown project. Known projects:\n{}\n", names.join("\n"));
+        return (StatusCode::NOT_FOUND, text).into_response();
+    };
+    slot.free_during(projects[at].scrape(serving.deadline(&headers))).await;
+    exposition(wanted, serving.collector.encode_one(at, wanted).await)
 }
 
 /// Builds the answer for an exposition. Its chunks are shared with other answers; `Content-Length` is

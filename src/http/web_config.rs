@@ -35,6 +35,7 @@ use rate::Bucket;
 use records_api::file;
 use settings::Settings;
 use stamp::Stamp;
+use tls::Tls;
 use users::Users;
 
 /// Time until a change is noticed.
@@ -56,7 +57,7 @@ struct Shared {
 /// The config as the file has it.
 #[derive(Default)]
 pub(super) struct InForce {
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<Tls>,
     headers: Vec<(HeaderName, HeaderValue)>,
     bucket: Option<Bucket>,
     users: Option<Users>,
@@ -202,7 +203,7 @@ fn read(path: &Path, seen: &mut Stamp, before: &InForce) -> Result<InForce, Conf
         let text = format!("has no {lost} any more; to serve without it, restart");
         return Err(failed(vec![Problem::of_file(&place, text)]));
     }
-    let tls = settings.tls.as_ref().map(tls::server_config).transpose().map_err(failed)?;
+    let tls = settings.tls.as_ref().map(tls::tls).transpose().map_err(failed)?;
     let Settings { headers, users, rate, .. } = settings;
     Ok(InForce { tls, headers, bucket: rate.map(Bucket::new), users })
 }
@@ -225,7 +226,15 @@ fn text(path: &Path, place: &Place) -> Result<String, Problem> {
 
 impl InForce {
     pub(super) fn tls(&self) -> Option<Arc<ServerConfig>> {
-        self.tls.clone()
+        self.tls.as_ref().map(|tls| tls.server.clone())
+    }
+
+    /// True if a connection that was accepted by `other` satisfies this config, too.
+    pub(super) fn accepts_connections_of(&self, other: &Self) -> bool {
+        match (&self.tls, &other.tls) {
+            (Some(own), Some(other)) => own.requirements == other.requirements,
+            (own, other) => own.is_none() && other.is_none(),
+        }
     }
 
     pub(super) fn headers(&self) -> &[(HeaderName, HeaderValue)] {

@@ -19,7 +19,7 @@ fn settings(min_interval: &str, more: &str) -> String {
 async fn ten_scrapes_at_once_cost_one_poll() {
     let api = Api::start(&["--records", "500", "--latency", "50ms"]);
     // Nobody gives up on a slow poll, and a busy machine has time for all scrapes before one more is due.
-    let patient = settings("20s", "default_timeout = \"5m\"\n");
+    let patient = settings("20s", "default_timeout = \"2m\"\n");
     let exporter = Exporter::start(&config(&api.url, &patient)).await;
     let before = exporter.scraped_until(UP, 1.0).await;
     // The next poll is due 18 s after the first one began.
@@ -96,7 +96,7 @@ async fn a_signal_ends_it_cleanly_without_waiting_for_the_requests_under_way() {
     for signal in ["TERM", "INT"] {
         let api = Api::start(&["--records", "100"]);
         // The request, and the scrape that waits for it, take longer than the test does.
-        let more = "default_timeout = \"5m\"\n[api]\nrequest_timeout = \"5m\"\n";
+        let more = "default_timeout = \"2m\"\n[api]\nrequest_timeout = \"5m\"\n";
         let exporter = Exporter::start(&config(&api.url, &settings("0s", more))).await;
         exporter.scraped_until(UP, 1.0).await;
         api.fail("kind=hang").await;
@@ -238,9 +238,9 @@ async fn a_command_that_is_not_implemented_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn requests_that_are_too_many_at_once_are_answered_503_and_headers_have_limits() {
+async fn a_scrape_that_waits_for_a_poll_takes_no_slot_and_headers_have_limits() {
     let api = Api::start(&["--records", "50"]);
-    let more = "default_timeout = \"5m\"\n[web]\nmax_concurrent_requests = 1\n\
+    let more = "default_timeout = \"2m\"\n[web]\nmax_concurrent_requests = 1\n\
                 [api]\nrequest_timeout = \"5m\"\n";
     let more = settings("0s", more);
     let exporter = Exporter::start(&config(&api.url, &more)).await;
@@ -249,15 +249,33 @@ async fn requests_that_are_too_many_at_once_are_answered_503_and_headers_have_li
     let url = format!("{}/metrics", exporter.url);
     let waiting = tokio::spawn(client().get(&url).send());
     eventually("the scrape waits for its poll", async || api.hanging().await).await;
-    let page = client().get(&exporter.url).send().await.unwrap();
-    assert_eq!(page.status(), 503);
-    assert!(page.text().await.unwrap().contains("web.max_concurrent_requests"));
+    for path in ["", "/failures", "/-/healthy"] {
+        assert!(!get(&format!("{}{path}", exporter.url)).await.is_empty(), "{path}");
+    }
+    assert!(!waiting.is_finished());
     waiting.abort();
     let huge = client().get(&exporter.url).header("X-Long", "x".repeat(64 * 1024)).send().await;
     match huge {
         Ok(response) => assert_eq!(response.status(), 431),
         Err(error) => assert!(!error.is_timeout(), "{error:?}"),
     }
+}
+
+#[tokio::test]
+async fn requests_that_are_too_many_at_once_are_answered_503() {
+    let api = Api::start(&["--records", "5000"]);
+    let more = settings("5m", "[web]\nmax_concurrent_requests = 1\n");
+    let exporter = Exporter::start(&config(&api.url, &more)).await;
+    exporter.scraped_until(UP, 1.0).await;
+    let refused = eventually("one of many requests is refused", async || {
+        let requests = (0..50).map(|_| client().get(format!("{}/metrics", exporter.url)).send());
+        let answers = futures_util::future::join_all(requests).await;
+        let mut answers = answers.into_iter().map(Result::unwrap);
+        answers.find(|answer| answer.status() != 200)
+    });
+    let refused = refused.await;
+    assert_eq!(refused.status(), 503);
+    assert!(refused.text().await.unwrap().contains("web.max_concurrent_requests"));
 }
 
 #[tokio::test]

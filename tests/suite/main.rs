@@ -15,6 +15,7 @@ mod catalog;
 mod changes;
 mod client_model;
 mod config;
+mod connections;
 mod costs;
 mod counting;
 mod credentials;

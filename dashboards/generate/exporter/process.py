@@ -5,6 +5,7 @@ from panels import colored_by_query, curves, query, stacked
 from queries import EXPORTER, age, rate, selector
 
 HTTP_REQUESTS = "screen_records_exporter_http_requests_total"
+HTTP_CONNECTIONS = "screen_records_exporter_http_connections"
 
 
 def of_process(name: str) -> str:
@@ -17,7 +18,7 @@ def of_process(name: str) -> str:
 
 
 def process() -> list:
-    """Memory, CPU, files, threads, uptime and HTTP requests."""
+    """Memory, CPU, files, threads, uptime, HTTP requests and connections."""
     memory = curves(
         "Memory", "Resident and virtual memory.", "bytes", width=8
     )
@@ -45,6 +46,18 @@ def process() -> list:
         "HTTP requests per second", "Requests to the exporter, by route and status.", "reqps", width=8
     )
     requests = stacked(requests.with_target(query("A", asked, "{{path}} {{code}}")))
+    connections = curves("Connections", "Open connections to the exporter.", "short", width=8)
+    connections = connections.with_target(
+        query("A", selector(HTTP_CONNECTIONS, EXPORTER), "{{instance}}")
+    )
+    refused = rate(selector(f"{HTTP_CONNECTIONS}_refused_total", EXPORTER))
+    limited = curves(
+        "Connections refused per second",
+        "Connections that were refused, or closed to make room for others, by reason.",
+        "cps",
+        width=8,
+    )
+    limited = stacked(limited.with_target(query("A", f"sum by (reason) ({refused})", "{{reason}}")))
     memory = colored_by_query(memory, {"A": colors.BLUE, "B": colors.GREY})
     files = colored_by_query(files, {"A": colors.BLUE, "B": colors.GREY})
-    return [memory, processor, files, threads, running, requests]
+    return [memory, processor, files, threads, running, requests, connections, limited]

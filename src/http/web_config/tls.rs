@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{RootCertStore, ServerConfig};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, TrustAnchor};
+use rustls::{RootCertStore, ServerConfig, SupportedCipherSuite};
 
-use super::client_auth;
+use super::client_auth::{self, AllowedSan, ClientAuth};
+use super::tls_names::Version;
 use super::tls_settings::{Content, Pem, TlsSettings};
 use crate::config::Problem;
 use records_api::file;
@@ -23,8 +24,24 @@ const CERTIFICATES: &str = "Accepted is PEM: one or more certificates, each from
 const KEY: &str = "Accepted is PEM: one key without a passphrase, from -----BEGIN PRIVATE KEY----- to \
                    -----END PRIVATE KEY-----";
 
+/// TLS as connections are accepted with it.
+pub(super) struct Tls {
+    pub(super) server: Arc<ServerConfig>,
+    pub(super) requirements: Requirements,
+}
+
+/// What TLS requires of clients. A change of the server's certificate does not change it.
+#[derive(PartialEq)]
+pub(super) struct Requirements {
+    client_auth: ClientAuth,
+    client_authorities: Vec<TrustAnchor<'static>>,
+    client_allowed_sans: Vec<AllowedSan>,
+    versions: Vec<Version>,
+    suites: Option<Vec<SupportedCipherSuite>>,
+}
+
 /// Builds what connections are accepted with.
-pub(super) fn server_config(settings: &TlsSettings) -> Result<Arc<ServerConfig>, Vec<Problem>> {
+pub(super) fn tls(settings: &TlsSettings) -> Result<Tls, Vec<Problem>> {
     let authorities = settings.client_authorities.as_ref();
     let roots = authorities.map_or_else(|| Ok(RootCertStore::empty()), roots);
     let (chain, key, roots) = match (chain(&settings.certificate), key(&settings.key), roots) {
@@ -32,6 +49,13 @@ pub(super) fn server_config(settings: &TlsSettings) -> Result<Arc<ServerConfig>,
         (chain, key, roots) => {
             return Err([chain.err(), key.err(), roots.err()].into_iter().flatten().collect());
         }
+    };
+    let requirements = Requirements {
+        client_auth: settings.client_auth,
+        client_authorities: roots.roots.clone(),
+        client_allowed_sans: settings.client_allowed_sans.clone(),
+        versions: settings.versions.clone(),
+        suites: settings.suites.clone(),
     };
     let provider = Arc::new(provider(settings));
     let verifier = client_auth::verifier(
@@ -53,7 +77,7 @@ pub(super) fn server_config(settings: &TlsSettings) -> Result<Arc<ServerConfig>,
         builder.with_single_cert(chain, key).map_err(|error| vec![unfit(settings, &error)])?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.ignore_client_order = settings.prefers_server_order;
-    Ok(Arc::new(config))
+    Ok(Tls { server: Arc::new(config), requirements })
 }
 
 fn provider(settings: &TlsSettings) -> CryptoProvider {
