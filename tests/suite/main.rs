@@ -47,6 +47,7 @@ mod reload;
 mod service_manager;
 mod sign_in;
 mod simulation;
+mod soak;
 mod state;
 mod state_formats;
 mod state_loss;

@@ -274,7 +274,7 @@ pub(crate) fn plain_client() -> reqwest::Client {
     client_builder().no_gzip().build().unwrap()
 }
 
-fn client_builder() -> reqwest::ClientBuilder {
+pub(crate) fn client_builder() -> reqwest::ClientBuilder {
     // Another test may have installed one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(PATIENCE)
