@@ -1,7 +1,7 @@
 //! The listener with a web config: the real binary, with curl as the client.
 
 mod bad_files;
-mod certificates;
+pub(crate) mod certificates;
 mod changes;
 mod healthcheck;
 mod page;

@@ -51,6 +51,7 @@ mod requests;
 mod service_manager;
 mod sign_in;
 mod simulation;
+mod soak;
 mod state;
 mod state_formats;
 mod state_loss;

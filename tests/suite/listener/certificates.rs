@@ -12,17 +12,17 @@ use super::{Guarded, TLS};
 use crate::support::write;
 
 /// Certificate authority.
-pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// Certificate with its key and the authority that signed it.
-pub(super) struct Certified {
+pub(crate) struct Certified {
     certificate: String,
     key: String,
     authority: String,
 }
 
 impl Authority {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
@@ -46,14 +46,14 @@ impl Authority {
     }
 
     /// Creates a certificate for a server on loopback.
-    pub(super) fn server(&self) -> Certified {
+    pub(crate) fn server(&self) -> Certified {
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
         self.certify(vec![dns("localhost"), SanType::IpAddress(address)])
     }
 }
 
 impl Certified {
-    pub(super) fn write(&self, folder: &Path, name: &str) {
+    pub(crate) fn write(&self, folder: &Path, name: &str) {
         write(folder, &format!("{name}.crt"), &self.certificate);
         write(folder, &format!("{name}.key"), &self.key);
         write(folder, &format!("{name}-ca.crt"), &self.authority);

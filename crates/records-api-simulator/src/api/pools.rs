@@ -27,8 +27,8 @@ pub(super) async fn list(
             }
             let (limit, offset) = query::read_page(received.query())?;
             let directory = context.world.directory();
-            let rows: Vec<_> = (0_u32..)
-                .zip(directory.pools())
+            let rows: Vec<_> = directory
+                .pools()
                 .skip(offset)
                 .take(limit)
                 .map(|(number, pool)| {
@@ -44,7 +44,7 @@ pub(super) async fn list(
                 })
                 .collect();
             let page = serde_json::json!(
-                {"desktop_pools": rows, "total_count": directory.pools().len()});
+                {"desktop_pools": rows, "total_count": directory.pools().count()});
             Ok(Reply::page(page.to_string().into_bytes(), Vec::new()))
         })
         .await

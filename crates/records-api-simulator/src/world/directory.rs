@@ -67,6 +67,15 @@ pub struct Directory {
     users: Vec<Name>,
     pools: Vec<Pool>,
     users_by_name: HashMap<String, u32>,
+    retired: Retired,
+}
+
+/// Numbers of the oldest desktops, users and pools that are retired.
+#[derive(Debug, Clone, Copy, Default)]
+struct Retired {
+    desktops: usize,
+    users: usize,
+    pools: usize,
 }
 
 impl Directory {
@@ -110,14 +119,36 @@ impl Directory {
     pub fn add_desktop(&mut self, name: &str, pool: Option<u32>) -> u32 {
         let number = next_number(&self.desktops);
         let id = uuid(mix(self.seed ^ 0x6465_736b), u64::from(number));
-        let users = next_number(&self.users).max(1);
+        let retired = u32::try_from(self.retired.users).unwrap_or(u32::MAX);
+        let users = (next_number(&self.users) - retired).max(1);
         self.desktops.push(Desktop {
             id,
             name: Name::new(name.to_owned()),
             pool,
-            home_user: number % users,
+            home_user: retired + number % users,
         });
         number
+    }
+
+    /// Retires the oldest desktop. New recordings are made on the others; the last one stays.
+    pub fn retire_desktop(&mut self) {
+        retire_one(&mut self.retired.desktops, self.desktops.len());
+    }
+
+    /// Retires the oldest user, who appears in new records only on desktops of this user. The last
+    /// one stays.
+    pub fn retire_user(&mut self) {
+        retire_one(&mut self.retired.users, self.users.len());
+    }
+
+    /// Removes the oldest pool from the list of pools. Its desktops keep it until they retire.
+    pub fn retire_pool(&mut self) {
+        retire_one(&mut self.retired.pools, self.pools.len());
+    }
+
+    /// Returns the number of pools, retired ones included.
+    pub fn pool_count(&self) -> u32 {
+        next_number(&self.pools)
     }
 
     /// Returns the id of a pool.
@@ -145,8 +176,10 @@ impl Directory {
         self.desktops.get(desktop as usize).map_or("", |desktop| &desktop.name.text)
     }
 
-    pub(crate) fn pools(&self) -> &[Pool] {
-        &self.pools
+    /// Returns the pools that are not retired, with their numbers.
+    pub(crate) fn pools(&self) -> impl Iterator<Item = (u32, &Pool)> {
+        let first = u32::try_from(self.retired.pools).unwrap_or(u32::MAX);
+        self.pools[self.retired.pools..].iter().zip(first..).map(|(pool, number)| (number, pool))
     }
 
     pub(crate) fn desktops(&self) -> &[Desktop] {
@@ -163,15 +196,19 @@ impl Directory {
 
     /// Draws a desktop, its pool, and a user, who is mostly the desktop's own user.
     pub(crate) fn draw(&self, rng: &mut impl Rng) -> (u32, Option<u32>, u32) {
-        let number = rng.random_range(0..self.desktops.len());
+        let number = rng.random_range(self.retired.desktops..self.desktops.len());
         let desktop = &self.desktops[number];
         let user = if rng.random_bool(0.7) {
             desktop.home_user
         } else {
-            u32::try_from(rng.random_range(0..self.users.len())).unwrap_or(0)
+            u32::try_from(rng.random_range(self.retired.users..self.users.len())).unwrap_or(0)
         };
         (u32::try_from(number).unwrap_or(0), desktop.pool, user)
     }
+}
+
+fn retire_one(retired: &mut usize, count: usize) {
+    *retired = (*retired + 1).min(count.saturating_sub(1));
 }
 
 fn generated_name(what: &str, number: u32, hostile: bool) -> String {
@@ -209,6 +246,10 @@ fn uuid(seed: u64, number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+
     use super::*;
 
     #[test]
@@ -226,6 +267,39 @@ mod tests {
         let directory = Directory::new(1, 100, 1, 4, false);
         assert_eq!(directory.desktops.iter().filter(|d| d.pool.is_none()).count(), 20);
         assert!(Directory::new(1, 10, 1, 0, false).desktops.iter().all(|d| d.pool.is_none()));
+    }
+
+    #[test]
+    fn new_records_refer_to_what_is_not_retired() {
+        let mut directory = Directory::new(1, 4, 2, 2, false);
+        directory.retire_user();
+        directory.retire_pool();
+        let (user, pool) = (directory.add_user("new user"), directory.add_pool("new pool"));
+        for _ in 0..4 {
+            directory.add_desktop("new desktop", Some(pool));
+            directory.retire_desktop();
+        }
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+        let drawn: BTreeSet<_> = (0..1000).map(|_| directory.draw(&mut rng)).collect();
+        let users = [1, user];
+        assert!(drawn.iter().all(|(desktop, pool_drawn, drawn_user)| {
+            *desktop >= 4 && *pool_drawn == Some(pool) && users.contains(drawn_user)
+        }));
+        assert_eq!(drawn.len(), 8, "every desktop with every user");
+        let listed: Vec<_> = directory.pools().map(|(number, _)| number).collect();
+        assert_eq!(listed, [1, pool]);
+        assert_eq!(directory.pool_name(0), "pool-0000", "records of a retired pool keep its name");
+    }
+
+    #[test]
+    fn the_last_of_each_kind_does_not_retire() {
+        let mut directory = Directory::new(1, 1, 1, 1, false);
+        directory.retire_desktop();
+        directory.retire_user();
+        directory.retire_pool();
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+        assert_eq!(directory.draw(&mut rng), (0, Some(0), 0));
+        assert_eq!(directory.pools().count(), 1);
     }
 
     #[test]
