@@ -12,6 +12,7 @@ mod service_manager;
 mod shared_clients;
 mod shutdown;
 mod state;
+mod stderr;
 mod wiring;
 
 pub(crate) use failure::Failure;
@@ -23,4 +24,5 @@ pub(crate) use options::{web_config, web_options};
 pub(crate) use reload::Reloader;
 pub(crate) use service_manager::ready;
 pub(crate) use shutdown::shutdown_signal;
+pub(crate) use stderr::STDERR;
 pub(crate) use wiring::App;

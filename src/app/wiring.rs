@@ -7,6 +7,7 @@ use super::Failure;
 use super::options;
 use super::shared_clients::SharedClients;
 use super::state::open_ledger;
+use super::stderr::STDERR;
 use crate::collector::Collector;
 use crate::config::{self, Config};
 use crate::http::Serving;
@@ -41,7 +42,7 @@ impl App {
     }
 
     fn with_clients(config: Config, mut shared: SharedClients) -> Result<Self, Failure> {
-        let instruments = Instruments::new(now());
+        let instruments = Instruments::new(now(), STDERR.dropped());
         let users = options::users(&config.labels)?;
         let mut projects = Vec::new();
         for project in &config.projects {

@@ -216,6 +216,9 @@ catalog! {
     HTTP_REQUESTS_TOTAL: Exporter Counter "screen_records_exporter_http_requests_total"
         ["path", "code"]
         "Total number of HTTP requests to the exporter, by route and status code.";
+    LOG_LINES_DROPPED_TOTAL: Exporter Counter "screen_records_exporter_log_lines_dropped_total"
+        []
+        "Total number of log lines that were dropped because stderr was not read or could not be written.";
     PROCESS_CPU_SECONDS_TOTAL: Exporter Counter "process_cpu_seconds_total"
         []
         "Total user and system CPU time spent in seconds.";

@@ -37,6 +37,7 @@ mod labels;
 mod limits;
 mod listener;
 mod live;
+mod log_output;
 mod many;
 mod messages;
 mod names;
