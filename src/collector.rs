@@ -6,13 +6,13 @@ use std::io;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use crate::exposition::{Body, Piece, Wanted};
 use crate::instruments::Instruments;
 use crate::project::Project;
 use bodies::Bodies;
+use records_api::run_blocking;
 
 /// All projects and the exporter's own metrics.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Collector {
     pub async fn scrape(self: &Arc<Self>, deadline: Instant, wanted: Wanted) -> io::Result<Body> {
         join_all(self.projects.iter().map(|project| project.scrape(deadline))).await;
         let this = self.clone();
-        spawn_blocking(move || this.expose(wanted)).await.map_err(io::Error::other)?
+        run_blocking(move || this.expose(wanted)).await.map_err(io::Error::other)?
     }
 
     /// Answers a scrape of one project, without the exporter's own metrics. `None` if there is no such
@@ -76,7 +76,7 @@ impl Collector {
         };
         self.projects[at].scrape(deadline).await;
         let this = self.clone();
-        let body = spawn_blocking(move || {
+        let body = run_blocking(move || {
             let view = this.projects[at].view();
             let records = this.probes[at].piece(&[view], wanted, this.created_series)?;
             body(wanted, &records, Vec::new())

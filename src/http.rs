@@ -11,13 +11,15 @@ mod guard;
 mod listener;
 mod negotiate;
 mod page;
+mod reload_handle;
 mod routes;
 mod scrape;
 mod service_discovery;
 mod web_config;
 
 pub use app_state::WebOptions;
-pub use current::{Current, ReloadHandle, ReloadRequest, Serving};
+pub use current::{Current, Serving};
 pub use listener::{serve, serve_all};
+pub use reload_handle::{ReloadHandle, ReloadRequests};
 pub use routes::router;
 pub use web_config::WebConfig;

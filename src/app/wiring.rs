@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
 
 use super::Failure;
 use super::options;
@@ -17,6 +20,9 @@ use crate::snapshot::ProjectLabels;
 use records_api::clock::{Clock, SystemClock};
 use records_api::record::Timestamp;
 use records_api::{Client, Target};
+
+/// Time that commits get to finish when the process ends, which must happen within 5 s of SIGTERM.
+const COMMIT_GRACE: Duration = Duration::from_millis(2500);
 
 /// The running exporter, and the config that it was made of.
 pub(crate) struct App {
@@ -69,6 +75,12 @@ impl App {
     /// Starts the polls.
     pub(crate) fn start(&self) {
         self.collector.projects().iter().for_each(Project::start);
+    }
+
+    /// Cancels the polls and closes the states. Waits for commits, but not for long.
+    pub(crate) async fn stop(&self) {
+        let projects = self.collector.projects();
+        join_all(projects.iter().map(|project| project.stop(COMMIT_GRACE))).await;
     }
 
     /// Changes to another config. Projects that are equal in both stay as they are, changed ones use

@@ -17,7 +17,9 @@ use records_api_simulator::{self as simulator, Options, Simulator};
 use super::answer::answer;
 use super::arguments::ServeFlags;
 use super::load::load_flags;
-use crate::app::{App, Failure, listen, listen_on, shutdown_signal, web_config, web_options};
+use crate::app::{
+    App, Failure, listen, listen_on, shutdown_signal, unless_shutdown, web_config, web_options,
+};
 
 const DEMO_RECORDS: usize = 20_000;
 /// Changes per second: enough to see values change between two scrapes.
@@ -55,14 +57,23 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
     let options = web_options(&config);
     let app = App::new(config)?;
     app.start();
-    answer(format!(
+    let text = format!(
         "Serving metrics for a simulated records API with {DEMO_RECORDS} recordings, which start, \
          upload and fail all the time.\n\n  metrics        {scheme}://{address}{path}\n  status page    \
          {scheme}://{address}/\n  true data      http://{api_address}/simulator/truth\n\nStop it with \
          Ctrl-C.\n"
-    ))?;
+    );
+    if unless_shutdown(&shutdown, move || answer(text)).await?.is_none() {
+        return Ok(());
+    }
     let router = http::router(Current::new(app.served()), clock, options, web.clone(), None);
-    http::serve_all(listeners, router, web, shutdown).await.map_err(Failure::run)?;
+    let stopped = async {
+        shutdown.cancelled().await;
+        app.stop().await;
+    };
+    let (served, ()) =
+        tokio::join!(http::serve_all(listeners, router, web, shutdown.clone()), stopped);
+    served.map_err(Failure::run)?;
     simulation.await.map_err(Failure::run)?.map_err(Failure::run)
 }
 

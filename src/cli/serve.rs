@@ -1,19 +1,31 @@
 //! `serve`: serves metrics for the projects in the config.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::arguments::ServeFlags;
 use super::load::{load, load_config};
 use crate::app::{
-    App, Failure, Reloader, listeners, ready, shutdown_signal, web_config, web_options,
+    App, Failure, Reloader, hangup_signal, listeners, ready, shutdown_signal, unless_shutdown,
+    web_config, web_options,
 };
 use crate::http::{self, Current, ReloadHandle};
 use records_api::clock::SystemClock;
 
+/// Time for the exporter to stop. The process must end within 5 s of SIGTERM.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
+
 pub(super) async fn run(flags: ServeFlags) -> Result<(), Failure> {
-    let config = load(&flags)?;
-    let shutdown = shutdown_signal()?;
-    let web = web_config(&config)?;
+    // First of all: until they are received, signals end the process at once.
+    let (shutdown, hangup) = (shutdown_signal()?, hangup_signal()?);
+    let of_start = flags.clone();
+    let configs = unless_shutdown(&shutdown, move || {
+        let config = load(&of_start)?;
+        web_config(&config).map(|web| (config, web))
+    });
+    let Some((config, web)) = configs.await? else { return Ok(()) };
     let listeners = listeners(&config.web.listen_addresses).await?;
     for listener in &listeners {
         let address = listener.local_addr().map_err(Failure::run)?;
@@ -22,15 +34,23 @@ pub(super) async fn run(flags: ServeFlags) -> Result<(), Failure> {
         tracing::info!(%address, scheme, path, version, "serving");
     }
     let options = web_options(&config);
-    let app = App::new(config)?;
+    let app = unless_shutdown(&shutdown, move || App::new(config)).await?;
+    let Some(app) = app else { return Ok(()) };
     app.start();
     let live = Current::new(app.served());
-    let (reloads, asked) = ReloadHandle::new();
-    let reloader = Reloader::new(move || load_config(&flags), app, live.clone(), asked)?;
-    tokio::spawn(reloader.run(shutdown.clone()));
+    let (reloads, requests) = ReloadHandle::new();
+    let load = move || load_config(&flags);
+    let reloader = Reloader::new(load, app, live.clone(), requests, hangup);
+    let reloader = tokio::spawn(reloader.run(shutdown.clone()));
     let clock = Arc::new(SystemClock);
     let router = http::router(live, clock, options, web.clone(), Some(reloads));
     ready();
-    let served = http::serve_all(listeners, router, web, shutdown).await;
+    let stopped = async {
+        shutdown.cancelled().await;
+        // A panic there is logged. A reload that hangs does not keep the process from ending.
+        let _ = timeout(STOP_LIMIT, reloader).await;
+    };
+    let (served, ()) =
+        tokio::join!(http::serve_all(listeners, router, web, shutdown.clone()), stopped);
     served.map_err(Failure::run)
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::current::{Current, ReloadHandle};
+use super::current::Current;
+use super::reload_handle::ReloadHandle;
 use super::web_config::WebConfig;
 use crate::collector::Collector;
 use records_api::clock::Clock;

@@ -11,8 +11,9 @@ use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
 use super::app_state::{AppState, WebOptions};
-use super::current::{Current, ReloadHandle};
+use super::current::Current;
 use super::guard::guard;
+use super::reload_handle::ReloadHandle;
 use super::service_discovery::service_discovery;
 use super::web_config::WebConfig;
 use super::{failures, page, scrape};

@@ -210,3 +210,28 @@ async fn commands_end_with_their_exit_code_though_nobody_reads_their_errors() {
         assert_eq!(ended.expect("it does not end").code(), Some(code), "{arguments:?}");
     }
 }
+
+#[tokio::test]
+async fn a_signal_ends_the_demo_though_nobody_reads_its_output() {
+    let (_reader, writer) = full_pipe();
+    let mut command = binary();
+    command.args(["demo", "--web.listen-address", "127.0.0.1:0"]);
+    let (mut log, stderr) = std::io::pipe().unwrap();
+    let mut child = command.stdout(writer).stderr(stderr).spawn().unwrap();
+    drop(command);
+    // It waits for its output once its poll has succeeded.
+    let mut text = String::new();
+    while !text.contains("poll succeeded") {
+        let mut bytes = [0; 4096];
+        let count = log.read(&mut bytes).unwrap();
+        assert!(count > 0, "{text}");
+        text.push_str(&String::from_utf8_lossy(&bytes[..count]));
+    }
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", "TERM", &id]).status().unwrap().success());
+    let ended = eventually("it ends", async || child.try_wait().unwrap());
+    let ended = tokio::time::timeout(LIMIT, ended).await;
+    // Nothing else would end it.
+    let _ = child.kill();
+    assert_eq!(ended.expect("SIGTERM does not end it").code(), Some(0));
+}

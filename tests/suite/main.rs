@@ -47,6 +47,7 @@ mod polls;
 mod reload;
 mod service_manager;
 mod sign_in;
+mod signals;
 mod simulation;
 mod state;
 mod state_formats;
