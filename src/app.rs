@@ -14,6 +14,7 @@ mod service_manager;
 mod shared_clients;
 mod shutdown;
 mod state;
+mod stderr;
 mod wiring;
 
 pub(crate) use connection_limit::{ConnectionLimit, raise_open_files_limit};
@@ -24,7 +25,8 @@ pub(crate) use listeners::listeners;
 pub(crate) use listeners::{listen, listen_on};
 pub(crate) use logging::start as start_log;
 pub(crate) use options::{links, web_access, web_config, web_options};
-pub(crate) use reload::Reloader;
+pub(crate) use reload::{Reloader, hangup_signal};
 pub(crate) use service_manager::ready;
-pub(crate) use shutdown::shutdown_signal;
+pub(crate) use shutdown::{shutdown_signal, unless_shutdown};
+pub(crate) use stderr::STDERR;
 pub(crate) use wiring::App;

@@ -1,7 +1,7 @@
 //! The command line: one file per command.
 //!
 //! The result of a command goes to stdout, everything else to stderr. Exit codes: 0 success, 1 a
-//! failure at run time, 2 an invalid command line or config.
+//! failure at run time, 2 an invalid command line or config. A command ends even if nobody reads stderr.
 
 mod answer;
 mod arguments;
@@ -15,23 +15,30 @@ mod serve;
 #[cfg(feature = "simulator")]
 mod simulate;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
 
 pub use arguments::Cli;
 
-use crate::app::{Failure, survive_file_size_limit};
+use crate::app::{Failure, STDERR, survive_file_size_limit};
 use arguments::Command;
 
 /// Time that tasks still running get at the end.
 const RUNTIME_GRACE: Duration = Duration::from_millis(500);
+/// Time that the message about an invalid command line gets to be written.
+const USAGE_GRACE: Duration = Duration::from_secs(1);
 
 /// Runs the command that the command line names.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let _flush = Flush;
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain(error),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return report(Failure::run(format!("the runtime does not start: {error}"))),
@@ -61,15 +68,37 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
+/// Prints a message of the parser of the command line: an error, the help or the version.
+fn explain(message: clap::Error) -> ExitCode {
+    let code = u8::try_from(message.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+    if !message.use_stderr() {
+        // Without stdout there is nowhere to print it.
+        let _ = message.print();
+        return code;
+    }
+    let (printed, is_printed) = mpsc::channel();
+    // The parser itself knows whether the terminal has colours.
+    thread::spawn(move || printed.send(message.print()));
+    let _ = is_printed.recv_timeout(USAGE_GRACE);
+    code
+}
+
 fn report(failure: Failure) -> ExitCode {
     let (text, code) = match failure {
         Failure::Usage(text) => (text, 2),
         Failure::Run(text) => (text, 1),
     };
-    let mut stderr = io::stderr().lock();
     for line in text.lines() {
-        // Without stderr there is nowhere left to report to.
-        let _ = writeln!(stderr, "error: {line}");
+        STDERR.push(format!("error: {line}\n").as_bytes());
     }
     ExitCode::from(code)
+}
+
+/// Gives the last lines time to be written, also after a panic.
+struct Flush;
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        STDERR.flush();
+    }
 }

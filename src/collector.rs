@@ -6,13 +6,13 @@ use std::io;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use crate::exposition::{Body, Piece, Wanted};
 use crate::instruments::Instruments;
 use crate::project::Project;
 use bodies::Bodies;
+use records_api::run_blocking;
 
 /// All projects and the exporter's own metrics.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl Collector {
     /// As [`Self::expose`].
     pub async fn encode(self: &Arc<Self>, wanted: Wanted) -> io::Result<Body> {
         let this = self.clone();
-        spawn_blocking(move || this.expose(wanted)).await.map_err(io::Error::other)?
+        run_blocking(move || this.expose(wanted)).await.map_err(io::Error::other)?
     }
 
     /// Encodes one project, by its position, without the exporter's own metrics.
@@ -80,7 +80,7 @@ impl Collector {
     /// As [`Self::expose`].
     pub async fn encode_one(self: &Arc<Self>, at: usize, wanted: Wanted) -> io::Result<Body> {
         let this = self.clone();
-        let body = spawn_blocking(move || {
+        let body = run_blocking(move || {
             let view = this.projects[at].view();
             let records = this.probes[at].piece(&[view], wanted, this.created_series)?;
             body(wanted, &records, Vec::new())

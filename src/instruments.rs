@@ -11,12 +11,13 @@ pub use connections::RefusedConnection;
 pub use observer::ProjectObserver;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{Gauge, HistogramVec, IntCounterVec, Registry};
 
-use crate::exposition::{Labels, Sink, catalog, write_families};
+use crate::exposition::{CounterValue, Labels, Sink, catalog, write_families};
 use crate::snapshot::ProjectView;
 use connections::ConnectionMetrics;
 use observer::ApiMetrics;
@@ -35,6 +36,7 @@ pub struct Instruments {
     commit_duration: HistogramVec,
     reload_successful: Gauge,
     reload_success_timestamp: Gauge,
+    log_lines_dropped: Arc<AtomicU64>,
     /// Creation time of all series.
     started: Timestamp,
 }
@@ -42,12 +44,12 @@ pub struct Instruments {
 const COMMIT_BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0];
 
 impl Instruments {
-    /// Creates the metrics, all at their initial values.
+    /// Creates the metrics, all at their initial values. The log itself counts its dropped lines.
     ///
     /// # Panics
     ///
     /// Panics if the catalog has an invalid or duplicate name, which a test excludes.
-    pub fn new(now: Timestamp) -> Arc<Self> {
+    pub fn new(now: Timestamp, log_lines_dropped: Arc<AtomicU64>) -> Arc<Self> {
         let instruments = Self {
             started: now,
             registry: Registry::new(),
@@ -57,6 +59,7 @@ impl Instruments {
             commit_duration: histograms(&catalog::STATE_COMMIT_DURATION_SECONDS, COMMIT_BUCKETS),
             reload_successful: gauge(&catalog::CONFIG_LAST_RELOAD_SUCCESSFUL),
             reload_success_timestamp: gauge(&catalog::CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS),
+            log_lines_dropped,
         };
         instruments.reloaded(Some(now));
         let own: [Box<dyn Collector>; 5] = [
@@ -117,7 +120,15 @@ impl Instruments {
     pub(crate) fn write_all(&self, views: &[ProjectView], sink: &mut dyn Sink) {
         write_build(sink);
         write_projects(views, self.started, sink);
+        self.write_log(sink);
         self.write_registry(views, sink);
+    }
+
+    fn write_log(&self, sink: &mut dyn Sink) {
+        sink.family(&catalog::LOG_LINES_DROPPED_TOTAL);
+        let value = self.log_lines_dropped.load(Ordering::Relaxed).into();
+        let value = CounterValue { value, created: self.started, exemplar: None };
+        sink.counter(Labels::of(&[]), &value);
     }
 
     /// Writes the registry. Series of a project get its constant labels.

@@ -63,7 +63,7 @@ pub struct Project {
     finished: watch::Sender<u64>,
     /// Wakes the background task after a reload.
     config_replaced: Notify,
-    /// Cancelled when the project is removed from the config.
+    /// Cancelled when the project is removed from the config, and at the end of the process.
     retired: CancellationToken,
 }
 

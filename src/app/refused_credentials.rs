@@ -16,9 +16,8 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use rustls::crypto::ring;
 use serde::{Deserialize, Serialize};
-use tokio::task::spawn_blocking;
 
-use records_api::{Fingerprint, LogThrottle, Refusal, RefusalStore, file};
+use records_api::{Fingerprint, LogThrottle, Refusal, RefusalStore, file, run_blocking};
 
 const NAME: &str = "refused-credentials.json";
 /// Written first, then renamed.
@@ -70,13 +69,13 @@ impl RefusedCredentials {
 impl RefusalStore for RefusedCredentials {
     fn find(&self, credentials: Fingerprint) -> BoxFuture<'_, Vec<Refusal>> {
         let shared = self.0.clone();
-        let found = spawn_blocking(move || shared.find(credentials));
+        let found = run_blocking(move || shared.find(credentials));
         Box::pin(async { found.await.unwrap_or_default() })
     }
 
     fn keep(&self, credentials: Fingerprint, refusal: Refusal) -> BoxFuture<'_, ()> {
         let shared = self.0.clone();
-        let kept = spawn_blocking(move || shared.keep(credentials, refusal));
+        let kept = run_blocking(move || shared.keep(credentials, refusal));
         Box::pin(async {
             // A panic there is logged, and the refusal holds for this process.
             let _ = kept.await;

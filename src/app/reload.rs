@@ -1,14 +1,29 @@
 //! Reloads the config on SIGHUP and on a request to `/-/reload`.
 //!
-//! A config is used as a whole or not at all. Snapshots, counters and connections stay.
+//! A config is used as a whole or not at all. Snapshots, counters and connections stay. Requests that come
+//! faster than the config may be reloaded share a reload.
 
+use std::time::Duration;
+
+use futures_util::FutureExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc::Receiver;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{App, ConnectionLimit, Failure, service_manager};
 use crate::config::Config;
-use crate::http::{Current, ReloadRequest};
+use crate::http::{Current, ReloadRequests};
+use records_api::LogThrottle;
+
+/// Average time between two reloads.
+const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
+/// Reloads that may follow each other at once, for people and tests.
+const RELOAD_BURST: u32 = 10;
+
+/// Receives SIGHUP from now on. Before that, it ends the process.
+pub(crate) fn hangup_signal() -> Result<Signal, Failure> {
+    signal(SignalKind::hangup()).map_err(Failure::run)
+}
 
 /// Waits for requests to reload.
 pub(crate) struct Reloader<L> {
@@ -16,64 +31,118 @@ pub(crate) struct Reloader<L> {
     app: App,
     limit: ConnectionLimit,
     live: Current,
-    asked: Receiver<ReloadRequest>,
+    requests: ReloadRequests,
     hangup: Signal,
+    pace: Pace,
+    log_throttle: LogThrottle,
 }
 
 impl<L: FnMut() -> Result<Config, Failure>> Reloader<L> {
-    /// Receives SIGHUP from now on.
+    /// Reloads `app` with what `load` returns.
     pub(crate) fn new(
         load: L,
         app: App,
         limit: ConnectionLimit,
         live: Current,
-        asked: Receiver<ReloadRequest>,
-    ) -> Result<Self, Failure> {
-        let hangup = signal(SignalKind::hangup()).map_err(Failure::run)?;
-        Ok(Self { load, app, limit, live, asked, hangup })
+        requests: ReloadRequests,
+        hangup: Signal,
+    ) -> Self {
+        let (pace, log_throttle) = (Pace::new(), LogThrottle::default());
+        Self { load, app, limit, live, requests, hangup, pace, log_throttle }
     }
 
-    /// Reloads on every request, one at a time, until `shutdown`.
+    /// Reloads on every request, one at a time, until `shutdown`. Then stops the exporter.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
-        loop {
-            let waits = tokio::select! {
-                biased;
-                () = shutdown.cancelled() => return,
-                asked = self.asked.recv() => match asked {
-                    Some(asked) => Some(asked),
-                    None => return,
-                },
-                _ = self.hangup.recv() => None,
-            };
-            let result = self.reload();
-            if let Some(waits) = waits {
-                // The client may have hung up.
-                let _ = waits.send(result);
-            }
+        while let Some(is_signal) = shutdown.run_until_cancelled(self.next_request()).await {
+            self.reload(is_signal);
         }
+        let Self { app, requests, .. } = self;
+        // Answers the requests that wait.
+        drop(requests);
+        app.stop().await;
     }
 
-    fn reload(&mut self) -> Result<(), String> {
+    /// Waits for a request, and until the config may be reloaded. Returns true if a signal was among the
+    /// requests.
+    async fn next_request(&mut self) -> bool {
+        let is_signal = tokio::select! {
+            () = self.requests.requested() => false,
+            _ = self.hangup.recv() => true,
+        };
+        self.pace.wait().await;
+        // Requests that came meanwhile are answered by the same reload.
+        let _ = self.requests.requested().now_or_never();
+        let further = self.hangup.recv().now_or_never();
+        is_signal || further.is_some()
+    }
+
+    fn reload(&mut self, is_signal: bool) {
+        self.requests.begin();
         service_manager::reloading();
-        let read = (self.load)();
-        // Reading certificates and states blocks the thread.
-        let result = tokio::task::block_in_place(|| self.app.reload(read?));
+        // Reading files and opening states blocks the thread.
+        let result =
+            tokio::task::block_in_place(|| (self.load)().and_then(|new| self.app.reload(new)));
         service_manager::ready();
-        match result {
+        let result = result.map_err(|(Failure::Usage(why) | Failure::Run(why))| why);
+        match &result {
             Ok(()) => {
                 self.live.replace(self.app.served());
                 self.limit.update(&self.app);
+                self.log_throttle = LogThrottle::default();
                 let projects = self.app.served().collector.projects().len();
                 tracing::info!(projects, "config reloaded");
-                Ok(())
             }
-            Err(Failure::Usage(why) | Failure::Run(why)) => {
+            Err(why) => {
                 self.app.note_failed_reload();
-                let remedy =
-                    "correct the config and reload again; until then the old config is used";
-                tracing::error!(error = why, remedy, "config reload failed");
-                Err(why)
+                // Whoever sends a signal sees the reason only in the log, others get it as the answer.
+                if self.log_throttle.is_due(why.clone()) || is_signal {
+                    let remedy =
+                        "correct the config and reload again; until then the old config is used";
+                    tracing::error!(error = why, remedy, "config reload failed");
+                }
             }
         }
+        self.requests.end(result);
+    }
+}
+
+/// Limits how often the config is reloaded.
+struct Pace {
+    /// Time at which the next burst may begin.
+    rested: Instant,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self { rested: Instant::now() }
+    }
+
+    /// Waits until the config may be reloaded.
+    async fn wait(&mut self) {
+        let ahead = self.rested.saturating_duration_since(Instant::now());
+        sleep(ahead.saturating_sub((RELOAD_BURST - 1) * RELOAD_INTERVAL)).await;
+        self.rested = self.rested.max(Instant::now()) + RELOAD_INTERVAL;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn reloads_come_in_small_bursts_and_once_a_second_on_average() {
+        let (mut pace, begun) = (Pace::new(), Instant::now());
+        let mut seconds = Vec::new();
+        for _ in 0..13 {
+            pace.wait().await;
+            seconds.push(begun.elapsed().as_secs());
+        }
+        assert_eq!(seconds, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3]);
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        let rested = Instant::now();
+        for _ in 0..RELOAD_BURST {
+            pace.wait().await;
+        }
+        assert!(rested.elapsed() < RELOAD_INTERVAL, "{:?}", rested.elapsed());
     }
 }

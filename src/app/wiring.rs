@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
 
 use super::Failure;
 use super::options;
 use super::shared_clients::SharedClients;
 use super::state::open_ledger;
+use super::stderr::STDERR;
 use crate::collector::Collector;
 use crate::config::{self, Config};
 use crate::http::Serving;
@@ -17,6 +21,9 @@ use crate::snapshot::ProjectLabels;
 use records_api::clock::{Clock, SystemClock};
 use records_api::record::Timestamp;
 use records_api::{Client, Target};
+
+/// Time that commits get to finish when the process ends, which must happen within 5 s of SIGTERM.
+const COMMIT_GRACE: Duration = Duration::from_millis(2500);
 
 /// The running exporter, and the config that it was made of.
 pub(crate) struct App {
@@ -42,7 +49,7 @@ impl App {
     }
 
     fn with_clients(config: Config, mut shared: SharedClients) -> Result<Self, Failure> {
-        let instruments = Instruments::new(now());
+        let instruments = Instruments::new(now(), STDERR.dropped());
         let users = options::users(&config.labels)?;
         let mut projects = Vec::new();
         for project in &config.projects {
@@ -74,6 +81,12 @@ impl App {
     /// Starts the polls.
     pub(crate) fn start(&self) {
         self.collector.projects().iter().for_each(Project::start);
+    }
+
+    /// Cancels the polls and closes the states. Waits for commits, but not for long.
+    pub(crate) async fn stop(&self) {
+        let projects = self.collector.projects();
+        join_all(projects.iter().map(|project| project.stop(COMMIT_GRACE))).await;
     }
 
     /// Changes to another config. Projects that are equal in both stay as they are, changed ones use

@@ -19,7 +19,7 @@ use super::arguments::ServeFlags;
 use super::load::load_flags;
 use crate::app::{
     App, ConnectionLimit, Failure, listen, listen_on, raise_open_files_limit, shutdown_signal,
-    web_config, web_options,
+    unless_shutdown, web_config, web_options,
 };
 
 const DEMO_RECORDS: usize = 20_000;
@@ -61,14 +61,21 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
     let app = App::new(config)?;
     let connections = ConnectionLimit::new(descriptors, &app).connections().clone();
     app.start();
-    answer(format!(
+    let text = format!(
         "Serving metrics for a simulated records API with {DEMO_RECORDS} recordings, which start, \
          upload and fail all the time.\n\n  metrics        {scheme}://{address}{metrics}\n  status page    \
          {scheme}://{address}{page}\n  true data      http://{api_address}/simulator/truth\n\nStop it with \
          Ctrl-C.\n"
-    ))?;
+    );
+    if unless_shutdown(&shutdown, move || answer(text)).await?.is_none() {
+        return Ok(());
+    }
     let router = http::router(Current::new(app.served()), clock, options, web.clone(), None);
-    http::serve_all(listeners, router, web, connections, shutdown).await;
+    let stopped = async {
+        shutdown.cancelled().await;
+        app.stop().await;
+    };
+    tokio::join!(http::serve_all(listeners, router, web, connections, shutdown.clone()), stopped);
     simulation.await.map_err(Failure::run)?.map_err(Failure::run)
 }
 

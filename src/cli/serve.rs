@@ -1,22 +1,33 @@
 //! `serve`: serves metrics for the projects in the config.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::arguments::ServeFlags;
 use super::load::{load_from, read, sources};
 use crate::app::{
-    App, ConnectionLimit, Failure, Reloader, listeners, raise_open_files_limit, ready,
-    shutdown_signal, web_config, web_options,
+    App, ConnectionLimit, Failure, Reloader, hangup_signal, listeners, raise_open_files_limit,
+    ready, shutdown_signal, unless_shutdown, web_config, web_options,
 };
 use crate::http::{self, Current, ReloadHandle};
 use records_api::clock::SystemClock;
 
+/// Time for the exporter to stop. The process must end within 5 s of SIGTERM.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
+
 pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
+    // First of all: until they are received, signals end the process at once.
+    let (shutdown, hangup) = (shutdown_signal()?, hangup_signal()?);
     // A reload reads the same sources: a file that appears or disappears does not replace the environment.
     let sources = sources(flags)?;
-    let config = load_from(&sources)?;
-    let shutdown = shutdown_signal()?;
-    let web = web_config(&config)?;
+    let of_start = sources.clone();
+    let configs = unless_shutdown(&shutdown, move || {
+        let config = load_from(&of_start)?;
+        web_config(&config).map(|web| (config, web))
+    });
+    let Some((config, web)) = configs.await? else { return Ok(()) };
     let listeners = listeners(&config.web.listen_addresses).await?;
     let options = web_options(&config);
     for listener in &listeners {
@@ -26,17 +37,24 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
         tracing::info!(%address, scheme, path, version, "serving");
     }
     let descriptors = raise_open_files_limit();
-    let app = App::new(config)?;
+    let app = unless_shutdown(&shutdown, move || App::new(config)).await?;
+    let Some(app) = app else { return Ok(()) };
     let limit = ConnectionLimit::new(descriptors, &app);
     let connections = limit.connections().clone();
     app.start();
     let live = Current::new(app.served());
-    let (reloads, asked) = ReloadHandle::new();
-    let reloader = Reloader::new(move || read(&sources), app, limit, live.clone(), asked)?;
-    tokio::spawn(reloader.run(shutdown.clone()));
+    let (reloads, requests) = ReloadHandle::new();
+    let load = move || read(&sources);
+    let reloader = Reloader::new(load, app, limit, live.clone(), requests, hangup);
+    let reloader = tokio::spawn(reloader.run(shutdown.clone()));
     let clock = Arc::new(SystemClock);
     let router = http::router(live, clock, options, web.clone(), Some(reloads));
     ready();
-    http::serve_all(listeners, router, web, connections, shutdown).await;
+    let stopped = async {
+        shutdown.cancelled().await;
+        // A panic there is logged. A reload that hangs does not keep the process from ending.
+        let _ = timeout(STOP_LIMIT, reloader).await;
+    };
+    tokio::join!(http::serve_all(listeners, router, web, connections, shutdown.clone()), stopped);
     Ok(())
 }

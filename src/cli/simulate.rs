@@ -6,7 +6,7 @@ use records_api_simulator::{self as simulator, Options, Simulator};
 use super::answer::answer;
 use super::arguments::ServeFlags;
 use super::load::load_flags;
-use crate::app::{Failure, listen_on, shutdown_signal};
+use crate::app::{Failure, listen_on, shutdown_signal, unless_shutdown};
 
 /// Serves the simulated API and prints its URL.
 pub(super) async fn run(flags: &ServeFlags, options: &Options) -> Result<(), Failure> {
@@ -15,6 +15,9 @@ pub(super) async fn run(flags: &ServeFlags, options: &Options) -> Result<(), Fai
     let listener = listen_on(options.listen, "--listen").await?;
     let address = listener.local_addr().map_err(Failure::run)?;
     let simulator = Simulator::new(options, || SystemClock.now_millis());
-    answer(format!("http://{address}\n"))?;
+    let printed = unless_shutdown(&shutdown, move || answer(format!("http://{address}\n")));
+    if printed.await?.is_none() {
+        return Ok(());
+    }
     simulator::run(listener, simulator, shutdown).await.map_err(Failure::run)
 }

@@ -222,6 +222,9 @@ catalog! {
     HTTP_CONNECTIONS_REFUSED_TOTAL: Exporter Counter "screen_records_exporter_http_connections_refused_total"
         ["reason"]
         "Total number of connections that were refused, or closed to make room for others.";
+    LOG_LINES_DROPPED_TOTAL: Exporter Counter "screen_records_exporter_log_lines_dropped_total"
+        []
+        "Total number of log lines that were dropped because stderr was not read or could not be written.";
     PROCESS_CPU_SECONDS_TOTAL: Exporter Counter "process_cpu_seconds_total"
         []
         "Total user and system CPU time spent in seconds.";

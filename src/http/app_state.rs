@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::current::{Current, ReloadHandle};
+use super::current::Current;
 use super::links::Links;
+use super::reload_handle::ReloadHandle;
 use super::slots::Slots;
 use super::web_config::WebConfig;
 use crate::collector::Collector;

@@ -1,11 +1,10 @@
-//! The collector and options in use, which a reload replaces, and the channel that requests reloads.
+//! The collector and options in use, which a reload replaces.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
 use parking_lot::RwLock;
-use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::deadline::scrape_timeout;
@@ -47,31 +46,5 @@ impl Serving {
     /// Returns the deadline of a scrape that begins now.
     pub(super) fn deadline(&self, headers: &HeaderMap) -> Instant {
         Instant::now() + scrape_timeout(headers, self.timeout_offset, self.default_timeout)
-    }
-}
-
-/// Requests reloads of the config.
-#[derive(Debug, Clone)]
-pub struct ReloadHandle(mpsc::Sender<ReloadRequest>);
-
-/// Receives the result of a reload, which is the reason if it failed.
-pub type ReloadRequest = oneshot::Sender<Result<(), String>>;
-
-/// Reload requests beyond this wait before they are queued.
-const MAX_QUEUED_RELOADS: usize = 8;
-
-impl ReloadHandle {
-    /// Creates a handle and the receiver of its requests.
-    pub fn new() -> (Self, mpsc::Receiver<ReloadRequest>) {
-        let (sender, receiver) = mpsc::channel(MAX_QUEUED_RELOADS);
-        (Self(sender), receiver)
-    }
-
-    /// Reloads the config and waits for the result.
-    pub(super) async fn reload(&self) -> Result<(), String> {
-        let (result, answered) = oneshot::channel();
-        let gone = || "the process is shutting down".to_owned();
-        self.0.send(result).await.map_err(|_| gone())?;
-        answered.await.unwrap_or_else(|_| Err(gone()))
     }
 }

@@ -10,9 +10,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::app_state::{AppState, WebOptions};
-use super::current::{Current, ReloadHandle};
+use super::current::Current;
 use super::guard::guard;
 use super::host::require_host;
+use super::reload_handle::ReloadHandle;
 use super::service_discovery::service_discovery;
 use super::slots::Slots;
 use super::web_config::WebConfig;

@@ -32,7 +32,7 @@ use crate::config::{ConfigError, Place, Problem, parse_yaml, read_file};
 use passwords::Passwords;
 pub(super) use passwords::SignIn;
 use rate::Bucket;
-use records_api::file;
+use records_api::{file, run_blocking};
 use settings::Settings;
 use stamp::Stamp;
 use tls::Tls;
@@ -155,7 +155,7 @@ impl WebConfig {
         while shutdown.run_until_cancelled(tokio::time::sleep(CHECK_EVERY)).await.is_some() {
             let this = self.clone();
             // A file system that hangs blocks only this task.
-            if let Err(error) = tokio::task::spawn_blocking(move || this.check()).await {
+            if let Err(error) = run_blocking(move || this.check()).await {
                 tracing::error!(%error, "the check for changes of the web config was interrupted");
             }
         }

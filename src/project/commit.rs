@@ -1,16 +1,18 @@
 //! Commits of a poll, in a thread that may wait for the disk.
 
+use std::future::pending;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use super::error::{PollError, Reason};
 use super::state::ProjectState;
 use crate::ledger::CommitError;
+use records_api::run_blocking;
 
-/// Changes the state in a thread that may block, unless `replaced` is cancelled by then.
+/// Changes the state in a thread that may block, unless `replaced` is cancelled by then. A cancelled
+/// change never completes.
 ///
 /// # Errors
 ///
@@ -21,13 +23,15 @@ pub(super) async fn commit<T: Send + 'static>(
     change: impl FnOnce(&mut ProjectState) -> Result<T, CommitError> + Send + 'static,
 ) -> Result<T, PollError> {
     let (state, replaced) = (state.clone(), replaced.clone());
-    let committed = spawn_blocking(move || {
+    let committed = run_blocking(move || {
         let mut state = state.lock();
         // The thread outlives a cancelled poll. By now, the next poll may have read the ledger, and a
         // commit would change what its staging was compared with.
         (!replaced.is_cancelled()).then(|| change(&mut state))
     });
-    // A cancelled poll does not wait for its commit, so nobody sees the reason then.
-    let committed = committed.await.ok().flatten().ok_or(Reason::Panicked)?;
-    Ok(committed.map_err(Reason::State)?)
+    match committed.await.map_err(|_| Reason::Panicked)? {
+        Some(committed) => Ok(committed.map_err(Reason::State)?),
+        // The poll is cancelled, too. Any result could be taken for that of the poll.
+        None => pending().await,
+    }
 }

@@ -20,7 +20,8 @@ pub struct ProjectConfig {
     /// Client of the records API.
     pub client: Arc<Client>,
     pub(super) pool_names: Option<PoolNames>,
-    /// Cancelled when a config with another client replaces this one: its requests are of no use then.
+    /// Cancelled when a config with another client replaces this one, because its requests are of no use
+    /// then, and at the end of the process.
     pub(super) replaced: CancellationToken,
 }
 

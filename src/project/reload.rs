@@ -1,10 +1,14 @@
-//! Replaces the config of a project, and retires a project.
+//! Replaces the config of a project, retires a project, and stops it at the end of the process.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::Project;
 use super::config::ProjectConfig;
 use crate::instruments::ProjectObserver;
+use records_api::run_blocking;
 
 impl Project {
     /// Replaces the config. The next poll uses it; constant labels and the form of user names change at
@@ -84,5 +88,20 @@ impl Project {
         self.retired.cancel();
         self.instruments.forget(&self.name);
         self.state.lock().close();
+    }
+
+    /// Stops the project at the end of the process: cancels a running poll and closes the state. Waits for
+    /// a running commit until `limit`. Metrics are served until the end.
+    pub async fn stop(&self, limit: Duration) {
+        self.retired.cancel();
+        self.config().replaced.cancel();
+        let state = self.state.clone();
+        let closing = run_blocking(move || {
+            state.try_lock_for(limit).map(|mut state| state.close()).is_some()
+        });
+        if !matches!(timeout(limit, closing).await, Ok(Ok(true))) {
+            let project = self.name();
+            tracing::warn!(project, "a commit takes too long and is abandoned");
+        }
     }
 }

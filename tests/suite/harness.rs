@@ -298,7 +298,8 @@ impl HarnessOptions {
         clock: &Arc<C>,
     ) -> Arc<Collector> {
         let now = Timestamp::from_millis(clock.now_millis());
-        let (instruments, refusals) = (Instruments::new(now), Arc::<CredentialBackoff>::default());
+        let (instruments, refusals) =
+            (Instruments::new(now, Arc::default()), Arc::<CredentialBackoff>::default());
         let token = || match &self.token_file {
             None => Source::Value(Secret::from(TOKEN)),
             Some(path) => Source::file(path, SecretRules::TOKEN),

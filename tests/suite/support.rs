@@ -66,6 +66,11 @@ impl Process {
         self.stderr.lock().unwrap().clone()
     }
 
+    /// What the process writes to stderr, also after its end.
+    pub(crate) fn log(&self) -> Arc<Mutex<String>> {
+        self.stderr.clone()
+    }
+
     /// True once the process has ended.
     pub(crate) fn ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()

@@ -8,6 +8,7 @@
 //! * [`Auth`] lists the methods of authentication; [`secret`] and [`profile`] read credentials.
 //! * [`clock`] and [`mod@file`] access the time and the files of the machine.
 
+mod blocking;
 mod call;
 mod client;
 pub mod clock;
@@ -21,6 +22,7 @@ pub mod secret;
 mod sign_in;
 pub mod wire;
 
+pub use blocking::{Panicked, run_blocking};
 pub use call::{
     CredentialBackoff, HttpTransport, Limits, MemoryBudget, Observer, PageLimit, PageSizeChange,
     ReadLimit, Refusal, RefusalStore, Response, Transport, TransportError, Trust,

@@ -17,6 +17,7 @@ pub use agency::Agency;
 use cache::{CredentialCache, Pauses};
 pub use iam::IamUser;
 
+use crate::blocking::run_blocking;
 use crate::call::{CredentialSource, RetryingClient};
 use crate::credentials::{AccessKey, Credentials, Fingerprint};
 use crate::endpoint::Endpoint;
@@ -198,8 +199,8 @@ impl Auth {
 /// Reads the access key in a profile file.
 async fn read_profile(path: PathBuf) -> Result<AccessKey, String> {
     let shown = path.display().to_string();
-    let read = tokio::task::spawn_blocking(move || Profile::read(&path)).await;
-    let profile = read.map_err(|_| format!("reading the file {shown} was interrupted"))??;
+    let read = run_blocking(move || Profile::read(&path)).await;
+    let profile = read.map_err(|panicked| format!("reading the file {shown} was {panicked}"))??;
     let (id, secret) = profile.keys().map_err(|what| format!("the file {shown} {what}"))?;
     let (id, secret) = (id.clone(), secret.clone());
     Ok(AccessKey { id, secret, security_token: profile.security_token })

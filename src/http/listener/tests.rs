@@ -104,7 +104,7 @@ impl Server {
 }
 
 fn instruments() -> Arc<Instruments> {
-    Instruments::new(Timestamp::from_millis(0))
+    Instruments::new(Timestamp::from_millis(0), Arc::default())
 }
 
 async fn first_line<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> String {

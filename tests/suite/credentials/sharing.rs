@@ -37,7 +37,7 @@ fn start(
         answer(project)
     });
     let backoff = Arc::<CredentialBackoff>::default();
-    let instruments = Instruments::new(Timestamp::from_millis(NOW));
+    let instruments = Instruments::new(Timestamp::from_millis(NOW), Arc::default());
     let client = |project: &'static str| {
         let value = |text: &str| Source::Value(text.into());
         let auth = Auth::AccessKey {

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::{Secret, SecretRules};
+use crate::blocking::run_blocking;
 use crate::file;
 
 /// The place of a secret.
@@ -41,8 +42,8 @@ impl Source {
             return Ok(secret.clone());
         }
         let this = self.clone();
-        let read = tokio::task::spawn_blocking(move || this.read_blocking()).await;
-        read.map_err(|_| "reading a file was interrupted".to_owned())?
+        let read = run_blocking(move || this.read_blocking()).await;
+        read.map_err(|panicked| format!("reading a file was {panicked}"))?
     }
 
     /// Reads the current secret like [`Self::read`], but blocks the thread.
