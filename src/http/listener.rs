@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::convert::Infallible;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,6 +127,8 @@ struct ConnectionHandler {
 /// A connection whose requests are served.
 struct Session<'a> {
     client: ClientAddress,
+    /// The web config that the connection was accepted by.
+    accepted_by: &'a InForce,
     admitted: &'a Arc<Admitted>,
     /// Cancelled when the first request arrives.
     begun: &'a CancellationToken,
@@ -172,7 +174,7 @@ impl ConnectionHandler {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.limits.stall));
         let stream = Box::pin(stream);
-        let session = Session { client, admitted, begun: &begun };
+        let session = Session { client, accepted_by: &accepted_by, admitted, begun: &begun };
         let Some(tls) = accepted_by.tls() else {
             return self.serve_requests(stream, session, closing).await;
         };
@@ -222,22 +224,28 @@ impl ConnectionHandler {
     ) where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let Session { client, admitted, begun } = session;
+        let Session { client, accepted_by, admitted, begun } = session;
         let router = TowerToHyperService::new(self.router.clone());
         let timer = AnswerTimer::new();
         let service = service_fn(|mut request: hyper::Request<_>| {
             begun.cancel();
             let busy = admitted.begin_request();
             request.extensions_mut().insert(client);
+            // A request may arrive before this task is told of a change.
+            let is_accepted = self.web.in_force().accepts_connections_of(accepted_by);
             let (answer, timer) = (router.call(request), &timer);
-            async move { Ok::<_, Infallible>(answer.await?.map(|body| timer.begin(body, busy))) }
+            async move {
+                if !is_accepted {
+                    return Err(io::Error::other("the client has to be verified again"));
+                }
+                let Ok(answer) = answer.await;
+                Ok(answer.map(|body| timer.begin(body, busy)))
+            }
         });
         let stream = AnswerStream { stream: TokioIo::new(stream), timer: timer.clone() };
         let mut connection = pin!(self.server.serve_connection(stream, service));
         let serving = async {
             tokio::select! {
-                // First, so that a request that has just arrived is not served to a client that has to
-                // be verified again.
                 biased;
                 () = closing => {
                     connection.as_mut().graceful_shutdown();
