@@ -18,7 +18,7 @@ def of_process(name: str) -> str:
 
 
 def process() -> list:
-    """Memory, CPU, files, threads, uptime, HTTP requests and connections."""
+    """Memory, CPU, files, threads, uptime, HTTP requests and connections, dropped log lines."""
     memory = curves(
         "Memory", "Resident and virtual memory.", "bytes", width=8
     )
@@ -54,10 +54,18 @@ def process() -> list:
     limited = curves(
         "Connections refused per second",
         "Connections that were refused, or closed to make room for others, by reason.",
-        "cps",
+        "short",
         width=8,
     )
     limited = stacked(limited.with_target(query("A", f"sum by (reason) ({refused})", "{{reason}}")))
+    dropped = rate(selector("screen_records_exporter_log_lines_dropped_total", EXPORTER))
+    unlogged = curves(
+        "Log lines dropped per second",
+        "Log lines that were dropped because stderr was not read or could not be written.",
+        "short",
+        width=8,
+    )
+    unlogged = unlogged.with_target(query("A", dropped, "{{instance}}"))
     memory = colored_by_query(memory, {"A": colors.BLUE, "B": colors.GREY})
     files = colored_by_query(files, {"A": colors.BLUE, "B": colors.GREY})
-    return [memory, processor, files, threads, running, requests, connections, limited]
+    return [memory, processor, files, threads, running, requests, connections, limited, unlogged]
