@@ -38,8 +38,9 @@ impl Limited {
         let file = write(folder.path(), "config.toml", text);
         let mut command = Command::new("sh");
         command.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")]);
-        command.arg(binary().get_program()).env_clear();
-        command.env("SCREEN_RECORDS_EXPORTER__STATE__DIRECTORY", "");
+        let program = binary();
+        command.arg(program.get_program()).env_clear();
+        command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.arg("--config.file").arg(file);
         command.args(["--web.listen-address", "127.0.0.1:0"]);
         command.args(["--web.listen-address", "127.0.0.1:0"]);
