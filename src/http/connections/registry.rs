@@ -129,9 +129,10 @@ impl<T> Registry<T> {
             return Ok(None);
         }
         // An address never loses a connection to one that then has more. Otherwise a client that keeps
-        // its connections busy could close those of all others.
+        // its connections busy could close those of all others. Only an address without a connection
+        // always gets in, or as many addresses as there are connections would shut out all others.
         self.of_largest(true, |other, len| other == client || len > held)
-            .or_else(|| self.of_largest(false, |_, len| len > held + 1))
+            .or_else(|| self.of_largest(false, |_, len| held == 0 || len > held + 1))
             .map(Some)
             .ok_or(RefusedConnection::ConnectionLimit)
     }

@@ -95,6 +95,22 @@ fn a_new_address_gets_in_while_others_use_all_connections() {
 }
 
 #[test]
+fn a_new_address_gets_in_although_each_connection_has_another_busy_address() {
+    let mut model = Model::new(5);
+    for connection in 0..5 {
+        model.open(1 + u8::try_from(connection).unwrap()).unwrap();
+        model.change(connection, false);
+    }
+    // The one that has been busy for the longest time gives way.
+    assert_eq!(model.open(6), Ok(vec![0]));
+    model.change(5, false);
+    assert_eq!(model.open(7), Ok(vec![1]));
+    model.change(6, false);
+    // But not for a second connection.
+    assert_eq!(model.open(7), Err(RefusedConnection::ConnectionLimit));
+}
+
+#[test]
 fn the_only_idle_connection_of_a_small_address_is_left_alone() {
     let mut model = Model::new(8);
     for connection in 0..7 {
@@ -139,7 +155,10 @@ proptest! {
                         Err(RefusedConnection::AddressLimit) => {
                             prop_assert_eq!(held, model.registry.share());
                         }
-                        Err(_) => prop_assert!(before.iter().all(|other| *other <= held + 1)),
+                        Err(_) => {
+                            prop_assert!(held > 0);
+                            prop_assert!(before.iter().all(|other| *other <= held + 1));
+                        }
                     }
                     for (other, before) in (0..12).zip(before) {
                         let after = model.held(other);
