@@ -11,11 +11,12 @@ use tokio::net::{TcpListener, TcpSocket};
 use super::Failure;
 use crate::config::ListenAddress;
 
-/// Connections that wait to be accepted, as many as the other listeners have.
-const BACKLOG: u32 = 1024;
+/// Connections that wait to be accepted. If there are more, clients send their SYN again a second later.
+/// The kernel has a limit of its own (`net.core.somaxconn`, usually 4096).
+const BACKLOG: u32 = 4096;
 
 /// Takes the sockets that a service manager passes, or else listens on the addresses.
-pub(crate) async fn listeners(addresses: &[ListenAddress]) -> Result<Vec<TcpListener>, Failure> {
+pub(crate) fn listeners(addresses: &[ListenAddress]) -> Result<Vec<TcpListener>, Failure> {
     let mut passed = ListenFd::from_env();
     let mut listeners = Vec::new();
     for number in 0..passed.len() {
@@ -28,28 +29,26 @@ pub(crate) async fn listeners(addresses: &[ListenAddress]) -> Result<Vec<TcpList
         listener.set_nonblocking(true).map_err(Failure::run)?;
         listeners.push(TcpListener::from_std(listener).map_err(Failure::run)?);
     }
-    if listeners.is_empty() { listen(addresses).await } else { Ok(listeners) }
+    if listeners.is_empty() { listen(addresses) } else { Ok(listeners) }
 }
 
 /// Listens on the addresses.
-pub(crate) async fn listen(addresses: &[ListenAddress]) -> Result<Vec<TcpListener>, Failure> {
+pub(crate) fn listen(addresses: &[ListenAddress]) -> Result<Vec<TcpListener>, Failure> {
     let flag = "--web.listen-address";
     let mut listeners = Vec::new();
     for address in addresses {
         listeners.push(match address {
-            ListenAddress::Port(port) => {
-                listen_on_port(*port, bind).map_err(|error| not_listening(address, &error, flag))?
-            }
-            ListenAddress::Socket(address) => listen_on(*address, flag).await?,
+            ListenAddress::Port(port) => listen_on_port(*port, |address| bind(address, true))
+                .map_err(|error| not_listening(address, &error, flag))?,
+            ListenAddress::Socket(address) => listen_on(*address, flag)?,
         });
     }
     Ok(listeners)
 }
 
 /// Listens on one address. `flag` is the flag that sets another.
-pub(crate) async fn listen_on(address: SocketAddr, flag: &str) -> Result<TcpListener, Failure> {
-    let bound = TcpListener::bind(address).await;
-    bound.map_err(|error| not_listening(&address, &error, flag))
+pub(crate) fn listen_on(address: SocketAddr, flag: &str) -> Result<TcpListener, Failure> {
+    bind(address, false).map_err(|error| not_listening(&address, &error, flag))
 }
 
 fn not_listening(address: &impl ToString, error: &io::Error, flag: &str) -> Failure {
@@ -76,15 +75,13 @@ fn lacks_address_family(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL))
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv6() {
-        let socket = TcpSocket::new_v6()?;
-        // The default is a setting of the machine (net.ipv6.bindv6only).
+/// Binds to an address; `with_ipv4` also to the same of IPv4, whatever the default of the machine
+/// (`net.ipv6.bindv6only`).
+fn bind(address: SocketAddr, with_ipv4: bool) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+    if address.is_ipv6() && with_ipv4 {
         set_ipv6_v6only(&socket, false)?;
-        socket
-    } else {
-        TcpSocket::new_v4()?
-    };
+    }
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)

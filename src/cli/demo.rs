@@ -33,7 +33,7 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
     let mut config = load_flags(flags)?;
     let shutdown = shutdown_signal()?;
     let web = web_config(&config)?;
-    let api = listen_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "--listen").await?;
+    let api = listen_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "--listen")?;
     let api_address = api.local_addr().map_err(Failure::run)?;
     // The standard library's random keys are random enough for a demo.
     let chance = RandomState::new();
@@ -48,7 +48,7 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
     config.poll.min_interval = DEMO_INTERVAL;
     config.state.directory = PathBuf::new();
     config.projects = vec![demo_project(api_address, token)?];
-    let listeners = listen(&config.web.listen_addresses).await?;
+    let listeners = listen(&config.web.listen_addresses)?;
     let address = listeners[0].local_addr().map_err(Failure::run)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);

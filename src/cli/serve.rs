@@ -28,14 +28,9 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
         web_config(&config).map(|web| (config, web))
     });
     let Some((config, web)) = configs.await? else { return Ok(()) };
-    let listeners = listeners(&config.web.listen_addresses).await?;
+    // Before the states are opened, so that a port in use shows at once. Clients wait until then.
+    let listeners = listeners(&config.web.listen_addresses)?;
     let options = web_options(&config);
-    for listener in &listeners {
-        let address = listener.local_addr().map_err(Failure::run)?;
-        let path = options.links.metrics_route();
-        let (scheme, version) = (web.scheme(), env!("CARGO_PKG_VERSION"));
-        tracing::info!(%address, scheme, path, version, "serving");
-    }
     let descriptors = raise_open_files_limit();
     let app = unless_shutdown(&shutdown, move || App::new(config)).await?;
     let Some(app) = app else { return Ok(()) };
@@ -48,7 +43,13 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
     let reloader = Reloader::new(load, app, limit, live.clone(), requests, hangup);
     let reloader = tokio::spawn(reloader.run(shutdown.clone()));
     let clock = Arc::new(SystemClock);
+    let metrics_path = options.links.metrics_route();
     let router = http::router(live, clock, options, web.clone(), Some(reloads));
+    for listener in &listeners {
+        let address = listener.local_addr().map_err(Failure::run)?;
+        let (path, scheme, version) = (&metrics_path, web.scheme(), env!("CARGO_PKG_VERSION"));
+        tracing::info!(%address, scheme, path, version, "serving");
+    }
     ready();
     let stopped = async {
         shutdown.cancelled().await;

@@ -12,7 +12,7 @@ use crate::app::{Failure, listen_on, shutdown_signal, unless_shutdown};
 pub(super) async fn run(flags: &ServeFlags, options: &Options) -> Result<(), Failure> {
     load_flags(flags)?;
     let shutdown = shutdown_signal()?;
-    let listener = listen_on(options.listen, "--listen").await?;
+    let listener = listen_on(options.listen, "--listen")?;
     let address = listener.local_addr().map_err(Failure::run)?;
     let simulator = Simulator::new(options, || SystemClock.now_millis());
     let printed = unless_shutdown(&shutdown, move || answer(format!("http://{address}\n")));
