@@ -24,7 +24,7 @@ pub(crate) use listeners::listeners;
 #[cfg(feature = "simulator")]
 pub(crate) use listeners::{listen, listen_on};
 pub(crate) use logging::start as start_log;
-pub(crate) use options::{links, web_access, web_config, web_options};
+pub(crate) use options::{links, web_config, web_options};
 pub(crate) use reload::{Reloader, hangup_signal};
 pub(crate) use service_manager::ready;
 pub(crate) use shutdown::{shutdown_signal, unless_shutdown};

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::config::{self, Config, UserLabel};
-use crate::http::{Links, WebAccess, WebConfig, WebOptions};
+use crate::http::{Links, WebConfig, WebOptions};
 use crate::project::{PollMode, PollOptions, Users};
 use records_api::record::{RecordType, Status};
 use records_api::{Limits, RecordsFilter};
@@ -25,12 +25,6 @@ pub(crate) fn links(web: &config::Web) -> Links {
 pub(crate) fn web_config(config: &Config) -> Result<WebConfig, Failure> {
     let Some(path) = &config.web.config_file else { return Ok(WebConfig::none()) };
     WebConfig::open(path).map_err(|error| Failure::Usage(error.to_string()))
-}
-
-/// Reads the access control of the listeners.
-pub(crate) fn web_access(web: &config::Web) -> Result<WebAccess, Failure> {
-    let Some(path) = &web.config_file else { return Ok(WebAccess::default()) };
-    WebAccess::read(path).map_err(|error| Failure::Usage(error.to_string()))
 }
 
 pub(super) fn limits(api: &config::Api) -> Limits {

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::arguments::ServeFlags;
 use super::load::sources;
-use crate::app::{Failure, links, web_access};
+use crate::app::{Failure, links};
 use crate::config::{ListenAddress, Web};
 use crate::http::{HEALTHY_PATH, HealthClient};
 
@@ -21,7 +21,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(3);
 /// Succeeds if the process answers on one of its addresses.
 pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
     let web = Web::load(&sources(flags)?).map_err(|error| Failure::Usage(error.to_string()))?;
-    let client = HealthClient::new(web_access(&web)?).map_err(Failure::run)?;
+    let client = HealthClient::new(web.config_file.is_some()).map_err(Failure::run)?;
     let path = links(&web).route(HEALTHY_PATH);
     let addresses = web.listen_addresses.iter().map(reachable);
     let answers = addresses.map(|address| ask(&client, address, &path));
@@ -33,7 +33,8 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
             Err(failure) => failures.push(failure),
         }
     }
-    Err(Failure::run(failures.join("; ")))
+    let remedy = "check that the exporter runs with this config, and read its log";
+    Err(Failure::run(format!("{}; {remedy}", failures.join("; "))))
 }
 
 async fn ask(client: &HealthClient, address: SocketAddr, path: &str) -> Result<(), String> {
@@ -43,7 +44,7 @@ async fn ask(client: &HealthClient, address: SocketAddr, path: &str) -> Result<(
         let answer = timeout(TIME_LIMIT, client.ask(address, path)).await;
         answer.unwrap_or_else(|_| Err(format!("no answer within {} s", TIME_LIMIT.as_secs())))
     };
-    answer.map_err(|what| format!("{}://{address}{path}: {what}", client.scheme()))
+    answer.map_err(|what| format!("{address}{path}: {what}"))
 }
 
 /// Returns the address at which this machine reaches a listener.

@@ -14,59 +14,50 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     AlertDescription, ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme,
 };
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::web_config::WebAccess;
-
-/// A client without credentials, which accepts the refusals that the web config leads to: only an exporter
-/// that serves refuses a client.
+/// A client without credentials and certificate.
 pub struct HealthClient {
-    access: WebAccess,
+    /// `None` if there is no web config.
     tls: Option<TlsConnector>,
 }
 
 impl HealthClient {
-    /// Creates a client of listeners with this access control.
+    /// Creates a client of listeners with or without a web config.
     ///
     /// # Errors
     ///
     /// The library does not support the versions of TLS that it has by default.
-    pub fn new(access: WebAccess) -> Result<Self, TlsError> {
-        let tls = if access.tls { Some(TlsConnector::from(Arc::new(tls_config()?))) } else { None };
-        Ok(Self { access, tls })
+    pub fn new(has_web_config: bool) -> Result<Self, TlsError> {
+        let tls = if has_web_config { Some(Arc::new(tls_config()?).into()) } else { None };
+        Ok(Self { tls })
     }
 
-    /// `https` or `http`.
-    pub fn scheme(&self) -> &'static str {
-        if self.tls.is_some() { "https" } else { "http" }
-    }
-
-    /// Requests a path.
+    /// Requests a path. With a web config, the refusal of a client without password or certificate counts
+    /// as an answer, with TLS or without: the exporter keeps the last valid web config, so the file does
+    /// not tell what is in force.
     ///
     /// # Errors
     ///
     /// What came back in place of an answer of the exporter.
     pub async fn ask(&self, address: SocketAddr, path: &str) -> Result<(), String> {
-        let stream = TcpStream::connect(address).await;
-        let stream = stream.map_err(|error| format!("cannot connect: {error}"))?;
-        let Some(tls) = &self.tls else { return self.request(stream, address, path).await };
-        let connected = tls.connect(ServerName::from(address.ip()), stream).await;
-        match connected {
-            Ok(mut stream) if self.access.requires_certificate => {
-                // With TLS 1.3 the refusal comes after the handshake.
-                match stream.read_u8().await {
-                    Err(error) if is_certificate_required(&error) => Ok(()),
-                    Err(error) => Err(format!("no refusal for want of a certificate: {error}")),
-                    Ok(_) => Err("no refusal for want of a certificate".to_owned()),
-                }
+        let Some(tls) = &self.tls else {
+            return self.request(connect(address).await?, address, path).await;
+        };
+        match tls.connect(ServerName::from(address.ip()), connect(address).await?).await {
+            Ok(stream) => match self.request(stream, address, path).await {
+                Err(_) if demands_certificate(tls, address).await => Ok(()),
+                answer => answer,
+            },
+            Err(error) if is_certificate_required(&error) => Ok(()),
+            Err(error) => {
+                let without_tls = self.request(connect(address).await?, address, path).await;
+                without_tls.map_err(|other| {
+                    format!("the TLS handshake failed: {error}; and without TLS: {other}")
+                })
             }
-            Ok(stream) => self.request(stream, address, path).await,
-            Err(error) if self.access.requires_certificate && is_certificate_required(&error) => {
-                Ok(())
-            }
-            Err(error) => Err(format!("the TLS handshake failed: {error}")),
         }
     }
 
@@ -74,20 +65,47 @@ impl HealthClient {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let no_answer = |error: hyper::Error| match error.source() {
-            Some(source) => format!("no HTTP answer: {error}: {source}"),
-            None => format!("no HTTP answer: {error}"),
-        };
         let handshake = http1::handshake(TokioIo::new(stream)).await;
-        let (mut sender, connection) = handshake.map_err(no_answer)?;
+        let (mut sender, connection) = handshake.map_err(|error| no_answer(&error))?;
         tokio::spawn(connection);
         let request = Request::get(path).header(HOST, address.to_string()).body(String::new());
         let request = request.map_err(|error| error.to_string())?;
-        match sender.send_request(request).await.map_err(no_answer)?.status() {
-            StatusCode::OK => Ok(()),
-            status if self.access.refusals.contains(&status) => Ok(()),
-            status => Err(format!("the answer is {status}")),
+        let answer = sender.send_request(request).await;
+        let status = answer.map_err(|error| no_answer(&error))?.status();
+        let is_refused =
+            [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS].contains(&status);
+        if status == StatusCode::OK || is_refused && self.tls.is_some() {
+            return Ok(());
         }
+        Err(format!("the answer is {status}"))
+    }
+}
+
+async fn connect(address: SocketAddr) -> Result<TcpStream, String> {
+    TcpStream::connect(address).await.map_err(|error| format!("cannot connect: {error}"))
+}
+
+/// True if the server ends a connection because the client has no certificate. With TLS 1.3 this comes
+/// after the handshake, and is lost if the client sends a request meanwhile.
+async fn demands_certificate(tls: &TlsConnector, address: SocketAddr) -> bool {
+    let Ok(stream) = connect(address).await else { return false };
+    match tls.connect(ServerName::from(address.ip()), stream).await {
+        Ok(mut stream) => {
+            stream.read_u8().await.is_err_and(|error| is_certificate_required(&error))
+        }
+        Err(error) => is_certificate_required(&error),
+    }
+}
+
+fn no_answer(error: &hyper::Error) -> String {
+    if error.is_parse() {
+        return "the answer is not HTTP: the port belongs to another program, or to an exporter with a \
+                web config (TLS) that this command was not given"
+            .to_owned();
+    }
+    match error.source() {
+        Some(source) => format!("no HTTP answer: {error}: {source}"),
+        None => format!("no HTTP answer: {error}"),
     }
 }
 

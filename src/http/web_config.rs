@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::sync::watch;
@@ -61,36 +61,6 @@ pub(super) struct InForce {
     headers: Vec<(HeaderName, HeaderValue)>,
     bucket: Option<Bucket>,
     users: Option<Users>,
-}
-
-/// Answers that a client without credentials gets.
-#[derive(Debug, Clone, Default)]
-pub struct WebAccess {
-    /// True if connections use TLS.
-    pub(super) tls: bool,
-    /// True if the handshake fails without a client certificate.
-    pub(super) requires_certificate: bool,
-    /// The statuses of refusals.
-    pub(super) refusals: Vec<StatusCode>,
-}
-
-impl WebAccess {
-    /// Reads the file, but not the files that it names: certificates are replaced while the exporter serves.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] with all errors that were found. It contains no secret.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let Settings { tls, users, rate, .. } =
-            settings(path, &Place::of(path.display().to_string()))?;
-        let refusals =
-            [users.map(|_| StatusCode::UNAUTHORIZED), rate.map(|_| StatusCode::TOO_MANY_REQUESTS)];
-        Ok(Self {
-            tls: tls.is_some(),
-            requires_certificate: tls.is_some_and(|tls| tls.client_auth.is_required()),
-            refusals: refusals.into_iter().flatten().collect(),
-        })
-    }
 }
 
 impl WebConfig {

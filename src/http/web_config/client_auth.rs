@@ -48,11 +48,6 @@ impl ClientAuth {
         Self::NAMES.iter().find(|(name, _)| *name == text).map(|(_, client_auth)| *client_auth)
     }
 
-    /// True if clients without a certificate are refused.
-    pub(super) fn is_required(self) -> bool {
-        matches!(self, Self::RequireAny | Self::RequireAndVerify)
-    }
-
     /// True if an authority's signature is verified.
     pub(super) fn verifies(self) -> bool {
         matches!(self, Self::VerifyIfGiven | Self::RequireAndVerify)

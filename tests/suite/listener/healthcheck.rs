@@ -5,7 +5,6 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use super::certificates::Authority;
 use super::{Guarded, TLS, hash};
 use crate::support::{binary, folder, write};
 
@@ -98,9 +97,9 @@ async fn a_stopped_exporter_is_unhealthy_after_the_time_limit() {
         let signal = |name: &str| Command::new("kill").args(["-s", name, &id]).status().unwrap();
         assert!(signal("STOP").success());
         let output = guarded.check(&[&guarded.address]);
-        let scheme = if web_config.is_empty() { "http" } else { "https" };
-        let url = format!("{scheme}://{}/-/healthy", guarded.address);
-        assert_eq!(unhealthy(&output), format!("error: {url}: no answer within 3 s\n"));
+        let start = format!("error: {}/-/healthy: no answer within 3 s; check", guarded.address);
+        let text = unhealthy(&output);
+        assert!(text.starts_with(&start), "{text}");
         assert!(signal("CONT").success());
         assert_healthy(&guarded.check(&[&guarded.address]));
     }
@@ -129,49 +128,52 @@ async fn what_is_not_the_exporter_is_unhealthy_and_named_with_its_answer() {
             &b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"[..],
             "the answer is 404 Not Found",
         ),
-        // The web config has neither users nor a rate limit.
+        // There is no web config, so nobody is refused.
         (
             b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n",
             "the answer is 401 Unauthorized",
         ),
         (b"HTTP/1.1 429 x\r\ncontent-length: 0\r\n\r\n", "the answer is 429 Too Many Requests"),
         (b"HTTP/1.1 302 x\r\nlocation: /\r\n\r\n", "the answer is 302 Found"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "no HTTP answer: "),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "the answer is not HTTP: "),
         (b"", "no HTTP answer: "),
     ] {
         let address = foreign(answer);
         let text = unhealthy(&check(folder.path(), &[&address], &[]));
-        let start = format!("error: http://{address}/-/healthy: {expected}");
+        let start = format!("error: {address}/-/healthy: {expected}");
         assert!(text.starts_with(&start), "{text}");
     }
     let text = unhealthy(&check(folder.path(), &["127.0.0.1:1", "[::1]:1", ":0"], &[]));
     for part in [
-        "http://127.0.0.1:1/-/healthy: cannot connect: ",
-        "http://[::1]:1/-/healthy: cannot connect: ",
-        "http://127.0.0.1:0/-/healthy: the system chooses the port at the start",
+        "127.0.0.1:1/-/healthy: cannot connect: ",
+        "[::1]:1/-/healthy: cannot connect: ",
+        "127.0.0.1:0/-/healthy: the system chooses the port at the start",
     ] {
         assert!(text.contains(part), "{text}");
     }
-    Authority::new().server().write(folder.path(), "server");
-    for more in ["", "  client_auth_type: RequireAnyClientCert\n"] {
-        write(folder.path(), "web.yml", &format!("{TLS}{more}"));
-        let address = foreign(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-        let output = check(folder.path(), &[&address], &["--web.config.file", "web.yml"]);
+}
+
+#[tokio::test]
+async fn a_web_config_that_changed_does_not_make_a_serving_exporter_unhealthy() {
+    let users = format!("{USERS}{}\n", hash("x"));
+    for in_force in [String::new(), users.clone(), TLS.to_owned(), format!("{TLS}{users}")] {
+        let guarded = Guarded::start(&in_force, |_| {}).await;
+        // The exporter keeps the last valid file, and one that protects more than before is not read yet.
+        for file in ["basic_auth_users: 1\n", "", TLS, "{", &format!("{TLS}{users}")] {
+            write(guarded.folder.path(), "web-config.yml", file);
+            assert_healthy(&guarded.check(&[&guarded.address]));
+        }
+    }
+    // A foreign server is none with a web config either.
+    let folder = folder();
+    for answer in [&b"HTTP/1.1 404 x\r\ncontent-length: 0\r\n\r\n"[..], b"SSH-2.0-x\r\n", b""] {
+        let output = check(folder.path(), &[&foreign(answer)], &["--web.config.file", "web.yml"]);
         let text = unhealthy(&output);
         assert!(
-            text.contains(&format!("https://{address}/-/healthy: the TLS handshake")),
+            text.contains("the TLS handshake failed: ") && text.contains("without TLS: "),
             "{text}"
         );
     }
-    // An exporter with TLS that does not ask for the certificate that the config requires.
-    let guarded = Guarded::start(TLS, |_| {}).await;
-    write(
-        guarded.folder.path(),
-        "web.yml",
-        &format!("{TLS}  client_auth_type: RequireAnyClientCert\n"),
-    );
-    let arguments = ["--web.config.file", "web.yml"];
-    unhealthy(&check(guarded.folder.path(), &[&guarded.address], &arguments));
 }
 
 #[tokio::test]
@@ -179,13 +181,10 @@ async fn an_invalid_config_has_another_exit_code() {
     let folder = folder();
     write(folder.path(), "unknown.toml", "[web]\nlisten = 1\n");
     write(folder.path(), "broken.toml", "[web\n");
-    write(folder.path(), "web.yml", "basic_auth_users: 1\n");
     for arguments in [
         &["--config.file", "unknown.toml"][..],
         &["--config.file", "broken.toml"],
         &["--config.file", "missing.toml"],
-        &["--web.config.file", "web.yml"],
-        &["--web.config.file", "missing.yml"],
         &["--web.listen-address", "x"],
         &["--no.such.flag"],
     ] {
