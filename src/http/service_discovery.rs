@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde_json::json;
+use url::Url;
 
 use super::app_state::AppState;
 use super::host::Host;
@@ -23,7 +24,11 @@ pub(super) async fn service_discovery(
         Some(url) => (url.scheme(), links.link("/probe")),
         None => (app.web.scheme(), links.route("/probe")),
     };
-    let default_port = if scheme == "https" { 443 } else { 80 };
+    let default_port = match (external_url.and_then(Url::port), scheme) {
+        (Some(port), _) => port,
+        (None, "https") => 443,
+        (None, _) => 80,
+    };
     let Some(address) = host.and_then(|Extension(host)| host.address(default_port)) else {
         let text = "The Host header is missing, or is not an address that Prometheus can scrape.\n";
         return (StatusCode::BAD_REQUEST, text).into_response();
