@@ -27,14 +27,17 @@ const OF_PROJECT: u64 = 8;
 pub(crate) struct ConnectionLimit {
     connections: Connections,
     descriptors: u64,
+    /// Number of reserved descriptors that the log last warned of.
+    warned: Option<u64>,
 }
 
 impl ConnectionLimit {
     /// Creates the connections of this exporter, whose process may have this many descriptors.
     pub(crate) fn new(descriptors: u64, app: &App) -> Self {
-        let max = max_connections(descriptors, app.config());
-        let instruments = app.collector().instruments().clone();
-        Self { connections: Connections::new(max, instruments), descriptors }
+        let connections = Connections::new(0, app.collector().instruments().clone());
+        let mut limit = Self { connections, descriptors, warned: None };
+        limit.update(app);
+        limit
     }
 
     /// The connections, for the listeners.
@@ -42,9 +45,21 @@ impl ConnectionLimit {
         &self.connections
     }
 
-    /// Follows a config that needs more or fewer descriptors for other things.
-    pub(super) fn update(&self, app: &App) {
-        self.connections.set_max(max_connections(self.descriptors, app.config()));
+    /// Follows a config that needs more or fewer descriptors for other things. Logs if few are left.
+    pub(super) fn update(&mut self, app: &App) {
+        let (limit, reserved) = (self.descriptors, reserved(app.config()));
+        let max = limit.saturating_sub(reserved).clamp(MIN_CONNECTIONS, MAX_CONNECTIONS);
+        self.connections.set_max(usize::try_from(max).expect("a small number"));
+        if max < FEW_CONNECTIONS && self.warned.replace(reserved) != Some(reserved) {
+            tracing::warn!(
+                limit,
+                wanted = reserved,
+                connections = max,
+                remedy = "raise the hard limit on open files (LimitNOFILE in systemd, --ulimit nofile \
+                          in Docker, ulimit -Hn in a shell)",
+                "the limit on open files leaves few connections for clients"
+            );
+        }
     }
 }
 
@@ -64,23 +79,6 @@ pub(crate) fn raise_open_files_limit() -> u64 {
             current
         }
     }
-}
-
-/// Returns the number of connections for which `limit` leaves descriptors. Logs if they are few.
-fn max_connections(limit: u64, config: &Config) -> usize {
-    let reserved = reserved(config);
-    let connections = limit.saturating_sub(reserved).clamp(MIN_CONNECTIONS, MAX_CONNECTIONS);
-    if connections < FEW_CONNECTIONS {
-        tracing::warn!(
-            limit,
-            reserved,
-            connections,
-            remedy = "raise the hard limit on open files (LimitNOFILE in systemd, --ulimit nofile in \
-                      Docker, ulimit -Hn in a shell)",
-            "the limit on open files leaves few connections for clients"
-        );
-    }
-    usize::try_from(connections).expect("a small number")
 }
 
 /// Returns the number of descriptors that are needed at most beside connections to the listeners.

@@ -19,6 +19,8 @@ use records_api::LogThrottle;
 const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 /// Reloads that may follow each other at once, for people and tests.
 const RELOAD_BURST: u32 = 10;
+/// Time between two lines about reloads that follow each other as fast as they may.
+const FLOOD_LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Receives SIGHUP from now on. Before that, it ends the process.
 pub(crate) fn hangup_signal() -> Result<Signal, Failure> {
@@ -35,6 +37,8 @@ pub(crate) struct Reloader<L> {
     hangup: Signal,
     pace: Pace,
     log_throttle: LogThrottle,
+    /// Time of the last line about a reload.
+    logged: Option<Instant>,
 }
 
 impl<L: FnMut() -> Result<Config, Failure>> Reloader<L> {
@@ -48,7 +52,7 @@ impl<L: FnMut() -> Result<Config, Failure>> Reloader<L> {
         hangup: Signal,
     ) -> Self {
         let (pace, log_throttle) = (Pace::new(), LogThrottle::default());
-        Self { load, app, limit, live, requests, hangup, pace, log_throttle }
+        Self { load, app, limit, live, requests, hangup, pace, log_throttle, logged: None }
     }
 
     /// Reloads on every request, one at a time, until `shutdown`. Then stops the exporter.
@@ -89,8 +93,7 @@ impl<L: FnMut() -> Result<Config, Failure>> Reloader<L> {
                 self.live.replace(self.app.served());
                 self.limit.update(&self.app);
                 self.log_throttle = LogThrottle::default();
-                let projects = self.app.served().collector.projects().len();
-                tracing::info!(projects, "config reloaded");
+                self.log_success();
             }
             Err(why) => {
                 self.app.note_failed_reload();
@@ -103,6 +106,17 @@ impl<L: FnMut() -> Result<Config, Failure>> Reloader<L> {
             }
         }
         self.requests.end(result);
+    }
+
+    /// Logs a reload. In a flood of them, not each one.
+    fn log_success(&mut self) {
+        let is_recent = self.logged.is_some_and(|at| at.elapsed() < FLOOD_LOG_INTERVAL);
+        if self.pace.is_used_up() && is_recent {
+            return;
+        }
+        self.logged = Some(Instant::now());
+        let projects = self.app.served().collector.projects().len();
+        tracing::info!(projects, "config reloaded");
     }
 }
 
@@ -123,6 +137,12 @@ impl Pace {
         sleep(ahead.saturating_sub((RELOAD_BURST - 1) * RELOAD_INTERVAL)).await;
         self.rested = self.rested.max(Instant::now()) + RELOAD_INTERVAL;
     }
+
+    /// True if the next reload has to wait.
+    fn is_used_up(&self) -> bool {
+        let ahead = self.rested.saturating_duration_since(Instant::now());
+        ahead > (RELOAD_BURST - 1) * RELOAD_INTERVAL
+    }
 }
 
 #[cfg(test)]
@@ -136,6 +156,7 @@ mod tests {
         for _ in 0..13 {
             pace.wait().await;
             seconds.push(begun.elapsed().as_secs());
+            assert_eq!(pace.is_used_up(), seconds.len() >= 10, "{seconds:?}");
         }
         assert_eq!(seconds, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3]);
         tokio::time::advance(Duration::from_secs(3600)).await;
