@@ -159,7 +159,7 @@ pub const KEYS: &[Key] = &[
     Key::new("labels.user_hash_key", Kind::Secret(HASH_KEY)),
     Key::new("labels.max_users", integer(1, 100_000)).default("1000"),
     Key::new("labels.max_pools", integer(1, 100_000)).default("1000"),
-    Key::new("labels.max_value_bytes", integer(32, 2048)).default("256"),
+    Key::new("labels.max_value_bytes", integer(32, 512)).default("256"),
     Key::new("projects.name", Kind::Text(NAME)),
     Key::new("projects.project_id", Kind::Text(ID)).or_variable("HUAWEICLOUD_SDK_PROJECT_ID"),
     Key::new("projects.region", Kind::Text(REGION)),

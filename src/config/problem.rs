@@ -43,6 +43,11 @@ impl Problem {
         Self::of_key(place, "", text)
     }
 
+    /// True if it concerns a key.
+    pub(crate) fn is_about(&self, key: &str) -> bool {
+        self.key == key
+    }
+
     /// The line, the key and the text, without the name of the file.
     fn summary(&self) -> String {
         let line = self.place.line.map_or_else(String::new, |line| format!("line {line}: "));

@@ -65,6 +65,11 @@ impl<'a> Reader<'a> {
         self.problems.push(problem);
     }
 
+    /// True if an error at a key was noted.
+    pub(crate) fn has_problem(&self, path: &str) -> bool {
+        self.problems.iter().any(|problem| problem.is_about(path))
+    }
+
     /// Notes an error at a key, or at its section if the key is absent.
     pub(crate) fn problem(&mut self, path: &str, text: impl Into<String>) {
         let place = self.place_of_problem(path, path);

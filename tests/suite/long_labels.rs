@@ -176,7 +176,7 @@ fn labels_of_the_config_that_are_longer_than_the_limit_are_refused() {
             assert_eq!(error.matches(&says).count(), 2, "{error}");
             assert!(error.contains("projects[0].name") && error.contains("labels.site"), "{error}");
         } else if code == 2 {
-            assert!(error.contains("a whole number from 32 to 2048"), "{error}");
+            assert!(error.contains("a whole number from 32 to 512"), "{error}");
         }
     }
 }
