@@ -33,4 +33,4 @@ pub use links::Links;
 pub use listener::serve_all;
 pub use reload_handle::{ReloadHandle, ReloadRequests};
 pub use routes::{HEALTHY_PATH, router};
-pub use web_config::{WebAccess, WebConfig};
+pub use web_config::WebConfig;

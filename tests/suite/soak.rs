@@ -8,6 +8,7 @@ mod checks;
 mod clock;
 mod exporter;
 mod figures;
+mod scraper;
 mod upstream;
 
 use std::collections::BTreeMap;

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::clock::Clock;
+use super::scraper::Scraper;
 use crate::listener::certificates::Authority;
 use crate::support::{Exporter, Process, ReservedPort, binary, client_builder, write};
 
@@ -35,8 +37,7 @@ pub(super) struct Daemon {
     folder: PathBuf,
     port: ReservedPort,
     authority: Authority,
-    /// Keeps its connection, as Prometheus does.
-    scraper: reqwest::Client,
+    scraper: Scraper,
     /// Connects anew for each request.
     visitor: reqwest::Client,
     /// Whether an answer may wait for a retry or a timeout.
@@ -58,21 +59,20 @@ impl Daemon {
         write(folder, "web-config.yml", &web);
         write(folder, "config.toml", config);
         let pem = std::fs::read(folder.join("tls/server-ca.crt")).unwrap();
-        let client = || {
-            let authority = reqwest::Certificate::from_pem(&pem).unwrap();
-            client_builder().tls_certs_only([authority]).no_gzip()
-        };
-        let (scraper, visitor) = (client(), client().pool_max_idle_per_host(0));
+        let authority_of_client = reqwest::Certificate::from_pem(&pem).unwrap();
+        let visitor = client_builder().tls_certs_only([authority_of_client]).no_gzip();
+        let visitor = visitor.pool_max_idle_per_host(0).timeout(ANSWER_LIMIT).build().unwrap();
         let (port, program) = (ReservedPort::new(), std::env::var("SOAK_EXPORTER").ok());
         let process = run(program.as_deref(), folder, &port, clock).await;
+        let address = port.address.clone();
         Self {
             process,
             program,
             folder: folder.to_owned(),
             port,
             authority,
-            scraper: scraper.timeout(ANSWER_LIMIT).build().unwrap(),
-            visitor: visitor.timeout(ANSWER_LIMIT).build().unwrap(),
+            scraper: Scraper::new(&address, LOGIN, &folder.join("tls/server-ca.crt")),
+            visitor,
             is_api_faulty: false,
             earlier_log: String::new(),
         }
@@ -103,22 +103,11 @@ impl Daemon {
     }
 
     /// Scrapes in a format. While an answer waits for time to pass, time passes.
-    pub(super) async fn scrape(&self, clock: &Clock, accept: &str) -> Bytes {
-        let url = format!("https://{}/metrics", self.port.address);
-        // An idle connection may be closed while the next request is on its way.
-        for client in [&self.scraper, &self.visitor] {
-            let request = client.get(&url).basic_auth(LOGIN.0, Some(LOGIN.1));
-            let request = request.header("Accept", accept).header("Accept-Encoding", "gzip");
-            let request = request.header("X-Prometheus-Scrape-Timeout-Seconds", "10");
-            match self.patiently(clock, request.send()).await {
-                Ok(response) => {
-                    assert_eq!(response.status(), 200);
-                    return response.bytes().await.unwrap();
-                }
-                Err(error) => assert!(!error.is_timeout(), "no answer: {}", self.log()),
-            }
-        }
-        panic!("no answer: {}", self.log());
+    pub(super) async fn scrape(&mut self, clock: &Clock, accept: &str) -> Bytes {
+        let (is_api_faulty, address) = (self.is_api_faulty, self.port.address.clone());
+        let answer = timeout(ANSWER_LIMIT, self.scraper.scrape(accept));
+        let answer = patiently(clock, is_api_faulty, &address, answer).await;
+        answer.unwrap_or_else(|_| panic!("no answer: {}", self.log()))
     }
 
     /// Sends a request on a new connection. Returns the status and the body.
@@ -131,23 +120,9 @@ impl Daemon {
     ) -> (u16, Bytes) {
         let url = format!("https://{}{path}", self.port.address);
         let request = self.visitor.request(method, url).basic_auth(LOGIN.0, Some(password));
-        let response = self.patiently(clock, request.send()).await.unwrap();
+        let (is_api_faulty, address) = (self.is_api_faulty, &self.port.address);
+        let response = patiently(clock, is_api_faulty, address, request.send()).await.unwrap();
         (response.status().as_u16(), response.bytes().await.unwrap())
-    }
-
-    async fn patiently<T>(&self, clock: &Clock, answer: impl Future<Output = T>) -> T {
-        let mut answer = std::pin::pin!(answer);
-        loop {
-            if let Ok(answer) = tokio::time::timeout(STALL, &mut answer).await {
-                return answer;
-            }
-            // Otherwise the machine is busy.
-            if self.is_api_faulty && clock.has_waiter() {
-                clock.advance(Duration::from_millis(500));
-                // The process notices the time when something happens.
-                let _ = TcpStream::connect(&self.port.address).await;
-            }
-        }
     }
 
     /// Returns everything that was logged.
@@ -173,6 +148,27 @@ impl Daemon {
     /// Removes the state of a project, as an operator may.
     pub(super) fn remove_state(&self, project: &str) {
         std::fs::remove_file(self.folder.join(format!("state/{project}.redb"))).unwrap();
+    }
+}
+
+/// Waits for an answer. If it waits for simulated time, lets time pass.
+async fn patiently<T>(
+    clock: &Clock,
+    is_api_faulty: bool,
+    address: &str,
+    answer: impl Future<Output = T>,
+) -> T {
+    let mut answer = std::pin::pin!(answer);
+    loop {
+        if let Ok(answer) = timeout(STALL, &mut answer).await {
+            return answer;
+        }
+        // Otherwise the machine is busy.
+        if is_api_faulty && clock.has_waiter() {
+            clock.advance(Duration::from_millis(500));
+            // The process notices the time when something happens.
+            let _ = TcpStream::connect(address).await;
+        }
     }
 }
 
