@@ -163,20 +163,27 @@ async fn a_route_prefix_alone_is_the_prefix_of_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_of_the_external_host_is_told_its_scheme() {
+async fn a_client_of_the_external_host_is_told_its_scheme_with_its_port() {
     let api = Api::start(&["--records", "1"]);
-    let exporter = Exporter::start(&two(&api, "external_url = 'https://example.org/x'")).await;
-    let url = format!("{}/x/sd", exporter.url);
-    for (host, target, scheme) in [
-        ("example.org", "example.org:443", json!("https")),
-        ("Example.org:443", "Example.org:443", json!("https")),
-        ("example.org:80", "example.org:80", Value::Null),
-        ("example.com", "example.com:80", Value::Null),
+    let https = json!("https");
+    let (default, other) = ("https://example.org/x", "https://example.org:8443/x");
+    for (external_url, host, target, scheme) in [
+        (default, "example.org", "example.org:443", &https),
+        (default, "Example.org:443", "Example.org:443", &https),
+        (default, "example.org:80", "example.org:80", &Value::Null),
+        (default, "example.com", "example.com:80", &Value::Null),
+        // A proxy may not pass the port on.
+        (other, "example.org", "example.org:8443", &https),
+        (other, "example.org:8443", "example.org:8443", &https),
+        (other, "example.org:443", "example.org:443", &Value::Null),
     ] {
+        let text = two(&api, &format!("external_url = '{external_url}'"));
+        let exporter = Exporter::start(&text).await;
+        let url = format!("{}/x/sd", exporter.url);
         let answer = client().get(&url).header("Host", host).send().await.unwrap();
         let groups: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
         assert_eq!(groups[0]["targets"], json!([target]));
-        assert_eq!(groups[0]["labels"]["__scheme__"], scheme, "{host}");
+        assert_eq!(groups[0]["labels"]["__scheme__"], *scheme, "{host}");
         assert_eq!(groups[0]["labels"]["__metrics_path__"], "/x/probe", "{host}");
     }
 }
