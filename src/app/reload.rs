@@ -97,7 +97,7 @@ impl<L: FnMut() -> Result<Config, Failure>> Reloader<L> {
             }
             Err(why) => {
                 self.app.note_failed_reload();
-                // Whoever sends a signal sees the reason only in the log, others get it as the answer.
+                // The sender of a signal sees the reason only in the log, others get it as the answer.
                 if self.log_throttle.is_due(why.clone()) || is_signal {
                     let remedy =
                         "correct the config and reload again; until then the old config is used";

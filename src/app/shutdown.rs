@@ -7,7 +7,7 @@ use super::{Failure, service_manager};
 use records_api::run_blocking;
 
 /// Returns a token that SIGTERM or SIGINT cancels. Further ones are ignored: the process ends within
-/// five seconds, and whoever sends two at once should not get another exit code.
+/// five seconds, and the sender of two signals at once should not get another exit code.
 pub(crate) fn shutdown_signal() -> Result<CancellationToken, Failure> {
     let signals = signal(SignalKind::terminate()).and_then(|terminate| {
         signal(SignalKind::interrupt()).map(|interrupt| (terminate, interrupt))

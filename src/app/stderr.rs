@@ -1,6 +1,6 @@
 //! Lines on their way to stderr, written by a thread of their own.
 //!
-//! Whoever reads stderr may stall. This blocks only that thread: further lines are queued, and dropped and
+//! The reader of stderr may stall. This blocks only that thread: further lines are queued, and dropped and
 //! counted when the queue is full. No crate does this: `tracing-appender` bounds lines and not bytes, hides
 //! lines that cannot be written, and prints to stdout if it cannot finish.
 

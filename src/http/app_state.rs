@@ -1,4 +1,4 @@
-//! What the handlers of all routes share.
+//! State that the handlers of all routes share.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub struct WebOptions {
     pub max_concurrent_requests: usize,
 }
 
-/// What the handlers share.
+/// State of all handlers.
 pub(super) struct AppState {
     pub(super) current: Current,
     pub(super) clock: Arc<dyn Clock>,

@@ -41,7 +41,7 @@ impl HealthClient {
     ///
     /// # Errors
     ///
-    /// What came back in place of an answer of the exporter.
+    /// A description of what came back in place of an answer of the exporter.
     pub async fn ask(&self, address: SocketAddr, path: &str) -> Result<(), String> {
         let Some(tls) = &self.tls else {
             return self.request(connect(address).await?, address, path).await;

@@ -83,7 +83,7 @@ impl Slot {
     }
 }
 
-/// What a request holds while it is processed.
+/// Permits of a request that is being processed.
 struct Held {
     slots: Slots,
     client: Option<ClientAddress>,

@@ -66,7 +66,7 @@ impl Process {
         self.stderr.lock().unwrap().clone()
     }
 
-    /// What the process writes to stderr, also after its end.
+    /// Lines that the process writes to stderr, also after its end.
     pub(crate) fn log(&self) -> Arc<Mutex<String>> {
         self.stderr.clone()
     }

@@ -33,7 +33,7 @@ pub(super) struct SignInQueue<T> {
     next: u64,
 }
 
-/// What is known about an address.
+/// Attempts that came from an address.
 #[derive(Debug, Clone, Copy, Default)]
 struct History {
     /// Attempts since the last success. Those that are dropped count too, or a flood of them would never

@@ -30,7 +30,7 @@ pub(super) struct Tls {
     pub(super) requirements: Requirements,
 }
 
-/// What TLS requires of clients. A change of the server's certificate does not change it.
+/// Requirements of TLS on clients. A change of the server's certificate does not change it.
 #[derive(PartialEq)]
 pub(super) struct Requirements {
     client_auth: ClientAuth,

@@ -21,7 +21,7 @@ const STALL: Duration = Duration::from_millis(10);
 /// Real time within which a scrape is answered, on a machine that is busy.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
-/// What the process uses at one moment.
+/// Resources that the process uses at one moment.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Usage {
     pub(super) resident_bytes: u64,
@@ -42,7 +42,7 @@ pub(super) struct Daemon {
     visitor: reqwest::Client,
     /// Whether an answer may wait for a retry or a timeout.
     pub(super) is_api_faulty: bool,
-    /// What ended processes logged.
+    /// Log of the processes that have ended.
     earlier_log: String,
 }
 

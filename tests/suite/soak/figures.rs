@@ -1,4 +1,4 @@
-//! What the exporter uses on each simulated day.
+//! Resources that the exporter uses on each simulated day.
 
 use std::fmt::Write as _;
 
