@@ -84,7 +84,7 @@ async fn when_the_api_is_away_the_last_figures_stay_a_while_and_then_nothing_unt
     assert_eq!(left, BTreeSet::from(expected));
     let page = get(&exporter.url).await;
     assert!(page.contains("cannot be reached") && page.contains("check `projects.endpoint`"));
-    assert!(exporter.process.stderr().contains("poll failed"));
+    exporter.process.says("poll failed").await;
 
     let _api = Api::start_on(&port.address, &["--records", "300", "--seed", "7"]);
     let back = exporter.scraped_until(UP, 1.0).await;

@@ -123,7 +123,7 @@ async fn few_files_leave_few_connections_and_the_log_says_so() {
     for _ in 0..3 {
         assert_eq!(limited.scrape().await.get(UP), 1.0);
     }
-    let log = limited.exporter.process.stderr();
+    let log = limited.exporter.process.says("too many connections").await;
     assert_eq!(log.matches("too many connections").count(), 1, "{log}");
     let line = log.lines().find(|line| line.contains("too many connections")).unwrap();
     for words in ["level=warn", "client=127.0.0.2", "reason=replaced", "remedy="] {

@@ -164,8 +164,7 @@ async fn messages_do_not_show_names_of_the_filter() {
             page.contains("Request: ").then_some(page)
         })
         .await;
-        let log = exporter.process.stderr();
-        assert!(log.contains("poll failed"), "{log}");
+        let log = exporter.process.says("poll failed").await;
         for text in [&page, &log] {
             let shown: Vec<_> = NAMES.into_iter().filter(|name| text.contains(name)).collect();
             assert_eq!(!shown.is_empty(), is_shown, "{form}: {shown:?} in {text}");

@@ -10,7 +10,7 @@ mod users;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Exporter, PATIENCE, Process, binary, config, eventually, folder, write};
+use crate::support::{Exporter, PATIENCE, Process, binary, config, folder, write};
 use certificates::Authority;
 
 /// Password of the test users.
@@ -80,11 +80,7 @@ impl Guarded {
 
     /// Waits until the log contains `words`, and returns the log.
     async fn says(&self, words: &str) -> String {
-        eventually(words, async || {
-            let log = self.exporter.process.stderr();
-            log.contains(words).then_some(log)
-        })
-        .await
+        self.exporter.process.says(words).await
     }
 }
 

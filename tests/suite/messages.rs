@@ -391,7 +391,7 @@ async fn a_first_sync_that_is_throttled_says_so_in_the_log_and_on_the_page() {
     });
     let page = page.await;
     assert!(page.contains("Remedy: lower `api.max_requests_per_second`"), "{page}");
-    let log = exporter.process.stderr();
+    let log = exporter.process.says("first sync throttled").await;
     let line = log.lines().find(|line| line.contains("first sync throttled")).unwrap();
     assert!(line.contains("429 Too Many Requests") && line.contains("api.max_retries"), "{line}");
 }

@@ -166,7 +166,7 @@ async fn a_bad_config_changes_nothing_and_shows() {
         assert_eq!(metrics.get(SUCCESS), 0.0, "{more}");
         assert_eq!(snapshot(&metrics, "p").to_bits(), before.to_bits());
     }
-    assert!(scene.exporter.process.stderr().contains("config reload failed"));
+    scene.exporter.process.says("config reload failed").await;
     // A project that cannot begin: its state is not to be had.
     std::fs::create_dir(scene.folder.path().join("state/q.redb")).unwrap();
     let both = good(&scene.api) + &project("q", &scene.api.url) + &project("r", &scene.api.url);

@@ -258,7 +258,7 @@ async fn a_full_disk_fails_the_poll_says_so_and_loses_nothing() {
     let metrics = exporter.metrics().await;
     assert!(!metrics.of("workspace_screen_records{").is_empty(), "the last snapshot is served");
     assert!(by_status(&metrics).iter().all(|(status, count)| *count >= before[status]));
-    let said = exporter.process.stderr();
+    let said = exporter.process.says("poll failed").await;
     assert!(said.contains("p.redb") && said.contains("remedy="), "{said}");
     assert!(!said.contains("panicked"), "{said}");
 

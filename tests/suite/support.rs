@@ -71,6 +71,12 @@ impl Process {
         self.stderr.clone()
     }
 
+    /// Waits until a line of the log contains these words, and returns the log. A line may come later than
+    /// the answer that it belongs to.
+    pub(crate) async fn says(&self, words: &str) -> String {
+        eventually(words, async || Some(self.stderr()).filter(|log| log.contains(words))).await
+    }
+
     /// True once the process has ended.
     pub(crate) fn ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()

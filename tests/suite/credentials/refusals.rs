@@ -71,7 +71,7 @@ impl Scene<'_> {
             (metrics.of(polls).values().sum::<f64>() > 0.0).then_some(metrics)
         });
         let up = polled.await.get(UP);
-        (up, exporter.process.stderr())
+        (up, exporter.process.says("message=\"poll ").await)
     }
 }
 
