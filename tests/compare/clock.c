@@ -7,7 +7,10 @@
  * 2. the milliseconds for which the process waits for events at present, -1 for ever, 0 if it does
  *    not wait. So the driver sees that the process sleeps and for how long. */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <linux/futex.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -47,6 +50,29 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
     if (clocks && result == 0 && is_monotonic)
         *time = from_nanos(time->tv_sec * NANOS + time->tv_nsec + clocks[1]);
     return result;
+}
+
+/* Threads wait until a moment of the replaced monotonic clock, which the kernel does not know. Without
+ * this, threads that are idle would never end. */
+long syscall(long number, ...) {
+    static long (*next)(long, ...);
+    if (!next)
+        next = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+    long part[6];
+    va_list parts;
+    va_start(parts, number);
+    for (int at = 0; at < 6; at++)
+        part[at] = va_arg(parts, long);
+    va_end(parts);
+    struct timespec until;
+    int wait = FUTEX_WAIT_BITSET;
+    if (clocks && number == SYS_futex && (part[1] & ~FUTEX_PRIVATE_FLAG) == wait && part[3]) {
+        const struct timespec *asked = (const struct timespec *)part[3];
+        int64_t nanos = asked->tv_sec * NANOS + asked->tv_nsec - clocks[1];
+        until = from_nanos(nanos > 0 ? nanos : 0);
+        part[3] = (long)&until;
+    }
+    return next(number, part[0], part[1], part[2], part[3], part[4], part[5]);
 }
 
 int gettimeofday(struct timeval *restrict time, void *restrict zone) {

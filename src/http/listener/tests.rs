@@ -269,7 +269,8 @@ async fn idle_connections_and_unfinished_handshakes_do_not_delay_shutdown() {
 #[tokio::test]
 async fn an_answer_that_is_read_too_slowly_is_aborted_whatever_is_read_meanwhile() {
     for with_tls in [false, true] {
-        let limits = Limits { answer: Duration::from_millis(900), ..SHORT };
+        // Only one limit can end it, also on a busy machine.
+        let limits = Limits { answer: Duration::from_millis(900), stall: LIMIT, ..SHORT };
         let server = Server::start(limits, with_tls).await;
         let begun = Instant::now();
         let reading = if with_tls {
