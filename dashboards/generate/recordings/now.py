@@ -119,7 +119,7 @@ def over_time() -> list:
     ).with_target(query("A", by_status, "{{status}}"))
     failures = curves(
         "Unresolved failures over time",
-        "Recordings in a failed status whose failure was counted. A failure is no longer unresolved"
+        "Recordings in a failed status whose failure was counted. A failure stops being unresolved"
         " when the upload is retried or the recording leaves the window.",
         "short",
     ).with_target(query("A", unresolved, "{{status}}"))

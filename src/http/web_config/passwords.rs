@@ -114,9 +114,13 @@ impl Passwords {
         if work.threads < max_threads() {
             let shared = self.0.clone();
             let name = "password hashes".to_owned();
-            // Without a new thread, those that run do the work.
+            // If it cannot start, those that run do the work.
             let started = thread::Builder::new().name(name).spawn(move || shared.compute_hashes());
             work.threads += usize::from(started.is_ok());
+            // Without any thread, nobody would ever answer.
+            if work.threads == 0 {
+                work.queue = SignInQueue::default();
+            }
         }
         self.0.has_work.notify_one();
     }

@@ -14,7 +14,7 @@ pub struct LastValid<T>(Mutex<State<T>>);
 #[derive(Debug)]
 struct State<T> {
     value: Option<T>,
-    /// What is wrong with the files now.
+    /// Problem with the files, if they are invalid now.
     problem: Option<String>,
     log_throttle: LogThrottle,
 }
