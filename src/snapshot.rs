@@ -5,6 +5,7 @@
 
 mod aggregate;
 mod counters;
+mod desktops;
 mod failed;
 mod label_forms;
 mod polls;
@@ -14,6 +15,7 @@ mod user_names;
 
 pub use aggregate::{Aggregate, InFlightLabels, KindLabels, UserLabels};
 pub use counters::{CounterHold, CounterView, ServedCounters};
+pub use desktops::Desktop;
 pub use failed::{FailedRecord, FailedRecords, ShownFailure, failed_records};
 pub use polls::{PollCounters, PollDurations};
 pub use project_labels::ProjectLabels;
@@ -47,6 +49,8 @@ pub struct Snapshot {
     pub counters: Arc<[CounterView]>,
     /// The newest failed records, the newest first. Empty before the first complete poll.
     pub failed: Arc<[FailedRecord]>,
+    /// The desktops, the longest silent first. Empty before the first complete poll.
+    pub desktops: Arc<[Desktop]>,
     /// Size of the ledger.
     pub ledger: LedgerFigures,
     /// Method that keeps the window up to date.
@@ -149,6 +153,7 @@ impl Snapshot {
             failure: None,
             counters: Arc::default(),
             failed: Arc::default(),
+            desktops: Arc::default(),
             ledger: LedgerFigures::default(),
             mode: SyncMode::FirstSync,
             polls: PollCounters::default(),
@@ -174,6 +179,7 @@ impl Snapshot {
     pub fn forget_records(&mut self) {
         self.records = None;
         self.failed = Arc::default();
+        self.desktops = Arc::default();
         self.last_poll = None;
     }
 

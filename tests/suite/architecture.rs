@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use imports::{Cycles, Import, Modules};
 
 /// The layers of `src`, lowest first. A module may import from those before it.
-const LAYERS: [&str; 12] = [
+const LAYERS: [&str; 14] = [
     "log_throttle",
     "ledger",
     "sync",
+    "listing",
     "snapshot",
     "exposition",
+    "backfill",
     "instruments",
     "project",
     "collector",
