@@ -13,6 +13,8 @@ pub struct DesktopPool {
     pub id: String,
     /// Name, at most 256 characters; empty if the API returned none.
     pub name: String,
+    /// Number of its desktops, `desktop_count` in the API; `None` without a usable number.
+    pub desktop_count: Option<u64>,
 }
 
 /// Names are part of each scrape.
@@ -50,11 +52,16 @@ pub(crate) fn decode(body: &[u8]) -> Result<Vec<DesktopPool>, String> {
         Value::Number(number) if !number.is_f64() => Some(number.to_string()),
         _ => None,
     };
+    let count = |entry: &Value| match entry.get("desktop_count")? {
+        Value::String(digits) => digits.trim().parse().ok(),
+        number => number.as_u64(),
+    };
     Ok(entries
         .iter()
         .filter_map(|entry| {
             let id = text(entry, "id").filter(|id| !id.is_empty())?;
-            Some(DesktopPool { id, name: text(entry, "name").unwrap_or_default() })
+            let name = text(entry, "name").unwrap_or_default();
+            Some(DesktopPool { id, name, desktop_count: count(entry) })
         })
         .collect())
 }
@@ -65,10 +72,21 @@ mod tests {
 
     #[test]
     fn pools_are_parsed_and_odd_entries_skipped() {
-        let body = br#"{"desktop_pools":[{"id":"p1","name":"Sales"},{"id":"p2"},{"name":"x"},7],
+        let body = br#"{"desktop_pools":[{"id":"p1","name":"Sales","desktop_count":17},{"id":"p2"},{"name":"x"},7],
             "total_count":4}"#;
-        let pool = |id: &str, name: &str| DesktopPool { id: id.to_owned(), name: name.to_owned() };
-        assert_eq!(decode(body), Ok(vec![pool("p1", "Sales"), pool("p2", "")]));
+        let pool = |id: &str, name: &str| DesktopPool {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            desktop_count: None,
+        };
+        let sales = DesktopPool { desktop_count: Some(17), ..pool("p1", "Sales") };
+        assert_eq!(decode(body), Ok(vec![sales, pool("p2", "")]));
+        for (odd, count) in
+            [("\" 8 \"", Some(8)), ("-1", None), ("2.5", None), ("null", None), ("[1]", None)]
+        {
+            let body = format!(r#"{{"desktop_pools":[{{"id":"p","desktop_count":{odd}}}]}}"#);
+            assert_eq!(decode(body.as_bytes()).unwrap()[0].desktop_count, count, "{odd}");
+        }
         let body = br#"{"total_count":2e456,"desktop_pools":[{"id":"p3","name":7,"size":-3E+789},
             {"id":17,"name":"Lab"},{"id":8e888},{"id":-5},{"id":1.5},6e999]}"#;
         let pools = vec![pool("p3", "7"), pool("17", "Lab"), pool("-5", "")];
