@@ -73,7 +73,13 @@ fn aggregate_of(ledger: &Ledger) -> Aggregate {
 
 fn commit(ledger: &mut DurableLedger, mut staging: Staging) {
     staging.cover(TimeRange::since(Timestamp::from_millis(0)));
-    let limits = LabelLimits { users: 10_000, pools: 10_000, value_bytes: ValueLimit::NONE };
+    let limits = LabelLimits {
+        users: 10_000,
+        pools: 10_000,
+        buckets: 10_000,
+        policies: 10_000,
+        value_bytes: ValueLimit::NONE,
+    };
     let changes = ledger.diff(staging, PollFacts::default(), limits);
     ledger.commit(changes).expect("memory takes everything");
 }

@@ -174,6 +174,10 @@ section! {
         pub max_users: usize,
         /// Further pools of a project are folded into `_other`.
         pub max_pools: usize,
+        /// Further buckets of a project are folded into `_other`.
+        pub max_buckets: usize,
+        /// Further policies of a project are folded into `_other`.
+        pub max_policies: usize,
         /// Longer label values are truncated.
         pub max_value_bytes: usize,
     }

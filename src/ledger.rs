@@ -10,6 +10,8 @@ mod apply;
 mod cardinality;
 mod counted;
 mod counters;
+mod desktop_names;
+mod desktops;
 mod diff;
 mod durable;
 mod failures;
@@ -43,6 +45,7 @@ mod value_texts;
 pub use cardinality::{CardinalityLimit, LabelLimits, LimitedLabel, MAX_UNKNOWN_VALUES};
 pub use counted::Counted;
 pub use counters::{Counter, Counters, Exemplar, HistogramData, Series};
+pub use desktops::{DesktopKey, DesktopTotals};
 pub use durable::DurableLedger;
 pub use failures::{FailureDetails, MAX_FAILURE_DETAILS};
 pub use journal::{CommitError, OpenError, SetAside};
@@ -58,6 +61,7 @@ pub use totals::{InFlight, KindKey, Sums, Totals};
 pub use transition::Transition;
 pub use value_limit::ValueLimit;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cardinality::LabelValue;
@@ -73,8 +77,10 @@ use table::Table;
 pub struct Ledger {
     /// Records, including ones that the API no longer lists.
     table: Table,
-    /// Names of pools and users.
+    /// Names of pools, users, desktops, buckets and policies. A desktop is named by its id.
     labels: SymbolTable,
+    /// What people call the desktops.
+    desktop_names: BTreeMap<LabelId, Box<str>>,
     /// Names of statuses and types.
     terms: SymbolTable,
     counters: Counters,
@@ -86,6 +92,8 @@ pub struct Ledger {
     stale_reads: StaleReads,
     missing_statuses: MissingStatuses,
     kept: KeptNames,
+    /// True if the journal held records of a format that lacks some of their names.
+    has_old_records: bool,
     /// Number of names after the last release of unused ones.
     names_after_release: usize,
     /// Maximum number of records since then.
@@ -97,6 +105,7 @@ impl Default for Ledger {
         Self {
             table: Table::default(),
             labels: SymbolTable::with_fixed(["_none", "_other"]),
+            desktop_names: BTreeMap::new(),
             terms: terms::term_table(),
             counters: Counters::default(),
             slots: CardinalityLimit::default(),
@@ -107,6 +116,7 @@ impl Default for Ledger {
             stale_reads: StaleReads::default(),
             missing_statuses: MissingStatuses::default(),
             kept: KeptNames::default(),
+            has_old_records: false,
             names_after_release: 0,
             max_records: 0,
         }
@@ -164,7 +174,13 @@ impl Ledger {
         self.terms.text(term.number())
     }
 
-    /// Returns the number of names that are kept: pools, users, statuses and types.
+    /// Returns what people call a desktop, if it is known.
+    pub fn desktop_name(&self, desktop: LabelId) -> Option<&str> {
+        self.desktop_names.get(&desktop).map(|name| &**name)
+    }
+
+    /// Returns the number of names that are kept: pools, users, desktops, buckets, policies, statuses
+    /// and types.
     pub fn name_count(&self) -> usize {
         self.labels.len() + self.terms.len()
     }
@@ -172,17 +188,15 @@ impl Ledger {
     /// Returns the number of values of a label that have records in the window but no slot.
     pub fn folded_count(&self, label: LimitedLabel) -> u64 {
         let folded = |value: &LabelValue| value.label == label && !self.slots.holds(*value);
-        match label {
-            LimitedLabel::User | LimitedLabel::Pool => {
-                self.totals.named_values().filter(folded).count() as u64
-            }
-            LimitedLabel::Status | LimitedLabel::Type => {
-                self.totals.unknown_values().iter().filter(|value| folded(value)).count() as u64
-            }
-        }
+        let folded = if label.is_term() {
+            self.totals.unknown_values().iter().filter(|value| folded(value)).count()
+        } else {
+            self.totals.names_of(label).filter(folded).count()
+        };
+        folded as u64
     }
 
-    /// Returns the users and pools that have records in the window but no slot.
+    /// Returns the users, pools, buckets and policies that have records in the window but no slot.
     fn folded_values(&self) -> impl Iterator<Item = LabelValue> {
         self.totals.named_values().filter(|value| !self.slots.holds(*value))
     }
@@ -197,10 +211,12 @@ impl Ledger {
         let slots = self.slots.iter().map(|(value, change)| Entry::Slot(value, change));
         let records = self.table.iter().map(Entry::Record);
         let counters = self.counters.iter().flat_map(|(series, c)| Entry::of(*series, c));
+        let desktops = self.desktop_names.iter();
+        let desktops = desktops.map(|(desktop, name)| Entry::desktop_name(*desktop, name));
         let failures = self.failures.iter().map(|details| Entry::Failure((**details).clone()));
         let poll = self.last_poll.iter().map(|poll| Entry::Poll(poll.clone()));
         let part = self.first_sync.iter().map(|part| Entry::FirstSync(part.clone()));
-        let names = labels.chain(terms);
+        let names = labels.chain(terms).chain(desktops);
         names.chain(slots).chain(records).chain(counters).chain(failures).chain(poll).chain(part)
     }
 }

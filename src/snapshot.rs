@@ -13,9 +13,9 @@ mod project_labels;
 mod records;
 mod user_names;
 
-pub use aggregate::{Aggregate, InFlightLabels, KindLabels, UserLabels};
+pub use aggregate::{Aggregate, InFlightLabels, KindLabels, NameLabels};
 pub use counters::{CounterHold, CounterView, ServedCounters};
-pub use desktops::Desktop;
+pub use desktops::{Desktop, PoolDesktops, desktops};
 pub use failed::{FailedRecord, FailedRecords, ShownFailure, failed_records};
 pub use polls::{PollCounters, PollDurations};
 pub use project_labels::ProjectLabels;
@@ -74,12 +74,16 @@ pub struct LedgerFigures {
     pub records: u64,
     /// Size on disk in bytes.
     pub bytes: u64,
-    /// Number of names: pools, users, statuses and types.
+    /// Number of names: pools, users, desktops, buckets, policies, statuses and types.
     pub names: u64,
     /// Number of users folded into `_other`.
     pub folded_users: u64,
     /// Number of pools folded into `_other`.
     pub folded_pools: u64,
+    /// Number of buckets folded into `_other`.
+    pub folded_buckets: u64,
+    /// Number of policies folded into `_other`.
+    pub folded_policies: u64,
     /// Number of statuses folded into `_other`.
     pub folded_statuses: u64,
     /// Number of types folded into `_other`.

@@ -61,6 +61,8 @@ pub(super) fn poll_options(
         users,
         max_users: config.labels.max_users,
         max_pools: config.labels.max_pools,
+        max_buckets: config.labels.max_buckets,
+        max_policies: config.labels.max_policies,
     }
 }
 

@@ -159,6 +159,8 @@ pub const KEYS: &[Key] = &[
     Key::new("labels.user_hash_key", Kind::Secret(HASH_KEY)),
     Key::new("labels.max_users", integer(1, 100_000)).default("1000"),
     Key::new("labels.max_pools", integer(1, 100_000)).default("1000"),
+    Key::new("labels.max_buckets", integer(1, 100_000)).default("100"),
+    Key::new("labels.max_policies", integer(1, 100_000)).default("100"),
     Key::new("labels.max_value_bytes", integer(32, 512)).default("256"),
     Key::new("projects.name", Kind::Text(NAME)),
     Key::new("projects.project_id", Kind::Text(ID)).or_variable("HUAWEICLOUD_SDK_PROJECT_ID"),

@@ -102,6 +102,30 @@ catalog! {
     USER_SCREEN_RECORDS_DURATION_SECONDS: Records Gauge "workspace_user_screen_records_duration_seconds"
         ["project", "user", "status"]
         "Total video duration of the screen recordings of the user in the window, in seconds.";
+    BUCKET_SCREEN_RECORDS: Records Gauge "workspace_bucket_screen_records"
+        ["project", "bucket", "status"]
+        "Number of screen recordings of the OBS bucket in the window.";
+    BUCKET_SCREEN_RECORDS_SIZE_BYTES: Records Gauge "workspace_bucket_screen_records_size_bytes"
+        ["project", "bucket", "status"]
+        "Total size of the screen recordings of the OBS bucket in the window, in bytes.";
+    BUCKET_SCREEN_RECORDS_DURATION_SECONDS: Records Gauge "workspace_bucket_screen_records_duration_seconds"
+        ["project", "bucket", "status"]
+        "Total video duration of the screen recordings of the OBS bucket in the window, in seconds.";
+    POLICY_SCREEN_RECORDS: Records Gauge "workspace_policy_screen_records"
+        ["project", "policy", "status"]
+        "Number of screen recordings under the recording policy in the window.";
+    POLICY_SCREEN_RECORDS_SIZE_BYTES: Records Gauge "workspace_policy_screen_records_size_bytes"
+        ["project", "policy", "status"]
+        "Total size of the screen recordings under the recording policy in the window, in bytes.";
+    POLICY_SCREEN_RECORDS_DURATION_SECONDS: Records Gauge "workspace_policy_screen_records_duration_seconds"
+        ["project", "policy", "status"]
+        "Total video duration of the screen recordings under the recording policy in the window, in seconds.";
+    DESKTOPS_RECORDED: Records Gauge "workspace_desktops_recorded"
+        ["project", "pool"]
+        "Number of desktops with a screen recording in the window.";
+    DESKTOPS_RECORDED_LAST_DAY: Records Gauge "workspace_desktops_recorded_last_day"
+        ["project", "pool"]
+        "Number of desktops with a screen recording that started in the 24 hours before the poll.";
     SCREEN_RECORDS_UNRESOLVED: Records Gauge "workspace_screen_records_unresolved"
         ["project", "status", "type", "pool"]
         "Number of unresolved failures: recordings in a failed status whose failure was counted.";
@@ -114,6 +138,12 @@ catalog! {
     USER_SCREEN_RECORD_TRANSITIONS_TOTAL: Records Counter "workspace_user_screen_record_transitions_total"
         ["project", "user", "status"]
         "Total number of times a screen recording of the user was seen to enter the status since counting began.";
+    SCREEN_RECORDS_UPLOADED_BYTES_TOTAL: Records Counter "workspace_screen_records_uploaded_bytes_total"
+        ["project", "type", "pool"]
+        "Total size of the screen recordings whose upload was seen to complete since counting began, in bytes.";
+    SCREEN_RECORDS_UPLOADED_VIDEO_SECONDS_TOTAL: Records Counter "workspace_screen_records_uploaded_video_seconds_total"
+        ["project", "type", "pool"]
+        "Total video duration of the screen recordings whose upload was seen to complete since counting began, in seconds.";
     SCREEN_RECORDS_EXPIRED_IN_FLIGHT_TOTAL: Records Counter "workspace_screen_records_expired_in_flight_total"
         ["project", "status", "pool"]
         "Total number of screen recordings that left the window while in flight.";
@@ -133,8 +163,8 @@ catalog! {
         ["project", "status", "pool"]
         "Unix time of the least recent update among the recordings in this in-flight status.";
     SCREEN_RECORDS_NEWEST_START_TIMESTAMP_SECONDS: Records Gauge "workspace_screen_records_newest_start_timestamp_seconds"
-        ["project"]
-        "Unix time at which the newest recording in the window started.";
+        ["project", "pool"]
+        "Unix time at which the newest recording of the pool in the window started.";
     SCREEN_RECORDS_REPORTED: Records Gauge "workspace_screen_records_reported"
         ["project"]
         "Number of records in the window as counted by the API; absent without a usable count.";
@@ -144,6 +174,12 @@ catalog! {
     DESKTOP_POOL_INFO: Records Gauge "workspace_desktop_pool_info"
         ["project", "pool", "name"]
         "Name of a desktop pool; the value is always 1.";
+    DESKTOP_POOL_DESKTOPS: Records Gauge "workspace_desktop_pool_desktops"
+        ["project", "pool"]
+        "Number of desktops in the pool as reported by the API, whether or not they must be recorded.";
+    SCREEN_RECORDS_COUNTING_SINCE_TIMESTAMP_SECONDS: Records Gauge "workspace_screen_records_counting_since_timestamp_seconds"
+        ["project"]
+        "Unix time at which counting began; a jump means that a state was lost.";
     SCREEN_RECORDS_WINDOW_SECONDS: Records Gauge "workspace_screen_records_window_seconds"
         ["project"]
         "Length of the window in seconds.";

@@ -7,10 +7,12 @@ use crate::ledger::{Counter, HistogramData, Series};
 use crate::snapshot::{CounterView, ProjectView};
 
 /// The families, at the positions that [`Series::family`] gives.
-const FAMILIES: [&Metric; 7] = [
+const FAMILIES: [&Metric; 9] = [
     &catalog::SCREEN_RECORDS_SEEN_TOTAL,
     &catalog::SCREEN_RECORD_TRANSITIONS_TOTAL,
     &catalog::USER_SCREEN_RECORD_TRANSITIONS_TOTAL,
+    &catalog::SCREEN_RECORDS_UPLOADED_BYTES_TOTAL,
+    &catalog::SCREEN_RECORDS_UPLOADED_VIDEO_SECONDS_TOTAL,
     &catalog::SCREEN_RECORDS_EXPIRED_IN_FLIGHT_TOTAL,
     &catalog::SCREEN_RECORD_FILE_SIZE_BYTES,
     &catalog::SCREEN_RECORD_VIDEO_DURATION_SECONDS,
@@ -31,7 +33,7 @@ pub(super) fn write_counters(projects: &[ProjectView], sink: &mut dyn Sink) {
                 let exemplar = shown.exemplar.as_deref().and_then(exemplar::shown);
                 match &shown.histogram {
                     None => {
-                        let value = count.into();
+                        let value = Value::Integer(count);
                         sink.counter(labels, &CounterValue { value, created, exemplar });
                     }
                     Some(data) => {
@@ -63,7 +65,7 @@ fn histogram<'c>(
     HistogramValue {
         bounds: series.bounds().iter().map(|bound| *bound as f64 / unit as f64).collect(),
         buckets: data.buckets.clone(),
-        count: counter.count,
+        count: u64::try_from(counter.count).unwrap_or(u64::MAX),
         sum,
         created: counter.created,
         native: Some(&data.native),

@@ -1,27 +1,34 @@
 //! The families about records, from what a project can show at this moment.
 
-use super::catalog;
+use std::collections::BTreeMap;
+
+use super::catalog::{self, Metric};
 use super::counters::write_counters;
 use super::sink::{Labels, Sink, Value};
 use crate::ledger::Sums;
-use crate::snapshot::{ProjectLabels, ProjectView, RecordsSnapshot};
+use crate::snapshot::{
+    Aggregate, NameLabels, PoolDesktops, ProjectLabels, ProjectView, RecordsSnapshot,
+};
 use records_api::record::Status;
 
-type KindValue = fn(&Sums) -> Value;
+/// The three values of each total.
+const VALUES: [fn(&Sums) -> Value; 3] = [
+    |sums| sums.records.into(),
+    |sums| Value::Integer(sums.size_bytes),
+    |sums| Value::Integer(sums.duration_seconds),
+];
+
+/// Totals by a name and the status.
+type ByName = BTreeMap<NameLabels, Sums>;
 
 /// Writes the record families of all projects, family by family.
 pub fn write_projects(projects: &[ProjectView], sink: &mut dyn Sink) {
-    let values: [KindValue; 3] = [
-        |sums| sums.records.into(),
-        |sums| Value::Integer(sums.size_bytes),
-        |sums| Value::Integer(sums.duration_seconds),
-    ];
     let by_kind = [
         &catalog::SCREEN_RECORDS,
         &catalog::SCREEN_RECORDS_SIZE_BYTES,
         &catalog::SCREEN_RECORDS_DURATION_SECONDS,
     ];
-    for (metric, value) in by_kind.into_iter().zip(values) {
+    for (metric, value) in by_kind.into_iter().zip(VALUES) {
         sink.family(metric);
         for (labels, snapshot) in shown(projects) {
             for ((status, record_type, pool), sums) in &snapshot.aggregate.kinds {
@@ -37,21 +44,57 @@ pub fn write_projects(projects: &[ProjectView], sink: &mut dyn Sink) {
         &catalog::USER_SCREEN_RECORDS_SIZE_BYTES,
         &catalog::USER_SCREEN_RECORDS_DURATION_SECONDS,
     ];
-    for (metric, value) in by_user.into_iter().zip(values) {
-        sink.family(metric);
-        for (labels, snapshot) in shown(projects) {
-            for ((user, status), sums) in &snapshot.aggregate.users {
-                sink.gauge(
-                    Labels::of_project(labels, &[&labels.project, user, status]),
-                    value(sums),
-                );
-            }
-        }
-    }
+    write_by_name(by_user, projects, |aggregate| &aggregate.users, sink);
+    let by_bucket = [
+        &catalog::BUCKET_SCREEN_RECORDS,
+        &catalog::BUCKET_SCREEN_RECORDS_SIZE_BYTES,
+        &catalog::BUCKET_SCREEN_RECORDS_DURATION_SECONDS,
+    ];
+    write_by_name(by_bucket, projects, |aggregate| &aggregate.buckets, sink);
+    let by_policy = [
+        &catalog::POLICY_SCREEN_RECORDS,
+        &catalog::POLICY_SCREEN_RECORDS_SIZE_BYTES,
+        &catalog::POLICY_SCREEN_RECORDS_DURATION_SECONDS,
+    ];
+    write_by_name(by_policy, projects, |aggregate| &aggregate.policies, sink);
+    write_desktops(projects, sink);
     write_unresolved(projects, sink);
     write_counters(projects, sink);
     write_moments(projects, sink);
+    write_pools(projects, sink);
     write_state(projects, sink);
+}
+
+fn write_by_name(
+    metrics: [&'static Metric; 3],
+    projects: &[ProjectView],
+    totals: fn(&Aggregate) -> &ByName,
+    sink: &mut dyn Sink,
+) {
+    for (metric, value) in metrics.into_iter().zip(VALUES) {
+        sink.family(metric);
+        for (labels, snapshot) in shown(projects) {
+            for ((name, status), sums) in totals(&snapshot.aggregate) {
+                let values = [&*labels.project, name, status];
+                sink.gauge(Labels::of_project(labels, &values), value(sums));
+            }
+        }
+    }
+}
+
+fn write_desktops(projects: &[ProjectView], sink: &mut dyn Sink) {
+    let metrics = [&catalog::DESKTOPS_RECORDED, &catalog::DESKTOPS_RECORDED_LAST_DAY];
+    let values: [fn(&PoolDesktops) -> u64; 2] =
+        [|pool| pool.recorded, |pool| pool.recorded_last_day];
+    for (metric, value) in metrics.into_iter().zip(values) {
+        sink.family(metric);
+        for (labels, snapshot) in shown(projects) {
+            for (pool, desktops) in &snapshot.aggregate.desktops {
+                let values = [&*labels.project, pool];
+                sink.gauge(Labels::of_project(labels, &values), value(desktops).into());
+            }
+        }
+    }
 }
 
 fn shown(projects: &[ProjectView]) -> impl Iterator<Item = (&ProjectLabels, &RecordsSnapshot)> {
@@ -95,8 +138,11 @@ fn write_moments(projects: &[ProjectView], sink: &mut dyn Sink) {
     }
     sink.family(&catalog::SCREEN_RECORDS_NEWEST_START_TIMESTAMP_SECONDS);
     for (labels, snapshot) in shown(projects) {
-        if let Some(newest) = snapshot.aggregate.newest_start {
-            sink.gauge(Labels::of_project(labels, &[&labels.project]), newest.as_seconds().into());
+        for (pool, newest) in &snapshot.aggregate.newest_start {
+            sink.gauge(
+                Labels::of_project(labels, &[&labels.project, pool]),
+                newest.as_seconds().into(),
+            );
         }
     }
     sink.family(&catalog::SCREEN_RECORDS_REPORTED);
@@ -112,6 +158,10 @@ fn write_moments(projects: &[ProjectView], sink: &mut dyn Sink) {
             snapshot.oldest_read.as_seconds().into(),
         );
     }
+}
+
+/// Writes what the list of pools says.
+fn write_pools(projects: &[ProjectView], sink: &mut dyn Sink) {
     sink.family(&catalog::DESKTOP_POOL_INFO);
     for (labels, snapshot) in shown(projects) {
         for pool in &snapshot.pools {
@@ -121,10 +171,28 @@ fn write_moments(projects: &[ProjectView], sink: &mut dyn Sink) {
             );
         }
     }
+    sink.family(&catalog::DESKTOP_POOL_DESKTOPS);
+    for (labels, snapshot) in shown(projects) {
+        for pool in &snapshot.pools {
+            if let Some(desktops) = pool.desktop_count {
+                let values = [&*labels.project, &pool.id];
+                sink.gauge(Labels::of_project(labels, &values), desktops.into());
+            }
+        }
+    }
 }
 
 /// Writes the families that a project has in any state.
 fn write_state(projects: &[ProjectView], sink: &mut dyn Sink) {
+    sink.family(&catalog::SCREEN_RECORDS_COUNTING_SINCE_TIMESTAMP_SECONDS);
+    for view in projects {
+        if let Some(since) = view.counting_since {
+            sink.gauge(
+                Labels::of_project(&view.labels, &[view.project()]),
+                since.as_seconds().into(),
+            );
+        }
+    }
     sink.family(&catalog::SCREEN_RECORDS_WINDOW_SECONDS);
     for view in projects {
         sink.gauge(

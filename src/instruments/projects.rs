@@ -59,6 +59,8 @@ fn write_folded_values(views: &[ProjectView], sink: &mut dyn Sink) {
         let figures = [
             ("user", ledger.folded_users),
             ("pool", ledger.folded_pools),
+            ("bucket", ledger.folded_buckets),
+            ("policy", ledger.folded_policies),
             ("status", ledger.folded_statuses),
             ("type", ledger.folded_types),
         ];

@@ -2,6 +2,7 @@
 
 use super::journal::Entry;
 use super::record::{Flag, StoredRecord};
+use super::symbols::LabelId;
 use super::{Ledger, Transition};
 use records_api::record::{RecordKey, Timestamp};
 
@@ -18,6 +19,12 @@ impl Ledger {
             self.stale_reads = transition.stale_reads;
             self.missing_statuses = transition.missing_statuses;
         }
+        self.end_changes();
+    }
+
+    /// Completes the totals after the changes of a commit.
+    pub(super) fn end_changes(&mut self) {
+        self.totals.end_changes(self.table.iter().filter(StoredRecord::is_shown));
     }
 
     /// Applies a transition to a ledger without records. It takes the table of the transition:
@@ -42,10 +49,21 @@ impl Ledger {
     /// Applies an entry. It must have been checked if it comes from a file.
     pub(super) fn apply_entry(&mut self, entry: Entry) {
         match entry {
-            Entry::Label(number, name) => self.labels.define(number, name.into()),
+            Entry::Label(number, name) => {
+                // The number may have been that of a desktop.
+                self.desktop_names.remove(&LabelId::from_number(number));
+                self.labels.define(number, name.into());
+            }
             Entry::Term(number, name) => self.terms.define(number, name.into()),
             Entry::Slot(value, change) => self.slots.apply(value, change),
             Entry::Record(record) => self.put(record),
+            Entry::RecordV1(record) => {
+                self.has_old_records = true;
+                self.put(record.into());
+            }
+            Entry::DesktopName(desktop, name) => {
+                self.desktop_names.insert(desktop, name.into());
+            }
             Entry::Hidden(key) => self.hide(key),
             Entry::Counter(series, mut counter) => {
                 // Format 1 has no native buckets. In later formats they follow in an entry of their

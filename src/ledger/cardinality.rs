@@ -20,6 +20,21 @@ pub enum LimitedLabel {
     Status,
     /// `type`, beyond the known ones
     Type,
+    /// `bucket`. Since format 4.
+    Bucket,
+    /// `policy`. Since format 4.
+    Policy,
+}
+
+impl LimitedLabel {
+    /// All limited labels.
+    pub const ALL: [Self; 6] =
+        [Self::User, Self::Pool, Self::Status, Self::Type, Self::Bucket, Self::Policy];
+
+    /// Returns whether its values are statuses or types, which are numbered apart from names.
+    pub(super) fn is_term(self) -> bool {
+        matches!(self, Self::Status | Self::Type)
+    }
 }
 
 /// Value of a limited label.
@@ -31,6 +46,13 @@ pub(super) struct LabelValue {
     pub(super) number: u32,
 }
 
+impl LabelValue {
+    /// Returns a name as the value of a label.
+    pub(super) fn of(label: LimitedLabel, name: LabelId) -> Self {
+        Self { label, number: name.number() }
+    }
+}
+
 /// Maximum number of label values of a project that have series of their own, and their maximum length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LabelLimits {
@@ -38,6 +60,10 @@ pub struct LabelLimits {
     pub users: usize,
     /// Limit of `pool`.
     pub pools: usize,
+    /// Limit of `bucket`.
+    pub buckets: usize,
+    /// Limit of `policy`.
+    pub policies: usize,
     /// Limit of the length of a value.
     pub value_bytes: ValueLimit,
 }
@@ -50,11 +76,25 @@ pub const MAX_UNKNOWN_VALUES: usize = 16;
 const MAX_ABSENCE_MILLIS: i64 = 30 * 24 * 3_600_000;
 
 impl LabelLimits {
+    /// Limits each label to the same number of values, of any length.
+    #[cfg(test)]
+    pub(crate) const fn uniform(values: usize) -> Self {
+        Self {
+            users: values,
+            pools: values,
+            buckets: values,
+            policies: values,
+            value_bytes: ValueLimit::NONE,
+        }
+    }
+
     /// Returns the limit of a label.
     fn of(self, label: LimitedLabel) -> usize {
         match label {
             LimitedLabel::User => self.users,
             LimitedLabel::Pool => self.pools,
+            LimitedLabel::Bucket => self.buckets,
+            LimitedLabel::Policy => self.policies,
             LimitedLabel::Status | LimitedLabel::Type => MAX_UNKNOWN_VALUES,
         }
     }
@@ -84,6 +124,16 @@ impl CardinalityLimit {
     /// Returns the label under which the records of a pool are exposed.
     pub fn pool(&self, pool: LabelId) -> LabelId {
         self.label(LimitedLabel::Pool, pool)
+    }
+
+    /// Returns the label under which the records of a bucket are exposed.
+    pub fn bucket(&self, bucket: LabelId) -> LabelId {
+        self.label(LimitedLabel::Bucket, bucket)
+    }
+
+    /// Returns the label under which the records of a policy are exposed.
+    pub fn policy(&self, policy: LabelId) -> LabelId {
+        self.label(LimitedLabel::Policy, policy)
     }
 
     /// Returns the label under which a status is exposed.
@@ -138,12 +188,8 @@ impl CardinalityLimit {
         now: Timestamp,
     ) -> Vec<(LabelValue, SlotChange)> {
         let mut changes = Vec::new();
-        let mut free: BTreeMap<LimitedLabel, usize> = BTreeMap::new();
-        for limited in
-            [LimitedLabel::User, LimitedLabel::Pool, LimitedLabel::Status, LimitedLabel::Type]
-        {
-            free.insert(limited, limits.of(limited));
-        }
+        let mut free: BTreeMap<LimitedLabel, usize> =
+            LimitedLabel::ALL.into_iter().map(|label| (label, limits.of(label))).collect();
         // Of two values with the same truncated form, one is folded: a series must not occur twice.
         let mut forms = BTreeSet::new();
         let mut is_taken = |value: LabelValue| {
@@ -153,8 +199,8 @@ impl CardinalityLimit {
         for (value, absent) in &self.held {
             // Statuses and types are not indexed, so `is_present` is false for them: they keep
             // their slots.
-            let expires = matches!(value.label, LimitedLabel::User | LimitedLabel::Pool);
-            let is_absent = expires && !is_present(*value) && !wanted.contains(value);
+            let is_absent =
+                !value.label.is_term() && !is_present(*value) && !wanted.contains(value);
             let left = free.get_mut(&value.label).expect("inserted above");
             let is_long_gone = absent.is_some_and(|since| {
                 now.millis().saturating_sub(since.millis()) > MAX_ABSENCE_MILLIS
@@ -199,7 +245,7 @@ mod tests {
     use super::*;
 
     const LIMITS: LabelLimits =
-        LabelLimits { users: 2, pools: 1, value_bytes: ValueLimit::new(32) };
+        LabelLimits { users: 2, value_bytes: ValueLimit::new(32), ..LabelLimits::uniform(1) };
 
     fn user(number: u32) -> LabelValue {
         LabelValue { label: LimitedLabel::User, number }

@@ -27,6 +27,11 @@ pub enum Series {
     VideoDuration(TermId),
     /// Milliseconds from the end of a recording to the end of its upload, by type.
     UploadDelay(TermId),
+    /// Total size in bytes of records at their entries into `UPLOAD_COMPLETED`, by type and pool. Since
+    /// format 4.
+    UploadedBytes(TermId, LabelId),
+    /// Total duration in seconds of these records, by type and pool. Since format 4.
+    UploadedSeconds(TermId, LabelId),
 }
 
 const MIB: u64 = 1 << 20;
@@ -55,10 +60,12 @@ impl Series {
             Self::Seen(..) => 0,
             Self::Entered(..) => 1,
             Self::UserEntered(..) => 2,
-            Self::Expired(..) => 3,
-            Self::FileSize(_) => 4,
-            Self::VideoDuration(_) => 5,
-            Self::UploadDelay(_) => 6,
+            Self::UploadedBytes(..) => 3,
+            Self::UploadedSeconds(..) => 4,
+            Self::Expired(..) => 5,
+            Self::FileSize(_) => 6,
+            Self::VideoDuration(_) => 7,
+            Self::UploadDelay(_) => 8,
         }
     }
 
@@ -68,7 +75,9 @@ impl Series {
             Self::Seen(_, label)
             | Self::Entered(_, _, label)
             | Self::UserEntered(label, _)
-            | Self::Expired(_, label) => Some(label),
+            | Self::Expired(_, label)
+            | Self::UploadedBytes(_, label)
+            | Self::UploadedSeconds(_, label) => Some(label),
             Self::FileSize(_) | Self::VideoDuration(_) | Self::UploadDelay(_) => None,
         };
         label.into_iter()
@@ -81,6 +90,8 @@ impl Series {
             Self::Seen(term, _)
             | Self::UserEntered(_, term)
             | Self::Expired(term, _)
+            | Self::UploadedBytes(term, _)
+            | Self::UploadedSeconds(term, _)
             | Self::FileSize(term)
             | Self::VideoDuration(term)
             | Self::UploadDelay(term) => [Some(term), None],
@@ -104,10 +115,10 @@ impl Series {
         let mut beyond = counter.count;
         for (bound, times) in self.bounds().iter().zip(&histogram.buckets) {
             native.observe(*bound as f64 / unit, *times);
-            beyond = beyond.saturating_sub(*times);
+            beyond = beyond.saturating_sub(u128::from(*times));
         }
         let last = self.bounds().last().copied().unwrap_or_default();
-        native.observe((last + 1) as f64 / unit, beyond);
+        native.observe((last + 1) as f64 / unit, u64::try_from(beyond).unwrap_or(u64::MAX));
         native
     }
 }
@@ -116,8 +127,9 @@ impl Series {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "SerializedCounter", into = "SerializedCounter")]
 pub struct Counter {
-    /// Number of events or observations.
-    pub count: u64,
+    /// Number of events or observations, or a sum of bytes or seconds. With 64 bits, two records of the
+    /// largest size would overflow.
+    pub count: u128,
     /// Time at which the series was created.
     pub created: Timestamp,
     /// Sum and buckets of a histogram; `None` for a counter.
@@ -147,11 +159,12 @@ pub struct HistogramData {
     pub native: NativeBuckets,
 }
 
-/// Serialized form of a [`Counter`] since format 1: a counter has the sum 0 and no buckets. Native
+/// Serialized form of a [`Counter`] since format 1: a counter has the sum 0 and no buckets. Numbers have
+/// as many bytes as they need, so counts of 64 bits are read as well. Native
 /// buckets and exemplars are entries of their own, so that older states can still be read.
 #[derive(Serialize, Deserialize)]
 struct SerializedCounter {
-    count: u64,
+    count: u128,
     sum: u128,
     buckets: Vec<u64>,
     created: Timestamp,
@@ -207,7 +220,14 @@ impl<'a> CounterUpdates<'a> {
 
     /// Increments a counter.
     pub(super) fn increment(&mut self, series: Series) {
-        self.entry(series).count += 1;
+        self.add(series, 1);
+    }
+
+    /// Adds a number to a counter. A sum of 128 bits does not overflow; a damaged journal may hold a
+    /// number close to the limit.
+    pub(super) fn add(&mut self, series: Series, number: u64) {
+        let count = &mut self.entry(series).count;
+        *count = count.saturating_add(number.into());
     }
 
     /// Increments a counter. Without an exemplar it keeps the earlier one.
@@ -217,7 +237,7 @@ impl<'a> CounterUpdates<'a> {
         exemplar: Option<&Arc<Exemplar>>,
     ) {
         let counter = self.entry(series);
-        counter.count += 1;
+        counter.count = counter.count.saturating_add(1);
         if let Some(exemplar) = exemplar {
             counter.exemplar = Some(exemplar.clone());
         }
@@ -226,7 +246,7 @@ impl<'a> CounterUpdates<'a> {
     /// Adds an observation to a histogram.
     pub(super) fn observe(&mut self, series: Series, value: u64) {
         let counter = self.entry(series);
-        counter.count += 1;
+        counter.count = counter.count.saturating_add(1);
         let histogram = counter.histogram.as_mut().expect("only histograms are observed");
         histogram.sum += u128::from(value);
         if let Some(bucket) = series.bounds().iter().position(|bound| value <= *bound) {

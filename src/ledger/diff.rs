@@ -34,7 +34,9 @@ impl Ledger {
     pub fn diff(&self, staging: Staging, poll: PollFacts, limits: LabelLimits) -> Transition {
         let hidden = self.hidden(&staging);
         let kept_stale_reads = self.kept_stale_reads(&staging, poll.window_start);
-        let Staging { staged: mut records, mut stale_reads, missing_statuses, .. } = staging;
+        let Staging {
+            staged: mut records, mut stale_reads, missing_statuses, desktop_names, ..
+        } = staging;
         // Only names that a record still refers to get a number. Otherwise a name that a later page
         // replaced would be written and kept.
         let mut labels = staging.new_labels.assign(&self.labels, u32::MAX);
@@ -45,6 +47,7 @@ impl Ledger {
         records.change_all(&mut number);
         stale_reads.values_mut().for_each(number);
         stale_reads.extend(kept_stale_reads);
+        let desktop_names = self.changed_desktop_names(desktop_names, &labels);
         let (labels, terms) = (labels.used(), terms.used());
 
         let texts = ValueTexts::new(self, &labels, &terms);
@@ -83,6 +86,7 @@ impl Ledger {
         Transition {
             labels,
             terms,
+            desktop_names,
             slots,
             records,
             hidden,
@@ -226,6 +230,12 @@ impl Diff<'_> {
         let exemplar = is_failed(record).then(|| self.exemplar(record)).flatten();
         let entered = Series::Entered(labels.status, labels.record_type, labels.pool);
         self.updates.increment_with_exemplar(entered, exemplar.as_ref());
+        if record.status.status() == Some(Status::UploadCompleted) {
+            let bytes = Series::UploadedBytes(labels.record_type, labels.pool);
+            self.updates.add(bytes, record.size_bytes().unwrap_or(0));
+            let seconds = Series::UploadedSeconds(labels.record_type, labels.pool);
+            self.updates.add(seconds, record.duration_seconds().unwrap_or(0).into());
+        }
         if self.ledger.kept.has_users() {
             let entered = Series::UserEntered(labels.user, labels.status);
             self.updates.increment_with_exemplar(entered, exemplar.as_ref());
@@ -288,11 +298,16 @@ impl Diff<'_> {
 
 /// Returns the limited label values of a record, without fixed ones, which take no slot.
 pub(super) fn values_of(record: &StoredRecord) -> impl Iterator<Item = LabelValue> + use<> {
-    let labels = [(LimitedLabel::User, record.user), (LimitedLabel::Pool, record.pool)];
+    let labels = [
+        (LimitedLabel::User, record.user),
+        (LimitedLabel::Pool, record.pool),
+        (LimitedLabel::Bucket, record.bucket),
+        (LimitedLabel::Policy, record.policy),
+    ];
     let terms = [(LimitedLabel::Status, record.status), (LimitedLabel::Type, record.record_type)];
     let labels = labels.into_iter().filter(|(_, id)| !id.is_fixed());
     let terms = terms.into_iter().filter(|(_, id)| !id.is_fixed());
-    let labels = labels.map(|(label, id)| LabelValue { label, number: id.number() });
+    let labels = labels.map(|(label, id)| LabelValue::of(label, id));
     labels.chain(terms.map(|(label, id)| LabelValue { label, number: id.number() }))
 }
 
@@ -327,6 +342,8 @@ impl Labels {
                 updates.create(Series::Expired(status.into(), self.pool));
             }
         }
+        updates.create(Series::UploadedBytes(self.record_type, self.pool));
+        updates.create(Series::UploadedSeconds(self.record_type, self.pool));
         updates.create(Series::FileSize(self.record_type));
         updates.create(Series::VideoDuration(self.record_type));
         updates.create(Series::UploadDelay(self.record_type));

@@ -17,8 +17,9 @@ pub struct DurableLedger {
     journal: Option<Journal>,
     /// Names that are kept; `None` before [`Self::keep_names`].
     kept: Option<KeptNames>,
-    /// True if the file may hold names that the ledger has forgotten.
-    has_forgotten_names: bool,
+    /// True if the next commit writes a new file: this one may hold names that the ledger has forgotten,
+    /// or has records of an earlier format.
+    needs_new_file: bool,
 }
 
 impl DurableLedger {
@@ -53,7 +54,10 @@ impl DurableLedger {
         let replay = |frame: &[u8]| read_frame(frame, |entry| ledger.replay(entry));
         let journal = Journal::open(path, replay)?;
         ledger.end_replay().map_err(ReadError::Damaged)?;
-        Ok(Self { ledger, journal: Some(journal), ..Self::default() })
+        // If records of an earlier format stayed in the file, the window would be read again after each
+        // start.
+        let needs_new_file = ledger.has_old_records;
+        Ok(Self { ledger, journal: Some(journal), needs_new_file, ..Self::default() })
     }
 
     /// Keeps only these names from now on. The next commit removes all others from the file. Returns
@@ -63,7 +67,7 @@ impl DurableLedger {
         let earlier = self.kept.replace(kept);
         if self.ledger.keep_names(kept) {
             self.ledger.release_unused();
-            self.has_forgotten_names = true;
+            self.needs_new_file = true;
         }
         match earlier {
             Some(earlier) => earlier < kept,
@@ -86,9 +90,9 @@ impl DurableLedger {
             if journal.has_failed() {
                 journal.replace(frames(self.ledger.entries()))?;
             }
-            if self.has_forgotten_names {
+            if self.needs_new_file {
                 journal.renew(frames(self.ledger.entries()))?;
-                self.has_forgotten_names = false;
+                self.needs_new_file = false;
             }
             journal.append(transition.only_adds(), frames(transition.entries()))?;
             if transition.discards_parts() {

@@ -16,9 +16,15 @@ impl Ledger {
     /// [`Staging`](super::Staging) is in use.
     pub(super) fn keep_names(&mut self, kept: KeptNames) -> bool {
         self.kept = kept;
-        let had_files = kept < KeptNames::All && self.failures.forget_file_names();
+        let had_files = kept < KeptNames::All && self.forget_desktops_and_files();
         let had_users = !kept.has_users() && self.forget_users();
         had_files || had_users
+    }
+
+    /// Removes the names of desktops and files.
+    fn forget_desktops_and_files(&mut self) -> bool {
+        let had_desktops = !std::mem::take(&mut self.desktop_names).is_empty();
+        self.failures.forget_file_names() || had_desktops
     }
 
     /// Removes the users from records, and the counters by user.

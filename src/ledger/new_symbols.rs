@@ -98,6 +98,15 @@ impl Assignment {
         self.numbers[position].unwrap_or(LabelId::OTHER.number())
     }
 
+    /// Returns the final number of a name; `None` for a name that no record refers to.
+    pub(super) fn assigned(&self, number: u32) -> Option<u32> {
+        let position = number.wrapping_sub(self.first) as usize;
+        if number < self.first || position >= self.texts.len() {
+            return Some(number);
+        }
+        self.numbers[position]
+    }
+
     /// Returns the names that records refer to, with their numbers.
     pub(super) fn used(&self) -> Vec<NumberedName> {
         let numbered = self.numbers.iter().zip(&self.texts);

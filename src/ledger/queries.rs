@@ -1,7 +1,10 @@
 //! Queries about the records that the API lists, by their starts.
 
+use std::collections::BTreeSet;
+
 use super::Ledger;
 use super::counted::Counted;
+use super::desktops::DesktopKey;
 use super::missing_statuses::MAX_MISSING_STATUSES;
 use super::record::StoredRecord;
 use super::staging::Staging;
@@ -14,6 +17,25 @@ use records_api::record::{RecordKey, Status, TimeRange, Timestamp};
 const MAX_STALE_READS_PER_POLL: usize = 100;
 
 impl Ledger {
+    /// Returns the desktops with a record that starts in a range, each with the pool of the record.
+    pub fn desktops_recorded_in(&self, range: TimeRange) -> BTreeSet<DesktopKey> {
+        let mut recorded = BTreeSet::new();
+        for (key, totals) in self.totals.desktops() {
+            if range.contains(totals.last_start) {
+                recorded.insert(key);
+            }
+        }
+        // The newest record of a desktop whose clock is ahead starts after the range, and says nothing
+        // about the records before it.
+        if range.end.is_some_and(|end| self.shows_since(end)) {
+            let records = self.table.range(range).map(|(_, record)| record);
+            recorded.extend(
+                records.filter(StoredRecord::is_shown).map(|record| DesktopKey::of(&record)),
+            );
+        }
+        recorded
+    }
+
     /// Returns whether the API lists a record that starts at `from` or later.
     pub fn shows_since(&self, from: Timestamp) -> bool {
         self.newest_start().is_some_and(|newest| newest >= from)

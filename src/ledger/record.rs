@@ -27,6 +27,41 @@ pub struct StoredRecord {
     pub pool: LabelId,
     /// User.
     pub user: LabelId,
+    /// Desktop that was recorded.
+    pub desktop: LabelId,
+    /// Bucket of the file.
+    pub bucket: LabelId,
+    /// Recording policy.
+    pub policy: LabelId,
+}
+
+/// Form of a record up to format 3 of the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoredRecordV1 {
+    key: RecordKey,
+    start: Timestamp,
+    update: UpdateTime,
+    size: u64,
+    duration_and_flags: u32,
+    status: TermId,
+    record_type: TermId,
+    pool: LabelId,
+    user: LabelId,
+}
+
+impl From<StoredRecordV1> for StoredRecord {
+    fn from(record: StoredRecordV1) -> Self {
+        Self {
+            update: record.update,
+            size: record.size,
+            duration_and_flags: record.duration_and_flags,
+            status: record.status,
+            record_type: record.record_type,
+            pool: record.pool,
+            user: record.user,
+            ..Self::new(record.key, record.start)
+        }
+    }
 }
 
 /// State of a record that the exporter adds to the fields of the API.
@@ -71,7 +106,15 @@ impl StoredRecord {
             record_type: TermId::NONE,
             pool: LabelId::NONE,
             user: LabelId::NONE,
+            desktop: LabelId::NONE,
+            bucket: LabelId::NONE,
+            policy: LabelId::NONE,
         }
+    }
+
+    /// Returns the numbers of all its names.
+    pub(super) fn labels(&self) -> [LabelId; 5] {
+        [self.pool, self.user, self.desktop, self.bucket, self.policy]
     }
 
     /// Returns the record with this size in bytes.

@@ -1,7 +1,6 @@
 //! Release of unused names and memory.
 
 use super::Ledger;
-use super::cardinality::LimitedLabel;
 use super::record::StoredRecord;
 use super::symbols::LabelId;
 use super::terms::TermId;
@@ -14,14 +13,14 @@ const MIN_RECORDS_TO_RELEASE: usize = 1000;
 
 /// Numbers of the names that are in use.
 pub(super) struct UsedNames {
-    /// True for each used number of a pool or user.
+    /// True for each used number of a pool, user, desktop, bucket or policy.
     labels: Vec<bool>,
     /// True for each used number of a status or type.
     terms: Vec<bool>,
 }
 
 impl UsedNames {
-    /// Returns the used numbers of pools and users.
+    /// Returns the used numbers of pools, users, desktops, buckets and policies.
     pub(super) fn labels(&self) -> impl Iterator<Item = u32> {
         used(&self.labels)
     }
@@ -58,8 +57,9 @@ impl Ledger {
         let mut labels = vec![false; self.labels.end() as usize];
         let mut terms = vec![false; self.terms.end() as usize];
         let mut use_record = |record: &StoredRecord| {
-            labels[record.pool.number() as usize] = true;
-            labels[record.user.number() as usize] = true;
+            for label in record.labels() {
+                labels[label.number() as usize] = true;
+            }
             terms[record.status.number() as usize] = true;
             terms[record.record_type.number() as usize] = true;
         };
@@ -69,10 +69,7 @@ impl Ledger {
         // names.
         self.stale_reads.values().for_each(&mut use_record);
         for (value, _) in self.slots.iter() {
-            let used = match value.label {
-                LimitedLabel::User | LimitedLabel::Pool => &mut labels,
-                LimitedLabel::Status | LimitedLabel::Type => &mut terms,
-            };
+            let used = if value.label.is_term() { &mut terms } else { &mut labels };
             used[value.number as usize] = true;
         }
         for series in self.counters.keys() {
@@ -92,6 +89,8 @@ impl Ledger {
         let UsedNames { labels, terms } = self.used_names();
         self.labels.retain(LabelId::FIXED, |number| labels[number as usize]);
         self.terms.retain(TermId::FIXED, |number| terms[number as usize]);
+        // Their numbers will belong to other names.
+        self.desktop_names.retain(|desktop, _| labels[desktop.number() as usize]);
         self.table.shrink();
         self.names_after_release = self.name_count();
         self.max_records = self.len();

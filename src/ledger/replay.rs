@@ -1,7 +1,6 @@
 //! Replay of journal entries, which are checked before they are applied.
 
 use super::Ledger;
-use super::cardinality::LimitedLabel;
 use super::journal::Entry;
 use super::packed::PackedRecord;
 use super::poll_facts::FirstSync;
@@ -9,7 +8,7 @@ use super::symbols::LabelId;
 use super::terms::TermId;
 
 /// Maximum number of a name. A larger one is damage, and a table of that size would fill the
-/// memory. It is twice the number of records of the largest window, each with a pool and a user.
+/// memory. It is more than that of the records of the largest window, each with five names.
 const MAX_SYMBOL_NUMBER: u32 = 1 << 26;
 
 impl Ledger {
@@ -43,6 +42,14 @@ impl Ledger {
         if let Some(number) = used.terms().find(|number| !self.terms.contains(*number)) {
             return Err(format!("term {number} is used and has no text"));
         }
+        // Records of an earlier format lack names. The next poll reads all of them again.
+        if self.has_old_records {
+            self.first_sync = None;
+            if let Some(poll) = &mut self.last_poll {
+                poll.parts.clear();
+            }
+        }
+        self.end_changes();
         // A window that became empty while nothing ran would otherwise look as if it had never been
         // larger, and its file would stay as large as it was.
         self.note_size();
@@ -52,6 +59,9 @@ impl Ledger {
     /// Checks an entry of a journal. Without the check, a damaged file would cause wrong values, or
     /// a panic when the entry is used.
     fn check(&self, entry: &Entry) -> Result<(), String> {
+        if let Entry::RecordV1(record) = entry {
+            return self.check(&Entry::Record((*record).into()));
+        }
         let is_named = |label: LabelId| self.labels.contains(label.number());
         let is_term = |term: TermId| self.terms.contains(term.number());
         match entry {
@@ -65,10 +75,7 @@ impl Ledger {
                 Err(format!("term {number} is fixed or out of range"))
             }
             Entry::Slot(value, _) => {
-                let table = match value.label {
-                    LimitedLabel::User | LimitedLabel::Pool => &self.labels,
-                    LimitedLabel::Status | LimitedLabel::Type => &self.terms,
-                };
+                let table = if value.label.is_term() { &self.terms } else { &self.labels };
                 let has_text = table.contains(value.number);
                 if has_text { Ok(()) } else { Err(format!("slot {} has no text", value.number)) }
             }
@@ -76,12 +83,14 @@ impl Ledger {
                 Err("a record has a time that no API returns".to_owned())
             }
             Entry::Record(record)
-                if !(is_named(record.pool)
-                    && is_named(record.user)
+                if !(record.labels().into_iter().all(is_named)
                     && is_term(record.status)
                     && is_term(record.record_type)) =>
             {
                 Err("a record has a label without a text".to_owned())
+            }
+            Entry::DesktopName(desktop, _) if !is_named(*desktop) => {
+                Err("a desktop has no id".to_owned())
             }
             // The number of buckets is that of the bounds: `observe` uses them by index.
             Entry::Counter(series, counter) => {
@@ -96,7 +105,7 @@ impl Ledger {
             Entry::Native(series, native) => {
                 let counter = self.counters.get(series);
                 let is_whole = counter.is_some_and(|counter| {
-                    counter.histogram.is_some() && counter.count == native.count()
+                    counter.histogram.is_some() && counter.count == native.count().into()
                 });
                 if is_whole { Ok(()) } else { Err(format!("{series:?} has other native buckets")) }
             }

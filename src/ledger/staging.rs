@@ -8,12 +8,13 @@ mod tests;
 use std::collections::HashMap;
 
 use super::Ledger;
+use super::desktop_names::DesktopNames;
 use super::failures::{Failures, is_failed};
 use super::missing_statuses::{MAX_MISSING_STATUSES, MissingStatuses, reads_without_status};
 use super::new_symbols::NewSymbols;
 use super::record::{Flag, StoredRecord};
 use super::stale_reads::{MAX_STALE_READS, StaleReads};
-use super::symbols::{LabelId, shortened};
+use super::symbols::{LabelId, shortened, truncate};
 use super::table::Table;
 use super::terms::{TermId, fixed_term};
 use records_api::record::{Record, RecordKey, Status, Term, TimeRange, Timestamp};
@@ -37,7 +38,9 @@ pub struct Staging {
     pub(super) missing_statuses: MissingStatuses,
     /// Details of failed records that the ledger does not have.
     pub(super) failures: Failures,
-    /// Pools and users that the ledger does not have.
+    /// What people call the desktops, as far as the ledger may have another name.
+    pub(super) desktop_names: DesktopNames,
+    /// Names that the ledger does not have.
     pub(super) new_labels: NewSymbols,
     /// Statuses and types that the ledger does not have.
     pub(super) new_terms: NewSymbols,
@@ -137,6 +140,7 @@ impl Staging {
         let label = self.new_labels.merge(other.new_labels);
         let term = self.new_terms.merge(other.new_terms);
         let renumbered = |record| renumber(record, &label, &term);
+        self.desktop_names.merge(other.desktop_names, &label);
         for record in other.staged.iter().map(renumbered) {
             let kept = match self.staged.get(record.key) {
                 None => record,
@@ -195,7 +199,22 @@ impl Staging {
         stored.pool = self.label(ledger, record.desktop_pool_id.as_deref());
         let user = record.username.as_deref().filter(|_| ledger.kept.has_users());
         stored.user = self.label(ledger, user);
+        stored.desktop = self.label(ledger, record.desktop_id.as_deref());
+        stored.bucket = self.label(ledger, record.obs_bucket.as_deref());
+        stored.policy = self.label(ledger, record.policy_id.as_deref());
+        self.note_desktop_name(ledger, &stored, record);
         stored
+    }
+
+    /// Notes what people call the desktop, if this is its newest record and the ledger has another name.
+    fn note_desktop_name(&mut self, ledger: &Ledger, stored: &StoredRecord, record: &Record<'_>) {
+        let name = ledger.kept.file_name(&record.desktop_name);
+        let Some(name) = name.filter(|_| stored.desktop != LabelId::NONE) else { return };
+        let last_start = ledger.totals.last_start(stored.desktop);
+        let is_known = || ledger.desktop_name(stored.desktop) == Some(&*truncate(name));
+        if last_start < Some(stored.start) || last_start == Some(stored.start) && !is_known() {
+            self.desktop_names.add(stored.desktop, stored.start, name);
+        }
     }
 
     fn label(&mut self, ledger: &Ledger, text: Option<&str>) -> LabelId {
@@ -281,6 +300,9 @@ pub(super) fn renumber(
     StoredRecord {
         pool: LabelId::from_number(label(record.pool.number())),
         user: LabelId::from_number(label(record.user.number())),
+        desktop: LabelId::from_number(label(record.desktop.number())),
+        bucket: LabelId::from_number(label(record.bucket.number())),
+        policy: LabelId::from_number(label(record.policy.number())),
         status: TermId::from_number(term(record.status.number())),
         record_type: TermId::from_number(term(record.record_type.number())),
         ..record

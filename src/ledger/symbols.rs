@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::value_limit::ValueLimit;
 
-/// Number of the name of a pool or a user.
+/// Number of the name of a pool, user, desktop, bucket or policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LabelId(u32);
 
@@ -19,6 +19,10 @@ impl LabelId {
     pub const NONE: Self = Self(0);
     /// The value is folded: `_other`.
     pub const OTHER: Self = Self(1);
+    /// The smallest number.
+    pub(super) const MIN: Self = Self(0);
+    /// The greatest number.
+    pub(super) const MAX: Self = Self(u32::MAX);
     /// Number of labels that every table holds.
     pub(super) const FIXED: u32 = 2;
 

@@ -26,7 +26,7 @@ const SPAN_MILLIS: i64 = 600_000;
 /// End of a linked list.
 const END: u32 = u32::MAX;
 
-/// Number of records in a chunk: 59 MB, of which unwritten pages take no memory. glibc always maps
+/// Number of records in a chunk: 71 MB, of which unwritten pages take no memory. glibc always maps
 /// blocks above 32 MiB separately, so a freed chunk returns to the system. A smaller one may be
 /// placed in the heap between other buffers once a block of its size was freed, and would then
 /// stay.

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::*;
 use records_api::record::{Record, RecordKey, Status, Term, TimeRange, Timestamp};
 
-const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9, value_bytes: ValueLimit::NONE };
+const LIMITS: LabelLimits = LabelLimits::uniform(9);
 
 fn facts(minute: i64) -> PollFacts {
     let at = |minutes: i64| Timestamp::from_millis(1_700_000_000_000 + minutes * 60_000);
@@ -95,7 +95,7 @@ fn a_failed_commit_changes_nothing_and_its_entry_is_counted_once_later() {
     }
     ledger.journal().simulate_failed_commit(&path);
     poll(&mut ledger, 2, &[(1, Status::UploadFailed)]).unwrap();
-    let entered: u64 = ledger
+    let entered: u128 = ledger
         .counters
         .iter()
         .filter(|(series, _)| matches!(series, Series::Entered(..)))
@@ -167,11 +167,7 @@ fn poll_users(ledger: &mut DurableLedger, minute: i64, users: &[&str]) {
         staging.read(ledger, RecordKey::of(&id), &record);
     }
     staging.cover(TimeRange::since(facts(minute).window_start));
-    let transition = ledger.diff(
-        staging,
-        facts(minute),
-        LabelLimits { users: 0, pools: 0, value_bytes: ValueLimit::NONE },
-    );
+    let transition = ledger.diff(staging, facts(minute), LabelLimits::uniform(0));
     ledger.commit(transition).unwrap();
 }
 
@@ -280,4 +276,60 @@ fn a_journal_whose_names_lost_their_numbers_is_refused() {
         let error = ledger.end_replay().unwrap_err();
         assert!(error.ends_with("is used and has no text"), "{error}");
     }
+}
+
+/// A poll that reads one record of the desktop `d`.
+fn poll_desktop(ledger: &mut DurableLedger, minute: i64, start: i64, name: Option<&str>) {
+    let mut staging = Staging::default();
+    let mut record = Record::new(start.to_string(), facts(start).begun);
+    record.desktop_id = Some("d".into());
+    record.desktop_name = name.map(Into::into);
+    record.username = Some("ann".into());
+    staging.read(ledger, RecordKey::of(&record.id), &record);
+    let changes = ledger.diff(staging, facts(minute), LIMITS);
+    ledger.commit(changes).unwrap();
+}
+
+fn desktop_name(ledger: &Ledger) -> Option<String> {
+    let desktop = ledger.labels.find("d").map(LabelId::from_number)?;
+    ledger.desktop_name(desktop).map(ToOwned::to_owned)
+}
+
+#[test]
+fn a_desktop_has_the_name_of_its_newest_record_after_a_restart_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.redb");
+    let mut ledger = reopened(&path);
+    let steps = [
+        (10, Some("first"), Some("first")),
+        (5, Some("earlier"), Some("first")),
+        (20, None, Some("first")),
+        (20, Some("same start"), Some("same start")),
+        (30, Some("second"), Some("second")),
+        (10, Some("renamed"), Some("second")),
+    ];
+    for (minute, (start, name, expected)) in (100..).zip(steps) {
+        poll_desktop(&mut ledger, minute, start, name);
+        assert_eq!(desktop_name(&ledger).as_deref(), expected, "{start}");
+        drop(ledger);
+        ledger = reopened(&path);
+        assert_eq!(desktop_name(&ledger).as_deref(), expected, "{start}, after a restart");
+    }
+    // The name leaves with the last record of the desktop, because its number will be another's.
+    poll(&mut ledger, 1040, &[]).unwrap();
+    ledger.edit().release_unused();
+    assert_eq!((ledger.len(), ledger.desktop_names.len()), (0, 0));
+}
+
+#[test]
+fn hidden_names_of_desktops_are_forgotten() {
+    let mut ledger = DurableLedger::default();
+    poll_desktop(&mut ledger, 0, 0, Some("ann's"));
+    assert!(!ledger.keep_names(KeptNames::Users), "nothing is read again for this");
+    assert_eq!(desktop_name(&ledger), None);
+    poll_desktop(&mut ledger, 1, 1, Some("ann's"));
+    assert_eq!(desktop_name(&ledger), None);
+    assert!(ledger.keep_names(KeptNames::All));
+    poll_desktop(&mut ledger, 2, 1, Some("ann's"));
+    assert_eq!(desktop_name(&ledger).as_deref(), Some("ann's"));
 }

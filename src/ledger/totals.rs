@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cardinality::{LabelValue, LimitedLabel};
 use super::counted::Counted;
+use super::desktops::{DesktopKey, DesktopTotals, Desktops};
 use super::record::{Flag, StoredRecord, UpdateTime};
 use super::symbols::LabelId;
 use super::table::span_of;
@@ -45,11 +46,17 @@ pub struct InFlight {
     updates: BTreeSet<(UpdateTime, RecordKey)>,
 }
 
+/// Totals by a name and the status.
+type ByStatus = BTreeMap<(LabelId, TermId), Sums>;
+
 /// Totals of the records that the API lists.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     kinds: BTreeMap<KindKey, Sums>,
-    users: BTreeMap<(LabelId, TermId), Sums>,
+    users: ByStatus,
+    buckets: ByStatus,
+    policies: ByStatus,
+    desktops: Desktops,
     in_flight: BTreeMap<(TermId, LabelId), InFlight>,
     /// Numbers of records by the span in which they start.
     spans: BTreeMap<i64, SpanCounts>,
@@ -107,6 +114,9 @@ impl Totals {
     pub(super) fn add(&mut self, record: &StoredRecord) {
         self.kinds.entry(KindKey::of(record)).or_default().add(record);
         self.users.entry((record.user, record.status)).or_default().add(record);
+        self.buckets.entry((record.bucket, record.status)).or_default().add(record);
+        self.policies.entry((record.policy, record.status)).or_default().add(record);
+        self.desktops.add(record);
         let span = self.spans.entry(span_of(record.start)).or_default();
         span.all += 1;
         span.uploaded += u32::from(Counted::Uploaded.includes(record));
@@ -123,6 +133,9 @@ impl Totals {
     pub(super) fn remove(&mut self, record: &StoredRecord) {
         remove_from(&mut self.kinds, &KindKey::of(record), record);
         remove_from(&mut self.users, &(record.user, record.status), record);
+        remove_from(&mut self.buckets, &(record.bucket, record.status), record);
+        remove_from(&mut self.policies, &(record.policy, record.status), record);
+        self.desktops.remove(record);
         let span = span_of(record.start);
         let counts = self.spans.get_mut(&span).expect("the record was added");
         counts.all -= 1;
@@ -153,6 +166,31 @@ impl Totals {
         self.users.iter().map(|(key, sums)| (*key, sums))
     }
 
+    /// Returns the totals by bucket and status.
+    pub fn buckets(&self) -> impl Iterator<Item = ((LabelId, TermId), &Sums)> {
+        self.buckets.iter().map(|(key, sums)| (*key, sums))
+    }
+
+    /// Returns the totals by policy and status.
+    pub fn policies(&self) -> impl Iterator<Item = ((LabelId, TermId), &Sums)> {
+        self.policies.iter().map(|(key, sums)| (*key, sums))
+    }
+
+    /// Returns the totals by desktop and pool.
+    pub fn desktops(&self) -> impl Iterator<Item = (DesktopKey, &DesktopTotals)> {
+        self.desktops.iter()
+    }
+
+    /// Returns the start of the newest record of a desktop.
+    pub(super) fn last_start(&self, desktop: LabelId) -> Option<Timestamp> {
+        self.desktops.last_start(desktop)
+    }
+
+    /// Completes the changes of a commit. `records` are all records that were added.
+    pub(super) fn end_changes(&mut self, records: impl Iterator<Item = StoredRecord>) {
+        self.desktops.find_outdated(records);
+    }
+
     /// Returns the records in flight, by status and pool.
     pub fn in_flight(&self) -> impl Iterator<Item = ((TermId, LabelId), &InFlight)> {
         self.in_flight.iter().map(|(key, group)| (*key, group))
@@ -163,15 +201,14 @@ impl Totals {
         self.records
     }
 
-    /// Returns whether a user or a pool has records. Always false for statuses and types, which are
-    /// not indexed.
+    /// Returns whether a user, pool, bucket or policy has records. Always false for statuses and types,
+    /// which are not indexed.
     pub(super) fn contains(&self, value: LabelValue) -> bool {
         let id = LabelId::from_number(value.number);
         match value.label {
-            LimitedLabel::User => {
-                let statuses = (id, TermId::MIN)..=(id, TermId::MAX);
-                self.users.range(statuses).next().is_some()
-            }
+            LimitedLabel::User => has(&self.users, id),
+            LimitedLabel::Bucket => has(&self.buckets, id),
+            LimitedLabel::Policy => has(&self.policies, id),
             LimitedLabel::Pool => {
                 let kinds = KindKey::first_of(id)..=KindKey::last_of(id);
                 self.kinds.range(kinds).next().is_some()
@@ -180,12 +217,24 @@ impl Totals {
         }
     }
 
-    /// Returns the users and pools that have records, without `_none`.
+    /// Returns the users, pools, buckets and policies that have records, without `_none`.
     pub(super) fn named_values(&self) -> impl Iterator<Item = LabelValue> {
-        let users = distinct(self.users.keys().map(|(user, _)| *user));
-        let pools = distinct(self.kinds.keys().map(|key| key.pool));
-        let named = |label| move |id: LabelId| LabelValue { label, number: id.number() };
-        users.map(named(LimitedLabel::User)).chain(pools.map(named(LimitedLabel::Pool)))
+        LimitedLabel::ALL.into_iter().flat_map(|label| self.names_of(label))
+    }
+
+    /// Returns the values of a label that have records, without `_none`. Empty for statuses and types,
+    /// which are not indexed.
+    pub(super) fn names_of(&self, label: LimitedLabel) -> impl Iterator<Item = LabelValue> {
+        let (pools, names) = match label {
+            LimitedLabel::User => (None, Some(&self.users)),
+            LimitedLabel::Bucket => (None, Some(&self.buckets)),
+            LimitedLabel::Policy => (None, Some(&self.policies)),
+            LimitedLabel::Pool => (Some(&self.kinds), None),
+            LimitedLabel::Status | LimitedLabel::Type => (None, None),
+        };
+        let pools = pools.into_iter().flat_map(BTreeMap::keys).map(|key| key.pool);
+        let names = names.into_iter().flat_map(BTreeMap::keys).map(|(name, _)| *name);
+        distinct(pools.chain(names)).map(move |name| LabelValue::of(label, name))
     }
 
     /// Returns the undocumented statuses and types that have records.
@@ -245,6 +294,11 @@ impl KindKey {
     fn last_of(pool: LabelId) -> Self {
         Self { pool, record_type: TermId::MAX, status: TermId::MAX }
     }
+}
+
+/// Returns whether a name has totals.
+fn has(totals: &ByStatus, name: LabelId) -> bool {
+    totals.range((name, TermId::MIN)..=(name, TermId::MAX)).next().is_some()
 }
 
 /// Returns the labels that are names, each once. Equal ones must be neighbours.

@@ -17,10 +17,12 @@ use records_api::record::RecordKey;
 /// are those of the poll, never the time at which it is applied.
 #[derive(Debug)]
 pub struct Transition {
-    /// Names of pools and users that the ledger does not hold, with their numbers.
+    /// Names that the ledger does not hold, with their numbers.
     pub(super) labels: Vec<NumberedName>,
     /// Statuses and types that the ledger does not hold, with their numbers.
     pub(super) terms: Vec<NumberedName>,
+    /// Names of desktops that are new or changed.
+    pub(super) desktop_names: Vec<(LabelId, Box<str>)>,
     pub(super) slots: Vec<(LabelValue, SlotChange)>,
     /// Records that are new or changed, with their flags.
     pub(super) records: Table,
@@ -55,6 +57,7 @@ impl Transition {
         Self {
             labels: Vec::new(),
             terms: Vec::new(),
+            desktop_names: Vec::new(),
             slots: Vec::new(),
             records: Table::default(),
             hidden: Vec::new(),
@@ -71,6 +74,8 @@ impl Transition {
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
         let labels = self.labels.iter().map(|name| Entry::label(name.number, &name.text));
         let terms = self.terms.iter().map(|name| Entry::term(name.number, &name.text));
+        let desktops = self.desktop_names.iter();
+        let desktops = desktops.map(|(desktop, name)| Entry::desktop_name(*desktop, name));
         let slots = self.slots.iter().map(|(value, change)| Entry::Slot(*value, *change));
         let records = self.records.iter().map(Entry::Record);
         let hidden = self.hidden.iter().map(|key| Entry::Hidden(*key));
@@ -81,7 +86,7 @@ impl Transition {
             SyncProgress::Part(part) => Entry::FirstSync(part.clone()),
             SyncProgress::FirstSyncDiscarded => Entry::FirstSyncDiscarded,
         });
-        let names = labels.chain(terms);
+        let names = labels.chain(terms).chain(desktops);
         let rows = slots.chain(records).chain(hidden);
         names.chain(rows).chain(counters).chain(failures).chain(progress)
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Ledger;
-use super::cardinality::{LabelValue, LimitedLabel};
+use super::cardinality::LabelValue;
 use super::symbols::NumberedName;
 
 /// Texts of label values: those of the ledger, and new ones.
@@ -26,9 +26,10 @@ impl<'l> ValueTexts<'l> {
 
     /// Returns the text of a value.
     pub(super) fn of(&self, value: LabelValue) -> &'l str {
-        let (new, known) = match value.label {
-            LimitedLabel::User | LimitedLabel::Pool => (&self.new_labels, &self.ledger.labels),
-            LimitedLabel::Status | LimitedLabel::Type => (&self.new_terms, &self.ledger.terms),
+        let (new, known) = if value.label.is_term() {
+            (&self.new_terms, &self.ledger.terms)
+        } else {
+            (&self.new_labels, &self.ledger.labels)
         };
         new.get(&value.number).copied().unwrap_or_else(|| known.text(value.number))
     }

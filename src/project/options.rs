@@ -45,6 +45,10 @@ pub struct PollOptions {
     pub max_users: usize,
     /// Maximum number of pools with series of their own.
     pub max_pools: usize,
+    /// Maximum number of buckets with series of their own.
+    pub max_buckets: usize,
+    /// Maximum number of policies with series of their own.
+    pub max_policies: usize,
 }
 
 impl PollOptions {
@@ -52,6 +56,8 @@ impl PollOptions {
         LabelLimits {
             users: self.max_users,
             pools: self.max_pools,
+            buckets: self.max_buckets,
+            policies: self.max_policies,
             value_bytes: labels.value_limit,
         }
     }

@@ -12,8 +12,8 @@ use crate::ledger::{
     Transition,
 };
 use crate::snapshot::{
-    Aggregate, CounterView, FailedRecord, LedgerFigures, ProjectLabels, ServedCounters, Snapshot,
-    SyncMode, UserNames, failed_records,
+    Aggregate, CounterView, Desktop, FailedRecord, LedgerFigures, ProjectLabels, ServedCounters,
+    Snapshot, SyncMode, UserNames, desktops, failed_records,
 };
 use crate::sync::{Anomalies, CountTaken, Plan, Planner, PollContext, ReadSummary};
 use records_api::record::{TimeRange, Timestamp};
@@ -62,6 +62,7 @@ pub(super) struct LedgerPart {
     pub(super) mode: SyncMode,
     ledger: LedgerFigures,
     failed: Arc<[FailedRecord]>,
+    desktops: Arc<[Desktop]>,
     last_poll: Option<Timestamp>,
     counting_since: Option<Timestamp>,
     users: UserNames,
@@ -74,6 +75,7 @@ impl LedgerPart {
         snapshot.mode = self.mode;
         snapshot.ledger = self.ledger;
         snapshot.failed = self.failed;
+        snapshot.desktops = self.desktops;
         snapshot.last_poll = self.last_poll;
         snapshot.counting_since = self.counting_since;
         snapshot.users = self.users;
@@ -82,6 +84,7 @@ impl LedgerPart {
     /// Writes only the fields that depend on the form of labels into a snapshot.
     pub(super) fn write_labels_to(self, snapshot: &mut Snapshot) {
         snapshot.counters = self.counters;
+        snapshot.desktops = self.desktops;
         snapshot.users = self.users;
     }
 }
@@ -241,8 +244,9 @@ impl ProjectState {
             counters: self.counters.shown(),
             mode: self.planner.mode(now).into(),
             ledger: self.figures(),
-            // The parts of a first sync are not served, nor are their failures.
+            // The parts of a first sync are not served, nor are their failures or desktops.
             failed: poll.map_or_else(Arc::default, |_| failed_records(self.ledger())),
+            desktops: poll.map_or_else(Arc::default, |_| desktops(self.ledger(), &self.users)),
             last_poll: poll.map(|poll| poll.begun),
             users: self.users.clone(),
             counting_since: poll.map(|poll| poll.counting_since),
@@ -269,6 +273,8 @@ impl ProjectState {
             names: self.ledger().name_count() as u64,
             folded_users: self.ledger().folded_count(LimitedLabel::User),
             folded_pools: self.ledger().folded_count(LimitedLabel::Pool),
+            folded_buckets: self.ledger().folded_count(LimitedLabel::Bucket),
+            folded_policies: self.ledger().folded_count(LimitedLabel::Policy),
             folded_statuses: self.ledger().folded_count(LimitedLabel::Status),
             folded_types: self.ledger().folded_count(LimitedLabel::Type),
         }

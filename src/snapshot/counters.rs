@@ -190,9 +190,11 @@ fn is_shown(ledger: &Ledger, series: Series) -> bool {
 /// Returns the user or pool of a series, which may be folded.
 fn value_of(series: Series) -> Option<(LimitedLabel, LabelId)> {
     match series {
-        Series::Seen(_, pool) | Series::Entered(_, _, pool) | Series::Expired(_, pool) => {
-            Some((LimitedLabel::Pool, pool))
-        }
+        Series::Seen(_, pool)
+        | Series::Entered(_, _, pool)
+        | Series::Expired(_, pool)
+        | Series::UploadedBytes(_, pool)
+        | Series::UploadedSeconds(_, pool) => Some((LimitedLabel::Pool, pool)),
         Series::UserEntered(user, _) => Some((LimitedLabel::User, user)),
         _ => None,
     }
@@ -203,7 +205,9 @@ fn labels_of(ledger: &Ledger, names: &UserNames, series: Series) -> Option<Box<[
     let term = |term: TermId| ledger.term(term).clone();
     let text = |label: LabelId| ledger.label(label).clone();
     Some(match series {
-        Series::Seen(kind, pool) => [term(kind), text(pool)].into(),
+        Series::Seen(kind, pool)
+        | Series::UploadedBytes(kind, pool)
+        | Series::UploadedSeconds(kind, pool) => [term(kind), text(pool)].into(),
         Series::Entered(status, kind, pool) => [term(status), term(kind), text(pool)].into(),
         Series::UserEntered(user, status) => [names.shown(&text(user))?, term(status)].into(),
         Series::Expired(status, pool) => [term(status), text(pool)].into(),

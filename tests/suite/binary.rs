@@ -79,7 +79,8 @@ async fn when_the_api_is_away_the_last_figures_stay_a_while_and_then_nothing_unt
     });
     let left = bare.await.of("workspace_").into_keys().filter(|name| !is_counter(name));
     let left: BTreeSet<String> = left.collect();
-    let expected = ["snapshot_timestamp_seconds", "up", "window_seconds"];
+    let expected =
+        ["counting_since_timestamp_seconds", "snapshot_timestamp_seconds", "up", "window_seconds"];
     let expected = expected.map(|name| format!("workspace_screen_records_{name}{{project=\"p\"}}"));
     assert_eq!(left, BTreeSet::from(expected));
     let page = get(&exporter.url).await;

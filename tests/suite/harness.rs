@@ -230,6 +230,8 @@ impl HarnessOptions {
                 users: Users::named(),
                 max_users: 1000,
                 max_pools: 1000,
+                max_buckets: 100,
+                max_policies: 100,
             },
             state: None,
             token_file: None,
@@ -510,6 +512,7 @@ pub(crate) fn is_counter(name: &str) -> bool {
         "workspace_screen_records_seen_total",
         "workspace_screen_record_",
         "workspace_user_screen_record_",
+        "workspace_screen_records_uploaded_",
         "workspace_screen_records_expired_in_flight_total",
     ];
     families.iter().any(|family| name.starts_with(family))

@@ -148,7 +148,7 @@ async fn constant_labels_stand_on_every_series_of_the_project() {
 }
 
 #[tokio::test]
-async fn pools_that_the_api_names_show_zeros_before_their_first_record() {
+async fn pools_without_a_record_have_a_name_and_zero_desktops_and_nothing_else() {
     let api = Api::start(&["--records", "0"]);
     let exporter = exporter(&api, "").await;
     let text = get(&format!("{}/metrics", exporter.url)).await;
@@ -158,6 +158,12 @@ async fn pools_that_the_api_names_show_zeros_before_their_first_record() {
     };
     let named = of_family("workspace_desktop_pool_info");
     assert!(!named.is_empty());
-    assert_eq!(of_family("workspace_screen_records"), named);
-    assert_eq!(of_family("workspace_screen_records_unresolved"), named);
+    for family in ["workspace_desktop_pool_desktops", "workspace_desktops_recorded"] {
+        assert_eq!(of_family(family), named, "{family}");
+    }
+    let recorded = text.lines().filter(|line| line.starts_with("workspace_desktops_recorded"));
+    assert!(recorded.clone().all(|line| line.ends_with("} 0")), "{text}");
+    assert_eq!(recorded.count(), 2 * named.len());
+    let others = text.lines().filter(|line| line.starts_with("workspace_screen_record"));
+    assert_eq!(others.filter(|line| line.contains("pool=")).count(), 0, "{text}");
 }

@@ -223,7 +223,7 @@ async fn a_project_goes_by_what_changed_from_its_next_poll_on() {
         metrics.of("workspace_user_").is_empty().then_some(())
     });
     users.await;
-    assert!(metrics.of("workspace_screen_records_up").len() == 1);
+    assert!(metrics.of("workspace_screen_records_up{").len() == 1);
     let asked = scene.api.list_requests().await;
     eventually("it polls by itself", async || {
         (scene.api.list_requests().await > asked + 10).then_some(())

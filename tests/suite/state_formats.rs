@@ -18,9 +18,47 @@ fn fixture(name: &str) -> PathBuf {
     Path::new("tests/fixtures/state").join(name)
 }
 
+/// Formats of the states.
+const FORMATS: [u32; 3] = [1, 2, 3];
+
+/// Metrics that the versions that wrote the states did not have, or had with other labels.
+const NEWER: [&str; 6] = [
+    "workspace_bucket_",
+    "workspace_policy_",
+    "workspace_desktops_",
+    "workspace_screen_records_uploaded_",
+    "workspace_screen_records_newest_start_",
+    "workspace_screen_records_counting_since_",
+];
+
+fn without_newer(mut samples: Samples) -> Samples {
+    samples.retain(|name, _| !NEWER.iter().any(|newer| name.starts_with(newer)));
+    samples
+}
+
 /// Returns what the versions that wrote the states served for them.
 fn expected() -> Samples {
-    Metrics::parse(&fs::read_to_string(fixture("samples.txt")).unwrap()).of("workspace_")
+    let samples = fs::read_to_string(fixture("samples.txt")).unwrap();
+    without_newer(Metrics::parse(&samples).of("workspace_"))
+}
+
+/// Returns the samples of metrics that those versions had.
+fn shown(harness: &Harness) -> Samples {
+    without_newer(harness.shown())
+}
+
+/// Checks that the records have the names that earlier formats lack.
+fn check_names(harness: &Harness, format: u32) {
+    let shown = harness.shown();
+    let sum = |name: &str| -> f64 {
+        shown.iter().filter(|(key, _)| key.starts_with(name)).map(|(_, value)| value).sum()
+    };
+    let records = sum("workspace_screen_records{");
+    let bucket = sum("workspace_bucket_screen_records{project=\"p\",bucket=\"bucket\"");
+    assert!(records > 10.0);
+    assert_eq!(bucket, records, "format {format}");
+    let desktops = sum("workspace_desktops_recorded{");
+    assert_eq!(desktops, records, "format {format}, each record is of another desktop");
 }
 
 fn expected_failures() -> Vec<Value> {
@@ -90,7 +128,7 @@ fn failures(harness: &Harness) -> Vec<Value> {
 
 #[tokio::test(start_paused = true)]
 async fn counters_of_earlier_formats_are_served_before_a_poll() {
-    for format in [1, 2] {
+    for format in FORMATS {
         let folder = tempfile::tempdir().unwrap();
         let harness = start(format, folder.path(), api(true));
         let counters = |mut samples: Samples| {
@@ -99,9 +137,9 @@ async fn counters_of_earlier_formats_are_served_before_a_poll() {
         };
         let expected = counters(expected());
         assert!(expected.values().sum::<f64>() > 50.0, "{expected:?}");
-        assert_eq!(counters(harness.shown()), expected, "format {format}");
+        assert_eq!(counters(shown(&harness)), expected, "format {format}");
         assert!(harness.poll().await.is_err());
-        assert_eq!(counters(harness.shown()), expected, "format {format}, after a failed poll");
+        assert_eq!(counters(shown(&harness)), expected, "format {format}, after a failed poll");
         // Format 1 has no texts of failed records.
         let known = if format == 1 { Vec::new() } else { expected_failures() };
         assert_eq!(failures(&harness), known, "format {format}");
@@ -110,18 +148,20 @@ async fn counters_of_earlier_formats_are_served_before_a_poll() {
 
 #[tokio::test(start_paused = true)]
 async fn earlier_formats_are_continued_as_by_the_version_that_wrote_them() {
-    for format in [1, 2] {
+    for format in FORMATS {
         let folder = tempfile::tempdir().unwrap();
         let harness = start(format, folder.path(), api(false));
         assert_eq!(harness.poll().await, Ok(()));
         let expected = expected();
         assert_eq!(expected[UP], 1.0);
-        assert_eq!(harness.shown(), expected, "format {format}");
+        assert_eq!(shown(&harness), expected, "format {format}");
+        check_names(&harness, format);
         assert_eq!(failures(&harness), expected_failures(), "format {format}");
         // What was committed since is in the current format.
         let harness = harness.restart();
         assert_eq!(harness.poll().await, Ok(()));
-        assert_eq!(harness.shown(), expected, "format {format}, after a restart");
+        assert_eq!(shown(&harness), expected, "format {format}, after a restart");
+        check_names(&harness, format);
         assert_eq!(failures(&harness), expected_failures(), "format {format}, after it");
     }
 }

@@ -170,7 +170,7 @@ fn read_window(
     let changes = ledger.diff(
         staging,
         PollFacts::default(),
-        LabelLimits { users: 1, pools: 1, value_bytes: ValueLimit::NONE },
+        LabelLimits { users: 1, pools: 1, buckets: 1, policies: 1, value_bytes: ValueLimit::NONE },
     );
     ledger.commit(changes).unwrap();
     Ok(ledger.shown().map(|record| record.key).collect())

@@ -15,7 +15,8 @@ const MAX_VALUE_CHARS: usize = 200;
 /// Labels that metrics have themselves, so that a constant label cannot use them. `le` and `quantile`
 /// belong to the formats, `record_id` to exemplars, `job` and `instance` to Prometheus. A test compares
 /// them with the table of metrics, which this module does not know.
-pub const RESERVED_LABELS: [&str; 19] = [
+pub const RESERVED_LABELS: [&str; 21] = [
+    "bucket",
     "code",
     "endpoint",
     "field",
@@ -27,6 +28,7 @@ pub const RESERVED_LABELS: [&str; 19] = [
     "name",
     "outcome",
     "path",
+    "policy",
     "pool",
     "project",
     "quantile",

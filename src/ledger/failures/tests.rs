@@ -6,12 +6,10 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ledger::{
-    DurableLedger, FirstSync, LabelLimits, Ledger, PollFacts, Staging, ValueLimit,
-};
+use crate::ledger::{DurableLedger, FirstSync, LabelLimits, Ledger, PollFacts, Staging};
 use records_api::record::{Term, TimeRange};
 
-const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9, value_bytes: ValueLimit::NONE };
+const LIMITS: LabelLimits = LabelLimits::uniform(9);
 
 fn at(minute: u32) -> Timestamp {
     Timestamp::from_millis(1_700_000_000_000 + i64::from(minute) * 60_000)
@@ -186,11 +184,11 @@ fn details_survive_a_first_sync_and_are_added_to_an_old_state() {
     assert!(poll(&mut ledger, 0, &all[..2]));
     assert_eq!(ids(&ledger), ["id 1", "id 0"], "unchanged records get details");
     drop(ledger);
-    assert_eq!(crate::ledger::journal::tests::format_of(&path), 3);
+    assert_eq!(crate::ledger::journal::tests::format_of(&path), 4);
     assert_eq!(ids(&opened(&path)), ["id 1", "id 0"]);
-    crate::ledger::journal::tests::set_format(&path, 4);
+    crate::ledger::journal::tests::set_format(&path, 5);
     let refused = DurableLedger::open(&path, at(0)).unwrap_err();
-    assert!(refused.to_string().contains("has format 4"), "{refused}");
+    assert!(refused.to_string().contains("has format 5"), "{refused}");
 }
 
 proptest! {

@@ -7,22 +7,24 @@ use crate::ledger::counters::{Counter, Exemplar, Series};
 use crate::ledger::failures::FailureDetails;
 use crate::ledger::native::NativeBuckets;
 use crate::ledger::poll_facts::{FirstSync, PollFacts};
-use crate::ledger::record::StoredRecord;
+use crate::ledger::record::{StoredRecord, StoredRecordV1};
+use crate::ledger::symbols::LabelId;
 use records_api::record::RecordKey;
 
 /// Change of the ledger. The order of variants and fields is part of the format: a new variant goes
 /// to the end, or older files would be read as something else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::ledger) enum Entry {
-    /// The name of a pool or a user gets a number. Up to format 2 the numbers are consecutive;
+    /// A name gets a number: that of a pool or a user, since format 4 also that of a desktop, bucket
+    /// or policy. Up to format 2 the numbers are consecutive;
     /// since format 3 a number may be reused.
     Label(u32, String),
     /// An undocumented status or type gets a number, likewise.
     Term(u32, String),
     /// A label value gets, keeps or gives up a slot.
     Slot(LabelValue, SlotChange),
-    /// A record is new or changed.
-    Record(StoredRecord),
+    /// A record is new or changed. Up to format 3.
+    RecordV1(StoredRecordV1),
     /// The API no longer lists a record.
     Hidden(RecordKey),
     /// A series has a new value.
@@ -39,10 +41,14 @@ pub(in crate::ledger) enum Entry {
     Exemplar(Series, Exemplar),
     /// The parts of the first sync are discarded. Since format 3.
     FirstSyncDiscarded,
+    /// A record is new or changed. Since format 4.
+    Record(StoredRecord),
+    /// The name of a desktop is new or changed. Since format 4.
+    DesktopName(LabelId, String),
 }
 
 impl Entry {
-    /// Creates the entry for the name of a pool or a user.
+    /// Creates the entry for a name.
     pub(in crate::ledger) fn label(number: u32, text: &str) -> Self {
         Self::Label(number, text.to_owned())
     }
@@ -50,6 +56,11 @@ impl Entry {
     /// Creates the entry for an undocumented status or type.
     pub(in crate::ledger) fn term(number: u32, text: &str) -> Self {
         Self::Term(number, text.to_owned())
+    }
+
+    /// Creates the entry for the name of a desktop.
+    pub(in crate::ledger) fn desktop_name(desktop: LabelId, name: &str) -> Self {
+        Self::DesktopName(desktop, name.to_owned())
     }
 
     /// Returns the entries of a series.

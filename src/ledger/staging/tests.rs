@@ -1,9 +1,9 @@
 //! Tests of the staging: which of several reads of a record is kept.
 
 use super::*;
-use crate::ledger::{DurableLedger, LabelLimits, PollFacts, ValueLimit};
+use crate::ledger::{DurableLedger, LabelLimits, PollFacts};
 
-const LIMITS: LabelLimits = LabelLimits { users: 9, pools: 9, value_bytes: ValueLimit::NONE };
+const LIMITS: LabelLimits = LabelLimits::uniform(9);
 
 fn record(id: &'static str, size: u64, update: i64) -> Record<'static> {
     let mut record = Record::new(id, Timestamp::from_millis(1_700_000_000_000));

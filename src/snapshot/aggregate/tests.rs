@@ -1,10 +1,10 @@
 //! Sums of small ledgers.
 
 use super::*;
-use crate::ledger::{DurableLedger, LabelLimits, PollFacts, Staging, ValueLimit};
+use crate::ledger::{DurableLedger, LabelLimits, PollFacts, Staging};
 use records_api::record::{Record, RecordKey, RecordType, Term};
 
-const LIMITS: LabelLimits = LabelLimits { users: 2, pools: 2, value_bytes: ValueLimit::NONE };
+const LIMITS: LabelLimits = LabelLimits::uniform(2);
 
 fn store_of(records: &[Record<'_>]) -> DurableLedger {
     let mut ledger = DurableLedger::default();
@@ -50,7 +50,9 @@ fn sums_stand_by_kind_and_by_user_with_zeros_for_the_other_statuses() {
     assert_eq!(aggregate.users.len(), 12);
     assert_eq!(aggregate.users[&("ann".into(), "UPLOAD_FAILED".into())], one);
     assert_eq!(aggregate.users[&("_none".into(), "UPLOAD_FAILED".into())], one);
-    assert_eq!(aggregate.newest_start, Some(Timestamp::from_millis(2000)));
+    let newest = |pool: &str, second: i64| (pool.into(), Timestamp::from_millis(second * 1000));
+    let expected = BTreeMap::from([newest("_none", 1), newest("p", 2)]);
+    assert_eq!(aggregate.newest_start, expected);
     assert!(aggregate.oldest_start.is_empty());
 }
 
@@ -113,18 +115,38 @@ fn users_are_hashed_or_dropped_without_loss_elsewhere() {
 }
 
 #[test]
-fn known_pools_without_a_record_are_there_with_zeros_up_to_the_limit() {
+fn known_pools_without_a_record_have_zero_desktops_up_to_the_limit() {
     let mut pooled = record("a", Status::Uploading, 1);
     pooled.desktop_pool_id = Some("p".into());
+    pooled.desktop_id = Some("d".into());
     let mut aggregate = aggregate_of(&[pooled]);
-    let before = aggregate.kinds.clone();
+    let before = aggregate.clone();
     aggregate.seed(["p", "q", "r", "q"].into_iter(), 2);
-    assert_eq!(aggregate.kinds.len(), before.len() + 6);
-    assert_eq!(aggregate.kinds[&kind("UPLOAD_FAILED", "FULL", "q")], Sums::default());
-    assert!(before.iter().all(|(key, sums)| aggregate.kinds[key] == *sums));
-    let mut nothing = Aggregate::default();
-    nothing.seed(["q"].into_iter(), 2);
-    assert_eq!(nothing.kinds.len(), 6);
+    let desktops = |recorded| PoolDesktops { recorded, recorded_last_day: 0 };
+    let expected = BTreeMap::from([("p".into(), desktops(1)), ("q".into(), desktops(0))]);
+    assert_eq!(aggregate.desktops, expected);
+    assert_eq!(Aggregate { desktops: before.desktops.clone(), ..aggregate }, before);
+}
+
+#[test]
+fn buckets_and_policies_beyond_the_limits_are_folded() {
+    let ids: Vec<_> = (0..5).map(|n| n.to_string()).collect();
+    let records = ids.iter().map(|id| {
+        let mut record = record(id, Status::UploadCompleted, 1);
+        record.obs_bucket = (id != "0").then(|| format!("bucket {id}").into());
+        record.policy_id = (id != "4").then(|| format!("policy {id}").into());
+        record
+    });
+    let aggregate = aggregate_of(&records.collect::<Vec<_>>());
+    let uploaded = |totals: &BTreeMap<NameLabels, Sums>| -> BTreeMap<String, u64> {
+        let uploaded = totals.iter().filter(|((_, status), _)| &**status == "UPLOAD_COMPLETED");
+        uploaded.map(|((name, _), sums)| (name.to_string(), sums.records)).collect()
+    };
+    let expected = [("_none", 1), ("_other", 2), ("bucket 1", 1), ("bucket 2", 1)];
+    assert_eq!(uploaded(&aggregate.buckets), expected.map(|(n, c)| (n.to_owned(), c)).into());
+    let expected = [("_none", 1), ("_other", 2), ("policy 0", 1), ("policy 1", 1)];
+    assert_eq!(uploaded(&aggregate.policies), expected.map(|(n, c)| (n.to_owned(), c)).into());
+    assert_eq!((aggregate.buckets.len(), aggregate.policies.len()), (24, 24));
 }
 
 #[test]

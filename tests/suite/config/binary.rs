@@ -81,6 +81,8 @@ page_size = 1000
 request_timeout = "10s"
 
 [labels]
+max_buckets = 100
+max_policies = 100
 max_pools = 1000
 max_users = 1000
 max_value_bytes = 256

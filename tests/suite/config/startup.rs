@@ -46,7 +46,7 @@ async fn the_environment_alone_is_a_config_also_for_a_reload() {
     write(folder.path(), "config.toml", &config(&api.url, ""));
     let reload = client().post(format!("{}/-/reload", exporter.url)).send().await.unwrap();
     assert_eq!(reload.status(), 200);
-    assert_eq!(exporter.metrics().await.of("workspace_screen_records_up").len(), 1);
+    assert_eq!(exporter.metrics().await.of("workspace_screen_records_up{").len(), 1);
     exporter.scraped_until(up, 1.0).await;
 }
 

@@ -131,6 +131,14 @@ impl Oracle {
                 self.add("workspace_screen_record_transitions_total", &labels, 1.0);
                 let labels = [("user", user.as_str()), ("status", status)];
                 self.add("workspace_user_screen_record_transitions_total", &labels, 1.0);
+                if row.record.status == Status::UploadCompleted {
+                    let labels = [("type", kind), ("pool", pool.as_str())];
+                    let size = row.record.size.filter(|size| *size >= 0).unwrap_or(0) as f64;
+                    self.add("workspace_screen_records_uploaded_bytes_total", &labels, size);
+                    let seconds = f64::from(row.record.duration.unwrap_or(0));
+                    let name = "workspace_screen_records_uploaded_video_seconds_total";
+                    self.add(name, &labels, seconds);
+                }
             }
             let settled = matches!(status, "REC_FAILED" | "UPLOAD_COMPLETED" | "UPLOAD_FAILED");
             if settled && !next.settled {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ledger::{DurableLedger, LabelLimits, PollFacts, ValueLimit};
+use crate::ledger::{DurableLedger, LabelLimits, PollFacts};
 use records_api::record::{Record, RecordKey};
 
 fn at(second: i64) -> Timestamp {
@@ -22,11 +22,7 @@ fn knowing(starts: impl Iterator<Item = i64>) -> DurableLedger {
     }
     staging.cover(TimeRange::since(at(0)));
     let facts = PollFacts { window_start: at(0), ..PollFacts::default() };
-    let changes = ledger.diff(
-        staging,
-        facts,
-        LabelLimits { users: 9, pools: 9, value_bytes: ValueLimit::NONE },
-    );
+    let changes = ledger.diff(staging, facts, LabelLimits::uniform(9));
     ledger.commit(changes).unwrap();
     ledger
 }
