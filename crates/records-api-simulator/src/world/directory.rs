@@ -3,45 +3,14 @@
 //! Every text is stored together with its JSON encoding, so a row is written by copying. Names are
 //! unique per table, so a filter by name finds one user or one desktop.
 
-use std::fmt::Write as _;
+mod names;
 
 use hashbrown::HashMap;
 use rand::{Rng, RngExt};
 
+pub(crate) use self::names::Name;
+use self::names::{generated_name, uuid};
 use crate::mix::mix;
-
-/// Names that break careless escaping, alignment, HTML and label values.
-const HOSTILE_NAMES: [&str; 15] = [
-    "O\"Brien \"the quote\"",
-    "back\\slash\\",
-    "new\nline",
-    "carriage\r\ntab\t",
-    "<script>alert(1)</script>",
-    "</td><img src=x onerror=alert(1)>",
-    "用户甲",
-    "مستخدم",
-    "👩🏽‍💻 e\u{301}\u{202e}txet",
-    " leading and trailing ",
-    "{project=\"x\",status=\"y\"}",
-    "nul\u{0}and\u{7f}del\u{1b}[31m",
-    "_none",
-    "a,b;c&d=e%41+f#g?h/i",
-    "Zoë Müller-Ñandú",
-];
-
-/// A text and its JSON encoding.
-#[derive(Debug, Clone)]
-pub(crate) struct Name {
-    pub(crate) text: String,
-    pub(crate) json: String,
-}
-
-impl Name {
-    fn new(text: String) -> Self {
-        let json = serde_json::to_string(&text).expect("a string is always JSON");
-        Self { text, json }
-    }
-}
 
 /// A desktop.
 #[derive(Debug, Clone)]
@@ -211,37 +180,9 @@ fn retire_one(retired: &mut usize, count: usize) {
     *retired = (*retired + 1).min(count.saturating_sub(1));
 }
 
-fn generated_name(what: &str, number: u32, hostile: bool) -> String {
-    if !hostile || number % 2 == 1 {
-        return format!("{what}-{number:04}");
-    }
-    let half = number as usize / 2;
-    let text = HOSTILE_NAMES[half % HOSTILE_NAMES.len()];
-    match half / HOSTILE_NAMES.len() {
-        0 => text.to_owned(),
-        round => format!("{text}{round}"),
-    }
-}
-
 /// Returns the number of the next entry of a table. Options and tests stay far below 2^32.
 fn next_number<T>(table: &[T]) -> u32 {
     u32::try_from(table.len()).unwrap_or(u32::MAX)
-}
-
-fn uuid(seed: u64, number: u64) -> String {
-    let (a, b) = (mix(seed ^ number), mix(seed.wrapping_add(mix(number))));
-    let mut text = String::with_capacity(36);
-    write!(
-        text,
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        a >> 32,
-        (a >> 16) & 0xffff,
-        a & 0xffff,
-        b >> 48,
-        b & 0xffff_ffff_ffff
-    )
-    .expect("writing to a String cannot fail");
-    text
 }
 
 #[cfg(test)]
