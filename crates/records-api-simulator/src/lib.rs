@@ -50,7 +50,10 @@ pub use self::{
         hooks::HookContext,
         request_log::{LoggedRequest, Requests},
     },
-    truth::{Failure, Oldest, PoolFlow, PoolSums, Sums, Truth, UserFlow, UserSums},
+    truth::{
+        BucketSums, DesktopRecords, Failure, Oldest, PolicySums, PoolDesktops, PoolFlow, PoolSums,
+        Sums, Truth, UploadFlow, UserFlow, UserSums,
+    },
     wire::{
         encoding::Encoding,
         error::{ErrorShape, RetryAfter},
@@ -60,7 +63,7 @@ pub use self::{
     world::{
         World,
         directory::Directory,
-        flows::{Flow, Flows, PoolCell, UserCell},
+        flows::{Flow, Flows, PoolCell, Uploaded, UserCell},
         record::{Kind, Record, Status},
     },
 };

@@ -9,7 +9,7 @@ use crate::{
     dialect::Dialect,
     faults::{Fault, help::FAULTS, syntax::share},
     time,
-    world::{self, lifecycle::LifecycleSettings},
+    world::{self, directory::DirectorySizes, lifecycle::LifecycleSettings},
 };
 
 /// The options of a simulator.
@@ -41,7 +41,13 @@ pub struct Options {
     /// Number of desktop pools
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub pools: u32,
-    /// Give users, desktops and pools names with quotes, newlines, HTML and Unicode
+    /// Number of buckets. One desktop in eleven uploads to an SFTP server instead
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub buckets: u32,
+    /// Number of recording policies. One desktop in thirteen makes records without one
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub policies: u32,
+    /// Give users, desktops, pools, buckets and policies names with quotes, newlines, HTML and Unicode
     #[arg(long)]
     pub hostile_names: bool,
     /// Length of a recording
@@ -110,9 +116,13 @@ impl Options {
             records: self.records,
             live: self.live,
             window: time::duration_millis(self.window).max(1),
-            desktops: self.desktops,
-            users: self.users,
-            pools: self.pools,
+            directory: DirectorySizes {
+                desktops: self.desktops,
+                users: self.users,
+                pools: self.pools,
+                buckets: self.buckets,
+                policies: self.policies,
+            },
             hostile_names: self.hostile_names,
             lifecycle: LifecycleSettings {
                 recording_length: time::duration_millis(self.recording_length),

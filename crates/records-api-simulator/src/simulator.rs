@@ -94,11 +94,19 @@ impl Simulator {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Returns the truth about the records that started at or after `from_millis`.
+    /// Returns the truth about the records that started at or after `from_millis`. The last day ends
+    /// now.
     pub fn truth(&self, from_millis: i64) -> Truth {
+        self.truth_of_day(from_millis, self.shared.now_millis())
+    }
+
+    /// Returns the truth about the records that started at or after `from_millis`. The last day ends
+    /// at `day_end_millis`.
+    pub fn truth_of_day(&self, from_millis: i64, day_end_millis: i64) -> Truth {
         let mut state = self.lock();
         state.world.advance(self.shared.now_millis());
-        compute(&state.world, from_millis, state.dialect.times)
+        let last_day_from = day_end_millis.saturating_sub(24 * 3_600_000);
+        compute(&state.world, from_millis, last_day_from, state.dialect.times)
     }
 
     /// Reads or changes the current world.

@@ -1,7 +1,7 @@
 //! The truth about the world, computed without any code of the listing.
 //!
 //! Statuses and types are the documented constants in every dialect. Records without a pool, user,
-//! status or type count under `_none`. Times have the precision of the dialect.
+//! bucket, policy, status or type count under `_none`. Times have the precision of the dialect.
 
 pub(crate) mod compute;
 
@@ -25,12 +25,6 @@ impl Sums {
         self.count += 1;
         self.size += record.size.unwrap_or(0);
         self.duration += record.duration.map_or(0, i64::from);
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.count += other.count;
-        self.size += other.size;
-        self.duration += other.duration;
     }
 }
 
@@ -59,6 +53,66 @@ pub struct UserSums {
     /// The sums.
     #[serde(flatten)]
     pub sums: Sums,
+}
+
+/// Sums for a bucket and status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BucketSums {
+    /// Name of the bucket.
+    pub bucket: String,
+    /// Constant of the status.
+    pub status: &'static str,
+    /// The sums.
+    #[serde(flatten)]
+    pub sums: Sums,
+}
+
+/// Sums for a policy and status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PolicySums {
+    /// Id of the policy.
+    pub policy: String,
+    /// Constant of the status.
+    pub status: &'static str,
+    /// The sums.
+    #[serde(flatten)]
+    pub sums: Sums,
+}
+
+/// A pool that has records, or is in the list of pools.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PoolDesktops {
+    /// Id of the pool.
+    pub pool: String,
+    /// Name in the list of pools; `None` if the pool is not in it.
+    pub name: Option<String>,
+    /// Number of desktops in the list of pools; `None` if the pool is not in it.
+    pub desktop_count: Option<u64>,
+    /// Number of desktops with a record.
+    pub recorded: u64,
+    /// Number of desktops with a record of the last day.
+    pub recorded_last_day: u64,
+    /// The latest `start_time`, in milliseconds since the Unix epoch.
+    pub newest_start: Option<i64>,
+}
+
+/// A desktop that has records. Times are in milliseconds since the Unix epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DesktopRecords {
+    /// Id of the desktop.
+    pub id: String,
+    /// Name of the desktop in its newest record.
+    pub name: String,
+    /// Id of the pool in its newest record.
+    pub pool: Option<String>,
+    /// Number of records.
+    pub records: u64,
+    /// Number of records in `REC_FAILED` or `UPLOAD_FAILED`.
+    pub failed: u64,
+    /// The latest `start_time`.
+    pub last_start: i64,
+    /// The latest `update_time` in `UPLOAD_COMPLETED`.
+    pub last_upload: Option<i64>,
 }
 
 /// The oldest record in flight of a status and pool. Times are in milliseconds since the Unix
@@ -106,6 +160,21 @@ pub struct UserFlow {
     pub left: u64,
 }
 
+/// Size and duration of the records at each entry into `UPLOAD_COMPLETED` since the world began,
+/// regardless of the window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UploadFlow {
+    /// Constant of the type.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Id of the pool.
+    pub pool: String,
+    /// Sum of `size`, in bytes.
+    pub size: i64,
+    /// Sum of `duration`, in seconds.
+    pub duration: i64,
+}
+
 /// A failed record as the API shows it. Missing values are null.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
@@ -147,12 +216,22 @@ pub struct Truth {
     pub now: i64,
     /// Records that started earlier are not included.
     pub from: i64,
+    /// Records that started earlier are not of the last day.
+    pub last_day_from: i64,
     /// Number of records.
     pub records: u64,
     /// Sums by status, type and pool; only those with records.
     pub by_pool: Vec<PoolSums>,
     /// Sums by user and status; only those with records.
     pub by_user: Vec<UserSums>,
+    /// Sums by bucket and status; only those with records.
+    pub by_bucket: Vec<BucketSums>,
+    /// Sums by policy and status; only those with records.
+    pub by_policy: Vec<PolicySums>,
+    /// The pools that have records, and those of the list of pools, by id.
+    pub pools: Vec<PoolDesktops>,
+    /// The desktops that have records, by id.
+    pub desktops: Vec<DesktopRecords>,
     /// The oldest records in flight by status and pool.
     pub oldest: Vec<Oldest>,
     /// The latest `start_time`, in milliseconds since the Unix epoch.
@@ -161,6 +240,8 @@ pub struct Truth {
     pub pool_flows: Vec<PoolFlow>,
     /// Entries and departures by user and status.
     pub user_flows: Vec<UserFlow>,
+    /// Uploads by type and pool.
+    pub uploads: Vec<UploadFlow>,
     /// The failed records with the latest starts, latest first; at most 1000.
     pub failures: Vec<Failure>,
 }

@@ -22,7 +22,7 @@ use crate::mix::{high, low, mix, mixed_id};
 
 pub(crate) use self::settings::Settings;
 use self::{
-    directory::Directory,
+    directory::{Directory, DrawnReferences},
     flows::Flows,
     lifecycle::Transition,
     record::{Record, Status},
@@ -106,12 +106,12 @@ impl World {
         self.now
     }
 
-    /// The desktops, users and pools of the records.
+    /// What the records refer to.
     pub fn directory(&self) -> &Directory {
         &self.directory
     }
 
-    /// The desktops, users and pools of the records, to add more.
+    /// What the records refer to, to add more.
     pub fn directory_mut(&mut self) -> &mut Directory {
         &mut self.directory
     }
@@ -176,8 +176,8 @@ impl World {
         mixed_id(self.settings.seed, self.generated_ids)
     }
 
-    /// Draws a desktop with its pool, and a user.
-    pub(crate) fn draw_desktop(&mut self) -> (u32, Option<u32>, u32) {
+    /// Draws what a new record refers to.
+    pub(crate) fn draw_references(&mut self) -> DrawnReferences {
         self.directory.draw(&mut self.rng)
     }
 

@@ -32,13 +32,11 @@ pub(super) async fn list(
                 .skip(offset)
                 .take(limit)
                 .map(|(number, pool)| {
-                    let desktops =
-                        directory.desktops().iter().filter(|desktop| desktop.pool == Some(number));
                     serde_json::json!({
                         "id": pool.id,
                         "name": pool.name.text,
                         "type": if number % 2 == 0 { "DYNAMIC" } else { "STATIC" },
-                        "desktop_count": desktops.count(),
+                        "desktop_count": directory.desktop_count(number),
                         "status": "STEADY",
                     })
                 })

@@ -1,7 +1,7 @@
 //! Writes rows and pages as JSON into a byte buffer.
 //!
-//! A row has all 21 fields of `ScreenRecordDetail`. Records do not store policy, bucket, file names
-//! and hashes; they are derived from the id.
+//! A row has all 21 fields of `ScreenRecordDetail`. Records do not store file names and hashes; they
+//! are derived from the id.
 
 use crate::{
     dialect::{Dialect, MissingValue, TotalCount, vocabulary},
@@ -13,8 +13,6 @@ use crate::{
         record::{Kind, Record, Status},
     },
 };
-
-const POLICIES: u64 = 3;
 
 /// Writes a page with the rows of `slots`. `matches` is the correct total.
 pub(crate) fn page(
@@ -147,9 +145,10 @@ impl Row<'_> {
 
     fn files(&mut self, world: &World, record: &Record) {
         let number = mix(high(record.id));
-        let desktop = world.directory().desktop_id(record.desktop).as_bytes();
-        let policy = mix(world.seed() ^ (u64::from(record.desktop) % POLICIES));
-        self.quoted("policy_id", true, |out| hex(out, &[policy, mix(policy)]));
+        let directory = world.directory();
+        let desktop = directory.desktop_id(record.desktop).as_bytes();
+        let policy = record.policy.and_then(|policy| directory.policy(policy));
+        self.json("policy_id", policy.map(|policy| policy.json.as_str()));
         self.text("upload_type", "AUTO");
         self.text("site_type", if record.desktop % 7 == 6 { "IES" } else { "CENTER" });
         let present = record.status.has_file();
@@ -163,7 +162,8 @@ impl Row<'_> {
             out.extend_from_slice(ending);
         };
         let sha = |n: u64| [n, mix(n), mix(n ^ 1), mix(n ^ 2)];
-        self.quoted("obs_bucket", present, |out| out.extend_from_slice(b"wks-screen-records"));
+        let bucket = record.shown_bucket().and_then(|bucket| directory.bucket(bucket));
+        self.json("obs_bucket", bucket.map(|bucket| bucket.json.as_str()));
         self.quoted("file_directory", present, |out| {
             out.extend_from_slice(b"records/");
             integer(out, record.start.div_euclid(86_400_000));

@@ -1,10 +1,15 @@
 //! Computes the truth about a world.
 
+mod desktops;
+
 use std::collections::BTreeMap;
 
 use chrono::DateTime;
 
-use super::{Failure, Oldest, PoolFlow, PoolSums, Sums, Truth, UserFlow, UserSums};
+use super::{
+    BucketSums, Failure, Oldest, PolicySums, PoolFlow, PoolSums, Sums, Truth, UploadFlow, UserFlow,
+    UserSums,
+};
 use crate::{
     dialect::TimeFormat,
     mix::{high, mix},
@@ -21,18 +26,24 @@ const NONE: &str = "_none";
 const MAX_FAILURES: usize = 1000;
 
 /// Computes the truth about the records that started at or after `from`.
-pub(crate) fn compute(world: &World, from: i64, times: TimeFormat) -> Truth {
+pub(crate) fn compute(world: &World, from: i64, last_day_from: i64, times: TimeFormat) -> Truth {
     let records = || world.records_from(from);
     Truth {
         now: world.now(),
         from,
+        last_day_from,
         records: records().count() as u64,
         by_pool: by_pool(world, from),
         by_user: by_user(world, from),
+        by_bucket: by_bucket(world, from),
+        by_policy: by_policy(world, from),
+        pools: desktops::by_pool(world, from, last_day_from, times),
+        desktops: desktops::all(world, from, times),
         oldest: oldest(world, from, times),
         newest_start: records().map(|record| record.start).max().map(|start| times.as_shown(start)),
         pool_flows: pool_flows(world),
         user_flows: user_flows(world),
+        uploads: uploads(world),
         failures: failures(world, from, times),
     }
 }
@@ -52,17 +63,36 @@ fn by_pool(world: &World, from: i64) -> Vec<PoolSums> {
 }
 
 fn by_user(world: &World, from: i64) -> Vec<UserSums> {
+    let sums = by_label(world, from, |record| user_label(world, record.user));
+    sums.map(|((user, status), sums)| UserSums { user, status, sums }).collect()
+}
+
+fn by_bucket(world: &World, from: i64) -> Vec<BucketSums> {
+    let name = |bucket| world.directory().bucket_name(bucket);
+    let label = |record: &Record| record.shown_bucket().and_then(name).unwrap_or(NONE).to_owned();
+    let sums = by_label(world, from, label);
+    sums.map(|((bucket, status), sums)| BucketSums { bucket, status, sums }).collect()
+}
+
+fn by_policy(world: &World, from: i64) -> Vec<PolicySums> {
+    let id = |policy| world.directory().policy_id(policy);
+    let label = |record: &Record| record.policy.and_then(id).unwrap_or(NONE).to_owned();
+    let sums = by_label(world, from, label);
+    sums.map(|((policy, status), sums)| PolicySums { policy, status, sums }).collect()
+}
+
+/// Returns the sums by label and status. Equal labels are one group, such as a missing value and a
+/// value `_none`.
+fn by_label(
+    world: &World,
+    from: i64,
+    label: impl Fn(&Record) -> String,
+) -> impl Iterator<Item = ((String, &'static str), Sums)> {
     let mut cells = BTreeMap::<_, Sums>::new();
     for record in world.records_from(from) {
-        cells.entry((record.user, record.status)).or_default().add(record);
+        cells.entry((label(record), record.status.code())).or_default().add(record);
     }
-    // A user may be named `_none`: equal labels are one group.
-    let mut labelled = BTreeMap::<_, Sums>::new();
-    for ((user, status), sums) in cells {
-        labelled.entry((user_label(world, user), status.code())).or_default().merge(sums);
-    }
-    let sums = labelled.into_iter();
-    sums.map(|((user, status), sums)| UserSums { user, status, sums }).collect()
+    cells.into_iter()
 }
 
 fn oldest(world: &World, from: i64, times: TimeFormat) -> Vec<Oldest> {
@@ -109,6 +139,16 @@ fn user_flows(world: &World) -> Vec<UserFlow> {
     flows.collect()
 }
 
+fn uploads(world: &World) -> Vec<UploadFlow> {
+    let flows = world.flows().uploaded.iter().map(|((kind, pool), uploaded)| UploadFlow {
+        kind: kind.code(),
+        pool: pool_label(world, *pool),
+        size: uploaded.size,
+        duration: uploaded.duration,
+    });
+    flows.collect()
+}
+
 fn failures(world: &World, from: i64, times: TimeFormat) -> Vec<Failure> {
     let failed = world
         .records_from(from)
@@ -140,7 +180,10 @@ fn failure(world: &World, record: &Record, times: TimeFormat) -> Failure {
         start_time: formatted(record.start),
         update_time: formatted(record.update),
         size_bytes: record.size,
-        bucket: file.map(|_| "wks-screen-records".to_owned()),
+        bucket: record
+            .shown_bucket()
+            .and_then(|bucket| directory.bucket_name(bucket))
+            .map(str::to_owned),
         file_directory: file
             .map(|desktop| format!("records/{}/{desktop}", record.start.div_euclid(86_400_000))),
         file_name: file.map(|desktop| format!("video_{desktop}_{:016x}.mp4", mix(high(record.id)))),

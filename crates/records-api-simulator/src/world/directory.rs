@@ -1,47 +1,18 @@
-//! The desktops, users and pools that records refer to.
+//! The desktops, users, pools, buckets and policies that records refer to.
 //!
 //! Every text is stored together with its JSON encoding, so a row is written by copying. Names are
 //! unique per table, so a filter by name finds one user or one desktop.
 
-use std::fmt::Write as _;
+mod names;
+#[cfg(test)]
+mod tests;
 
 use hashbrown::HashMap;
 use rand::{Rng, RngExt};
 
+pub(crate) use self::names::Name;
+use self::names::{generated_name, uuid};
 use crate::mix::mix;
-
-/// Names that break careless escaping, alignment, HTML and label values.
-const HOSTILE_NAMES: [&str; 15] = [
-    "O\"Brien \"the quote\"",
-    "back\\slash\\",
-    "new\nline",
-    "carriage\r\ntab\t",
-    "<script>alert(1)</script>",
-    "</td><img src=x onerror=alert(1)>",
-    "用户甲",
-    "مستخدم",
-    "👩🏽‍💻 e\u{301}\u{202e}txet",
-    " leading and trailing ",
-    "{project=\"x\",status=\"y\"}",
-    "nul\u{0}and\u{7f}del\u{1b}[31m",
-    "_none",
-    "a,b;c&d=e%41+f#g?h/i",
-    "Zoë Müller-Ñandú",
-];
-
-/// A text and its JSON encoding.
-#[derive(Debug, Clone)]
-pub(crate) struct Name {
-    pub(crate) text: String,
-    pub(crate) json: String,
-}
-
-impl Name {
-    fn new(text: String) -> Self {
-        let json = serde_json::to_string(&text).expect("a string is always JSON");
-        Self { text, json }
-    }
-}
 
 /// A desktop.
 #[derive(Debug, Clone)]
@@ -50,6 +21,8 @@ pub(crate) struct Desktop {
     pub(crate) name: Name,
     pub(crate) pool: Option<u32>,
     pub(crate) home_user: u32,
+    /// Number of the entry with the new name, if the desktop was renamed.
+    renamed: Option<u32>,
 }
 
 /// A desktop pool.
@@ -59,38 +32,77 @@ pub(crate) struct Pool {
     pub(crate) name: Name,
 }
 
-/// The desktops, users and pools. Records refer to them by number.
+/// Numbers of entries in a new directory.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct DirectorySizes {
+    pub(crate) desktops: u32,
+    pub(crate) users: u32,
+    pub(crate) pools: u32,
+    pub(crate) buckets: u32,
+    pub(crate) policies: u32,
+}
+
+/// What a new record refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct DrawnReferences {
+    pub(crate) desktop: u32,
+    pub(crate) pool: Option<u32>,
+    pub(crate) user: u32,
+    pub(crate) bucket: Option<u32>,
+    pub(crate) policy: Option<u32>,
+}
+
+/// The desktops, users, pools, buckets and policies. Records refer to them by number.
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
     seed: u64,
     desktops: Vec<Desktop>,
     users: Vec<Name>,
     pools: Vec<Pool>,
+    buckets: Vec<Name>,
+    policies: Vec<Name>,
     users_by_name: HashMap<String, u32>,
     retired: Retired,
 }
 
-/// Numbers of the oldest desktops, users and pools that are retired.
+/// Numbers of the oldest entries that are retired.
 #[derive(Debug, Clone, Copy, Default)]
 struct Retired {
     desktops: usize,
     users: usize,
     pools: usize,
+    buckets: usize,
+    policies: usize,
 }
+
+/// One desktop in so many uploads to an SFTP server, so its records have no bucket.
+const SFTP_ONE_IN: u32 = 11;
+/// One desktop in so many makes records without a policy.
+const NO_POLICY_ONE_IN: u32 = 13;
 
 impl Directory {
     /// Creates a directory with at least one desktop and one user. One desktop in five is not in a
     /// pool. With `hostile`, every second name is a hostile one.
-    pub(crate) fn new(seed: u64, desktops: u32, users: u32, pools: u32, hostile: bool) -> Self {
+    pub(crate) fn new(seed: u64, sizes: DirectorySizes, hostile: bool) -> Self {
         let mut directory = Self { seed, ..Self::default() };
-        for number in 0..users.max(1) {
+        for number in 0..sizes.users.max(1) {
             directory.add_user(&generated_name("user", number, hostile));
         }
-        for number in 0..pools {
+        for number in 0..sizes.pools {
             directory.add_pool(&generated_name("pool", number, hostile));
         }
-        for number in 0..desktops.max(1) {
-            let pool = (pools > 0 && number % 5 != 4).then(|| number % pools);
+        for number in 0..sizes.buckets {
+            directory.add_bucket(&generated_name("wks-screen-records", number, hostile));
+        }
+        for number in 0..sizes.policies {
+            directory.add_policy(&if hostile && number % 2 == 0 {
+                generated_name("policy", number, hostile)
+            } else {
+                uuid(mix(seed ^ 0x0070_6f6c_6963_7900), u64::from(number))
+            });
+        }
+        for number in 0..sizes.desktops.max(1) {
+            let pool = (sizes.pools > 0 && number % 5 != 4).then(|| number % sizes.pools);
             directory.add_desktop(&generated_name("desktop", number, hostile), pool);
         }
         directory
@@ -115,6 +127,20 @@ impl Directory {
         number
     }
 
+    /// Adds a bucket and returns its number.
+    pub fn add_bucket(&mut self, name: &str) -> u32 {
+        let number = next_number(&self.buckets);
+        self.buckets.push(Name::new(name.to_owned()));
+        number
+    }
+
+    /// Adds a policy and returns its number.
+    pub fn add_policy(&mut self, id: &str) -> u32 {
+        let number = next_number(&self.policies);
+        self.policies.push(Name::new(id.to_owned()));
+        number
+    }
+
     /// Adds a desktop of a pool and returns its number.
     pub fn add_desktop(&mut self, name: &str, pool: Option<u32>) -> u32 {
         let number = next_number(&self.desktops);
@@ -126,7 +152,19 @@ impl Directory {
             name: Name::new(name.to_owned()),
             pool,
             home_user: retired + number % users,
+            renamed: None,
         });
+        number
+    }
+
+    /// Gives a desktop a new name, which new recordings show. Returns the number for such records.
+    /// Existing records keep the old name.
+    pub fn rename_desktop(&mut self, desktop: u32, name: &str) -> u32 {
+        let number = next_number(&self.desktops);
+        let old = &mut self.desktops[desktop as usize];
+        old.renamed = Some(number);
+        let new = Desktop { name: Name::new(name.to_owned()), renamed: None, ..old.clone() };
+        self.desktops.push(new);
         number
     }
 
@@ -144,6 +182,16 @@ impl Directory {
     /// Removes the oldest pool from the list of pools. Its desktops keep it until they retire.
     pub fn retire_pool(&mut self) {
         retire_one(&mut self.retired.pools, self.pools.len());
+    }
+
+    /// Retires the oldest bucket. New recordings are uploaded to the others; the last one stays.
+    pub fn retire_bucket(&mut self) {
+        retire_one(&mut self.retired.buckets, self.buckets.len());
+    }
+
+    /// Retires the oldest policy. New recordings are made under the others; the last one stays.
+    pub fn retire_policy(&mut self) {
+        retire_one(&mut self.retired.policies, self.policies.len());
     }
 
     /// Returns the number of pools, retired ones included.
@@ -176,6 +224,30 @@ impl Directory {
         self.desktops.get(desktop as usize).map_or("", |desktop| &desktop.name.text)
     }
 
+    /// Returns the name of a bucket.
+    pub fn bucket_name(&self, bucket: u32) -> Option<&str> {
+        self.bucket(bucket).map(|bucket| bucket.text.as_str())
+    }
+
+    /// Returns the id of a policy.
+    pub fn policy_id(&self, policy: u32) -> Option<&str> {
+        self.policy(policy).map(|policy| policy.text.as_str())
+    }
+
+    pub(crate) fn bucket(&self, bucket: u32) -> Option<&Name> {
+        self.buckets.get(bucket as usize)
+    }
+
+    pub(crate) fn policy(&self, policy: u32) -> Option<&Name> {
+        self.policies.get(policy as usize)
+    }
+
+    /// Returns the number of desktops in a pool, retired ones included.
+    pub(crate) fn desktop_count(&self, pool: u32) -> usize {
+        let in_pool = |desktop: &&Desktop| desktop.pool == Some(pool) && desktop.renamed.is_none();
+        self.desktops.iter().filter(in_pool).count()
+    }
+
     /// Returns the pools that are not retired, with their numbers.
     pub(crate) fn pools(&self) -> impl Iterator<Item = (u32, &Pool)> {
         let first = u32::try_from(self.retired.pools).unwrap_or(u32::MAX);
@@ -194,118 +266,43 @@ impl Directory {
         self.users_by_name.get(name).copied()
     }
 
-    /// Draws a desktop, its pool, and a user, who is mostly the desktop's own user.
-    pub(crate) fn draw(&self, rng: &mut impl Rng) -> (u32, Option<u32>, u32) {
+    /// Draws a desktop, what belongs to it, and a user, who is mostly the desktop's own user.
+    pub(crate) fn draw(&self, rng: &mut impl Rng) -> DrawnReferences {
         let number = rng.random_range(self.retired.desktops..self.desktops.len());
-        let desktop = &self.desktops[number];
+        let mut number = u32::try_from(number).unwrap_or(0);
+        while let Some(renamed) = self.desktops[number as usize].renamed {
+            number = renamed;
+        }
+        let desktop = &self.desktops[number as usize];
         let user = if rng.random_bool(0.7) {
             desktop.home_user
         } else {
             u32::try_from(rng.random_range(self.retired.users..self.users.len())).unwrap_or(0)
         };
-        (u32::try_from(number).unwrap_or(0), desktop.pool, user)
+        let bucket = assigned(number, self.retired.buckets, self.buckets.len());
+        let policy = assigned(!number, self.retired.policies, self.policies.len());
+        DrawnReferences {
+            desktop: number,
+            pool: desktop.pool,
+            user,
+            bucket: bucket.filter(|_| number % SFTP_ONE_IN != SFTP_ONE_IN - 1),
+            policy: policy.filter(|_| number % NO_POLICY_ONE_IN != NO_POLICY_ONE_IN - 1),
+        }
     }
+}
+
+/// Returns the bucket or policy of a desktop, of those that are not retired.
+fn assigned(desktop: u32, retired: usize, count: usize) -> Option<u32> {
+    let live = count.checked_sub(retired).filter(|live| *live > 0)?;
+    let position = mix(u64::from(desktop)) % u64::try_from(live).ok()?;
+    Some(u32::try_from(retired).ok()? + u32::try_from(position).ok()?)
 }
 
 fn retire_one(retired: &mut usize, count: usize) {
     *retired = (*retired + 1).min(count.saturating_sub(1));
 }
 
-fn generated_name(what: &str, number: u32, hostile: bool) -> String {
-    if !hostile || number % 2 == 1 {
-        return format!("{what}-{number:04}");
-    }
-    let half = number as usize / 2;
-    let text = HOSTILE_NAMES[half % HOSTILE_NAMES.len()];
-    match half / HOSTILE_NAMES.len() {
-        0 => text.to_owned(),
-        round => format!("{text}{round}"),
-    }
-}
-
 /// Returns the number of the next entry of a table. Options and tests stay far below 2^32.
 fn next_number<T>(table: &[T]) -> u32 {
     u32::try_from(table.len()).unwrap_or(u32::MAX)
-}
-
-fn uuid(seed: u64, number: u64) -> String {
-    let (a, b) = (mix(seed ^ number), mix(seed.wrapping_add(mix(number))));
-    let mut text = String::with_capacity(36);
-    write!(
-        text,
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        a >> 32,
-        (a >> 16) & 0xffff,
-        a & 0xffff,
-        b >> 48,
-        b & 0xffff_ffff_ffff
-    )
-    .expect("writing to a String cannot fail");
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
-
-    use super::*;
-
-    #[test]
-    fn hostile_names_are_unique_and_survive_json() {
-        let directory = Directory::new(1, 100, 100, 3, true);
-        assert_eq!(directory.users.len(), 100);
-        for user in &directory.users {
-            assert_eq!(serde_json::from_str::<String>(&user.json).unwrap(), user.text);
-        }
-        assert!(directory.find_user("<script>alert(1)</script>").is_some());
-    }
-
-    #[test]
-    fn one_desktop_in_five_is_not_in_a_pool() {
-        let directory = Directory::new(1, 100, 1, 4, false);
-        assert_eq!(directory.desktops.iter().filter(|d| d.pool.is_none()).count(), 20);
-        assert!(Directory::new(1, 10, 1, 0, false).desktops.iter().all(|d| d.pool.is_none()));
-    }
-
-    #[test]
-    fn new_records_refer_to_what_is_not_retired() {
-        let mut directory = Directory::new(1, 4, 2, 2, false);
-        directory.retire_user();
-        directory.retire_pool();
-        let (user, pool) = (directory.add_user("new user"), directory.add_pool("new pool"));
-        for _ in 0..4 {
-            directory.add_desktop("new desktop", Some(pool));
-            directory.retire_desktop();
-        }
-        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
-        let drawn: BTreeSet<_> = (0..1000).map(|_| directory.draw(&mut rng)).collect();
-        let users = [1, user];
-        assert!(drawn.iter().all(|(desktop, pool_drawn, drawn_user)| {
-            *desktop >= 4 && *pool_drawn == Some(pool) && users.contains(drawn_user)
-        }));
-        assert_eq!(drawn.len(), 8, "every desktop with every user");
-        let listed: Vec<_> = directory.pools().map(|(number, _)| number).collect();
-        assert_eq!(listed, [1, pool]);
-        assert_eq!(directory.pool_name(0), "pool-0000", "records of a retired pool keep its name");
-    }
-
-    #[test]
-    fn the_last_of_each_kind_does_not_retire() {
-        let mut directory = Directory::new(1, 1, 1, 1, false);
-        directory.retire_desktop();
-        directory.retire_user();
-        directory.retire_pool();
-        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
-        assert_eq!(directory.draw(&mut rng), (0, Some(0), 0));
-        assert_eq!(directory.pools().count(), 1);
-    }
-
-    #[test]
-    fn ids_look_like_uuids() {
-        let directory = Directory::new(7, 2, 1, 1, false);
-        assert_eq!(directory.desktop_id(0).len(), 36);
-        assert_ne!(directory.desktop_id(0), directory.desktop_id(1));
-    }
 }

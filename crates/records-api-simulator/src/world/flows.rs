@@ -35,6 +35,15 @@ impl Flow {
     }
 }
 
+/// Size in bytes and duration in seconds of the records at each entry into `UPLOAD_COMPLETED`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Uploaded {
+    /// Their `size`. A missing one counts as 0.
+    pub size: i64,
+    /// Their `duration`. A missing one counts as 0.
+    pub duration: i64,
+}
+
 /// Entries and departures by status, type and pool, and by user and status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flows {
@@ -44,6 +53,8 @@ pub struct Flows {
     pub users: BTreeMap<UserCell, Flow>,
     /// Records that became visible after the world began, by type and pool.
     pub appeared: BTreeMap<(Kind, Option<u32>), u64>,
+    /// Uploads by type and pool.
+    pub uploaded: BTreeMap<(Kind, Option<u32>), Uploaded>,
 }
 
 impl Flows {
@@ -52,7 +63,7 @@ impl Flows {
     }
 
     pub(crate) fn count_appearance(&mut self, record: &Record) {
-        self.update(record, |flow| flow.entered += 1);
+        self.count_entry(record);
         *self.appeared.entry((record.kind, record.pool)).or_default() += 1;
     }
 
@@ -63,10 +74,19 @@ impl Flows {
     pub(crate) fn count_change(&mut self, before: &Record, after: &Record) {
         if before.status != after.status {
             self.update(before, |flow| flow.left += 1);
-            self.update(after, |flow| flow.entered += 1);
+            self.count_entry(after);
         } else if (before.kind, before.pool, before.user) != (after.kind, after.pool, after.user) {
             self.update(before, |flow| flow.initial -= 1);
             self.update(after, |flow| flow.initial += 1);
+        }
+    }
+
+    fn count_entry(&mut self, record: &Record) {
+        self.update(record, |flow| flow.entered += 1);
+        if record.status == Status::UploadCompleted {
+            let uploaded = self.uploaded.entry((record.kind, record.pool)).or_default();
+            uploaded.size += record.size.unwrap_or(0);
+            uploaded.duration += record.duration.map_or(0, i64::from);
         }
     }
 

@@ -29,13 +29,7 @@ const CHANGES_PER_RECORDING: f64 = 4.0;
 impl World {
     /// Creates the world that the settings describe, at `now`.
     pub(crate) fn new(settings: Settings, now: i64) -> Self {
-        let directory = Directory::new(
-            settings.seed,
-            settings.desktops,
-            settings.users,
-            settings.pools,
-            settings.hostile_names,
-        );
+        let directory = Directory::new(settings.seed, settings.directory, settings.hostile_names);
         let mut world = Self::empty(settings, directory, now);
         let pending = world.generate_history(world.settings.records);
         if world.settings.live > 0.0 {
@@ -107,11 +101,13 @@ impl World {
     }
 
     fn draw_record(&mut self, start: i64) -> Record {
-        let (desktop, pool, user) = self.draw_desktop();
+        let drawn = self.draw_references();
         let mut record = Record::new(self.next_id(), start);
-        record.desktop = desktop;
-        record.pool = pool;
-        record.user = Some(user);
+        record.desktop = drawn.desktop;
+        record.pool = drawn.pool;
+        record.user = Some(drawn.user);
+        record.bucket = drawn.bucket;
+        record.policy = drawn.policy;
         record.kind = match self.rng.random_range(0..100) {
             0..55 => Kind::Full,
             55..80 => Kind::Interval,

@@ -130,6 +130,11 @@ pub struct Record {
     pub user: Option<u32>,
     /// Number of the pool in the directory.
     pub pool: Option<u32>,
+    /// Number of the bucket in the directory; `None` if files go to an SFTP server. Rows show it once
+    /// there is a file.
+    pub bucket: Option<u32>,
+    /// Number of the policy in the directory.
+    pub policy: Option<u32>,
     /// `status`.
     pub status: Status,
     /// `type`.
@@ -138,7 +143,7 @@ pub struct Record {
 
 impl Record {
     /// Creates a record that started at `start` and is being recorded: FULL, first desktop, first
-    /// user, no pool.
+    /// user, first bucket, first policy, no pool.
     pub fn new(id: u128, start: i64) -> Self {
         Self {
             id,
@@ -150,9 +155,16 @@ impl Record {
             desktop: 0,
             user: Some(0),
             pool: None,
+            bucket: Some(0),
+            policy: Some(0),
             status: Status::Recording,
             kind: Kind::Full,
         }
+    }
+
+    /// Returns the bucket that rows show.
+    pub(crate) fn shown_bucket(&self) -> Option<u32> {
+        self.bucket.filter(|_| self.status.has_file())
     }
 
     /// Moves the record to `status` at `now`, and sets the values that the service then knows.

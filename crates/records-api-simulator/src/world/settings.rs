@@ -1,6 +1,6 @@
 //! Settings of a world: its size, and how it changes.
 
-use super::lifecycle::LifecycleSettings;
+use super::{directory::DirectorySizes, lifecycle::LifecycleSettings};
 
 /// The settings of a world. Times are in milliseconds.
 #[derive(Debug, Clone)]
@@ -14,12 +14,8 @@ pub(crate) struct Settings {
     /// The first records start within this time before the world begins. Late records start at most
     /// this long before they appear.
     pub(crate) window: i64,
-    /// Number of desktops.
-    pub(crate) desktops: u32,
-    /// Number of users.
-    pub(crate) users: u32,
-    /// Number of desktop pools.
-    pub(crate) pools: u32,
+    /// Numbers of desktops, users, pools, buckets and policies.
+    pub(crate) directory: DirectorySizes,
     /// True if every second name has characters that need escaping.
     pub(crate) hostile_names: bool,
     /// Durations and failure share.
