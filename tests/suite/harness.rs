@@ -443,7 +443,7 @@ impl Harness {
     pub(crate) fn truth(&self, moment: i64) -> Samples {
         let from =
             moment / 1000 * 1000 - i64::try_from(self.setup.poll.window.as_millis()).unwrap();
-        expected(&self.simulator().truth(from), self.setup.poll.window)
+        expected(&self.simulator().truth_of_day(from, moment), self.setup.poll.window)
     }
 
     /// Polls and asserts that everything shown about records is true, and nothing is missing.
@@ -484,7 +484,12 @@ impl Harness {
 
 /// Of what is shown what can be compared with a truth.
 pub(crate) fn figures(mut shown: Samples) -> Samples {
-    for name in ["snapshot_timestamp_seconds", "oldest_read_timestamp_seconds", "reported"] {
+    for name in [
+        "snapshot_timestamp_seconds",
+        "oldest_read_timestamp_seconds",
+        "counting_since_timestamp_seconds",
+        "reported",
+    ] {
         shown.remove(&format!("workspace_screen_records_{name}{{project=\"p\"}}"));
     }
     // Of what was counted the API's present truth knows nothing.

@@ -105,8 +105,7 @@ impl Simulator {
     pub fn truth_of_day(&self, from_millis: i64, day_end_millis: i64) -> Truth {
         let mut state = self.lock();
         state.world.advance(self.shared.now_millis());
-        let last_day_from = day_end_millis.saturating_sub(24 * 3_600_000);
-        compute(&state.world, from_millis, last_day_from, state.dialect.times)
+        compute(&state.world, from_millis, day_end_millis, state.dialect.times)
     }
 
     /// Reads or changes the current world.

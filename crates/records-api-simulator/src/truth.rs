@@ -218,6 +218,8 @@ pub struct Truth {
     pub from: i64,
     /// Records that started earlier are not of the last day.
     pub last_day_from: i64,
+    /// Records that start later are not of the last day.
+    pub last_day_until: i64,
     /// Number of records.
     pub records: u64,
     /// Sums by status, type and pool; only those with records.

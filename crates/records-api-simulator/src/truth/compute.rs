@@ -26,18 +26,20 @@ const NONE: &str = "_none";
 const MAX_FAILURES: usize = 1000;
 
 /// Computes the truth about the records that started at or after `from`.
-pub(crate) fn compute(world: &World, from: i64, last_day_from: i64, times: TimeFormat) -> Truth {
+pub(crate) fn compute(world: &World, from: i64, day_end: i64, times: TimeFormat) -> Truth {
+    let last_day_from = day_end.saturating_sub(24 * 3_600_000);
     let records = || world.records_from(from);
     Truth {
         now: world.now(),
         from,
         last_day_from,
+        last_day_until: day_end,
         records: records().count() as u64,
         by_pool: by_pool(world, from),
         by_user: by_user(world, from),
         by_bucket: by_bucket(world, from),
         by_policy: by_policy(world, from),
-        pools: desktops::by_pool(world, from, last_day_from, times),
+        pools: desktops::by_pool(world, from, last_day_from..=day_end, times),
         desktops: desktops::all(world, from, times),
         oldest: oldest(world, from, times),
         newest_start: records().map(|record| record.start).max().map(|start| times.as_shown(start)),

@@ -1,6 +1,7 @@
 //! The desktops that have records, and their numbers by pool.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use super::{
     super::{DesktopRecords, PoolDesktops},
@@ -48,7 +49,7 @@ pub(super) fn all(world: &World, from: i64, times: TimeFormat) -> Vec<DesktopRec
 pub(super) fn by_pool(
     world: &World,
     from: i64,
-    last_day_from: i64,
+    last_day: RangeInclusive<i64>,
     times: TimeFormat,
 ) -> Vec<PoolDesktops> {
     let mut pools = BTreeMap::<String, (BTreeSet<&str>, BTreeSet<&str>, Option<i64>)>::new();
@@ -56,25 +57,25 @@ pub(super) fn by_pool(
         pools.entry(pool_label(world, Some(number))).or_default();
     }
     for record in world.records_from(from) {
-        let (all, last_day, newest) = pools.entry(pool_label(world, record.pool)).or_default();
+        let (all, of_last_day, newest) = pools.entry(pool_label(world, record.pool)).or_default();
         *newest = Some(times.as_shown(record.start)).max(*newest);
         let id = world.directory().desktop_id(record.desktop);
         if id.is_empty() {
             continue;
         }
         all.insert(id);
-        if record.start >= last_day_from {
-            last_day.insert(id);
+        if last_day.contains(&times.as_shown(record.start)) {
+            of_last_day.insert(id);
         }
     }
-    let pools = pools.into_iter().map(|(id, (all, last_day, newest_start))| {
+    let pools = pools.into_iter().map(|(id, (all, of_last_day, newest_start))| {
         let listed = world.directory().pools().find(|(_, pool)| pool.id == id);
         PoolDesktops {
             name: listed.map(|(_, pool)| pool.name.text.clone()),
             desktop_count: listed.map(|(n, _)| world.directory().desktop_count(n) as u64),
             pool: id,
             recorded: all.len() as u64,
-            recorded_last_day: last_day.len() as u64,
+            recorded_last_day: of_last_day.len() as u64,
             newest_start,
         }
     });
