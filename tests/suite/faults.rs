@@ -143,7 +143,12 @@ async fn a_fault_that_lasts_shows_the_last_snapshot_whole_then_nothing_and_then_
             assert!(asked.starts_with("/v2/0123abcd/screen-records?limit="), "{what}: {asked}");
             assert_eq!(harness.shown(), but_down(before), "{what}");
             tokio::time::sleep(Duration::from_secs(601)).await;
-            let names = ["snapshot_timestamp_seconds", "up", "window_seconds"];
+            let names = [
+                "counting_since_timestamp_seconds",
+                "snapshot_timestamp_seconds",
+                "up",
+                "window_seconds",
+            ];
             let names = names.map(|n| format!("workspace_screen_records_{n}{{project=\"p\"}}"));
             assert_eq!(harness.gauges(), names, "{what}");
             assert_eq!(harness.shown()[UP], 0.0, "{what}");

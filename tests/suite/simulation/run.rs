@@ -62,6 +62,7 @@ impl Run {
         }
         setup.state = Some(disk.path());
         (setup.poll.max_users, setup.poll.max_pools) = manner.labels;
+        (setup.poll.max_buckets, setup.poll.max_policies) = manner.labels;
         let harness = setup.start();
         let (served, past) = (Served::default(), Served::default());
         let (keep, earlier) = (served.clone(), past.clone());
@@ -477,13 +478,14 @@ impl Run {
         differ("counters", &expected, &shown)
     }
 
-    /// What is expected with the users and pools folded that `shown` does not show as themselves.
+    /// What is expected with the label values folded that `shown` does not show as themselves.
     fn folded(&self, shown: &Samples, expected: Samples) -> Samples {
         if !self.manner.folds() {
             return expected;
         }
-        let expected = folded(expected, "user", &values(shown, "user"));
-        folded(expected, "pool", &values(shown, "pool"))
+        ["user", "pool", "bucket", "policy"]
+            .into_iter()
+            .fold(expected, |expected, label| folded(expected, label, &values(shown, label)))
     }
 
     /// Nothing happens any more: what a count gives away shows at the next poll or the one after,
@@ -531,8 +533,15 @@ impl Run {
     pub(super) fn check(&mut self) -> Result<(), String> {
         let shown = self.harness().shown();
         self.compare(&self.oracle, shown.clone())?;
-        let PollOptions { max_users, max_pools, .. } = self.harness().setup.poll;
-        for (label, most) in [("user", max_users), ("pool", max_pools)] {
+        let PollOptions { max_users, max_pools, max_buckets, max_policies, .. } =
+            self.harness().setup.poll;
+        let limits = [
+            ("user", max_users),
+            ("pool", max_pools),
+            ("bucket", max_buckets),
+            ("policy", max_policies),
+        ];
+        for (label, most) in limits {
             let mut own = values(&shown, label);
             own.retain(|value| !value.starts_with('_'));
             if own.len() > most {

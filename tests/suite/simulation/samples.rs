@@ -37,7 +37,8 @@ pub(super) fn values(samples: &Samples, label: &str) -> BTreeSet<String> {
 }
 
 /// The same with the values of a label that are not `kept` folded into `_other`: sums are added up,
-/// of moments the earliest stays.
+/// of moments the earliest stays, or the latest
+/// if the newest record is meant.
 pub(super) fn folded(samples: Samples, label: &str, kept: &BTreeSet<String>) -> Samples {
     let opening = format!(",{label}=\"");
     let mut folded = Samples::new();
@@ -48,9 +49,14 @@ pub(super) fn folded(samples: Samples, label: &str, kept: &BTreeSet<String>) -> 
             }
             _ => name,
         };
-        let is_moment = name.contains("_timestamp_");
-        let add = |sum: &mut f64| *sum = if is_moment { sum.min(value) } else { *sum + value };
-        folded.entry(name).and_modify(add).or_insert(value);
+        let add = |sum: &mut f64| {
+            *sum = match () {
+                () if name.contains("_newest_start_timestamp_") => sum.max(value),
+                () if name.contains("_timestamp_") => sum.min(value),
+                () => *sum + value,
+            }
+        };
+        folded.entry(name.clone()).and_modify(add).or_insert(value);
     }
     folded
 }

@@ -1,10 +1,12 @@
 //! Computes the truth about a world.
 
 mod desktops;
+mod labels;
 
 use std::collections::BTreeMap;
 
 use chrono::DateTime;
+use labels::{NONE, pool_label, user_label};
 
 use super::{
     BucketSums, Failure, Oldest, PolicySums, PoolFlow, PoolSums, Sums, Truth, UploadFlow, UserFlow,
@@ -20,8 +22,6 @@ use crate::{
     },
 };
 
-/// Label of a missing value.
-const NONE: &str = "_none";
 /// Maximum number of failures in a truth.
 const MAX_FAILURES: usize = 1000;
 
@@ -190,12 +190,4 @@ fn failure(world: &World, record: &Record, times: TimeFormat) -> Failure {
             .map(|desktop| format!("records/{}/{desktop}", record.start.div_euclid(86_400_000))),
         file_name: file.map(|desktop| format!("video_{desktop}_{:016x}.mp4", mix(high(record.id)))),
     }
-}
-
-fn pool_label(world: &World, pool: Option<u32>) -> String {
-    pool.map_or(NONE, |pool| world.directory().pool_id(pool)).to_owned()
-}
-
-fn user_label(world: &World, user: Option<u32>) -> String {
-    user.map_or(NONE, |user| world.directory().user_name(user)).to_owned()
 }

@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use super::{
-    super::{DesktopRecords, PoolDesktops},
-    pool_label,
-};
+use super::labels::pool_label;
 use crate::{
     dialect::TimeFormat,
+    truth::{DesktopRecords, PoolDesktops},
     world::{World, record::Status},
 };
 
