@@ -2,8 +2,8 @@
 //!
 //! Data flows through the modules in this order, and each imports only those before it:
 //!
-//! [`ledger`] < [`sync`] < [`snapshot`] < [`exposition`] < [`instruments`] < [`project`] < [`collector`] <
-//! [`http`] < `app` < [`cli`]. All of them use the crate [`records_api`], the client of the API. [`config`]
+//! [`ledger`] < [`sync`] < [`listing`] < [`snapshot`] < [`exposition`] < [`instruments`] < [`project`] <
+//! [`collector`] < [`http`] < `app` < [`cli`]. All of them use the crate [`records_api`], the client of the API. [`config`]
 //! is read by the last three, which pass plain values down. The crate `records_api_simulator` (feature
 //! `simulator`, for `demo` and `simulate`) is written from the API's documents and shares no code with the
 //! client.
@@ -16,6 +16,7 @@ pub mod exposition;
 pub mod http;
 pub mod instruments;
 pub mod ledger;
+pub mod listing;
 pub mod project;
 pub mod snapshot;
 pub mod sync;

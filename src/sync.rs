@@ -20,5 +20,5 @@ pub use anomalies::Anomalies;
 pub use error::SyncError;
 pub use extent::{CountMeaning, Extent, ReadSummary};
 pub use planner::{Mode, Plan, Planner, PollContext, unsettled_extents};
-pub use read::{ExtentReader, Next, PageRequest, Prefix};
+pub use read::{ExtentReader, KeptRows, Next, PageRequest, Prefix, RowsPrefix};
 pub use recount::{BisectionContext, CountBisection, CountTaken};

@@ -1,11 +1,9 @@
 //! Reasons for failed polls.
 
-use std::time::Duration;
-
 use crate::ledger::CommitError;
+use crate::listing::{ReadError, ReadFailure};
 use crate::sync::SyncError;
 use records_api::ApiError;
-use records_api::wire::ErrorBody;
 
 /// A failed poll. Nothing that it read is served or kept.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -20,24 +18,9 @@ pub struct PollError {
 /// Reason for a failed poll.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Reason {
-    /// A request failed.
+    /// The records cannot be read.
     #[error(transparent)]
-    Api(#[from] ApiError),
-    /// The answers contradict each other or the request, so the window is not known to be complete.
-    #[error(transparent)]
-    Sync(#[from] SyncError),
-    /// The clocks differ by minutes, so the API may not have read the window that was requested.
-    #[error("this machine's clock is {} {} the API's", span(*.ahead_millis), side(*.ahead_millis))]
-    Clock {
-        /// Time by which the API's clock is ahead of this machine's, in milliseconds.
-        ahead_millis: i64,
-    },
-    /// An answer came from a cache and is minutes old, so records may be missing in it.
-    #[error("the answer of the API comes from a cache and is {} old", humantime::format_duration(*.age))]
-    Cached {
-        /// Age according to the cache.
-        age: Duration,
-    },
+    Read(#[from] ReadFailure),
     /// The poll could not be committed. Served values must be durable.
     #[error(transparent)]
     State(CommitError),
@@ -51,14 +34,14 @@ pub enum Reason {
 
 impl PollError {
     /// The failure of a request.
-    pub(super) fn at(request: String, reason: impl Into<Reason>) -> Self {
-        let reason = reason.into();
-        // The request to the API may have needed one to IAM or the metadata service first, which failed.
-        let request = match &reason {
-            Reason::Api(error) => error.endpoint().fixed_request().map_or(request, str::to_owned),
-            _ => request,
-        };
-        Self { request: Some(request), reason }
+    pub(super) fn at(request: String, failure: impl Into<ReadFailure>) -> Self {
+        ReadError::at(request, failure).into()
+    }
+}
+
+impl From<ReadError> for PollError {
+    fn from(ReadError { request, failure }: ReadError) -> Self {
+        Self { request: Some(request), reason: failure.into() }
     }
 }
 
@@ -68,36 +51,24 @@ impl<R: Into<Reason>> From<R> for PollError {
     }
 }
 
-fn span(millis: i64) -> humantime::FormattedDuration {
-    let seconds = millis.unsigned_abs() / 1000;
-    humantime::format_duration(Duration::from_secs(seconds))
+impl From<ApiError> for Reason {
+    fn from(error: ApiError) -> Self {
+        Self::Read(error.into())
+    }
 }
 
-fn side(ahead_millis: i64) -> &'static str {
-    if ahead_millis > 0 { "behind" } else { "ahead of" }
+impl From<SyncError> for Reason {
+    fn from(error: SyncError) -> Self {
+        Self::Read(error.into())
+    }
 }
 
 impl Reason {
     /// Returns what an administrator can do about it.
     pub fn remedy(&self) -> String {
         match self {
-            Self::Api(error) => error.remedy(),
-            Self::Sync(error) => error.remedy().to_owned(),
+            Self::Read(failure) => failure.remedy(),
             Self::State(error) => error.remedy().to_owned(),
-            Self::Clock { ahead_millis } => {
-                let or = if *ahead_millis < 0 {
-                    "; if it is right, look for a proxy or cache that returns old answers"
-                } else {
-                    ""
-                };
-                format!(
-                    "set this machine's clock (NTP); the window and the signature of requests \
-                     depend on it{or}"
-                )
-            }
-            Self::Cached { .. } => "exclude the API from the cache between this machine and the \
-                API; it may be the proxy in `api.proxy_url`"
-                .to_owned(),
             Self::Users(_) => {
                 "check `labels.user_hash_key`, and that its file can be read".to_owned()
             }
@@ -109,43 +80,10 @@ impl Reason {
     /// they contain numbers that differ from poll to poll, and each poll would log one.
     pub(super) fn kind(&self) -> String {
         match self {
-            Self::Api(
-                ApiError::Refused {
-                    endpoint,
-                    status,
-                    error_body: ErrorBody { code, .. },
-                    cause,
-                    ..
-                }
-                | ApiError::HeldBack { endpoint, status, code, cause, .. },
-            ) => {
-                let cause = cause.map(|cause| std::mem::discriminant(&cause));
-                format!("{endpoint} {status} {code:?} {cause:?}")
-            }
-            Self::Api(ApiError::Certificate { problem, of_proxy, .. }) => {
-                format!("certificate {problem:?} {of_proxy}")
-            }
-            Self::Api(ApiError::Proxy { problem, .. }) => format!("proxy {problem:?}"),
-            Self::Api(error) => format!("{:?}", std::mem::discriminant(error)),
-            Self::Sync(error) => format!("{:?}", std::mem::discriminant(error)),
-            Self::Clock { .. } => "clock".to_owned(),
-            Self::Cached { .. } => "cached".to_owned(),
+            Self::Read(failure) => failure.kind(),
             Self::State(_) => "state".to_owned(),
             Self::Users(error) => error.clone(),
             Self::Panicked => "panicked".to_owned(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_that_is_off_says_how_far_and_which_way() {
-        let error = Reason::Clock { ahead_millis: 400_999 };
-        assert_eq!(error.to_string(), "this machine's clock is 6m 40s behind the API's");
-        let error = Reason::Clock { ahead_millis: -3_600_000 };
-        assert_eq!(error.to_string(), "this machine's clock is 1h ahead of the API's");
     }
 }

@@ -4,15 +4,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::listing::Pauses;
 use records_api::ApiError;
 use records_api::LogThrottle;
 
 /// Time between two log lines.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
-/// Number of pauses in a row, without a page between them, after which a first sync stops waiting.
-const MAX_PAUSES: u32 = 3;
-/// Requests that are refused within this time were sent side by side: they have one pause.
-const MIN_PAUSE: Duration = Duration::from_secs(1);
 
 /// Progress of a first sync.
 #[derive(Debug, Default)]
@@ -24,10 +21,7 @@ pub(super) struct FirstSyncProgress {
     is_complete: bool,
     /// Time of the first read or of the last log line.
     logged: Option<Instant>,
-    /// Number of pauses that the API requested since the last page.
-    pauses: u32,
-    /// Beginning of the last pause.
-    paused: Option<Instant>,
+    pauses: Pauses,
     log_throttle: LogThrottle,
 }
 
@@ -40,7 +34,7 @@ impl FirstSyncProgress {
     /// Sets the number of rows that the current part has read, and its total if the API counts. Logs
     /// from time to time.
     pub(super) fn note(&mut self, project: &str, rows: u64, total: Option<u64>, now: Instant) {
-        self.pauses = 0;
+        self.pauses.note_page();
         if self.is_complete {
             return;
         }
@@ -58,15 +52,7 @@ impl FirstSyncProgress {
     /// Notes that the API refused a request because of too many, and logs it. Returns true if the
     /// request is to be sent again: during a first sync, unless several pauses in a row gave no page.
     pub(super) fn waits_for(&mut self, project: &str, error: &ApiError, now: Instant) -> bool {
-        if self.is_complete {
-            return false;
-        }
-        if self.paused.is_none_or(|paused| now.duration_since(paused) >= MIN_PAUSE) {
-            self.paused = Some(now);
-            self.pauses += 1;
-        }
-        if self.pauses > MAX_PAUSES {
-            self.pauses = 0;
+        if self.is_complete || !self.pauses.waits(now) {
             return false;
         }
         if self.log_throttle.is_due(String::new()) {

@@ -13,6 +13,7 @@ use super::poll::PollReader;
 use super::state::{LedgerPart, Polled};
 use super::status::Status;
 use crate::ledger::PollFacts;
+use crate::listing::ReadFailure;
 use crate::snapshot::{Aggregate, RecordsSnapshot};
 use crate::sync::ReadSummary;
 use records_api::record::Timestamp;
@@ -108,7 +109,7 @@ impl Project {
         };
         let polled = reader.poll().await.inspect_err(|error| {
             // The plan may rest on what the API contradicts now, so the next poll reads everything.
-            if matches!(error.reason, Reason::Sync(_)) {
+            if matches!(error.reason, Reason::Read(ReadFailure::Sync(_))) {
                 self.state.lock().planner.note_contradiction();
             }
         })?;

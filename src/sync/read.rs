@@ -4,7 +4,7 @@
 //! that are read concurrently, each as a [`listing`]. [`boundaries`] proves that segments meet,
 //! [`ties`] that no record of equal start is missing. [`clamp`] detects a server that returns
 //! smaller pages than requested, [`live`] ends a list that grows while it is read, [`rejections`]
-//! counts each rejected row once.
+//! counts each rejected row once, [`rows`] keeps whole rows for a list of records.
 
 mod boundaries;
 mod clamp;
@@ -15,14 +15,18 @@ mod page;
 mod prefix;
 mod reader;
 mod rejections;
+mod rows;
 mod segment;
 mod size;
 mod split;
 mod ties;
 mod vanished;
 mod walk;
+mod with_rows;
 
 pub(in crate::sync) use live::LATE_ARRIVAL_MILLIS;
 pub use prefix::Prefix;
 pub use reader::ExtentReader;
+pub use rows::KeptRows;
 pub use walk::{Next, PageRequest};
+pub use with_rows::RowsPrefix;

@@ -47,6 +47,7 @@ mod nulls;
 mod one_view;
 mod polls;
 mod prefixes;
+mod records;
 mod reload;
 mod requests;
 mod service_manager;

@@ -8,6 +8,7 @@ use records_api::record::Timestamp;
 use records_api::wire::ErrorBody;
 use records_api::{ApiError, Cause, CertificateProblem, Endpoint, ProxyProblem};
 use screen_records_exporter::ledger::CommitError;
+use screen_records_exporter::listing::ReadFailure;
 use screen_records_exporter::project::Reason;
 use screen_records_exporter::sync::SyncError;
 
@@ -139,9 +140,9 @@ fn examples() -> Vec<Reason> {
         ApiError::Credentials { endpoint: RECORDS, what: what("the file \"/run/token\" contains no token: it is empty. Accepted is one line of visible \
                    characters without spaces") }
             .into(),
-        Reason::Clock { ahead_millis: 400_000 },
-        Reason::Clock { ahead_millis: -400_000 },
-        Reason::Cached { age: Duration::from_secs(600) },
+        ReadFailure::Clock { ahead_millis: 400_000 }.into(),
+        ReadFailure::Clock { ahead_millis: -400_000 }.into(),
+        ReadFailure::Cached { age: Duration::from_secs(600) }.into(),
         SyncError::Unsorted { later: time.plus_millis(60_000), earlier: time }.into(),
         SyncError::Stuck { offset: 980 }.into(),
         SyncError::BoundIgnored { bound: time, ended: time.plus_millis(-86_400_000) }.into(),
@@ -163,11 +164,11 @@ fn examples() -> Vec<Reason> {
 /// example.
 fn kind(reason: &Reason) -> &'static str {
     match reason {
-        Reason::Clock { .. } => "clock",
-        Reason::Cached { .. } => "cached",
         Reason::Users(_) => "users",
         Reason::Panicked => "panicked",
-        Reason::Api(error) => match error {
+        Reason::Read(ReadFailure::Clock { .. }) => "clock",
+        Reason::Read(ReadFailure::Cached { .. }) => "cached",
+        Reason::Read(ReadFailure::Api(error)) => match error {
             ApiError::Refused { cause: Some(cause), .. } => match cause {
                 Cause::WrongToken => "wrong token",
                 Cause::ExpiredToken => "expired token",
@@ -207,7 +208,7 @@ fn kind(reason: &Reason) -> &'static str {
             ApiError::Credentials { .. } => "credentials",
         },
         Reason::State(_) => "state",
-        Reason::Sync(error) => match error {
+        Reason::Read(ReadFailure::Sync(error)) => match error {
             SyncError::Unsorted { .. } => "unsorted",
             SyncError::Stuck { .. } => "stuck",
             SyncError::BoundIgnored { .. } => "bound ignored",

@@ -17,13 +17,16 @@ pub use time_range::TimeRange;
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 /// A text field; `None` if it is missing, null, empty or not a scalar.
 pub type Text<'a> = Option<Cow<'a, str>>;
 
 /// One screen recording, which is one video file, with all 21 fields of the API.
 ///
-/// Only `id` and `start_time` are always present; a row without them is a [`Rejection`].
-#[derive(Debug, Clone, PartialEq)]
+/// Only `id` and `start_time` are always present; a row without them is a [`Rejection`]. A list keeps
+/// records in their serialized form, which is several times smaller.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record<'a> {
     /// Primary key; opaque and never empty.
     pub id: Cow<'a, str>,

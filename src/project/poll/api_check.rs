@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::reader::check_time;
-use crate::project::error::{PollError, Reason};
+use crate::listing::{ReadFailure, check_time};
+use crate::project::error::PollError;
 use crate::project::options::PollOptions;
 use records_api::record::{Term, Timestamp};
 use records_api::wire::Page;
@@ -85,7 +85,7 @@ pub(in crate::project) async fn check_api(
     let filter = options.filter.clone();
     let query = RecordsQuery::ascending(window_start, 0, client.page_size(), filter)
         .hiding_names(hides_names);
-    let failed = |reason: Reason| PollError::at(client.records_path(&query), reason);
+    let failed = |failure: ReadFailure| PollError::at(client.records_path(&query), failure);
     let listed = client
         .list_records(&query, PageSizing::Shrinking)
         .await

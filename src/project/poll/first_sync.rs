@@ -3,6 +3,7 @@
 
 use super::reader::{PollReader, TooMany};
 use crate::ledger::{ApiCounts, CommitError, Counted, FirstSync, PollFacts, Staging};
+use crate::listing::ReadFailure;
 use crate::project::commit::commit;
 use crate::project::error::{PollError, Reason};
 use crate::project::state::{Polled, ProjectState};
@@ -94,7 +95,7 @@ impl PollReader<'_> {
     ) -> Result<T, PollError> {
         let Err(error) = &read else { return read };
         // After a contradiction, or with clocks that differ, the rows before may be wrong, too.
-        let is_of_api = matches!(error.reason, Reason::Api(_));
+        let is_of_api = matches!(error.reason, Reason::Read(ReadFailure::Api(_)));
         // A small window is read again as fast as it is committed.
         let min_rows = MIN_PREFIX_WINDOW_PAGES * u64::from(self.client.page_size());
         let is_large = |broken: &ExtentReader| broken.progress().1 >= Some(min_rows);

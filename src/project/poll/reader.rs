@@ -1,30 +1,22 @@
 //! Requests of a poll: reads an extent, lists a status, or counts. Each takes one or more requests.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::try_join_all;
-use futures_util::stream::FuturesUnordered;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::ledger::{ApiCounts, Counted, Staging};
+use crate::ledger::{ApiCounts, Counted, Ledger, Staging};
+use crate::listing::{ExtentRequests, ReadContext, ReadEnd, ReadError, ReadFailure, Sizings};
 use crate::project::error::{PollError, Reason};
 use crate::project::first_sync_progress::FirstSyncProgress;
 use crate::project::polling::Polling;
 use crate::project::state::ProjectState;
-use crate::sync::{Extent, ExtentReader, Next, PageRequest, ReadSummary, SyncError};
+use crate::sync::{Extent, ExtentReader, ReadSummary};
 use records_api::clock::Clock;
-use records_api::record::{Status, Term, TimeRange, Timestamp};
-use records_api::wire::Page;
-use records_api::{ApiError, Client, Listed, PageSizing, RecordsFilter, RecordsQuery};
-
-/// Maximum difference of the clocks. If they differ more, the API and the exporter mean different windows.
-const MAX_CLOCK_DIFFERENCE_MILLIS: i64 = 5 * 60 * 1000;
-/// Maximum age of an answer from a cache. An older one has another window, too.
-const MAX_AGE: Duration = Duration::from_secs(5 * 60);
+use records_api::record::{Record, Status, Term, TimeRange, Timestamp};
+use records_api::{ApiError, Client, PageSizing, RecordsFilter};
 
 /// The API counts this many records in an extent, which is more than the caller accepts. Nothing was kept.
 pub(super) struct TooMany(pub(super) u64);
@@ -71,7 +63,9 @@ impl PollReader<'_> {
         let extent = Extent { range, status: Some(status) };
         match self.read(extent, known).await {
             Ok((staging, summary)) => Ok(Some((staging, summary.unfiltered == 0))),
-            Err(PollError { reason: Reason::Api(error), .. }) if error.refuses_request() => {
+            Err(PollError { reason: Reason::Read(ReadFailure::Api(error)), .. })
+                if error.refuses_request() =>
+            {
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -90,28 +84,23 @@ impl PollReader<'_> {
             Counted::Uploaded => Some(Status::UploadCompleted),
         };
         let filter = RecordsFilter { status, ..self.filter.clone() };
-        let query = RecordsQuery::ascending(from, 0, 1, filter).hiding_names(self.hides_names);
-        let failed = |reason: Reason| PollError::at(self.client.records_path(&query), reason);
-        let read = |page: &Page<'_>| {
-            let mut shown = page.rows.iter().flatten();
-            let is_asked_for = shown.all(|record| {
-                counted == Counted::All
-                    || matches!(record.status, Term::Known(Status::UploadCompleted) | Term::Absent)
-            });
-            page.total_count.filter(|_| is_asked_for)
+        let context = PollRead { poll: self, most: u64::MAX };
+        let requests = self.requests(&filter, &context);
+        let is_asked_for = |record: &Record<'_>| {
+            counted == Counted::All
+                || matches!(record.status, Term::Known(Status::UploadCompleted) | Term::Absent)
         };
-        let mut answer = self.list_records(&query, PageSizing::Fixed).await;
-        // One refusal may have been about something else.
-        if answer.as_ref().is_err_and(ApiError::refuses_request) {
-            answer = self.list_records(&query, PageSizing::Fixed).await;
-        }
-        match answer {
+        match requests.count(from).await {
             Ok(listed) => {
-                check_time(&listed).map_err(failed)?;
-                Ok(read(listed.page.page()))
+                let page = listed.page.page();
+                Ok(page.total_count.filter(|_| page.rows.iter().flatten().all(is_asked_for)))
             }
-            Err(error) if counted == Counted::Uploaded && error.refuses_request() => Ok(None),
-            Err(error) => Err(failed(error.into())),
+            Err(ReadError { failure: ReadFailure::Api(error), .. })
+                if counted == Counted::Uploaded && error.refuses_request() =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -154,110 +143,65 @@ impl PollReader<'_> {
         // Every poll requests a page of new records. Without changes a poll makes at most six requests, so
         // this page does not test the page size.
         let is_new = extent.range.end.is_none() && extent.range.start > self.window_start;
-        let mut sizing = match (is_whole, is_new) {
-            (false, _) => PageSizing::Fixed,
-            (true, true) => PageSizing::Shrinking,
-            (true, false) => PageSizing::Tested,
+        let (first, others) = match (is_whole, is_new) {
+            (false, _) => (PageSizing::Fixed, PageSizing::Fixed),
+            (true, true) => (PageSizing::Shrinking, PageSizing::Tested),
+            (true, false) => (PageSizing::Tested, PageSizing::Tested),
         };
-        let read = ExtentReader::new(extent, self.now, limit, known, self.filter.clone())
+        let sizings = Sizings { first, others };
+        let reader = ExtentReader::new(extent, self.now, limit, known, self.filter.clone())
             .keeping_since(self.window_start)
             .with_max_records(self.max_records);
-        let read = Mutex::new(read);
-        let mut under_way = FuturesUnordered::new();
-        loop {
-            // Twice as many pages as requests, so that a request starts while an answer is parsed.
-            while under_way.len() < 2 * self.client.max_concurrent_requests() {
-                match read.lock().next_page() {
-                    Next::Request(request) => {
-                        under_way.push(self.page(&read, &filter, request, sizing));
-                        if is_whole {
-                            sizing = PageSizing::Tested;
-                        }
-                    }
-                    Next::Wait | Next::Done => break,
-                }
+        let context = PollRead { poll: self, most };
+        let requests = self.requests(&filter, &context);
+        match requests.read(reader, sizings).await {
+            Ok(ReadEnd { reader, is_complete: true }) => {
+                let read = reader.finish(self.state.lock().ledger());
+                Ok(Ok(read.map_err(|error| requests.failed_from(start, error))?))
             }
-            match under_way.next().await {
-                Some(Ok(())) => {}
-                Some(Err(error)) => {
-                    drop(under_way);
-                    *broken = Some(read.into_inner());
-                    return Err(error);
-                }
-                None => break,
+            Ok(ReadEnd { reader, is_complete: false }) => {
+                Ok(Err(TooMany(reader.progress().1.unwrap_or(most))))
             }
-            if let (_, Some(total)) = read.lock().progress()
-                && total > most
-            {
-                return Ok(Err(TooMany(total)));
-            }
-        }
-        drop(under_way);
-        let read = read.into_inner().finish(self.state.lock().ledger());
-        let query = RecordsQuery::ascending(start, 0, limit, filter).hiding_names(self.hides_names);
-        let failed = |error: SyncError| PollError::at(self.client.records_path(&query), error);
-        Ok(Ok(read.map_err(failed)?))
-    }
-
-    /// Requests a page. A first sync repeats what the API refused because of too many requests: the
-    /// client waits for the end of the pause, and without the page, all others of its part are lost.
-    async fn list_records(
-        &self,
-        query: &RecordsQuery,
-        sizing: PageSizing,
-    ) -> Result<Listed, ApiError> {
-        loop {
-            let result = self.client.list_records(query, sizing).await;
-            let waits = result.as_ref().is_err_and(|error| {
-                error.is_throttled()
-                    && self.progress.lock().waits_for(self.project, error, Instant::now())
-            });
-            if !waits {
-                return result;
+            Err(failed) => {
+                *broken = Some(failed.reader);
+                Err(failed.error.into())
             }
         }
     }
 
-    async fn page(
-        &self,
-        read: &Mutex<ExtentReader>,
-        filter: &RecordsFilter,
-        mut request: PageRequest,
-        sizing: PageSizing,
-    ) -> Result<(), PollError> {
-        let PageRequest { start_time, offset, limit, .. } = request;
-        let query = RecordsQuery::ascending(start_time, offset, limit, filter.clone())
-            .hiding_names(self.hides_names);
-        let failed = |reason: Reason| PollError::at(self.client.records_path(&query), reason);
-        let listed =
-            self.list_records(&query, sizing).await.map_err(|error| failed(error.into()))?;
-        check_time(&listed).map_err(failed)?;
-        // The client may have requested a smaller page, or a larger one to test the page size.
-        request.limit = listed.requested;
-        let answered = Timestamp::from_millis(self.clock.now_millis());
-        let mut read = read.lock();
-        read.note_answer(answered, listed.clock_ahead_millis);
-        let limit = read.limit();
-        let taken = read.take(&request, listed.page.page(), self.state.lock().ledger());
-        if read.limit() < limit {
-            self.client.limit_page_size(read.limit());
-        }
-        let (rows, total) = read.progress();
-        self.progress.lock().note(self.project, rows, total, Instant::now());
-        read.limit_pages(self.client.page_size());
-        taken.map_err(|error| failed(error.into()))
+    fn requests<'a>(
+        &'a self,
+        filter: &'a RecordsFilter,
+        context: &'a PollRead<'a>,
+    ) -> ExtentRequests<'a, PollRead<'a>> {
+        let Self { client, clock, hides_names, .. } = *self;
+        ExtentRequests { client, clock, filter, hides_names, context }
     }
 }
 
-/// Fails if the API's clock differs too much from this machine's, or if a cache returned an old answer.
-pub(super) fn check_time(listed: &Listed) -> Result<(), Reason> {
-    if let Some(age) = listed.age.filter(|age| *age > MAX_AGE) {
-        return Err(Reason::Cached { age });
+/// One read of a poll.
+struct PollRead<'a> {
+    poll: &'a PollReader<'a>,
+    /// Number of records in the API's count above which the read is stopped.
+    most: u64,
+}
+
+impl ReadContext for PollRead<'_> {
+    fn with_ledger<T>(&self, read: impl FnOnce(&Ledger) -> T) -> T {
+        read(self.poll.state.lock().ledger())
     }
-    match listed.clock_ahead_millis {
-        Some(ahead_millis) if ahead_millis.abs() > MAX_CLOCK_DIFFERENCE_MILLIS => {
-            Err(Reason::Clock { ahead_millis })
-        }
-        _ => Ok(()),
+
+    fn note_progress(&self, rows: u64, total: Option<u64>) {
+        self.poll.progress.lock().note(self.poll.project, rows, total, Instant::now());
+    }
+
+    /// A first sync repeats what the API refused because of too many requests: without the page, all
+    /// others of its part are lost.
+    fn waits_for(&self, error: &ApiError) -> bool {
+        self.poll.progress.lock().waits_for(self.poll.project, error, Instant::now())
+    }
+
+    fn stops(&self, read: &ExtentReader) -> bool {
+        read.progress().1.is_some_and(|total| total > self.most)
     }
 }

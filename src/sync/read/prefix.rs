@@ -22,17 +22,20 @@ pub struct Prefix {
 }
 
 impl ExtentReader {
+    /// Returns whether [`Self::into_prefix`] returns something.
+    pub fn has_prefix(&self) -> bool {
+        let is_list = self.extent.status.is_none() && !self.walk.ignores_bound;
+        is_list && self.walk.reached().floor_to_second() > self.summary.window_start
+    }
+
     /// Returns the beginning of the range up to which everything was read; `None` if that is nothing.
     pub fn into_prefix(mut self) -> Option<Prefix> {
-        if self.extent.status.is_some() || self.summary.ignores_bound || self.walk.ignores_bound {
+        if !self.has_prefix() {
             return None;
         }
         let beyond = self.walk.reached();
         let until = beyond.floor_to_second();
         let range = TimeRange::new(self.summary.window_start, until);
-        if range.is_empty() {
-            return None;
-        }
         self.summary.first_start = self.walk.first_start();
         self.staging.retain_before(until);
         self.summary.anomalies.cover(range);

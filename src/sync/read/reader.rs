@@ -7,6 +7,7 @@ use crate::sync::extent::{CountMeaning, Extent, ReadSummary};
 use crate::sync::read::filter::{FilterMatch, check, has_other_status};
 use crate::sync::read::page::RowRef;
 use crate::sync::read::rejections::{PendingRejections, RejectedRow};
+use crate::sync::read::rows::KeptRows;
 use crate::sync::read::size::ReadSize;
 use crate::sync::read::ties::KeySet;
 use crate::sync::read::walk::{NewRows, Next, PageRequest, Walk};
@@ -20,6 +21,8 @@ use records_api::wire::Page;
 pub struct ExtentReader {
     pub(super) walk: Walk,
     pub(super) staging: Staging,
+    /// Whole rows, if the caller wants them.
+    pub(super) rows: Option<KeptRows>,
     pub(super) extent: Extent,
     /// Records that start earlier are dropped.
     keeps_since: Timestamp,
@@ -69,6 +72,7 @@ impl ExtentReader {
         Self {
             walk: Walk::new(&rounded, now, limit, known.trusts_counts),
             staging: Staging::default(),
+            rows: None,
             keeps_since: window_start,
             filter,
             known,
@@ -288,6 +292,9 @@ impl ExtentReader {
         if self.extent.status.is_some_and(|status| has_other_status(record, status)) {
             self.summary.unfiltered += 1;
             self.is_abandoned = true;
+        }
+        if let Some(rows) = &mut self.rows {
+            rows.read(key, record);
         }
         // A bound is sent a second early, so a record before the extent may still be after the
         // bound.

@@ -247,3 +247,14 @@ impl Segment {
         Ok(ListingOutcome::Continues)
     }
 }
+
+/// Returns the end of a row that ended before the bound. An API that compares the bound with either
+/// the start or the end of a record does not list it.
+pub(in crate::sync) fn end_before_bound(
+    rows: &[Option<RowRef>],
+    bound: Timestamp,
+) -> Option<Timestamp> {
+    let edge = bound.plus_millis(-BOUND_MARGIN_MILLIS);
+    let before = rows.iter().flatten().filter(|row| row.start < edge);
+    before.filter_map(|row| row.end).find(|end| *end < edge)
+}

@@ -13,7 +13,7 @@ use crate::sync::extent::Extent;
 use crate::sync::read::listing::{PageResult, Step};
 use crate::sync::read::live::ReadTime;
 use crate::sync::read::page::{PageRef, RowRef};
-use crate::sync::read::segment::{BOUND_MARGIN_MILLIS, ListingOutcome, Segment, State};
+use crate::sync::read::segment::{ListingOutcome, Segment, State, end_before_bound};
 use crate::sync::read::split::Remaining;
 use records_api::record::{Status, TimeRange, Timestamp};
 
@@ -57,6 +57,8 @@ pub(in crate::sync) struct Walk {
     pub(in crate::sync) is_joining: bool,
     /// Number of segments without a record since the last full page.
     empty_splits: u32,
+    /// Maximum number of segments.
+    pub(in crate::sync) max_segments: usize,
     /// True if a count may prove that a short page is the last one.
     trusts_counts: bool,
     /// Start times of the records that the walk reads.
@@ -102,6 +104,7 @@ impl Walk {
             ignores_bound: false,
             is_joining: false,
             empty_splits: 0,
+            max_segments: usize::MAX,
             trusts_counts,
             range,
             status,
@@ -315,7 +318,11 @@ impl Walk {
 
     /// Gives half of the longest remaining range to a new segment. Returns its number.
     fn split(&mut self) -> Option<usize> {
-        if self.ignores_bound || self.is_joining || self.empty_splits >= MAX_EMPTY_SPLITS {
+        if self.segments.len() >= self.max_segments
+            || self.ignores_bound
+            || self.is_joining
+            || self.empty_splits >= MAX_EMPTY_SPLITS
+        {
             return None;
         }
         let mut longest: Option<(usize, Remaining)> = None;
@@ -348,12 +355,4 @@ impl Walk {
         self.segments.push(Segment::new(TimeRange::since(self.range.start), 0.0));
         Ok(())
     }
-}
-
-/// Returns the end of a row that ended before the bound. An API that compares the bound with either
-/// the start or the end of a record does not list it.
-fn end_before_bound(rows: &[Option<RowRef>], bound: Timestamp) -> Option<Timestamp> {
-    let edge = bound.plus_millis(-BOUND_MARGIN_MILLIS);
-    let before = rows.iter().flatten().filter(|row| row.start < edge);
-    before.filter_map(|row| row.end).find(|end| *end < edge)
 }

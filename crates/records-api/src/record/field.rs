@@ -1,5 +1,7 @@
 //! The 21 fields of a record under their API names.
 
+use serde::{Deserialize, Serialize};
+
 /// A field of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -61,7 +63,7 @@ impl Field {
 }
 
 /// A set of fields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FieldSet(u32);
 
 impl FieldSet {

@@ -6,8 +6,10 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 /// A field with a fixed vocabulary.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Term<'a, T> {
     /// A value of the vocabulary.
     Known(T),
@@ -19,7 +21,7 @@ pub enum Term<'a, T> {
 }
 
 /// State of a recording and of its upload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Status {
     /// The desktop is being recorded.
@@ -37,7 +39,7 @@ pub enum Status {
 }
 
 /// Trigger of a recording.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum RecordType {
     /// Continuous recording.

@@ -1,0 +1,20 @@
+//! Complete lists of the records that start in a range, in bounded memory.
+//!
+//! A [`Listing`] reads a range in parts of a few thousand records, several at the same time, and returns
+//! them in the order of time. [`plan`] divides the range, `part` reads one part with the proofs of a
+//! poll, and neighbouring parts are proven to meet. [`ExtentRequests`] sends the requests, for polls
+//! too.
+
+mod error;
+mod list;
+mod options;
+mod part;
+mod pauses;
+mod plan;
+mod requests;
+
+pub use error::{ReadError, ReadFailure};
+pub use list::{Listing, Part};
+pub use options::ListingOptions;
+pub use pauses::Pauses;
+pub use requests::{BrokenRead, ExtentRequests, ReadContext, ReadEnd, Sizings, check_time};
