@@ -21,6 +21,7 @@ mod journal;
 mod kept_names;
 mod known_failures;
 mod missing_statuses;
+mod name_sets;
 mod native;
 mod new_symbols;
 mod packed;

@@ -1,14 +1,15 @@
-//! Form of a record in the table: its times take six bytes each, which leaves room for a link.
+//! Form of a record in the table: its times take six bytes each, its names are a set that many records
+//! share, and there is room for a link.
 
+use super::name_sets::NameSets;
 use super::record::StoredRecord;
-use super::symbols::LabelId;
 use super::terms::TermId;
 use records_api::record::{RecordKey, Timestamp};
 
-/// Place in a table, of 68 bytes: a record or a free place, and a link to another place. Aligned to
-/// eight bytes it would take 72.
+/// Place in a table, of 50 bytes: a record or a free place, and a link to another place. Aligned to
+/// eight bytes it would take 56.
 #[derive(Debug, Clone, Copy)]
-#[repr(C, packed(4))]
+#[repr(C, packed(2))]
 pub(super) struct PackedRecord {
     key: RecordKey,
     size: u64,
@@ -16,19 +17,15 @@ pub(super) struct PackedRecord {
     update: PackedTime,
     duration_and_flags: u32,
     status: TermId,
-    record_type: TermId,
-    pool: LabelId,
-    user: LabelId,
-    desktop: LabelId,
-    bucket: LabelId,
-    policy: LabelId,
+    /// Number of its names and its type in a [`NameSets`].
+    pub(super) names: u32,
     /// Position of the next place in a linked list.
     pub(super) next: u32,
 }
 
 impl PackedRecord {
-    /// Packs a record, with a link.
-    pub(super) fn new(record: &StoredRecord, next: u32) -> Self {
+    /// Packs a record whose names have this number, with a link.
+    pub(super) fn new(record: &StoredRecord, names: u32, next: u32) -> Self {
         Self {
             key: record.key,
             size: record.size,
@@ -36,12 +33,7 @@ impl PackedRecord {
             update: PackedTime::of(record.update.known()),
             duration_and_flags: record.duration_and_flags,
             status: record.status,
-            record_type: record.record_type,
-            pool: record.pool,
-            user: record.user,
-            desktop: record.desktop,
-            bucket: record.bucket,
-            policy: record.policy,
+            names,
             next,
         }
     }
@@ -55,7 +47,8 @@ impl PackedRecord {
     /// Returns whether a record can be packed without loss. Every record from an API can; a damaged
     /// journal may hold another one, which would be read back with other times.
     pub(super) fn is_lossless(record: &StoredRecord) -> bool {
-        Self::new(record, 0).record() == Some(*record)
+        let packed = Self::new(record, 0, 0);
+        packed.start.known() == Some(record.start) && packed.update.known() == record.update.known()
     }
 
     /// Returns the key of the record.
@@ -63,22 +56,17 @@ impl PackedRecord {
         self.key
     }
 
-    /// Returns the record, unless the place is free.
-    pub(super) fn record(&self) -> Option<StoredRecord> {
-        Some(StoredRecord {
-            key: self.key,
-            start: self.start.known()?,
+    /// Returns the record; `None` for a free place.
+    pub(super) fn record(&self, names: &NameSets) -> Option<StoredRecord> {
+        let start = self.start.known()?;
+        let record = StoredRecord {
             update: self.update.known().into(),
             size: self.size,
             duration_and_flags: self.duration_and_flags,
             status: self.status,
-            record_type: self.record_type,
-            pool: self.pool,
-            user: self.user,
-            desktop: self.desktop,
-            bucket: self.bucket,
-            policy: self.policy,
-        })
+            ..StoredRecord::new(self.key, start)
+        };
+        Some(names.get(self.names).put_into(record))
     }
 }
 
@@ -107,6 +95,7 @@ impl PackedTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::name_sets::NameSet;
 
     fn record(start: i64, update: Option<i64>) -> StoredRecord {
         let mut record = StoredRecord::new(RecordKey::of("a"), Timestamp::from_millis(start));
@@ -115,8 +104,8 @@ mod tests {
     }
 
     #[test]
-    fn a_packed_record_takes_68_bytes() {
-        assert_eq!(size_of::<PackedRecord>(), 68);
+    fn a_packed_record_takes_50_bytes() {
+        assert_eq!(size_of::<PackedRecord>(), 50);
     }
 
     #[test]
@@ -124,8 +113,10 @@ mod tests {
         for start in [0, 1, 946_684_800_000, 1_700_000_000_123, 253_402_300_799_999] {
             for update in [None, Some(0), Some(start), Some(253_402_300_799_999)] {
                 let record = record(start, update);
-                let packed = PackedRecord::new(&record, 5);
-                assert_eq!((packed.record(), packed.next), (Some(record), 5));
+                let mut names = NameSets::default();
+                let number = names.add(NameSet::of(&record));
+                let packed = PackedRecord::new(&record, number, 5);
+                assert_eq!((packed.record(&names), { packed.next }), (Some(record), 5));
                 assert!(PackedRecord::is_lossless(&record));
             }
         }
@@ -143,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_freed_place_holds_no_record() {
-        let freed = PackedRecord::new(&record(1, Some(1)), 5).freed(6);
-        assert_eq!((freed.record(), freed.next), (None, 6));
+        let freed = PackedRecord::new(&record(1, Some(1)), 0, 5).freed(6);
+        assert_eq!((freed.record(&NameSets::default()), { freed.next }), (None, 6));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::iter;
 
 use super::index::Index;
+use super::name_sets::{NameSet, NameSets};
 use super::packed::PackedRecord;
 use super::record::StoredRecord;
 use records_api::record::{RecordKey, TimeRange, Timestamp};
@@ -14,6 +15,8 @@ use records_api::record::{RecordKey, TimeRange, Timestamp};
 #[derive(Debug)]
 pub(super) struct Table {
     chunks: Vec<Vec<PackedRecord>>,
+    /// Names of the records.
+    names: NameSets,
     index: Index,
     /// First position of the linked list of the records that start in a span, by the span's number.
     spans: BTreeMap<i64, u32>,
@@ -26,7 +29,7 @@ const SPAN_MILLIS: i64 = 600_000;
 /// End of a linked list.
 const END: u32 = u32::MAX;
 
-/// Number of records in a chunk: 71 MB, of which unwritten pages take no memory. glibc always maps
+/// Number of records in a chunk: 52 MB, of which unwritten pages take no memory. glibc always maps
 /// blocks above 32 MiB separately, so a freed chunk returns to the system. A smaller one may be
 /// placed in the heap between other buffers once a block of its size was freed, and would then
 /// stay.
@@ -37,7 +40,13 @@ const SMALL_TABLE: usize = 1 << 12;
 
 impl Default for Table {
     fn default() -> Self {
-        Self { chunks: Vec::new(), index: Index::default(), spans: BTreeMap::new(), free: END }
+        Self {
+            chunks: Vec::new(),
+            names: NameSets::default(),
+            index: Index::default(),
+            spans: BTreeMap::new(),
+            free: END,
+        }
     }
 }
 
@@ -49,7 +58,9 @@ impl Table {
     ) -> impl Iterator<Item = usize> {
         let places = (0..).zip(self.chunks.iter().flatten());
         places
-            .filter(move |(_, place)| place.record().is_some_and(|record| is_wanted(&record)))
+            .filter(move |(_, place)| {
+                place.record(&self.names).is_some_and(|record| is_wanted(&record))
+            })
             .map(|(position, _)| position)
     }
 
@@ -65,7 +76,7 @@ impl Table {
 
     /// Returns the records, in no particular order.
     pub(super) fn iter(&self) -> impl Iterator<Item = StoredRecord> {
-        self.chunks.iter().flatten().filter_map(PackedRecord::record)
+        self.chunks.iter().flatten().filter_map(|place| place.record(&self.names))
     }
 
     /// Returns the records that start in a range, with their positions.
@@ -110,7 +121,8 @@ impl Table {
 
     /// Returns the record at a position that is in use.
     pub(super) fn at(&self, position: usize) -> StoredRecord {
-        place(&self.chunks, position).record().expect("positions in use hold records")
+        let record = place(&self.chunks, position).record(&self.names);
+        record.expect("positions in use hold records")
     }
 
     /// Returns the record of a key.
@@ -128,9 +140,11 @@ impl Table {
     /// Changes every record. Keys and starts must stay, because the indexes are not updated.
     pub(super) fn change_all(&mut self, mut change: impl FnMut(&mut StoredRecord)) {
         for place in self.chunks.iter_mut().flatten() {
-            if let Some(mut record) = place.record() {
+            if let Some(mut record) = place.record(&self.names) {
                 change(&mut record);
-                *place = PackedRecord::new(&record, place.next);
+                let names = self.names.add(NameSet::of(&record));
+                self.names.remove(place.names);
+                *place = PackedRecord::new(&record, names, place.next);
             }
         }
     }
@@ -154,7 +168,8 @@ impl Table {
             free => {
                 let position = free as usize;
                 self.free = place(&self.chunks, position).next;
-                self.set(position, &record);
+                let names = self.names.add(NameSet::of(&record));
+                *place_mut(&mut self.chunks, position) = PackedRecord::new(&record, names, END);
                 position
             }
         };
@@ -183,6 +198,7 @@ impl Table {
                 each(&record);
                 self.index.remove(record.key, u32_of(position));
                 let place = place_mut(&mut self.chunks, position);
+                self.names.remove(place.names);
                 *place = place.freed(self.free);
                 self.free = u32_of(position);
             }
@@ -194,20 +210,24 @@ impl Table {
         if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
             self.chunks.push(Vec::new());
         }
+        let names = self.names.add(NameSet::of(record));
         let full = self.chunks.len() - 1;
         let chunk = self.chunks.last_mut().expect("pushed above");
         // From here on, doubling would copy the chunk again and again.
         if chunk.len() == SMALL_TABLE {
             chunk.reserve_exact(CHUNK - SMALL_TABLE);
         }
-        chunk.push(PackedRecord::new(record, END));
+        chunk.push(PackedRecord::new(record, names, END));
         full * CHUNK + chunk.len() - 1
     }
 
     /// Replaces the record at a position. The place stays in its linked list.
     fn set(&mut self, position: usize, record: &StoredRecord) {
+        let names = self.names.add(NameSet::of(record));
         let place = place_mut(&mut self.chunks, position);
-        *place = PackedRecord::new(record, place.next);
+        // Added before: a set that both have must not leave in between.
+        self.names.remove(place.names);
+        *place = PackedRecord::new(record, names, place.next);
     }
 
     /// Returns the positions of a linked list.
@@ -276,12 +296,17 @@ fn u32_of(position: usize) -> u32 {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::ledger::symbols::LabelId;
     use proptest::prelude::*;
 
     pub(crate) fn record(id: u32, size_bytes: u64) -> StoredRecord {
         let start = Timestamp::from_millis(i64::from(id) * 100_000 % 1_700_000);
-        StoredRecord::new(RecordKey::of(&id.to_string()), start).with_size(Some(size_bytes))
+        let mut record = StoredRecord::new(RecordKey::of(&id.to_string()), start);
+        record.user = LabelId::from_number(id % 7);
+        record.with_size(Some(size_bytes))
     }
 
     proptest! {
@@ -309,6 +334,8 @@ pub(super) mod tests {
                 let held: BTreeMap<_, _> =
                     table.iter().map(|r| (r.key, (r.size_bytes().unwrap(), r.start))).collect();
                 prop_assert_eq!(&held, &model);
+                let names: BTreeSet<_> = table.iter().map(|record| record.user).collect();
+                prop_assert_eq!(table.names.len(), names.len());
                 prop_assert_eq!(table.len(), model.len());
                 let edge = Timestamp::from_millis(650_000);
                 let early = table.range(TimeRange::new(Timestamp::from_millis(i64::MIN / 2), edge)).count();
