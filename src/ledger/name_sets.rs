@@ -1,8 +1,8 @@
 //! Sets of names that records have in common.
 //!
-//! A desktop belongs to one pool and few users, and its files go to one bucket under one policy. So a
-//! million records have thousands of sets, and a record refers to its set by number. Without this, five
-//! names and a type would take half of the memory of a record.
+//! A desktop belongs to one pool, and its files go to one bucket under one policy. So a million records
+//! have some thousands of sets, and a record refers to its set by number. The user does not belong to the
+//! set, because many users share the desktops of a pool.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -12,12 +12,11 @@ use super::record::StoredRecord;
 use super::symbols::LabelId;
 use super::terms::TermId;
 
-/// Names and type of a record.
+/// Names and type of a record, without its user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct NameSet {
     record_type: TermId,
     pool: LabelId,
-    user: LabelId,
     desktop: LabelId,
     bucket: LabelId,
     policy: LabelId,
@@ -47,7 +46,6 @@ impl NameSet {
         Self {
             record_type: record.record_type,
             pool: record.pool,
-            user: record.user,
             desktop: record.desktop,
             bucket: record.bucket,
             policy: record.policy,
@@ -59,7 +57,6 @@ impl NameSet {
         StoredRecord {
             record_type: self.record_type,
             pool: self.pool,
-            user: self.user,
             desktop: self.desktop,
             bucket: self.bucket,
             policy: self.policy,

@@ -3,11 +3,12 @@
 
 use super::name_sets::NameSets;
 use super::record::StoredRecord;
+use super::symbols::LabelId;
 use super::terms::TermId;
 use records_api::record::{RecordKey, Timestamp};
 
-/// Place in a table, of 50 bytes: a record or a free place, and a link to another place. Aligned to
-/// eight bytes it would take 56.
+/// Place in a table, of 54 bytes: a record or a free place, and a link to another place. Aligned to
+/// eight bytes it would take 64.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, packed(2))]
 pub(super) struct PackedRecord {
@@ -17,6 +18,7 @@ pub(super) struct PackedRecord {
     update: PackedTime,
     duration_and_flags: u32,
     status: TermId,
+    user: LabelId,
     /// Number of its names and its type in a [`NameSets`].
     pub(super) names: u32,
     /// Position of the next place in a linked list.
@@ -33,6 +35,7 @@ impl PackedRecord {
             update: PackedTime::of(record.update.known()),
             duration_and_flags: record.duration_and_flags,
             status: record.status,
+            user: record.user,
             names,
             next,
         }
@@ -64,6 +67,7 @@ impl PackedRecord {
             size: self.size,
             duration_and_flags: self.duration_and_flags,
             status: self.status,
+            user: self.user,
             ..StoredRecord::new(self.key, start)
         };
         Some(names.get(self.names).put_into(record))
@@ -104,8 +108,8 @@ mod tests {
     }
 
     #[test]
-    fn a_packed_record_takes_50_bytes() {
-        assert_eq!(size_of::<PackedRecord>(), 50);
+    fn a_packed_record_takes_54_bytes() {
+        assert_eq!(size_of::<PackedRecord>(), 54);
     }
 
     #[test]

@@ -29,7 +29,7 @@ const SPAN_MILLIS: i64 = 600_000;
 /// End of a linked list.
 const END: u32 = u32::MAX;
 
-/// Number of records in a chunk: 52 MB, of which unwritten pages take no memory. glibc always maps
+/// Number of records in a chunk: 57 MB, of which unwritten pages take no memory. glibc always maps
 /// blocks above 32 MiB separately, so a freed chunk returns to the system. A smaller one may be
 /// placed in the heap between other buffers once a block of its size was freed, and would then
 /// stay.
@@ -305,7 +305,7 @@ pub(super) mod tests {
     pub(crate) fn record(id: u32, size_bytes: u64) -> StoredRecord {
         let start = Timestamp::from_millis(i64::from(id) * 100_000 % 1_700_000);
         let mut record = StoredRecord::new(RecordKey::of(&id.to_string()), start);
-        record.user = LabelId::from_number(id % 7);
+        record.desktop = LabelId::from_number(id % 7);
         record.with_size(Some(size_bytes))
     }
 
@@ -334,7 +334,7 @@ pub(super) mod tests {
                 let held: BTreeMap<_, _> =
                     table.iter().map(|r| (r.key, (r.size_bytes().unwrap(), r.start))).collect();
                 prop_assert_eq!(&held, &model);
-                let names: BTreeSet<_> = table.iter().map(|record| record.user).collect();
+                let names: BTreeSet<_> = table.iter().map(|record| record.desktop).collect();
                 prop_assert_eq!(table.names.len(), names.len());
                 prop_assert_eq!(table.len(), model.len());
                 let edge = Timestamp::from_millis(650_000);
