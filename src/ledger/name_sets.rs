@@ -80,15 +80,12 @@ impl NameSets {
             return number;
         }
         let counted = CountedSet { set, records: 1 };
-        let number = match self.free.pop() {
-            Some(number) => {
-                self.sets[number as usize] = counted;
-                number
-            }
-            None => {
-                self.sets.push(counted);
-                u32::try_from(self.sets.len() - 1).expect("there are fewer sets than records")
-            }
+        let number = if let Some(number) = self.free.pop() {
+            self.sets[number as usize] = counted;
+            number
+        } else {
+            self.sets.push(counted);
+            u32::try_from(self.sets.len() - 1).expect("there are fewer sets than records")
         };
         let (sets, hasher) = (&self.sets, &self.hasher);
         self.index.insert_unique(hash, number, |other| hasher.hash_one(sets[*other as usize].set));

@@ -12,9 +12,8 @@ use crate::sync::{
 };
 use records_api::record::{TimeRange, Timestamp};
 
-/// Number of pages in a part. Reading them takes five seconds at ten requests a second. A part of twice
-/// the size would add several megabytes to the peak memory.
-const PART_PAGES: u64 = 50;
+/// Number of pages in a part. Reading them takes ten seconds at ten requests a second.
+const PART_PAGES: u64 = 100;
 /// Minimum number of pages of a window of which a part that broke off is kept.
 const MIN_PREFIX_WINDOW_PAGES: u64 = 20;
 /// Minimum number of pages of a part that broke off.
