@@ -4,3 +4,4 @@ mod api;
 mod command;
 mod failures;
 mod listing;
+mod web;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::response::Response;
 
 use super::html::{
-    age, choice, error_page, escaped, file, moment, named, page, size, text_or_dash,
+    age, choice, error_page, escaped, file, moment, named, page, records_link, size, text_or_dash,
 };
 use crate::http::failures::{MAX_ROWS, Matches, Query, Row, find, selected};
 use crate::http::links::Links;
@@ -22,6 +22,7 @@ pub(in crate::http) fn failures(
     projects: &[Arc<Project>],
     query: &str,
     links: &Links,
+    has_records: bool,
     now: Timestamp,
 ) -> Response {
     let names: Vec<_> = projects.iter().map(|project| project.name()).collect();
@@ -29,7 +30,7 @@ pub(in crate::http) fn failures(
         Ok(query) => {
             let projects = selected(projects, &query);
             let matches = find(&projects, &query);
-            let body = body(&names, &projects, &matches, &query, links, now);
+            let body = body(&names, &projects, &matches, &query, links, has_records, now);
             page("Failed screen records", &body)
         }
         Err(error) => error_page(error.status(), &error.to_string()),
@@ -42,12 +43,14 @@ fn body(
     matches: &Matches<'_>,
     query: &Query,
     links: &Links,
+    has_records: bool,
     now: Timestamp,
 ) -> String {
     let mut html = format!(
-        "<header><h1>Failed screen records</h1>\n<nav><ul><li><a href=\"{}\">Projects</a></li>\
+        "<header><h1>Failed screen records</h1>\n<nav><ul><li><a href=\"{}\">Projects</a></li>{}\
          <li><a href=\"{}\">Failures as JSON</a></li></ul></nav></header>\n<main>\n",
         links.link("/"),
+        records_link(has_records, links),
         links.link("/api/v1/failures"),
     );
     html.push_str(&form(names, query, links));

@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use crate::http::links::Links;
 use records_api::record::Timestamp;
 
 /// Colours have enough contrast in both schemes and never carry information alone. On a narrow screen,
@@ -124,6 +125,15 @@ pub(super) fn file(bucket: Option<&str>, folder: Option<&str>, name: Option<&str
     let place: Vec<_> = [bucket, folder].into_iter().flatten().collect();
     let place = (!place.is_empty()).then(|| place.join("/"));
     named(name, place.as_deref())
+}
+
+/// Formats the link to the records in a navigation, if they are served.
+pub(super) fn records_link(has_records: bool, links: &Links) -> String {
+    if has_records {
+        format!("<li><a href=\"{}\">Records</a></li>", links.link("/records"))
+    } else {
+        String::new()
+    }
 }
 
 /// Formats a text, or a dash if there is none.
