@@ -11,6 +11,10 @@ mod demo;
 mod healthcheck;
 mod load;
 mod once;
+mod output;
+mod progress;
+mod records;
+mod records_flags;
 mod serve;
 #[cfg(feature = "simulator")]
 mod simulate;
@@ -62,9 +66,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         #[cfg(not(feature = "simulator"))]
         Command::Demo(_) | Command::Simulate(_) => unreachable!("resolving refuses it"),
         Command::Healthcheck(_) => healthcheck::run(&flags).await,
-        Command::Backfill(_) | Command::Records(_) | Command::State(_) => {
-            unreachable!("resolving refuses it")
-        }
+        Command::Records { list, .. } => records::run(&flags, &list).await,
+        Command::Backfill(_) | Command::State(_) => unreachable!("resolving refuses it"),
     }
 }
 

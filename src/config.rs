@@ -94,6 +94,8 @@ section! {
         pub config_file: Option<PathBuf>,
         /// Further requests at the same time are answered with 503.
         pub max_concurrent_requests: usize,
+        /// True if the records themselves are served.
+        pub records: bool,
         /// True if `OpenMetrics` text has series of created timestamps.
         pub created_series: bool,
     }

@@ -18,6 +18,7 @@ mod listener;
 mod negotiate;
 mod page;
 mod probe_target;
+mod records;
 mod reload_handle;
 mod routes;
 mod scrape;

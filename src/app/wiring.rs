@@ -75,6 +75,7 @@ impl App {
             collector: self.collector.clone(),
             timeout_offset: self.config.poll.timeout_offset,
             default_timeout: self.config.poll.default_timeout,
+            has_records: self.config.web.records,
         }
     }
 

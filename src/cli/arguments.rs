@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, CommandFactory, Parser, Subcommand};
 
+use super::records_flags::RecordsFlags;
 use crate::app::Failure;
 use crate::config::Flags;
 
@@ -64,6 +65,15 @@ pub(super) enum Command {
         #[command(flatten)]
         log: LogFlags,
     },
+    /// List the records themselves, with all fields
+    Records {
+        #[command(flatten)]
+        list: Box<RecordsFlags>,
+        #[command(flatten)]
+        config: ConfigFlags,
+        #[command(flatten)]
+        log: LogFlags,
+    },
     #[cfg(not(feature = "simulator"))]
     #[command(hide = true, disable_help_flag = true)]
     Demo(Ignored),
@@ -72,8 +82,6 @@ pub(super) enum Command {
     Simulate(Ignored),
     #[command(hide = true, disable_help_flag = true)]
     Backfill(Ignored),
-    #[command(hide = true, disable_help_flag = true)]
-    Records(Ignored),
     #[command(hide = true, disable_help_flag = true)]
     State(Ignored),
 }
@@ -178,6 +186,9 @@ impl Command {
             Self::Check { flags, .. } => Ok(("check", flags)),
             Self::Healthcheck(flags) => Ok(("healthcheck", flags)),
             Self::Once { config, log } => Ok(("once", ServeFlags { config, log, ..flags })),
+            Self::Records { config, log, .. } => {
+                Ok(("records", ServeFlags { config, log, ..flags }))
+            }
             #[cfg(feature = "simulator")]
             Self::Demo { web, log } => Ok(("demo", ServeFlags { web, log, ..flags })),
             #[cfg(feature = "simulator")]
@@ -187,7 +198,6 @@ impl Command {
             #[cfg(not(feature = "simulator"))]
             Self::Simulate(_) => left_out("simulate"),
             Self::Backfill(_) => missing("backfill"),
-            Self::Records(_) => missing("records"),
             Self::State(_) => missing("state"),
         }
     }

@@ -121,6 +121,7 @@ pub const KEYS: &[Key] = &[
     )
     .needs_restart(),
     Key::new("web.max_concurrent_requests", integer(1, 10_000)).default("64").needs_restart(),
+    Key::new("web.records", Kind::Flag).default("false"),
     Key::new("web.created_series", Kind::Flag).default("false"),
     Key::new("log.level", Kind::Choice(LogLevel::NAMES)).default(r#""info""#).needs_restart(),
     Key::new("log.format", Kind::Choice(LogFormat::NAMES)).default(r#""logfmt""#).needs_restart(),

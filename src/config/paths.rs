@@ -1,7 +1,8 @@
 //! Paths under which the exporter serves.
 
 /// Paths that are not metrics.
-const OTHER_PAGES: [&str; 7] = ["/", "/-", "/probe", "/failures", "/api", "/sd", "/favicon.ico"];
+const OTHER_PAGES: [&str; 8] =
+    ["/", "/-", "/probe", "/failures", "/records", "/api", "/sd", "/favicon.ico"];
 
 const MAX_PATH_BYTES: usize = 200;
 

@@ -15,6 +15,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connections::Busy;
 
+/// Marks an answer that may take as long as it does, while the client reads on: its time is that of each
+/// piece, and stops while the next one is made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LongAnswer;
+
 /// The answer in progress on a connection. Clones share it.
 #[derive(Clone)]
 pub(super) struct AnswerTimer(Arc<Shared>);
@@ -31,6 +36,8 @@ struct Progress {
     busy: Option<Busy>,
     /// False once the server has taken the whole body. The end of it may still be in a buffer.
     has_body: bool,
+    /// True if the time is that of each piece of the body.
+    is_long: bool,
 }
 
 impl AnswerTimer {
@@ -58,8 +65,9 @@ impl AnswerTimer {
     }
 
     /// Begins an answer with this body.
-    pub(super) fn begin(&self, body: Body, busy: Busy) -> AnswerBody {
-        *self.0.progress.lock() = Progress { busy: Some(busy), has_body: true };
+    pub(super) fn begin(&self, body: Body, busy: Busy, long: Option<LongAnswer>) -> AnswerBody {
+        let is_long = long.is_some();
+        *self.0.progress.lock() = Progress { busy: Some(busy), has_body: true, is_long };
         self.0.begun.send_replace(Some(Instant::now()));
         AnswerBody { body, timer: self.clone() }
     }
@@ -67,7 +75,11 @@ impl AnswerTimer {
     /// Notes that everything that the server has taken was written.
     fn flushed(&self) {
         let mut progress = self.0.progress.lock();
-        if !progress.has_body && progress.busy.take().is_some() {
+        if progress.has_body {
+            if progress.is_long {
+                self.0.begun.send_replace(None);
+            }
+        } else if progress.busy.take().is_some() {
             self.0.begun.send_replace(None);
         }
     }
@@ -93,7 +105,11 @@ impl hyper::body::Body for AnswerBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if frame.is_ready() && self.timer.0.progress.lock().is_long {
+            self.timer.0.begun.send_replace(Some(Instant::now()));
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::current::Current;
 use super::links::Links;
+use super::records::Claims;
 use super::reload_handle::ReloadHandle;
 use super::slots::Slots;
 use super::web_config::WebConfig;
@@ -27,6 +28,8 @@ pub(super) struct AppState {
     pub(super) web: WebConfig,
     pub(super) reloads: Option<ReloadHandle>,
     pub(super) slots: Slots,
+    /// Projects of which records are listed.
+    pub(super) claims: Claims,
 }
 
 impl AppState {

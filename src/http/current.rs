@@ -23,6 +23,8 @@ pub struct Serving {
     pub timeout_offset: Duration,
     /// Timeout of a scrape that announces none.
     pub default_timeout: Duration,
+    /// True if the records themselves are served.
+    pub has_records: bool,
 }
 
 impl Current {

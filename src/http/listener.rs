@@ -239,7 +239,8 @@ impl ConnectionHandler {
                     return Err(io::Error::other("the client has to be verified again"));
                 }
                 let Ok(answer) = answer.await;
-                Ok(answer.map(|body| timer.begin(body, busy)))
+                let long = answer.extensions().get().copied();
+                Ok(answer.map(|body| timer.begin(body, busy, long)))
             }
         });
         let stream = AnswerStream { stream: TokioIo::new(stream), timer: timer.clone() };

@@ -4,6 +4,8 @@
 mod failures;
 mod html;
 mod landing;
+mod records;
 
 pub(super) use failures::failures;
 pub(super) use landing::landing;
+pub(super) use records::records;

@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{MatchedPath, RawQuery, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 
 use super::app_state::{AppState, WebOptions};
 use super::current::Current;
 use super::guard::guard;
 use super::host::require_host;
+use super::records::Claims;
 use super::reload_handle::ReloadHandle;
 use super::service_discovery::service_discovery;
-use super::slots::Slots;
+use super::slots::{Slot, Slots};
 use super::web_config::WebConfig;
-use super::{failures, page, scrape};
+use super::{failures, page, records, scrape};
 use records_api::clock::Clock;
 use records_api::record::Timestamp;
 
@@ -35,7 +36,10 @@ pub fn router(
 ) -> Router {
     let slots = Slots::new(options.max_concurrent_requests);
     let links = options.links.clone();
-    let app = Arc::new(AppState { current, clock, options, web: web.clone(), reloads, slots });
+    let claims = Claims::default();
+    let web_config = web.clone();
+    let app =
+        Arc::new(AppState { current, clock, options, web: web_config, reloads, slots, claims });
     let mut routes = Router::new()
         .route(&links.metrics_route(), get(scrape::metrics))
         .route(&links.route("/probe"), get(scrape::probe))
@@ -43,6 +47,8 @@ pub fn router(
         .route(&links.route("/"), get(landing))
         .route(&links.route("/failures"), get(failures_page))
         .route(&links.route("/api/v1/failures"), get(failures_json))
+        .route(&links.route("/records"), get(records_page))
+        .route(&links.route("/api/v1/records"), get(records_json))
         .route(&links.route(HEALTHY_PATH), get(healthy))
         .route(&links.route("/-/ready"), get(ready))
         .route(&links.route("/-/reload"), post(reload));
@@ -129,8 +135,9 @@ async fn ready(State(app): State<Arc<AppState>>) -> String {
 
 async fn landing(State(app): State<Arc<AppState>>) -> Response {
     let now = Timestamp::from_millis(app.clock.now_millis());
-    let statuses: Vec<_> = app.collector().projects().iter().map(|p| p.status()).collect();
-    page::landing(&statuses, &app.options.links, now)
+    let serving = app.current.get();
+    let statuses: Vec<_> = serving.collector.projects().iter().map(|p| p.status()).collect();
+    page::landing(&statuses, &app.options.links, serving.has_records, now)
 }
 
 /// Redirects from `/` to the prefix, as Prometheus does.
@@ -140,12 +147,41 @@ async fn redirect_to_prefix(State(app): State<Arc<AppState>>) -> Response {
 
 async fn failures_page(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
     let now = Timestamp::from_millis(app.clock.now_millis());
-    let query = query.as_deref().unwrap_or_default();
-    page::failures(app.collector().projects(), query, &app.options.links, now)
+    let (serving, query) = (app.current.get(), query.as_deref().unwrap_or_default());
+    let projects = serving.collector.projects();
+    page::failures(projects, query, &app.options.links, serving.has_records, now)
 }
 
 async fn failures_json(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
     failures::json(app.collector().projects(), query.as_deref().unwrap_or_default())
+}
+
+async fn records_page(
+    State(app): State<Arc<AppState>>,
+    Extension(slot): Extension<Slot>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let serving = app.current.get();
+    if !serving.has_records {
+        return not_found(State(app)).await;
+    }
+    let projects = serving.collector.projects();
+    let (links, clock) = (&app.options.links, app.clock.clone());
+    slot.free_during(page::records(projects, query.as_deref(), &app.claims, links, clock)).await
+}
+
+/// Lists records. The slot is free while the first of them are read; the answer is sent without one.
+async fn records_json(
+    State(app): State<Arc<AppState>>,
+    Extension(slot): Extension<Slot>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let serving = app.current.get();
+    if !serving.has_records {
+        return not_found(State(app)).await;
+    }
+    let (projects, query) = (serving.collector.projects(), query.unwrap_or_default());
+    slot.free_during(records::answer(projects, &query, &app.claims, app.clock.clone())).await
 }
 
 async fn not_found(State(app): State<Arc<AppState>>) -> Response {

@@ -43,7 +43,7 @@ enum Answer {
 /// Records may appear in the list this long after their start.
 const LATE_ARRIVAL_MILLIS: i64 = 120_000;
 /// Number of parts that wait in memory until those before them are complete.
-const WAITING_PARTS: usize = 2;
+const WAITING_PARTS: usize = 1;
 
 impl Listing {
     /// Starts a listing. It sends no request before [`Self::next_part`].

@@ -9,15 +9,15 @@ use super::part::PartRead;
 use crate::sync::SyncError;
 use records_api::record::{TimeRange, Timestamp};
 
-/// Number of records in a part: four of the largest pages. The last page of a part is half empty on
+/// Number of records in a part: five of the largest pages. The last page of a part is half empty on
 /// average, so smaller parts would cost more requests, and larger ones more memory.
-const PART_ROWS: f64 = 4000.0;
+const PART_ROWS: f64 = 5000.0;
 /// A part may have this many times the records.
 const PART_TOLERANCE: f64 = 1.25;
 /// Number of records after which a part is stopped.
-const MAX_PART_ROWS: usize = 6000;
+const MAX_PART_ROWS: usize = 7000;
 /// A range with more records is counted in halves. Within a smaller one, density is taken for uniform.
-const COUNTED_ROWS: f64 = 16_000.0;
+const COUNTED_ROWS: f64 = 32_000.0;
 /// Minimum length of a part. Bounds have whole seconds.
 const MIN_PART_MILLIS: i64 = 2000;
 /// If the density falls by more than this factor, it is not believed at once.
@@ -223,7 +223,8 @@ impl Plan {
         let millis = end.millis().saturating_sub(range.start.millis()).max(1);
         let density = read.rows.len() as f64 / millis as f64;
         self.density = Some(density.max(self.density.unwrap_or_default() / MAX_DENSITY_FALL));
-        if let Some(until) = read.until {
+        // An open part may have been read beyond its end.
+        if let Some(until) = read.until.filter(|until| !range.ends_by(*until)) {
             let rest = TimeRange { start: until, ..range };
             let rest_millis = self.planned_end(rest).millis().saturating_sub(until.millis());
             let rows = match read.counted_rest {

@@ -44,7 +44,11 @@ impl Users {
     }
 
     /// Returns the form with the current key, or the last valid one if the current one is not valid.
-    pub(super) async fn read(&self) -> Result<UserNames, String> {
+    ///
+    /// # Errors
+    ///
+    /// A message about the key, if it was never valid.
+    pub async fn read(&self) -> Result<UserNames, String> {
         match &self.key {
             Some(key) => self.last_key.update(key.read().await).map(UserNames::Hash),
             None => Ok(self.initial.clone()),

@@ -227,7 +227,7 @@ async fn serve_example(body: String) -> String {
 
 #[tokio::test]
 async fn a_command_that_is_not_implemented_is_refused_by_name() {
-    for command in ["backfill", "records", "state"] {
+    for command in ["backfill", "state"] {
         for argument in ["--start", "--help"] {
             let output = run(&[command, argument]);
             let text = format!("error: the command {command} is not implemented yet");

@@ -1,6 +1,7 @@
 //! Slow clients, on real sockets with short limits.
 
 mod handshake;
+mod long;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -53,7 +54,9 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let router = Router::new()
             .route("/", get(async || "small"))
-            .route("/large", get(async || vec![b'x'; LARGE_BYTES]));
+            .route("/large", get(async || vec![b'x'; LARGE_BYTES]))
+            .route("/in-pieces", get(long::in_pieces))
+            .route("/at-once", get(long::at_once));
         let shutdown = CancellationToken::new();
         let connections = Connections::new(max_connections, instruments());
         let handler = ConnectionHandler::new(limits, router, web.clone(), shutdown.clone());

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use axum::response::Response;
 
-use super::html::{age, error_page, escaped, moment, page, size};
+use super::html::{
+    age, choice, error_page, escaped, file, moment, named, page, records_link, size, text_or_dash,
+};
 use crate::http::failures::{MAX_ROWS, Matches, Query, Row, find, selected};
 use crate::http::links::Links;
 use crate::project::Project;
@@ -20,6 +22,7 @@ pub(in crate::http) fn failures(
     projects: &[Arc<Project>],
     query: &str,
     links: &Links,
+    has_records: bool,
     now: Timestamp,
 ) -> Response {
     let names: Vec<_> = projects.iter().map(|project| project.name()).collect();
@@ -27,7 +30,7 @@ pub(in crate::http) fn failures(
         Ok(query) => {
             let projects = selected(projects, &query);
             let matches = find(&projects, &query);
-            let body = body(&names, &projects, &matches, &query, links, now);
+            let body = body(&names, &projects, &matches, &query, links, has_records, now);
             page("Failed screen records", &body)
         }
         Err(error) => error_page(error.status(), &error.to_string()),
@@ -40,12 +43,14 @@ fn body(
     matches: &Matches<'_>,
     query: &Query,
     links: &Links,
+    has_records: bool,
     now: Timestamp,
 ) -> String {
     let mut html = format!(
-        "<header><h1>Failed screen records</h1>\n<nav><ul><li><a href=\"{}\">Projects</a></li>\
+        "<header><h1>Failed screen records</h1>\n<nav><ul><li><a href=\"{}\">Projects</a></li>{}\
          <li><a href=\"{}\">Failures as JSON</a></li></ul></nav></header>\n<main>\n",
         links.link("/"),
+        records_link(has_records, links),
         links.link("/api/v1/failures"),
     );
     html.push_str(&form(names, query, links));
@@ -109,21 +114,6 @@ fn form(names: &[&str], query: &Query, links: &Links) -> String {
     )
 }
 
-/// Formats a selection list. It includes the requested value even if it is not among `values`.
-fn choice(title: &str, name: &str, values: &[&str], chosen: Option<&str>) -> String {
-    let mut html =
-        format!("<label>{title} <select name=\"{name}\"><option value=\"\">all</option>");
-    let other = chosen.filter(|chosen| !values.contains(chosen));
-    for value in values.iter().copied().chain(other) {
-        let selected = if chosen == Some(value) { " selected" } else { "" };
-        let value = escaped(value);
-        // Writing into a string cannot fail.
-        let _ = write!(html, "<option value=\"{value}\"{selected}>{value}</option>");
-    }
-    html.push_str("</select></label>");
-    html
-}
-
 fn table(rows: &[Row<'_>]) -> String {
     let heads = ["Start", "Status", "Project", "Pool", "Desktop", "User", "Type", "Size", "File"];
     let mut html = "<table><thead><tr>".to_owned();
@@ -148,7 +138,6 @@ fn table(rows: &[Row<'_>]) -> String {
 
 fn cells(row: &Row<'_>) -> [(&'static str, String); 10] {
     let failure = &row.failure;
-    let text = |text: Option<&str>| text.map_or_else(|| "–".to_owned(), escaped);
     let counted = if failure.counted { "unresolved" } else { "before counting began" };
     let updated = failure
         .update
@@ -165,25 +154,10 @@ fn cells(row: &Row<'_>) -> [(&'static str, String); 10] {
         ("Project", escaped(row.project)),
         ("Pool", named(row.pool_name, failure.pool)),
         ("Desktop", named(failure.desktop_name, failure.desktop_id)),
-        ("User", text(failure.user.as_deref())),
-        ("Type", text(failure.record_type)),
+        ("User", text_or_dash(failure.user.as_deref())),
+        ("Type", text_or_dash(failure.record_type)),
         ("Size", failure.size_bytes.map_or_else(|| "–".to_owned(), size)),
         ("File", file(failure.bucket, failure.file_directory, failure.file_name)),
         ("ID", format!("<code>{}</code>", escaped(failure.id))),
     ]
-}
-
-/// Formats a name with the id below it, as far as they are known.
-fn named(name: Option<&str>, id: Option<&str>) -> String {
-    match (name, id) {
-        (Some(name), Some(id)) => format!("{}<small>{}</small>", escaped(name), escaped(id)),
-        (one, other) => one.or(other).map_or_else(|| "–".to_owned(), escaped),
-    }
-}
-
-/// Formats a file name with its bucket and folder below it.
-fn file(bucket: Option<&str>, folder: Option<&str>, name: Option<&str>) -> String {
-    let place: Vec<_> = [bucket, folder].into_iter().flatten().collect();
-    let place = (!place.is_empty()).then(|| place.join("/"));
-    named(name, place.as_deref())
 }

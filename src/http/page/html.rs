@@ -1,5 +1,6 @@
 //! Parts shared by all pages: frame, style, headers, escaping and formatting.
 
+use std::fmt::Write;
 use std::sync::LazyLock;
 
 use axum::http::{HeaderValue, StatusCode, header};
@@ -8,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use crate::http::links::Links;
 use records_api::record::Timestamp;
 
 /// Colours have enough contrast in both schemes and never carry information alone. On a narrow screen,
@@ -93,6 +95,50 @@ pub(super) fn size(bytes: u64) -> String {
         size /= 1024.0;
     }
     format!("{size:.1} TiB")
+}
+
+/// Formats a selection list. It includes the requested value even if it is not among `values`.
+pub(super) fn choice(title: &str, name: &str, values: &[&str], chosen: Option<&str>) -> String {
+    let mut html =
+        format!("<label>{title} <select name=\"{name}\"><option value=\"\">all</option>");
+    let other = chosen.filter(|chosen| !values.contains(chosen));
+    for value in values.iter().copied().chain(other) {
+        let selected = if chosen == Some(value) { " selected" } else { "" };
+        let value = escaped(value);
+        // Writing into a string cannot fail.
+        let _ = write!(html, "<option value=\"{value}\"{selected}>{value}</option>");
+    }
+    html.push_str("</select></label>");
+    html
+}
+
+/// Formats a name with the id below it, as far as they are known.
+pub(super) fn named(name: Option<&str>, id: Option<&str>) -> String {
+    match (name, id) {
+        (Some(name), Some(id)) => format!("{}<small>{}</small>", escaped(name), escaped(id)),
+        (one, other) => text_or_dash(one.or(other)),
+    }
+}
+
+/// Formats a file name with its bucket and folder below it.
+pub(super) fn file(bucket: Option<&str>, folder: Option<&str>, name: Option<&str>) -> String {
+    let place: Vec<_> = [bucket, folder].into_iter().flatten().collect();
+    let place = (!place.is_empty()).then(|| place.join("/"));
+    named(name, place.as_deref())
+}
+
+/// Formats the link to the records in a navigation, if they are served.
+pub(super) fn records_link(has_records: bool, links: &Links) -> String {
+    if has_records {
+        format!("<li><a href=\"{}\">Records</a></li>", links.link("/records"))
+    } else {
+        String::new()
+    }
+}
+
+/// Formats a text, or a dash if there is none.
+pub(super) fn text_or_dash(text: Option<&str>) -> String {
+    text.map_or_else(|| "–".to_owned(), escaped)
 }
 
 #[cfg(test)]

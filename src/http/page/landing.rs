@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::response::Response;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::html::{age, escaped, moment, page};
+use super::html::{age, escaped, moment, page, records_link};
 use crate::http::links::Links;
 use crate::project::{RunningPoll, Status};
 use crate::snapshot::{Failure, ProjectView, RecordsSnapshot};
@@ -15,14 +15,20 @@ use records_api::record;
 use records_api::record::Timestamp;
 
 /// Builds the page.
-pub(in crate::http) fn landing(statuses: &[Status], links: &Links, now: Timestamp) -> Response {
+pub(in crate::http) fn landing(
+    statuses: &[Status],
+    links: &Links,
+    has_records: bool,
+    now: Timestamp,
+) -> Response {
     let mut body = format!(
         "<header><h1>Screen records exporter</h1><p class=\"quiet\">Version {version}, revision \
          {revision}</p>\n<nav><ul><li><a href=\"{metrics}\">Metrics</a></li>\
-         <li><a href=\"{failures}\">Failures</a></li>\
+         <li><a href=\"{failures}\">Failures</a></li>{records}\
          <li><a href=\"{json}\">Failures as JSON</a></li>\
          <li><a href=\"{sd}\">Service discovery</a></li><li><a href=\"{ready}\">Ready</a></li>\
          <li><a href=\"{healthy}\">Healthy</a></li></ul></nav></header>\n<main>\n",
+        records = records_link(has_records, links),
         metrics = links.metrics_link(),
         failures = links.link("/failures"),
         json = links.link("/api/v1/failures"),
