@@ -17,6 +17,7 @@ mod links;
 mod listener;
 mod negotiate;
 mod page;
+mod parameters;
 mod probe_target;
 mod reload_handle;
 mod routes;
