@@ -4,6 +4,7 @@
 mod failures;
 mod html;
 mod landing;
+mod list;
 
 pub(super) use failures::failures;
 pub(super) use landing::landing;

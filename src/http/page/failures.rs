@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use axum::response::Response;
 
-use super::html::{age, error_page, escaped, moment, page, size};
+use super::html::{error_page, escaped, moment, page, size};
+use super::list::{choice, freshness, named, plain};
 use crate::http::failures::{MAX_ROWS, Matches, Query, Row, find, selected};
 use crate::http::links::Links;
 use crate::project::Project;
@@ -50,7 +51,7 @@ fn body(
     );
     html.push_str(&form(names, query, links));
     for of in projects {
-        html.push_str(&freshness(of, links, now));
+        html.push_str(&freshness(&of.project, of.as_of, of.is_stale, links, now));
     }
     // Writing into a string cannot fail.
     let shown = matches.rows.len();
@@ -67,26 +68,6 @@ fn body(
     html
 }
 
-/// Formats the age of a project's failures, as a warning if they are stale or unknown.
-fn freshness(of: &FailedRecords, links: &Links, now: Timestamp) -> String {
-    let name = escaped(&of.project);
-    match of.as_of {
-        None => {
-            format!("<p class=\"note\">{name}: unknown until the first poll completes.</p>\n")
-        }
-        Some(then) if of.is_stale => format!(
-            "<p class=\"note\">{name}: stale, as of {}, {}. Later changes are missing; <a \
-             href=\"{}\">see why</a>.</p>\n",
-            moment(then),
-            age(now, then),
-            links.link("/")
-        ),
-        Some(then) => {
-            format!("<p class=\"quiet\">{name}: as of {}, {}.</p>\n", moment(then), age(now, then))
-        }
-    }
-}
-
 fn form(names: &[&str], query: &Query, links: &Links) -> String {
     let statuses = Status::ALL.into_iter().filter(|status| status.is_failed());
     let statuses: Vec<_> = statuses.map(Status::code).collect();
@@ -100,28 +81,13 @@ fn form(names: &[&str], query: &Query, links: &Links) -> String {
          <label>Limit <input name=\"limit\" type=\"number\" min=\"1\" max=\"{MAX_ROWS}\" \
          value=\"{}\"></label><button>Show</button></form>\n",
         links.link("/failures"),
-        choice("Project", "project", names, query.project.as_deref()),
-        choice("Status", "status", &statuses, status),
-        choice("Type", "type", &types, query.record_type.as_deref()),
+        choice("Project", "project", &plain(names), query.project.as_deref()),
+        choice("Status", "status", &plain(&statuses), status),
+        choice("Type", "type", &plain(&types), query.record_type.as_deref()),
         text(&query.pool),
         text(&query.user),
         query.limit
     )
-}
-
-/// Formats a selection list. It includes the requested value even if it is not among `values`.
-fn choice(title: &str, name: &str, values: &[&str], chosen: Option<&str>) -> String {
-    let mut html =
-        format!("<label>{title} <select name=\"{name}\"><option value=\"\">all</option>");
-    let other = chosen.filter(|chosen| !values.contains(chosen));
-    for value in values.iter().copied().chain(other) {
-        let selected = if chosen == Some(value) { " selected" } else { "" };
-        let value = escaped(value);
-        // Writing into a string cannot fail.
-        let _ = write!(html, "<option value=\"{value}\"{selected}>{value}</option>");
-    }
-    html.push_str("</select></label>");
-    html
 }
 
 fn table(rows: &[Row<'_>]) -> String {
@@ -171,14 +137,6 @@ fn cells(row: &Row<'_>) -> [(&'static str, String); 10] {
         ("File", file(failure.bucket, failure.file_directory, failure.file_name)),
         ("ID", format!("<code>{}</code>", escaped(failure.id))),
     ]
-}
-
-/// Formats a name with the id below it, as far as they are known.
-fn named(name: Option<&str>, id: Option<&str>) -> String {
-    match (name, id) {
-        (Some(name), Some(id)) => format!("{}<small>{}</small>", escaped(name), escaped(id)),
-        (one, other) => one.or(other).map_or_else(|| "–".to_owned(), escaped),
-    }
 }
 
 /// Formats a file name with its bucket and folder below it.
