@@ -9,6 +9,7 @@ mod client_address;
 mod connections;
 mod current;
 mod deadline;
+mod desktops;
 mod failures;
 mod guard;
 mod health_client;

@@ -45,8 +45,9 @@ fn body(
 ) -> String {
     let mut html = format!(
         "<header><h1>Failed screen records</h1>\n<nav><ul><li><a href=\"{}\">Projects</a></li>\
-         <li><a href=\"{}\">Failures as JSON</a></li></ul></nav></header>\n<main>\n",
+         <li><a href=\"{}\">Desktops</a></li><li><a href=\"{}\">Failures as JSON</a></li></ul></nav></header>\n<main>\n",
         links.link("/"),
+        links.link("/desktops"),
         links.link("/api/v1/failures"),
     );
     html.push_str(&form(names, query, links));

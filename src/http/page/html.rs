@@ -37,7 +37,7 @@ pub(super) fn page(title: &str, body: &str) -> Response {
 }
 
 /// Builds a plain-text error with the headers of a page.
-pub(super) fn error_page(status: StatusCode, text: &str) -> Response {
+pub(in crate::http) fn error_page(status: StatusCode, text: &str) -> Response {
     (status, headers(), format!("{text}\n")).into_response()
 }
 
