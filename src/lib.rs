@@ -3,8 +3,9 @@
 //! Data flows through the modules in this order, and each imports only those before it:
 //!
 //! [`ledger`] < [`sync`] < [`listing`] < [`snapshot`] < [`exposition`] < [`instruments`] < [`project`] <
-//! [`collector`] < [`http`] < `app` < [`cli`]. All of them use the crate [`records_api`], the client of the API. [`config`]
-//! is read by the last three, which pass plain values down. The crate `records_api_simulator` (feature
+//! [`collector`] < [`http`] < `app` < [`cli`]. All of them use the crate [`records_api`], the client of the
+//! API. [`config`] is read by the last three, which pass plain values down. [`csv_text`] imports nothing of
+//! these. The crate `records_api_simulator` (feature
 //! `simulator`, for `demo` and `simulate`) is written from the API's documents and shares no code with the
 //! client.
 
@@ -12,6 +13,7 @@ mod app;
 pub mod cli;
 pub mod collector;
 pub mod config;
+pub mod csv_text;
 pub mod exposition;
 pub mod http;
 pub mod instruments;

@@ -1,11 +1,15 @@
 //! HTML pages. They work on a phone, have a light and a dark scheme, and need neither scripts nor
 //! external resources.
 
+mod desktops;
 mod failures;
 mod html;
 mod landing;
+mod list;
 mod records;
 
+pub(super) use desktops::desktops;
 pub(super) use failures::failures;
+pub(super) use html::error_page;
 pub(super) use landing::landing;
 pub(super) use records::records;

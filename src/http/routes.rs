@@ -11,14 +11,17 @@ use axum::{Extension, Router};
 
 use super::app_state::{AppState, WebOptions};
 use super::current::Current;
+use super::desktops::Format;
 use super::guard::guard;
 use super::host::require_host;
+use super::parameters::ParameterError;
 use super::records::Claims;
 use super::reload_handle::ReloadHandle;
 use super::service_discovery::service_discovery;
 use super::slots::{Slot, Slots};
 use super::web_config::WebConfig;
-use super::{failures, page, records, scrape};
+use super::{desktops, failures, page, records, scrape};
+use crate::project::Project;
 use records_api::clock::Clock;
 use records_api::record::Timestamp;
 
@@ -47,6 +50,8 @@ pub fn router(
         .route(&links.route("/"), get(landing))
         .route(&links.route("/failures"), get(failures_page))
         .route(&links.route("/api/v1/failures"), get(failures_json))
+        .route(&links.route("/desktops"), get(desktops_page))
+        .route(&links.route("/api/v1/desktops"), get(desktops_api))
         .route(&links.route("/records"), get(records_page))
         .route(&links.route("/api/v1/records"), get(records_json))
         .route(&links.route(HEALTHY_PATH), get(healthy))
@@ -154,6 +159,37 @@ async fn failures_page(State(app): State<Arc<AppState>>, RawQuery(query): RawQue
 
 async fn failures_json(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
     failures::json(app.collector().projects(), query.as_deref().unwrap_or_default())
+}
+
+async fn desktops_page(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
+    let collector = app.collector();
+    let (projects, links) = (collector.projects(), &app.options.links);
+    match parse_desktops(projects, query.as_deref(), Format::Html) {
+        Ok(query) if query.format == Format::Html => {
+            let now = Timestamp::from_millis(app.clock.now_millis());
+            page::desktops(projects, &query, links, now)
+        }
+        Ok(query) => desktops::answer(projects, &query, links),
+        Err(error) => page::error_page(error.status(), &error.to_string()),
+    }
+}
+
+async fn desktops_api(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
+    let collector = app.collector();
+    let projects = collector.projects();
+    match parse_desktops(projects, query.as_deref(), Format::Json) {
+        Ok(query) => desktops::answer(projects, &query, &app.options.links),
+        Err(error) => desktops::refuse(&error),
+    }
+}
+
+fn parse_desktops(
+    projects: &[Arc<Project>],
+    query: Option<&str>,
+    format: Format,
+) -> Result<desktops::Query, ParameterError> {
+    let names: Vec<_> = projects.iter().map(|project| project.name()).collect();
+    desktops::Query::parse(query.unwrap_or_default(), format, &names)
 }
 
 async fn records_page(

@@ -1,14 +1,9 @@
 //! Comma-separated values as in RFC 4180, which spreadsheets open.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
-use csv::{Terminator, WriterBuilder};
-
 use super::row::Value;
-
-/// A spreadsheet takes a text that begins with one of these for a formula.
-const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+use crate::csv_text::{self, guarded};
 
 /// Writes rows of values.
 pub struct CsvWriter<W: Write> {
@@ -19,8 +14,7 @@ pub struct CsvWriter<W: Write> {
 impl<W: Write> CsvWriter<W> {
     /// Creates a writer. Unless `is_raw`, texts that look like formulas are prefixed.
     pub fn new(output: W, is_raw: bool) -> Self {
-        let writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(output);
-        Self { writer, is_raw }
+        Self { writer: csv_text::writer(output), is_raw }
     }
 
     /// Writes the header.
@@ -58,11 +52,6 @@ impl<W: Write> CsvWriter<W> {
     pub fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
     }
-}
-
-/// Returns a text that no spreadsheet takes for a formula: with an apostrophe in front if necessary.
-fn guarded(text: &str) -> Cow<'_, str> {
-    if text.starts_with(FORMULA_STARTS) { format!("'{text}").into() } else { text.into() }
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use imports::{Cycles, Import, Modules};
 
 /// The layers of `src`, lowest first. A module may import from those before it.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 15] = [
+    "csv_text",
     "log_throttle",
     "ledger",
     "sync",

@@ -21,7 +21,15 @@ async fn exporter(api: &Api, more: &str) -> Exporter {
 /// Everything that is served, but the page `/`, which names nobody.
 async fn served(exporter: &Exporter) -> String {
     let mut all = String::new();
-    for path in ["/metrics", "/probe?target=p", "/failures?limit=1000", "/api/v1/failures"] {
+    for path in [
+        "/metrics",
+        "/probe?target=p",
+        "/failures?limit=1000",
+        "/api/v1/failures",
+        "/desktops?limit=1000",
+        "/api/v1/desktops",
+        "/api/v1/desktops?format=csv",
+    ] {
         all.push_str(&get(&format!("{}{path}", exporter.url)).await);
     }
     let request = client().get(format!("{}/metrics", exporter.url));

@@ -20,6 +20,7 @@ mod costs;
 mod counting;
 mod credentials;
 mod dashboards;
+mod desktops;
 mod dialects;
 #[cfg(feature = "end-to-end")]
 mod end_to_end;

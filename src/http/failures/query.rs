@@ -1,9 +1,7 @@
-//! Query parameters of `/failures` and `/api/v1/failures`. Unknown parameters and values are refused
-//! instead of ignored, because a misspelt filter would hide failures.
-
-use url::form_urlencoded;
+//! Query parameters of `/failures` and `/api/v1/failures`.
 
 use super::row::Row;
+use crate::http::parameters::{self, ParameterError};
 use records_api::record::{RecordType, Status};
 
 /// Maximum number of rows in an answer.
@@ -26,66 +24,18 @@ pub(in crate::http) struct Query {
     pub(in crate::http) limit: usize,
 }
 
-/// Error in a query.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(in crate::http) enum QueryError {
-    /// Unknown parameter.
-    #[error(
-        "unknown parameter {0}; accepted are project, status, type, pool, user and limit, each at \
-         most once"
-    )]
-    Unknown(String),
-    /// Parameter that is given twice.
-    #[error("parameter {0} is given twice; each is accepted at most once")]
-    Duplicate(&'static str),
-    /// Status that is not a failure.
-    #[error("invalid status {0}; accepted are REC_FAILED and UPLOAD_FAILED")]
-    Status(String),
-    /// Limit that is not a number or out of range.
-    #[error("invalid limit {0}; accepted is a whole number from 1 to {MAX_ROWS}")]
-    Limit(String),
-    /// Project that is not in the config.
-    #[error("unknown project {name}; known are {}", known.join(", "))]
-    Project {
-        /// Requested name.
-        name: String,
-        /// Names in the config.
-        known: Vec<String>,
-    },
-}
-
-impl QueryError {
-    pub(in crate::http) fn status(&self) -> http::StatusCode {
-        match self {
-            Self::Project { .. } => http::StatusCode::NOT_FOUND,
-            _ => http::StatusCode::BAD_REQUEST,
-        }
-    }
-}
+/// Names of the parameters.
+const PARAMETERS: [&str; 6] = ["project", "status", "type", "pool", "user", "limit"];
 
 impl Query {
-    /// Parses a query string; `limit` is the default number of rows. A parameter without a value counts
-    /// as absent, because a form also sends its empty fields.
+    /// Parses a query string; `limit` is the default number of rows.
     pub(in crate::http) fn parse(
         text: &str,
         limit: usize,
         projects: &[&str],
-    ) -> Result<Self, QueryError> {
+    ) -> Result<Self, ParameterError> {
         let mut query = Self { limit, ..Self::default() };
-        let mut seen = Vec::new();
-        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            let names = ["project", "status", "type", "pool", "user", "limit"];
-            let Some(name) = names.into_iter().find(|known| *known == name) else {
-                return Err(QueryError::Unknown(name.into_owned()));
-            };
-            if seen.contains(&name) {
-                return Err(QueryError::Duplicate(name));
-            }
-            seen.push(name);
-            if value.is_empty() {
-                continue;
-            }
-            let value = value.into_owned();
+        for (name, value) in parameters::parse(text, &PARAMETERS)? {
             match name {
                 "project" => query.project = Some(value),
                 "status" => query.status = Some(status(value)?),
@@ -95,16 +45,11 @@ impl Query {
                 }
                 "pool" => query.pool = Some(value),
                 "user" => query.user = Some(value),
-                _ => query.limit = rows(value)?,
+                _ => query.limit = parameters::whole_number(name, value, 1..=MAX_ROWS)?,
             }
         }
-        match query.project {
-            Some(name) if !projects.contains(&name.as_str()) => {
-                let known = projects.iter().map(ToString::to_string).collect();
-                Err(QueryError::Project { name, known })
-            }
-            _ => Ok(query),
-        }
+        parameters::require_known_project(query.project.as_deref(), projects)?;
+        Ok(query)
     }
 
     /// Returns true if a row matches every filter; the project is not compared. A filter may have the
@@ -127,13 +72,13 @@ impl Query {
     }
 }
 
-fn status(text: String) -> Result<Status, QueryError> {
-    Status::parse(&text).filter(|status| status.is_failed()).ok_or(QueryError::Status(text))
-}
-
-fn rows(text: String) -> Result<usize, QueryError> {
-    let number = text.parse().ok().filter(|number| (1..=MAX_ROWS).contains(number));
-    number.ok_or(QueryError::Limit(text))
+fn status(value: String) -> Result<Status, ParameterError> {
+    let status = Status::parse(&value).filter(|status| status.is_failed());
+    status.ok_or_else(|| ParameterError::Value {
+        name: "status",
+        value,
+        accepted: "are REC_FAILED and UPLOAD_FAILED".to_owned(),
+    })
 }
 
 #[cfg(test)]

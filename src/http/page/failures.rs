@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use axum::response::Response;
 
-use super::html::{
-    age, choice, error_page, escaped, file, moment, named, page, records_link, size, text_or_dash,
-};
+use super::html::{error_page, escaped, moment, page, records_link, size, text_or_dash};
+use super::list::{choice, file, freshness, named, plain};
 use crate::http::failures::{MAX_ROWS, Matches, Query, Row, find, selected};
 use crate::http::links::Links;
 use crate::project::Project;
@@ -47,15 +46,16 @@ fn body(
     now: Timestamp,
 ) -> String {
     let mut html = format!(
-        "<header><h1>Failed screen records</h1>\n<nav><ul><li><a href=\"{}\">Projects</a></li>{}\
-         <li><a href=\"{}\">Failures as JSON</a></li></ul></nav></header>\n<main>\n",
+        "<header><h1>Failed screen records</h1>\n<nav><ul><li><a href=\"{}\">Projects</a></li>\
+         <li><a href=\"{}\">Desktops</a></li>{}<li><a href=\"{}\">Failures as JSON</a></li></ul></nav></header>\n<main>\n",
         links.link("/"),
+        links.link("/desktops"),
         records_link(has_records, links),
         links.link("/api/v1/failures"),
     );
     html.push_str(&form(names, query, links));
     for of in projects {
-        html.push_str(&freshness(of, links, now));
+        html.push_str(&freshness(&of.project, of.as_of, of.is_stale, links, now));
     }
     // Writing into a string cannot fail.
     let shown = matches.rows.len();
@@ -72,26 +72,6 @@ fn body(
     html
 }
 
-/// Formats the age of a project's failures, as a warning if they are stale or unknown.
-fn freshness(of: &FailedRecords, links: &Links, now: Timestamp) -> String {
-    let name = escaped(&of.project);
-    match of.as_of {
-        None => {
-            format!("<p class=\"note\">{name}: unknown until the first poll completes.</p>\n")
-        }
-        Some(then) if of.is_stale => format!(
-            "<p class=\"note\">{name}: stale, as of {}, {}. Later changes are missing; <a \
-             href=\"{}\">see why</a>.</p>\n",
-            moment(then),
-            age(now, then),
-            links.link("/")
-        ),
-        Some(then) => {
-            format!("<p class=\"quiet\">{name}: as of {}, {}.</p>\n", moment(then), age(now, then))
-        }
-    }
-}
-
 fn form(names: &[&str], query: &Query, links: &Links) -> String {
     let statuses = Status::ALL.into_iter().filter(|status| status.is_failed());
     let statuses: Vec<_> = statuses.map(Status::code).collect();
@@ -105,9 +85,9 @@ fn form(names: &[&str], query: &Query, links: &Links) -> String {
          <label>Limit <input name=\"limit\" type=\"number\" min=\"1\" max=\"{MAX_ROWS}\" \
          value=\"{}\"></label><button>Show</button></form>\n",
         links.link("/failures"),
-        choice("Project", "project", names, query.project.as_deref()),
-        choice("Status", "status", &statuses, status),
-        choice("Type", "type", &types, query.record_type.as_deref()),
+        choice("Project", "project", &plain(names), query.project.as_deref()),
+        choice("Status", "status", &plain(&statuses), status),
+        choice("Type", "type", &plain(&types), query.record_type.as_deref()),
         text(&query.pool),
         text(&query.user),
         query.limit

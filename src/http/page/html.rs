@@ -1,6 +1,5 @@
 //! Parts shared by all pages: frame, style, headers, escaping and formatting.
 
-use std::fmt::Write;
 use std::sync::LazyLock;
 
 use axum::http::{HeaderValue, StatusCode, header};
@@ -39,7 +38,7 @@ pub(super) fn page(title: &str, body: &str) -> Response {
 }
 
 /// Builds a plain-text error with the headers of a page.
-pub(super) fn error_page(status: StatusCode, text: &str) -> Response {
+pub(in crate::http) fn error_page(status: StatusCode, text: &str) -> Response {
     (status, headers(), format!("{text}\n")).into_response()
 }
 
@@ -95,36 +94,6 @@ pub(super) fn size(bytes: u64) -> String {
         size /= 1024.0;
     }
     format!("{size:.1} TiB")
-}
-
-/// Formats a selection list. It includes the requested value even if it is not among `values`.
-pub(super) fn choice(title: &str, name: &str, values: &[&str], chosen: Option<&str>) -> String {
-    let mut html =
-        format!("<label>{title} <select name=\"{name}\"><option value=\"\">all</option>");
-    let other = chosen.filter(|chosen| !values.contains(chosen));
-    for value in values.iter().copied().chain(other) {
-        let selected = if chosen == Some(value) { " selected" } else { "" };
-        let value = escaped(value);
-        // Writing into a string cannot fail.
-        let _ = write!(html, "<option value=\"{value}\"{selected}>{value}</option>");
-    }
-    html.push_str("</select></label>");
-    html
-}
-
-/// Formats a name with the id below it, as far as they are known.
-pub(super) fn named(name: Option<&str>, id: Option<&str>) -> String {
-    match (name, id) {
-        (Some(name), Some(id)) => format!("{}<small>{}</small>", escaped(name), escaped(id)),
-        (one, other) => text_or_dash(one.or(other)),
-    }
-}
-
-/// Formats a file name with its bucket and folder below it.
-pub(super) fn file(bucket: Option<&str>, folder: Option<&str>, name: Option<&str>) -> String {
-    let place: Vec<_> = [bucket, folder].into_iter().flatten().collect();
-    let place = (!place.is_empty()).then(|| place.join("/"));
-    named(name, place.as_deref())
 }
 
 /// Formats the link to the records in a navigation, if they are served.

@@ -24,13 +24,15 @@ pub(in crate::http) fn landing(
     let mut body = format!(
         "<header><h1>Screen records exporter</h1><p class=\"quiet\">Version {version}, revision \
          {revision}</p>\n<nav><ul><li><a href=\"{metrics}\">Metrics</a></li>\
-         <li><a href=\"{failures}\">Failures</a></li>{records}\
+         <li><a href=\"{failures}\">Failures</a></li>\
+         <li><a href=\"{desktops}\">Desktops</a></li>{records}\
          <li><a href=\"{json}\">Failures as JSON</a></li>\
          <li><a href=\"{sd}\">Service discovery</a></li><li><a href=\"{ready}\">Ready</a></li>\
          <li><a href=\"{healthy}\">Healthy</a></li></ul></nav></header>\n<main>\n",
         records = records_link(has_records, links),
         metrics = links.metrics_link(),
         failures = links.link("/failures"),
+        desktops = links.link("/desktops"),
         json = links.link("/api/v1/failures"),
         sd = links.link("/sd"),
         ready = links.link("/-/ready"),
@@ -53,8 +55,9 @@ fn project(status: &Status, links: &Links, now: Timestamp) -> String {
     let mut html = format!(
         "<section class=\"project\"><h2>{name}</h2>\n<p><span class=\"{class}\">{state}</span>\
          {polling}. <a href=\"{failures}?project={target}\">Failures</a> · \
-         <a href=\"{probe}?target={target}\">Metrics</a></p>\n",
+         <a href=\"{desktops}?project={target}\">Desktops</a> · <a href=\"{probe}?target={target}\">Metrics</a></p>\n",
         failures = links.link("/failures"),
+        desktops = links.link("/desktops"),
         probe = links.link("/probe"),
         name = escaped(view.project()),
     );
@@ -223,6 +226,7 @@ mod tests {
              <p><span class=\"bad\">✕ Failing, no snapshot yet</span>, polling for 12m 34s, longer than \
              <code>poll.max_staleness</code>. \
              <a href=\"/p/failures?project=%3Cb%3E%26%22\">Failures</a> · \
+             <a href=\"/p/desktops?project=%3Cb%3E%26%22\">Desktops</a> · \
              <a href=\"/p/probe?target=%3Cb%3E%26%22\">Metrics</a></p>\n\
              <p class=\"note\">Failing since <time datetime=\"2023-11-14T22:13:20.000Z\">2023-11-14 \
              22:13:20 UTC</time> (1m 1s ago): &quot;&lt;script&gt;&quot; &amp; &#39;x&#39;\

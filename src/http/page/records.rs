@@ -6,7 +6,8 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::html::{choice, escaped, file, moment, named, page, size, text_or_dash};
+use super::html::{escaped, moment, page, size, text_or_dash};
+use super::list::{choice, file, named, plain};
 use crate::http::links::Links;
 use crate::http::records::{Claims, ListError, Query, RecordList, Refusal, start};
 use crate::listing::Row;
@@ -78,17 +79,17 @@ fn form(names: &[&str], query: &Query, links: &Links) -> String {
     let mut html = format!(
         "<form method=\"get\" action=\"{}\">{}{}{}",
         links.link("/records"),
-        choice("Project", "project", names, query.project.as_deref()),
+        choice("Project", "project", &plain(names), query.project.as_deref()),
         choice(
             "Status",
             "status",
-            &Status::ALL.map(Status::code),
+            &plain(&Status::ALL.map(Status::code)),
             selection.status.map(Status::code)
         ),
         choice(
             "Type",
             "type",
-            &RecordType::ALL.map(RecordType::code),
+            &plain(&RecordType::ALL.map(RecordType::code)),
             selection.record_type.map(RecordType::code)
         ),
     );

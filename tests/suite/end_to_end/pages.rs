@@ -162,14 +162,14 @@ async fn chromium_lays_the_pages_out_for_a_phone_and_for_the_dark() {
     let api = Api::start(&["--records", "3000", "--hostile-names", "--odd-share", "0.05"]);
     let exporter = three(&api.url).await;
     let folder = folder();
-    for path in ["/", "/failures"] {
+    for path in ["/", "/failures", "/desktops"] {
         let url = format!("{}{path}", exporter.url);
         for width in [390, 800, 1280] {
             let size = measured(folder.path(), &url, width, &[]).await;
             let (content, window) = (size["content"].as_u64(), size["window"].as_u64());
             assert!(window > Some(300) && window <= Some(width.into()), "{path}: {size}");
             assert!(content <= window, "{path} is too wide at {width}: {size}");
-            if path == "/failures" {
+            if path != "/" {
                 let display = if width < 1000 { "block" } else { "table-cell" };
                 assert_eq!(size["cell"], display, "{width}");
             }

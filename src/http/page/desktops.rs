@@ -1,0 +1,201 @@
+//! The page `/desktops`: the desktops of the window, the longest silent first.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::Response;
+use url::form_urlencoded;
+
+use super::html::{escaped, moment, page};
+use super::list::{choice, freshness, named, plain};
+use crate::http::desktops::{
+    Format, MAX_ROWS, Matches, Query, Row, as_of, find, is_stale, pool_names, selected,
+};
+use crate::http::links::Links;
+use crate::project::Project;
+use crate::snapshot::ProjectView;
+use records_api::record::Timestamp;
+
+/// Maximum number of pools that the form offers.
+const MAX_POOL_CHOICES: usize = 1000;
+
+/// Builds the page.
+pub(in crate::http) fn desktops(
+    projects: &[Arc<Project>],
+    query: &Query,
+    links: &Links,
+    now: Timestamp,
+) -> Response {
+    let names: Vec<_> = projects.iter().map(|project| project.name()).collect();
+    let projects = selected(projects, query);
+    page("Desktops", &body(&names, &projects, query, links, now))
+}
+
+fn body(
+    names: &[&str],
+    projects: &[ProjectView],
+    query: &Query,
+    links: &Links,
+    now: Timestamp,
+) -> String {
+    let found = find(projects, query);
+    let mut html = format!(
+        "<header><h1>Desktops</h1>\n<nav><ul><li><a href=\"{}\">Projects</a></li>\
+         <li><a href=\"{}\">Failures</a></li><li><a href=\"{}\">Desktops as JSON</a></li>\
+         <li><a href=\"{}\">Desktops as CSV</a></li></ul></nav></header>\n<main>\n",
+        links.link("/"),
+        links.link("/failures"),
+        address("/api/v1/desktops", query, 0, Format::Json, links),
+        address("/api/v1/desktops", query, 0, Format::Csv, links),
+    );
+    html.push_str(&form(names, projects, query, links));
+    for view in projects {
+        html.push_str(&freshness(view.project(), as_of(view), is_stale(view), links, now));
+    }
+    if let Some(pool) = query.pool.as_ref().filter(|_| found.is_pool_unknown) {
+        // Writing into a string cannot fail.
+        let _ = writeln!(html, "<p class=\"note\">Pool {} is not known.</p>", escaped(pool));
+    }
+    html.push_str(&summary(&found, query));
+    if !found.rows.is_empty() {
+        html.push_str(&table(&found.rows, links));
+    }
+    html.push_str(&paging(&found, query, links));
+    html.push_str("</main>\n");
+    html
+}
+
+/// Returns the escaped address of the same list, from another row on or in another format.
+fn address(path: &str, query: &Query, offset: usize, format: Format, links: &Links) -> String {
+    let query = query.at_offset(offset, format);
+    let mark = if query.is_empty() { "" } else { "?" };
+    escaped(&format!("{}{mark}{query}", links.link(path)))
+}
+
+fn form(names: &[&str], projects: &[ProjectView], query: &Query, links: &Links) -> String {
+    let silent_for = query.silent_for.as_ref().map_or("", |silent| &silent.text);
+    format!(
+        "<form method=\"get\" action=\"{}\">{}{}\
+         <label>Silent for <input name=\"silent_for\" placeholder=\"24h\" value=\"{}\"></label>\
+         <label>Limit <input name=\"limit\" type=\"number\" min=\"1\" max=\"{MAX_ROWS}\" \
+         value=\"{}\"></label><button>Show</button></form>\n",
+        links.link("/desktops"),
+        choice("Project", "project", &plain(names), query.project.as_deref()),
+        choice("Pool", "pool", &pools(projects), query.pool.as_deref()),
+        escaped(silent_for),
+        query.limit
+    )
+}
+
+/// Returns ids and names of the pools, ordered by name.
+fn pools(projects: &[ProjectView]) -> Vec<(&str, &str)> {
+    let mut pools = BTreeMap::new();
+    for view in projects {
+        for desktop in &*view.desktops {
+            let pool = desktop.pool.as_deref().unwrap_or("_none");
+            pools.entry(pool).or_insert(pool);
+        }
+        pools.extend(pool_names(view).into_iter().filter(|(_, name)| !name.is_empty()));
+    }
+    let mut pools: Vec<_> = pools.into_iter().collect();
+    pools.sort_by_key(|(_, name)| *name);
+    pools.truncate(MAX_POOL_CHOICES);
+    pools
+}
+
+fn summary(found: &Matches<'_>, query: &Query) -> String {
+    let (shown, total) = (found.rows.len(), found.total);
+    match (shown, total) {
+        (_, 0) => "<p>No matching desktops.</p>\n".to_owned(),
+        (0, _) => format!("<p>{total} desktops match, none from number {} on.</p>\n", query.offset),
+        (1, 1) => "<p>1 desktop.</p>\n".to_owned(),
+        _ if shown == total => format!("<p>{total} desktops, the longest silent first.</p>\n"),
+        _ => format!(
+            "<p>Desktops {} to {} of {total}, the longest silent first.</p>\n",
+            query.offset + 1,
+            query.offset + shown
+        ),
+    }
+}
+
+fn paging(found: &Matches<'_>, query: &Query, links: &Links) -> String {
+    let before = (query.offset > 0).then(|| query.offset.min(found.total));
+    let previous = before.map(|before| ("prev", "Previous", before.saturating_sub(query.limit)));
+    let next = found.next_offset(query).map(|next| ("next", "Next", next));
+    let mut items = String::new();
+    for (rel, text, offset) in previous.into_iter().chain(next) {
+        let href = address("/desktops", query, offset, Format::Html, links);
+        // Writing into a string cannot fail.
+        let _ = write!(items, "<li><a rel=\"{rel}\" href=\"{href}\">{text}</a></li>");
+    }
+    match items.as_str() {
+        "" => String::new(),
+        items => format!("<nav aria-label=\"Pages\"><ul>{items}</ul></nav>\n"),
+    }
+}
+
+fn table(rows: &[Row<'_>], links: &Links) -> String {
+    let mut html = "<table><thead><tr>".to_owned();
+    for head in HEADS {
+        // Writing into a string cannot fail.
+        let _ = write!(html, "<th scope=\"col\">{head}</th>");
+    }
+    html.push_str("</tr></thead><tbody>\n");
+    for row in rows {
+        html.push_str("<tr>");
+        for (head, cell) in HEADS.into_iter().zip(cells(row, links)) {
+            // Short words stay on one line.
+            let is_short = matches!(head, "Silent for" | "Records" | "Failed");
+            let class = if is_short { " class=\"short\"" } else { "" };
+            let _ = write!(html, "<td data-label=\"{head}\"{class}>{cell}</td>");
+        }
+        html.push_str("</tr>\n");
+    }
+    html.push_str("</tbody></table>\n");
+    html
+}
+
+const HEADS: [&str; 8] =
+    ["Silent for", "Last start", "Last upload", "Project", "Pool", "Desktop", "Records", "Failed"];
+
+fn cells(row: &Row<'_>, links: &Links) -> [String; HEADS.len()] {
+    let desktop = row.desktop;
+    [
+        span(row.silence()),
+        moment(desktop.last_start),
+        desktop.last_upload.map_or_else(|| "–".to_owned(), moment),
+        escaped(row.project),
+        named(row.pool_name, desktop.pool.as_deref()),
+        named(desktop.name.as_deref(), Some(&desktop.id)),
+        desktop.records.to_string(),
+        failed(row, links),
+    ]
+}
+
+/// Formats the number of failed records, with a link to the failures of the pool.
+fn failed(row: &Row<'_>, links: &Links) -> String {
+    let failed = row.desktop.failed;
+    if failed == 0 {
+        return "0".to_owned();
+    }
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("project", row.project);
+    query.append_pair("pool", row.desktop.pool.as_deref().unwrap_or("_none"));
+    let href = escaped(&format!("{}?{}", links.link("/failures"), query.finish()));
+    format!("<a class=\"bad\" href=\"{href}\">{failed}</a>")
+}
+
+/// Formats a duration with its two largest units.
+fn span(duration: Duration) -> String {
+    let minutes = duration.as_secs() / 60;
+    match (minutes / (24 * 60), minutes / 60 % 24, minutes % 60) {
+        (0, 0, minutes) => format!("{minutes}m"),
+        (0, hours, minutes) => format!("{hours}h {minutes}m"),
+        (days, hours, _) => format!("{days}d {hours}h"),
+    }
+}
