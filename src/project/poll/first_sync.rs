@@ -79,7 +79,9 @@ impl PollReader<'_> {
             if !meets(Some(&earlier), &summary) {
                 return self.whole_window(summary.rows).await;
             }
-            return self.complete(staging, summary, parts, earlier.facts.begun).await;
+            // Boxed, because the future is large.
+            let polled = self.complete(staging, summary, parts, earlier.facts.begun);
+            return Box::pin(polled).await;
         }
     }
 
