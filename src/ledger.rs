@@ -56,7 +56,7 @@ pub use pending_counts::PendingCounts;
 pub use poll_facts::{ApiCounts, FirstSync, PollFacts, ReadPart};
 pub use record::{Flag, StoredRecord, UpdateTime};
 pub use staging::Staging;
-pub use symbols::LabelId;
+pub use symbols::{LabelId, shortened};
 pub use terms::TermId;
 pub use totals::{InFlight, KindKey, Sums, Totals};
 pub use transition::Transition;
