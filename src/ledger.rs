@@ -10,6 +10,7 @@ mod apply;
 mod cardinality;
 mod counted;
 mod counters;
+mod counting_since;
 mod desktop_names;
 mod desktops;
 mod diff;
