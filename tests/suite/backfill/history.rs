@@ -36,6 +36,12 @@ impl History {
         }
         history
     }
+
+    /// Returns the value of a series at a time; 0 before its first sample.
+    pub(crate) fn at(&self, series: &str, time: i64) -> f64 {
+        let samples = self.0.get(series).into_iter().flatten();
+        samples.take_while(|(at, _)| *at <= time).last().map_or(0.0, |(_, value)| *value)
+    }
 }
 
 /// Returns the metric that a series belongs to: without the suffix of a histogram and without `le`.
