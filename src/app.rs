@@ -28,5 +28,6 @@ pub(crate) use options::{links, web_config, web_options};
 pub(crate) use reload::{Reloader, hangup_signal};
 pub(crate) use service_manager::ready;
 pub(crate) use shutdown::{shutdown_signal, unless_shutdown};
+pub(crate) use state::counting_since;
 pub(crate) use stderr::STDERR;
 pub(crate) use wiring::App;

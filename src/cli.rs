@@ -5,6 +5,8 @@
 
 mod answer;
 mod arguments;
+mod backfill;
+mod backfill_flags;
 mod check;
 #[cfg(feature = "simulator")]
 mod demo;
@@ -67,7 +69,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Demo(_) | Command::Simulate(_) => unreachable!("resolving refuses it"),
         Command::Healthcheck(_) => healthcheck::run(&flags).await,
         Command::Records { list, .. } => records::run(&flags, &list).await,
-        Command::Backfill(_) | Command::State(_) => unreachable!("resolving refuses it"),
+        Command::Backfill { history, .. } => backfill::run(&flags, &history).await,
+        Command::State(_) => unreachable!("resolving refuses it"),
     }
 }
 

@@ -48,6 +48,7 @@ pub(crate) use document::read_file;
 pub(crate) use kind::{Typed, any_of};
 pub(crate) use node::{Entry, Node, is_pem};
 pub(crate) use problem::Place;
+pub(crate) use project::check_label;
 pub(crate) use reader::{Read, Reader};
 pub(crate) use schema::Schema;
 pub(crate) use yaml::parse_yaml;

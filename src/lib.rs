@@ -2,7 +2,7 @@
 //!
 //! Data flows through the modules in this order, and each imports only those before it:
 //!
-//! [`ledger`] < [`sync`] < [`listing`] < [`snapshot`] < [`exposition`] < [`instruments`] < [`project`] <
+//! [`ledger`] < [`sync`] < [`listing`] < [`snapshot`] < [`exposition`] < [`backfill`] < [`instruments`] < [`project`] <
 //! [`collector`] < [`http`] < `app` < [`cli`]. All of them use the crate [`records_api`], the client of the
 //! API. [`config`] is read by the last three, which pass plain values down. [`csv_text`] imports nothing of
 //! these. The crate `records_api_simulator` (feature
@@ -10,6 +10,7 @@
 //! client.
 
 mod app;
+pub mod backfill;
 pub mod cli;
 pub mod collector;
 pub mod config;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, CommandFactory, Parser, Subcommand};
 
+use super::backfill_flags::BackfillFlags;
 use super::records_flags::RecordsFlags;
 use crate::app::Failure;
 use crate::config::Flags;
@@ -74,14 +75,21 @@ pub(super) enum Command {
         #[command(flatten)]
         log: LogFlags,
     },
+    /// Write the history of the counters from before counting began
+    Backfill {
+        #[command(flatten)]
+        history: Box<BackfillFlags>,
+        #[command(flatten)]
+        config: ConfigFlags,
+        #[command(flatten)]
+        log: LogFlags,
+    },
     #[cfg(not(feature = "simulator"))]
     #[command(hide = true, disable_help_flag = true)]
     Demo(Ignored),
     #[cfg(not(feature = "simulator"))]
     #[command(hide = true, disable_help_flag = true)]
     Simulate(Ignored),
-    #[command(hide = true, disable_help_flag = true)]
-    Backfill(Ignored),
     #[command(hide = true, disable_help_flag = true)]
     State(Ignored),
 }
@@ -186,6 +194,9 @@ impl Command {
             Self::Check { flags, .. } => Ok(("check", flags)),
             Self::Healthcheck(flags) => Ok(("healthcheck", flags)),
             Self::Once { config, log } => Ok(("once", ServeFlags { config, log, ..flags })),
+            Self::Backfill { config, log, .. } => {
+                Ok(("backfill", ServeFlags { config, log, ..flags }))
+            }
             Self::Records { config, log, .. } => {
                 Ok(("records", ServeFlags { config, log, ..flags }))
             }
@@ -197,7 +208,6 @@ impl Command {
             Self::Demo(_) => left_out("demo"),
             #[cfg(not(feature = "simulator"))]
             Self::Simulate(_) => left_out("simulate"),
-            Self::Backfill(_) => missing("backfill"),
             Self::State(_) => missing("state"),
         }
     }

@@ -10,6 +10,7 @@ use url::Url;
 
 pub use auth::{AccessKey, Auth, EcsAgency, Password, ProfileFile, Token};
 pub use labels::RESERVED_LABELS;
+pub(crate) use labels::check_label;
 
 use super::part::{Part, Section, plain_part, section};
 use super::problem::{Place, Problem};

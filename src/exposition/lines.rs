@@ -2,11 +2,14 @@
 
 use super::catalog::Metric;
 use super::sink::{Labels, Value};
+use records_api::record::Timestamp;
 
 /// Text under construction.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     pub(super) body: Vec<u8>,
+    /// Time of the samples, if they have one.
+    pub(super) time: Option<Timestamp>,
     /// Name of the current family.
     name: &'static str,
     /// Text before the value of each label: `{project="`, `",status="`.
@@ -65,7 +68,16 @@ impl Lines {
     ) {
         self.series(suffix, labels, bound);
         self.number(value);
+        self.time();
         self.body.push(b'\n');
+    }
+
+    /// Writes the time of the samples in seconds, if they have one.
+    pub(super) fn time(&mut self) {
+        if let Some(time) = self.time {
+            self.body.push(b' ');
+            self.number(time.as_seconds().into());
+        }
     }
 
     /// Writes `name="value"`.

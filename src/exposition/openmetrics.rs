@@ -1,5 +1,7 @@
 //! Encoder for `OpenMetrics` text 1.0.0 and 0.0.1, which are identical here.
 
+use std::io::{self, Write};
+
 use super::catalog::Metric;
 use super::exemplar::LABEL;
 use super::lines::Lines;
@@ -31,6 +33,27 @@ impl OpenMetricsEncoder {
     /// Returns the text without its [end](Self::END), so that another part of the body can follow.
     pub fn finish(self) -> Vec<u8> {
         self.lines.body
+    }
+
+    /// Writes the next samples with this time. Samples of the exporter itself have none.
+    pub fn set_time(&mut self, time: Timestamp) {
+        self.lines.time = Some(time);
+    }
+
+    /// Writes the text to `output` once it has `min_bytes` bytes, and forgets it. Returns the number of
+    /// bytes written.
+    ///
+    /// # Errors
+    ///
+    /// The output cannot be written.
+    pub fn drain(&mut self, min_bytes: usize, output: &mut impl Write) -> io::Result<usize> {
+        let length = self.lines.body.len();
+        if length < min_bytes {
+            return Ok(0);
+        }
+        output.write_all(&self.lines.body)?;
+        self.lines.body.clear();
+        Ok(length)
     }
 
     /// Begins a sample. The first sample of a family is preceded by its metadata.
@@ -77,6 +100,7 @@ impl Sink for OpenMetricsEncoder {
         self.begin();
         self.lines.series("_total", labels, None);
         self.lines.number(counter.value);
+        self.lines.time();
         if let Some(exemplar) = counter.exemplar {
             self.exemplar(exemplar);
         }

@@ -1,8 +1,11 @@
 //! Ledger with the journal that makes its transitions durable.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::ops::Deref;
 use std::path::Path;
 
+use super::counting_since::CountingSinceFile;
 use super::journal::{
     CommitError, Journal, OpenError, ReadError, SetAside, frames, read_frame, set_aside,
 };
@@ -15,6 +18,8 @@ pub struct DurableLedger {
     ledger: Ledger,
     /// `None` keeps the ledger in memory only.
     journal: Option<Journal>,
+    /// The time at which counting began, for other processes; `None` without a journal.
+    counting_since: Option<CountingSinceFile>,
     /// Names that are kept; `None` before [`Self::keep_names`].
     kept: Option<KeptNames>,
     /// True if the next commit writes a new file: this one may hold names that the ledger has forgotten,
@@ -30,22 +35,42 @@ impl DurableLedger {
     ///
     /// [`OpenError`]: the file is in use, has a newer format, or cannot be used.
     pub fn open(path: &Path, now: Timestamp) -> Result<(Self, Option<SetAside>), OpenError> {
-        match Self::read(path) {
-            Ok(durable) => Ok((durable, None)),
-            Err(ReadError::Refused(error)) => Err(error),
+        let (mut durable, aside) = match Self::read(path) {
+            Ok(durable) => (durable, None),
+            Err(ReadError::Refused(error)) => return Err(error),
             // Refusing to start would stop all metrics until somebody removes the file.
             Err(ReadError::Damaged(why)) => {
                 let aside = set_aside(path, now.millis(), why)?;
-                match Self::read(path) {
-                    Ok(durable) => Ok((durable, Some(aside))),
-                    Err(ReadError::Refused(error)) => Err(error),
-                    Err(ReadError::Damaged(why)) => Err(OpenError::Unusable {
-                        path: path.to_owned(),
-                        error: std::io::Error::other(why),
-                    }),
-                }
+                (Self::read(path).map_err(|error| error.refused(path))?, Some(aside))
             }
+        };
+        durable.counting_since = Some(CountingSinceFile::beside(path));
+        durable.keep_counting_since();
+        Ok((durable, aside))
+    }
+
+    /// Returns the time at which counting began in the state in a file; `None` if it has not begun. The
+    /// state is read only if no exporter wrote the time beside it.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: the time is not known, and the state cannot be read.
+    pub fn counting_since(path: &Path) -> Result<Option<Timestamp>, OpenError> {
+        match fs::metadata(path) {
+            // Opening a state would create it.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(OpenError::Unusable { path: path.to_owned(), error }),
+            Ok(_) => {}
         }
+        if let Some(since) = CountingSinceFile::beside(path).read() {
+            return Ok(Some(since));
+        }
+        let state = Self::read(path).map_err(|error| error.refused(path))?;
+        Ok(state.began_counting())
     }
 
     /// Opens the state in a file, or creates the file.
@@ -100,7 +125,21 @@ impl DurableLedger {
             }
         }
         self.ledger.apply(transition);
+        self.keep_counting_since();
         Ok(())
+    }
+
+    /// Makes the file beside the state hold the time at which counting began. It may have been lost with
+    /// the state.
+    fn keep_counting_since(&mut self) {
+        let since = self.began_counting();
+        if let Some(file) = &mut self.counting_since {
+            file.keep(since);
+        }
+    }
+
+    fn began_counting(&self) -> Option<Timestamp> {
+        self.ledger.last_poll().map(|poll| poll.counting_since)
     }
 
     /// Releases unused names, and rewrites the state if the changes since the last rewrite have
@@ -132,6 +171,7 @@ impl DurableLedger {
     /// Closes the file. Later transitions stay in memory.
     pub fn close(&mut self) {
         self.journal = None;
+        self.counting_since = None;
     }
 
     /// Returns the ledger, to change it without a transition.

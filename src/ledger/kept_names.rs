@@ -16,7 +16,7 @@ pub enum KeptNames {
 
 impl KeptNames {
     /// Returns whether users are kept.
-    pub(super) fn has_users(self) -> bool {
+    pub fn has_users(self) -> bool {
         self >= Self::Users
     }
 

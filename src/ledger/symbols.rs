@@ -169,7 +169,7 @@ impl SymbolTable {
 
 /// Returns a name, or the beginning of one that is too long, with a hash that keeps it apart from others
 /// that begin like it.
-pub(super) fn shortened(name: &str) -> Cow<'_, str> {
+pub fn shortened(name: &str) -> Cow<'_, str> {
     ValueLimit::new(MAX_LABEL_BYTES).shown(name)
 }
 

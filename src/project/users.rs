@@ -39,7 +39,7 @@ impl Users {
     }
 
     /// Returns the form with the key as it was when the config was read.
-    pub(super) fn initial(&self) -> UserNames {
+    pub fn initial(&self) -> UserNames {
         self.initial.clone()
     }
 

@@ -1,5 +1,6 @@
 //! The whole way: simulated API, exporter, a real Prometheus; promtool; the official SDK.
 
+mod backfill;
 mod examples;
 mod exemplars;
 mod long_labels;

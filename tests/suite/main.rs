@@ -9,6 +9,7 @@
 mod answers;
 mod architecture;
 mod authorities;
+mod backfill;
 mod binary;
 mod boundaries;
 mod catalog;

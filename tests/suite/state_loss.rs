@@ -75,10 +75,11 @@ impl Scene {
         assert_eq!(scene.harness.transitions(), entered + 3.0, "{what}");
     }
 
-    /// Files next to the state.
+    /// Files next to the state and the time at which counting began.
     fn others(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.data()).unwrap().map(|entry| entry.unwrap().path());
-        entries.filter(|path| *path != self.state()).collect()
+        let own = [self.state(), self.state().with_extension("counting-since")];
+        entries.filter(|path| !own.contains(path)).collect()
     }
 }
 

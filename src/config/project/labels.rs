@@ -56,7 +56,10 @@ impl Part for Vec<(String, String)> {
         }
         let mut labels = Self::new();
         for (name, value) in given {
-            match (wrong_name(&name), value.as_text().filter(|text| is_value(text))) {
+            match (
+                wrong_name(&name, &RESERVED_LABELS),
+                value.as_text().filter(|text| is_value(text)),
+            ) {
                 (None, Some(text)) => labels.push((name, text.to_owned())),
                 (Some(wrong), _) => {
                     let place = reader.place(&join(path, &name)).clone();
@@ -81,8 +84,21 @@ impl Part for Vec<(String, String)> {
 
 const VALUES: &str = "a text of 1 to 200 characters without control characters";
 
+/// Checks a label that is not from the config. The names in `reserved` are those of other labels.
+///
+/// # Errors
+///
+/// The problem, as the end of a sentence about the label.
+pub(crate) fn check_label(name: &str, value: &str, reserved: &[&str]) -> Result<(), String> {
+    match wrong_name(name, reserved) {
+        Some(wrong) => Err(wrong.to_owned()),
+        None if is_value(value) => Ok(()),
+        None => Err(format!("has a value that is not accepted; expected {VALUES}")),
+    }
+}
+
 /// The error about the name of a label, if there is one.
-fn wrong_name(name: &str) -> Option<&'static str> {
+fn wrong_name(name: &str, reserved: &[&str]) -> Option<&'static str> {
     let is_plain_char = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let is_plain = name.len() <= MAX_NAME_CHARS
         && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
@@ -95,9 +111,7 @@ fn wrong_name(name: &str) -> Option<&'static str> {
     if name.starts_with("__") {
         return Some("is not accepted: names that start with __ are reserved for Prometheus");
     }
-    RESERVED_LABELS
-        .contains(&name)
-        .then_some("is a label of the metrics themselves; use another name")
+    reserved.contains(&name).then_some("is a label of the metrics themselves; use another name")
 }
 
 fn is_value(value: &str) -> bool {

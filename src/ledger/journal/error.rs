@@ -119,6 +119,19 @@ impl CommitError {
     }
 }
 
+impl ReadError {
+    /// Returns the error for a file that is not set aside.
+    pub(in crate::ledger) fn refused(self, path: &Path) -> OpenError {
+        match self {
+            Self::Refused(error) => error,
+            Self::Damaged(why) => {
+                let error = io::Error::other(why);
+                OpenError::Unusable { path: path.to_owned(), error }
+            }
+        }
+    }
+}
+
 impl fmt::Display for ReadError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

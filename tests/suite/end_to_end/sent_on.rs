@@ -61,7 +61,7 @@ async fn an_agent_sends_on_series_native_histograms_and_exemplars() {
 }
 
 /// A program of `VictoriaMetrics`.
-struct Victoria {
+pub(super) struct Victoria {
     process: Process,
     _port: ReservedPort,
 }
@@ -94,7 +94,7 @@ async fn vmagent(folder: &Path, name: &str, config: &str, database: &str) -> (Vi
     victoria("vmagent", &arguments).await
 }
 
-async fn database(folder: &Path) -> (Victoria, String) {
+pub(super) async fn database(folder: &Path) -> (Victoria, String) {
     let data = folder.join("data");
     let arguments =
         [format!("-storageDataPath={}", data.display()), "-search.latencyOffset=0s".to_owned()];
