@@ -10,6 +10,8 @@ SNAPSHOT = "workspace_screen_records_snapshot_timestamp_seconds"
 REPORTED = "workspace_screen_records_reported"
 OLDEST_READ = "workspace_screen_records_oldest_read_timestamp_seconds"
 OLDEST_START = "workspace_screen_records_oldest_start_timestamp_seconds"
+NEWEST_START = "workspace_screen_records_newest_start_timestamp_seconds"
+DESKTOPS_RECORDED = "workspace_desktops_recorded"
 
 BY_PROJECT = ("project",)
 BY_PROJECT_AND_POOL = ("project", "pool")

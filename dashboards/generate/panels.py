@@ -47,6 +47,9 @@ from variables import DATASOURCE
 INTERVAL = "1m"
 """Scrape interval recommended by the README."""
 
+DATE_AND_TIME = "dateTimeAsIso"
+"""Unit of a time in milliseconds since 1970, shown in the time zone of the reader."""
+
 POOL_NAME = "{{project}}: {{name}}"
 """Legend of series by pool."""
 
@@ -94,9 +97,11 @@ def last_value() -> ReduceDataOptions:
     return ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
 
 
-def number(title: str, description: str, expression: str, unit: str, width: int = 4) -> stat.Panel:
+def number(
+    title: str, description: str, expression: str, unit: str, width: int = 4, height: int = 4
+) -> stat.Panel:
     """A single value, coloured by threshold."""
-    panel = framed(stat.Panel(), title, description, width, 4).unit(unit)
+    panel = framed(stat.Panel(), title, description, width, height).unit(unit)
     return (
         panel.with_target(instant("A", expression))
         .reduce_options(last_value())

@@ -9,7 +9,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
-from metrics import RECORDS, UP
+from metrics import DESKTOPS_RECORDED, RECORDS, UP
 from queries import EXPORTER, PROJECT, selector
 
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
@@ -54,7 +54,12 @@ def records() -> list[VariableModel]:
     counted = selector(RECORDS, PROJECT)
     by_user = selector("workspace_user_screen_records", PROJECT)
     return [
-        labels("pool", counted, "ID of the desktop pool; _none for desktops without one."),
+        # Pools without a recording in the window have this series and few others.
+        labels(
+            "pool",
+            selector(DESKTOPS_RECORDED, PROJECT),
+            "ID of the desktop pool; _none for desktops without one.",
+        ),
         labels("type", counted, "Type of recording."),
         labels("user", by_user, "Recorded user; applies to panels by user."),
     ]

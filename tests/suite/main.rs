@@ -8,6 +8,7 @@
 
 mod answers;
 mod architecture;
+mod auditing;
 mod authorities;
 mod backfill;
 mod binary;

@@ -1,9 +1,11 @@
-"""The dashboard "Screen recordings": completeness, failures, recordings in flight, storage."""
+"""The dashboard "Screen recordings": completeness, failures, recordings in flight, desktops, storage."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from layout import dashboard, fill
 from recordings.backlog import backlog
+from recordings.desktops import desktops
+from recordings.destinations import destinations
 from recordings.distributions import distributions
 from recordings.failures import failures
 from recordings.now import now, over_time, projects
@@ -27,6 +29,8 @@ def recordings() -> Dashboard:
             "Failures": failures(),
             "In flight": backlog(),
             "New recordings": new(),
+            "Desktops": desktops(),
+            "Where recordings go": destinations(),
             "Storage and video duration": storage(),
             "Upload delay, file size and video duration": distributions(),
         },

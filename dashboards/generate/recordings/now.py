@@ -6,6 +6,7 @@ import colors
 from metrics import (
     BY_GROUP,
     BY_POOL,
+    NEWEST_START,
     OLDEST_READ,
     OLDEST_START,
     RECORDS,
@@ -15,6 +16,7 @@ from metrics import (
     UP,
 )
 from panels import (
+    DATE_AND_TIME,
     answers,
     colored,
     column,
@@ -40,6 +42,7 @@ from queries import (
     summed,
 )
 
+COUNTING_SINCE = "workspace_screen_records_counting_since_timestamp_seconds"
 HOUR = 3600
 DAY = 24 * HOUR
 
@@ -131,24 +134,29 @@ def over_time() -> list:
 
 
 def projects() -> list:
-    """Table of the projects."""
+    """Table of the projects, and the time since which all of them are counted."""
+    since = once(("project",), selector(COUNTING_SINCE, PROJECT))
+    by_exporter = ("project", "instance")
     figures = {
         "A": selector(UP, PROJECT),
         "B": age(selector(SNAPSHOT, PROJECT)),
         "C": selector("workspace_screen_records_window_seconds", PROJECT),
         "D": f"sum by (project, instance) ({selector(RECORDS, PROJECT)})",
         "E": selector(REPORTED, PROJECT),
-        "F": age(selector("workspace_screen_records_newest_start_timestamp_seconds", PROJECT)),
+        # That of the pool with the newest one.
+        "F": age(once(by_exporter, selector(NEWEST_START, PROJECT))),
         "G": age(selector(OLDEST_READ, PROJECT)),
+        "H": f"1000 * {selector(COUNTING_SINCE, PROJECT)}",
     }
-    by_project = {ref: once(("project", "instance"), each) for ref, each in figures.items()}
+    by_project = {ref: once(by_exporter, each) for ref, each in figures.items()}
     panel = rows(
         "Projects",
         "One row per project and exporter. Records is the number of recordings read, Reported the"
         " number according to the API; if they differ for long, the API's count and list disagree."
         " Newest start is the time since the newest recording started, Oldest read the age of the"
-        " oldest read still relied on.",
+        " oldest read still relied on. Counters begin at Counting since.",
         by_project,
+        width=20,
         height=6,
     )
     panel = columns(
@@ -163,6 +171,7 @@ def projects() -> list:
             "Value #E": "Reported",
             "Value #F": "Newest start",
             "Value #G": "Oldest read",
+            "Value #H": "Counting since",
         },
     )
     words = answers(zero=("no", colors.BAD), one=("yes", colors.GOOD))
@@ -172,4 +181,14 @@ def projects() -> list:
     )
     panel = column(panel, "Records", unit="locale")
     panel = column(panel, "Reported", unit="locale")
-    return [column(panel, "Exporter", links=[page])]
+    panel = column(panel, "Counting since", unit=DATE_AND_TIME)
+    counting = number(
+        "Counting since",
+        "Since this time, the failures of every project have been counted. Earlier failures are on the"
+        " exporter's page /failures, but not among the unresolved ones. The time changes when a state"
+        " is lost or a project is added.",
+        f"1000 * max({since})",
+        DATE_AND_TIME,
+        height=6,
+    )
+    return [column(panel, "Exporter", links=[page]), counting]

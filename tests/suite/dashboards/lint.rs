@@ -95,7 +95,7 @@ fn panel_datasource_title_description_and_no_targets_rules() {
 #[test]
 fn panel_units_rule() {
     // The units of Grafana that are used here.
-    let units = ["short", "locale", "s", "bytes", "percentunit", "reqps"];
+    let units = ["short", "locale", "s", "bytes", "percentunit", "reqps", "dateTimeAsIso"];
     for panel in panels() {
         let config = &panel.json["fieldConfig"];
         let overrides = config["overrides"].as_array().into_iter().flatten();

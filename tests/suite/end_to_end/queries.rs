@@ -30,8 +30,10 @@ const POLLING: &str = "[poll]\nmin_interval = \"1s\"\nmode = \"background\"\ncou
                        [api]\nmax_requests_per_second = 1000\n";
 
 /// What a healthy system that has just begun does not have.
-const NOT_YET: [&str; 3] = [
+const NOT_YET: [&str; 5] = [
     ": New recordings per hour, compared with a week ago B",
+    ": Desktops recorded in the last day, compared with a week ago B",
+    ": Desktops by pool B",
     ": Credentials expire in A",
     ": Rejected rows and unknown values B",
 ];
@@ -163,16 +165,22 @@ async fn has_lived(prometheus: &Prometheus) {
     }
 }
 
-/// What the exporter serves of new recordings, as it was a week ago.
+/// What the exporter serves of new recordings and of desktops, as it was a week ago.
 fn last_week(metrics: &Metrics, instance: &str) -> String {
-    let mut text = String::from("# TYPE workspace_screen_records_seen counter\n");
+    let mut text = String::new();
     let begin = now() - 7 * 24 * 3600 - 2 * 3600;
-    for name in metrics.of("workspace_screen_records_seen_total").keys() {
-        let labels = name.strip_suffix('}').unwrap();
-        for minute in 0..180 {
-            let at = begin + minute * 60;
-            let target = format!("job=\"records\",instance=\"{instance}\"");
-            let _ = writeln!(text, "{labels},{target}}} {minute} {at}");
+    for (kind, family, series) in [
+        ("counter", "workspace_screen_records_seen", "workspace_screen_records_seen_total"),
+        ("gauge", "workspace_desktops_recorded_last_day", "workspace_desktops_recorded_last_day"),
+    ] {
+        let _ = writeln!(text, "# TYPE {family} {kind}");
+        for name in metrics.of(&format!("{series}{{")).keys() {
+            let labels = name.strip_suffix('}').unwrap();
+            for minute in 0..180 {
+                let at = begin + minute * 60;
+                let target = format!("job=\"records\",instance=\"{instance}\"");
+                let _ = writeln!(text, "{labels},{target}}} {minute} {at}");
+            }
         }
     }
     text + "# EOF\n"

@@ -1,0 +1,80 @@
+"""Panels of the row "Where recordings go"."""
+
+from metrics import BY_PROJECT_AND_POOL
+from panels import by_pool, column, columns, largest_first, rows, stacked
+from queries import POOL_AND_TYPE, PROJECT, increase, largest_named, selector, summed
+
+UPLOADED_BYTES = "workspace_screen_records_uploaded_bytes_total"
+UPLOADED_SECONDS = "workspace_screen_records_uploaded_video_seconds_total"
+
+
+def totals(title: str, description: str, label: str, shown: str):
+    """Table of the totals in the window by a label."""
+    by = ("project", label)
+    metric = f"workspace_{label}_screen_records"
+    size = summed(by, selector(f"{metric}_size_bytes", PROJECT))
+    length = summed(by, selector(f"{metric}_duration_seconds", PROJECT))
+    count = summed(by, selector(metric, PROJECT))
+    failed = summed(by, selector(metric, PROJECT, 'status="UPLOAD_FAILED"'))
+    largest = f"topk(100, {size})"
+    panel = rows(
+        title,
+        description,
+        {
+            "A": largest,
+            "B": f"({length} / 3600) and on (project, {label}) {largest}",
+            "C": f"{count} and on (project, {label}) {largest}",
+            "D": f"{failed} and on (project, {label}) {largest}",
+        },
+        width=12,
+    )
+    panel = columns(
+        panel.unit("locale").decimals(0),
+        {
+            "project": "Project",
+            label: shown,
+            "Value #A": "Storage",
+            "Value #B": "Hours of video",
+            "Value #C": "Recordings",
+            "Value #D": "Failed uploads",
+        },
+    )
+    return largest_first(column(panel, "Storage", unit="bytes", decimals=1), "Storage")
+
+
+def destinations() -> list:
+    """Totals by bucket and policy, and uploads by pool."""
+    size = increase(selector(UPLOADED_BYTES, POOL_AND_TYPE), "1h")
+    length = increase(selector(UPLOADED_SECONDS, POOL_AND_TYPE), "1h")
+    uploaded = by_pool(
+        "Uploaded per hour, by pool",
+        "Total size of the recordings whose upload completed within the last hour. The ten pools with"
+        " the most.",
+        "bytes",
+        largest_named(summed(BY_PROJECT_AND_POOL, size)),
+    )
+    hours = by_pool(
+        "Hours of video uploaded per hour, by pool",
+        "Total duration, in hours, of the recordings whose upload completed within the last hour. The"
+        " ten pools with the most.",
+        "short",
+        largest_named(f"{summed(BY_PROJECT_AND_POOL, length)} / 3600"),
+    )
+    return [
+        totals(
+            "Buckets",
+            "The hundred OBS buckets with the most storage in the window. Recordings without a bucket,"
+            " such as those whose upload has not begun, are under _none.",
+            "bucket",
+            "Bucket",
+        ),
+        totals(
+            "Recording policies",
+            "The hundred recording policies with the most storage in the window, by their IDs."
+            " Recordings without a policy are under _none.",
+            "policy",
+            "Policy",
+        ),
+        stacked(uploaded),
+        stacked(hours),
+    ]
