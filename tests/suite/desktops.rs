@@ -21,7 +21,6 @@ const PAGE: &str = "/x/desktops";
 /// Requests a page of the exporter, whose prefix is `/x`.
 async fn request(harness: &Harness, uri: &str) -> (u16, HeaderMap, String) {
     let serving = Serving {
-        has_records: false,
         collector: harness.collector.clone(),
         timeout_offset: Duration::ZERO,
         default_timeout: Duration::from_secs(10),
