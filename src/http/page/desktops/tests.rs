@@ -7,7 +7,7 @@ use crate::snapshot::Desktop;
 fn html(projects: &[ProjectView], query: &str) -> String {
     let query = Query::parse(query, Format::Html, &["p", "q"]).unwrap();
     let links = Links::new(None, Some("/x"), "/metrics");
-    body(&["p", "q"], projects, &query, &links, Timestamp::from_millis(NOW + 5000))
+    body(&["p", "q"], projects, &query, &links, false, Timestamp::from_millis(NOW + 5000))
 }
 
 #[test]
