@@ -162,12 +162,12 @@ async fn failures_json(State(app): State<Arc<AppState>>, RawQuery(query): RawQue
 }
 
 async fn desktops_page(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
-    let collector = app.collector();
-    let (projects, links) = (collector.projects(), &app.options.links);
+    let serving = app.current.get();
+    let (projects, links) = (serving.collector.projects(), &app.options.links);
     match parse_desktops(projects, query.as_deref(), Format::Html) {
         Ok(query) if query.format == Format::Html => {
             let now = Timestamp::from_millis(app.clock.now_millis());
-            page::desktops(projects, &query, links, now)
+            page::desktops(projects, &query, links, serving.has_records, now)
         }
         Ok(query) => desktops::answer(projects, &query, links),
         Err(error) => page::error_page(error.status(), &error.to_string()),

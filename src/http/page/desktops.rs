@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::response::Response;
 use url::form_urlencoded;
 
-use super::html::{escaped, moment, page};
+use super::html::{escaped, moment, page, records_link};
 use super::list::{choice, freshness, named, plain};
 use crate::http::desktops::{
     Format, MAX_ROWS, Matches, Query, Row, as_of, find, is_stale, pool_names, selected,
@@ -29,11 +29,12 @@ pub(in crate::http) fn desktops(
     projects: &[Arc<Project>],
     query: &Query,
     links: &Links,
+    has_records: bool,
     now: Timestamp,
 ) -> Response {
     let names: Vec<_> = projects.iter().map(|project| project.name()).collect();
     let projects = selected(projects, query);
-    page("Desktops", &body(&names, &projects, query, links, now))
+    page("Desktops", &body(&names, &projects, query, links, has_records, now))
 }
 
 fn body(
@@ -41,15 +42,17 @@ fn body(
     projects: &[ProjectView],
     query: &Query,
     links: &Links,
+    has_records: bool,
     now: Timestamp,
 ) -> String {
     let found = find(projects, query);
     let mut html = format!(
         "<header><h1>Desktops</h1>\n<nav><ul><li><a href=\"{}\">Projects</a></li>\
-         <li><a href=\"{}\">Failures</a></li><li><a href=\"{}\">Desktops as JSON</a></li>\
+         <li><a href=\"{}\">Failures</a></li>{}<li><a href=\"{}\">Desktops as JSON</a></li>\
          <li><a href=\"{}\">Desktops as CSV</a></li></ul></nav></header>\n<main>\n",
         links.link("/"),
         links.link("/failures"),
+        records_link(has_records, links),
         address("/api/v1/desktops", query, 0, Format::Json, links),
         address("/api/v1/desktops", query, 0, Format::Csv, links),
     );

@@ -63,9 +63,11 @@ fn frame(
 ) -> Response {
     let body = format!(
         "<header><h1>Screen records</h1>\n<nav><ul><li><a href=\"{}\">Projects</a></li>\
-         <li><a href=\"{}\">Failures</a></li></ul></nav></header>\n<main>\n{}{content}</main>\n",
+         <li><a href=\"{}\">Failures</a></li><li><a href=\"{}\">Desktops</a></li></ul></nav></header>\n\
+         <main>\n{}{content}</main>\n",
         links.link("/"),
         links.link("/failures"),
+        links.link("/desktops"),
         form(names, query, links),
     );
     let mut response = page("Screen records", &body);
