@@ -161,7 +161,7 @@ async fn failures_are_listed_and_tell_whether_they_were_reported() {
     let all = members(&answer, "failures", "id");
     let expected: BTreeSet<_> = ids(&old).union(&new).cloned().collect();
     assert_eq!(all.len(), expected.len());
-    assert_eq!(BTreeSet::from_iter(all), expected);
+    assert_eq!(all.into_iter().collect::<BTreeSet<_>>(), expected);
     let rows = answer["failures"].as_array().unwrap().iter();
     let counted = rows.filter(|row| row["counted"] == true);
     let counted: BTreeSet<_> = counted.map(|row| row["id"].as_str().unwrap().to_owned()).collect();
