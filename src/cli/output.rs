@@ -23,7 +23,9 @@ impl Output {
     /// permissions `mode`, to which the process' own mask is applied.
     pub(super) fn begin(path: &Path, mode: u32) -> Result<(Self, Box<dyn Write + Send>), Failure> {
         let failed = |error| cannot_write(path, &error);
-        let output = |temporary| Self { path: path.to_owned(), temporary };
+        // Renaming would replace a link by the file.
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let output = |temporary| Self { path: target.clone(), temporary };
         if path == Path::new("-") {
             return Ok((output(None), Box::new(io::stdout())));
         }
@@ -35,7 +37,7 @@ impl Output {
         let new = tempfile::Builder::new()
             .permissions(mode)
             .prefix(".new-")
-            .tempfile_in(directory_of(path));
+            .tempfile_in(directory_of(&target));
         let (file, temporary) = new.map_err(failed)?.into_parts();
         Ok((output(Some(temporary)), Box::new(file)))
     }
@@ -69,7 +71,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("output");
         fs::write(&path, "earlier").unwrap();
-        let (output, mut writer) = Output::begin(&path, 0o600).unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let (output, mut writer) = Output::begin(&link, 0o600).unwrap();
         writer.write_all(b"new").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "earlier");
         output.finish().unwrap();
@@ -78,7 +82,8 @@ mod tests {
         writer.write_all(b"incomplete").unwrap();
         drop(output);
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

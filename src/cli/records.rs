@@ -53,6 +53,7 @@ pub(super) async fn run(flags: &ServeFlags, list: &RecordsFlags) -> Result<(), F
         output: Some(ListOutput {
             writer: writer.map_err(|error| cannot_write(&list.output, &error))?,
             totals: RecordTotals::default(),
+            selected: 0,
         }),
     };
     for project in app.collector().projects() {
@@ -93,6 +94,8 @@ struct Lister {
 struct ListOutput {
     writer: RowWriter,
     totals: RecordTotals,
+    /// Number of records that were selected.
+    selected: u64,
 }
 
 impl Lister {
@@ -103,7 +106,8 @@ impl Lister {
             let remedy = error.failure.remedy();
             Failure::run(format!("{}: {error} ({}): {remedy}", project.name(), error.request))
         };
-        let selection = Arc::new(self.selection_for(project).await?);
+        let (selection, has_pool_names) = self.selection_for(project).await?;
+        let (selection, before) = (Arc::new(selection), self.selected());
         let config = project.config();
         let options = ListingOptions {
             client: config.client.clone(),
@@ -127,21 +131,33 @@ impl Lister {
             written?;
             part = next.ok_or_else(stopped)?.map_err(failed)?;
         }
-        Ok(())
+        // Nothing shows whether the pool has no records, or --pool is a name that was not found.
+        match &self.selection.pool {
+            Some(pool) if !has_pool_names && self.selected() == before => {
+                Err(Failure::run(format!(
+                    "{}: no record has the pool ID {pool}, and the names of pools are not known: give the ID, \
+                 or let the exporter read the names (`projects.pool_names`)",
+                    project.name()
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// Returns the selection with the ids of the pools that have the name in it.
-    async fn selection_for(&self, project: &Project) -> Result<Selection, Failure> {
+    /// Returns the selection with the ids of the pools that have the name in it, and whether names are
+    /// known.
+    async fn selection_for(&self, project: &Project) -> Result<(Selection, bool), Failure> {
         let mut selection = self.selection.clone();
         let config = project.config();
         let Some(name) = selection.pool.as_ref().filter(|_| config.options.pool_names) else {
-            return Ok(selection);
+            return Ok((selection, false));
         };
         // Boxed, because the future is large.
         match self.unless_stopped(Box::pin(config.client.desktop_pools())).await? {
             Ok(pools) => {
                 let named = pools.into_iter().filter(|pool| pool.name == *name);
                 selection.pool_ids = named.map(|pool| pool.id).collect();
+                Ok((selection, true))
             }
             Err(error) => {
                 let (project, remedy) = (project.name(), error.remedy());
@@ -149,9 +165,13 @@ impl Lister {
                     project, %error, remedy,
                     "cannot read the names of desktop pools, so --pool is taken for an id"
                 );
+                Ok((selection, false))
             }
         }
-        Ok(selection)
+    }
+
+    fn selected(&self) -> u64 {
+        self.output.as_ref().map_or(0, |output| output.selected)
     }
 
     async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
@@ -169,6 +189,7 @@ impl Lister {
         self.records += part.len() as u64;
         self.with_output(move |output| {
             for record in part.into_records().filter(|record| selection.matches(record)) {
+                output.selected += 1;
                 if is_summary {
                     output.totals.add(&project, &record);
                 } else {

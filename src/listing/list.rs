@@ -75,6 +75,9 @@ impl Listing {
                 return Ok(Some(self.returned(part)));
             }
             if self.plan.is_done() {
+                if self.summary.rows == 0 {
+                    self.shared.check_empty().await?;
+                }
                 let checked = self.summary.check_rejections(0);
                 return checked.map(|()| None).map_err(|error| self.shared.failed(error));
             }

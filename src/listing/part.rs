@@ -126,6 +126,35 @@ impl Shared {
         }
     }
 
+    /// Checks a list without records: nothing was listed, so the API must not count anything either.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError::Vanished`] if the API counts records in the range and lists none. A count that ignores
+    /// the range is the same at both ends.
+    pub(super) async fn check_empty(&self) -> Result<(), ReadError> {
+        let context = PartContext { shared: self, max_rows: None };
+        let requests = self.requests(&context);
+        let TimeRange { start, end } = self.options.range;
+        let listed = match requests.count(start).await {
+            Ok(listed) => listed,
+            Err(error) if error.refuses_request() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let page = listed.page.page();
+        let Some(counted) = page.total_count.filter(|_| page.rows.is_empty()) else {
+            return Ok(());
+        };
+        let later = match end {
+            Some(end) if counted > 0 => self.count(end).await?.unwrap_or(counted),
+            _ => 0,
+        };
+        match counted.checked_sub(later) {
+            None | Some(0) => Ok(()),
+            Some(total) => Err(self.failed(SyncError::Vanished { total })),
+        }
+    }
+
     /// Reads the records of a range. Stops after about `max_rows` of them; without it, reads everything,
     /// also from an API that ignores bounds. `is_open` is true for a range whose end may lie in the
     /// future.

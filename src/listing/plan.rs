@@ -9,13 +9,13 @@ use super::part::PartRead;
 use crate::sync::SyncError;
 use records_api::record::{TimeRange, Timestamp};
 
-/// Number of records in a part: five of the largest pages. The last page of a part is half empty on
+/// Number of records in a part: four of the largest pages. The last page of a part is half empty on
 /// average, so smaller parts would cost more requests, and larger ones more memory.
-const PART_ROWS: f64 = 5000.0;
+const PART_ROWS: f64 = 4000.0;
 /// A part may have this many times the records.
 const PART_TOLERANCE: f64 = 1.25;
 /// Number of records after which a part is stopped.
-const MAX_PART_ROWS: usize = 7000;
+const MAX_PART_ROWS: usize = 6000;
 /// A range with more records is counted in halves. Within a smaller one, density is taken for uniform.
 const COUNTED_ROWS: f64 = 32_000.0;
 /// Minimum length of a part. Bounds have whole seconds.

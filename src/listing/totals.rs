@@ -16,7 +16,7 @@ pub struct RecordTotals(BTreeMap<[String; 4], Sums>);
 #[derive(Debug, Default)]
 struct Sums {
     records: u64,
-    bytes: u64,
+    bytes: u128,
     seconds: u64,
 }
 
@@ -34,7 +34,7 @@ pub struct TotalsRow<'a> {
     /// Number of records.
     pub records: u64,
     /// Total size of the files.
-    pub bytes: u64,
+    pub bytes: u128,
     /// Total length of the videos.
     pub hours: f64,
 }
@@ -56,7 +56,7 @@ impl RecordTotals {
         ];
         let sums = self.0.entry(key).or_default();
         sums.records += 1;
-        sums.bytes = sums.bytes.saturating_add(record.size.unwrap_or(0));
+        sums.bytes += u128::from(record.size.unwrap_or(0));
         sums.seconds += record.duration.map_or(0, u64::from);
     }
 
@@ -83,7 +83,7 @@ impl<'a> TotalsRow<'a> {
             Value::Text(self.pool),
             Value::Text(self.bucket),
             Value::Number(self.records),
-            Value::Number(self.bytes),
+            Value::Plain(self.bytes.to_string().into()),
             Value::Plain(self.hours.to_string().into()),
         ]
     }
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(
             rows,
             [
-                r#"{"project":"p","status":"UPLOADING","pool":"_none","bucket":"_none","records":2,"bytes":18446744073709551615,"hours":1.0}"#,
+                r#"{"project":"p","status":"UPLOADING","pool":"_none","bucket":"_none","records":2,"bytes":36893488147419103228,"hours":1.0}"#,
                 r#"{"project":"p","status":"UPLOADING","pool":"_none","bucket":"b","records":1,"bytes":0,"hours":0.0}"#,
             ]
         );

@@ -12,6 +12,9 @@ use records_api::record::{Record, RecordKey, Term, TimeRange, Timestamp};
 pub struct KeptRows {
     range: TimeRange,
     rows: HashMap<RecordKey, KeptRow, BuildHasherDefault<KeyHasher>>,
+    /// Buffer for the next row. A buffer for each, which grows with its row, would leave gaps in the
+    /// memory when the row has its final size.
+    buffer: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -24,7 +27,7 @@ struct KeptRow {
 
 impl KeptRows {
     pub(super) fn new(range: TimeRange) -> Self {
-        Self { range, rows: HashMap::default() }
+        Self { range, rows: HashMap::default(), buffer: Vec::new() }
     }
 
     /// Returns the number of records.
@@ -48,7 +51,7 @@ impl KeptRows {
             }
             return;
         }
-        let row = KeptRow::new(record);
+        let row = KeptRow::new(record, &mut self.buffer);
         let kept = match self.rows.remove(&key) {
             None => row,
             Some(earlier) if earlier.update <= row.update => row.or_status_of(&earlier),
@@ -72,13 +75,15 @@ impl KeptRows {
 }
 
 impl KeptRow {
-    fn new(record: &Record<'_>) -> Self {
-        let bytes = postcard::to_stdvec(record).expect("a record has no value that fails");
+    fn new(record: &Record<'_>, buffer: &mut Vec<u8>) -> Self {
+        buffer.clear();
+        *buffer = postcard::to_extend(record, std::mem::take(buffer))
+            .expect("a record has no value that fails");
         Self {
             start: record.start_time,
             update: record.update_time.into(),
             has_status: record.status != Term::Absent,
-            bytes: bytes.into(),
+            bytes: buffer.as_slice().into(),
         }
     }
 
@@ -96,7 +101,7 @@ impl KeptRow {
         if self.has_status || !other.has_status {
             return self;
         }
-        Self::new(&Record { status: other.record().status, ..self.record() })
+        Self::new(&Record { status: other.record().status, ..self.record() }, &mut Vec::new())
     }
 }
 

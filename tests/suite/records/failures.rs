@@ -40,6 +40,7 @@ async fn a_list_that_cannot_be_completed_leaves_no_file() {
         ("status=403", "403"),
         ("kind=html,after=5", "not a JSON page"),
         ("kind=rows,as=no-start,share=0.1", "rows could not be understood"),
+        ("endpoint=records,kind=no-rows", "the API counts"),
     ] {
         set_fault(&served, fault);
         let (code, stderr) = failure(&served, &output).await;
@@ -51,6 +52,15 @@ async fn a_list_that_cannot_be_completed_leaves_no_file() {
         let output = served.run(&[]).await;
         assert_eq!(output.status.code(), Some(1), "{fault} to stdout");
     }
+}
+
+#[tokio::test]
+async fn a_name_of_a_pool_that_cannot_be_resolved_is_no_empty_list() {
+    let served = Served::start(1000, |_| {}).await;
+    set_fault(&served, "endpoint=pools,status=500");
+    let (code, stderr) = failure(&served, &["--pool", "Sales"]).await;
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("no record has the pool ID Sales"), "{stderr}");
 }
 
 #[tokio::test]
