@@ -81,7 +81,7 @@ pub struct Ledger {
     table: Table,
     /// Names of pools, users, desktops, buckets and policies. A desktop is named by its id.
     labels: SymbolTable,
-    /// What people call the desktops.
+    /// Names of the desktops for people, by the number of their id.
     desktop_names: BTreeMap<LabelId, Box<str>>,
     /// Names of statuses and types.
     terms: SymbolTable,
@@ -176,7 +176,7 @@ impl Ledger {
         self.terms.text(term.number())
     }
 
-    /// Returns what people call a desktop, if it is known.
+    /// Returns the name of a desktop for people, if it is known.
     pub fn desktop_name(&self, desktop: LabelId) -> Option<&str> {
         self.desktop_names.get(&desktop).map(|name| &**name)
     }

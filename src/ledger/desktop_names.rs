@@ -1,4 +1,4 @@
-//! What people call the desktops, as far as a poll has read it.
+//! Names of desktops for people, as far as a poll has read them.
 //!
 //! A desktop may get another name. The one of its newest record counts.
 

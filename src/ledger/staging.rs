@@ -38,7 +38,7 @@ pub struct Staging {
     pub(super) missing_statuses: MissingStatuses,
     /// Details of failed records that the ledger does not have.
     pub(super) failures: Failures,
-    /// What people call the desktops, as far as the ledger may have another name.
+    /// Names of desktops for people, as far as the ledger may have others.
     pub(super) desktop_names: DesktopNames,
     /// Names that the ledger does not have.
     pub(super) new_labels: NewSymbols,
@@ -206,7 +206,7 @@ impl Staging {
         stored
     }
 
-    /// Notes what people call the desktop, if this is its newest record and the ledger has another name.
+    /// Notes the name of the desktop, if this is its newest record and the ledger has another name.
     fn note_desktop_name(&mut self, ledger: &Ledger, stored: &StoredRecord, record: &Record<'_>) {
         let name = ledger.kept.file_name(&record.desktop_name);
         let Some(name) = name.filter(|_| stored.desktop != LabelId::NONE) else { return };

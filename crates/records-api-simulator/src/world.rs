@@ -106,12 +106,12 @@ impl World {
         self.now
     }
 
-    /// What the records refer to.
+    /// Objects that records refer to.
     pub fn directory(&self) -> &Directory {
         &self.directory
     }
 
-    /// What the records refer to, to add more.
+    /// Objects that records refer to, to add more.
     pub fn directory_mut(&mut self) -> &mut Directory {
         &mut self.directory
     }

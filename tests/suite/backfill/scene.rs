@@ -25,7 +25,7 @@ pub(crate) struct Scene {
     pub(crate) begin: i64,
     /// Time up to which it has lived, a multiple of an hour.
     pub(crate) now: i64,
-    /// What a perfect observer had counted at ten times.
+    /// Counts of a perfect observer at ten times.
     pub(crate) observed: Vec<(i64, Flows)>,
 }
 

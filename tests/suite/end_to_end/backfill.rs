@@ -249,7 +249,7 @@ async fn increase_is_true_across_the_beginning_of_live_counting() {
     let live = scraped(&harness).await;
     let last = live.0.values().map(|samples| samples.last().unwrap().0).max().unwrap();
 
-    // What the history knows, and what happened since. The last changes were not polled any more.
+    // What the history knows, and what happened since. The last changes were not polled.
     let mut expected = BTreeMap::<String, f64>::new();
     for (series, samples) in History::parse(&before).0 {
         if series.starts_with("workspace_screen_record_transitions_total") {

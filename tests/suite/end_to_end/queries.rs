@@ -165,7 +165,7 @@ async fn has_lived(prometheus: &Prometheus) {
     }
 }
 
-/// What the exporter serves of new recordings and of desktops, as it was a week ago.
+/// Samples that the exporter serves of new recordings and of desktops, as it was a week ago.
 fn last_week(metrics: &Metrics, instance: &str) -> String {
     let mut text = String::new();
     let begin = now() - 7 * 24 * 3600 - 2 * 3600;

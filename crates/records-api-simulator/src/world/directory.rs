@@ -42,7 +42,7 @@ pub(crate) struct DirectorySizes {
     pub(crate) policies: u32,
 }
 
-/// What a new record refers to.
+/// Objects that a new record refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct DrawnReferences {
     pub(crate) desktop: u32,
