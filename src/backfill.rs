@@ -2,9 +2,9 @@
 //!
 //! Of a record only two entries are known: into RECORDING at its start, and into its present status at
 //! its last update. [`Backfill`] takes the records of one project after the other. It spools them
-//! ([`rows`]), because the label values that are shown are known only when all of them were read
-//! ([`label_values`]). Then it adds up their entries by series and sample ([`entries`]), sorts these
-//! outside of memory ([`sorter`]), and writes the samples of one series after the other ([`samples`]).
+//! (`rows`), because the label values that are shown are known only when all of them were read
+//! (`label_values`). Then it adds up their entries by series and sample (`entries`), sorts these
+//! outside of memory (`sorter`), and writes the samples of one series after the other (`samples`).
 //! So memory depends on the number of label values and not on that of the records.
 
 mod cells;

@@ -1,7 +1,7 @@
 //! Complete lists of the records that start in a range, in bounded memory.
 //!
 //! A [`Listing`] reads a range in parts of a few thousand records, several at the same time, and returns
-//! them in the order of time. [`plan`] divides the range, `part` reads one part with the proofs of a
+//! them in the order of time. `plan` divides the range, `part` reads one part with the proofs of a
 //! poll, and neighbouring parts are proven to meet. [`ExtentRequests`] sends the requests, for polls
 //! too. A [`Selection`] chooses records, and a [`Row`] names their fields for CSV and JSON.
 
