@@ -20,5 +20,7 @@ pub use anomalies::Anomalies;
 pub use error::SyncError;
 pub use extent::{CountMeaning, Extent, ReadSummary};
 pub use planner::{Mode, Plan, Planner, PollContext, unsettled_extents};
-pub use read::{ExtentReader, KeptRows, Next, PageRequest, Prefix, RowsPrefix};
+pub use read::{
+    ExtentReader, KeptRows, LATE_ARRIVAL_MILLIS, Next, PageRequest, Prefix, RowsPrefix,
+};
 pub use recount::{BisectionContext, CountBisection, CountTaken};

@@ -140,7 +140,7 @@ fn label_values(project: &ProjectSeries, key: SeriesKey) -> Vec<Arc<str>> {
     let [first, second, third] = key.labels;
     let user = |number| {
         let shown = project.users.shown(&values.users().text(number).into());
-        shown.expect("there are no series by user if names are not shown")
+        shown.expect("series by user exist only if names are shown")
     };
     let mut texts: Vec<Arc<str>> = vec![project.labels.project.as_str().into()];
     match key.family {

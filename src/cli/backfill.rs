@@ -9,7 +9,7 @@ use records_api::run_blocking;
 
 use super::arguments::ServeFlags;
 use super::backfill_flags::BackfillFlags;
-use super::load::load;
+use super::load::{cannot_list, load, select_project};
 use super::output::{Output, cannot_write};
 use super::progress::Progress;
 use crate::app::{App, Failure, STDERR, counting_since, shutdown_signal};
@@ -31,7 +31,7 @@ pub(super) async fn run(flags: &ServeFlags, backfill: &BackfillFlags) -> Result<
     let mut config = load(flags)?;
     select_project(&mut config, backfill.project.as_deref())?;
     if backfill.users && config.labels.user == UserLabel::Drop {
-        let text = "--users: there are no series by user, because `labels.user` is \"drop\"";
+        let text = "--users is not accepted, because `labels.user` is \"drop\"";
         return Err(Failure::Usage(text.to_owned()));
     }
     check_labels(&config, &backfill.labels)?;
@@ -51,20 +51,6 @@ pub(super) async fn run(flags: &ServeFlags, backfill: &BackfillFlags) -> Result<
     let written = written?;
     output.finish()?;
     STDERR.push(report(&backfill.output, &written, end).as_bytes());
-    Ok(())
-}
-
-/// Keeps only one project of the config, if one is named.
-fn select_project(config: &mut Config, name: Option<&str>) -> Result<(), Failure> {
-    let Some(name) = name else { return Ok(()) };
-    let known: Vec<_> = config.projects.iter().map(|project| project.name.clone()).collect();
-    config.projects.retain(|project| project.name == name);
-    if config.projects.is_empty() {
-        let known = known.join(", ");
-        return Err(Failure::Usage(format!(
-            "--project: unknown project {name}; known are {known}"
-        )));
-    }
     Ok(())
 }
 
@@ -171,10 +157,8 @@ impl Reader<'_> {
         });
         let progress = Progress::new(project.name(), range);
         loop {
-            let part = listing.next_part().await.map_err(|error| {
-                let (name, remedy) = (project.name(), error.failure.remedy());
-                Failure::run(format!("{name}: {error} ({}): {remedy}", error.request))
-            })?;
+            let part = listing.next_part().await;
+            let part = part.map_err(|error| cannot_list(project.name(), &error))?;
             let Some(part) = part else { break };
             for record in part.into_records() {
                 records.add(&record).map_err(|error| self.failed(&error))?;

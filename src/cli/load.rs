@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::arguments::ServeFlags;
 use crate::app::{Failure, start_log};
 use crate::config::{self, Config, Sources};
+use crate::listing::ReadError;
 
 /// Reads the config that a command line names, starts the log as it says, and logs the variables that have
 /// no effect by mistake.
@@ -22,6 +23,26 @@ pub(super) fn load_from(sources: &Sources) -> Result<Config, Failure> {
         tracing::warn!(variable, meant, "a variable has no effect, levels have __ between them");
     }
     Ok(config)
+}
+
+/// Keeps only one project of the config, if one is named.
+pub(super) fn select_project(config: &mut Config, name: Option<&str>) -> Result<(), Failure> {
+    let Some(name) = name else { return Ok(()) };
+    let known: Vec<_> = config.projects.iter().map(|project| project.name.clone()).collect();
+    config.projects.retain(|project| project.name == name);
+    if config.projects.is_empty() {
+        let known = known.join(", ");
+        return Err(Failure::Usage(format!(
+            "--project: unknown project {name}; known are {known}"
+        )));
+    }
+    Ok(())
+}
+
+/// Returns the failure of a command that cannot list the records of a project.
+pub(super) fn cannot_list(project: &str, error: &ReadError) -> Failure {
+    let remedy = error.failure.remedy();
+    Failure::run(format!("{project}: {error} ({}): {remedy}", error.request))
 }
 
 /// Finds out what the config of a command line is read from.

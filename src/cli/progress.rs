@@ -59,7 +59,7 @@ impl Progress {
     }
 
     fn send(&self, update: Update) {
-        // Without its thread, there is no bar.
+        // The bar ended with its thread. The command goes on.
         let _ = self.updates.send(update);
     }
 }

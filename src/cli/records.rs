@@ -12,7 +12,7 @@ use futures_util::future::join;
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::ServeFlags;
-use super::load::load;
+use super::load::{cannot_list, load, select_project};
 use super::output::{Output, cannot_write};
 use super::progress::Progress;
 use super::records_flags::{Format, RecordsFlags};
@@ -30,14 +30,8 @@ const FILE_MODE: u32 = 0o600;
 
 pub(super) async fn run(flags: &ServeFlags, list: &RecordsFlags) -> Result<(), Failure> {
     let range = checked_range(list)?;
-    let config = load(flags)?;
-    let names = config.projects.iter().map(|project| project.name.clone()).collect::<Vec<_>>();
-    if let Some(name) = list.project.as_ref().filter(|name| !names.contains(name)) {
-        let known = names.join(", ");
-        return Err(Failure::Usage(format!(
-            "--project: unknown project {name}; known are {known}"
-        )));
-    }
+    let mut config = load(flags)?;
+    select_project(&mut config, list.project.as_deref())?;
     let shutdown = shutdown_signal()?;
     let app = App::without_state(config)?;
     let (output, file) = Output::begin(&list.output, FILE_MODE)?;
@@ -57,9 +51,7 @@ pub(super) async fn run(flags: &ServeFlags, list: &RecordsFlags) -> Result<(), F
         }),
     };
     for project in app.collector().projects() {
-        if list.project.as_deref().is_none_or(|name| name == project.name()) {
-            lister.list(project).await?;
-        }
+        lister.list(project).await?;
     }
     lister.finish().await?;
     output.finish()
@@ -102,10 +94,7 @@ impl Lister {
     /// Lists the records of a project.
     async fn list(&mut self, project: &Project) -> Result<(), Failure> {
         let progress = Progress::new(project.name(), self.range);
-        let failed = |error: ReadError| {
-            let remedy = error.failure.remedy();
-            Failure::run(format!("{}: {error} ({}): {remedy}", project.name(), error.request))
-        };
+        let failed = |error: ReadError| cannot_list(project.name(), &error);
         let (selection, has_pool_names) = self.selection_for(project).await?;
         let (selection, before) = (Arc::new(selection), self.selected());
         let config = project.config();
@@ -134,10 +123,10 @@ impl Lister {
         // Nothing shows whether the pool has no records, or --pool is a name that was not found.
         match &self.selection.pool {
             Some(pool) if !has_pool_names && self.selected() == before => {
+                let project = project.name();
                 Err(Failure::run(format!(
-                    "{}: no record has the pool ID {pool}, and the names of pools are not known: give the ID, \
-                 or let the exporter read the names (`projects.pool_names`)",
-                    project.name()
+                    "{project}: no record has the pool ID {pool}, and the names of pools are not known: \
+                     give the ID, or let the exporter read the names (`projects.pool_names`)"
                 )))
             }
             _ => Ok(()),

@@ -143,7 +143,7 @@ pub const KEYS: &[Key] = &[
     Key::new("poll.max_records", integer(1000, 12_000_000)).default("12000000"),
     Key::new("api.page_size", integer(1, 1000)).default("1000"),
     Key::new("api.max_concurrent_requests", integer(1, 64)).default("4"),
-    // One request in 1000 seconds. With far fewer, the time between two is not a `Duration` any more.
+    // One request in 1000 seconds. With far fewer, the time between two does not fit into a `Duration`.
     Key::new("api.max_requests_per_second", Kind::Number { min: 0.001, max: 1000.0 }).default("10"),
     Key::new("api.request_timeout", duration(Duration::from_millis(100), Duration::from_secs(300)))
         .default(r#""10s""#),

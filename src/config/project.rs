@@ -89,7 +89,7 @@ pub(super) fn read_all(reader: &mut Reader<'_>, path: &str) -> Vec<Project> {
     projects
 }
 
-/// Notes that there are no projects, for a command that needs one.
+/// Reports a config without projects, for a command that needs one.
 pub(super) fn check_number(reader: &mut Reader<'_>, sources: &Sources) {
     if sources.needs_projects && reader.list_len() == 0 && !reader.has_section(LIST) {
         let (place, text) = match &sources.file {
@@ -101,7 +101,7 @@ pub(super) fn check_number(reader: &mut Reader<'_>, sources: &Sources) {
             None => (
                 "the config".to_owned(),
                 format!(
-                    "is empty: there is no {DEFAULT_FILE}, and no variable describes a project. Name a \
+                    "is empty: {DEFAULT_FILE} does not exist, and no variable describes a project. Name a \
                      file with --config.file, or set {} and the other keys of a project",
                     variable_name("projects[0].name")
                 ),

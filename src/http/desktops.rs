@@ -76,7 +76,7 @@ pub(super) fn find<'a>(projects: &'a [ProjectView], query: &Query) -> Matches<'a
             let is_listed = |(id, name): (&&str, &&str)| *id == pool || *name == pool;
             is_pool_unknown &= !names.iter().any(is_listed);
         }
-        // Before the first complete poll there are no desktops.
+        // The desktops are unknown before the first complete poll.
         let Some(as_of) = as_of(view) else { continue };
         for desktop in &*view.desktops {
             let row = Row {

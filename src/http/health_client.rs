@@ -20,7 +20,7 @@ use tokio_rustls::TlsConnector;
 
 /// A client without credentials and certificate.
 pub struct HealthClient {
-    /// `None` if there is no web config.
+    /// `None` without a web config.
     tls: Option<TlsConnector>,
 }
 

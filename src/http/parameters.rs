@@ -20,13 +20,13 @@ pub(super) enum ParameterError {
     #[error("parameter {0} is given twice; each is accepted at most once")]
     Duplicate(&'static str),
     /// Value that is not accepted.
-    #[error("invalid {name} {value}; accepted {accepted}")]
+    #[error("invalid {name} {value}; {accepted}")]
     Value {
         /// Name of the parameter.
         name: &'static str,
         /// Its value.
         value: String,
-        /// The accepted values, after the words "accepted" and "is" or "are".
+        /// A text that names the accepted values.
         accepted: String,
     },
     /// Project that is not in the config.
@@ -81,8 +81,8 @@ pub(super) fn whole_number(
     let number = value.parse().ok().filter(|number| range.contains(number));
     number.ok_or_else(|| {
         let accepted = match (range.start(), range.end()) {
-            (least, &usize::MAX) => format!("is a whole number, {least} or more"),
-            (least, most) => format!("is a whole number from {least} to {most}"),
+            (least, &usize::MAX) => format!("accepted is a whole number, {least} or more"),
+            (least, most) => format!("accepted is a whole number from {least} to {most}"),
         };
         ParameterError::Value { name, value, accepted }
     })

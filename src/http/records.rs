@@ -24,7 +24,7 @@ use records_api::record::Timestamp;
 /// Time after which a client may try again while another list runs, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("10");
 
-/// The reason why there is no list.
+/// Reason for refusing to list records.
 pub(super) enum Refusal {
     /// The query is not valid.
     Query(QueryError),

@@ -1,4 +1,4 @@
-//! Removal of names that nothing shows any more.
+//! Removal of names that nothing shows.
 
 use super::Ledger;
 use super::cardinality::LimitedLabel;

@@ -53,6 +53,11 @@ impl ReadError {
         Self { request, failure }
     }
 
+    /// True if the API counts records and lists none.
+    pub fn lost_rows(&self) -> bool {
+        matches!(&self.failure, ReadFailure::Sync(SyncError::Vanished { .. }))
+    }
+
     /// True if the API refused the request itself, as it does with a parameter that it does not know.
     pub fn refuses_request(&self) -> bool {
         matches!(&self.failure, ReadFailure::Api(error) if error.refuses_request())

@@ -11,7 +11,7 @@ use super::error::{ReadError, ReadFailure};
 use super::options::ListingOptions;
 use super::part::{PartOutcome, PartRead, Shared};
 use super::plan::{Plan, Task};
-use crate::sync::{KeptRows, ReadSummary};
+use crate::sync::{KeptRows, LATE_ARRIVAL_MILLIS, ReadSummary};
 use records_api::record::{Record, RejectionReason, Timestamp};
 
 /// A list of all records that start in a range, by start and then by id, each exactly once.
@@ -40,8 +40,6 @@ enum Answer {
     Read(u64, Result<PartOutcome, ReadError>),
 }
 
-/// Records may appear in the list this long after their start.
-const LATE_ARRIVAL_MILLIS: i64 = 120_000;
 /// Number of parts that wait in memory until those before them are complete.
 const WAITING_PARTS: usize = 1;
 
@@ -148,7 +146,7 @@ impl Part {
         self.rows.len()
     }
 
-    /// Returns whether there is no record.
+    /// Returns whether the part is empty.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

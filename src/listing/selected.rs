@@ -19,9 +19,10 @@ pub struct SelectedListing {
 enum State {
     /// No record can meet the conditions of both the project and the selection.
     Excluded,
-    /// Nothing was returned yet. An API that refuses the filter is asked without the selection.
+    /// Nothing was returned yet. An API that refuses the filter, or counts records with it and lists none,
+    /// is asked without the selection.
     Begun(Listing),
-    /// Some records were returned, or the API has refused the filter.
+    /// Some records were returned, or the list is read without the selection.
     Running(Listing),
 }
 
@@ -54,25 +55,28 @@ impl SelectedListing {
     ///
     /// [`ReadError`] as [`Listing::next_part`].
     pub async fn next_part(&mut self) -> Result<Option<Part>, ReadError> {
-        let (listing, may_refuse) = match &mut self.state {
+        let listing = match &mut self.state {
             State::Excluded => return Ok(None),
-            State::Begun(listing) => (listing, true),
             State::Running(listing) => return listing.next_part().await,
+            State::Begun(listing) => listing,
         };
-        match listing.next_part().await {
-            Err(error) if may_refuse && error.refuses_request() => {
+        let part = match listing.next_part().await {
+            // A count may ignore the filter. Without the filter, the rows decide.
+            Err(error) if error.refuses_request() || error.lost_rows() => {
                 let mut listing = Listing::new(self.options.clone());
                 let part = listing.next_part().await;
                 self.state = State::Running(listing);
-                part
+                return part;
             }
-            part => {
-                if let State::Begun(listing) = std::mem::replace(&mut self.state, State::Excluded) {
-                    self.state = State::Running(listing);
-                }
-                part
-            }
+            part => part?,
+        };
+        let has_rows = |part: &Part| !part.is_empty() || !part.rejected.is_empty();
+        if part.as_ref().is_some_and(has_rows)
+            && let State::Begun(listing) = std::mem::replace(&mut self.state, State::Excluded)
+        {
+            self.state = State::Running(listing);
         }
+        Ok(part)
     }
 
     /// Returns the start up to which all records were returned.

@@ -24,7 +24,7 @@ mod vanished;
 mod walk;
 mod with_rows;
 
-pub(in crate::sync) use live::LATE_ARRIVAL_MILLIS;
+pub use live::LATE_ARRIVAL_MILLIS;
 pub use prefix::Prefix;
 pub use reader::ExtentReader;
 pub use rows::KeptRows;

@@ -184,3 +184,21 @@ async fn a_record_whose_start_moves_on_has_not_left_the_window() {
     let counters = harness.exposed().of("workspace_screen_records_expired_in_flight_total");
     assert_eq!(counters.values().sum::<f64>(), 0.0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_time_since_which_is_counted_is_that_of_the_first_poll() {
+    let since = |harness: &Harness| {
+        let name = "workspace_screen_records_counting_since_timestamp_seconds{project=\"p\"}";
+        harness.shown().get(name).copied()
+    };
+    let (_folder, options) = state();
+    let harness = options.start();
+    assert_eq!(since(&harness), None);
+    let begun = harness.clock_seconds();
+    assert_eq!(harness.poll().await, Ok(()));
+    assert_eq!(since(&harness), Some(begun));
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(harness.poll().await, Ok(()));
+    let harness = harness.restart();
+    assert_eq!(since(&harness), Some(begun), "before the first poll of a process, too");
+}

@@ -169,6 +169,14 @@ async fn pools_without_a_record_have_a_name_and_zero_desktops_and_nothing_else()
     for family in ["workspace_desktop_pool_desktops", "workspace_desktops_recorded"] {
         assert_eq!(of_family(family), named, "{family}");
     }
+    let truth = get(&format!("{}/simulator/truth", api.url)).await;
+    let truth: serde_json::Value = serde_json::from_str(&truth).unwrap();
+    for pool in truth["pools"].as_array().unwrap() {
+        let (id, desktops) = (pool["pool"].as_str().unwrap(), &pool["desktop_count"]);
+        let line =
+            format!("workspace_desktop_pool_desktops{{project=\"p\",pool=\"{id}\"}} {desktops}\n");
+        assert!(text.contains(&line) && desktops.as_u64() > Some(0), "{line}");
+    }
     let recorded = text.lines().filter(|line| line.starts_with("workspace_desktops_recorded"));
     assert!(recorded.clone().all(|line| line.ends_with("} 0")), "{text}");
     assert_eq!(recorded.count(), 2 * named.len());

@@ -269,7 +269,7 @@ async fn what_sleeps_is_woken_and_what_hangs_is_let_go() {
         (scene.exporter.metrics().await.get(polls) > 3.0).then_some(())
     })
     .await;
-    // A poll that hangs at an API that does not answer, which is not asked any more.
+    // A poll that hangs at an API that does not answer, whose project was removed.
     scene.api.fail("kind=hang").await;
     eventually("a request hangs", async || scene.api.hanging().await).await;
     let other = Api::start(&["--records", "10"]);

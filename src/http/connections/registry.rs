@@ -69,7 +69,7 @@ impl<T> Registry<T> {
     ///
     /// # Errors
     ///
-    /// If there is no room for it, and no connection that it may take the place of.
+    /// [`RefusedConnection`] if all places are taken by connections that must not be closed for it.
     pub(super) fn make_room(
         &mut self,
         client: ClientAddress,

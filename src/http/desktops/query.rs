@@ -117,7 +117,7 @@ fn silent_for(value: String) -> Result<SilentFor, ParameterError> {
         _ => Err(ParameterError::Value {
             name: "silent_for",
             value,
-            accepted: "is a duration, such as 24h, 7d or 90m".to_owned(),
+            accepted: "accepted is a duration, such as 24h, 7d or 90m".to_owned(),
         }),
     }
 }
@@ -129,7 +129,7 @@ fn parse_format(value: String) -> Result<Format, ParameterError> {
         _ => Err(ParameterError::Value {
             name: "format",
             value,
-            accepted: "are json and csv".to_owned(),
+            accepted: "accepted are json and csv".to_owned(),
         }),
     }
 }

@@ -77,7 +77,7 @@ fn status(value: String) -> Result<Status, ParameterError> {
     status.ok_or_else(|| ParameterError::Value {
         name: "status",
         value,
-        accepted: "are REC_FAILED and UPLOAD_FAILED".to_owned(),
+        accepted: "accepted are REC_FAILED and UPLOAD_FAILED".to_owned(),
     })
 }
 

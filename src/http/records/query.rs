@@ -1,8 +1,6 @@
-//! Query parameters of `/records` and `/api/v1/records`. Unknown ones are refused instead of ignored,
-//! because a misspelt condition would list other records.
+//! Query parameters of `/records` and `/api/v1/records`.
 
-use url::form_urlencoded;
-
+use crate::http::parameters::{self, ParameterError, require_known_project};
 use crate::listing::{Selection, parse_moment, parse_status, parse_type};
 use records_api::record::{TimeRange, Timestamp};
 
@@ -41,46 +39,22 @@ pub(in crate::http) enum Format {
 /// Error in a query.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::http) enum QueryError {
-    /// Unknown parameter.
-    #[error("unknown parameter {name}; accepted are {}, each at most once", NAMES.join(", "))]
-    Unknown {
-        /// Its name.
-        name: String,
-    },
-    /// Parameter that is given twice.
-    #[error("parameter {0} is given twice; each is accepted at most once")]
-    Duplicate(&'static str),
-    /// Value that is not accepted.
-    #[error("invalid {name} {value}; {accepted}")]
-    Value {
-        /// Name of the parameter.
-        name: &'static str,
-        /// Its value.
-        value: String,
-        /// Accepted values.
-        accepted: String,
-    },
+    /// Error in a parameter.
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
     /// The range is empty.
     #[error("from ({}) is not before to ({})", .0.to_rfc3339(), .1.to_rfc3339())]
     Empty(Timestamp, Timestamp),
     /// Users are not shown.
     #[error("user is not accepted, because labels.user = \"drop\" hides users")]
     Dropped,
-    /// Project that is not in the config.
-    #[error("unknown project {name}; known are {}", known.join(", "))]
-    Project {
-        /// Requested name.
-        name: String,
-        /// Names in the config.
-        known: Vec<String>,
-    },
 }
 
 impl QueryError {
     pub(in crate::http) fn status(&self) -> http::StatusCode {
         match self {
-            Self::Project { .. } => http::StatusCode::NOT_FOUND,
-            _ => http::StatusCode::BAD_REQUEST,
+            Self::Parameter(error) => error.status(),
+            Self::Empty(..) | Self::Dropped => http::StatusCode::BAD_REQUEST,
         }
     }
 }
@@ -99,46 +73,31 @@ impl Query {
         }
     }
 
-    /// Parses a query string. A parameter without a value counts as absent, because a form also sends
-    /// its empty fields.
+    /// Parses a query string, like [`parameters::parse`].
     pub(in crate::http) fn parse(
         text: &str,
         projects: &[&str],
         now: Timestamp,
     ) -> Result<Self, QueryError> {
         let mut query = Self::default_at(now);
-        let (mut from, mut to, mut seen) = (None, None, Vec::new());
-        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            let Some(name) = NAMES.into_iter().find(|known| *known == name) else {
-                return Err(QueryError::Unknown { name: name.into_owned() });
-            };
-            if seen.contains(&name) {
-                return Err(QueryError::Duplicate(name));
-            }
-            seen.push(name);
-            if value.is_empty() {
-                continue;
-            }
-            let invalid = |accepted: String| QueryError::Value {
-                name,
-                value: value.clone().into_owned(),
-                accepted,
-            };
-            let text = value.clone().into_owned();
+        let (mut from, mut to) = (None, None);
+        for (name, text) in parameters::parse(text, &NAMES)? {
+            let value = text.clone();
+            let invalid = |accepted| ParameterError::Value { name, value, accepted };
             let selection = &mut query.selection;
             match name {
                 "project" => query.project = Some(text),
-                "from" => from = Some(parse_moment(&value).map_err(invalid)?),
-                "to" => to = Some(parse_moment(&value).map_err(invalid)?),
+                "from" => from = Some(parse_moment(&text).map_err(invalid)?),
+                "to" => to = Some(parse_moment(&text).map_err(invalid)?),
                 "user" => query.user = Some(text),
                 "desktop" => query.desktop = Some(text),
                 "pool" => selection.pool = Some(text),
-                "status" => selection.status = Some(parse_status(&value).map_err(invalid)?),
-                "type" => selection.record_type = Some(parse_type(&value).map_err(invalid)?),
+                "status" => selection.status = Some(parse_status(&text).map_err(invalid)?),
+                "type" => selection.record_type = Some(parse_type(&text).map_err(invalid)?),
                 "bucket" => selection.bucket = Some(text),
                 "policy" => selection.policy = Some(text),
-                "raw" => query.is_raw = flag(&value).map_err(invalid)?,
-                _ => query.format = format(&value).map_err(invalid)?,
+                "raw" => query.is_raw = flag(&text).map_err(invalid)?,
+                _ => query.format = format(&text).map_err(invalid)?,
             }
         }
         let to = to.unwrap_or(now);
@@ -147,13 +106,8 @@ impl Query {
             return Err(QueryError::Empty(from, to));
         }
         query.range = TimeRange::new(from, to);
-        match query.project {
-            Some(name) if !projects.contains(&name.as_str()) => {
-                let known = projects.iter().map(ToString::to_string).collect();
-                Err(QueryError::Project { name, known })
-            }
-            _ => Ok(query),
-        }
+        require_known_project(query.project.as_deref(), projects)?;
+        Ok(query)
     }
 }
 

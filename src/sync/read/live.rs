@@ -24,7 +24,7 @@ pub(in crate::sync) struct ReadTime {
 
 /// The next poll reads again what started up to this long before this one began, since the API may
 /// list a record some time after its start.
-pub(in crate::sync) const LATE_ARRIVAL_MILLIS: i64 = 120_000;
+pub const LATE_ARRIVAL_MILLIS: i64 = 120_000;
 /// Records with a later start than this after the answer come from a desktop whose clock is ahead.
 /// They may have been in the list for long.
 const CLOCK_TOLERANCE_MILLIS: i64 = 60_000;

@@ -35,7 +35,7 @@ impl KeptRows {
         self.rows.len()
     }
 
-    /// Returns whether there is no record.
+    /// Returns whether no record was kept.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

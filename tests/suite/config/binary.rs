@@ -142,7 +142,7 @@ fn the_absence_of_a_config_is_refused_by_every_command_that_needs_one() {
         assert_eq!(text(&output.stdout), "");
         assert_eq!(
             text(&output.stderr),
-            "error: the config: projects: is empty: there is no config.toml, and no variable describes \
+            "error: the config: projects: is empty: config.toml does not exist, and no variable describes \
              a project. Name a file with --config.file, or set \
              SCREEN_RECORDS_EXPORTER__PROJECTS__0__NAME and the other keys of a project\n"
         );

@@ -234,7 +234,7 @@ fn what_a_project_of_variables_lacks_is_named_with_its_variable() {
 fn a_config_of_nothing_names_both_ways_to_describe_a_project() {
     assert_eq!(
         load(&[]).unwrap_err(),
-        "the config: projects: is empty: there is no config.toml, and no variable describes a \
+        "the config: projects: is empty: config.toml does not exist, and no variable describes a \
          project. Name a file with --config.file, or set ..PROJECTS__0__NAME and the other keys of \
          a project"
     );

@@ -299,7 +299,7 @@ fn without_a_file_the_defaults_apply_and_projects_are_optional() {
     let error = Config::load(&Sources { needs_projects: true, ..sources }).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the config: projects: is empty: there is no config.toml, and no variable describes a \
+        "the config: projects: is empty: config.toml does not exist, and no variable describes a \
          project. Name a file with --config.file, or set \
          SCREEN_RECORDS_EXPORTER__PROJECTS__0__NAME and the other keys of a project"
     );

@@ -98,7 +98,7 @@ fn assert_columns(panel: &Panel, answers: &[(Target, Vec<Value>)]) {
                 let is_value = column.strip_prefix("Value #") == target.json["refId"].as_str();
                 is_value || series.iter().all(|one| one["metric"].get(column).is_some())
             });
-            assert!(is_there, "{}: there is no column {column}", panel.place());
+            assert!(is_there, "{}: column {column} is missing", panel.place());
         }
     }
 }

@@ -13,9 +13,13 @@ use records_api::{
 use records_api_simulator::{
     DefaultOrder, Endpoint as Simulated, OverLimit, StartBound, Status, Ties, TotalCount,
 };
-use screen_records_exporter::listing::{Listing, ListingOptions, ReadError};
+use screen_records_exporter::listing::{
+    Listing, ListingOptions, ReadError, SelectedListing, Selection,
+};
+use serde_json::json;
+use url::form_urlencoded;
 
-use crate::harness::{DAY, Harness, HarnessOptions, NOW, TOKEN};
+use crate::harness::{DAY, Harness, HarnessOptions, NOW, TOKEN, script};
 
 struct Silent;
 
@@ -255,4 +259,52 @@ async fn a_failed_request_fails_the_listing() {
     let error = list(options(&harness, days(16, -1))).await.err().unwrap();
     assert!(error.to_string().contains("500"), "{error}");
     assert!(error.request.contains("/v2/0123abcd/screen-records?"), "{}", error.request);
+}
+
+/// Returns an API with three records of ann, which lists nothing with a filter by user, and whose count
+/// ignores the filter. `is_empty`: it lists nothing at all, and counts them.
+fn miscounting(is_empty: bool) -> Harness {
+    let starts = ["2026-11-19 10:00:00", "2026-11-19 11:00:00", "2026-11-19 12:00:00"];
+    let transport = script(move |_, request| {
+        let query = request.uri().query().unwrap().as_bytes();
+        let query: std::collections::BTreeMap<_, _> =
+            form_urlencoded::parse(query).into_owned().collect();
+        let found: Vec<_> =
+            starts.into_iter().filter(|start| *start >= &*query["start_time"]).collect();
+        let rows = found.iter().skip(query["offset"].parse().unwrap());
+        let rows = rows.take(query["limit"].parse().unwrap());
+        let rows = rows.map(|start| json!({"id": start, "start_time": start, "username": "ann"}));
+        let is_hidden = is_empty || query.contains_key("username");
+        let rows: Vec<_> = rows.filter(|_| !is_hidden).collect();
+        (200, json!({"screen_records": rows, "total_count": found.len()}).to_string())
+    });
+    HarnessOptions::new(0).start_at(transport)
+}
+
+async fn selected(harness: &Harness, user: Option<&str>) -> Result<usize, ReadError> {
+    let range = TimeRange::new(at(NOW).plus_millis(-7 * 24 * 3_600_000), at(NOW));
+    let selection = Selection { user: user.map(str::to_owned), ..Selection::default() };
+    let mut listing = SelectedListing::new(options(harness, range), &selection).await?;
+    let mut records = 0;
+    while let Some(part) = listing.next_part().await? {
+        records += part.into_records().filter(|record| selection.matches(record)).count();
+    }
+    Ok(records)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_count_that_ignores_the_filter_proves_nothing() {
+    let harness = miscounting(false);
+    for (user, records) in [(Some("ann"), 3), (Some("bob"), 0), (None, 3)] {
+        assert_eq!(selected(&harness, user).await.unwrap(), records, "{user:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_that_counts_records_and_lists_none_is_not_believed() {
+    let harness = miscounting(true);
+    for user in [Some("ann"), None] {
+        let error = selected(&harness, user).await.unwrap_err();
+        assert!(error.to_string().contains("the API counts 3 records but lists none"), "{error}");
+    }
 }
