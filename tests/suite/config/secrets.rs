@@ -377,7 +377,7 @@ fn auth() -> impl Strategy<Value = String> {
     let profile = format!("method = 'profile', profile_file = '{}'", profile.display());
     prop_oneof![
         Just("method = 'token', token = 'x'".to_owned()),
-        ("[^\\pC\\s'#]{1,9}( [^\\pC\\s'#]{1,9})?", "[^\\pC'#]{1,20}").prop_map(
+        ("[^\\pC\\s'#]{1,9}( [^\\pC\\s'#]{1,9})?", "[^\\pC\\p{Zl}\\p{Zp}'#]{1,20}").prop_map(
             |(name, password)| {
                 format!(
                     "method = 'password', domain = '{name}', username = '{name}', \
