@@ -16,6 +16,7 @@ mod health_client;
 mod host;
 mod links;
 mod listener;
+mod lists;
 mod negotiate;
 mod page;
 mod parameters;

@@ -91,6 +91,8 @@ pub struct Ledger {
     first_sync: Option<FirstSync>,
     totals: Totals,
     failures: Failures,
+    /// Number of changes of failed records and of slots.
+    failed_revision: u64,
     stale_reads: StaleReads,
     missing_statuses: MissingStatuses,
     kept: KeptNames,
@@ -115,6 +117,7 @@ impl Default for Ledger {
             first_sync: None,
             totals: Totals::default(),
             failures: Failures::default(),
+            failed_revision: 0,
             stale_reads: StaleReads::default(),
             missing_statuses: MissingStatuses::default(),
             kept: KeptNames::default(),

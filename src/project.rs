@@ -93,7 +93,7 @@ impl Project {
         let client = Arc::new(client(observer.clone()));
         let config = ProjectConfig::new(labels, options, client);
         let is_first_sync = ledger.last_poll().is_none();
-        let state = ProjectState::new(ledger, &config.labels, &config.options);
+        let mut state = ProjectState::new(ledger, &config.labels, &config.options);
         let mut snapshot = Snapshot::new(config.labels.clone(), config.options.window);
         state.ledger_part(Timestamp::default()).write_to(&mut snapshot);
         if !state.is_of(&config.identity()) {

@@ -7,6 +7,7 @@ mod aggregate;
 mod counters;
 mod desktops;
 mod failed;
+mod failure_filter;
 mod label_forms;
 mod polls;
 mod project_labels;
@@ -16,7 +17,8 @@ mod user_names;
 pub use aggregate::{Aggregate, InFlightLabels, KindLabels, NameLabels};
 pub use counters::{CounterHold, CounterView, ServedCounters};
 pub use desktops::{Desktop, PoolDesktops, desktops};
-pub use failed::{FailedRecord, FailedRecords, ShownFailure, failed_records};
+pub use failed::{FailedList, FailedRecords, ShownFailure};
+pub use failure_filter::{FailureFilter, FoundFailures, TextCondition};
 pub use polls::{PollCounters, PollDurations};
 pub use project_labels::ProjectLabels;
 pub use records::RecordsSnapshot;
@@ -47,8 +49,8 @@ pub struct Snapshot {
     pub failure: Option<Failure>,
     /// The counters, ordered by family and labels.
     pub counters: Arc<[CounterView]>,
-    /// The newest failed records, the newest first. Empty before the first complete poll.
-    pub failed: Arc<[FailedRecord]>,
+    /// The failed records. Empty before the first complete poll.
+    pub failed: Arc<FailedList>,
     /// The desktops, the longest silent first. Empty before the first complete poll.
     pub desktops: Arc<[Desktop]>,
     /// Size of the ledger.
@@ -202,7 +204,9 @@ impl Snapshot {
             value_limit: self.labels.value_limit,
             as_of: self.records.as_ref().map(|records| records.completed).or(self.last_poll),
             is_stale: is_stale || self.records.is_none(),
-            records: self.failed.clone(),
+            counting_since: self.counting_since,
+            list: self.failed.clone(),
+            desktops: self.desktops.clone(),
             snapshot: self.records.clone(),
         }
     }

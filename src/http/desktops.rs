@@ -9,16 +9,14 @@ pub(super) mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::Json;
-use axum::http::{HeaderName, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde_json::{Value, json};
 
-pub(super) use query::{Format, MAX_ROWS, Query};
+pub(super) use query::Query;
 pub(super) use row::Row;
 
 use super::links::Links;
-use super::parameters::ParameterError;
+use super::lists::{Format, add_next, csv_answer, json_answer, next_offset};
 use crate::csv_text;
 use crate::project::Project;
 use crate::snapshot::ProjectView;
@@ -38,8 +36,7 @@ pub(super) struct Matches<'a> {
 impl Matches<'_> {
     /// Returns the position of the first matching desktop after those in `rows`.
     pub(super) fn next_offset(&self, query: &Query) -> Option<usize> {
-        let next = query.offset.checked_add(self.rows.len())?;
-        (next < self.total).then_some(next)
+        next_offset(query.offset, self.rows.len(), self.total)
     }
 }
 
@@ -106,37 +103,14 @@ pub(super) fn answer(projects: &[Arc<Project>], query: &Query, links: &Links) ->
     let projects = selected(projects, query);
     let found = find(&projects, query);
     let mut response = match query.format {
-        Format::Csv => (csv_headers(), csv(&found)).into_response(),
-        _ => Json(json(&projects, &found, query)).into_response(),
+        Format::Csv => csv_answer("desktops", csv(&found)),
+        _ => json_answer(&json(&projects, &found, query)),
     };
     if let Some(next) = found.next_offset(query) {
         let query = query.at_offset(next, query.format);
-        let link = format!("<{}?{query}>; rel=\"next\"", links.link("/api/v1/desktops"));
-        if let Ok(link) = HeaderValue::from_str(&link) {
-            response.headers_mut().insert(header::LINK, link);
-        }
+        add_next(&mut response, &format!("{}?{query}", links.link("/api/v1/desktops")));
     }
-    with_headers(response)
-}
-
-/// Answers an invalid query.
-pub(super) fn refuse(error: &ParameterError) -> Response {
-    let body = Json(json!({"error": error.to_string()}));
-    with_headers((error.status(), body).into_response())
-}
-
-fn with_headers(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
-}
-
-fn csv_headers() -> [(HeaderName, &'static str); 2] {
-    [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present"),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"desktops.csv\""),
-    ]
 }
 
 fn json(projects: &[ProjectView], found: &Matches<'_>, query: &Query) -> Value {

@@ -1,5 +1,5 @@
-//! Selection of failed records, and `/api/v1/failures`. `docs/failures.md` documents the parameters
-//! and the JSON.
+//! Selection of failed records, and `/api/v1/failures`. `docs/failures.md` documents the parameters, the
+//! JSON and the CSV.
 
 mod query;
 mod row;
@@ -7,41 +7,34 @@ mod row;
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde_json::{Value, json};
 
-pub(super) use query::{MAX_ROWS, Query};
+pub(super) use query::Query;
 pub(super) use row::Row;
 
+use super::links::Links;
+use super::lists::{Format, add_next, csv_answer, json_answer, next_offset};
+use crate::csv_text;
 use crate::project::Project;
 use crate::snapshot::FailedRecords;
 use records_api::record::Timestamp;
 
 /// Failures that match a query.
 pub(super) struct Matches<'a> {
-    /// Matching failures, newest first, at most [`Query::limit`].
+    /// Matching failures, newest first, from [`Query::offset`] on, at most [`Query::limit`].
     pub(super) rows: Vec<Row<'a>>,
-    /// True if more failures match than are in `rows`.
-    pub(super) truncated: bool,
+    /// Number of matching failures.
+    pub(super) total: usize,
+    /// Parameters whose value no failed record of the selected projects has, with that value.
+    pub(super) unknown: Vec<(&'static str, &'a str)>,
 }
 
-/// Returns the failures of `projects` that match `query`.
-pub(super) fn find<'a>(projects: &'a [FailedRecords], query: &Query) -> Matches<'a> {
-    let mut rows: Vec<_> = projects
-        .iter()
-        .flat_map(|of| of.records.iter().map(move |record| (of, record.shown(&of.users))))
-        .map(|(of, failure)| {
-            let pool_name = failure.pool.and_then(|pool| of.pool_name(pool));
-            Row { project: &of.project, pool_name, failure, value_limit: of.value_limit }
-        })
-        .filter(|row| query.matches(row))
-        .collect();
-    rows.sort_by_key(|row| Reverse(row.failure.start));
-    let truncated = rows.len() > query.limit;
-    rows.truncate(query.limit);
-    Matches { rows, truncated }
+impl Matches<'_> {
+    /// Returns the position of the first matching failure after those in `rows`.
+    pub(super) fn next_offset(&self, query: &Query) -> Option<usize> {
+        next_offset(query.offset, self.rows.len(), self.total)
+    }
 }
 
 /// Returns the failed records of the projects that `query` selects.
@@ -51,33 +44,79 @@ pub(super) fn selected(projects: &[Arc<Project>], query: &Query) -> Vec<FailedRe
     selected.map(|project| project.failed()).collect()
 }
 
-/// Answers `/api/v1/failures`.
-pub(super) fn json(projects: &[Arc<Project>], query: &str) -> Response {
-    let names: Vec<_> = projects.iter().map(|project| project.name()).collect();
-    let (status, body) = match Query::parse(query, MAX_ROWS, &names) {
-        Ok(query) => (StatusCode::OK, body(&selected(projects, &query), &query)),
-        Err(error) => (error.status(), json!({"error": error.to_string()})),
-    };
-    let headers = [
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    ];
-    (status, headers, Json(body)).into_response()
+/// Returns the failures of `projects` that match `query`.
+pub(super) fn find<'a>(projects: &'a [FailedRecords], query: &'a Query) -> Matches<'a> {
+    let mut unknown = query.text_conditions();
+    let mut found = Vec::new();
+    for (number, of) in projects.iter().enumerate() {
+        let matches = of.find(&query.filter);
+        unknown.retain(|(condition, ..)| !matches.fulfilled.contains(condition));
+        found.extend(matches.positions.into_iter().map(|at| (of.list.start(at), number, at)));
+    }
+    // The list of each project is sorted already, which makes a stable sort fast.
+    found.sort_by_key(|(start, ..)| Reverse(*start));
+    let total = found.len();
+    let names: Vec<_> = projects.iter().map(|of| (of.pool_names(), of.desktop_names())).collect();
+    let rows = found.into_iter().skip(query.offset).take(query.limit).map(|(_, number, at)| {
+        let (of, (pools, desktops)) = (&projects[number], &names[number]);
+        let failure = of.shown(at, desktops);
+        let pool_name = failure.pool.and_then(|pool| pools.get(pool).copied());
+        Row { project: &of.project, pool_name, failure }
+    });
+    let unknown = unknown.into_iter().map(|(_, name, value)| (name, value));
+    Matches { rows: rows.collect(), total, unknown: unknown.collect() }
 }
 
-fn body(projects: &[FailedRecords], query: &Query) -> Value {
-    let found = find(projects, query);
-    let of_projects = projects.iter().map(|of| {
-        json!({
-            "name": of.project,
-            "as_of": of.as_of.map(Timestamp::to_rfc3339),
-            "stale": of.is_stale,
-            "kept": of.records.len(),
-        })
-    });
+/// Answers a valid query in JSON or CSV. If more failures match, a `Link` header has the rest.
+pub(super) fn answer(projects: &[Arc<Project>], query: &Query, links: &Links) -> Response {
+    let projects = selected(projects, query);
+    let found = find(&projects, query);
+    let mut response = match query.format {
+        Format::Csv => csv_answer("failures", csv(&found)),
+        _ => json_answer(&Answer {
+            projects: projects.iter().map(of_project).collect(),
+            failures: &found.rows,
+            total: found.total,
+            truncated: found.next_offset(query).is_some(),
+            unknown: found.unknown.iter().copied().collect(),
+        }),
+    };
+    if let Some(next) = found.next_offset(query) {
+        let query = query.at_offset(next, query.format);
+        add_next(&mut response, &format!("{}?{query}", links.link("/api/v1/failures")));
+    }
+    response
+}
+
+/// The JSON of `/api/v1/failures`. Not a [`Value`]: for ten thousand rows it would take ten times the
+/// memory of their text.
+#[derive(serde::Serialize)]
+struct Answer<'a> {
+    projects: Vec<Value>,
+    failures: &'a [Row<'a>],
+    total: usize,
+    truncated: bool,
+    unknown: std::collections::BTreeMap<&'static str, &'a str>,
+}
+
+fn of_project(of: &FailedRecords) -> Value {
     json!({
-        "projects": of_projects.collect::<Vec<_>>(),
-        "failures": found.rows.iter().map(Row::to_json).collect::<Vec<_>>(),
-        "truncated": found.truncated,
+        "name": of.project,
+        "as_of": of.as_of.map(Timestamp::to_rfc3339),
+        "stale": of.is_stale,
+        "failed": of.list.len(),
+        "before_counting": of.list.before_counting(),
+        "counting_since": of.counting_since.map(Timestamp::to_rfc3339),
+        "kept": of.list.with_texts(),
     })
+}
+
+fn csv(found: &Matches<'_>) -> Vec<u8> {
+    let mut writer = csv_text::writer(Vec::new());
+    // Writing into a vector cannot fail, and all lines have the same length.
+    let _ = writer.write_record(row::COLUMNS);
+    for row in &found.rows {
+        let _ = writer.write_record(row.to_csv());
+    }
+    writer.into_inner().unwrap_or_default()
 }

@@ -11,9 +11,9 @@ use axum::{Extension, Router};
 
 use super::app_state::{AppState, WebOptions};
 use super::current::Current;
-use super::desktops::Format;
 use super::guard::guard;
 use super::host::require_host;
+use super::lists::{Format, refuse};
 use super::parameters::ParameterError;
 use super::records::Claims;
 use super::reload_handle::ReloadHandle;
@@ -49,7 +49,7 @@ pub fn router(
         .route(&links.route("/sd"), get(service_discovery))
         .route(&links.route("/"), get(landing))
         .route(&links.route("/failures"), get(failures_page))
-        .route(&links.route("/api/v1/failures"), get(failures_json))
+        .route(&links.route("/api/v1/failures"), get(failures_api))
         .route(&links.route("/desktops"), get(desktops_page))
         .route(&links.route("/api/v1/desktops"), get(desktops_api))
         .route(&links.route("/records"), get(records_page))
@@ -151,14 +151,34 @@ async fn redirect_to_prefix(State(app): State<Arc<AppState>>) -> Response {
 }
 
 async fn failures_page(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
-    let now = Timestamp::from_millis(app.clock.now_millis());
-    let (serving, query) = (app.current.get(), query.as_deref().unwrap_or_default());
-    let projects = serving.collector.projects();
-    page::failures(projects, query, &app.options.links, serving.has_records, now)
+    let serving = app.current.get();
+    let (projects, links) = (serving.collector.projects(), &app.options.links);
+    match parse_failures(projects, query.as_deref(), Format::Html) {
+        Ok(query) if query.format == Format::Html => {
+            let now = Timestamp::from_millis(app.clock.now_millis());
+            page::failures(projects, &query, links, serving.has_records, now)
+        }
+        Ok(query) => failures::answer(projects, &query, links),
+        Err(error) => page::error_page(error.status(), &error.to_string()),
+    }
 }
 
-async fn failures_json(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
-    failures::json(app.collector().projects(), query.as_deref().unwrap_or_default())
+async fn failures_api(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
+    let collector = app.collector();
+    let projects = collector.projects();
+    match parse_failures(projects, query.as_deref(), Format::Json) {
+        Ok(query) => failures::answer(projects, &query, &app.options.links),
+        Err(error) => refuse(&error),
+    }
+}
+
+fn parse_failures(
+    projects: &[Arc<Project>],
+    query: Option<&str>,
+    format: Format,
+) -> Result<failures::Query, ParameterError> {
+    let names: Vec<_> = projects.iter().map(|project| project.name()).collect();
+    failures::Query::parse(query.unwrap_or_default(), format, &names)
 }
 
 async fn desktops_page(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
@@ -179,7 +199,7 @@ async fn desktops_api(State(app): State<Arc<AppState>>, RawQuery(query): RawQuer
     let projects = collector.projects();
     match parse_desktops(projects, query.as_deref(), Format::Json) {
         Ok(query) => desktops::answer(projects, &query, &app.options.links),
-        Err(error) => desktops::refuse(&error),
+        Err(error) => refuse(&error),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Application of transitions and journal entries. Nothing else changes what the ledger serves.
 
+use super::failures::is_failed;
 use super::journal::Entry;
 use super::record::{Flag, StoredRecord};
 use super::symbols::LabelId;
@@ -39,6 +40,7 @@ impl Ledger {
         }
         records.iter().for_each(|record| self.totals.add(&record));
         self.table = records;
+        self.failed_revision += 1;
         for entry in transition.entries() {
             self.apply_entry(entry);
         }
@@ -55,7 +57,11 @@ impl Ledger {
                 self.labels.define(number, name.into());
             }
             Entry::Term(number, name) => self.terms.define(number, name.into()),
-            Entry::Slot(value, change) => self.slots.apply(value, change),
+            Entry::Slot(value, change) => {
+                self.slots.apply(value, change);
+                // Failed records are also found under the label value `_other`.
+                self.failed_revision += 1;
+            }
             Entry::Record(record) => self.put(record),
             Entry::RecordV1(record) => {
                 self.has_old_records = true;
@@ -105,6 +111,10 @@ impl Ledger {
     fn put(&mut self, record: StoredRecord) {
         // A hidden record is not in the totals: removed from them, it would be missing twice.
         let earlier = self.table.put(record).filter(StoredRecord::is_shown);
+        let is_shown_failed = |record: &StoredRecord| record.is_shown() && is_failed(record);
+        if is_shown_failed(&record) || earlier.as_ref().is_some_and(is_failed) {
+            self.failed_revision += 1;
+        }
         if let Some(earlier) = &earlier {
             self.totals.remove(earlier);
             self.failures.record_changed(earlier, Some(&record).filter(|record| record.is_shown()));
@@ -117,10 +127,12 @@ impl Ledger {
     /// Removes the records that start before `edge`.
     fn expire(&mut self, edge: Timestamp) {
         let (totals, failures) = (&mut self.totals, &mut self.failures);
+        let revision = &mut self.failed_revision;
         self.table.expire(edge, |record| {
             if record.is_shown() {
                 totals.remove(record);
                 failures.record_changed(record, None);
+                *revision += u64::from(is_failed(record));
             }
         });
     }
@@ -134,6 +146,7 @@ impl Ledger {
             self.table.change(position, |record| record.set(Flag::Hidden, true));
             self.totals.remove(&record);
             self.failures.record_changed(&record, None);
+            self.failed_revision += u64::from(is_failed(&record));
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Details of the newest failed records, with which people find them: ids, desktops, files.
+//! Details of the newest failed records, with which people find them: ids, names of desktops, files.
 //!
-//! No text is kept of other records. Only the table has status, type, pool, user, size and flags,
-//! so the two cannot contradict each other. Details are kept while the table holds a failed record
+//! No such text is kept of other records. Only the table has status, type, pool, user, desktop,
+//! bucket, size and flags, so the two cannot contradict each other. Details are kept while the table holds a failed record
 //! with their key that the API lists. The commit that removes the record removes them.
 
 #[cfg(test)]
@@ -18,7 +18,7 @@ use super::symbols::truncate;
 use records_api::record::{Record, RecordKey, Status, Text, Timestamp};
 
 /// Maximum number of failed records of a project of which details are kept.
-pub const MAX_FAILURE_DETAILS: usize = 1000;
+pub const MAX_FAILURE_DETAILS: usize = 10_000;
 
 /// Text of the API that may be missing. Long texts are truncated like labels.
 type OptionalText = Option<Box<str>>;
@@ -34,11 +34,12 @@ pub struct FailureDetails {
     pub(super) update: UpdateTime,
     /// Id of the record.
     pub id: Box<str>,
-    /// Id of the recorded desktop.
+    /// Id of the recorded desktop, from a state up to format 3. Since format 4 the table has it, and
+    /// the field stays only because it is part of the format.
     pub desktop_id: OptionalText,
     /// Name of the recorded desktop.
     pub desktop_name: OptionalText,
-    /// Bucket of the file.
+    /// Bucket of the file, likewise.
     pub bucket: OptionalText,
     /// Folder in the bucket.
     pub file_directory: OptionalText,
@@ -49,16 +50,15 @@ pub struct FailureDetails {
 impl FailureDetails {
     /// Copies the texts of a record that are kept.
     fn new(stored: &StoredRecord, record: &Record<'_>, names: KeptNames) -> Self {
-        let kept = |text: &Text<'_>| text.as_deref().map(|text| truncate(text).into());
-        let name = |text| names.file_name(text).map(|text| truncate(text).into());
+        let name = |text: &Text<'_>| names.file_name(text).map(|text| truncate(text).into());
         Self {
             key: stored.key,
             start: stored.start,
             update: stored.update,
             id: truncate(&record.id).into(),
-            desktop_id: kept(&record.desktop_id),
+            desktop_id: None,
             desktop_name: name(&record.desktop_name),
-            bucket: kept(&record.obs_bucket),
+            bucket: None,
             file_directory: name(&record.file_directory),
             file_name: name(&record.video_filename),
         }
@@ -76,9 +76,7 @@ impl FailureDetails {
             (kept, text) => kept.is_none() && text.is_none(),
         };
         (self.start, self.update) == (stored.start, stored.update)
-            && same(&self.desktop_id, record.desktop_id.as_deref())
             && same(&self.desktop_name, names.file_name(&record.desktop_name))
-            && same(&self.bucket, record.obs_bucket.as_deref())
             && same(&self.file_directory, names.file_name(&record.file_directory))
             && same(&self.file_name, names.file_name(&record.video_filename))
     }

@@ -9,11 +9,27 @@ use super::table::Table;
 use records_api::record::{RecordKey, Timestamp};
 
 impl Ledger {
-    /// Returns the newest failed records that the API lists, with their details, the newest first:
-    /// at most [`MAX_FAILURE_DETAILS`](super::MAX_FAILURE_DETAILS).
-    pub fn failed(&self) -> impl Iterator<Item = (StoredRecord, &Arc<FailureDetails>)> {
-        let failed = self.failures.iter();
-        failed.filter_map(|details| Some((self.table.get(details.key)?, details)))
+    /// Returns the failed records that the API lists, the newest first, with their details as far as
+    /// they are kept (see [`MAX_FAILURE_DETAILS`](super::MAX_FAILURE_DETAILS)). Of equal starts, the
+    /// record with the greater key comes first, in the order in which details are kept. It visits
+    /// every record of the window: call it only after [`Self::failed_revision`] has changed.
+    pub fn failed(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (StoredRecord, Option<&Arc<FailureDetails>>)> {
+        let positions = self.table.positions(|record| record.is_shown() && is_failed(record));
+        let mut found: Vec<_> = positions
+            .map(|position| {
+                let record = self.table.at(position);
+                (record.start, record.key, position)
+            })
+            .collect();
+        found.sort_unstable_by(|one, other| other.cmp(one));
+        found.into_iter().map(|(_, key, at)| (self.table.at(at), self.failures.get(key)))
+    }
+
+    /// Returns a number that changes whenever [`Self::failed`], a name in it or a slot changes.
+    pub fn failed_revision(&self) -> u64 {
+        self.failed_revision
     }
 
     /// Inserts details, if the API lists their record and it is failed. A damaged journal could
@@ -22,6 +38,7 @@ impl Ledger {
         let record = self.table.get(details.key);
         if record.is_some_and(|record| record.is_shown() && is_failed(&record)) {
             self.failures.insert(details);
+            self.failed_revision += 1;
         }
     }
 

@@ -12,8 +12,8 @@ use crate::ledger::{
     Transition,
 };
 use crate::snapshot::{
-    Aggregate, CounterView, Desktop, FailedRecord, LedgerFigures, ProjectLabels, ServedCounters,
-    Snapshot, SyncMode, UserNames, desktops, failed_records,
+    Aggregate, CounterView, Desktop, FailedList, LedgerFigures, ProjectLabels, ServedCounters,
+    Snapshot, SyncMode, UserNames, desktops,
 };
 use crate::sync::{Anomalies, CountTaken, Plan, Planner, PollContext, ReadSummary};
 use records_api::record::{TimeRange, Timestamp};
@@ -30,6 +30,9 @@ pub(super) struct ProjectState {
     limits: LabelLimits,
     users: UserNames,
     reached: ReachedLimits,
+    /// The failed records, with the revision of the ledger that they are of. A million records are not
+    /// searched for failures by a poll that changes none.
+    failed: (u64, Arc<FailedList>),
 }
 
 /// Everything that a complete poll has read.
@@ -61,7 +64,7 @@ pub(super) struct LedgerPart {
     counters: Arc<[CounterView]>,
     pub(super) mode: SyncMode,
     ledger: LedgerFigures,
-    failed: Arc<[FailedRecord]>,
+    failed: Arc<FailedList>,
     desktops: Arc<[Desktop]>,
     last_poll: Option<Timestamp>,
     counting_since: Option<Timestamp>,
@@ -100,7 +103,8 @@ impl ProjectState {
         let counters = ServedCounters::new(&ledger, labels, &users, hold, Instant::now());
         let planner = Planner::new(options.reconcile_millis(), ledger.last_poll());
         let (anomalies, reached) = Default::default();
-        Self { ledger, counters, planner, anomalies, limits, users, reached }
+        let failed = (ledger.failed_revision(), FailedList::of(&ledger).into());
+        Self { ledger, counters, planner, anomalies, limits, users, reached, failed }
     }
 
     /// Returns the ledger. Only a commit changes it.
@@ -238,19 +242,29 @@ impl ProjectState {
     }
 
     /// Returns the part of a snapshot that follows from the ledger. `now` decides about the sync mode.
-    pub(super) fn ledger_part(&self, now: Timestamp) -> LedgerPart {
+    pub(super) fn ledger_part(&mut self, now: Timestamp) -> LedgerPart {
+        let failed = self.failed();
         let poll = self.ledger().last_poll();
         LedgerPart {
             counters: self.counters.shown(),
             mode: self.planner.mode(now).into(),
             ledger: self.figures(),
             // The parts of a first sync are not served, nor are their failures or desktops.
-            failed: poll.map_or_else(Arc::default, |_| failed_records(self.ledger())),
+            failed: poll.map_or_else(Arc::default, |_| failed),
             desktops: poll.map_or_else(Arc::default, |_| desktops(self.ledger(), &self.users)),
             last_poll: poll.map(|poll| poll.begun),
             users: self.users.clone(),
             counting_since: poll.map(|poll| poll.counting_since),
         }
+    }
+
+    /// Returns the failed records.
+    fn failed(&mut self) -> Arc<FailedList> {
+        let revision = self.ledger.failed_revision();
+        if self.failed.0 != revision {
+            self.failed = (revision, FailedList::of(&self.ledger).into());
+        }
+        self.failed.1.clone()
     }
 
     /// True if the last complete poll read the records of `identity`. Otherwise the known failures

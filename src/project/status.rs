@@ -63,7 +63,7 @@ impl Project {
         }
     }
 
-    /// Returns the newest failed records, as of the last complete poll.
+    /// Returns the failed records, as of the last complete poll.
     pub fn failed(&self) -> FailedRecords {
         let view = self.view();
         view.failed_records(view.is_stale)

@@ -38,6 +38,11 @@ impl UserNames {
         matches!(self, Self::Name)
     }
 
+    /// True if users have no visible form.
+    pub fn are_dropped(&self) -> bool {
+        matches!(self, Self::Drop)
+    }
+
     /// Returns the names that the state needs.
     pub fn kept(&self) -> KeptNames {
         match self {

@@ -3,38 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use axum::body::Body;
 use chrono::DateTime;
-use http::{HeaderMap, Request};
-use http_body_util::BodyExt as _;
 use records_api_simulator::{Record, Status};
-use screen_records_exporter::http::{Current, Links, Serving, WebConfig, WebOptions, router};
 use serde_json::{Value, json};
-use tower::ServiceExt as _;
 
-use crate::harness::{Harness, HarnessOptions};
+use crate::harness::{Harness, HarnessOptions, request};
 
 const HOUR: i64 = 3_600_000;
 const JSON: &str = "/x/api/v1/desktops";
 const PAGE: &str = "/x/desktops";
-
-/// Requests a page of the exporter, whose prefix is `/x`.
-async fn request(harness: &Harness, uri: &str) -> (u16, HeaderMap, String) {
-    let serving = Serving {
-        collector: harness.collector.clone(),
-        timeout_offset: Duration::ZERO,
-        default_timeout: Duration::from_secs(10),
-        has_records: false,
-    };
-    let options =
-        WebOptions { links: Links::new(None, Some("/x"), "/metrics"), max_concurrent_requests: 8 };
-    let (current, web) = (Current::new(serving), WebConfig::none());
-    let router = router(current, harness.clock.clone(), options, web, None);
-    let request = Request::get(uri).header("host", "localhost").body(Body::empty()).unwrap();
-    let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    (parts.status.as_u16(), parts.headers, String::from_utf8(body.to_vec()).unwrap())
-}
 
 async fn text(harness: &Harness, uri: &str) -> String {
     let (status, _, text) = request(harness, uri).await;

@@ -9,7 +9,7 @@ use records_api_simulator::Status;
 use screen_records_exporter::exposition::{Coding, Format, Wanted};
 
 use crate::client_model::{MetricType, families};
-use crate::harness::{Harness, HarnessOptions};
+use crate::harness::{Harness, HarnessOptions, failures};
 use crate::support::{Api, Exporter, Metrics, client, config, eventually, plain_client};
 
 const FORMATS: [(Format, &str, &str); 4] = [
@@ -268,8 +268,7 @@ async fn counted_failures_have_exemplars_that_survive_a_restart() {
     let lines = named(&harness);
     assert_eq!(lines.len(), 2, "by pool and by user: {lines:?}");
     let failed = harness.project.failed();
-    let id = failed.records.iter().find(|r| r.shown(&failed.users).counted).unwrap();
-    let id = id.shown(&failed.users).id;
+    let id = failures(&failed).into_iter().find(|failure| failure.counted).unwrap().id.unwrap();
     for line in &lines {
         assert!(line.contains("_transitions_total{") && line.contains("UPLOAD_FAILED"), "{line}");
         assert!(line.ends_with(&format!(" 1 # {{record_id=\"{id}\"}} 1 {counted}")), "{line}");

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use records_api::clock::{Clock, TokioClock};
 use records_api::record::Timestamp;
@@ -21,10 +22,13 @@ use records_api::{
 use records_api_simulator::{Fault, Options, Simulator, Status};
 use screen_records_exporter::collector::Collector;
 use screen_records_exporter::exposition::Wanted;
+use screen_records_exporter::http::{Current, Links, Serving, WebConfig, WebOptions, router};
 use screen_records_exporter::instruments::Instruments;
 use screen_records_exporter::ledger::DurableLedger;
 use screen_records_exporter::project::{PollMode, PollOptions, Project, Users};
-use screen_records_exporter::snapshot::{Failure, ProjectLabels};
+use screen_records_exporter::snapshot::{
+    FailedRecords, Failure, FailureFilter, ProjectLabels, ShownFailure,
+};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
@@ -527,4 +531,29 @@ pub(crate) fn is_counter(name: &str) -> bool {
 pub(crate) fn but_down(mut shown: Samples) -> Samples {
     shown.insert(UP.to_owned(), 0.0);
     shown
+}
+
+/// Returns the failures that a project shows, newest first.
+pub(crate) fn failures(failed: &FailedRecords) -> Vec<ShownFailure<'_>> {
+    let names = failed.desktop_names();
+    let found = failed.find(&FailureFilter::default()).positions;
+    found.into_iter().map(|position| failed.shown(position, &names)).collect()
+}
+
+/// Requests a page of the exporter, whose prefix is `/x`.
+pub(crate) async fn request(harness: &Harness, uri: &str) -> (u16, HeaderMap, String) {
+    let serving = Serving {
+        collector: harness.collector.clone(),
+        timeout_offset: Duration::ZERO,
+        default_timeout: Duration::from_secs(10),
+        has_records: false,
+    };
+    let options =
+        WebOptions { links: Links::new(None, Some("/x"), "/metrics"), max_concurrent_requests: 8 };
+    let (current, web) = (Current::new(serving), WebConfig::none());
+    let router = router(current, harness.clock.clone(), options, web, None);
+    let request = Request::get(uri).header("host", "localhost").body(Body::empty()).unwrap();
+    let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    (parts.status.as_u16(), parts.headers, String::from_utf8(body.to_vec()).unwrap())
 }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use screen_records_exporter::snapshot::UserNames;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use crate::harness::{FakeTransport, Harness, HarnessOptions, Samples, UP, is_counter, script};
+use crate::harness::{
+    self, FakeTransport, Harness, HarnessOptions, Samples, UP, is_counter, script,
+};
 use crate::support::Metrics;
 
 fn fixture(name: &str) -> PathBuf {
@@ -102,8 +103,7 @@ fn start(format: u32, folder: &Path, transport: Arc<FakeTransport>) -> Harness {
 
 fn failures(harness: &Harness) -> Vec<Value> {
     let failed = harness.project.failed();
-    let rows = failed.records.iter().map(|record| {
-        let shown = record.shown(&UserNames::Name);
+    let rows = harness::failures(&failed).into_iter().map(|shown| {
         json!({
             "project": failed.project,
             "status": shown.status,
@@ -140,9 +140,23 @@ async fn counters_of_earlier_formats_are_served_before_a_poll() {
         assert_eq!(counters(shown(&harness)), expected, "format {format}");
         assert!(harness.poll().await.is_err());
         assert_eq!(counters(shown(&harness)), expected, "format {format}, after a failed poll");
+        let mut known = expected_failures();
         // Format 1 has no texts of failed records.
-        let known = if format == 1 { Vec::new() } else { expected_failures() };
-        assert_eq!(failures(&harness), known, "format {format}");
+        for failure in known.iter_mut().filter(|_| format == 1) {
+            for name in
+                ["id", "desktop_id", "desktop_name", "bucket", "file_directory", "file_name"]
+            {
+                failure[name] = Value::Null;
+            }
+        }
+        let by_start = |failures: &mut Vec<Value>| {
+            // The order of equal starts depends on keys, which the fixture does not name.
+            failures.sort_by_key(ToString::to_string);
+        };
+        let mut shown = failures(&harness);
+        by_start(&mut known);
+        by_start(&mut shown);
+        assert_eq!(shown, known, "format {format}");
     }
 }
 

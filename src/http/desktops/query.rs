@@ -5,28 +5,14 @@ use std::time::Duration;
 use url::form_urlencoded;
 
 use super::row::Row;
+use crate::http::lists::{Format, MAX_ROWS};
 use crate::http::parameters::{self, ParameterError};
-
-/// Maximum number of rows in an answer.
-pub(in crate::http) const MAX_ROWS: usize = 10_000;
-/// Number of rows on the page, unless the query says otherwise.
-const PAGE_ROWS: usize = 100;
 
 /// Matches desktops without a pool.
 const NONE: &str = "_none";
 
 /// Names of the parameters.
 const PARAMETERS: [&str; 6] = ["project", "pool", "silent_for", "limit", "offset", "format"];
-
-/// Form of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(in crate::http) enum Format {
-    /// A page.
-    #[default]
-    Html,
-    Json,
-    Csv,
-}
 
 /// Time without a new record, as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,12 +49,11 @@ impl Query {
                 "silent_for" => query.silent_for = Some(silent_for(value)?),
                 "limit" => limit = Some(parameters::whole_number(name, value, 1..=MAX_ROWS)?),
                 "offset" => query.offset = parameters::whole_number(name, value, 0..=usize::MAX)?,
-                _ => query.format = parse_format(value)?,
+                _ => query.format = Format::parse(value)?,
             }
         }
         parameters::require_known_project(query.project.as_deref(), projects)?;
-        let default_limit = if query.format == Format::Html { PAGE_ROWS } else { MAX_ROWS };
-        query.limit = limit.unwrap_or(default_limit);
+        query.limit = limit.unwrap_or_else(|| query.format.default_rows());
         Ok(query)
     }
 
@@ -118,18 +103,6 @@ fn silent_for(value: String) -> Result<SilentFor, ParameterError> {
             name: "silent_for",
             value,
             accepted: "accepted is a duration, such as 24h, 7d or 90m".to_owned(),
-        }),
-    }
-}
-
-fn parse_format(value: String) -> Result<Format, ParameterError> {
-    match value.as_str() {
-        "json" => Ok(Format::Json),
-        "csv" => Ok(Format::Csv),
-        _ => Err(ParameterError::Value {
-            name: "format",
-            value,
-            accepted: "accepted are json and csv".to_owned(),
         }),
     }
 }

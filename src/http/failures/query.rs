@@ -1,74 +1,116 @@
 //! Query parameters of `/failures` and `/api/v1/failures`.
 
-use super::row::Row;
+use url::form_urlencoded;
+
+use crate::http::lists::{Format, MAX_ROWS};
 use crate::http::parameters::{self, ParameterError};
-use records_api::record::{RecordType, Status};
+use crate::listing::parse_moment;
+use crate::snapshot::{FailureFilter, TextCondition};
+use records_api::record::{RecordType, Status, Timestamp};
 
-/// Maximum number of rows in an answer.
-pub(in crate::http) const MAX_ROWS: usize = crate::ledger::MAX_FAILURE_DETAILS;
-
-/// Matches records that have no value.
-const NONE: &str = "_none";
-/// Label value of pools and users beyond `labels.max_pools` and `labels.max_users`.
-const OTHER: &str = "_other";
-
-/// Filter and limit for failures.
+/// Filter and limits for failures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::http) struct Query {
     pub(in crate::http) project: Option<String>,
-    pub(in crate::http) status: Option<Status>,
-    pub(in crate::http) record_type: Option<String>,
-    /// Id or name of a pool.
-    pub(in crate::http) pool: Option<String>,
-    pub(in crate::http) user: Option<String>,
+    pub(in crate::http) filter: FailureFilter,
     pub(in crate::http) limit: usize,
+    pub(in crate::http) offset: usize,
+    pub(in crate::http) format: Format,
 }
 
 /// Names of the parameters.
-const PARAMETERS: [&str; 6] = ["project", "status", "type", "pool", "user", "limit"];
+const PARAMETERS: [&str; 12] = [
+    "project", "status", "type", "pool", "user", "desktop", "counted", "from", "to", "limit",
+    "offset", "format",
+];
 
 impl Query {
-    /// Parses a query string; `limit` is the default number of rows.
+    /// Parses a query string; `format` is the default format.
     pub(in crate::http) fn parse(
         text: &str,
-        limit: usize,
+        format: Format,
         projects: &[&str],
     ) -> Result<Self, ParameterError> {
-        let mut query = Self { limit, ..Self::default() };
+        let mut query = Self { format, ..Self::default() };
+        let mut limit = None;
         for (name, value) in parameters::parse(text, &PARAMETERS)? {
+            let filter = &mut query.filter;
             match name {
                 "project" => query.project = Some(value),
-                "status" => query.status = Some(status(value)?),
+                "status" => filter.status = Some(status(value)?),
                 "type" => {
                     let known = RecordType::parse(&value).map(|known| known.code().to_owned());
-                    query.record_type = Some(known.unwrap_or(value));
+                    filter.record_type = Some(known.unwrap_or(value));
                 }
-                "pool" => query.pool = Some(value),
-                "user" => query.user = Some(value),
-                _ => query.limit = parameters::whole_number(name, value, 1..=MAX_ROWS)?,
+                "pool" => filter.pool = Some(value),
+                "user" => filter.user = Some(value),
+                "desktop" => filter.desktop = Some(value),
+                "counted" => filter.counted = Some(counted(value)?),
+                "from" => filter.from = Some(moment(name, value)?),
+                "to" => filter.to = Some(moment(name, value)?),
+                "limit" => limit = Some(parameters::whole_number(name, value, 1..=MAX_ROWS)?),
+                "offset" => query.offset = parameters::whole_number(name, value, 0..=usize::MAX)?,
+                _ => query.format = Format::parse(value)?,
             }
         }
+        if let (Some(from), Some(to)) = (query.filter.from, query.filter.to)
+            && from >= to
+        {
+            return Err(ParameterError::Value {
+                name: "from",
+                value: from.to_rfc3339(),
+                accepted: format!("accepted is a time before to ({})", to.to_rfc3339()),
+            });
+        }
         parameters::require_known_project(query.project.as_deref(), projects)?;
+        query.limit = limit.unwrap_or_else(|| query.format.default_rows());
         Ok(query)
     }
 
-    /// Returns true if a row matches every filter; the project is not compared. A filter may have the
-    /// truncated form of a value, because links from alerts contain label values.
-    pub(super) fn matches(&self, row: &Row<'_>) -> bool {
-        let failure = &row.failure;
-        let is = |filter: &Option<String>, value: Option<&str>| {
-            filter.as_deref().is_none_or(|filter| {
-                let value = value.unwrap_or(NONE);
-                filter == value || filter == row.value_limit.shown(value)
-            })
-        };
-        self.status.is_none_or(|status| status.code() == failure.status)
-            && is(&self.record_type, failure.record_type)
-            && (is(&self.pool, failure.pool)
-                || row.pool_name.is_some() && is(&self.pool, row.pool_name)
-                || failure.is_pool_folded && is(&self.pool, Some(OTHER)))
-            && (is(&self.user, failure.user.as_deref())
-                || failure.is_user_folded && is(&self.user, Some(OTHER)))
+    /// Returns the conditions that compare texts, each with its parameter and value.
+    pub(super) fn text_conditions(&self) -> Vec<(TextCondition, &'static str, &str)> {
+        let filter = &self.filter;
+        let texts = [
+            (TextCondition::Type, "type", &filter.record_type),
+            (TextCondition::Pool, "pool", &filter.pool),
+            (TextCondition::User, "user", &filter.user),
+            (TextCondition::Desktop, "desktop", &filter.desktop),
+        ];
+        let set = texts.into_iter();
+        set.filter_map(|(condition, name, text)| Some((condition, name, text.as_deref()?)))
+            .collect()
+    }
+
+    /// Returns a query string with the same filter and limit, from another row on.
+    pub(in crate::http) fn at_offset(&self, offset: usize, format: Format) -> String {
+        let filter = &self.filter;
+        let moment = |moment: Option<Timestamp>| moment.map(Timestamp::to_rfc3339);
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in [
+            ("project", self.project.clone()),
+            ("status", filter.status.map(|status| status.code().to_owned())),
+            ("type", filter.record_type.clone()),
+            ("pool", filter.pool.clone()),
+            ("user", filter.user.clone()),
+            ("desktop", filter.desktop.clone()),
+            ("counted", filter.counted.map(|counted| counted.to_string())),
+            ("from", moment(filter.from)),
+            ("to", moment(filter.to)),
+        ] {
+            if let Some(value) = value {
+                query.append_pair(name, &value);
+            }
+        }
+        if format == self.format {
+            query.append_pair("limit", &self.limit.to_string());
+        }
+        if offset > 0 {
+            query.append_pair("offset", &offset.to_string());
+        }
+        if format == Format::Csv {
+            query.append_pair("format", "csv");
+        }
+        query.finish()
     }
 }
 
@@ -81,36 +123,72 @@ fn status(value: String) -> Result<Status, ParameterError> {
     })
 }
 
+fn counted(value: String) -> Result<bool, ParameterError> {
+    let accepted = || "accepted are true and false".to_owned();
+    value.parse().map_err(|_| ParameterError::Value {
+        name: "counted",
+        value,
+        accepted: accepted(),
+    })
+}
+
+fn moment(name: &'static str, value: String) -> Result<Timestamp, ParameterError> {
+    parse_moment(&value).map_err(|accepted| ParameterError::Value { name, value, accepted })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Every parameter, as this module writes it.
+    const FULL: &str = "project=a+b&status=UPLOAD_FAILED&type=OPERATION&pool=p%26q&user=%3Cu%3E&desktop=d&\
+                        counted=true&from=2026-11-20T00%3A00%3A00.000Z&to=2026-11-21T01%3A30%3A00.000Z&\
+                        limit=7&offset=14&format=csv";
+
+    #[test]
+    fn a_query_is_written_as_it_is_read() {
+        let query = Query::parse(FULL, Format::Json, &["a b"]).unwrap();
+        assert_eq!(query.at_offset(14, Format::Csv), FULL);
+        let filter = FULL.split("&limit").next().unwrap();
+        assert_eq!(query.at_offset(0, Format::Json), filter, "each format has its own limit");
+        let other = "project=a+b&status=upload-failed&type=USER_OPERATION&pool=p%26q&user=%3Cu%3E&desktop=d&\
+                     counted=true&from=2026-11-20&to=2026-11-21T09%3A30%3A00%2B08%3A00&limit=7&offset=14&\
+                     format=csv";
+        assert_eq!(Query::parse(other, Format::Json, &["a b"]), Ok(query));
+    }
+
     #[test]
     fn empty_parameters_count_as_absent() {
-        let text = "project=a+b&status=upload-failed&type=USER_OPERATION&pool=p%26q&user=&limit=7";
-        let query = Query::parse(text, 100, &["a b"]).unwrap();
-        assert_eq!(query.project.as_deref(), Some("a b"));
-        assert_eq!(query.status, Some(Status::UploadFailed));
-        assert_eq!(query.record_type.as_deref(), Some("OPERATION"));
-        assert_eq!((query.pool.as_deref(), query.user), (Some("p&q"), None));
-        assert_eq!(query.limit, 7);
-        assert_eq!(Query::parse("", 100, &[]), Ok(Query { limit: 100, ..Query::default() }));
+        let empty =
+            "project=&status=&type=&pool=&user=&desktop=&counted=&from=&to=&limit=&offset=&format=";
+        let default = |limit, format| Query { limit, format, ..Query::default() };
+        assert_eq!(Query::parse(empty, Format::Html, &[]), Ok(default(100, Format::Html)));
+        assert_eq!(Query::parse("", Format::Json, &[]), Ok(default(10_000, Format::Json)));
+        assert_eq!(Query::parse("format=csv", Format::Html, &[]).unwrap().limit, 10_000);
     }
 
     #[test]
     fn errors_name_the_accepted_values() {
+        let names = "accepted are project, status, type, pool, user, desktop, counted, from, to, limit, \
+                     offset and format";
         for (text, code, says) in [
-            ("statuss=REC_FAILED", 400, "accepted are project, status, type, pool, user and limit"),
+            ("statuss=REC_FAILED", 400, names),
             ("status=RECORDING", 400, "REC_FAILED and UPLOAD_FAILED"),
             ("status=%ff", 400, "REC_FAILED and UPLOAD_FAILED"),
-            ("limit=0", 400, "from 1 to 1000"),
-            ("limit=1001", 400, "from 1 to 1000"),
-            ("limit=ten", 400, "from 1 to 1000"),
+            ("counted=1", 400, "true and false"),
+            ("counted=True", 400, "true and false"),
+            ("from=yesterday", 400, "invalid from yesterday; accepted is a time such as"),
+            ("to=2026-11-20T10:00", 400, "invalid to 2026-11-20T10:00; accepted is a time"),
+            ("from=2026-11-20&to=2026-11-20", 400, "a time before to (2026-11-20T00:00:00.000Z)"),
+            ("limit=0", 400, "from 1 to 10000"),
+            ("limit=10001", 400, "from 1 to 10000"),
+            ("offset=-1", 400, "0 or more"),
+            ("format=xml", 400, "json and csv"),
             ("user=a&user=b", 400, "user is given twice"),
             ("project=x", 404, "known are p, q"),
             ("%", 400, "unknown parameter"),
         ] {
-            let error = Query::parse(text, 100, &["p", "q"]).unwrap_err();
+            let error = Query::parse(text, Format::Json, &["p", "q"]).unwrap_err();
             assert_eq!(error.status(), code, "{text}");
             assert!(error.to_string().contains(says), "{text}: {error}");
         }

@@ -12,11 +12,10 @@ use axum::response::Response;
 use url::form_urlencoded;
 
 use super::html::{escaped, moment, page, records_link};
-use super::list::{choice, freshness, named, plain};
-use crate::http::desktops::{
-    Format, MAX_ROWS, Matches, Query, Row, as_of, find, is_stale, pool_names, selected,
-};
+use super::list::{Freshness, choice, freshness, named, paging, plain};
+use crate::http::desktops::{Matches, Query, Row, as_of, find, is_stale, pool_names, selected};
 use crate::http::links::Links;
+use crate::http::lists::{Format, MAX_ROWS};
 use crate::project::Project;
 use crate::snapshot::ProjectView;
 use records_api::record::Timestamp;
@@ -57,9 +56,15 @@ fn body(
         address("/api/v1/desktops", query, 0, Format::Csv, links),
     );
     html.push_str(&form(names, projects, query, links));
-    for view in projects {
-        html.push_str(&freshness(view.project(), as_of(view), is_stale(view), links, now));
-    }
+    let ages: Vec<_> = projects
+        .iter()
+        .map(|view| Freshness {
+            project: view.project(),
+            as_of: as_of(view),
+            is_stale: is_stale(view),
+        })
+        .collect();
+    html.push_str(&freshness(&ages, links, now));
     if let Some(pool) = query.pool.as_ref().filter(|_| found.is_pool_unknown) {
         // Writing into a string cannot fail.
         let _ = writeln!(html, "<p class=\"note\">Pool {} is not known.</p>", escaped(pool));
@@ -68,7 +73,10 @@ fn body(
     if !found.rows.is_empty() {
         html.push_str(&table(&found.rows, links));
     }
-    html.push_str(&paging(&found, query, links));
+    let at = |offset| address("/desktops", query, offset, Format::Html, links);
+    let previous = (query.offset > 0).then(|| query.offset.min(found.total));
+    let previous = previous.map(|before| at(before.saturating_sub(query.limit)));
+    html.push_str(&paging(previous, found.next_offset(query).map(at)));
     html.push_str("</main>\n");
     html
 }
@@ -123,22 +131,6 @@ fn summary(found: &Matches<'_>, query: &Query) -> String {
             query.offset + 1,
             query.offset + shown
         ),
-    }
-}
-
-fn paging(found: &Matches<'_>, query: &Query, links: &Links) -> String {
-    let before = (query.offset > 0).then(|| query.offset.min(found.total));
-    let previous = before.map(|before| ("prev", "Previous", before.saturating_sub(query.limit)));
-    let next = found.next_offset(query).map(|next| ("next", "Next", next));
-    let mut items = String::new();
-    for (rel, text, offset) in previous.into_iter().chain(next) {
-        let href = address("/desktops", query, offset, Format::Html, links);
-        // Writing into a string cannot fail.
-        let _ = write!(items, "<li><a rel=\"{rel}\" href=\"{href}\">{text}</a></li>");
-    }
-    match items.as_str() {
-        "" => String::new(),
-        items => format!("<nav aria-label=\"Pages\"><ul>{items}</ul></nav>\n"),
     }
 }
 

@@ -6,30 +6,89 @@ use super::html::{age, escaped, moment, text_or_dash};
 use crate::http::links::Links;
 use records_api::record::Timestamp;
 
-/// Formats the age of a project's data, as a warning if they are stale or unknown.
-pub(super) fn freshness(
-    project: &str,
-    as_of: Option<Timestamp>,
-    is_stale: bool,
-    links: &Links,
-    now: Timestamp,
-) -> String {
-    let name = escaped(project);
-    match as_of {
-        None => {
-            format!("<p class=\"note\">{name}: unknown until the first poll completes.</p>\n")
-        }
-        Some(then) if is_stale => format!(
-            "<p class=\"note\">{name}: stale, as of {}, {}. Later changes are missing; <a \
-             href=\"{}\">see why</a>.</p>\n",
-            moment(then),
-            age(now, then),
-            links.link("/")
+/// Age of the data of a project.
+pub(super) struct Freshness<'a> {
+    pub(super) project: &'a str,
+    pub(super) as_of: Option<Timestamp>,
+    pub(super) is_stale: bool,
+}
+
+/// Formats the ages of the data: a warning for each project whose data are stale or unknown, and one line
+/// for all others.
+pub(super) fn freshness(projects: &[Freshness<'_>], links: &Links, now: Timestamp) -> String {
+    let mut html = String::new();
+    let mut fresh = Vec::new();
+    for Freshness { project, as_of, is_stale } in projects {
+        let name = escaped(project);
+        // Writing into a string cannot fail.
+        let _ = match as_of {
+            None => writeln!(
+                html,
+                "<p class=\"note\">{name}: unknown until the first poll completes.</p>"
+            ),
+            Some(then) if *is_stale => writeln!(
+                html,
+                "<p class=\"note\">{name}: stale, as of {}, {}. Later changes are missing; <a \
+                 href=\"{}\">see why</a>.</p>",
+                moment(*then),
+                age(now, *then),
+                links.link("/")
+            ),
+            Some(then) => {
+                fresh.push((name, *then));
+                continue;
+            }
+        };
+    }
+    let oldest = fresh.iter().map(|(_, then)| *then).min();
+    let _ = match (&*fresh, oldest) {
+        ([(name, then)], _) => writeln!(
+            html,
+            "<p class=\"quiet\">{name}: as of {}, {}.</p>",
+            moment(*then),
+            age(now, *then)
         ),
-        Some(then) => {
-            format!("<p class=\"quiet\">{name}: as of {}, {}.</p>\n", moment(then), age(now, then))
+        (_, Some(oldest)) => writeln!(
+            html,
+            "<p class=\"quiet\">{} projects: the oldest data are as of {}, {}.</p>",
+            fresh.len(),
+            moment(oldest),
+            age(now, oldest)
+        ),
+        (_, None) => Ok(()),
+    };
+    html
+}
+
+/// Formats the links to the rows before and after those on the page, as far as there are any.
+pub(super) fn paging(previous: Option<String>, next: Option<String>) -> String {
+    let mut items = String::new();
+    for (rel, text, address) in [("prev", "Previous", previous), ("next", "Next", next)] {
+        if let Some(address) = address {
+            // Writing into a string cannot fail.
+            let _ = write!(items, "<li><a rel=\"{rel}\" href=\"{address}\">{text}</a></li>");
         }
     }
+    match items.as_str() {
+        "" => String::new(),
+        items => format!("<nav aria-label=\"Pages\"><ul>{items}</ul></nav>\n"),
+    }
+}
+
+/// Formats a text field that suggests values.
+pub(super) fn suggestions<'v>(
+    title: &str,
+    name: &str,
+    values: impl Iterator<Item = &'v str>,
+    text: Option<&str>,
+) -> String {
+    let options = values.map(|value| format!("<option value=\"{}\"></option>", escaped(value)));
+    format!(
+        "<label>{title} <input name=\"{name}\" value=\"{}\" list=\"{name}s\"></label>\
+         <datalist id=\"{name}s\">{}</datalist>",
+        escaped(text.unwrap_or_default()),
+        options.collect::<String>()
+    )
 }
 
 /// Returns choices that are shown as they are sent.

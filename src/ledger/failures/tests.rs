@@ -51,7 +51,7 @@ fn kept(ledger: &Ledger) -> Vec<(String, String)> {
     let texts = |details: &FailureDetails| {
         (details.id.to_string(), details.file_name.as_deref().unwrap_or("none").to_owned())
     };
-    ledger.failed().map(|(_, details)| texts(details)).collect()
+    ledger.failed().filter_map(|(_, details)| details.map(|kept| texts(kept))).collect()
 }
 
 fn ids(ledger: &Ledger) -> Vec<String> {
@@ -63,19 +63,23 @@ fn opened(path: &Path) -> DurableLedger {
 }
 
 #[test]
-fn the_newest_thousand_are_kept_in_any_order_of_reading() {
+fn details_of_the_newest_are_kept_in_any_order_of_reading() {
+    const MORE: u32 = 300;
+    let all = u32::try_from(MAX_FAILURE_DETAILS).unwrap() + MORE;
     let mut ledger = DurableLedger::default();
-    let all: Vec<_> = (0..1500).map(|n| record(n * 7 % 1500, Status::RecFailed, 0)).collect();
+    let records: Vec<_> = (0..all).map(|n| record(n * 7 % all, Status::RecFailed, 0)).collect();
     let newest = |from: u32, to: u32| (from..to).rev().map(|n| format!("id {n}"));
-    assert!(poll(&mut ledger, 0, &all));
-    assert!(ids(&ledger).into_iter().eq(newest(500, 1500)));
+    assert!(poll(&mut ledger, 0, &records));
+    assert!(ids(&ledger).into_iter().eq(newest(MORE, all)));
+    let starts = ledger.failed().map(|(record, _)| record.start);
+    assert!(starts.eq((0..all).rev().map(at)), "records without details are listed as well");
     // When one leaves, the next one is added by a read, although its record is unchanged.
-    let mut later = all;
-    later.retain(|record| record.id != "id 1499");
+    let (mut later, gone) = (records, format!("id {}", all - 1));
+    later.retain(|record| record.id != gone.as_str());
     assert!(poll(&mut ledger, 0, &later));
-    assert!(ids(&ledger).into_iter().eq(newest(499, 1499)));
-    assert!(poll(&mut ledger, 600, &[]));
-    assert!(ids(&ledger).is_empty());
+    assert!(ids(&ledger).into_iter().eq(newest(MORE - 1, all - 1)));
+    assert!(poll(&mut ledger, MORE + 50, &[]));
+    assert!(ids(&ledger).is_empty() && ledger.failed().len() == 0);
 }
 
 #[test]
@@ -142,13 +146,13 @@ fn long_texts_are_truncated_and_missing_ones_are_absent() {
     let mut ledger = DurableLedger::default();
     let mut long = Record::new("用".repeat(1 << 18), at(1));
     long.status = Term::Known(Status::RecFailed);
-    long.obs_bucket = Some("b".repeat(1 << 20).into());
+    long.file_directory = Some("d".repeat(1 << 20).into());
     for _ in 0..2 {
         assert!(poll(&mut ledger, 0, std::slice::from_ref(&long)));
-        let (_, details) = ledger.failed().next().unwrap();
+        let details = ledger.failed().next().unwrap().1.unwrap();
         assert!(details.id.len() <= 512 && details.id.ends_with("用..."));
-        assert!(details.bucket.as_ref().unwrap().len() <= 512);
-        assert_eq!((&details.desktop_id, &details.file_name), (&None, &None));
+        assert!(details.file_directory.as_ref().unwrap().len() <= 512);
+        assert_eq!((&details.desktop_name, &details.file_name), (&None, &None));
     }
     let mut staging = Staging::default();
     read(&mut staging, &mut ledger, &long);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::harness::Harness;
+use crate::harness::{Harness, failures};
 
 /// Failed records by their id.
 pub(super) type List = BTreeMap<u128, Listed>;
@@ -25,7 +25,7 @@ pub(super) struct Listed {
 /// What a project lists, the newest first, as is found out here.
 pub(super) fn listed(harness: &Harness) -> List {
     let failed = harness.project.failed();
-    let rows = failed.records.iter().map(|record| record.shown(&failed.users));
+    let rows = failures(&failed).into_iter();
     let mut last = i64::MAX;
     let text = |text: Option<&str>| text.unwrap_or("_none").to_owned();
     let listed = rows.map(|row| {
@@ -43,7 +43,7 @@ pub(super) fn listed(harness: &Harness) -> List {
             has_file: row.file_name.is_some(),
             counted: row.counted,
         };
-        (u128::from_str_radix(row.id, 16).unwrap(), one)
+        (u128::from_str_radix(row.id.unwrap(), 16).unwrap(), one)
     });
     listed.collect()
 }
