@@ -172,7 +172,7 @@ fn cells(row: &Row<'_>, links: &Links) -> [String; HEADS.len()] {
     ]
 }
 
-/// Formats the number of failed records, with a link to the failures of the pool.
+/// Formats the number of failed records, with a link to them.
 fn failed(row: &Row<'_>, links: &Links) -> String {
     let failed = row.desktop.failed;
     if failed == 0 {
@@ -180,7 +180,7 @@ fn failed(row: &Row<'_>, links: &Links) -> String {
     }
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("project", row.project);
-    query.append_pair("pool", row.desktop.pool.as_deref().unwrap_or("_none"));
+    query.append_pair("desktop", &row.desktop.id);
     let href = escaped(&format!("{}?{}", links.link("/failures"), query.finish()));
     format!("<a class=\"bad\" href=\"{href}\">{failed}</a>")
 }

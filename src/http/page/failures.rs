@@ -190,8 +190,8 @@ fn summary(
             ..Query::default()
         };
         format!(
-            " <a class=\"bad\" href=\"{}\">{before} of all {all} failed before counting began</a> and \
-             do not count as unresolved.",
+            " <a class=\"bad\" href=\"{}\">{before} of {all} failed records in the window date from before \
+             counting began</a>. They do not count as unresolved.",
             address("/failures", &earlier, 0, Format::Html, links)
         )
     };
@@ -217,7 +217,11 @@ fn table(rows: &[Row<'_>], has_projects: bool) -> String {
     for row in rows {
         html.push_str("<tr>");
         for (head, cell) in HEADS.into_iter().zip(cells(row)).filter(|(head, _)| is_shown(head)) {
-            let class = if head == "ID" { " class=\"id\"" } else { "" };
+            let class = match head {
+                "ID" => " class=\"id\"",
+                "Project" | "Pool" | "Desktop" | "User" | "Type" | "File" => " class=\"cut\"",
+                _ => "",
+            };
             let title = cell
                 .title
                 .map_or_else(String::new, |title| format!(" title=\"{}\"", escaped(&title)));

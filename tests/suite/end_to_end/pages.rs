@@ -10,9 +10,9 @@ use serde_json::Value;
 use crate::support::{Api, Exporter, TOKEN, eventually, folder, get, get_json, write};
 
 /// What may be in a page.
-const ELEMENTS: [&str; 38] = [
-    "a", "body", "br", "button", "code", "dd", "div", "dl", "dt", "form", "h1", "h2", "head",
-    "header", "html", "input", "label", "li", "link", "main", "meta", "nav", "option", "p",
+const ELEMENTS: [&str; 39] = [
+    "a", "body", "br", "button", "code", "datalist", "dd", "div", "dl", "dt", "form", "h1", "h2",
+    "head", "header", "html", "input", "label", "li", "link", "main", "meta", "nav", "option", "p",
     "section", "select", "small", "span", "style", "table", "tbody", "td", "th", "thead", "time",
     "title", "tr", "ul",
 ];

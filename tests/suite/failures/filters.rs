@@ -151,7 +151,7 @@ async fn a_counted_failure_is_found_behind_newer_uncounted_ones() {
     let page = text(&harness, &format!("{PAGE}?counted=true&pool=_none")).await;
     assert!(page.contains(&id) && page.contains("1 failed record."), "{page}");
     assert!(page.contains(&format!(
-        "{} of all {} failed before counting began",
+        "{} of {} failed records in the window date from before counting began",
         before.len(),
         before.len() + 1
     )));

@@ -21,7 +21,7 @@ fn a_row_shows_silence_pool_and_failures() {
         "<td data-label=\"Desktop\">name of 1<small>1</small></td>",
         "<td data-label=\"Desktop\">2</td>",
         "<td data-label=\"Last upload\">–</td>",
-        "<a class=\"bad\" href=\"/x/failures?project=p&amp;pool=b\">1</a>",
+        "<a class=\"bad\" href=\"/x/failures?project=p&amp;desktop=1\">1</a>",
         "<td data-label=\"Failed\" class=\"short\">0</td>",
         "<p>2 desktops, the longest silent first.</p>",
         "22:13:20 UTC</time>, 5s ago.</p>",
