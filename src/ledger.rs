@@ -15,6 +15,7 @@ mod desktop_names;
 mod desktops;
 mod diff;
 mod durable;
+mod failed_revisions;
 mod failures;
 mod forget;
 mod index;
@@ -49,6 +50,7 @@ pub use counted::Counted;
 pub use counters::{Counter, Counters, Exemplar, HistogramData, Series};
 pub use desktops::{DesktopKey, DesktopTotals};
 pub use durable::DurableLedger;
+pub use failed_revisions::{FailedRevisions, Hour};
 pub use failures::{FailureDetails, MAX_FAILURE_DETAILS};
 pub use journal::{CommitError, OpenError, SetAside};
 pub use kept_names::KeptNames;
@@ -91,8 +93,7 @@ pub struct Ledger {
     first_sync: Option<FirstSync>,
     totals: Totals,
     failures: Failures,
-    /// Number of changes of failed records and of slots.
-    failed_revision: u64,
+    failed_revisions: FailedRevisions,
     stale_reads: StaleReads,
     missing_statuses: MissingStatuses,
     kept: KeptNames,
@@ -117,7 +118,7 @@ impl Default for Ledger {
             first_sync: None,
             totals: Totals::default(),
             failures: Failures::default(),
-            failed_revision: 0,
+            failed_revisions: FailedRevisions::default(),
             stale_reads: StaleReads::default(),
             missing_statuses: MissingStatuses::default(),
             kept: KeptNames::default(),

@@ -17,7 +17,7 @@ mod user_names;
 pub use aggregate::{Aggregate, InFlightLabels, KindLabels, NameLabels};
 pub use counters::{CounterHold, CounterView, ServedCounters};
 pub use desktops::{Desktop, PoolDesktops, desktops};
-pub use failed::{FailedList, FailedRecords, ShownFailure};
+pub use failed::{FailedList, FailedRecord, FailedRecords, ShownFailure};
 pub use failure_filter::{FailureFilter, FoundFailures, TextCondition};
 pub use polls::{PollCounters, PollDurations};
 pub use project_labels::ProjectLabels;
@@ -50,7 +50,7 @@ pub struct Snapshot {
     /// The counters, ordered by family and labels.
     pub counters: Arc<[CounterView]>,
     /// The failed records. Empty before the first complete poll.
-    pub failed: Arc<FailedList>,
+    pub failed: FailedList,
     /// The desktops, the longest silent first. Empty before the first complete poll.
     pub desktops: Arc<[Desktop]>,
     /// Size of the ledger.
@@ -158,7 +158,7 @@ impl Snapshot {
             records: None,
             failure: None,
             counters: Arc::default(),
-            failed: Arc::default(),
+            failed: FailedList::default(),
             desktops: Arc::default(),
             ledger: LedgerFigures::default(),
             mode: SyncMode::FirstSync,
@@ -184,7 +184,7 @@ impl Snapshot {
     /// stay.
     pub fn forget_records(&mut self) {
         self.records = None;
-        self.failed = Arc::default();
+        self.failed = FailedList::default();
         self.desktops = Arc::default();
         self.last_poll = None;
     }

@@ -51,15 +51,15 @@ pub(super) fn find<'a>(projects: &'a [FailedRecords], query: &'a Query) -> Match
     for (number, of) in projects.iter().enumerate() {
         let matches = of.find(&query.filter);
         unknown.retain(|(condition, ..)| !matches.fulfilled.contains(condition));
-        found.extend(matches.positions.into_iter().map(|at| (of.list.start(at), number, at)));
+        found.extend(matches.records.into_iter().map(|record| (number, record)));
     }
     // The list of each project is sorted already, which makes a stable sort fast.
-    found.sort_by_key(|(start, ..)| Reverse(*start));
+    found.sort_by_key(|(_, record)| Reverse(record.start()));
     let total = found.len();
     let names: Vec<_> = projects.iter().map(|of| (of.pool_names(), of.desktop_names())).collect();
-    let rows = found.into_iter().skip(query.offset).take(query.limit).map(|(_, number, at)| {
+    let rows = found.into_iter().skip(query.offset).take(query.limit).map(|(number, record)| {
         let (of, (pools, desktops)) = (&projects[number], &names[number]);
-        let failure = of.shown(at, desktops);
+        let failure = of.shown(record, desktops);
         let pool_name = failure.pool.and_then(|pool| pools.get(pool).copied());
         Row { project: &of.project, pool_name, failure }
     });

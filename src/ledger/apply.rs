@@ -38,9 +38,13 @@ impl Ledger {
         for name in std::mem::take(&mut transition.terms) {
             self.terms.define(name.number, name.text);
         }
-        records.iter().for_each(|record| self.totals.add(&record));
+        for record in records.iter() {
+            self.totals.add(&record);
+            if is_failed(&record) {
+                self.failed_revisions.note(record.start);
+            }
+        }
         self.table = records;
-        self.failed_revision += 1;
         for entry in transition.entries() {
             self.apply_entry(entry);
         }
@@ -60,7 +64,7 @@ impl Ledger {
             Entry::Slot(value, change) => {
                 self.slots.apply(value, change);
                 // Failed records are also found under the label value `_other`.
-                self.failed_revision += 1;
+                self.failed_revisions.note_all();
             }
             Entry::Record(record) => self.put(record),
             Entry::RecordV1(record) => {
@@ -111,9 +115,9 @@ impl Ledger {
     fn put(&mut self, record: StoredRecord) {
         // A hidden record is not in the totals: removed from them, it would be missing twice.
         let earlier = self.table.put(record).filter(StoredRecord::is_shown);
-        let is_shown_failed = |record: &StoredRecord| record.is_shown() && is_failed(record);
-        if is_shown_failed(&record) || earlier.as_ref().is_some_and(is_failed) {
-            self.failed_revision += 1;
+        let changed = [Some(&record).filter(|record| record.is_shown()), earlier.as_ref()];
+        for record in changed.into_iter().flatten().filter(|record| is_failed(record)) {
+            self.failed_revisions.note(record.start);
         }
         if let Some(earlier) = &earlier {
             self.totals.remove(earlier);
@@ -127,14 +131,18 @@ impl Ledger {
     /// Removes the records that start before `edge`.
     fn expire(&mut self, edge: Timestamp) {
         let (totals, failures) = (&mut self.totals, &mut self.failures);
-        let revision = &mut self.failed_revision;
+        let revisions = &mut self.failed_revisions;
         self.table.expire(edge, |record| {
             if record.is_shown() {
                 totals.remove(record);
                 failures.record_changed(record, None);
-                *revision += u64::from(is_failed(record));
+                // The edge may divide an hour.
+                if is_failed(record) {
+                    revisions.note(record.start);
+                }
             }
         });
+        revisions.expire(edge);
     }
 
     /// Hides a record that the API no longer lists. Its state is kept until its start leaves the
@@ -146,7 +154,9 @@ impl Ledger {
             self.table.change(position, |record| record.set(Flag::Hidden, true));
             self.totals.remove(&record);
             self.failures.record_changed(&record, None);
-            self.failed_revision += u64::from(is_failed(&record));
+            if is_failed(&record) {
+                self.failed_revisions.note(record.start);
+            }
         }
     }
 }

@@ -163,19 +163,19 @@ impl Failures {
         self.by_key.get(&key)
     }
 
-    /// Inserts details, and removes the oldest ones above the limit.
-    pub(super) fn insert(&mut self, details: Arc<FailureDetails>) {
+    /// Inserts details, and removes the oldest ones above the limit, which it returns.
+    pub(super) fn insert(&mut self, details: Arc<FailureDetails>) -> Option<Arc<FailureDetails>> {
         let (start, key) = (details.start, details.key);
         // The start may have changed. The old one would remain in the index, without details.
         if let Some(earlier) = self.by_key.insert(key, details) {
             self.by_start.remove(&(earlier.start, key));
         }
         self.by_start.insert((start, key));
-        if self.by_key.len() > MAX_FAILURE_DETAILS
-            && let Some((_, oldest)) = self.by_start.pop_first()
-        {
-            self.by_key.remove(&oldest);
+        if self.by_key.len() <= MAX_FAILURE_DETAILS {
+            return None;
         }
+        let (_, oldest) = self.by_start.pop_first()?;
+        self.by_key.remove(&oldest)
     }
 
     /// Removes the details of a record.

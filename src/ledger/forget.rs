@@ -16,7 +16,7 @@ impl Ledger {
     /// [`Staging`](super::Staging) is in use.
     pub(super) fn keep_names(&mut self, kept: KeptNames) -> bool {
         self.kept = kept;
-        self.failed_revision += 1;
+        self.failed_revisions.note_all();
         let had_files = kept < KeptNames::All && self.forget_desktops_and_files();
         let had_users = !kept.has_users() && self.forget_users();
         had_files || had_users

@@ -1,35 +1,31 @@
 //! Details of the failures that a ledger keeps.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::Ledger;
+use super::failed_revisions::{FailedRevisions, Hour, times_of};
 use super::failures::{FailureDetails, Failures, is_failed};
 use super::record::StoredRecord;
 use super::table::Table;
 use records_api::record::{RecordKey, Timestamp};
 
 impl Ledger {
-    /// Returns the failed records that the API lists, the newest first, with their details as far as
-    /// they are kept (see [`MAX_FAILURE_DETAILS`](super::MAX_FAILURE_DETAILS)). Of equal starts, the
-    /// record with the greater key comes first, in the order in which details are kept. It visits
-    /// every record of the window: call it only after [`Self::failed_revision`] has changed.
-    pub fn failed(
-        &self,
-    ) -> impl ExactSizeIterator<Item = (StoredRecord, Option<&Arc<FailureDetails>>)> {
-        let positions = self.table.positions(|record| record.is_shown() && is_failed(record));
-        let mut found: Vec<_> = positions
-            .map(|position| {
-                let record = self.table.at(position);
-                (record.start, record.key, position)
-            })
-            .collect();
-        found.sort_unstable_by(|one, other| other.cmp(one));
-        found.into_iter().map(|(_, key, at)| (self.table.at(at), self.failures.get(key)))
+    /// Returns the failed records that the API lists and that start in an hour, the newest first, with
+    /// their details as far as they are kept (see
+    /// [`MAX_FAILURE_DETAILS`](super::MAX_FAILURE_DETAILS)). Of equal starts, the record with the
+    /// greater key comes first, in the order in which details are kept.
+    pub fn failed_in(&self, hour: Hour) -> Vec<(StoredRecord, Option<&Arc<FailureDetails>>)> {
+        let records = self.table.range(times_of(hour)).map(|(_, record)| record);
+        let mut failed: Vec<_> =
+            records.filter(|record| record.is_shown() && is_failed(record)).collect();
+        failed.sort_unstable_by_key(|record| Reverse((record.start, record.key)));
+        failed.into_iter().map(|record| (record, self.failures.get(record.key))).collect()
     }
 
-    /// Returns a number that changes whenever [`Self::failed`], a name in it or a slot changes.
-    pub fn failed_revision(&self) -> u64 {
-        self.failed_revision
+    /// Returns the revisions of the failed records, of their details and of their slots.
+    pub fn failed_revisions(&self) -> &FailedRevisions {
+        &self.failed_revisions
     }
 
     /// Inserts details, if the API lists their record and it is failed. A damaged journal could
@@ -37,8 +33,10 @@ impl Ledger {
     pub(super) fn insert_failure(&mut self, details: Arc<FailureDetails>) {
         let record = self.table.get(details.key);
         if record.is_some_and(|record| record.is_shown() && is_failed(&record)) {
-            self.failures.insert(details);
-            self.failed_revision += 1;
+            self.failed_revisions.note(details.start);
+            if let Some(displaced) = self.failures.insert(details) {
+                self.failed_revisions.note(displaced.start);
+            }
         }
     }
 

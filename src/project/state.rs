@@ -30,9 +30,8 @@ pub(super) struct ProjectState {
     limits: LabelLimits,
     users: UserNames,
     reached: ReachedLimits,
-    /// The failed records, with the revision of the ledger that they are of. A million records are not
-    /// searched for failures by a poll that changes none.
-    failed: (u64, Arc<FailedList>),
+    /// The failed records as of the last snapshot.
+    failed: FailedList,
 }
 
 /// Everything that a complete poll has read.
@@ -64,7 +63,7 @@ pub(super) struct LedgerPart {
     counters: Arc<[CounterView]>,
     pub(super) mode: SyncMode,
     ledger: LedgerFigures,
-    failed: Arc<FailedList>,
+    failed: FailedList,
     desktops: Arc<[Desktop]>,
     last_poll: Option<Timestamp>,
     counting_since: Option<Timestamp>,
@@ -103,7 +102,7 @@ impl ProjectState {
         let counters = ServedCounters::new(&ledger, labels, &users, hold, Instant::now());
         let planner = Planner::new(options.reconcile_millis(), ledger.last_poll());
         let (anomalies, reached) = Default::default();
-        let failed = (ledger.failed_revision(), FailedList::of(&ledger).into());
+        let failed = FailedList::default();
         Self { ledger, counters, planner, anomalies, limits, users, reached, failed }
     }
 
@@ -243,28 +242,19 @@ impl ProjectState {
 
     /// Returns the part of a snapshot that follows from the ledger. `now` decides about the sync mode.
     pub(super) fn ledger_part(&mut self, now: Timestamp) -> LedgerPart {
-        let failed = self.failed();
+        self.failed.update(&self.ledger);
         let poll = self.ledger().last_poll();
         LedgerPart {
             counters: self.counters.shown(),
             mode: self.planner.mode(now).into(),
             ledger: self.figures(),
             // The parts of a first sync are not served, nor are their failures or desktops.
-            failed: poll.map_or_else(Arc::default, |_| failed),
+            failed: poll.map_or_else(FailedList::default, |_| self.failed.clone()),
             desktops: poll.map_or_else(Arc::default, |_| desktops(self.ledger(), &self.users)),
             last_poll: poll.map(|poll| poll.begun),
             users: self.users.clone(),
             counting_since: poll.map(|poll| poll.counting_since),
         }
-    }
-
-    /// Returns the failed records.
-    fn failed(&mut self) -> Arc<FailedList> {
-        let revision = self.ledger.failed_revision();
-        if self.failed.0 != revision {
-            self.failed = (revision, FailedList::of(&self.ledger).into());
-        }
-        self.failed.1.clone()
     }
 
     /// True if the last complete poll read the records of `identity`. Otherwise the known failures

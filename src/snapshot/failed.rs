@@ -1,19 +1,19 @@
-//! All failed records of a project, in compact form: a project may have 100,000 of them.
+//! All failed records of a project. There may be 100,000 of them, so a poll that changes few of them keeps
+//! the others.
 //!
 //! [`FailedRecords::shown`] is the only place that decides which fields of users, desktops and files are
 //! visible.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::desktops::Desktop;
 use super::records::RecordsSnapshot;
 use super::user_names::UserNames;
 use crate::ledger::{
-    FailureDetails, Flag, LabelId, Ledger, StoredRecord, TermId, UpdateTime, ValueLimit,
+    FailureDetails, Flag, Hour, LabelId, Ledger, StoredRecord, TermId, UpdateTime, ValueLimit,
 };
-use records_api::record::Timestamp;
+use records_api::record::{Status, Timestamp};
 
 /// The failed records of a project, as one answer shows them.
 #[derive(Debug, Clone)]
@@ -33,61 +33,48 @@ pub struct FailedRecords {
     /// Time at which counting began; `None` before the first complete poll.
     pub counting_since: Option<Timestamp>,
     /// The records.
-    pub list: Arc<FailedList>,
+    pub list: FailedList,
     /// The desktops of the same poll.
     pub desktops: Arc<[Desktop]>,
     /// Snapshot of the same poll.
     pub snapshot: Option<Arc<RecordsSnapshot>>,
 }
 
-/// Failed records of a project, the newest first.
-#[derive(Debug, Default)]
+/// Failed records of a project. A copy shares the records with the original.
+#[derive(Debug, Clone, Default)]
 pub struct FailedList {
-    records: Vec<FailedRecord>,
-    pub(super) statuses: Column,
-    pub(super) types: Column,
-    pub(super) pools: Column,
-    pub(super) users: Column,
-    pub(super) desktops: Column,
-    buckets: Column,
+    /// Revision of the ledger that it is of.
+    revision: u64,
+    hours: BTreeMap<Hour, FailedHour>,
+}
+
+/// Failed records that start in the same hour.
+#[derive(Debug, Clone)]
+struct FailedHour {
+    /// The newest first.
+    records: Arc<[FailedRecord]>,
     before_counting: usize,
+    with_texts: usize,
 }
 
-/// Distinct values of a field.
-#[derive(Debug, Default)]
-pub(super) struct Column {
-    pub(super) values: Vec<Value>,
-    /// True if some record has no value.
-    pub(super) has_none: bool,
-}
-
-/// A value of a field.
+/// A failed record. [`FailedRecords::shown`] returns its visible fields.
 #[derive(Debug)]
-pub(super) struct Value {
-    pub(super) text: Arc<str>,
-    /// True if metrics show it as `_other`.
-    pub(super) is_folded: bool,
-}
-
-/// A failed record. Its fields are positions in the columns of its list.
-#[derive(Debug)]
-pub(super) struct FailedRecord {
+pub struct FailedRecord {
     pub(super) start: Timestamp,
     update: UpdateTime,
     size_bytes: Option<u64>,
-    pub(super) status: u32,
-    pub(super) record_type: u32,
-    pub(super) pool: u32,
-    pub(super) user: u32,
-    pub(super) desktop: u32,
-    bucket: u32,
-    pub(super) details: Option<Arc<FailureDetails>>,
+    pub(super) status: TermId,
     /// True if the failure was counted.
     pub(super) counted: bool,
+    pub(super) is_pool_folded: bool,
+    pub(super) is_user_folded: bool,
+    pub(super) record_type: Option<Arc<str>>,
+    pub(super) pool: Option<Arc<str>>,
+    pub(super) user: Option<Arc<str>>,
+    pub(super) desktop: Option<Arc<str>>,
+    bucket: Option<Arc<str>>,
+    pub(super) details: Option<Arc<FailureDetails>>,
 }
-
-/// Position that stands for no value.
-pub(super) const NO_VALUE: u32 = u32::MAX;
 
 /// Visible fields of a failed record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,78 +109,97 @@ pub struct ShownFailure<'a> {
     pub counted: bool,
 }
 
-impl Column {
-    /// Returns a value; `None` if the record has none.
-    fn text(&self, value: u32) -> Option<&str> {
-        self.values.get(value as usize).map(|value| &*value.text)
+impl FailedRecord {
+    /// Returns the start of the recording.
+    pub fn start(&self) -> Timestamp {
+        self.start
+    }
+
+    fn new(ledger: &Ledger, record: &StoredRecord, details: Option<&Arc<FailureDetails>>) -> Self {
+        let label = |label: LabelId| (label != LabelId::NONE).then(|| ledger.label(label).clone());
+        let record_type = record.record_type;
+        Self {
+            start: record.start,
+            update: record.update,
+            size_bytes: record.size_bytes(),
+            status: record.status,
+            counted: record.has(Flag::Counted),
+            is_pool_folded: ledger.slots().pool(record.pool) == LabelId::OTHER,
+            is_user_folded: ledger.slots().user(record.user) == LabelId::OTHER,
+            record_type: (record_type != TermId::NONE).then(|| ledger.term(record_type).clone()),
+            pool: label(record.pool),
+            user: label(record.user),
+            desktop: label(record.desktop),
+            bucket: label(record.bucket),
+            details: details.cloned(),
+        }
     }
 }
 
 impl FailedList {
-    /// Returns the failed records of a ledger.
-    pub fn of(ledger: &Ledger) -> Self {
-        let found = ledger.failed();
-        let mut list = Self { records: Vec::with_capacity(found.len()), ..Self::default() };
-        let mut numbers = Numbers::default();
-        for (record, details) in found {
-            let label =
-                |label: LabelId| (label != LabelId::NONE).then(|| ledger.label(label).clone());
-            let term = |term: TermId| (term != TermId::NONE).then(|| ledger.term(term).clone());
-            let slots = ledger.slots();
-            let StoredRecord { status, record_type, pool, user, desktop, bucket, .. } = record;
-            let (is_pool_folded, is_user_folded) =
-                (slots.pool(pool) == LabelId::OTHER, slots.user(user) == LabelId::OTHER);
-            let row = FailedRecord {
-                start: record.start,
-                update: record.update,
-                size_bytes: record.size_bytes(),
-                status: numbers.terms[0].add(&mut list.statuses, status, false, term),
-                record_type: numbers.terms[1].add(&mut list.types, record_type, false, term),
-                pool: numbers.labels[0].add(&mut list.pools, pool, is_pool_folded, label),
-                user: numbers.labels[1].add(&mut list.users, user, is_user_folded, label),
-                desktop: numbers.labels[2].add(&mut list.desktops, desktop, false, label),
-                bucket: numbers.labels[3].add(&mut list.buckets, bucket, false, label),
-                details: details.cloned(),
-                counted: record.has(Flag::Counted),
-            };
-            list.before_counting += usize::from(!row.counted);
-            list.records.push(row);
+    /// Updates the list to the failed records of a ledger. Hours without a change keep their records.
+    pub fn update(&mut self, ledger: &Ledger) {
+        let revisions = ledger.failed_revisions();
+        if self.revision == revisions.latest() {
+            return;
         }
-        list
+        let mut earlier = std::mem::take(&mut self.hours);
+        for (hour, has_changed) in revisions.since(self.revision) {
+            let known = earlier.remove(&hour);
+            let records = match known {
+                Some(known) if !has_changed => Some(known),
+                None if !has_changed => None,
+                _ => FailedHour::of(ledger, hour),
+            };
+            if let Some(records) = records {
+                self.hours.insert(hour, records);
+            }
+        }
+        self.revision = revisions.latest();
+    }
+
+    /// Returns the records, the newest first.
+    pub fn iter(&self) -> impl Iterator<Item = &FailedRecord> {
+        self.hours.values().rev().flat_map(|hour| hour.records.iter())
     }
 
     /// Returns the number of records.
     pub fn len(&self) -> usize {
-        self.records.len()
+        self.hours.values().map(|hour| hour.records.len()).sum()
     }
 
     /// Returns whether it has no record.
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.hours.is_empty()
     }
 
     /// Returns the number of failures that existed before counting began.
     pub fn before_counting(&self) -> usize {
-        self.before_counting
+        self.hours.values().map(|hour| hour.before_counting).sum()
     }
 
     /// Returns the number of records of which all texts are kept.
     pub fn with_texts(&self) -> usize {
-        self.records.iter().filter(|record| record.details.is_some()).count()
-    }
-
-    /// Returns the start of the record at a position.
-    pub fn start(&self, position: usize) -> Timestamp {
-        self.records[position].start
+        self.hours.values().map(|hour| hour.with_texts).sum()
     }
 
     /// Returns the ids of the pools.
-    pub fn pools(&self) -> impl Iterator<Item = &str> {
-        self.pools.values.iter().map(|value| &*value.text)
+    pub fn pools(&self) -> BTreeSet<&str> {
+        self.iter().filter_map(|record| record.pool.as_deref()).collect()
     }
+}
 
-    pub(super) fn records(&self) -> &[FailedRecord] {
-        &self.records
+impl FailedHour {
+    /// Returns the failed records of an hour; `None` if there are none.
+    fn of(ledger: &Ledger, hour: Hour) -> Option<Self> {
+        let failed = ledger.failed_in(hour).into_iter();
+        let records: Arc<[_]> =
+            failed.map(|(record, details)| FailedRecord::new(ledger, &record, details)).collect();
+        (!records.is_empty()).then(|| Self {
+            before_counting: records.iter().filter(|record| !record.counted).count(),
+            with_texts: records.iter().filter(|record| record.details.is_some()).count(),
+            records,
+        })
     }
 }
 
@@ -205,8 +211,11 @@ impl FailedRecords {
     }
 
     /// Returns the users in the form of the label; none if they are dropped.
-    pub fn shown_users(&self) -> impl Iterator<Item = Arc<str>> {
-        self.list.users.values.iter().filter_map(|value| self.users.shown(&value.text))
+    pub fn shown_users(&self) -> BTreeSet<Arc<str>> {
+        // Each name once, because a hash takes time.
+        let users: BTreeSet<_> =
+            self.list.iter().filter_map(|record| record.user.as_ref()).collect();
+        users.into_iter().filter_map(|user| self.users.shown(user)).collect()
     }
 
     /// Returns the name of each desktop in its newest record, by id, as far as names are visible.
@@ -215,84 +224,38 @@ impl FailedRecords {
         desktops.filter_map(|desktop| Some((&*desktop.id, desktop.name.as_deref()?))).collect()
     }
 
-    /// Returns the visible fields of the record at a position. `desktop_names` are those of
-    /// [`Self::desktop_names`].
+    /// Returns the visible fields of a record. `desktop_names` are those of [`Self::desktop_names`].
     pub fn shown<'a>(
-        &'a self,
-        position: usize,
+        &self,
+        record: &'a FailedRecord,
         desktop_names: &HashMap<&str, &'a str>,
     ) -> ShownFailure<'a> {
-        let list = &*self.list;
-        let record = &list.records[position];
         let details = record.details.as_deref();
-        let user = list.users.values.get(record.user as usize);
         // Names of desktops and files contain user names.
         let names = details.filter(|_| self.users.are_shown());
         // A record of a state of an earlier format has no desktop and no bucket in the table.
-        let desktop_id = list
-            .desktops
-            .text(record.desktop)
-            .or_else(|| details.and_then(|details| details.desktop_id.as_deref()));
+        let earlier_desktop = || details.and_then(|details| details.desktop_id.as_deref());
+        let earlier_bucket = || details.and_then(|details| details.bucket.as_deref());
+        let desktop_id = record.desktop.as_deref().or_else(earlier_desktop);
         let newest_name = || desktop_id.and_then(|id| desktop_names.get(id).copied());
         ShownFailure {
-            status: list.statuses.text(record.status).unwrap_or_default(),
-            record_type: list.types.text(record.record_type),
-            pool: list.pools.text(record.pool),
+            status: record.status.status().map_or("", Status::code),
+            record_type: record.record_type.as_deref(),
+            pool: record.pool.as_deref(),
             desktop_id,
             desktop_name: match details {
                 Some(_) => names.and_then(|names| names.desktop_name.as_deref()),
                 None => newest_name(),
             },
-            user: user.and_then(|user| self.users.shown(&user.text)),
+            user: record.user.as_ref().and_then(|user| self.users.shown(user)),
             id: details.map(|details| &*details.id),
             file_directory: names.and_then(|names| names.file_directory.as_deref()),
             file_name: names.and_then(|names| names.file_name.as_deref()),
             start: record.start,
             update: record.update.known(),
             size_bytes: record.size_bytes,
-            bucket: list
-                .buckets
-                .text(record.bucket)
-                .or_else(|| details.and_then(|details| details.bucket.as_deref())),
+            bucket: record.bucket.as_deref().or_else(earlier_bucket),
             counted: record.counted,
         }
-    }
-}
-
-/// Positions of the values that a list has so far.
-#[derive(Default)]
-struct Numbers {
-    terms: [Positions<TermId>; 2],
-    labels: [Positions<LabelId>; 4],
-}
-
-/// Positions in a column by number.
-struct Positions<K>(HashMap<K, u32>);
-
-impl<K> Default for Positions<K> {
-    fn default() -> Self {
-        Self(HashMap::new())
-    }
-}
-
-impl<K: Copy + Eq + Hash> Positions<K> {
-    /// Returns the position of a value in a column, and adds the value if it is new.
-    fn add(
-        &mut self,
-        column: &mut Column,
-        key: K,
-        is_folded: bool,
-        text: impl FnOnce(K) -> Option<Arc<str>>,
-    ) -> u32 {
-        *self.0.entry(key).or_insert_with(|| match text(key) {
-            None => {
-                column.has_none = true;
-                NO_VALUE
-            }
-            Some(text) => {
-                column.values.push(Value { text, is_folded });
-                u32::try_from(column.values.len() - 1).expect("a poll ends before 2^32 records")
-            }
-        })
     }
 }

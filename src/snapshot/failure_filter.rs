@@ -1,6 +1,8 @@
-//! Selection of failed records. It compares each distinct value once, and then only positions.
+//! Selection of failed records.
 
-use super::failed::{Column, FailedRecord, FailedRecords, NO_VALUE, Value};
+use std::collections::{BTreeSet, HashMap};
+
+use super::failed::{FailedRecord, FailedRecords};
 use records_api::record::{Status, Timestamp};
 
 /// Matches records that have no value.
@@ -30,7 +32,7 @@ pub struct FailureFilter {
 }
 
 /// Condition of a filter that compares a text, which may be mistyped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TextCondition {
     /// [`FailureFilter::record_type`].
     Type,
@@ -44,111 +46,104 @@ pub enum TextCondition {
 
 /// Failed records of a project that match a filter.
 #[derive(Debug)]
-pub struct FoundFailures {
-    /// Their positions in the list, the newest first.
-    pub positions: Vec<usize>,
+pub struct FoundFailures<'a> {
+    /// The records, the newest first.
+    pub records: Vec<&'a FailedRecord>,
     /// Conditions that a failed record of the project fulfils, whether or not it fulfils the others. A
     /// condition that is not set is fulfilled.
-    pub fulfilled: Vec<TextCondition>,
+    pub fulfilled: BTreeSet<TextCondition>,
 }
 
-/// The values of a column that match; `None` without a condition.
-struct Wanted(Option<Selected>);
-
-struct Selected {
-    values: Vec<bool>,
-    none: bool,
-}
-
-impl Wanted {
-    fn new(column: &Column, filter: Option<&str>, matches: impl Fn(&str, &Value) -> bool) -> Self {
-        Self(filter.map(|filter| Selected {
-            values: column.values.iter().map(|value| matches(filter, value)).collect(),
-            none: filter == NONE,
-        }))
-    }
-
-    fn includes(&self, value: u32) -> bool {
-        self.0.as_ref().is_none_or(|selected| {
-            selected.values.get(value as usize).copied().unwrap_or(selected.none)
-        })
-    }
-
-    /// Returns whether a record has one of the values.
-    fn is_known(&self, column: &Column) -> bool {
-        self.0.as_ref().is_none_or(|selected| {
-            selected.values.contains(&true) || selected.none && column.has_none
-        })
-    }
+/// Conditions of a filter, with what they are compared with.
+struct Matcher<'a> {
+    filter: &'a FailureFilter,
+    of: &'a FailedRecords,
+    pool_names: HashMap<&'a str, &'a str>,
+    desktop_names: HashMap<&'a str, &'a str>,
+    /// Whether a user matches, by the address of the name. A hash of each record's user would take time.
+    users: HashMap<*const u8, bool>,
 }
 
 impl FailedRecords {
     /// Returns the records that match a filter.
-    pub fn find(&self, filter: &FailureFilter) -> FoundFailures {
-        let list = &*self.list;
-        // Links from alerts contain label values, which may be truncated.
-        let is =
-            |filter: &str, text: &str| filter == text || filter == self.value_limit.shown(text);
-        let (pool_names, desktop_names) = (self.pool_names(), self.desktop_names());
-        let status = filter.status.map(Status::code);
-        let statuses = Wanted::new(&list.statuses, status, |code, value| *value.text == *code);
-        let types = Wanted::new(&list.types, filter.record_type.as_deref(), |filter, value| {
-            is(filter, &value.text)
-        });
-        let pools = Wanted::new(&list.pools, filter.pool.as_deref(), |filter, value| {
-            is(filter, &value.text)
-                || value.is_folded && filter == OTHER
-                || pool_names.get(&*value.text).is_some_and(|name| is(filter, name))
-        });
-        let users = Wanted::new(&list.users, filter.user.as_deref(), |filter, value| {
-            let shown = self.users.shown(&value.text);
-            shown.is_some_and(|user| is(filter, &user) || value.is_folded && filter == OTHER)
-        });
-        let desktops = Wanted::new(&list.desktops, filter.desktop.as_deref(), |filter, value| {
-            is(filter, &value.text)
-                || desktop_names.get(&*value.text).is_some_and(|name| is(filter, name))
-        });
-        let is_named = |record: &FailedRecord| self.is_named(record, filter.desktop.as_deref());
-        let matches = |record: &FailedRecord| {
-            statuses.includes(record.status)
-                && types.includes(record.record_type)
-                && pools.includes(record.pool)
-                && self.includes_user(&users, record)
-                && (desktops.includes(record.desktop) || is_named(record))
-                && filter.counted.is_none_or(|counted| counted == record.counted)
-                && filter.from.is_none_or(|from| record.start >= from)
-                && filter.to.is_none_or(|to| record.start < to)
+    pub fn find<'a>(&'a self, filter: &'a FailureFilter) -> FoundFailures<'a> {
+        let mut matcher = Matcher {
+            filter,
+            of: self,
+            pool_names: self.pool_names(),
+            desktop_names: self.desktop_names(),
+            users: HashMap::new(),
         };
-        let records = list.records();
-        let found = records.iter().enumerate().filter(|(_, record)| matches(record));
-        let fulfilled = [
-            (TextCondition::Type, types.is_known(&list.types)),
-            (TextCondition::Pool, pools.is_known(&list.pools)),
-            (TextCondition::User, records.iter().any(|record| self.includes_user(&users, record))),
-            (
-                TextCondition::Desktop,
-                desktops.is_known(&list.desktops) || records.iter().any(is_named),
-            ),
-        ];
-        let fulfilled = fulfilled.into_iter().filter(|(_, is_fulfilled)| *is_fulfilled);
-        FoundFailures {
-            positions: found.map(|(position, _)| position).collect(),
-            fulfilled: fulfilled.map(|(condition, _)| condition).collect(),
+        let mut found = FoundFailures { records: Vec::new(), fulfilled: BTreeSet::new() };
+        for record in self.list.iter() {
+            let texts = [
+                (TextCondition::Type, matcher.has_type(record)),
+                (TextCondition::Pool, matcher.has_pool(record)),
+                (TextCondition::User, matcher.has_user(record)),
+                (TextCondition::Desktop, matcher.has_desktop(record)),
+            ];
+            let fulfilled = texts.iter().filter(|(_, is_fulfilled)| *is_fulfilled);
+            found.fulfilled.extend(fulfilled.map(|(condition, _)| *condition));
+            if texts.iter().all(|(_, is_fulfilled)| *is_fulfilled) && matcher.has_others(record) {
+                found.records.push(record);
+            }
         }
+        found
+    }
+}
+
+impl Matcher<'_> {
+    /// Returns whether a text is the one of a filter. Links from alerts contain label values, which may be
+    /// truncated.
+    fn is(&self, filter: &str, text: &str) -> bool {
+        filter == text || filter == self.of.value_limit.shown(text)
     }
 
-    /// Returns whether the user of a record matches. A user that is not shown is none.
-    fn includes_user(&self, users: &Wanted, record: &FailedRecord) -> bool {
-        users.includes(if self.users.are_dropped() { NO_VALUE } else { record.user })
+    fn has_type(&self, record: &FailedRecord) -> bool {
+        let Some(filter) = self.filter.record_type.as_deref() else { return true };
+        self.is(filter, record.record_type.as_deref().unwrap_or(NONE))
     }
 
-    /// Returns whether the texts of a record name the requested desktop. It may have been renamed since,
-    /// and a record of a state of an earlier format has its desktop only there.
-    fn is_named(&self, record: &FailedRecord, desktop: Option<&str>) -> bool {
-        let (Some(desktop), Some(details)) = (desktop, record.details.as_deref()) else {
-            return false;
-        };
-        details.desktop_id.as_deref() == Some(desktop)
-            || self.users.are_shown() && details.desktop_name.as_deref() == Some(desktop)
+    fn has_pool(&self, record: &FailedRecord) -> bool {
+        let Some(filter) = self.filter.pool.as_deref() else { return true };
+        let pool = record.pool.as_deref().unwrap_or(NONE);
+        self.is(filter, pool)
+            || record.is_pool_folded && filter == OTHER
+            || self.pool_names.get(pool).is_some_and(|name| self.is(filter, name))
+    }
+
+    fn has_user(&mut self, record: &FailedRecord) -> bool {
+        let Some(filter) = self.filter.user.as_deref() else { return true };
+        // A user that is not shown is none.
+        let user = record.user.as_ref().filter(|_| !self.of.users.are_dropped());
+        let Some(user) = user else { return filter == NONE };
+        let address = user.as_ptr();
+        let is_user = self.users.get(&address).copied().unwrap_or_else(|| {
+            self.of.users.shown(user).is_some_and(|shown| self.is(filter, &shown))
+        });
+        self.users.insert(address, is_user);
+        is_user || record.is_user_folded && filter == OTHER
+    }
+
+    fn has_desktop(&self, record: &FailedRecord) -> bool {
+        let Some(filter) = self.filter.desktop.as_deref() else { return true };
+        let details = record.details.as_deref();
+        // A record of a state of an earlier format has its desktop only in the texts.
+        let earlier = details.and_then(|details| details.desktop_id.as_deref());
+        let desktop = record.desktop.as_deref().or(earlier).unwrap_or(NONE);
+        // The desktop may have been renamed since.
+        let name = details.filter(|_| self.of.users.are_shown());
+        let name = name.and_then(|details| details.desktop_name.as_deref());
+        self.is(filter, desktop)
+            || name == Some(filter)
+            || self.desktop_names.get(desktop).is_some_and(|name| self.is(filter, name))
+    }
+
+    fn has_others(&self, record: &FailedRecord) -> bool {
+        let filter = self.filter;
+        filter.status.is_none_or(|status| record.status == status.into())
+            && filter.counted.is_none_or(|counted| counted == record.counted)
+            && filter.from.is_none_or(|from| record.start >= from)
+            && filter.to.is_none_or(|to| record.start < to)
     }
 }

@@ -26,9 +26,7 @@ use screen_records_exporter::http::{Current, Links, Serving, WebConfig, WebOptio
 use screen_records_exporter::instruments::Instruments;
 use screen_records_exporter::ledger::DurableLedger;
 use screen_records_exporter::project::{PollMode, PollOptions, Project, Users};
-use screen_records_exporter::snapshot::{
-    FailedRecords, Failure, FailureFilter, ProjectLabels, ShownFailure,
-};
+use screen_records_exporter::snapshot::{FailedRecords, Failure, ProjectLabels, ShownFailure};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
@@ -536,8 +534,7 @@ pub(crate) fn but_down(mut shown: Samples) -> Samples {
 /// Returns the failures that a project shows, newest first.
 pub(crate) fn failures(failed: &FailedRecords) -> Vec<ShownFailure<'_>> {
     let names = failed.desktop_names();
-    let found = failed.find(&FailureFilter::default()).positions;
-    found.into_iter().map(|position| failed.shown(position, &names)).collect()
+    failed.list.iter().map(|record| failed.shown(record, &names)).collect()
 }
 
 /// Requests a page of the exporter, whose prefix is `/x`.
