@@ -6,6 +6,7 @@ mod failures;
 mod html;
 mod landing;
 mod list;
+mod navigation;
 mod records;
 
 pub(super) use desktops::desktops;

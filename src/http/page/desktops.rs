@@ -11,8 +11,9 @@ use std::time::Duration;
 use axum::response::Response;
 use url::form_urlencoded;
 
-use super::html::{escaped, moment, page, records_link};
+use super::html::{escaped, moment, page};
 use super::list::{Freshness, choice, freshness, named, paging, plain};
+use super::navigation::header;
 use crate::http::desktops::{Matches, Query, Row, as_of, find, is_stale, pool_names, selected};
 use crate::http::links::Links;
 use crate::http::lists::{Format, MAX_ROWS};
@@ -45,16 +46,12 @@ fn body(
     now: Timestamp,
 ) -> String {
     let found = find(projects, query);
-    let mut html = format!(
-        "<header><h1>Desktops</h1>\n<nav><ul><li><a href=\"{}\">Projects</a></li>\
-         <li><a href=\"{}\">Failures</a></li>{}<li><a href=\"{}\">Desktops as JSON</a></li>\
-         <li><a href=\"{}\">Desktops as CSV</a></li></ul></nav></header>\n<main>\n",
-        links.link("/"),
-        links.link("/failures"),
-        records_link(has_records, links),
-        address("/api/v1/desktops", query, 0, Format::Json, links),
-        address("/api/v1/desktops", query, 0, Format::Csv, links),
-    );
+    let more = [
+        ("Desktops as JSON", address("/api/v1/desktops", query, 0, Format::Json, links)),
+        ("Desktops as CSV", address("/api/v1/desktops", query, 0, Format::Csv, links)),
+    ];
+    let mut html = header("Desktops", "/desktops", &more, links, has_records);
+    html.push_str("<main>\n");
     html.push_str(&form(names, projects, query, links));
     let ages: Vec<_> = projects
         .iter()

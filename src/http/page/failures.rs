@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use axum::response::Response;
 
-use super::html::{escaped, page, records_link, size, text_or_dash};
+use super::html::{escaped, page, size, text_or_dash};
 use super::list::{Freshness, choice, freshness, paging, plain, suggestions};
+use super::navigation::header;
 use crate::http::failures::{Matches, Query, Row, find, selected};
 use crate::http::links::Links;
 use crate::http::lists::{Format, MAX_ROWS};
@@ -42,16 +43,12 @@ fn body(
     now: Timestamp,
 ) -> String {
     let found = find(projects, query);
-    let mut html = format!(
-        "<header><h1>Failed screen records</h1>\n<nav><ul><li><a href=\"{}\">Projects</a></li>\
-         <li><a href=\"{}\">Desktops</a></li>{}<li><a href=\"{}\">Failures as JSON</a></li>\
-         <li><a href=\"{}\">Failures as CSV</a></li></ul></nav></header>\n<main>\n",
-        links.link("/"),
-        links.link("/desktops"),
-        records_link(has_records, links),
-        address("/api/v1/failures", query, 0, Format::Json, links),
-        address("/api/v1/failures", query, 0, Format::Csv, links),
-    );
+    let more = [
+        ("Failures as JSON", address("/api/v1/failures", query, 0, Format::Json, links)),
+        ("Failures as CSV", address("/api/v1/failures", query, 0, Format::Csv, links)),
+    ];
+    let mut html = header("Failed screen records", "/failures", &more, links, has_records);
+    html.push_str("<main>\n");
     html.push_str(&form(names, projects, query, links));
     let ages: Vec<_> = projects
         .iter()

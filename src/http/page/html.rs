@@ -8,7 +8,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use crate::http::links::Links;
 use records_api::record::Timestamp;
 
 /// Colours have enough contrast in both schemes and never carry information alone. On a narrow screen,
@@ -94,15 +93,6 @@ pub(super) fn size(bytes: u64) -> String {
         size /= 1024.0;
     }
     format!("{size:.1} TiB")
-}
-
-/// Formats the link to the records in a navigation, if they are served.
-pub(super) fn records_link(has_records: bool, links: &Links) -> String {
-    if has_records {
-        format!("<li><a href=\"{}\">Records</a></li>", links.link("/records"))
-    } else {
-        String::new()
-    }
 }
 
 /// Formats a text, or a dash if there is none.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use axum::response::Response;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::html::{age, escaped, moment, page, records_link};
+use super::html::{age, escaped, moment, page};
+use super::navigation::header;
 use crate::http::links::Links;
 use crate::project::{RunningPoll, Status};
 use crate::snapshot::{Failure, ProjectView, RecordsSnapshot};
@@ -21,22 +22,18 @@ pub(in crate::http) fn landing(
     has_records: bool,
     now: Timestamp,
 ) -> Response {
-    let mut body = format!(
-        "<header><h1>Screen records exporter</h1><p class=\"quiet\">Version {version}, revision \
-         {revision}</p>\n<nav><ul><li><a href=\"{metrics}\">Metrics</a></li>\
-         <li><a href=\"{failures}\">Failures</a></li>\
-         <li><a href=\"{desktops}\">Desktops</a></li>{records}\
-         <li><a href=\"{json}\">Failures as JSON</a></li>\
-         <li><a href=\"{sd}\">Service discovery</a></li><li><a href=\"{ready}\">Ready</a></li>\
-         <li><a href=\"{healthy}\">Healthy</a></li></ul></nav></header>\n<main>\n",
-        records = records_link(has_records, links),
-        metrics = links.metrics_link(),
-        failures = links.link("/failures"),
-        desktops = links.link("/desktops"),
-        json = links.link("/api/v1/failures"),
-        sd = links.link("/sd"),
-        ready = links.link("/-/ready"),
-        healthy = links.link("/-/healthy"),
+    let more = [
+        ("Metrics", links.metrics_link()),
+        ("Failures as JSON", links.link("/api/v1/failures")),
+        ("Service discovery", links.link("/sd")),
+        ("Ready", links.link("/-/ready")),
+        ("Healthy", links.link("/-/healthy")),
+    ];
+    let mut body = header("Screen records exporter", "/", &more, links, has_records);
+    // Writing into a string cannot fail.
+    let _ = writeln!(
+        body,
+        "<main>\n<p class=\"quiet\">Version {version}, revision {revision}</p>",
         version = env!("CARGO_PKG_VERSION"),
         revision = env!("BUILD_REVISION"),
     );

@@ -8,6 +8,7 @@ use axum::response::Response;
 
 use super::html::{escaped, moment, page, size, text_or_dash};
 use super::list::{choice, file, named, plain};
+use super::navigation::header;
 use crate::http::links::Links;
 use crate::http::records::{Claims, ListError, Query, RecordList, Refusal, start};
 use crate::listing::Row;
@@ -62,12 +63,8 @@ fn frame(
     content: &str,
 ) -> Response {
     let body = format!(
-        "<header><h1>Screen records</h1>\n<nav><ul><li><a href=\"{}\">Projects</a></li>\
-         <li><a href=\"{}\">Failures</a></li><li><a href=\"{}\">Desktops</a></li></ul></nav></header>\n\
-         <main>\n{}{content}</main>\n",
-        links.link("/"),
-        links.link("/failures"),
-        links.link("/desktops"),
+        "{}<main>\n{}{content}</main>\n",
+        header("Screen records", "/records", &[], links, true),
         form(names, query, links),
     );
     let mut response = page("Screen records", &body);
