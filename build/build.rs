@@ -1,7 +1,11 @@
-//! Bakes into the binary what it was built from: see the metric `..._build_info`.
+//! Bakes into the binary what it was built from (see the metric `..._build_info`), and the runbook as HTML.
 
-use std::path::Path;
+mod runbook;
+
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+const RUNBOOK: &str = "docs/runbook.md";
 
 fn main() {
     println!("cargo:rerun-if-changed=build");
@@ -16,6 +20,16 @@ fn main() {
     let revision = output("git", &["rev-parse", "--short=12", "HEAD"]);
     println!("cargo:rustc-env=BUILD_RUST_VERSION={rust_version}");
     println!("cargo:rustc-env=BUILD_REVISION={revision}");
+    render_runbook();
+}
+
+/// Writes the runbook as HTML where `src/http/page/runbook.rs` includes it.
+fn render_runbook() {
+    println!("cargo:rerun-if-changed={RUNBOOK}");
+    let markdown = std::fs::read_to_string(RUNBOOK).expect("docs/runbook.md is readable");
+    let folder = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    std::fs::write(folder.join("runbook.html"), runbook::html(&markdown))
+        .expect("OUT_DIR is writable");
 }
 
 /// What a command prints, or `unknown` where it is missing: a release may be built without git.

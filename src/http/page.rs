@@ -8,9 +8,11 @@ mod landing;
 mod list;
 mod navigation;
 mod records;
+mod runbook;
 
 pub(super) use desktops::desktops;
 pub(super) use failures::failures;
 pub(super) use html::error_page;
 pub(super) use landing::landing;
 pub(super) use records::records;
+pub(super) use runbook::runbook;

@@ -52,6 +52,7 @@ pub fn router(
         .route(&links.route("/api/v1/failures"), get(failures_api))
         .route(&links.route("/desktops"), get(desktops_page))
         .route(&links.route("/api/v1/desktops"), get(desktops_api))
+        .route(&links.route("/runbook"), get(runbook))
         .route(&links.route("/records"), get(records_page))
         .route(&links.route("/api/v1/records"), get(records_json))
         .route(&links.route(HEALTHY_PATH), get(healthy))
@@ -210,6 +211,10 @@ fn parse_desktops(
 ) -> Result<desktops::Query, ParameterError> {
     let names: Vec<_> = projects.iter().map(|project| project.name()).collect();
     desktops::Query::parse(query.unwrap_or_default(), format, &names)
+}
+
+async fn runbook(State(app): State<Arc<AppState>>) -> Response {
+    page::runbook(&app.options.links, app.current.get().has_records)
 }
 
 async fn records_page(

@@ -218,9 +218,15 @@ async fn an_invalid_query_is_refused_on_both_paths() {
 async fn pages_have_a_strict_content_security_policy_and_are_not_cached() {
     let api = Api::start(&["--records", "10"]);
     let exporter = Exporter::start(&config(&api.url, "")).await;
-    for path in
-        ["/", "/failures", "/failures?limit=3", "/api/v1/failures", "/desktops", "/api/v1/desktops"]
-    {
+    for path in [
+        "/",
+        "/failures",
+        "/failures?limit=3",
+        "/api/v1/failures",
+        "/desktops",
+        "/api/v1/desktops",
+        "/runbook",
+    ] {
         let url = format!("{}{path}", exporter.url);
         let page = client().get(&url).send().await.unwrap();
         assert_eq!(page.headers()["cache-control"], "no-store", "{path}");

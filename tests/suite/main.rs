@@ -53,6 +53,7 @@ mod prefixes;
 mod records;
 mod reload;
 mod requests;
+mod runbook;
 mod service_manager;
 mod sign_in;
 mod signals;

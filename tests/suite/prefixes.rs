@@ -40,14 +40,14 @@ fn not_following() -> reqwest::Client {
     client_builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
-/// The links and form actions of a page.
+/// The links to other pages and form actions of a page.
 fn links(html: &str) -> BTreeSet<String> {
     let of = |attribute: &str| -> Vec<String> {
         let values = html.split(attribute).skip(1);
         values.map(|rest| rest.split('"').next().unwrap().replace("&amp;", "&")).collect()
     };
     let links = [of(" href=\""), of(" action=\"")].concat();
-    links.into_iter().filter(|link| !link.starts_with("data:")).collect()
+    links.into_iter().filter(|link| !link.starts_with("data:") && !link.starts_with('#')).collect()
 }
 
 /// Follows every link from a page on. Returns the paths of all pages.
@@ -66,7 +66,7 @@ async fn crawl(server: &str, start: &str) -> BTreeSet<String> {
     seen
 }
 
-const PAGES: [&str; 19] = [
+const PAGES: [&str; 20] = [
     "/",
     "/-/healthy",
     "/-/ready",
@@ -85,6 +85,7 @@ const PAGES: [&str; 19] = [
     "/failures?project=p",
     "/probe?target=a%26b",
     "/probe?target=p",
+    "/runbook",
     "/sd",
 ];
 

@@ -5,11 +5,12 @@ use std::fmt::Write;
 use crate::http::links::Links;
 
 /// Paths and names of the pages, in the order of the navigation.
-const PAGES: [(&str, &str); 4] = [
+const PAGES: [(&str, &str); 5] = [
     ("/", "Projects"),
     ("/failures", "Failures"),
     ("/desktops", "Desktops"),
     ("/records", "Records"),
+    ("/runbook", "Runbook"),
 ];
 
 /// Formats the header of the page at `path`. The links in `more`, pairs of a name and an escaped address,
@@ -50,6 +51,7 @@ mod tests {
             "<header><h1>Title</h1>\n<nav aria-label=\"Main\"><ul><li><a href=\"/x/\">Projects</a></li>\
              <li><a href=\"/x/failures\" aria-current=\"page\">Failures</a></li>\
              <li><a href=\"/x/desktops\">Desktops</a></li>\
+             <li><a href=\"/x/runbook\">Runbook</a></li>\
              <li><a href=\"/x/json\">As JSON</a></li></ul></nav></header>\n"
         );
         assert!(header("Title", "/", &[], &links, true).contains("<a href=\"/x/records\">Records"));
