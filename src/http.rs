@@ -22,6 +22,7 @@ mod page;
 mod parameters;
 mod probe_target;
 mod records;
+mod refresh;
 mod reload_handle;
 mod routes;
 mod scrape;

@@ -16,6 +16,7 @@ use super::host::require_host;
 use super::lists::{Format, refuse};
 use super::parameters::ParameterError;
 use super::records::Claims;
+use super::refresh::Refresh;
 use super::reload_handle::ReloadHandle;
 use super::service_discovery::service_discovery;
 use super::slots::{Slot, Slots};
@@ -139,11 +140,15 @@ async fn ready(State(app): State<Arc<AppState>>) -> String {
     text
 }
 
-async fn landing(State(app): State<Arc<AppState>>) -> Response {
+async fn landing(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
+    let refresh = match Refresh::parse(query.as_deref().unwrap_or_default()) {
+        Ok(refresh) => refresh,
+        Err(error) => return page::error_page(error.status(), &error.to_string()),
+    };
     let now = Timestamp::from_millis(app.clock.now_millis());
     let serving = app.current.get();
     let statuses: Vec<_> = serving.collector.projects().iter().map(|p| p.status()).collect();
-    page::landing(&statuses, &app.options.links, serving.has_records, now)
+    page::landing(&statuses, refresh, &app.options.links, serving.has_records, now)
 }
 
 /// Redirects from `/` to the prefix, as Prometheus does.

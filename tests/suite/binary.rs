@@ -127,7 +127,7 @@ async fn the_demo_prints_where_to_look_serves_metrics_and_keeps_nothing() {
     })
     .await;
     let page = get(url.strip_suffix("metrics").unwrap()).await;
-    assert!(page.contains("<h2>demo</h2>") && page.contains("✓ Up"), "{page}");
+    assert!(page.contains(">demo</a>") && page.contains("✓ Up"), "{page}");
     let (code, _) = process.end_by("TERM").await;
     assert_eq!(code, Some(0));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -38,6 +38,7 @@ mod hidden_names;
 mod holds;
 mod hostile;
 mod labels;
+mod landing;
 mod limits;
 mod listener;
 mod live;

@@ -66,8 +66,9 @@ async fn crawl(server: &str, start: &str) -> BTreeSet<String> {
     seen
 }
 
-const PAGES: [&str; 20] = [
+const PAGES: [&str; 26] = [
     "/",
+    "/?refresh=off",
     "/-/healthy",
     "/-/ready",
     "/api/v1/desktops",
@@ -77,6 +78,11 @@ const PAGES: [&str; 20] = [
     "/api/v1/desktops?project=p",
     "/api/v1/desktops?project=p&format=csv",
     "/api/v1/failures",
+    "/api/v1/failures?format=csv",
+    "/api/v1/failures?project=a%26b",
+    "/api/v1/failures?project=a%26b&format=csv",
+    "/api/v1/failures?project=p",
+    "/api/v1/failures?project=p&format=csv",
     "/desktops",
     "/desktops?project=a%26b",
     "/desktops?project=p",
@@ -142,7 +148,7 @@ async fn a_route_prefix_alone_is_the_prefix_of_everything() {
     let api = Api::start(&WORLD);
     let exporter = Exporter::start(&two(&api, "route_prefix = 'a/b/'")).await;
     assert_eq!(crawl(&exporter.url, "/a/b/").await, expected("/a/b", "/metrics"));
-    assert_eq!(crawl(&exporter.url, "/a/b").await.len(), 21);
+    assert_eq!(crawl(&exporter.url, "/a/b").await.len(), 28);
     let root = not_following().get(&exporter.url).send().await.unwrap();
     assert_eq!(
         (root.status().as_u16(), root.headers()["location"].to_str().unwrap()),
@@ -167,7 +173,7 @@ async fn a_route_prefix_alone_is_the_prefix_of_everything() {
         let line = format!("{name}{{path=\"{path}\",code=\"{code}\"}} {count}\n");
         assert!(metrics.contains(&line), "{line}{metrics}");
     };
-    count("/", 200, 3);
+    count("/", 200, 5);
     count("/", 302, 1);
     count("/failures", 200, 6);
     count("/-/healthy", 200, 2);

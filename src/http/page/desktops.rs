@@ -6,12 +6,11 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::response::Response;
 use url::form_urlencoded;
 
-use super::html::{escaped, moment, page};
+use super::html::{escaped, moment, page, short_duration};
 use super::list::{Freshness, choice, freshness, named, paging, plain};
 use super::navigation::header;
 use crate::http::desktops::{Matches, Query, Row, as_of, find, is_stale, pool_names, selected};
@@ -158,7 +157,7 @@ const HEADS: [&str; 8] =
 fn cells(row: &Row<'_>, links: &Links) -> [String; HEADS.len()] {
     let desktop = row.desktop;
     [
-        span(row.silence()),
+        short_duration(row.silence()),
         moment(desktop.last_start),
         desktop.last_upload.map_or_else(|| "–".to_owned(), moment),
         escaped(row.project),
@@ -180,14 +179,4 @@ fn failed(row: &Row<'_>, links: &Links) -> String {
     query.append_pair("desktop", &row.desktop.id);
     let href = escaped(&format!("{}?{}", links.link("/failures"), query.finish()));
     format!("<a class=\"bad\" href=\"{href}\">{failed}</a>")
-}
-
-/// Formats a duration with its two largest units.
-fn span(duration: Duration) -> String {
-    let minutes = duration.as_secs() / 60;
-    match (minutes / (24 * 60), minutes / 60 % 24, minutes % 60) {
-        (0, 0, minutes) => format!("{minutes}m"),
-        (0, hours, minutes) => format!("{hours}h {minutes}m"),
-        (days, hours, _) => format!("{days}d {hours}h"),
-    }
 }

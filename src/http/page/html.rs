@@ -1,6 +1,7 @@
 //! Parts shared by all pages: frame, style, headers, escaping and formatting.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -77,9 +78,24 @@ pub(super) fn moment(moment: Timestamp) -> String {
 
 /// Formats the time since `then`.
 pub(super) fn age(now: Timestamp, then: Timestamp) -> String {
-    let seconds = now.millis().saturating_sub(then.millis()).max(0) / 1000;
-    let seconds = std::time::Duration::from_secs(seconds.unsigned_abs());
-    format!("{} ago", humantime::format_duration(seconds))
+    format!("{} ago", humantime::format_duration(since(now, then)))
+}
+
+/// Returns the time since `then`, in whole seconds.
+pub(super) fn since(now: Timestamp, then: Timestamp) -> Duration {
+    let millis = now.millis().saturating_sub(then.millis()).max(0);
+    Duration::from_secs(millis.unsigned_abs() / 1000)
+}
+
+/// Formats a duration with its two largest units, without seconds from a minute on.
+pub(super) fn short_duration(duration: Duration) -> String {
+    let minutes = duration.as_secs() / 60;
+    match (minutes / (24 * 60), minutes / 60 % 24, minutes % 60) {
+        (0, 0, 0) => format!("{}s", duration.as_secs()),
+        (0, 0, minutes) => format!("{minutes}m"),
+        (0, hours, minutes) => format!("{hours}h {minutes}m"),
+        (days, hours, _) => format!("{days}d {hours}h"),
+    }
 }
 
 /// Formats a size with a binary unit.
@@ -154,7 +170,7 @@ mod tests {
         assert_eq!(schemes.len(), 2);
         for scheme in schemes {
             let colours = colours(scheme.split('}').next().unwrap());
-            assert_eq!(colours.len(), 9, "{colours:?}");
+            assert_eq!(colours.len(), 11, "{colours:?}");
             for (text, behind) in [
                 ("text", "page"),
                 ("text", "bad-soft"),
@@ -164,6 +180,9 @@ mod tests {
                 ("link", "bad-soft"),
                 ("bad", "page"),
                 ("good", "page"),
+                ("warn", "page"),
+                ("text", "warn-soft"),
+                ("link", "warn-soft"),
             ] {
                 let contrast = contrast(colours[text], colours[behind]);
                 assert!(contrast >= 4.5, "{text} on {behind}: {contrast:.1}");
