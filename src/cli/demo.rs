@@ -1,5 +1,6 @@
 //! `demo`: the exporter for a simulated records API in this process.
 
+use std::fmt::Write;
 use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -8,8 +9,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::config::{Auth, Filter, Project, Token};
-use crate::http::{self, Current};
+use crate::config::{Auth, Filter, PollMode, Project, Token};
+use crate::http::{self, Current, Links};
 use records_api::clock::{Clock, SystemClock};
 use records_api::secret::{Secret, Source};
 use records_api_simulator::{self as simulator, Options, Simulator};
@@ -46,6 +47,8 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
         ..Options::default()
     };
     config.poll.min_interval = DEMO_INTERVAL;
+    // The pages show changes although nobody scrapes.
+    config.poll.mode = PollMode::Background;
     config.state.directory = PathBuf::new();
     config.projects = vec![demo_project(api_address, token)?];
     let listeners = listen(&config.web.listen_addresses)?;
@@ -55,18 +58,11 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
     let simulator = Simulator::new(&options, || SystemClock.now_millis());
     let simulation = tokio::spawn(simulator::run(api, simulator, shutdown.clone()));
     let options = web_options(&config);
-    let (scheme, metrics, page) =
-        (web.scheme(), options.links.metrics_route(), options.links.route("/"));
+    let text = announcement(&format!("{}://{address}", web.scheme()), &options.links, api_address);
     let descriptors = raise_open_files_limit();
     let app = App::new(config)?;
     let connections = ConnectionLimit::new(descriptors, &app).connections().clone();
     app.start();
-    let text = format!(
-        "Serving metrics for a simulated records API with {DEMO_RECORDS} recordings, which start, \
-         upload and fail all the time.\n\n  metrics        {scheme}://{address}{metrics}\n  status page    \
-         {scheme}://{address}{page}\n  true data      http://{api_address}/simulator/truth\n\nStop it with \
-         Ctrl-C.\n"
-    );
     if unless_shutdown(&shutdown, move || answer(text)).await?.is_none() {
         return Ok(());
     }
@@ -77,6 +73,31 @@ pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
     };
     tokio::join!(http::serve_all(listeners, router, web, connections, shutdown.clone()), stopped);
     simulation.await.map_err(Failure::run)?.map_err(Failure::run)
+}
+
+/// Returns what the demo prints: the URLs to open.
+fn announcement(server: &str, links: &Links, api: SocketAddr) -> String {
+    let mut text = format!(
+        "Serving metrics for a simulated records API with {DEMO_RECORDS} recordings, which start, \
+         upload and fail all the time.\n\n"
+    );
+    for (name, url) in [
+        ("projects", format!("{server}{}", links.route("/"))),
+        ("failures", format!("{server}{}", links.route("/failures"))),
+        ("desktops", format!("{server}{}", links.route("/desktops"))),
+        ("runbook", format!("{server}{}", links.route("/runbook"))),
+        ("metrics", format!("{server}{}", links.metrics_route())),
+        ("true data", format!("http://{api}/simulator/truth")),
+    ] {
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "  {name:<10} {url}");
+    }
+    text.push_str(
+        "\nDashboards for Grafana: dashboards/screen-records.json and \
+         dashboards/screen-records-exporter.json.\nexamples/monitoring adds Prometheus, Alertmanager and \
+         Grafana.\n\nStop it with Ctrl-C.\n",
+    );
+    text
 }
 
 fn demo_project(api: SocketAddr, token: String) -> Result<Project, Failure> {

@@ -1,6 +1,7 @@
 //! The real binary, from outside: commands, exit codes, scrapes, failures, the end.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::harness::is_counter;
@@ -111,7 +112,7 @@ async fn a_signal_ends_it_cleanly_without_waiting_for_the_requests_under_way() {
 }
 
 #[tokio::test]
-async fn the_demo_prints_where_to_look_serves_metrics_and_keeps_nothing() {
+async fn the_demo_prints_where_to_look_changes_unasked_and_keeps_nothing() {
     let folder = folder();
     let mut demo = binary();
     demo.env_remove("SCREEN_RECORDS_EXPORTER__STATE__DIRECTORY").current_dir(folder.path());
@@ -121,13 +122,35 @@ async fn the_demo_prints_where_to_look_serves_metrics_and_keeps_nothing() {
         text.push_str(&process.line());
         text.push('\n');
     }
-    let url = text.split_whitespace().find(|word| word.ends_with("/metrics")).unwrap();
-    eventually("the demo is up", async || {
-        get(url).await.contains("workspace_screen_records_up{project=\"demo\"} 1").then_some(())
-    })
-    .await;
-    let page = get(url.strip_suffix("metrics").unwrap()).await;
-    assert!(page.contains(">demo</a>") && page.contains("✓ Up"), "{page}");
+    for name in [
+        "dashboards/screen-records.json",
+        "dashboards/screen-records-exporter.json",
+        "examples/monitoring",
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        assert!(text.contains(name) && path.exists(), "{name}: {text}");
+    }
+    let url = |page: &str| text.split_whitespace().find(|word| word.ends_with(page)).unwrap();
+    for page in ["/failures", "/desktops", "/runbook"] {
+        get(url(page)).await;
+    }
+    // No scrape starts a poll.
+    let landing = url("/failures").strip_suffix("failures").unwrap();
+    let up = || {
+        eventually("the demo is up", async || {
+            let page = get(landing).await;
+            page.contains("✓ Up").then_some(page)
+        })
+    };
+    let page = up().await;
+    assert!(page.contains(">demo</a>"), "{page}");
+    let completed = |page: &str| {
+        let cell = page.split("<dt>Snapshot</dt><dd><time datetime=\"").nth(1).unwrap();
+        cell.split('"').next().unwrap().to_owned()
+    };
+    let first = completed(&page);
+    eventually("a second poll", async || (completed(&up().await) > first).then_some(())).await;
+    assert!(get(url("/metrics")).await.contains("workspace_screen_records_up{project=\"demo\"} 1"));
     let (code, _) = process.end_by("TERM").await;
     assert_eq!(code, Some(0));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
