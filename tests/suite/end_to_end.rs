@@ -1,5 +1,6 @@
 //! The whole way: simulated API, exporter, a real Prometheus; promtool; the official SDK.
 
+mod accessibility;
 mod backfill;
 mod examples;
 mod exemplars;

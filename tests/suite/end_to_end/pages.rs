@@ -18,7 +18,7 @@ const ELEMENTS: [&str; 41] = [
 ];
 
 /// The DOM of a page at so many pixels, and what the browser logged.
-fn dom(url: &str, width: u32, more: &[&str]) -> (String, String) {
+pub(super) fn dom(url: &str, width: u32, more: &[&str]) -> (String, String) {
     let home = folder();
     let mut chromium = Command::new("chromium");
     let quiet = [
@@ -49,7 +49,7 @@ fn complaints(log: &str) -> Vec<&str> {
 }
 
 /// Two projects of an API with hostile names, and one of an API that is not there.
-async fn three(api: &str) -> Exporter {
+pub(super) async fn three(api: &str) -> Exporter {
     let names = [("sales", api), ("<b>'\"&", api), ("away", "http://127.0.0.1:1")];
     let projects = names.map(|(name, url)| {
         let name = serde_json::to_string(name).unwrap();
@@ -58,7 +58,7 @@ async fn three(api: &str) -> Exporter {
              auth = {{ method = 'token', token = '{TOKEN}' }}\n"
         )
     });
-    let text = format!("[api]\nmax_retries = 0\n{}", projects.concat());
+    let text = format!("[web]\nrecords = true\n[api]\nmax_retries = 0\n{}", projects.concat());
     let exporter = Exporter::start(&text).await;
     exporter.scraped_until("workspace_screen_records_up{project=\"sales\"}", 1.0).await;
     eventually("the others were polled too", async || {
