@@ -48,8 +48,9 @@ fn every_alert_has_a_summary_a_description_links_and_a_runbook_section() {
             }
         }
     }
-    bases.dedup();
-    assert_eq!(bases.len(), 1, "all runbook URLs have the same base: {bases:?}");
+    for base in bases {
+        assert!(base.ends_with("/runbook{{ else }}docs/runbook.md{{ end }}"), "{base}");
+    }
 }
 
 #[test]
