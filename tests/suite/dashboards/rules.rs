@@ -37,16 +37,23 @@ fn every_alert_has_a_summary_a_description_links_and_a_runbook_section() {
         assert_eq!(anchor, name.to_lowercase());
         assert!(runbook.contains(&format!("\n## {name}\n")), "the runbook has no {name}");
         bases.push(base);
-        // Alerts with a status and a pool link to the list of failures.
+        // Alerts on failures link to the list of failures.
         let (failures, exporter) = (text("failures_url"), text("exporter_url"));
         assert!(failures.is_empty() != exporter.is_empty(), "{name}");
-        let expression = alert["expr"].as_str().unwrap();
-        if expression.contains("_unresolved{") {
-            for label in ["project", "status", "pool"] {
-                assert!(failures.contains(&format!("{label}={{{{ urlquery $labels.{label} }}}}")));
-                assert!(text("description").contains("$labels.type"), "{name}");
+        let labels: &[_] = match name {
+            "ScreenRecordUploadFailed" | "ScreenRecordRecordingFailed" => {
+                &["project", "status", "type", "pool"]
             }
+            "ScreenRecordPoolFailing" => &["project", "pool"],
+            _ if !failures.is_empty() => &["project"],
+            _ => &[],
+        };
+        for label in labels {
+            let parameter = format!("{label}={{{{ urlquery $labels.{label} }}}}");
+            assert!(failures.contains(&parameter), "{name}: {label}");
         }
+        let is_counted = failures.contains("&counted=true") && failures.contains("&from=");
+        assert!(labels.is_empty() || is_counted != failures.contains("&counted=false"), "{name}");
     }
     for base in bases {
         assert!(base.ends_with("/runbook{{ else }}docs/runbook.md{{ end }}"), "{base}");

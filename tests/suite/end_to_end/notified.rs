@@ -19,7 +19,7 @@ use crate::support::{Process, ReservedPort, client, eventually, folder, get, wri
 
 /// As an administrator who wants to know at once has it.
 const SCRAPE: &str = "5s";
-const POLLING: &str = "min_interval = \"5s\"";
+const POLLING: &str = "min_interval = \"5s\"\ncounter_hold = \"10s\"";
 
 type Told = Arc<Mutex<Vec<(String, Value)>>>;
 
@@ -53,9 +53,12 @@ struct Alertmanager {
 impl Alertmanager {
     async fn start(receiver: &str) -> Self {
         let folder = folder();
-        // A minute between two messages of a group is long for a test.
-        let texts =
-            [("http://127.0.0.1:9099", receiver), ("group_interval: 1m", "group_interval: 5s")];
+        // An hour between two messages of a group is long for a test.
+        let texts = [
+            ("http://127.0.0.1:9099", receiver),
+            ("group_wait: 30s", "group_wait: 1s"),
+            ("group_interval: 1h", "group_interval: 5s"),
+        ];
         let config =
             write(folder.path(), "alertmanager.yml", &replaced("alertmanager.yml", &texts));
         let port = ReservedPort::new();
@@ -76,14 +79,24 @@ impl Alertmanager {
     }
 }
 
-async fn prometheus(exporter: &str, alertmanager: &str) -> Prometheus {
-    let rules = format!("{}/dashboards", env!("CARGO_MANIFEST_DIR"));
+/// Writes the rules to `folder`, as frequent as the scrapes, and alerts that wait less.
+fn write_rules(folder: &Path) {
+    let hasten = |file: &str, texts| {
+        let rules = exchanged(file, read(&format!("dashboards/{file}")), texts);
+        write(folder, file, &rules);
+    };
+    hasten("alerts.yml", &[("for: 15m", "for: 10s")]);
+    hasten("recording-rules.yml", &[("interval: 1m", &format!("interval: {SCRAPE}"))]);
+}
+
+async fn prometheus(exporter: &str, alertmanager: &str, rules: &Path) -> Prometheus {
+    write_rules(rules);
     let config = replaced(
         "prometheus.yml",
         &[
             ("_interval: 15s", &format!("_interval: {SCRAPE}")),
             ("scrape_timeout: 10s", &format!("scrape_timeout: {SCRAPE}")),
-            ("../../dashboards", &rules),
+            ("../../dashboards", rules.to_str().unwrap()),
             ("127.0.0.1:9093", alertmanager),
             ("127.0.0.1:10047", exporter),
         ],
@@ -104,7 +117,8 @@ async fn a_failed_upload_is_told_once_and_ends_when_it_is_uploaded() {
     let exporter = stage.exporter().await;
     let (receiver, told) = receiver().await;
     let alertmanager = Alertmanager::start(&receiver).await;
-    let prometheus = prometheus(address(&stage.url), &alertmanager.address).await;
+    let rules = folder();
+    let prometheus = prometheus(address(&stage.url), &alertmanager.address, rules.path()).await;
     prometheus.has_scraped(1).await;
     let baseline = "workspace_screen_records{status=\"UPLOAD_FAILED\"} > 0";
     eventually("old failures are scraped", async || {
@@ -129,7 +143,7 @@ async fn a_failed_upload_is_told_once_and_ends_when_it_is_uploaded() {
         (id, directory.pool_id(0).to_owned(), directory.pool_name(0).to_owned())
     });
     let (by, notification) = next(&told, 0, "the failure is told").await;
-    assert_eq!((by.as_str(), &notification["status"]), ("critical", &"firing".into()));
+    assert_eq!((by.as_str(), &notification["status"]), ("warning", &"firing".into()));
     let alerts = notification["alerts"].as_array().unwrap();
     assert_eq!(alerts.len(), 1, "{notification:#}");
     let (labels, texts) = (&alerts[0]["labels"], &alerts[0]["annotations"]);
@@ -138,7 +152,7 @@ async fn a_failed_upload_is_told_once_and_ends_when_it_is_uploaded() {
         ("project", "p"),
         ("type", "SESSION"),
         ("pool", &pool),
-        ("severity", "critical"),
+        ("severity", "warning"),
     ] {
         assert_eq!(labels[label], value, "{labels}");
     }
@@ -166,7 +180,7 @@ async fn a_failed_upload_is_told_once_and_ends_when_it_is_uploaded() {
 
     stage.simulator.edit(|world| assert!(world.set_status(id, Status::Uploading)));
     let (by, notification) = next(&told, 1, "the end is told").await;
-    assert_eq!((by.as_str(), &notification["status"]), ("critical", &"resolved".into()));
+    assert_eq!((by.as_str(), &notification["status"]), ("warning", &"resolved".into()));
     stage.simulator.edit(|world| assert!(world.set_status(id, Status::UploadCompleted)));
     eventually("the upload is seen", async || {
         let uploaded = "sum(workspace_screen_records_unresolved)";
