@@ -71,7 +71,7 @@ def named(expression: str) -> str:
     pools = f"group by (project, pool) ({selector(SEEN, POOL)})"
     names = (
         f"topk by (project, pool) (1, {once(('project', 'pool', 'name'), info)})"
-        f' or on (project, pool) label_replace({pools}, "name", "$1", "pool", "(.*)")'
+        f' or on (project, pool) label_replace({pools}, "name", "$1", "pool", "(?s:(.*))")'
     )
     return f"({expression}) * on (project, pool) group_left (name) ({names})"
 

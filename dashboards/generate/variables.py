@@ -12,6 +12,9 @@ from grafana_foundation_sdk.models.dashboard import (
 from metrics import DESKTOPS_RECORDED, RECORDS, UP
 from queries import EXPORTER, PROJECT, selector
 
+ALL = "(?s:.+)"
+"""Pattern for all values. Without the flag, the dot does not match a newline, which names may contain."""
+
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 
@@ -34,7 +37,7 @@ def labels(name: str, of: str, description: str) -> QueryVariable:
         .sort(VariableSort.ALPHABETICAL_ASC)
         .multi(True)
         .include_all(True)
-        .all_value(".+")
+        .all_value(ALL)
         .current(VariableOption(text=["All"], value=["$__all"]))
     )
 

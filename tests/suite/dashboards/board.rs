@@ -7,6 +7,9 @@ use crate::catalog::read;
 /// Files of the dashboards.
 pub(crate) const FILES: [&str; 2] = ["screen-records.json", "screen-records-exporter.json"];
 
+/// Pattern that stands for all values of a variable, including those with a newline.
+pub(crate) const ALL: &str = "(?s:.+)";
+
 /// Dashboard.
 pub(crate) struct Board {
     pub(crate) file: &'static str,

@@ -6,7 +6,7 @@
 use screen_records_exporter::exposition::{CATALOG, Kind};
 use serde_json::{Value, json};
 
-use super::board::{Board, Panel, targets};
+use super::board::{ALL, Board, Panel, targets};
 use super::promql::{Query, Selector};
 
 fn variable<'b>(board: &'b Board, name: &str) -> &'b Value {
@@ -57,7 +57,7 @@ fn template_job_instance_and_on_time_change_reload_rules() {
             assert_eq!(variable["datasource"]["uid"], "${datasource}", "{name}");
             assert_eq!(variable["multi"], true, "{name}");
             assert_eq!(variable["includeAll"], true, "{name}");
-            assert_eq!(variable["allValue"], ".+", "{name}");
+            assert_eq!(variable["allValue"], ALL, "{name}");
             assert_eq!(variable["current"]["value"], json!(["$__all"]), "{name}");
             assert_eq!(variable["refresh"], 2, "{name} is refreshed when the time range changes");
         }

@@ -7,7 +7,7 @@ use records_api::clock::{Clock, SystemClock};
 use serde_json::Value;
 
 use super::prometheus::{INTERVAL, Prometheus, newer, scrapes};
-use crate::dashboards::board::{Board, Panel, Target, targets};
+use crate::dashboards::board::{ALL, Board, Panel, Target, targets};
 use crate::dashboards::names::{queries_of_rules, recorded};
 use crate::dashboards::promql::{Query, Selector};
 use crate::support::{Api, Exporter, Metrics, config, eventually};
@@ -45,7 +45,7 @@ pub(super) fn interpolated(query: &str) -> String {
         query = query.replace(variable, value);
     }
     for variable in ["$job", "$instance", "$project", "$pool", "$type", "$user"] {
-        query = query.replace(variable, ".+");
+        query = query.replace(variable, ALL);
     }
     assert!(!query.contains('$') || query.contains("\"$1\""), "{query}");
     query
@@ -244,5 +244,21 @@ async fn every_query_answers_where_there_is_something_to_answer() {
         assert_answers(&prometheus, &[]).await;
         assert_rules_ask_for_what_there_is(&prometheus).await;
         assert_eq!(prometheus.complaints(), [""; 0]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_values_of_a_variable_include_names_with_a_newline() {
+    let at = now() - 60;
+    let mut history = "# TYPE workspace_screen_records gauge\n".to_owned();
+    for pool in ["sales", "sales\\nnorth", "\\n"] {
+        let _ = writeln!(history, "workspace_screen_records{{pool=\"{pool}\"}} 100 {at}");
+    }
+    history += "# EOF\n";
+    for program in [Path::new("prometheus"), &newer("prometheus")] {
+        let config = scrapes("127.0.0.1:1", INTERVAL, "");
+        let prometheus = Prometheus::launch_after(&history, program, &[], &config).await;
+        let query = format!("sum(workspace_screen_records{{pool=~\"{ALL}\"}})");
+        assert_eq!(prometheus.value(&query).await, Some(300.0), "{}", program.display());
     }
 }
