@@ -9,6 +9,8 @@
 processes=()
 prometheis=()
 declare -A simulator
+# Folder with the rules that Prometheus evaluates.
+rules=$(cd ../../dashboards && pwd)
 
 world_end() {
     [ ${#processes[@]} = 0 ] || kill "${processes[@]}" 2>/dev/null || true
@@ -46,6 +48,11 @@ begin_prometheus() {
     shift 4
     port=$(free_port)
     cat >"$world/$name.yml" <<END
+global:
+  evaluation_interval: $interval
+rule_files:
+- '$rules/recording-rules.yml'
+- '$rules/alerts.yml'
 scrape_configs:
 - job_name: screen-records
   scrape_interval: $interval
