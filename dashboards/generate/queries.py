@@ -1,20 +1,26 @@
 """PromQL shared by all panels.
 
-Every value counts once, however many exporters serve it: sums use a single exporter per project. Summing over
-`instance` would count everything twice. Summing the maximum of two exporters would count a recording in both
-statuses if it changed its status between their polls.
+Every value counts once, however many exporters serve it: sums use a single exporter per project, in the recording
+rules and here. Summing over `instance` would count everything twice. Summing the maximum of two exporters would count a
+recording in both statuses if it changed its status between their polls.
+
+Graphs by pool use recorded series, because the original ones are too many for a range.
 """
 
 import re
 
-from metrics import SEEN, SNAPSHOT, UP
+from metrics import NEWEST_SNAPSHOT, POOL_NAMES, UP
 
 IN_FLIGHT = 'status=~"RECORDING|REC_COMPLETED|UPLOADING"'
 SETTLED = 'status=~"REC_FAILED|UPLOAD_COMPLETED|UPLOAD_FAILED"'
+UPLOADED = 'status="UPLOAD_COMPLETED"'
 FAILED = 'status=~"REC_FAILED|UPLOAD_FAILED"'
 
 EXPORTER = 'job=~"$job", instance=~"$instance"'
-PROJECT = f'{EXPORTER}, project=~"$project"'
+"""Exporters; recorded series do not have these labels."""
+PROJECT = 'project=~"$project"'
+POLLED = f"{EXPORTER}, {PROJECT}"
+"""Projects of the selected exporters."""
 POOL = f'{PROJECT}, pool=~"$pool"'
 POOL_AND_TYPE = f'{POOL}, type=~"$type"'
 TYPE = f'{PROJECT}, type=~"$type"'
@@ -28,10 +34,7 @@ def selector(metric: str, *matchers: str) -> str:
 
 def of_one_exporter(expression: str) -> str:
     """Restricts a query to one exporter per project: the one with the newest snapshot, if any has one."""
-    snapshot = selector(SNAPSHOT, PROJECT)
-    served = selector(UP, PROJECT)
-    newest = f"topk by (project) (1, {snapshot} or {served})"
-    return f"{expression} and on (project, job, instance) {newest}"
+    return f"{expression} and on (project, job, instance) {selector(NEWEST_SNAPSHOT, PROJECT)}"
 
 
 def once(labels: tuple[str, ...], expression: str) -> str:
@@ -44,6 +47,11 @@ def summed(by: tuple[str, ...], expression: str) -> str:
     if not by:
         return f"sum({of_one_exporter(expression)})"
     return f"sum by ({', '.join(by)}) ({of_one_exporter(expression)})"
+
+
+def of_pools(recorded: str) -> str:
+    """The sum of recorded series by project and pool."""
+    return f"sum by (project, pool) ({recorded})"
 
 
 def of_all_exporters(by: tuple[str, ...], expression: str) -> str:
@@ -62,29 +70,14 @@ def rate(counter: str) -> str:
 
 
 def named(expression: str) -> str:
-    """Adds the pool's name, or its id if the name is unknown.
-
-    The name is looked up over an hour and the pools come from counters, because gauges are absent while polls
-    fail.
-    """
-    info = f"last_over_time({selector('workspace_desktop_pool_info', POOL)}[1h])"
-    pools = f"group by (project, pool) ({selector(SEEN, POOL)})"
-    names = (
-        f"topk by (project, pool) (1, {once(('project', 'pool', 'name'), info)})"
-        f' or on (project, pool) label_replace({pools}, "name", "$1", "pool", "(?s:(.*))")'
-    )
-    return f"({expression}) * on (project, pool) group_left (name) ({names})"
+    """Adds the pool's name, or its id if the name is unknown."""
+    names = selector(POOL_NAMES, POOL)
+    return f"({expression}) * on (project, pool) group_left (name) {names}"
 
 
 def over_the_range(expression: str) -> str:
-    """Evaluates a query over the whole time range: increases of counters, last values of gauges."""
-
-    def whole(found: re.Match) -> str:
-        series, window = found.groups()
-        ranged = f"{series}[$__range] @ end()"
-        return ranged if window else f"last_over_time({ranged})"
-
-    return re.sub(r"([a-z_]+\{[^}]*\})(\[[^]]*\])?", whole, expression)
+    """Evaluates a query with the averages of its series over the whole time range."""
+    return re.sub(r"([a-z0-9_:]+\{[^}]*\})", r"avg_over_time(\1[$__range] @ end())", expression)
 
 
 def largest_named(expression: str) -> str:
@@ -96,14 +89,13 @@ def largest_named(expression: str) -> str:
 
 def with_exporter(expression: str) -> str:
     """Adds the label `instance` of an exporter that serves the project, for links to it."""
-    serving = f"group by (project, instance) ({selector(UP, PROJECT)})"
-    one_each = f"topk by (project) (1, {serving})"
+    one_each = f"group by (project, instance) ({selector(NEWEST_SNAPSHOT, PROJECT)})"
     return f"({expression}) * on (project) group_left (instance) {one_each}"
 
 
-def read_or_gone() -> str:
+def read_or_gone(matchers: str) -> str:
     """1 for each project that is up, 0 for one whose poll failed or whose exporter is absent."""
-    up = selector(UP, PROJECT)
+    up = selector(UP, matchers)
     known = once(("project",), f"last_over_time({up}[1d])")
     return f"{once(('project',), up)} or on (project) 0 * {known}"
 

@@ -9,7 +9,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
-from metrics import DESKTOPS_RECORDED, RECORDS, UP
+from metrics import DESKTOPS_RECORDED, POOL_SIZE, UP
 from queries import EXPORTER, PROJECT, selector
 
 ALL = "(?s:.+)"
@@ -43,7 +43,7 @@ def labels(name: str, of: str, description: str) -> QueryVariable:
 
 
 def exporters() -> list[VariableModel]:
-    """Variables of every dashboard: exporters and projects."""
+    """Variables of the dashboard of the exporters."""
     return [
         datasource(),
         labels("job", UP, "Prometheus job that scrapes the exporter."),
@@ -53,16 +53,18 @@ def exporters() -> list[VariableModel]:
 
 
 def records() -> list[VariableModel]:
-    """Variables for the properties of recordings."""
-    counted = selector(RECORDS, PROJECT)
+    """Variables for the properties of recordings. Recorded series have no labels of exporters to select by."""
+    by_type = selector(POOL_SIZE, PROJECT)
     by_user = selector("workspace_user_screen_records", PROJECT)
     return [
+        datasource(),
+        labels("project", UP, "Project in the exporter's config."),
         # Pools without a recording in the window have this series and few others.
         labels(
             "pool",
             selector(DESKTOPS_RECORDED, PROJECT),
             "ID of the desktop pool; _none for desktops without one.",
         ),
-        labels("type", counted, "Type of recording."),
+        labels("type", by_type, "Type of recording; applies to panels by type."),
         labels("user", by_user, "Recorded user; applies to panels by user."),
     ]

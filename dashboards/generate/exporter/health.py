@@ -3,7 +3,7 @@
 import colors
 from metrics import BY_PROJECT, SNAPSHOT
 from panels import answers, columns, curves, number, query, rows, with_limits
-from queries import EXPORTER, PROJECT, age, once, read_or_gone, selector
+from queries import EXPORTER, POLLED, age, once, read_or_gone, selector
 
 SYNC_MODE = "screen_records_exporter_sync_mode"
 PROGRESS = "screen_records_exporter_first_sync_progress_ratio"
@@ -18,13 +18,13 @@ BUILD = "screen_records_exporter_build_info"
 
 def health() -> list:
     """Failing projects, snapshot age, credentials, reloads, modes and versions."""
-    up = read_or_gone()
-    snapshot = once(BY_PROJECT, selector(SNAPSHOT, PROJECT))
-    first = selector(PROGRESS, PROJECT)
-    expiry = selector(EXPIRY, PROJECT)
+    up = read_or_gone(POLLED)
+    snapshot = once(BY_PROJECT, selector(SNAPSHOT, POLLED))
+    first = selector(PROGRESS, POLLED)
+    expiry = selector(EXPIRY, POLLED)
     reloaded = selector(RELOADED, EXPORTER)
     version = f"group by (version, revision) ({selector(BUILD, EXPORTER)})"
-    mode = f"max by (project, mode) ({selector(SYNC_MODE, PROJECT)}) == 1"
+    mode = f"max by (project, mode) ({selector(SYNC_MODE, POLLED)}) == 1"
     return [
         number(
             "Failing projects",

@@ -3,9 +3,19 @@
 from grafana_foundation_sdk.builders import timeseries
 
 import colors
-from metrics import OLDEST_READ, RECORDS, REPORTED
+from metrics import ALL_RECORDS, OLDEST_READ, REPORTED
 from panels import colored, colored_by_query, curves, query, stacked, with_limits
-from queries import EXPORTER, PROJECT, age, of_all_exporters, once, quantile, rate, selector, summed
+from queries import (
+    EXPORTER,
+    POLLED,
+    PROJECT,
+    age,
+    of_all_exporters,
+    once,
+    quantile,
+    rate,
+    selector,
+)
 
 POLLS = "screen_records_exporter_polls_total"
 POLL_DURATION = "screen_records_exporter_poll_duration_seconds"
@@ -45,8 +55,8 @@ def durations(
 
 def polls() -> list:
     """Rate and duration of polls, and their requests."""
-    finished = of_all_exporters(("outcome",), rate(selector(POLLS, PROJECT)))
-    requests = once(("project",), selector(POLL_REQUESTS, PROJECT))
+    finished = of_all_exporters(("outcome",), rate(selector(POLLS, POLLED)))
+    requests = once(("project",), selector(POLL_REQUESTS, POLLED))
     finished = curves(
         "Polls per minute, by outcome", "Finished polls.", "short", width=8
     ).with_target(query("A", f"60 * {finished}", "{{outcome}}"))
@@ -59,15 +69,15 @@ def polls() -> list:
     ).with_target(query("A", requests, "{{project}}"))
     return [
         colored(stacked(finished), {"success": colors.GREEN, "failure": colors.VERMILION}),
-        durations("Poll duration", "Duration of polls.", POLL_DURATION, PROJECT),
+        durations("Poll duration", "Duration of polls.", POLL_DURATION, POLLED),
         asked,
     ]
 
 
 def api() -> list:
     """Requests to the API and their results."""
-    requests = rate(selector(REQUESTS, PROJECT))
-    throttled = of_all_exporters(("project",), rate(selector(THROTTLED, PROJECT)))
+    requests = rate(selector(REQUESTS, POLLED))
+    throttled = of_all_exporters(("project",), rate(selector(THROTTLED, POLLED)))
     by_code = curves(
         "Requests per second, by result",
         "HTTP status, or timeout, connect or invalid if there was no valid answer.",
@@ -89,7 +99,7 @@ def api() -> list:
         "percentunit",
         width=8,
     ).with_target(query("A", throttled, "{{project}}"))
-    rows = once(("project",), selector(PAGE_SIZE, PROJECT))
+    rows = once(("project",), selector(PAGE_SIZE, POLLED))
     rows = curves(
         "Rows per page",
         "Rows requested per page: api.page_size, or fewer if the API grants fewer.",
@@ -103,7 +113,7 @@ def api() -> list:
             "Request duration",
             "Duration of requests to the API.",
             REQUEST_DURATION,
-            PROJECT,
+            POLLED,
         ),
         with_limits(paused, (0.1, colors.BAD)),
         rows,
@@ -112,11 +122,11 @@ def api() -> list:
 
 def quality() -> list:
     """Rows and values that could not be used as they were."""
-    rejected = once(("project", "reason"), selector(REJECTED, PROJECT))
-    unknown = once(("project", "field"), selector(UNKNOWN, PROJECT))
-    folded = once(("project", "label"), selector(FOLDED, PROJECT))
-    reported = summed(("project",), selector(REPORTED, PROJECT))
-    read = summed(("project",), selector(RECORDS, PROJECT))
+    rejected = once(("project", "reason"), selector(REJECTED, POLLED))
+    unknown = once(("project", "field"), selector(UNKNOWN, POLLED))
+    folded = once(("project", "label"), selector(FOLDED, POLLED))
+    reported = once(("project",), selector(REPORTED, POLLED))
+    read = once(("project",), selector(ALL_RECORDS, PROJECT))
     understood = curves(
         "Rejected rows and unknown values",
         "Rows without an id or a start, and records with an unknown value, in the last successful"
@@ -148,10 +158,10 @@ def quality() -> list:
 
 def store() -> list:
     """Size of the local store, and its commits."""
-    records = once(("project",), selector(STORE_RECORDS, PROJECT))
-    names = once(("project",), selector(STORE_TEXTS, PROJECT))
-    size = once(("project",), selector(STORE_BYTES, PROJECT))
-    oldest = age(once(("project",), selector(OLDEST_READ, PROJECT)))
+    records = once(("project",), selector(STORE_RECORDS, POLLED))
+    names = once(("project",), selector(STORE_TEXTS, POLLED))
+    size = once(("project",), selector(STORE_BYTES, POLLED))
+    oldest = age(once(("project",), selector(OLDEST_READ, POLLED)))
     return [
         curves(
             "Records and names in the local store",

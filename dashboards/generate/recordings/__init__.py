@@ -10,7 +10,7 @@ from recordings.distributions import distributions
 from recordings.failures import failures
 from recordings.now import now, over_time, projects
 from recordings.volume import new, storage
-from variables import exporters, records
+from variables import records
 
 
 def recordings() -> Dashboard:
@@ -20,7 +20,7 @@ def recordings() -> Dashboard:
         "Screen recordings",
         "Shows whether the recordings of Huawei Cloud Workspace desktops reach the bucket, which"
         " failed, and which are in flight.",
-        [*exporters(), *records()],
+        records(),
     )
     return fill(
         empty,

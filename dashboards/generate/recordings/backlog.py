@@ -1,32 +1,29 @@
 """Panels of the row "In flight"."""
 
 import colors
-from metrics import BY_POOL, BY_PROJECT_AND_POOL, OLDEST_START, RECORDS
+from metrics import BY_POOL, OLDEST_START, POOL_EXPIRED, POOL_RECORDS
 from panels import by_pool, stacked, with_limits
 from queries import (
     IN_FLIGHT,
     POOL,
-    POOL_AND_TYPE,
     age,
-    increase,
     largest_named,
+    of_pools,
     once,
     selector,
-    summed,
 )
 
 OLDEST_UPDATE = "workspace_screen_records_oldest_update_timestamp_seconds"
-EXPIRED = "workspace_screen_records_expired_in_flight_total"
 HOUR = 3600
 
 
 def backlog() -> list:
     """Number and age of the recordings in flight, and those that expired."""
-    in_flight = selector(RECORDS, POOL_AND_TYPE, IN_FLIGHT)
+    in_flight = of_pools(selector(POOL_RECORDS, POOL, IN_FLIGHT))
     waiting = 'status=~"REC_COMPLETED|UPLOADING"'
     oldest = once(BY_POOL, selector(OLDEST_START, POOL, waiting))
     unchanged = once(BY_POOL, selector(OLDEST_UPDATE, POOL, IN_FLIGHT))
-    expired = increase(selector(EXPIRED, POOL), "1h")
+    expired = of_pools(selector(POOL_EXPIRED, POOL))
     since_oldest = age(f"min by (project, pool) ({oldest})")
     since_change = age(f"min by (project, pool) ({unchanged})")
     amount = by_pool(
@@ -34,7 +31,7 @@ def backlog() -> list:
         "Recordings that are in progress, waiting for their upload or being uploaded. The ten pools"
         " with the most.",
         "short",
-        largest_named(summed(BY_PROJECT_AND_POOL, in_flight)),
+        largest_named(in_flight),
     )
     age_of_oldest = by_pool(
         "Oldest awaiting upload, by pool",
@@ -56,7 +53,7 @@ def backlog() -> list:
         "Recordings that were neither uploaded nor failed when they became older than poll.window."
         " The exporter no longer tracks them. Should be 0.",
         "short",
-        largest_named(summed(BY_PROJECT_AND_POOL, expired)),
+        largest_named(expired),
     )
     return [
         stacked(amount),

@@ -1,7 +1,13 @@
 """Panels of the row "Desktops"."""
 
 import colors
-from metrics import BY_PROJECT_AND_POOL, DESKTOPS_RECORDED, NEWEST_START
+from metrics import (
+    BY_PROJECT_AND_POOL,
+    DESKTOPS_RECORDED,
+    NEWEST_START,
+    POOL_DESKTOPS,
+    POOL_DESKTOPS_LAST_DAY,
+)
 from panels import (
     by_pool,
     colored,
@@ -13,17 +19,14 @@ from panels import (
     query,
     rows,
 )
-from queries import POOL, age, largest_named, named, once, selector, summed, with_exporter
-
-LAST_DAY = "workspace_desktops_recorded_last_day"
-IN_POOL = "workspace_desktop_pool_desktops"
+from queries import POOL, age, largest_named, named, of_pools, once, selector, with_exporter
 
 
 def desktops() -> list:
     """Desktops that were recorded, compared with those that exist and with last week."""
-    last_day = selector(LAST_DAY, POOL)
+    last_day = selector(POOL_DESKTOPS_LAST_DAY, POOL)
     a_week_ago = f"{last_day} offset 1w"
-    in_pool = selector(IN_POOL, POOL)
+    in_pool = selector(POOL_DESKTOPS, POOL)
     compared = curves(
         "Desktops recorded in the last day, compared with a week ago",
         "Desktops with a recording that started within the last 24 hours, the same a week earlier, and"
@@ -37,12 +40,12 @@ def desktops() -> list:
         "B": ("a week ago", a_week_ago),
         "C": ("in the pools", in_pool),
     }.items():
-        compared = compared.with_target(query(ref, summed((), expression), legend))
+        compared = compared.with_target(query(ref, f"sum({expression})", legend))
     recorded = by_pool(
         "Desktops recorded in the last day, by pool",
         "Desktops with a recording that started within the last 24 hours. The ten pools with the most.",
         "short",
-        largest_named(once(BY_PROJECT_AND_POOL, last_day)),
+        largest_named(of_pools(last_day)),
     )
     lines = {"last day": colors.BLUE, "a week ago": colors.GREY, "in the pools": colors.ORANGE}
     return [colored(compared, lines), recorded, pools()]
@@ -50,13 +53,13 @@ def desktops() -> list:
 
 def pools():
     """Table of the pools."""
-    last_day = once(BY_PROJECT_AND_POOL, selector(LAST_DAY, POOL))
-    in_pool = once(BY_PROJECT_AND_POOL, selector(IN_POOL, POOL))
+    last_day = selector(POOL_DESKTOPS_LAST_DAY, POOL)
+    in_pool = selector(POOL_DESKTOPS, POOL)
     in_window = once(BY_PROJECT_AND_POOL, selector(DESKTOPS_RECORDED, POOL))
     largest = f"topk(100, {in_window})"
     figures = {
         "A": last_day,
-        "B": once(BY_PROJECT_AND_POOL, f"{selector(LAST_DAY, POOL)} offset 1w"),
+        "B": f"{last_day} offset 1w",
         "C": in_window,
         "D": in_pool,
         "E": f"{last_day} / {in_pool}",

@@ -1,11 +1,8 @@
 """Panels of the row "Where recordings go"."""
 
-from metrics import BY_PROJECT_AND_POOL
+from metrics import POOL_UPLOADED_BYTES, POOL_UPLOADED_SECONDS
 from panels import by_pool, column, columns, largest_first, rows, stacked
-from queries import POOL_AND_TYPE, PROJECT, increase, largest_named, selector, summed
-
-UPLOADED_BYTES = "workspace_screen_records_uploaded_bytes_total"
-UPLOADED_SECONDS = "workspace_screen_records_uploaded_video_seconds_total"
+from queries import POOL, PROJECT, largest_named, of_pools, selector, summed
 
 
 def totals(title: str, description: str, label: str, shown: str):
@@ -44,21 +41,21 @@ def totals(title: str, description: str, label: str, shown: str):
 
 def destinations() -> list:
     """Totals by bucket and policy, and uploads by pool."""
-    size = increase(selector(UPLOADED_BYTES, POOL_AND_TYPE), "1h")
-    length = increase(selector(UPLOADED_SECONDS, POOL_AND_TYPE), "1h")
+    size = of_pools(selector(POOL_UPLOADED_BYTES, POOL))
+    length = of_pools(selector(POOL_UPLOADED_SECONDS, POOL))
     uploaded = by_pool(
         "Uploaded per hour, by pool",
         "Total size of the recordings whose upload completed within the last hour. The ten pools with"
         " the most.",
         "bytes",
-        largest_named(summed(BY_PROJECT_AND_POOL, size)),
+        largest_named(size),
     )
     hours = by_pool(
         "Hours of video uploaded per hour, by pool",
         "Total duration, in hours, of the recordings whose upload completed within the last hour. The"
         " ten pools with the most.",
         "short",
-        largest_named(f"{summed(BY_PROJECT_AND_POOL, length)} / 3600"),
+        largest_named(f"{length} / 3600"),
     )
     return [
         totals(

@@ -1,15 +1,17 @@
 """Panels of the row "Failures"."""
 
 import colors
-from metrics import BY_GROUP, RECORDS, TRANSITIONS, UNRESOLVED, USER_TRANSITIONS
-from panels import POOL_NAME, bars, by_pool, column, columns, largest_first, link, links, rows
+from metrics import BY_GROUP, POOL_TRANSITIONS, RECORDS, UNRESOLVED, USER_TRANSITIONS
+from panels import bars, by_pool, column, columns, largest_first, link, links, rows
 from queries import (
     FAILED,
+    POOL,
     POOL_AND_TYPE,
     USER,
     increase,
     largest_named,
     named,
+    of_pools,
     once,
     selector,
     summed,
@@ -23,14 +25,13 @@ FAILURES_PAGE = (
 
 def failures() -> list:
     """Failures by pool, user and type, with links to the exporter's list."""
-    entered = increase(selector(TRANSITIONS, POOL_AND_TYPE, FAILED), "1h")
+    entered = of_pools(selector(POOL_TRANSITIONS, POOL, FAILED))
     an_hour = by_pool(
         "Failures per hour, by pool",
         "Entries into a failed status within the last hour, including those that were retried since."
-        " The ten pools and statuses with the most.",
+        " The ten pools with the most.",
         "short",
-        largest_named(summed(("project", "status", "pool"), entered)),
-        f"{POOL_NAME} {{{{status}}}}",
+        largest_named(entered),
     )
     of_user = increase(selector(USER_TRANSITIONS, USER, FAILED), "$__range")
     by_user = with_exporter(summed(("project", "user"), of_user))

@@ -4,15 +4,15 @@ from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 import colors
 from metrics import (
-    BY_GROUP,
     BY_POOL,
     NEWEST_START,
     OLDEST_READ,
     OLDEST_START,
+    POOL_RECORDS,
+    POOL_UNRESOLVED,
     RECORDS,
     REPORTED,
     SNAPSHOT,
-    UNRESOLVED,
     UP,
 )
 from panels import (
@@ -32,14 +32,13 @@ from panels import (
 from queries import (
     IN_FLIGHT,
     POOL,
-    POOL_AND_TYPE,
     PROJECT,
     SETTLED,
+    UPLOADED,
     age,
     once,
     read_or_gone,
     selector,
-    summed,
 )
 
 COUNTING_SINCE = "workspace_screen_records_counting_since_timestamp_seconds"
@@ -49,13 +48,13 @@ DAY = 24 * HOUR
 
 def now() -> list:
     """Current state at a glance."""
-    unresolved = f"sum({once(BY_GROUP, selector(UNRESOLVED, POOL_AND_TYPE))})"
-    settled = summed((), selector(RECORDS, POOL_AND_TYPE, SETTLED))
-    uploaded = selector(RECORDS, POOL_AND_TYPE, 'status="UPLOAD_COMPLETED"')
-    in_flight = summed((), selector(RECORDS, POOL_AND_TYPE, IN_FLIGHT))
+    unresolved = f"sum({selector(POOL_UNRESOLVED, POOL)})"
+    settled = f"sum({selector(POOL_RECORDS, POOL, SETTLED)})"
+    uploaded = f"sum({selector(POOL_RECORDS, POOL, UPLOADED)})"
+    in_flight = f"sum({selector(POOL_RECORDS, POOL, IN_FLIGHT)})"
     oldest = selector(OLDEST_START, POOL)
     snapshot = selector(SNAPSHOT, PROJECT)
-    up = read_or_gone()
+    up = read_or_gone(PROJECT)
     return [
         number(
             "Unresolved failures",
@@ -85,7 +84,7 @@ def now() -> list:
             "Uploaded",
             "Uploaded recordings as a share of all settled recordings in the window, including those"
             " that failed before counting began.",
-            f"{summed((), uploaded)} / {settled}",
+            f"{uploaded} / {settled}",
             "percentunit",
         )
         .decimals(2)
@@ -110,10 +109,8 @@ def now() -> list:
 
 def over_time() -> list:
     """The same over time."""
-    by_status = summed(("status",), selector(RECORDS, POOL_AND_TYPE))
-    # As in the alerts: failures counted by either exporter of a pair.
-    left = once(BY_GROUP, selector(UNRESOLVED, POOL_AND_TYPE))
-    unresolved = f"sum by (status) ({left})"
+    by_status = f"sum by (status) ({selector(POOL_RECORDS, POOL)})"
+    unresolved = f"sum by (status) ({selector(POOL_UNRESOLVED, POOL)})"
     status = curves(
         "Recordings in the window, by status",
         "All recordings that started within poll.window. Uploaded recordings are the line on the"

@@ -1,7 +1,7 @@
 """Panels of the rows "Storage and video duration" and "New recordings"."""
 
 import colors
-from metrics import BY_PROJECT_AND_POOL, SEEN, TRANSITIONS
+from metrics import BY_PROJECT_AND_POOL, POOL_SEEN, POOL_SIZE, POOL_TRANSITIONS
 from panels import (
     POOL_NAME,
     bars,
@@ -16,17 +16,16 @@ from panels import (
     stacked,
 )
 from queries import (
+    POOL,
     POOL_AND_TYPE,
     USER,
-    increase,
     largest_named,
     named,
-    rate,
+    of_pools,
     selector,
     summed,
 )
 
-SIZE = "workspace_screen_records_size_bytes"
 DURATION = "workspace_screen_records_duration_seconds"
 USER_RECORDS = "workspace_user_screen_records"
 USER_SIZE = "workspace_user_screen_records_size_bytes"
@@ -35,7 +34,7 @@ USER_DURATION = "workspace_user_screen_records_duration_seconds"
 
 def storage() -> list:
     """Storage and video duration of the recordings in the window."""
-    size = named(summed(BY_PROJECT_AND_POOL, selector(SIZE, POOL_AND_TYPE)))
+    size = named(of_pools(selector(POOL_SIZE, POOL_AND_TYPE)))
     length = named(summed(BY_PROJECT_AND_POOL, selector(DURATION, POOL_AND_TYPE)))
     over_time = curves(
         "Storage by type",
@@ -44,7 +43,7 @@ def storage() -> list:
         width=24,
         height=7,
     )
-    by_type = summed(("type",), selector(SIZE, POOL_AND_TYPE))
+    by_type = f"sum by (type) ({selector(POOL_SIZE, POOL_AND_TYPE)})"
     types = {
         "FULL": colors.BLUE,
         "INTERVAL": colors.SKY,
@@ -97,8 +96,8 @@ def users():
 
 def new() -> list:
     """New recordings and transitions."""
-    gained = increase(selector(SEEN, POOL_AND_TYPE), "1h")
-    a_week_ago = f"increase({selector(SEEN, POOL_AND_TYPE)}[1h] offset 1w)"
+    gained = selector(POOL_SEEN, POOL)
+    a_week_ago = f"{gained} offset 1w"
     compared = curves(
         "New recordings per hour, compared with a week ago",
         "Recordings first seen within the last hour, and within the same hour a week earlier. Empty"
@@ -106,24 +105,23 @@ def new() -> list:
         "short",
         height=9,
     )
-    compared = compared.with_target(query("A", summed((), gained), "now"))
-    compared = compared.with_target(query("B", summed((), a_week_ago), "a week ago"))
+    compared = compared.with_target(query("A", f"sum({gained})", "now"))
+    compared = compared.with_target(query("B", f"sum({a_week_ago})", "a week ago"))
     pools = by_pool(
         "New recordings per hour, by pool",
         "Recordings first seen within the last hour. The ten pools with the most.",
         "short",
-        largest_named(summed(BY_PROJECT_AND_POOL, gained)),
+        largest_named(of_pools(gained)),
     )
-    # Sums over all pools, types and statuses; the short window keeps the query fast.
-    entered = rate(selector(TRANSITIONS, POOL_AND_TYPE))
+    entered = selector(POOL_TRANSITIONS, POOL)
     statuses = curves(
         "Transitions per hour",
-        "Entries into each status, as an hourly rate.",
+        "Entries into each status within the last hour.",
         "short",
         width=24,
     )
     statuses = statuses.with_target(
-        query("A", f"3600 * {summed(('status',), entered)}", "{{status}}")
+        query("A", f"sum by (status) ({entered})", "{{status}}")
     )
     return [
         colored(compared, {"now": colors.BLUE, "a week ago": colors.GREY}),

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 
+use crate::catalog::read;
 use crate::support::{Process, ReservedPort, client, eventually, folder, get_json, write};
 
 /// A Prometheus that runs.
@@ -46,6 +47,13 @@ pub(super) fn scrapes(target: &str, interval: &str, more: &str) -> String {
     )
 }
 
+/// A config that also evaluates the recording rules, once a second.
+pub(super) fn records(config: &str) -> String {
+    format!("rule_files: [{RULES}]\n{config}")
+}
+
+const RULES: &str = "recording-rules.yml";
+
 impl Prometheus {
     /// The installed one, which scrapes one target.
     pub(super) async fn start(target: &str, interval: &str) -> Self {
@@ -66,6 +74,8 @@ impl Prometheus {
     ) -> Self {
         let folder = folder();
         let file = write(folder.path(), "prometheus.yml", config);
+        let rules = read("dashboards/recording-rules.yml").replace("interval: 1m", "interval: 1s");
+        write(folder.path(), RULES, &rules);
         let port = ReservedPort::new();
         let data = folder.path().join("data");
         if !history.is_empty() {

@@ -6,7 +6,7 @@ use std::path::Path;
 use records_api::clock::{Clock, SystemClock};
 use serde_json::Value;
 
-use super::prometheus::{INTERVAL, Prometheus, newer, scrapes};
+use super::prometheus::{INTERVAL, Prometheus, newer, records, scrapes};
 use crate::dashboards::board::{ALL, Board, Panel, Target, targets};
 use crate::dashboards::names::{queries_of_rules, recorded};
 use crate::dashboards::promql::{Query, Selector};
@@ -165,21 +165,20 @@ async fn has_lived(prometheus: &Prometheus) {
     }
 }
 
-/// Samples that the exporter serves of new recordings and of desktops, as it was a week ago.
-fn last_week(metrics: &Metrics, instance: &str) -> String {
+/// Recorded series of new recordings and of desktops, as they were a week ago.
+fn last_week(metrics: &Metrics) -> String {
     let mut text = String::new();
     let begin = now() - 7 * 24 * 3600 - 2 * 3600;
-    for (kind, family, series) in [
-        ("counter", "workspace_screen_records_seen", "workspace_screen_records_seen_total"),
-        ("gauge", "workspace_desktops_recorded_last_day", "workspace_desktops_recorded_last_day"),
+    let by_pool = "workspace_desktops_recorded_last_day";
+    for recorded in [
+        "project_pool:workspace_screen_records_seen:increase1h",
+        "project_pool:workspace_desktops_recorded_last_day:max",
     ] {
-        let _ = writeln!(text, "# TYPE {family} {kind}");
-        for name in metrics.of(&format!("{series}{{")).keys() {
-            let labels = name.strip_suffix('}').unwrap();
+        let _ = writeln!(text, "# TYPE {recorded} gauge");
+        for name in metrics.of(&format!("{by_pool}{{")).keys() {
+            let series = name.replace(by_pool, recorded);
             for minute in 0..180 {
-                let at = begin + minute * 60;
-                let target = format!("job=\"records\",instance=\"{instance}\"");
-                let _ = writeln!(text, "{labels},{target}}} {minute} {at}");
+                let _ = writeln!(text, "{series} {minute} {}", begin + minute * 60);
             }
         }
     }
@@ -191,7 +190,8 @@ async fn a_healthy_system_leaves_no_panel_empty_but_those_that_say_so() {
     let api = Api::start(&LIVING);
     let exporter = Exporter::start(&config(&api.url, POLLING)).await;
     exporter.scraped_until("workspace_screen_records_up{project=\"p\"}", 1.0).await;
-    let prometheus = Prometheus::start(&exporter.url, INTERVAL).await;
+    let config = records(&scrapes(&exporter.url, INTERVAL, ""));
+    let prometheus = Prometheus::launch(Path::new("prometheus"), &[], &config).await;
     has_lived(&prometheus).await;
     assert_answers(&prometheus, &NOT_YET).await;
 
@@ -224,8 +224,7 @@ async fn every_query_answers_where_there_is_something_to_answer() {
     .await;
     let metrics =
         exporter.scraped_until("workspace_screen_records_up{project=\"main\"}", 1.0).await;
-    let instance = exporter.url.trim_start_matches("http://");
-    let history = last_week(&metrics, instance);
+    let history = last_week(&metrics);
     let both = "  scrape_classic_histograms: true\n";
     let native = "--enable-feature=native-histograms";
     let newer = newer("prometheus");
@@ -235,7 +234,7 @@ async fn every_query_answers_where_there_is_something_to_answer() {
         (newer.as_path(), vec![native], both),
     ];
     let all = cases.map(|(program, flags, more)| {
-        let config = scrapes(&exporter.url, INTERVAL, more);
+        let config = records(&scrapes(&exporter.url, INTERVAL, more));
         let history = history.clone();
         async move { Prometheus::launch_after(&history, program, &flags, &config).await }
     });
