@@ -1,13 +1,13 @@
-"""Colours that people with any colour vision can distinguish (Okabe and Ito, 2008), never green against red.
+"""Colours: fixed ones for statuses and results, Grafana's by name for pools, projects and exporters.
 
-In panels with one series per pool, the colour shows the value, from yellow (small) to blue (large).
+The fixed colours are those of Okabe and Ito (2008), which people with any colour vision can distinguish, without the
+yellow, which cannot be read on white. Green never stands against red.
 """
 
 from grafana_foundation_sdk.builders.dashboard import FieldColor, ThresholdsConfig
 from grafana_foundation_sdk.models.dashboard import (
     DynamicConfigValue,
     FieldColorModeId,
-    FieldColorSeriesByMode,
     Threshold,
     ThresholdsMode,
 )
@@ -15,7 +15,6 @@ from grafana_foundation_sdk.models.dashboard import (
 BLUE = "#0072B2"
 SKY = "#56B4E9"
 GREEN = "#009E73"
-YELLOW = "#F0E442"
 ORANGE = "#E69F00"
 VERMILION = "#D55E00"
 PURPLE = "#CC79A7"
@@ -25,7 +24,7 @@ GOOD, DOUBTFUL, BAD = GREEN, ORANGE, VERMILION
 
 STATUSES = {
     "RECORDING": SKY,
-    "REC_COMPLETED": YELLOW,
+    "REC_COMPLETED": ORANGE,
     "UPLOADING": BLUE,
     "UPLOAD_COMPLETED": GREEN,
     "REC_FAILED": PURPLE,
@@ -39,10 +38,12 @@ def fixed(color: str) -> DynamicConfigValue:
     return DynamicConfigValue(id_val="color", value=value)
 
 
-def by_value() -> FieldColor:
-    """Colours any number of series by their maximum."""
-    color = FieldColor().mode(FieldColorModeId.CONTINUOUS_YL_BL)
-    return color.series_by(FieldColorSeriesByMode.MAX)
+def by_name() -> FieldColor:
+    """A colour that depends on the name of the series only: a pool has the same one in every panel, whatever its rank.
+
+    Grafana has this mode since version 10. Two of many names may share a colour.
+    """
+    return FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
 
 
 def one(color: str = BLUE) -> FieldColor:

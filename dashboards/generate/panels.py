@@ -121,7 +121,7 @@ def curves(
     if unit == "short":
         # Keeps a constant 0 at the bottom instead of the middle.
         panel = panel.axis_soft_max(1)
-    return panel.axis_soft_min(0).color_scheme(colors.by_value())
+    return panel.axis_soft_min(0).color_scheme(colors.by_name())
 
 
 def by_pool(

@@ -84,7 +84,7 @@ def api() -> list:
         "reqps",
     ).with_target(query("A", of_all_exporters(("code",), requests), "{{code}}"))
     by_code = by_code.override_by_regexp("2..", [colors.fixed(colors.GREEN)])
-    by_code = by_code.override_by_regexp("3..|429", [colors.fixed(colors.YELLOW)])
+    by_code = by_code.override_by_regexp("3..|429", [colors.fixed(colors.PURPLE)])
     by_code = by_code.override_by_regexp("4[^2].|42[^9]", [colors.fixed(colors.ORANGE)])
     by_code = by_code.override_by_regexp("5..|[a-z]+", [colors.fixed(colors.VERMILION)])
     by_endpoint = curves(

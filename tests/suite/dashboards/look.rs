@@ -44,14 +44,13 @@ fn panels_fill_the_grid_without_overlap() {
     }
 }
 
-/// The palette of Okabe and Ito, and the scale from yellow to blue, suit any colour vision.
+/// The palette of Okabe and Ito suits any colour vision; its yellow cannot be read on white.
 #[test]
-fn colours_suit_any_colour_vision() {
-    const COLORS: [&str; 9] = [
+fn fixed_colours_suit_any_colour_vision_and_both_themes() {
+    const COLORS: [&str; 8] = [
         "#0072B2",
         "#56B4E9",
         "#009E73",
-        "#F0E442",
         "#E69F00",
         "#D55E00",
         "#CC79A7",
@@ -69,12 +68,31 @@ fn colours_suit_any_colour_vision() {
                 assert!(COLORS.contains(&color), "{}: {color}", board.file);
             }
         }
-        // Grafana's own palettes have green next to red.
-        assert!(!panels.to_string().contains("palette-"), "{}", board.file);
         let mut schemes = Vec::new();
         members(panels, "scheme", &mut schemes);
         assert!(schemes.iter().all(|scheme| scheme == "Cividis"), "{schemes:?}");
     }
+}
+
+/// Colours by value or rank change whenever the values do.
+#[test]
+fn the_colour_of_a_pool_depends_on_its_name_only() {
+    let mut by_name = 0;
+    for panel in Board::all().iter().flat_map(Board::panels) {
+        let color = &panel.json["fieldConfig"]["defaults"]["color"]["mode"];
+        match panel.json["type"].as_str().unwrap() {
+            "timeseries" => assert_eq!(color, "palette-classic-by-name", "{}", panel.place()),
+            "stat" => assert_eq!(color, "thresholds", "{}", panel.place()),
+            "bargauge" => assert_eq!(color, "fixed", "{}", panel.place()),
+            _ => continue,
+        }
+        by_name += usize::from(color == "palette-classic-by-name");
+        // The same name in every panel of pools.
+        for target in panel.targets().iter().filter(|target| target.legend.contains("{{name}}")) {
+            assert_eq!(target.legend, "{{project}}: {{name}}", "{}", target.place);
+        }
+    }
+    assert!(by_name > 20, "{by_name}");
 }
 
 /// Returns the variables in the links of a panel: the text between `${` and `}`.
