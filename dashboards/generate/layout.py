@@ -1,13 +1,16 @@
-"""Frame of both dashboards: title, variables, links to each other, rows of panels."""
+"""Frame of both dashboards: title, variables, links to each other, collapsed rows of panels."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, DashboardLink, Row
 from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
     DashboardLinkType,
+    GridPos,
     VariableModel,
 )
 
 TAG = "screen-records"
+COLUMNS = 24
+"""Width of Grafana's grid."""
 
 
 def dashboard(uid: str, title: str, description: str, variables: list[VariableModel]) -> Dashboard:
@@ -30,14 +33,26 @@ def dashboard(uid: str, title: str, description: str, variables: list[VariableMo
     return empty
 
 
-def fill(empty: Dashboard, rows: dict[str, list]) -> Dashboard:
-    """Adds rows of panels to a dashboard."""
+def fill(empty: Dashboard, first: list, rows: dict[str, list]) -> Dashboard:
+    """Adds the panels of the first screen and, below them, collapsed collapsed rows of panels."""
     number = 0
     filled = empty
+    for panel in first:
+        number += 1
+        filled = filled.with_panel(panel.id(number))
+    bottom = max(bottom_of(panel) for panel in first)
     for title, panels in rows.items():
         number += 1
-        filled = filled.with_row(Row(title).id(number))
+        row = Row(title).id(number).grid_pos(GridPos(x=0, y=bottom, w=COLUMNS, h=1))
         for panel in panels:
             number += 1
-            filled = filled.with_panel(panel.id(number))
+            row = row.with_panel(panel.id(number))
+        filled = filled.with_row(row)
+        bottom += 1
     return filled
+
+
+def bottom_of(panel) -> int:
+    """The line below a panel that has its place."""
+    place = panel.build().grid_pos
+    return place.y + place.h

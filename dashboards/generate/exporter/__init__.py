@@ -19,8 +19,8 @@ def exporter() -> Dashboard:
     )
     return fill(
         empty,
+        health(),
         {
-            "Exporter health": health(),
             "Polls": polls(),
             "API requests": api(),
             "Data quality": quality(),

@@ -1,4 +1,4 @@
-"""Panels of the row "Exporter health"."""
+"""Panels of the first screen of the exporter's dashboard."""
 
 import colors
 from metrics import BY_PROJECT, SNAPSHOT

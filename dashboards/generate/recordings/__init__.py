@@ -24,8 +24,8 @@ def recordings() -> Dashboard:
     )
     return fill(
         empty,
+        [*now(), *over_time(), *projects()],
         {
-            "Overview": [*now(), *over_time(), *projects()],
             "Failures": failures(),
             "In flight": backlog(),
             "New recordings": new(),

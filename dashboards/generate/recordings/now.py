@@ -1,4 +1,4 @@
-"""Panels of the row "Overview"."""
+"""Panels of the first screen of the dashboard of the recordings."""
 
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 

@@ -41,11 +41,14 @@ impl Board {
         FILES.map(|file| Self { file, json: read(file) }).into()
     }
 
-    /// Returns the panels without the rows.
+    /// Returns the panels, including those in the rows.
     pub(crate) fn panels(&self) -> Vec<Panel> {
         let panels = self.json["panels"].as_array().unwrap().iter();
-        let with_queries = panels.filter(|panel| panel["type"] != "row");
-        with_queries
+        let opened = panels.flat_map(|panel| match panel["panels"].as_array() {
+            Some(inner) => inner.iter().collect(),
+            None => vec![panel],
+        });
+        opened
             .map(|json| Panel {
                 file: self.file,
                 title: json["title"].as_str().unwrap_or_default().to_owned(),

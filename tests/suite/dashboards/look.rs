@@ -23,24 +23,59 @@ fn members(json: &Value, name: &str, found: &mut Vec<Value>) {
     }
 }
 
+/// Asserts that panels fill all columns of their lines without overlap, and returns the lines.
+fn assert_filled(place: &str, panels: &[Value]) -> BTreeSet<u64> {
+    let mut taken = BTreeSet::new();
+    for panel in panels {
+        let title = &panel["title"];
+        let at = |name: &str| panel["gridPos"][name].as_u64().unwrap_or(0);
+        assert!(at("w") > 0 && at("h") > 0 && at("x") + at("w") <= 24, "{title}");
+        for x in at("x")..at("x") + at("w") {
+            for y in at("y")..at("y") + at("h") {
+                assert!(taken.insert((y, x)), "{place}: {title} overlaps another panel");
+            }
+        }
+    }
+    let lines: BTreeSet<_> = taken.iter().map(|(y, _)| *y).collect();
+    assert_eq!(taken.len(), 24 * lines.len(), "{place} has gaps");
+    let (first, last) = (lines.first().unwrap(), lines.last().unwrap());
+    assert_eq!(lines.len() as u64, last - first + 1, "{place} has gaps");
+    lines
+}
+
 #[test]
 fn panels_fill_the_grid_without_overlap() {
     for board in Board::all() {
-        let mut taken = BTreeSet::new();
+        let panels = board.json["panels"].as_array().unwrap();
+        assert_eq!(assert_filled(board.file, panels).first(), Some(&0));
         let mut ids = BTreeSet::new();
-        for panel in board.json["panels"].as_array().unwrap() {
-            let title = &panel["title"];
-            let at = |name: &str| panel["gridPos"][name].as_u64().unwrap_or(0);
-            assert!(at("w") > 0 && at("h") > 0 && at("x") + at("w") <= 24, "{title}");
-            for x in at("x")..at("x") + at("w") {
-                for y in at("y")..at("y") + at("h") {
-                    assert!(taken.insert((x, y)), "{}: {title} overlaps another panel", board.file);
-                }
-            }
-            assert!(ids.insert(panel["id"].as_u64().unwrap()), "{title}");
+        for panel in panels.iter().chain(panels.iter().flat_map(inner)) {
+            assert!(ids.insert(panel["id"].as_u64().unwrap()), "{}", panel["title"]);
         }
-        let height = taken.iter().map(|(_, y)| y + 1).max().unwrap();
-        assert_eq!(taken.len() as u64, 24 * height, "{} has gaps", board.file);
+    }
+}
+
+fn inner(row: &Value) -> impl Iterator<Item = &Value> {
+    row["panels"].as_array().into_iter().flatten()
+}
+
+/// Grafana loads a panel when its row is opened.
+#[test]
+fn rows_below_the_first_screen_are_collapsed() {
+    for board in Board::all() {
+        let panels = board.json["panels"].as_array().unwrap();
+        let (rows, first): (Vec<_>, Vec<_>) =
+            panels.iter().partition(|panel| panel["type"] == "row");
+        assert!(first.len() > 6 && rows.len() > 4, "{}", board.file);
+        let top = |panel: &Value| panel["gridPos"]["y"].as_u64().unwrap();
+        let last = first.iter().map(|panel| top(panel)).max().unwrap();
+        for row in rows {
+            assert_eq!(row["collapsed"], true, "{}", row["title"]);
+            assert!(top(row) > last, "{}", row["title"]);
+            let inner: Vec<_> = inner(row).cloned().collect();
+            let lines = assert_filled(&row["title"].to_string(), &inner);
+            assert_eq!(lines.first(), Some(&(top(row) + 1)), "{}", row["title"]);
+        }
     }
 }
 
