@@ -1,7 +1,5 @@
 """Panels of the first screen of the dashboard of the recordings."""
 
-from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
-
 import colors
 from metrics import (
     BY_POOL,
@@ -31,6 +29,7 @@ from panels import (
 )
 from queries import (
     IN_FLIGHT,
+    NOT_UPLOADED,
     POOL,
     PROJECT,
     SETTLED,
@@ -109,12 +108,12 @@ def now() -> list:
 
 def over_time() -> list:
     """The same over time."""
-    by_status = f"sum by (status) ({selector(POOL_RECORDS, POOL)})"
+    # Uploaded recordings outnumber the others so much that a stack with them would hide those.
+    by_status = f"sum by (status) ({selector(POOL_RECORDS, POOL, NOT_UPLOADED)})"
     unresolved = f"sum by (status) ({selector(POOL_UNRESOLVED, POOL)})"
     status = curves(
-        "Recordings in the window, by status",
-        "All recordings that started within poll.window. Uploaded recordings are the line on the"
-        " right axis; the others are stacked.",
+        "In flight and failed, by status",
+        "Recordings in the window that are not uploaded. The row New recordings shows all of them.",
         "short",
     ).with_target(query("A", by_status, "{{status}}"))
     failures = curves(
@@ -123,10 +122,7 @@ def over_time() -> list:
         " when the upload is retried or the recording leaves the window.",
         "short",
     ).with_target(query("A", unresolved, "{{status}}"))
-    # Uploaded recordings outnumber the others so much that a stack would hide those.
-    apart = {"axisPlacement": "right", "stacking": {"mode": "none"}, "fillOpacity": 0}
-    line = [DynamicConfigValue(id_val=f"custom.{key}", value=value) for key, value in apart.items()]
-    status = colored(stacked(status), colors.STATUSES).override_by_name("UPLOAD_COMPLETED", line)
+    status = colored(stacked(status), colors.STATUSES)
     return [status, with_limits(colored(failures, colors.STATUSES), (1, colors.BAD))]
 
 

@@ -1,7 +1,7 @@
 """Panels of the rows "Storage and video duration" and "New recordings"."""
 
 import colors
-from metrics import BY_PROJECT_AND_POOL, POOL_SEEN, POOL_SIZE, POOL_TRANSITIONS
+from metrics import BY_PROJECT_AND_POOL, POOL_RECORDS, POOL_SEEN, POOL_SIZE, POOL_TRANSITIONS
 from panels import (
     POOL_NAME,
     bars,
@@ -118,13 +118,20 @@ def new() -> list:
         "Transitions per hour",
         "Entries into each status within the last hour.",
         "short",
-        width=24,
     )
     statuses = statuses.with_target(
         query("A", f"sum by (status) ({entered})", "{{status}}")
     )
+    window = curves(
+        "Recordings in the window, by status",
+        "All recordings that started within poll.window.",
+        "short",
+    )
+    by_status = f"sum by (status) ({selector(POOL_RECORDS, POOL)})"
+    window = stacked(window.with_target(query("A", by_status, "{{status}}")))
     return [
         colored(compared, {"now": colors.BLUE, "a week ago": colors.GREY}),
         stacked(pools),
         colored(statuses, colors.STATUSES),
+        colored(window, colors.STATUSES),
     ]

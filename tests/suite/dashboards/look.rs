@@ -130,6 +130,13 @@ fn the_colour_of_a_pool_depends_on_its_name_only() {
     assert!(by_name > 20, "{by_name}");
 }
 
+#[test]
+fn a_chart_has_one_axis() {
+    for board in Board::all() {
+        assert!(!board.json.to_string().contains("axisPlacement"), "{}", board.file);
+    }
+}
+
 /// Returns the variables in the links of a panel: the text between `${` and `}`.
 fn variables(links: &[Value]) -> Vec<String> {
     let mut found = Vec::new();
