@@ -50,6 +50,9 @@ INTERVAL = "1m"
 DATE_AND_TIME = "dateTimeAsIso"
 """Unit of a time in milliseconds since 1970, shown in the time zone of the reader."""
 
+DURATION = "dtdurations"
+"""Unit of a duration in seconds, written as days, hours and minutes; as many of them as `decimals` plus one."""
+
 POOL_NAME = "{{project}}: {{name}}"
 """Legend of series by pool."""
 

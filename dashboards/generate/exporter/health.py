@@ -2,7 +2,7 @@
 
 import colors
 from metrics import BY_PROJECT, SNAPSHOT
-from panels import answers, columns, curves, number, query, rows, with_limits
+from panels import DURATION, answers, columns, curves, number, query, rows, with_limits
 from queries import EXPORTER, POLLED, age, once, read_or_gone, selector
 
 SYNC_MODE = "screen_records_exporter_sync_mode"
@@ -37,8 +37,10 @@ def health() -> list:
             "Oldest snapshot",
             "Time since the oldest snapshot of a project was completed.",
             f"max({age(snapshot)})",
-            "s",
-        ).thresholds(colors.thresholds(colors.GOOD, (300, colors.DOUBTFUL), (600, colors.BAD))),
+            DURATION,
+        )
+        .decimals(0)
+        .thresholds(colors.thresholds(colors.GOOD, (300, colors.DOUBTFUL), (600, colors.BAD))),
         number(
             "First sync",
             "Progress of the first sync, for the project that is furthest behind.",
@@ -50,8 +52,9 @@ def health() -> list:
             "Time until the first credentials expire; the exporter renews them earlier. Empty if the"
             " expiry is unknown, as with access keys and tokens from the config.",
             f"min({expiry} - time())",
-            "s",
+            DURATION,
         )
+        .decimals(0)
         .no_value("unknown")
         .thresholds(colors.thresholds(colors.GREY, (-LONG, colors.BAD), (600, colors.GOOD))),
         number(
@@ -67,8 +70,8 @@ def health() -> list:
             "Config age",
             "Time since the last successful load of the config.",
             f"max({age(selector(RELOADED_AT, EXPORTER))})",
-            "s",
-        ),
+            DURATION,
+        ).decimals(0),
         with_limits(
             curves(
                 "Snapshot age",

@@ -45,7 +45,7 @@ def durations(
 ) -> timeseries.Panel:
     """Quantiles of a duration over `$__rate_interval`."""
     panel = curves(
-        f"{title}: quantiles", f"{description} Estimated from buckets.", "s", width
+        f"{title}: p50, p99", f"{description} Estimated from buckets.", "s", width
     )
     for index, (label, value) in enumerate(QUANTILES.items()):
         expression = quantile(value, histogram, matchers, "$__rate_interval")
@@ -189,10 +189,10 @@ def store() -> list:
                 "Age of the oldest read",
                 "Age of the oldest read still relied on. At most poll.reconcile_interval, whose"
                 " default is the line, as far as the request limits allow.",
-                "s",
+                "m",
                 width=24,
                 height=7,
-            ).with_target(query("A", oldest, "{{project}}")),
-            (3600, colors.DOUBTFUL),
+            ).with_target(query("A", f"{oldest} / 60", "{{project}}")),
+            (60, colors.DOUBTFUL),
         ),
     ]

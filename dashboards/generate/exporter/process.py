@@ -5,6 +5,7 @@ from panels import colored_by_query, curves, query, stacked
 from queries import EXPORTER, age, rate, selector
 
 HTTP_REQUESTS = "screen_records_exporter_http_requests_total"
+DAY = 24 * 3600
 HTTP_CONNECTIONS = "screen_records_exporter_http_connections"
 
 
@@ -35,11 +36,12 @@ def process() -> list:
     files = files.with_target(query("B", of_process("max_fds"), "{{instance}} limit"))
     threads = curves("Threads", "OS threads of the process.", "short", width=8)
     threads = threads.with_target(query("A", of_process("threads"), "{{instance}}"))
+    started = f"({of_process('start_time_seconds')})"
     running = curves(
-        "Uptime", "Time since the process started.", "s", width=8
+        "Uptime", "Time since the process started.", "d", width=8
     )
     running = running.with_target(
-        query("A", age(f"({of_process('start_time_seconds')})"), "{{instance}}")
+        query("A", f"{age(started)} / {DAY}", "{{instance}}")
     )
     asked = f"sum by (path, code) ({rate(selector(HTTP_REQUESTS, EXPORTER))})"
     requests = curves(

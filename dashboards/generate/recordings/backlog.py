@@ -24,8 +24,8 @@ def backlog() -> list:
     oldest = once(BY_POOL, selector(OLDEST_START, POOL, waiting))
     unchanged = once(BY_POOL, selector(OLDEST_UPDATE, POOL, IN_FLIGHT))
     expired = of_pools(selector(POOL_EXPIRED, POOL))
-    since_oldest = age(f"min by (project, pool) ({oldest})")
-    since_change = age(f"min by (project, pool) ({unchanged})")
+    since_oldest = f"{age(f'min by (project, pool) ({oldest})')} / {HOUR}"
+    since_change = f"{age(f'min by (project, pool) ({unchanged})')} / {HOUR}"
     amount = by_pool(
         "In flight, by pool",
         "Recordings that are in progress, waiting for their upload or being uploaded. The ten pools"
@@ -38,14 +38,14 @@ def backlog() -> list:
         "Time since the start of the oldest recording that has ended and is not uploaded yet. The ten"
         " pools with the oldest. Empty while everything is uploaded. The line is the threshold of the"
         " alert.",
-        "s",
+        "h",
         largest_named(since_oldest),
     )
     standstill = by_pool(
         "Longest without an update, by pool",
         "Time since the least recent update of a recording in flight. The ten pools with the longest."
         " Empty while nothing is in flight.",
-        "s",
+        "h",
         largest_named(since_change),
     )
     lost = by_pool(
@@ -57,7 +57,7 @@ def backlog() -> list:
     )
     return [
         stacked(amount),
-        with_limits(age_of_oldest, (6 * HOUR, colors.BAD)),
+        with_limits(age_of_oldest, (6, colors.BAD)),
         standstill,
         with_limits(lost, (1, colors.BAD)),
     ]

@@ -9,6 +9,7 @@ from metrics import (
     POOL_DESKTOPS_LAST_DAY,
 )
 from panels import (
+    DURATION,
     by_pool,
     colored,
     column,
@@ -97,7 +98,7 @@ def pools():
     )
     panel = column(panel, "In window", links=[page])
     panel = column(panel, "Share", unit="percentunit")
-    panel = column(panel, "Newest start", unit="s")
+    panel = column(panel, "Newest start", unit=DURATION, decimals=0)
     for hidden in ["pool", "instance"]:
         panel = column(panel, hidden, custom__hidden=True)
     return largest_first(panel, "Newest start")

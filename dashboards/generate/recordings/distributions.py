@@ -15,6 +15,8 @@ COLORS = {"p50": colors.BLUE, "p90": colors.ORANGE, "p99": colors.VERMILION}
 def pair(title: str, what: str, histogram: tuple[str, str]) -> list:
     """A heatmap and the quantiles next to it."""
     name, unit = histogram
+    # An axis in seconds would have ticks such as 16.7 minutes.
+    unit_of_line, divisor = ("m", " / 60") if unit == "s" else (unit, "")
     spread = density(
         title,
         f"{what} Shows native histograms if Prometheus ingests them, otherwise classic buckets.",
@@ -22,13 +24,13 @@ def pair(title: str, what: str, histogram: tuple[str, str]) -> list:
         unit,
     )
     quantiles = curves(
-        f"{title}: quantiles",
+        f"{title}: p50, p90, p99",
         f"{what} Quantiles over the last hour, estimated from buckets. A gap means that there was no"
         " observation in that hour.",
-        unit,
+        unit_of_line,
     )
     for index, (label, value) in enumerate(QUANTILES.items()):
-        expression = quantile(value, name, TYPE, "1h")
+        expression = f"({quantile(value, name, TYPE, '1h')}){divisor}"
         quantiles = quantiles.with_target(query("ABC"[index], expression, label))
     return [spread, colored(quantiles, COLORS)]
 

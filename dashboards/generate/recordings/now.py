@@ -15,6 +15,7 @@ from metrics import (
 )
 from panels import (
     DATE_AND_TIME,
+    DURATION,
     answers,
     colored,
     column,
@@ -77,8 +78,10 @@ def now() -> list:
             "Snapshot age",
             "Time since the oldest snapshot shown here was completed.",
             f"max({age(once(('project',), snapshot))})",
-            "s",
-        ).thresholds(colors.thresholds(colors.GOOD, (300, colors.DOUBTFUL), (600, colors.BAD))),
+            DURATION,
+        )
+        .decimals(0)
+        .thresholds(colors.thresholds(colors.GOOD, (300, colors.DOUBTFUL), (600, colors.BAD))),
         number(
             "Uploaded",
             "Uploaded recordings as a share of all settled recordings in the window, including those"
@@ -99,8 +102,9 @@ def now() -> list:
             "Time since the start of the oldest recording in flight. Empty while nothing is in"
             " flight.",
             f"max({age(once(BY_POOL, oldest))})",
-            "s",
+            DURATION,
         )
+        .decimals(1)
         .no_value("none")
         .thresholds(colors.thresholds(colors.GOOD, (6 * HOUR, colors.DOUBTFUL), (DAY, colors.BAD))),
     ]
@@ -153,7 +157,7 @@ def projects() -> list:
         height=6,
     )
     panel = columns(
-        panel.unit("s"),
+        panel.unit(DURATION).decimals(0),
         {
             "project": "Project",
             "instance": "Exporter",

@@ -115,7 +115,19 @@ fn panel_datasource_title_description_and_no_targets_rules() {
 #[test]
 fn panel_units_rule() {
     // The units of Grafana that are used here.
-    let units = ["short", "locale", "s", "bytes", "percentunit", "reqps", "dateTimeAsIso"];
+    let units = [
+        "short",
+        "locale",
+        "s",
+        "m",
+        "h",
+        "d",
+        "dtdurations",
+        "bytes",
+        "percentunit",
+        "reqps",
+        "dateTimeAsIso",
+    ];
     for panel in panels() {
         let config = &panel.json["fieldConfig"];
         let overrides = config["overrides"].as_array().into_iter().flatten();
