@@ -11,6 +11,7 @@ from pathlib import Path
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+import links
 import schema
 from exporter import exporter
 from recordings import recordings
@@ -31,7 +32,10 @@ def text(dashboard: Dashboard) -> str:
     mistakes = schema.fields(built, built.title)
     if mistakes:
         raise ValueError("\n".join(mistakes))
-    return json.dumps(built, cls=JSONEncoder, indent=1, sort_keys=True) + "\n"
+    inside = [panel for row in built.panels for panel in getattr(row, "panels", None) or []]
+    numbers = {panel.title: panel.id_val for panel in [*built.panels, *inside]}
+    written = json.dumps(built, cls=JSONEncoder, indent=1, sort_keys=True) + "\n"
+    return links.numbered(written, numbers)
 
 
 def main(arguments: list[str]) -> int:

@@ -42,6 +42,7 @@ from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 import colors
+import links
 from variables import DATASOURCE
 
 INTERVAL = "1m"
@@ -101,12 +102,18 @@ def last_value() -> ReduceDataOptions:
 
 
 def number(
-    title: str, description: str, expression: str, unit: str, width: int = 4, height: int = 4
+    title: str,
+    description: str,
+    expression: str,
+    unit: str,
+    target: dict[str, object],
+    width: int = 4,
 ) -> stat.Panel:
-    """A single value, coloured by threshold."""
-    panel = framed(stat.Panel(), title, description, width, height).unit(unit)
+    """A single value, coloured by threshold, that links to `target`."""
+    panel = framed(stat.Panel(), title, description, width, 4).unit(unit)
     return (
-        panel.with_target(instant("A", expression))
+        linked(panel, target)
+        .with_target(instant("A", expression))
         .reduce_options(last_value())
         .graph_mode(BigValueGraphMode.NONE)
         .color_mode(BigValueColorMode.BACKGROUND_SOLID)
@@ -134,6 +141,7 @@ def by_pool(
     panel = curves(title, description, unit, height=9).with_target(
         query("A", largest, legend_format)
     )
+    panel = linked(panel, links.view(links.SERIES, "project", "pool"))
     return panel.legend(legend().placement(LegendPlacement.RIGHT))
 
 
@@ -165,12 +173,18 @@ def colored_by_query(panel, by_ref: dict[str, str]):
 
 
 def bars(
-    title: str, description: str, expression: str, legend_format: str, unit: str
+    title: str,
+    description: str,
+    expression: str,
+    legend_format: str,
+    unit: str,
+    *targets: dict[str, object],
 ) -> bargauge.Panel:
-    """Bars of the ten largest series."""
+    """Bars of the ten largest series, with links."""
     panel = framed(bargauge.Panel(), title, description, 12, 9).unit(unit).min(0)
     return (
-        panel.with_target(instant("A", f"topk(10, {expression})", legend_format))
+        linked(panel, *targets)
+        .with_target(instant("A", f"topk(10, {expression})", legend_format))
         .reduce_options(last_value())
         .orientation(VizOrientation.HORIZONTAL)
         .display_mode(BarGaugeDisplayMode.BASIC)
@@ -230,6 +244,13 @@ def column(panel: table.Panel, name: str, **properties) -> table.Panel:
     return panel.with_override(matcher, set_to)
 
 
+def linked_columns(panel: table.Panel, **targets: dict[str, object]) -> table.Panel:
+    """Adds links to columns, by their titles with `_` for spaces."""
+    for name, target in targets.items():
+        panel = column(panel, name.replace("_", " "), links=[target])
+    return panel
+
+
 def largest_first(panel: table.Panel, name: str) -> table.Panel:
     """Sorts a table by a column, largest first."""
     return panel.sort_by([TableSortByFieldState().display_name(name).desc(True)])
@@ -245,11 +266,6 @@ def answers(**words: tuple[str, str]) -> list[ValueMap]:
     return [ValueMap(options=options)]
 
 
-def links(title: str, url: str) -> DynamicConfigValue:
-    """An override property that adds a link, opened in a new tab."""
-    return DynamicConfigValue(id_val="links", value=[link(title, url)])
-
-
-def link(title: str, url: str) -> dict[str, object]:
-    """A link of a value."""
-    return {"title": title, "url": url, "targetBlank": True}
+def linked(panel, *each: dict[str, object]):
+    """Adds links to all values of a panel."""
+    return panel.override_by_field_type("number", [links.links(*each)])

@@ -3,6 +3,7 @@
 from grafana_foundation_sdk.builders.dashboard import DatasourceVariable, QueryVariable
 from grafana_foundation_sdk.models.common import DataSourceRef
 from grafana_foundation_sdk.models.dashboard import (
+    VariableHide,
     VariableModel,
     VariableOption,
     VariableRefresh,
@@ -42,6 +43,22 @@ def labels(name: str, of: str, description: str) -> QueryVariable:
     )
 
 
+def exporter(serving: str) -> QueryVariable:
+    """The exporter that links lead to: the first one that serves the selected projects."""
+    query = f"label_values({serving}, instance)"
+    return (
+        QueryVariable("exporter")
+        .label("Exporter")
+        .description("Exporter that links lead to.")
+        .datasource(DATASOURCE)
+        .definition(query)
+        .query({"query": query, "refId": "exporter"})
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(VariableSort.ALPHABETICAL_ASC)
+        .hide(VariableHide.HIDE_VARIABLE)
+    )
+
+
 def exporters() -> list[VariableModel]:
     """Variables of the dashboard of the exporters."""
     return [
@@ -49,6 +66,7 @@ def exporters() -> list[VariableModel]:
         labels("job", UP, "Prometheus job that scrapes the exporter."),
         labels("instance", selector(UP, 'job=~"$job"'), "Address of the exporter."),
         labels("project", selector(UP, EXPORTER), "Project in the exporter's config."),
+        exporter(selector(UP, EXPORTER, PROJECT)),
     ]
 
 
@@ -67,4 +85,5 @@ def records() -> list[VariableModel]:
         ),
         labels("type", by_type, "Type of recording; applies to panels by type."),
         labels("user", by_user, "Recorded user; applies to panels by user."),
+        exporter(selector(UP, PROJECT)),
     ]

@@ -1,8 +1,19 @@
 """Panels of the first screen of the exporter's dashboard."""
 
 import colors
+import links
 from metrics import BY_PROJECT, SNAPSHOT
-from panels import DURATION, answers, columns, curves, number, query, rows, with_limits
+from panels import (
+    DURATION,
+    answers,
+    columns,
+    curves,
+    linked_columns,
+    number,
+    query,
+    rows,
+    with_limits,
+)
 from queries import EXPORTER, POLLED, age, once, read_or_gone, selector
 
 SYNC_MODE = "screen_records_exporter_sync_mode"
@@ -23,8 +34,9 @@ def health() -> list:
     first = selector(PROGRESS, POLLED)
     expiry = selector(EXPIRY, POLLED)
     reloaded = selector(RELOADED, EXPORTER)
-    version = f"group by (version, revision) ({selector(BUILD, EXPORTER)})"
+    version = f"group by (version, revision, instance) ({selector(BUILD, EXPORTER)})"
     mode = f"max by (project, mode) ({selector(SYNC_MODE, POLLED)}) == 1"
+    page = links.page("Page of the exporter", "/")
     return [
         number(
             "Failing projects",
@@ -32,12 +44,14 @@ def health() -> list:
             " within the last day. The exporter's page / shows the error and the remedy.",
             f"count({up}) - sum({up})",
             "short",
+            page,
         ).thresholds(colors.thresholds(colors.GOOD, (1, colors.BAD))),
         number(
             "Oldest snapshot",
             "Time since the oldest snapshot of a project was completed.",
             f"max({age(snapshot)})",
             DURATION,
+            page,
         )
         .decimals(0)
         .thresholds(colors.thresholds(colors.GOOD, (300, colors.DOUBTFUL), (600, colors.BAD))),
@@ -46,6 +60,7 @@ def health() -> list:
             "Progress of the first sync, for the project that is furthest behind.",
             f"min({first})",
             "percentunit",
+            page,
         ).thresholds(colors.thresholds(colors.DOUBTFUL, (1, colors.GOOD))),
         number(
             "Credentials expire in",
@@ -53,6 +68,7 @@ def health() -> list:
             " expiry is unknown, as with access keys and tokens from the config.",
             f"min({expiry} - time())",
             DURATION,
+            page,
         )
         .decimals(0)
         .no_value("unknown")
@@ -63,6 +79,7 @@ def health() -> list:
             " in use and the log shows the error.",
             f"min({reloaded})",
             "short",
+            links.page("What to do", "/runbook#screenrecordsconfigreloadfailed"),
         )
         .mappings(answers(zero=("no", colors.BAD), one=("yes", colors.GOOD)))
         .thresholds(colors.thresholds(colors.BAD, (1, colors.GOOD))),
@@ -71,6 +88,7 @@ def health() -> list:
             "Time since the last successful load of the config.",
             f"max({age(selector(RELOADED_AT, EXPORTER))})",
             DURATION,
+            page,
         ).decimals(0),
         with_limits(
             curves(
@@ -96,10 +114,13 @@ def what_runs(mode: str, version: str) -> list:
         height=8,
     )
     modes = columns(panel.unit("short"), {"project": "Project", "mode": "Mode"}, ("Value",))
+    recordings = links.view(links.ROW, "project")
+    modes = linked_columns(modes, Project=recordings, Mode=links.page("Page of the exporter", "/"))
     panel = rows(
         "Versions", "Versions and revisions in use.", {"A": version}, width=6, height=8
     )
-    versions = columns(
-        panel.unit("short"), {"version": "Version", "revision": "Revision"}, ("Value",)
-    )
+    shown = {"instance": "Exporter", "version": "Version", "revision": "Revision"}
+    versions = columns(panel.unit("short"), shown, ("Value",))
+    page = links.page("Page of the exporter", "/", "${__data.fields.Exporter}")
+    versions = linked_columns(versions, Exporter=page, Version=page, Revision=page)
     return [modes, versions]

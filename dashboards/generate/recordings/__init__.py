@@ -24,7 +24,7 @@ def recordings() -> Dashboard:
     )
     return fill(
         empty,
-        [*now(), *over_time(), *projects()],
+        [*now(), *over_time(), projects()],
         {
             "Failures": failures(),
             "In flight": backlog(),

@@ -1,6 +1,7 @@
 """Panels of the row "Desktops"."""
 
 import colors
+import links
 from metrics import (
     BY_PROJECT_AND_POOL,
     DESKTOPS_RECORDED,
@@ -16,7 +17,7 @@ from panels import (
     columns,
     curves,
     largest_first,
-    link,
+    linked_columns,
     query,
     rows,
 )
@@ -70,9 +71,9 @@ def pools():
         "Desktops by pool",
         "The hundred pools with the most desktops in the window. Recorded is the number of desktops with"
         " a recording that started within the last 24 hours, Share its ratio to the desktops of the"
-        " pool. Newest start is the time since the newest recording of the pool started. The number of"
-        " desktops in the window links to the exporter's list, the longest silent first. Empty during"
-        " the first week: a week ago.",
+        " pool. Newest start is the time since the newest recording of the pool started. Numbers link"
+        " to the exporter's list of desktops, the longest silent first. Empty during the first week: a"
+        " week ago.",
         {
             ref: with_exporter(named(f"({each}) and on (project, pool) {largest}"))
             for ref, each in figures.items()
@@ -91,12 +92,18 @@ def pools():
             "Value #F": "Newest start",
         },
     )
-    page = link(
-        "List of the desktops",
-        "http://${__data.fields.instance}/desktops?project=${__data.fields.Project:percentencode}"
-        "&pool=${__data.fields.pool:percentencode}",
+    silent = links.desktops(links.ROW, "project", "pool")
+    panel = linked_columns(
+        panel,
+        Project=links.view(links.ROW, "project"),
+        Pool=links.view(links.ROW, "project", "pool"),
+        Recorded=silent,
+        A_week_ago=silent,
+        In_window=silent,
+        Desktops=silent,
+        Share=silent,
+        Newest_start=silent,
     )
-    panel = column(panel, "In window", links=[page])
     panel = column(panel, "Share", unit="percentunit")
     panel = column(panel, "Newest start", unit=DURATION, decimals=0)
     for hidden in ["pool", "instance"]:

@@ -1,8 +1,9 @@
 """Panels of the row "Where recordings go"."""
 
+import links
 from metrics import POOL_UPLOADED_BYTES, POOL_UPLOADED_SECONDS
-from panels import by_pool, column, columns, largest_first, rows, stacked
-from queries import POOL, PROJECT, largest_named, of_pools, selector, summed
+from panels import by_pool, column, columns, largest_first, linked_columns, rows, stacked
+from queries import POOL, PROJECT, largest_named, of_pools, selector, summed, with_exporter
 
 
 def totals(title: str, description: str, label: str, shown: str):
@@ -18,10 +19,10 @@ def totals(title: str, description: str, label: str, shown: str):
         title,
         description,
         {
-            "A": largest,
-            "B": f"({length} / 3600) and on (project, {label}) {largest}",
-            "C": f"{count} and on (project, {label}) {largest}",
-            "D": f"{failed} and on (project, {label}) {largest}",
+            "A": with_exporter(largest),
+            "B": with_exporter(f"({length} / 3600) and on (project, {label}) {largest}"),
+            "C": with_exporter(f"{count} and on (project, {label}) {largest}"),
+            "D": with_exporter(f"{failed} and on (project, {label}) {largest}"),
         },
         width=12,
     )
@@ -36,7 +37,20 @@ def totals(title: str, description: str, label: str, shown: str):
             "Value #D": "Failed uploads",
         },
     )
-    return largest_first(column(panel, "Storage", unit="bytes", decimals=1), "Storage")
+    panel = column(panel, "Storage", unit="bytes", decimals=1)
+    row = links.Of("__data.fields", {"project": "Project", label: shown})
+    listed = links.records(row, "project", label)
+    failed_uploads = ("status=UPLOAD_FAILED",)
+    panel = linked_columns(
+        panel,
+        Project=links.view(row, "project"),
+        **{shown: listed},
+        Storage=listed,
+        Hours_of_video=listed,
+        Recordings=listed,
+        Failed_uploads=links.failures(row, "project", more=failed_uploads),
+    )
+    return largest_first(column(panel, "instance", custom__hidden=True), "Storage")
 
 
 def destinations() -> list:

@@ -1,8 +1,9 @@
 """Panels of the row "Failures"."""
 
 import colors
+import links
 from metrics import BY_GROUP, POOL_TRANSITIONS, RECORDS, UNRESOLVED, USER_TRANSITIONS
-from panels import bars, by_pool, column, columns, largest_first, link, links, rows
+from panels import bars, by_pool, column, columns, largest_first, linked_columns, rows
 from queries import (
     FAILED,
     POOL,
@@ -16,10 +17,6 @@ from queries import (
     selector,
     summed,
     with_exporter,
-)
-
-FAILURES_PAGE = (
-    "http://${__data.fields.instance}/failures?project=${__data.fields.Project:percentencode}"
 )
 
 
@@ -41,13 +38,10 @@ def failures() -> list:
         by_user,
         "{{user}}",
         "short",
-    ).decimals(0)
-    user_page = (
-        "http://${__field.labels.instance}/failures"
-        "?project=${__field.labels.project:percentencode}&user=${__field.labels.user:percentencode}"
+        links.failures(links.SERIES, "project", "user"),
+        links.view(links.SERIES, "project", "user"),
     )
-    users = users.color_scheme(colors.one(colors.VERMILION))
-    users = users.override_by_regexp(".*", [links("Failures of this user", user_page)])
+    users = users.decimals(0).color_scheme(colors.one(colors.VERMILION))
 
     left = once(BY_GROUP, selector(UNRESOLVED, POOL_AND_TYPE, FAILED))
     largest = f"topk(100, {left})"
@@ -72,20 +66,23 @@ def failures() -> list:
             "Value #B": "In window",
         },
     )
-    page = (
-        FAILURES_PAGE + "&status=${__data.fields.Status}&type=${__data.fields.Type:percentencode}"
-        "&pool=${__data.fields.pool:percentencode}"
-    )
-    which = [link("List of these failures", page)]
+    group = ("project", "status", "type", "pool")
     steps = [{"color": "transparent", "value": None}, {"color": colors.BAD, "value": 1}]
     panel = column(
         panel,
         "Unresolved",
-        links=which,
+        links=[links.failures(links.ROW, *group, more=(links.COUNTED,))],
         thresholds={"mode": "absolute", "steps": steps},
         custom__cellOptions={"type": "color-background", "mode": "basic"},
     )
-    panel = column(panel, "In window", links=which)
+    panel = linked_columns(
+        panel,
+        Project=links.view(links.ROW, "project"),
+        Pool=links.view(links.ROW, "project", "pool"),
+        Type=links.failures(links.ROW, "project", "type"),
+        Status=links.failures(links.ROW, "project", "status"),
+        In_window=links.failures(links.ROW, *group),
+    )
     for hidden in ["pool", "instance"]:
         panel = column(panel, hidden, custom__hidden=True)
     return [an_hour, users, largest_first(panel, "Unresolved")]

@@ -1,6 +1,7 @@
 """Panels of the first screen of the dashboard of the recordings."""
 
 import colors
+import links
 from metrics import (
     BY_POOL,
     NEWEST_START,
@@ -21,7 +22,7 @@ from panels import (
     column,
     columns,
     curves,
-    link,
+    linked_columns,
     number,
     query,
     rows,
@@ -63,6 +64,7 @@ def now() -> list:
             " lists them.",
             unresolved,
             "short",
+            links.page("Unresolved failures", f"/failures?{links.COUNTED}"),
         ).thresholds(colors.thresholds(colors.GOOD, (1, colors.BAD))),
         number(
             "All projects up",
@@ -71,6 +73,7 @@ def now() -> list:
             " the last day but has none now counts as down.",
             f"min({up})",
             "short",
+            links.board("Screen records exporter", links.EXPORTER),
         )
         .mappings(answers(zero=("no", colors.BAD), one=("yes", colors.GOOD)))
         .thresholds(colors.thresholds(colors.BAD, (1, colors.GOOD))),
@@ -79,6 +82,7 @@ def now() -> list:
             "Time since the oldest snapshot shown here was completed.",
             f"max({age(once(('project',), snapshot))})",
             DURATION,
+            links.board("Screen records exporter", links.EXPORTER),
         )
         .decimals(0)
         .thresholds(colors.thresholds(colors.GOOD, (300, colors.DOUBTFUL), (600, colors.BAD))),
@@ -88,6 +92,7 @@ def now() -> list:
             " that failed before counting began.",
             f"{uploaded} / {settled}",
             "percentunit",
+            links.panel("Recordings in the window, by status"),
         )
         .decimals(2)
         .thresholds(colors.thresholds(colors.BAD, (0.95, colors.DOUBTFUL), (0.99, colors.GOOD))),
@@ -96,6 +101,7 @@ def now() -> list:
             "Recordings that are in progress, waiting for their upload or being uploaded.",
             in_flight,
             "short",
+            links.panel("In flight, by pool"),
         ),
         number(
             "Oldest in flight",
@@ -103,6 +109,7 @@ def now() -> list:
             " flight.",
             f"max({age(once(BY_POOL, oldest))})",
             DURATION,
+            links.panel("Oldest awaiting upload, by pool"),
         )
         .decimals(1)
         .no_value("none")
@@ -130,9 +137,8 @@ def over_time() -> list:
     return [status, with_limits(colored(failures, colors.STATUSES), (1, colors.BAD))]
 
 
-def projects() -> list:
-    """Table of the projects, and the time since which all of them are counted."""
-    since = once(("project",), selector(COUNTING_SINCE, PROJECT))
+def projects():
+    """Table of the projects."""
     by_exporter = ("project", "instance")
     figures = {
         "A": selector(UP, PROJECT),
@@ -153,8 +159,7 @@ def projects() -> list:
         " Newest start is the time since the newest recording started, Oldest read the age of the"
         " oldest read still relied on. Counters begin at Counting since.",
         by_project,
-        width=20,
-        height=6,
+        height=7,
     )
     panel = columns(
         panel.unit(DURATION).decimals(0),
@@ -172,20 +177,26 @@ def projects() -> list:
         },
     )
     words = answers(zero=("no", colors.BAD), one=("yes", colors.GOOD))
-    page = link("Page of the exporter", "http://${__data.fields.Exporter}/")
     panel = column(
         panel, "Up", unit="short", mappings=words, custom__cellOptions={"type": "color-text"}
     )
     panel = column(panel, "Records", unit="locale")
     panel = column(panel, "Reported", unit="locale")
     panel = column(panel, "Counting since", unit=DATE_AND_TIME)
-    counting = number(
-        "Counting since",
-        "Since this time, the failures of every project have been counted. Earlier failures are on the"
-        " exporter's page /failures, but not among the unresolved ones. The time changes when a state"
-        " is lost or a project is added.",
-        f"1000 * max({since})",
-        DATE_AND_TIME,
-        height=6,
+    row = links.Of("__data.fields", {"project": "Project", "instance": "Exporter"})
+    exporter = links.page("Page of the exporter", "/", row.value("instance"))
+    polls = links.polls(row)
+    earlier = links.failures(row, "project", more=(links.NOT_COUNTED,))
+    return linked_columns(
+        panel,
+        Project=links.view(row, "project"),
+        Exporter=exporter,
+        Up=polls,
+        Snapshot_age=polls,
+        Window=exporter,
+        Records=exporter,
+        Reported=exporter,
+        Newest_start=links.desktops(row, "project"),
+        Oldest_read=polls,
+        Counting_since=earlier,
     )
-    return [column(panel, "Exporter", links=[page]), counting]

@@ -1,6 +1,7 @@
 """Panels of the rows "Storage and video duration" and "New recordings"."""
 
 import colors
+import links
 from metrics import BY_PROJECT_AND_POOL, POOL_RECORDS, POOL_SEEN, POOL_SIZE, POOL_TRANSITIONS
 from panels import (
     POOL_NAME,
@@ -11,6 +12,7 @@ from panels import (
     columns,
     curves,
     largest_first,
+    linked_columns,
     query,
     rows,
     stacked,
@@ -24,6 +26,7 @@ from queries import (
     of_pools,
     selector,
     summed,
+    with_exporter,
 )
 
 DURATION = "workspace_screen_records_duration_seconds"
@@ -51,13 +54,21 @@ def storage() -> list:
         "SESSION": colors.GREEN,
     }
     return [
-        bars("Storage by pool", "The ten largest pools in the window.", size, POOL_NAME, "bytes"),
+        bars(
+            "Storage by pool",
+            "The ten largest pools in the window.",
+            size,
+            POOL_NAME,
+            "bytes",
+            links.view(links.SERIES, "project", "pool"),
+        ),
         bars(
             "Hours of video by pool",
             "The ten pools with the most hours in the window.",
             f"{length} / 3600",
             POOL_NAME,
             "locale",
+            links.view(links.SERIES, "project", "pool"),
         ).decimals(0),
         colored(stacked(over_time.with_target(query("A", by_type, "{{type}}"))), types),
         users(),
@@ -75,9 +86,9 @@ def users():
         "The hundred users with the most storage in the window. Empty with"
         ' labels.user = "drop".',
         {
-            "A": largest,
-            "B": f"({length} / 3600) and on (project, user) {largest}",
-            "C": f"{count} and on (project, user) {largest}",
+            "A": with_exporter(largest),
+            "B": with_exporter(f"({length} / 3600) and on (project, user) {largest}"),
+            "C": with_exporter(f"{count} and on (project, user) {largest}"),
         },
     )
     panel = columns(
@@ -91,7 +102,16 @@ def users():
         },
     )
     panel = column(panel, "Storage", unit="bytes", decimals=1)
-    return largest_first(panel, "Storage")
+    listed = links.records(links.ROW, "project", "user")
+    panel = linked_columns(
+        panel,
+        Project=links.view(links.ROW, "project"),
+        User=links.view(links.ROW, "project", "user"),
+        Storage=listed,
+        Hours_of_video=listed,
+        Recordings=listed,
+    )
+    return largest_first(column(panel, "instance", custom__hidden=True), "Storage")
 
 
 def new() -> list:

@@ -57,6 +57,9 @@ export function interpolator(
       if (format === 'text') {
         return variable.text;
       }
+      if (format === 'queryparam') {
+        return inAddress(variable);
+      }
       if (variable.isRaw && typeof variable.value === 'string') {
         return variable.value;
       }
@@ -64,6 +67,12 @@ export function interpolator(
         ? format(variable.value, variable)
         : written(variable.value, format, where);
     });
+}
+
+/** A variable with what is chosen, as a parameter of an address. */
+export function inAddress(variable: Variable): string {
+  const values = variable.isRaw ? ['$__all'] : [variable.value].flat();
+  return values.map((value) => `var-${variable.name}=${percent(value)}`).join('&');
 }
 
 /** Writes a value into an expression as Prometheus' data source does. */

@@ -14,7 +14,7 @@ import { lastValueFrom } from 'rxjs';
 import { registry } from './fields';
 import { bucketFrames, cellFrames, seriesFrames, tableFrames } from './frames';
 import type { Variable } from './interpolate';
-import { forPromQL, interpolator } from './interpolate';
+import { forPromQL, inAddress, interpolator } from './interpolate';
 import { reportUnknown } from './known';
 import type { Panel, Target } from './model';
 import { targets, titleOf } from './model';
@@ -40,7 +40,11 @@ export interface Loaded {
 
 export async function load(panel: Panel, type: PanelType, width: number, setting: Setting): Promise<Loaded> {
   const where = titleOf(panel);
-  const replaceVariables = interpolator(setting.variables, {}, where);
+  const inLinks = {
+    __url_time_range: `from=${setting.range.raw.from}&to=${setting.range.raw.to}`,
+    __all_variables: setting.variables.map(inAddress).join('&'),
+  };
+  const replaceVariables = interpolator(setting.variables, inLinks, where);
   const known = registry(Object.keys(type.custom));
   const fieldConfig = withDefaults(panel, type);
   reportUnknown(panel, fieldConfig, known);

@@ -1,10 +1,10 @@
 //! Layout, colours and links of the dashboards.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::board::Board;
+use super::board::{Board, Panel};
 use super::promql::Query;
 
 /// Collects the values of all members with this name, at any depth.
@@ -142,46 +142,124 @@ fn variables(links: &[Value]) -> Vec<String> {
     let mut found = Vec::new();
     for link in links {
         let url = link["url"].as_str().unwrap();
-        assert!(url.starts_with("http://${"), "{url}");
+        let is_inside = url.starts_with("/d/screen-records");
+        assert!(is_inside || url.starts_with("http://${"), "{url}");
+        assert_eq!(link["targetBlank"], !is_inside, "{url}");
+        // A link that keeps neither the time nor the data source shows something else.
+        let kept = ["${__url_time_range}&${__all_variables}", "${__url_time_range}&${datasource:"];
+        assert!(!is_inside || kept.iter().any(|kept| url.contains(kept)), "{url}");
         let inner = url.split("${").skip(1).map(|rest| rest.split('}').next().unwrap());
         found.extend(inner.map(|name| name.split(':').next().unwrap().to_owned()));
     }
     found
 }
 
-#[test]
-fn links_use_existing_columns_and_labels() {
-    let mut checked = 0;
-    for panel in Board::all().iter().flat_map(Board::panels) {
-        let mut links = Vec::new();
-        members(&panel.json["fieldConfig"], "links", &mut links);
-        // In an override, the links are the value of a property.
-        let overrides = panel.json["fieldConfig"]["overrides"].as_array().into_iter().flatten();
-        for property in overrides.flat_map(|one| one["properties"].as_array().unwrap()) {
+/// Returns the links of a panel, by the name of the column; those of all values have none.
+fn links(panel: &Panel) -> Vec<(Option<String>, Vec<Value>)> {
+    let overrides = panel.json["fieldConfig"]["overrides"].as_array().into_iter().flatten();
+    let mut found = Vec::new();
+    for one in overrides {
+        for property in one["properties"].as_array().unwrap() {
             if property["id"] == "links" {
-                links.push(property["value"].clone());
+                let is_column = one["matcher"]["id"] == "byName";
+                let column = one["matcher"]["options"].as_str().filter(|_| is_column);
+                let links = property["value"].as_array().unwrap().clone();
+                found.push((column.map(str::to_owned), links));
             }
         }
-        let links: Vec<_> = links.iter().flat_map(|l| l.as_array().unwrap().clone()).collect();
-        let labels: BTreeSet<_> = panel
-            .targets()
-            .iter()
-            .flat_map(|target| Query::of(&target.expression).grouping)
-            .collect();
-        let mut renamed = Vec::new();
-        members(&panel.json["transformations"], "renameByName", &mut renamed);
-        let names = renamed.iter().flat_map(|map| map.as_object().unwrap());
-        let (old, mut columns): (BTreeSet<_>, BTreeSet<_>) =
-            names.map(|(old, new)| (old.clone(), new.as_str().unwrap().to_owned())).unzip();
-        columns.extend(labels.difference(&old).cloned());
-        for variable in variables(&links) {
-            let is_there = variable.strip_prefix("__data.fields.").map_or_else(
-                || labels.contains(variable.strip_prefix("__field.labels.").unwrap()),
-                |column| columns.contains(column),
-            );
-            assert!(is_there, "{}: {variable} of {columns:?} {labels:?}", panel.place());
+    }
+    found
+}
+
+/// Returns the columns of a table by the labels that they show.
+fn columns(panel: &Panel) -> BTreeMap<String, String> {
+    let transformations = panel.json["transformations"].as_array().into_iter().flatten();
+    let options = transformations.map(|one| &one["options"]);
+    let mut found = BTreeMap::new();
+    for options in options.filter(|options| options["indexByName"].is_object()) {
+        for label in options["indexByName"].as_object().unwrap().keys() {
+            let title = options["renameByName"][label].as_str().unwrap_or(label);
+            found.insert(label.clone(), title.to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn links_use_existing_columns_labels_and_variables() {
+    let mut checked = 0;
+    for board in Board::all() {
+        let named = board.variables().iter().map(|variable| variable["name"].as_str().unwrap());
+        let mut global: BTreeSet<_> = named.collect();
+        global.extend(["__url_time_range", "__all_variables"]);
+        for panel in board.panels() {
+            let labels: BTreeSet<_> = panel
+                .targets()
+                .iter()
+                .flat_map(|target| Query::of(&target.expression).grouping)
+                .collect();
+            let renamed = columns(&panel);
+            let mut titles: BTreeSet<_> = renamed.values().cloned().collect();
+            titles.extend(labels.iter().filter(|label| !renamed.contains_key(*label)).cloned());
+            let links: Vec<_> = links(&panel).into_iter().flat_map(|(_, links)| links).collect();
+            for variable in variables(&links) {
+                let is_there = if let Some(column) = variable.strip_prefix("__data.fields.") {
+                    titles.contains(column)
+                } else if let Some(label) = variable.strip_prefix("__field.labels.") {
+                    labels.contains(label)
+                } else {
+                    global.contains(variable.as_str())
+                };
+                assert!(is_there, "{}: {variable} of {titles:?} {labels:?}", panel.place());
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 100, "{checked}");
+}
+
+#[test]
+fn links_to_panels_lead_to_the_panel_of_their_title() {
+    let boards = Board::all();
+    let panels = boards[0].panels();
+    let mut checked = 0;
+    for panel in boards.iter().flat_map(Board::panels) {
+        for link in links(&panel).into_iter().flat_map(|(_, links)| links) {
+            let url = link["url"].as_str().unwrap();
+            let Some((_, number)) = url.split_once("viewPanel=") else { continue };
+            let number: u64 = number.parse().unwrap();
+            let target = panels.iter().find(|panel| panel.json["id"] == number);
+            assert_eq!(target.unwrap().title, link["title"].as_str().unwrap(), "{url}");
             checked += 1;
         }
     }
-    assert!(checked > 10, "{checked}");
+    assert!(checked > 2, "{checked}");
+}
+
+#[test]
+fn every_stat_bar_column_and_graph_of_pools_has_a_link() {
+    let mut checked = 0;
+    for panel in Board::all().iter().flat_map(Board::panels) {
+        let links = links(&panel);
+        let is_linked = |column: Option<&str>| {
+            let mut found = links.iter().filter(|(of, _)| of.as_deref() == column);
+            found.any(|(_, links)| !links.is_empty())
+        };
+        let is_of_pools = panel.targets().iter().any(|t| t.legend.contains("{{name}}"));
+        match panel.json["type"].as_str().unwrap() {
+            "table" => {
+                let titles = columns(&panel).into_values();
+                for title in titles {
+                    assert!(is_linked(Some(&title)), "{}: {title}", panel.place());
+                    checked += 1;
+                }
+            }
+            "stat" | "bargauge" => {
+                assert!(is_linked(None), "{}", panel.place());
+                checked += 1;
+            }
+            _ => assert!(!is_of_pools || is_linked(None), "{}", panel.place()),
+        }
+    }
+    assert!(checked > 40, "{checked}");
 }
