@@ -48,6 +48,9 @@ from variables import DATASOURCE
 INTERVAL = "1m"
 """Scrape interval recommended by the README."""
 
+POINTS = 360
+"""Points of a line: one per minute over six hours. Grafana asks for one per pixel otherwise."""
+
 DATE_AND_TIME = "dateTimeAsIso"
 """Unit of a time in milliseconds since 1970, shown in the time zone of the reader."""
 
@@ -127,7 +130,7 @@ def curves(
 ) -> timeseries.Panel:
     """Lines over time."""
     panel = framed(timeseries.Panel(), title, description, width, height).unit(unit)
-    panel = panel.line_width(1).fill_opacity(8).tooltip(tooltip()).legend(legend())
+    panel = panel.max_data_points(POINTS).line_width(1).fill_opacity(8).tooltip(tooltip()).legend(legend())
     if unit == "short":
         # Keeps a constant 0 at the bottom instead of the middle.
         panel = panel.axis_soft_max(1)
