@@ -30,6 +30,7 @@ from panels import (
     with_limits,
 )
 from queries import (
+    FAILED,
     IN_FLIGHT,
     NOT_UPLOADED,
     POOL,
@@ -50,6 +51,7 @@ DAY = 24 * HOUR
 def now() -> list:
     """Current state at a glance."""
     unresolved = f"sum({selector(POOL_UNRESOLVED, POOL)})"
+    failed = f"sum({selector(POOL_RECORDS, POOL, FAILED)})"
     settled = f"sum({selector(POOL_RECORDS, POOL, SETTLED)})"
     uploaded = f"sum({selector(POOL_RECORDS, POOL, UPLOADED)})"
     in_flight = f"sum({selector(POOL_RECORDS, POOL, IN_FLIGHT)})"
@@ -59,13 +61,20 @@ def now() -> list:
     return [
         number(
             "Unresolved failures",
-            "Recordings in a failed status whose failure was counted. Failures from before counting"
-            " began are not included. The table below breaks them down; the exporter's page /failures"
-            " lists them.",
+            "Recordings in a failed status whose failure was counted. The row Failures breaks them down;"
+            " the exporter's page /failures lists them.",
             unresolved,
             "short",
             links.page("Unresolved failures", f"/failures?{links.COUNTED}"),
         ).thresholds(colors.thresholds(colors.GOOD, (1, colors.BAD))),
+        number(
+            "Failed before counting began",
+            "Recordings that had failed when the exporter first saw them. Alerts do not cover them, and"
+            " they leave with the window. The exporter's page /failures lists them.",
+            f"clamp_min({failed} - {unresolved}, 0)",
+            "short",
+            links.page("Failed before counting began", f"/failures?{links.NOT_COUNTED}"),
+        ).thresholds(colors.thresholds(colors.GOOD, (1, colors.DOUBTFUL))),
         number(
             "All projects up",
             "Whether the last poll of every project succeeded. After a failed poll, the last snapshot"
@@ -74,6 +83,7 @@ def now() -> list:
             f"min({up})",
             "short",
             links.board("Screen records exporter", links.EXPORTER),
+            width=3,
         )
         .mappings(answers(zero=("no", colors.BAD), one=("yes", colors.GOOD)))
         .thresholds(colors.thresholds(colors.BAD, (1, colors.GOOD))),
@@ -83,6 +93,7 @@ def now() -> list:
             f"max({age(once(('project',), snapshot))})",
             DURATION,
             links.board("Screen records exporter", links.EXPORTER),
+            width=3,
         )
         .decimals(0)
         .thresholds(colors.thresholds(colors.GOOD, (300, colors.DOUBTFUL), (600, colors.BAD))),
@@ -93,6 +104,7 @@ def now() -> list:
             f"{uploaded} / {settled}",
             "percentunit",
             links.panel("Recordings in the window, by status"),
+            width=3,
         )
         .decimals(2)
         .thresholds(colors.thresholds(colors.BAD, (0.95, colors.DOUBTFUL), (0.99, colors.GOOD))),
@@ -102,6 +114,7 @@ def now() -> list:
             in_flight,
             "short",
             links.panel("In flight, by pool"),
+            width=3,
         ),
         number(
             "Oldest in flight",

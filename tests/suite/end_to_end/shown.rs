@@ -84,7 +84,11 @@ async fn a_pair_is_counted_once_and_pools_without_names_have_their_ids() {
     assert!(of(addresses[0]) < of(addresses[1]), "{counts:?}");
     let size = of_all("workspace_screen_records_size_bytes");
     let size = prometheus.query(&size, &["instance"]).await[&vec![addresses[1].to_owned()]];
+    let failed = of_all("workspace_screen_records{status=~\"REC_FAILED|UPLOAD_FAILED\"}");
+    let failed = prometheus.query(&failed, &["instance"]).await[&vec![addresses[1].to_owned()]];
+    assert!(failed > 0.0);
     let totals = BTreeMap::from([
+        ("Failed before counting began A", failed),
         ("Recordings in the window, by status A", of(addresses[1])),
         ("Storage by pool A", size),
         ("Storage by type A", size),
