@@ -11,6 +11,8 @@ const COLUMNS = 24;
 /** Height of a cell and the gap between cells, in pixels. */
 const CELL = 30;
 const GAP = 8;
+/** Below this width, Grafana shows a single column. */
+export const NARROW = 768;
 
 export interface Box {
   left: number;
@@ -45,6 +47,16 @@ export function place(panels: Array<Panel | RowPanel>): Placed[] {
   }
   reportOverlaps(opened);
   return compacted(opened);
+}
+
+/** On a phone, Grafana shows one panel below the other, with their heights. */
+export function onPhone(placed: Placed[]): Placed[] {
+  let y = 0;
+  return placed.map(({ panel, grid }) => {
+    const own = { ...grid, x: 0, w: COLUMNS, y };
+    y += grid.h;
+    return { panel, grid: own };
+  });
 }
 
 /** In pixels, on a page of this width. */

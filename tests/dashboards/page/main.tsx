@@ -12,7 +12,7 @@ import { GlobalStyles, PortalContainer, ThemeContext } from '@grafana/ui';
 import { createRoot } from 'react-dom/client';
 
 import { DashboardView, MARGIN } from './dashboard';
-import { box, place } from './layout';
+import { NARROW, box, onPhone, place } from './layout';
 import type { Loaded, Setting } from './load';
 import { load } from './load';
 import type { Dashboard, Panel } from './model';
@@ -44,8 +44,9 @@ async function draw(): Promise<Report> {
     variables: await resolve(dashboard, prometheus, range),
     theme: createTheme({ colors: { mode: theme } }),
   };
-  const placed = place(dashboard.panels ?? []);
   const width = document.documentElement.clientWidth - 2 * MARGIN;
+  const inGrid = place(dashboard.panels ?? []);
+  const placed = width < NARROW ? onPhone(inGrid) : inGrid;
   const panels = placed.flatMap(({ panel, grid }) =>
     isRow(panel) ? [] : [{ panel, width: box(grid, width).width }]
   );

@@ -2,7 +2,7 @@
  * Takes a picture of each dashboard that is drawn from a Prometheus, and fails if anything is wrong with
  * one. It runs where `node_modules` is:
  *
- *   pictures PAGE DASHBOARDS PROMETHEUS SCRAPE FROM THEME FILE=DASHBOARD.json...
+ *   pictures PAGE DASHBOARDS PROMETHEUS SCRAPE FROM THEME WIDTH FILE=DASHBOARD.json...
  */
 
 import { writeFileSync } from 'node:fs';
@@ -13,12 +13,11 @@ import { Browser } from './browser';
 import type { Server } from './server';
 import { serve } from './server';
 
-const WIDTH = 1440;
 const LOADED = 'new Promise((done) => document.readyState === "complete" ? done() : (onload = () => done()))';
 
-const [page, dashboards, prometheus, scrape, from, theme, ...wanted] = process.argv.slice(2);
-if (!page || !dashboards || !prometheus || !scrape || !from || !theme || wanted.length === 0) {
-  throw new Error('usage: pictures PAGE DASHBOARDS PROMETHEUS SCRAPE FROM THEME FILE=DASHBOARD.json...');
+const [page, dashboards, prometheus, scrape, from, theme, width, ...wanted] = process.argv.slice(2);
+if (!page || !dashboards || !prometheus || !scrape || !from || !theme || !width || wanted.length === 0) {
+  throw new Error('usage: pictures PAGE DASHBOARDS PROMETHEUS SCRAPE FROM THEME WIDTH FILE=DASHBOARD.json...');
 }
 const server = await serve({
   '/': page,
@@ -33,7 +32,7 @@ try {
   for (const one of wanted) {
     const [file, dashboard] = one.split('=') as [string, string];
     const began = Date.now();
-    const drawn = await browser.page(WIDTH);
+    const drawn = await browser.page(Number(width));
     const others = wanted.map((other) => other.split('=')[1]!).filter((other) => other !== dashboard);
     const found = await picture(drawn, server, file, [dashboard, ...others]);
     failures.push(...found.map((failure) => `${dashboard}: ${failure}`));
