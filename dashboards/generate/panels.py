@@ -54,6 +54,9 @@ POINTS = 360
 DATE_AND_TIME = "dateTimeAsIso"
 """Unit of a time in milliseconds since 1970, shown in the time zone of the reader."""
 
+DAYS = "suffix: days"
+"""Unit of a number of days, which Grafana's own unit would write as weeks."""
+
 DURATION = "dtdurations"
 """Unit of a duration in seconds, written as days, hours and minutes; as many of them as `decimals` plus one."""
 
@@ -144,7 +147,7 @@ def by_pool(
     panel = curves(title, description, unit, height=9).with_target(
         query("A", largest, legend_format)
     )
-    panel = linked(panel, links.view(links.SERIES, "project", "pool"))
+    panel = linked(panel, links.view(links.SERIES, "project", "pool")).fill_opacity(0)
     return panel.legend(legend().placement(LegendPlacement.RIGHT))
 
 

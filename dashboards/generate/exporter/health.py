@@ -2,6 +2,7 @@
 
 import colors
 import links
+from alerts import firing
 from metrics import BY_PROJECT, SNAPSHOT
 from panels import (
     DURATION,
@@ -99,6 +100,7 @@ def health() -> list:
             ).with_target(query("A", age(snapshot), "{{project}}")),
             (600, colors.BAD),
         ),
+        firing(12, 8),
         *what_runs(mode, version),
     ]
 
@@ -110,14 +112,14 @@ def what_runs(mode: str, version: str) -> list:
         "incremental is the cheapest mode. no_status_filter and no_counts mean that the API lacks a"
         " feature; full_walk reads the whole window in every poll.",
         {"A": mode},
-        width=6,
-        height=8,
+        width=12,
+        height=6,
     )
     modes = columns(panel.unit("short"), {"project": "Project", "mode": "Mode"}, ("Value",))
     recordings = links.view(links.ROW, "project")
     modes = linked_columns(modes, Project=recordings, Mode=links.page("Page of the exporter", "/"))
     panel = rows(
-        "Versions", "Versions and revisions in use.", {"A": version}, width=6, height=8
+        "Versions", "Versions and revisions in use.", {"A": version}, width=12, height=6
     )
     shown = {"instance": "Exporter", "version": "Version", "revision": "Revision"}
     versions = columns(panel.unit("short"), shown, ("Value",))

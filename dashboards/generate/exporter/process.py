@@ -1,7 +1,7 @@
 """Panels of the row "Process"."""
 
 import colors
-from panels import colored_by_query, curves, query, stacked
+from panels import DAYS, colored_by_query, curves, query, stacked
 from queries import EXPORTER, age, rate, selector
 
 HTTP_REQUESTS = "screen_records_exporter_http_requests_total"
@@ -38,7 +38,7 @@ def process() -> list:
     threads = threads.with_target(query("A", of_process("threads"), "{{instance}}"))
     started = f"({of_process('start_time_seconds')})"
     running = curves(
-        "Uptime", "Time since the process started.", "d", width=8
+        "Uptime", "Time since the process started.", DAYS, width=8
     )
     running = running.with_target(
         query("A", f"{age(started)} / {DAY}", "{{instance}}")

@@ -2,6 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
+from alerts import firing
 from layout import dashboard, fill
 from recordings.backlog import backlog
 from recordings.desktops import desktops
@@ -24,7 +25,7 @@ def recordings() -> Dashboard:
     )
     return fill(
         empty,
-        [*now(), *over_time(), projects()],
+        [*now(), firing(10, 8), *over_time(), projects()],
         {
             "Failures": failures(),
             "In flight": backlog(),

@@ -37,7 +37,9 @@ def totals(title: str, description: str, label: str, shown: str):
             "Value #D": "Failed uploads",
         },
     )
-    panel = column(panel, "Storage", unit="bytes", decimals=1)
+    panel = column(panel, "Storage", unit="bytes", decimals=1, custom__width=100)
+    for narrow in ["Project", "Hours of video", "Recordings", "Failed uploads"]:
+        panel = column(panel, narrow, custom__width=115)
     row = links.Of("__data.fields", {"project": "Project", label: shown})
     listed = links.records(row, "project", label)
     failed_uploads = ("status=UPLOAD_FAILED",)

@@ -16,6 +16,7 @@ from metrics import (
 )
 from panels import (
     DATE_AND_TIME,
+    DAYS,
     DURATION,
     answers,
     colored,
@@ -43,6 +44,7 @@ from queries import (
     selector,
 )
 
+WINDOW = "workspace_screen_records_window_seconds"
 COUNTING_SINCE = "workspace_screen_records_counting_since_timestamp_seconds"
 HOUR = 3600
 DAY = 24 * HOUR
@@ -60,12 +62,13 @@ def now() -> list:
     up = read_or_gone(PROJECT)
     return [
         number(
-            "Unresolved failures",
+            "Unresolved",
             "Recordings in a failed status whose failure was counted. The row Failures breaks them down;"
             " the exporter's page /failures lists them.",
             unresolved,
             "short",
             links.page("Unresolved failures", f"/failures?{links.COUNTED}"),
+            width=3,
         ).thresholds(colors.thresholds(colors.GOOD, (1, colors.BAD))),
         number(
             "Failed before counting began",
@@ -74,6 +77,7 @@ def now() -> list:
             f"clamp_min({failed} - {unresolved}, 0)",
             "short",
             links.page("Failed before counting began", f"/failures?{links.NOT_COUNTED}"),
+            width=5,
         ).thresholds(colors.thresholds(colors.GOOD, (1, colors.DOUBTFUL))),
         number(
             "All projects up",
@@ -139,12 +143,14 @@ def over_time() -> list:
         "In flight and failed, by status",
         "Recordings in the window that are not uploaded. The row New recordings shows all of them.",
         "short",
+        width=7,
     ).with_target(query("A", by_status, "{{status}}"))
     failures = curves(
         "Unresolved failures over time",
         "Recordings in a failed status whose failure was counted. A failure stops being unresolved"
         " when the upload is retried or the recording leaves the window.",
         "short",
+        width=7,
     ).with_target(query("A", unresolved, "{{status}}"))
     status = colored(stacked(status), colors.STATUSES)
     return [status, with_limits(colored(failures, colors.STATUSES), (1, colors.BAD))]
@@ -156,7 +162,7 @@ def projects():
     figures = {
         "A": selector(UP, PROJECT),
         "B": age(selector(SNAPSHOT, PROJECT)),
-        "C": selector("workspace_screen_records_window_seconds", PROJECT),
+        "C": f"{selector(WINDOW, PROJECT)} / {DAY}",
         "D": f"sum by (project, instance) ({selector(RECORDS, PROJECT)})",
         "E": selector(REPORTED, PROJECT),
         # That of the pool with the newest one.
@@ -172,7 +178,7 @@ def projects():
         " Newest start is the time since the newest recording started, Oldest read the age of the"
         " oldest read still relied on. Counters begin at Counting since.",
         by_project,
-        height=7,
+        height=6,
     )
     panel = columns(
         panel.unit(DURATION).decimals(0),
@@ -191,10 +197,16 @@ def projects():
     )
     words = answers(zero=("no", colors.BAD), one=("yes", colors.GOOD))
     panel = column(
-        panel, "Up", unit="short", mappings=words, custom__cellOptions={"type": "color-text"}
+        panel,
+        "Up",
+        unit="short",
+        mappings=words,
+        custom__cellOptions={"type": "color-text"},
+        custom__width=70,
     )
-    panel = column(panel, "Records", unit="locale")
-    panel = column(panel, "Reported", unit="locale")
+    panel = column(panel, "Window", unit=DAYS, custom__width=90)
+    panel = column(panel, "Records", unit="locale", custom__width=110)
+    panel = column(panel, "Reported", unit="locale", custom__width=110)
     panel = column(panel, "Counting since", unit=DATE_AND_TIME)
     row = links.Of("__data.fields", {"project": "Project", "instance": "Exporter"})
     exporter = links.page("Page of the exporter", "/", row.value("instance"))

@@ -19,14 +19,18 @@ fn variable<'b>(board: &'b Board, name: &str) -> &'b Value {
 /// File of the dashboard of the exporters.
 const EXPORTER: &str = "screen-records-exporter.json";
 
-fn is_recorded(selector: &Selector) -> bool {
-    selector.name.contains(':')
+/// Returns true for the result of a rule, which does not have the labels of an exporter.
+fn is_of_rule(selector: &Selector) -> bool {
+    selector.name.contains(':') || selector.name.starts_with("ALERTS")
 }
 
 /// Returns the labels of a series. The prefix of a recorded series names them.
 fn labels(selector: &Selector) -> Vec<&str> {
     if let Some((level, _)) = selector.name.split_once(':') {
         return level.split('_').collect();
+    }
+    if selector.name.starts_with("ALERTS") {
+        return vec!["project"];
     }
     let name = selector.name.trim_end_matches("_bucket");
     CATALOG.iter().find(|metric| metric.name == name).unwrap().labels.to_vec()
@@ -122,12 +126,13 @@ fn panel_units_rule() {
         "s",
         "m",
         "h",
-        "d",
+        "suffix: days",
         "dtdurations",
         "bytes",
         "percentunit",
         "reqps",
         "dateTimeAsIso",
+        "dateTimeFromNow",
     ];
     for panel in panels() {
         let config = &panel.json["fieldConfig"];
@@ -147,7 +152,7 @@ fn target_job_and_instance_rules() {
         for (label, value) in [("job", "$job"), ("instance", "$instance")] {
             let matcher = selector.matchers.iter().find(|matcher| matcher.label == label);
             let found = matcher.map(|matcher| (&*matcher.operator, &*matcher.value));
-            let is_of_exporters = place.starts_with(EXPORTER) && !is_recorded(&selector);
+            let is_of_exporters = place.starts_with(EXPORTER) && !is_of_rule(&selector);
             let expected = is_of_exporters.then_some(("=~", value));
             assert_eq!(found, expected, "{place}: {} and {label}", selector.name);
         }
@@ -163,7 +168,10 @@ fn every_selector_applies_the_variables_of_its_labels() {
         let has = |label: &str| selector.matchers.iter().any(|matcher| matcher.label == label);
         assert_eq!(has("project"), labels.contains(&"project"), "{place}: {name}");
         // The API's count has no pools and types, so neither do the records that it is compared with.
-        let is_apart = place.contains("exporter.json") || place.contains("Projects");
+        // Alerts of all pools are shown, in both dashboards.
+        let is_apart = ["exporter.json", ": Projects ", ": Firing alerts "]
+            .iter()
+            .any(|apart| place.contains(apart));
         for label in ["pool", "type", "user"].iter().filter(|_| !is_apart) {
             let expected = labels.contains(label);
             assert_eq!(has(label), expected, "{place}: {name} and {label}");

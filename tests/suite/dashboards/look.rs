@@ -79,6 +79,14 @@ fn rows_below_the_first_screen_are_collapsed() {
     }
 }
 
+#[test]
+fn firing_alerts_are_on_the_first_screen() {
+    for board in Board::all() {
+        let panels = board.json["panels"].as_array().unwrap();
+        assert!(panels.iter().any(|panel| panel["title"] == "Firing alerts"), "{}", board.file);
+    }
+}
+
 /// The palette of Okabe and Ito suits any colour vision; its yellow cannot be read on white.
 #[test]
 fn fixed_colours_suit_any_colour_vision_and_both_themes() {

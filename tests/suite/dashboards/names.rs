@@ -153,8 +153,8 @@ fn every_metric_label_and_status_of_every_query_exists() {
         for selector in &query.selectors {
             let name = selector.name.as_str();
             // Recorded series have the labels of their rule, which is checked separately; `up` and
-            // `ALERTS` come from Prometheus.
-            if recorded.contains(name) || ["up", "ALERTS"].contains(&name) {
+            // those of alerts come from Prometheus.
+            if recorded.contains(name) || ["up", "ALERTS", "ALERTS_FOR_STATE"].contains(&name) {
                 is_known = false;
                 continue;
             }

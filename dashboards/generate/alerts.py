@@ -1,0 +1,72 @@
+"""Table of firing alerts, for both dashboards."""
+
+import colors
+import links
+from metrics import POOL_NAMES
+from panels import column, columns, largest_first, linked_columns, rows
+from queries import PROJECT, selector
+
+SEVERITIES = {"critical": colors.BAD, "warning": colors.DOUBTFUL, "info": colors.BLUE}
+
+
+def firing(width: int, height: int):
+    """Table of the firing alerts.
+
+    A table of Prometheus' own series instead of Grafana's alert list, which shows alerts of a data source only if
+    Grafana manages them, and cannot be filtered by a variable.
+    """
+    # Alerts about the process have no project.
+    of_project = 'alertname=~"ScreenRecord.*", project=~"$project|"'
+    active = selector("ALERTS", of_project, 'alertstate="firing"')
+    by = "alertname, severity, project, pool"
+    since = f"ALERTS_FOR_STATE{{{of_project}}} and ignoring (alertstate) {active}"
+    since = f"1000 * min by ({by}) ({since})"
+    names = selector(POOL_NAMES, PROJECT)
+    named = f"{since} * on (project, pool) group_left (name) {names}"
+    # Many alerts have no pool, and pools may have no name.
+    unnamed = f'label_replace({since}, "name", "$1", "pool", "(?s:(.*))")'
+    panel = rows(
+        "Firing alerts",
+        "Alerts of alerts.yml that are firing, with the time since which their condition has been true."
+        " Empty while no alert is firing, or if Prometheus does not evaluate alerts.yml.",
+        {"A": f"{named} or on ({by}) {unnamed}"},
+        width=width,
+        height=height,
+    ).no_value("No alert is firing")
+    panel = columns(
+        panel.unit("short"),
+        {
+            "severity": "Severity",
+            "alertname": "Alert",
+            "project": "Project",
+            "name": "Pool",
+            "Value": "Since",
+        },
+    )
+    panel = column(panel, "Since", unit="dateTimeFromNow", custom__width=130)
+    panel = column(panel, "pool", custom__hidden=True)
+    panel = column(panel, "Project", custom__width=95)
+    panel = column(panel, "Pool", custom__width=95)
+    mapped = {
+        name: {"color": color, "index": index}
+        for index, (name, color) in enumerate(SEVERITIES.items())
+    }
+    panel = column(
+        panel,
+        "Severity",
+        mappings=[{"type": "value", "options": mapped}],
+        custom__cellOptions={"type": "color-text"},
+        custom__width=85,
+    )
+    # The id of the section is in lower case, which Grafana cannot write. Browsers scroll to the text instead.
+    what_to_do = links.page("What to do", "/runbook#:~:text=${__data.fields.Alert:percentencode}")
+    chosen = links.view(links.ROW, "project")
+    panel = linked_columns(
+        panel,
+        Severity=what_to_do,
+        Alert=what_to_do,
+        Project=chosen,
+        Pool=links.view(links.ROW, "project", "pool"),
+        Since=what_to_do,
+    )
+    return largest_first(panel, "Since")
