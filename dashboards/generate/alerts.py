@@ -1,10 +1,13 @@
-"""Table of firing alerts, for both dashboards."""
+"""Table of firing alerts, and annotations, for both dashboards."""
+
+from grafana_foundation_sdk.builders.dashboard import AnnotationQuery
 
 import colors
 import links
-from metrics import POOL_NAMES
+from metrics import POOL_NAMES, UP
 from panels import column, columns, largest_first, linked_columns, rows
 from queries import PROJECT, selector
+from variables import DATASOURCE
 
 SEVERITIES = {"critical": colors.BAD, "warning": colors.DOUBTFUL, "info": colors.BLUE}
 
@@ -70,3 +73,35 @@ def firing(width: int, height: int):
         Since=what_to_do,
     )
     return largest_first(panel, "Since")
+
+
+def annotation(name: str, color: str, seconds: str, title: str, text: str) -> AnnotationQuery:
+    """Marks moments in all graphs: the values of a query, in seconds since 1970.
+
+    A change of the value would be missed if the exporter was away for longer than the step.
+    """
+    marked = AnnotationQuery().name(name).datasource(DATASOURCE).enable(True).hide(False)
+    marked = marked.icon_color(color).expr(f"1000 * {seconds}").use_value_for_time(True)
+    return marked.step("1m").title_format(title).text_format(text)
+
+
+def annotations(matchers: str) -> list[AnnotationQuery]:
+    """Begins of counting and restarts of the exporters with these labels."""
+    since = selector("workspace_screen_records_counting_since_timestamp_seconds", matchers)
+    exporters = f"group by (job, instance) ({selector(UP, matchers)})"
+    return [
+        annotation(
+            "Counting began",
+            colors.BAD,
+            f"max by (project, instance) ({since})",
+            "Counting began: {{project}}",
+            "The state on {{instance}} was created, lost or replaced.",
+        ),
+        annotation(
+            "Exporter started",
+            colors.BLUE,
+            f"(process_start_time_seconds and on (job, instance) {exporters})",
+            "Exporter started",
+            "{{instance}}",
+        ),
+    ]

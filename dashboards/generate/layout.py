@@ -1,6 +1,6 @@
-"""Frame of both dashboards: title, variables, links to each other, collapsed rows of panels."""
+"""Frame of both dashboards: title, variables, annotations, links to each other, collapsed rows of panels."""
 
-from grafana_foundation_sdk.builders.dashboard import Dashboard, DashboardLink, Row
+from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard, DashboardLink, Row
 from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
     DashboardLinkType,
@@ -13,7 +13,13 @@ COLUMNS = 24
 """Width of Grafana's grid."""
 
 
-def dashboard(uid: str, title: str, description: str, variables: list[VariableModel]) -> Dashboard:
+def dashboard(
+    uid: str,
+    title: str,
+    description: str,
+    variables: list[VariableModel],
+    marked: list[AnnotationQuery],
+) -> Dashboard:
     """A dashboard without panels."""
     others = DashboardLink("Screen recordings").type(DashboardLinkType.DASHBOARDS).tags([TAG])
     others = others.include_vars(True).keep_time(True).placement("")
@@ -27,6 +33,7 @@ def dashboard(uid: str, title: str, description: str, variables: list[VariableMo
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .readonly()
         .link(others)
+        .annotations(marked)
     )
     for variable in variables:
         empty = empty.with_variable(variable)
@@ -34,7 +41,7 @@ def dashboard(uid: str, title: str, description: str, variables: list[VariableMo
 
 
 def fill(empty: Dashboard, first: list, rows: dict[str, list]) -> Dashboard:
-    """Adds the panels of the first screen and, below them, collapsed collapsed rows of panels."""
+    """Adds the panels of the first screen and, below them, collapsed rows of panels."""
     number = 0
     filled = empty
     for panel in first:

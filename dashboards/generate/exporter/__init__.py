@@ -2,10 +2,12 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
+from alerts import annotations
 from exporter.health import health
 from exporter.polls import api, polls, quality, store
 from exporter.process import process
 from layout import dashboard, fill
+from queries import POLLED
 from variables import exporters
 
 
@@ -16,6 +18,7 @@ def exporter() -> Dashboard:
         "Screen records exporter",
         "Health of the exporter: polls, requests to the API, data quality and resource usage.",
         exporters(),
+        annotations(POLLED),
     )
     return fill(
         empty,

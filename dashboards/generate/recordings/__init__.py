@@ -2,8 +2,9 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from alerts import firing
+from alerts import annotations, firing
 from layout import dashboard, fill
+from queries import PROJECT
 from recordings.backlog import backlog
 from recordings.desktops import desktops
 from recordings.destinations import destinations
@@ -22,6 +23,7 @@ def recordings() -> Dashboard:
         "Shows whether the recordings of Huawei Cloud Workspace desktops reach the bucket, which"
         " failed, and which are in flight.",
         records(),
+        annotations(PROJECT),
     )
     return fill(
         empty,

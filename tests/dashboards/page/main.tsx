@@ -12,6 +12,7 @@ import { GlobalStyles, PortalContainer, ThemeContext } from '@grafana/ui';
 import { createRoot } from 'react-dom/client';
 
 import { DashboardView, MARGIN } from './dashboard';
+import { forPromQL, interpolator } from './interpolate';
 import { NARROW, box, onPhone, place } from './layout';
 import type { Loaded, Setting } from './load';
 import { load } from './load';
@@ -44,6 +45,7 @@ async function draw(): Promise<Report> {
     variables: await resolve(dashboard, prometheus, range),
     theme: createTheme({ colors: { mode: theme } }),
   };
+  await checkAnnotations(dashboard, setting);
   const width = document.documentElement.clientWidth - 2 * MARGIN;
   const inGrid = place(dashboard.panels ?? []);
   const placed = width < NARROW ? onPhone(inGrid) : inGrid;
@@ -70,6 +72,23 @@ async function draw(): Promise<Report> {
   );
   await settled();
   return report(dashboard.title ?? '', panels.length);
+}
+
+/** Annotations are not drawn, but their queries must be answered. */
+async function checkAnnotations(dashboard: Dashboard, { prometheus, range, variables }: Setting): Promise<void> {
+  for (const annotation of dashboard.annotations?.list ?? []) {
+    const where = `annotations ${annotation.name}`;
+    const { expr } = annotation as { expr?: string };
+    try {
+      const query = interpolator(variables, {}, where, forPromQL)(expr ?? '');
+      const found = await prometheus.query(query, range.to.unix());
+      if (found.length === 0) {
+        fails(where, 'the query has no answer');
+      }
+    } catch (error) {
+      fails(where, message(error));
+    }
+  }
 }
 
 async function loadInto(

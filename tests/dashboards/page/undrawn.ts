@@ -5,11 +5,6 @@ import { isRow, titleOf } from './model';
 import { fails } from './report';
 
 export function reportUndrawn(dashboard: Dashboard): void {
-  for (const { name, enable, builtIn } of dashboard.annotations?.list ?? []) {
-    if (enable && !builtIn) {
-      fails(`annotations ${name}`, 'annotations are not drawn here');
-    }
-  }
   for (const panel of (dashboard.panels ?? []).flatMap((one) => (isRow(one) ? [one, ...one.panels] : [one]))) {
     const { repeat, timeFrom, timeShift, libraryPanel, links } = panel as Panel;
     const has = { repeat, timeFrom, timeShift, libraryPanel, links: links?.length ? links : undefined };

@@ -27,7 +27,8 @@ import type { Target } from '../page/model';
 import type { Plain, Some } from './plain';
 
 /** A dashboard as it is committed. */
-export type Checked = Omit<Plain<Dashboard>, 'panels' | 'templating' | 'links'> & {
+export type Checked = Omit<Plain<Dashboard>, 'panels' | 'templating' | 'links' | 'annotations'> & {
+  annotations?: { list: Annotation[] };
   panels: AnyPanel[];
   templating?: { list: Variable[] };
   links?: Link[];
@@ -88,6 +89,18 @@ type Variable = Plain<VariableModel> & {
   auto?: boolean;
   auto_count?: number;
   auto_min?: string;
+};
+
+type AnyAnnotation = NonNullable<NonNullable<Plain<Dashboard>['annotations']>['list']>[number];
+
+/** Prometheus' data source adds these. */
+type Annotation = AnyAnnotation & {
+  expr?: string;
+  step?: string;
+  titleFormat?: string;
+  textFormat?: string;
+  tagKeys?: string;
+  useValueForTime?: boolean;
 };
 
 type DashboardLink = NonNullable<Plain<Dashboard>['links']>[number];

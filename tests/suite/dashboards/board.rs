@@ -61,6 +61,12 @@ impl Board {
         self.json["templating"]["list"].as_array().unwrap()
     }
 
+    /// Returns the queries of the annotations.
+    pub(crate) fn annotations(&self) -> Vec<String> {
+        let list = self.json["annotations"]["list"].as_array().unwrap().iter();
+        list.map(|annotation| annotation["expr"].as_str().unwrap().to_owned()).collect()
+    }
+
     /// Returns series and label of each `label_values(series, label)` in the variables.
     pub(crate) fn label_values(&self) -> Vec<(String, String)> {
         let queries = self.variables().iter().filter(|variable| variable["type"] == "query");

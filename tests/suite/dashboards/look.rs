@@ -79,11 +79,19 @@ fn rows_below_the_first_screen_are_collapsed() {
     }
 }
 
+/// Alerts stand on the first screen, and what explains a jump in the graphs is marked there.
 #[test]
-fn firing_alerts_are_on_the_first_screen() {
+fn dashboards_show_alerts_and_mark_lost_states_and_restarts() {
     for board in Board::all() {
         let panels = board.json["panels"].as_array().unwrap();
         assert!(panels.iter().any(|panel| panel["title"] == "Firing alerts"), "{}", board.file);
+        let list = board.json["annotations"]["list"].as_array().unwrap();
+        let names: Vec<_> = list.iter().map(|one| one["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["Counting began", "Exporter started"]);
+        for annotation in list {
+            assert_eq!(annotation["enable"], true);
+            assert_eq!(annotation["useValueForTime"], true);
+        }
     }
 }
 

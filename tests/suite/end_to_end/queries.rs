@@ -124,6 +124,10 @@ async fn assert_answers(prometheus: &Prometheus, may_be_empty: &[&str]) {
             }
             assert_columns(&panel, &answers);
         }
+        for annotation in board.annotations() {
+            let moments = prometheus.answer(&interpolated(&annotation)).await;
+            assert!(!moments.as_array().unwrap().is_empty(), "{}: {annotation}", board.file);
+        }
         for (series, label) in board.label_values() {
             let matched = interpolated(&series);
             let path = format!("label/{label}/values");
