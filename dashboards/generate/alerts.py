@@ -1,12 +1,13 @@
 """Table of firing alerts, and annotations, for both dashboards."""
 
+from grafana_foundation_sdk.builders.common import TableSortByFieldState
 from grafana_foundation_sdk.builders.dashboard import AnnotationQuery
 
 import colors
 import links
 from metrics import POOL_NAMES, UP
-from panels import column, columns, largest_first, linked_columns, rows
-from queries import PROJECT, selector
+from panels import DURATION, column, columns, linked_columns, rows
+from queries import PROJECT, age, selector
 from variables import DATASOURCE
 
 SEVERITIES = {"critical": colors.BAD, "warning": colors.DOUBTFUL, "info": colors.BLUE}
@@ -23,14 +24,14 @@ def firing(width: int, height: int):
     active = selector("ALERTS", of_project, 'alertstate="firing"')
     by = "alertname, severity, project, pool"
     since = f"ALERTS_FOR_STATE{{{of_project}}} and ignoring (alertstate) {active}"
-    since = f"1000 * min by ({by}) ({since})"
+    duration = age(f"min by ({by}) ({since})")
     names = selector(POOL_NAMES, PROJECT)
-    named = f"{since} * on (project, pool) group_left (name) {names}"
+    named = f"{duration} * on (project, pool) group_left (name) {names}"
     # Many alerts have no pool, and pools may have no name.
-    unnamed = f'label_replace({since}, "name", "$1", "pool", "(?s:(.*))")'
+    unnamed = f'label_replace({duration}, "name", "$1", "pool", "(?s:(.*))")'
     panel = rows(
         "Firing alerts",
-        "Alerts of alerts.yml that are firing, with the time since which their condition has been true."
+        "Alerts of alerts.yml that are firing, with the time that their condition has been true."
         " Empty while no alert is firing, or if Prometheus does not evaluate alerts.yml.",
         {"A": f"{named} or on ({by}) {unnamed}"},
         width=width,
@@ -43,12 +44,12 @@ def firing(width: int, height: int):
             "alertname": "Alert",
             "project": "Project",
             "name": "Pool",
-            "Value": "Since",
+            "Value": "Active",
         },
     )
-    panel = column(panel, "Since", unit="dateTimeFromNow", custom__width=130)
+    panel = column(panel, "Active", unit=DURATION, decimals=0, custom__width=105)
     panel = column(panel, "pool", custom__hidden=True)
-    panel = column(panel, "Project", custom__width=95)
+    panel = column(panel, "Project", custom__width=90)
     panel = column(panel, "Pool", custom__width=95)
     mapped = {
         name: {"color": color, "index": index}
@@ -59,7 +60,7 @@ def firing(width: int, height: int):
         "Severity",
         mappings=[{"type": "value", "options": mapped}],
         custom__cellOptions={"type": "color-text"},
-        custom__width=85,
+        custom__width=80,
     )
     # The id of the section is in lower case, which Grafana cannot write. Browsers scroll to the text instead.
     what_to_do = links.page("What to do", "/runbook#:~:text=${__data.fields.Alert:percentencode}")
@@ -70,9 +71,10 @@ def firing(width: int, height: int):
         Alert=what_to_do,
         Project=chosen,
         Pool=links.view(links.ROW, "project", "pool"),
-        Since=what_to_do,
+        Active=what_to_do,
     )
-    return largest_first(panel, "Since")
+    newest_first = TableSortByFieldState().display_name("Active").desc(False)
+    return panel.sort_by([newest_first])
 
 
 def annotation(name: str, color: str, seconds: str, title: str, text: str) -> AnnotationQuery:
