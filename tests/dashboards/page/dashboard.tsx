@@ -23,9 +23,10 @@ interface Props {
   loaded: Map<number | undefined, Loaded>;
   setting: Setting;
   width: number;
+  areRowsOpen: boolean;
 }
 
-export function DashboardView({ dashboard, others, placed, loaded, setting, width }: Props) {
+export function DashboardView({ dashboard, others, placed, loaded, setting, width, areRowsOpen }: Props) {
   const boxes = placed.map(({ grid }) => box(grid, width));
   const height = Math.max(...boxes.map((one) => one.top + one.height));
   return (
@@ -37,7 +38,10 @@ export function DashboardView({ dashboard, others, placed, loaded, setting, widt
           return (
             <div key={index} style={{ position: 'absolute', left, top, ...size }}>
               {isRow(panel) ? (
-                <Row title={interpolator(setting.variables, {}, titleOf(panel))(panel.title ?? '', {}, 'text')} />
+                <Row
+                  title={interpolator(setting.variables, {}, titleOf(panel))(panel.title ?? '', {}, 'text')}
+                  isOpen={areRowsOpen || !panel.collapsed}
+                />
               ) : (
                 <PanelView
                   panel={panel}
@@ -55,10 +59,10 @@ export function DashboardView({ dashboard, others, placed, loaded, setting, widt
   );
 }
 
-function Row({ title }: { title: string }) {
+function Row({ title, isOpen }: { title: string; isOpen: boolean }) {
   return (
     <div style={{ display: 'flex', alignItems: 'center', gap: 8, height: '100%' }}>
-      <Icon name="angle-down" />
+      <Icon name={isOpen ? 'angle-down' : 'angle-right'} />
       <Text element="h2" variant="h5">
         {title}
       </Text>

@@ -1,6 +1,6 @@
 /**
- * Where the panels stand: Grafana's grid of 24 columns, with rows opened as by a click, and panels moved
- * up as far as they can, as Grafana does.
+ * Where the panels stand: Grafana's grid of 24 columns, with rows opened as by a click if wanted, and panels
+ * moved up as far as they can, as Grafana does.
  */
 
 import type { GridPos, Panel, RowPanel } from './model';
@@ -26,14 +26,14 @@ export interface Placed {
   grid: GridPos;
 }
 
-/** All panels with their places; those of a collapsed row come after it, and push down what follows. */
-export function place(panels: Array<Panel | RowPanel>): Placed[] {
+/** All panels with their places. Those of a collapsed row that is opened come after it, and push down what follows. */
+export function place(panels: Array<Panel | RowPanel>, areRowsOpen: boolean): Placed[] {
   const opened: Placed[] = [];
   let pushed = 0;
   for (const panel of inOrder(panels)) {
     const grid = at(panel);
     opened.push({ panel, grid: { ...grid, y: grid.y + pushed } });
-    const inside = isRow(panel) && panel.collapsed ? panel.panels : [];
+    const inside = areRowsOpen && isRow(panel) && panel.collapsed ? panel.panels : [];
     if (inside.length > 0) {
       const first = Math.min(...inside.map((one) => at(one).y));
       const begin = grid.y + pushed + grid.h;

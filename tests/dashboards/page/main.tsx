@@ -31,7 +31,7 @@ window.report = draw();
 window.settled = settled;
 
 async function draw(): Promise<Report> {
-  const { dashboards, prometheus: address, scrapeInterval, from, to, theme } = settings(location.href);
+  const { dashboards, prometheus: address, scrapeInterval, from, to, theme, areRowsOpen } = settings(location.href);
   prepareGrafana();
   const all = await Promise.all(dashboards.map(async (path) => (await (await fetch(path)).json()) as Dashboard));
   const dashboard = all[0]!;
@@ -47,7 +47,7 @@ async function draw(): Promise<Report> {
   };
   await checkAnnotations(dashboard, setting);
   const width = document.documentElement.clientWidth - 2 * MARGIN;
-  const inGrid = place(dashboard.panels ?? []);
+  const inGrid = place(dashboard.panels ?? [], areRowsOpen);
   const placed = width < NARROW ? onPhone(inGrid) : inGrid;
   const panels = placed.flatMap(({ panel, grid }) =>
     isRow(panel) ? [] : [{ panel, width: box(grid, width).width }]
@@ -66,6 +66,7 @@ async function draw(): Promise<Report> {
         loaded={loaded}
         setting={setting}
         width={width}
+        areRowsOpen={areRowsOpen}
       />
       <PortalContainer />
     </ThemeContext.Provider>

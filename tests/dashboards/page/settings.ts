@@ -11,6 +11,8 @@ export interface Settings {
   from: string;
   to: string;
   theme: 'dark' | 'light';
+  /** Whether collapsed rows are opened. */
+  areRowsOpen: boolean;
 }
 
 export function settings(address: string): Settings {
@@ -29,5 +31,6 @@ export function settings(address: string): Settings {
     from: needed('from'),
     to: query.get('to') ?? 'now',
     theme: query.get('theme') === 'light' ? 'light' : 'dark',
+    areRowsOpen: query.get('rows') !== 'closed',
   };
 }

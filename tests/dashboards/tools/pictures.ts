@@ -2,7 +2,7 @@
  * Takes a picture of each dashboard that is drawn from a Prometheus, and fails if anything is wrong with
  * one. It runs where `node_modules` is:
  *
- *   pictures PAGE DASHBOARDS PROMETHEUS SCRAPE FROM THEME WIDTH FILE=DASHBOARD.json...
+ *   pictures PAGE DASHBOARDS PROMETHEUS SCRAPE FROM THEME WIDTH ROWS FILE=DASHBOARD.json...
  */
 
 import { writeFileSync } from 'node:fs';
@@ -15,9 +15,9 @@ import { serve } from './server';
 
 const LOADED = 'new Promise((done) => document.readyState === "complete" ? done() : (onload = () => done()))';
 
-const [page, dashboards, prometheus, scrape, from, theme, width, ...wanted] = process.argv.slice(2);
-if (!page || !dashboards || !prometheus || !scrape || !from || !theme || !width || wanted.length === 0) {
-  throw new Error('usage: pictures PAGE DASHBOARDS PROMETHEUS SCRAPE FROM THEME WIDTH FILE=DASHBOARD.json...');
+const [page, dashboards, prometheus, scrape, from, theme, width, rows, ...wanted] = process.argv.slice(2);
+if (!page || !dashboards || !prometheus || !scrape || !from || !theme || !width || !rows || wanted.length === 0) {
+  throw new Error('usage: pictures PAGE DASHBOARDS PROMETHEUS SCRAPE FROM THEME WIDTH ROWS FILE=DASHBOARD.json...');
 }
 const server = await serve({
   '/': page,
@@ -55,6 +55,7 @@ async function picture(drawn: Page, site: Server, file: string, names: string[])
     scrape: scrape!,
     from: from!,
     theme: theme!,
+    rows: rows!,
   });
   await drawn.open(`${site.address}/?${query}`);
   await drawn.value(LOADED);

@@ -132,7 +132,6 @@ fn panel_units_rule() {
         "percentunit",
         "reqps",
         "dateTimeAsIso",
-        "dateTimeFromNow",
     ];
     for panel in panels() {
         let config = &panel.json["fieldConfig"];
