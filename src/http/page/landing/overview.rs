@@ -15,15 +15,22 @@ pub(super) fn overview(rows: &[Row<'_>], links: &Links, now: Timestamp) -> Strin
     let class = if up == rows.len() { "good" } else { "bad" };
     let known = || rows.iter().filter_map(|row| row.records.as_ref());
     let records: u64 = known().map(|records| records.total).sum();
+    // Zeros of a project whose records are unknown would look like good news.
+    let is_partial = known().count() < rows.len();
+    let (of, failures, in_flight) = if is_partial {
+        ("known records", "no known failures", "nothing known to be in flight")
+    } else {
+        ("records", "no failures", "nothing in flight")
+    };
     let mut parts = vec![
         format!("<span class=\"{class}\">{up} of {} projects up</span>", rows.len()),
-        format!("{records} records in the window"),
+        format!("{records} {of} in the window"),
     ];
     let all = FailureLinks { project: None, status: None, links };
     let unresolved: u64 = rows.iter().map(Row::unresolved).sum();
     let uncounted: u64 = rows.iter().map(Row::uncounted).sum();
     parts.push(match (unresolved, uncounted) {
-        (0, 0) => "no failures".to_owned(),
+        (0, 0) => failures.to_owned(),
         (unresolved, 0) => format!("failures: {}", all.unresolved(unresolved)),
         (0, uncounted) => format!("failures: {}", all.uncounted(uncounted)),
         (unresolved, uncounted) => {
@@ -32,7 +39,7 @@ pub(super) fn overview(rows: &[Row<'_>], links: &Links, now: Timestamp) -> Strin
     });
     parts.push(match known().filter_map(|records| records.oldest_in_flight).min() {
         Some(oldest) => format!("oldest in flight: {}", short_duration(since(now, oldest))),
-        None => "nothing in flight".to_owned(),
+        None => in_flight.to_owned(),
     });
     let mut html = format!("<p class=\"overview\">{}</p>\n", parts.join(" · "));
     let began = rows.iter().filter(|row| row.uncounted() > 0);

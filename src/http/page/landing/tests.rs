@@ -91,8 +91,8 @@ fn a_failing_project_shows_its_error_with_markup_escaped() {
          <a href=\"/p/failures?project=%3Cb%3E%26%22\">Failures</a>",
         "<dt>Sync mode</dt><dd>first_sync, 25%</dd>",
         "<dt>Counting since</dt><dd>–</dd>",
-        "<span class=\"bad\">0 of 1 projects up</span> · 0 records in the window · no failures · nothing in \
-         flight</p>",
+        "<span class=\"bad\">0 of 1 projects up</span> · 0 known records in the window · no \
+         known failures · nothing known to be in flight</p>",
     ] {
         assert!(html.contains(part), "{part}: {html}");
     }
@@ -110,6 +110,7 @@ fn projects_that_need_somebody_come_first() {
         failing("away"),
     ];
     let html = html(&statuses);
+    assert!(html.contains("6 known records in the window"), "two projects are unknown: {html}");
     let order = ["away", "new", "idle", "unresolved", "fine"];
     let places = order.map(|name| html.find(&format!("\">{name}</a></td>")).unwrap());
     assert!(places.is_sorted(), "{places:?}");
