@@ -1,5 +1,6 @@
 //! Application of transitions and journal entries. Nothing else changes what the ledger serves.
 
+use super::cardinality::LimitedLabel;
 use super::failures::is_failed;
 use super::journal::Entry;
 use super::record::{Flag, StoredRecord};
@@ -62,9 +63,12 @@ impl Ledger {
             }
             Entry::Term(number, name) => self.terms.define(number, name.into()),
             Entry::Slot(value, change) => {
-                self.slots.apply(value, change);
-                // Failed records are also found under the label value `_other`.
-                self.failed_revisions.note_all();
+                // Failed records are also found under the label value `_other`. A slot whose value
+                // gets or loses its last record changes none of them.
+                let is_listed = matches!(value.label, LimitedLabel::Pool | LimitedLabel::User);
+                if self.slots.apply(value, change) && is_listed {
+                    self.failed_revisions.note_all();
+                }
             }
             Entry::Record(record) => self.put(record),
             Entry::RecordV1(record) => {

@@ -168,12 +168,12 @@ impl CardinalityLimit {
         self.held.retain(|value, _| value.label != label);
     }
 
-    /// Applies a change of a slot.
-    pub(super) fn apply(&mut self, value: LabelValue, change: SlotChange) {
+    /// Applies a change of a slot. Returns whether the value gets or gives up its slot.
+    pub(super) fn apply(&mut self, value: LabelValue, change: SlotChange) -> bool {
         match change {
-            SlotChange::Held(absent) => self.held.insert(value, absent),
-            SlotChange::GivenUp => self.held.remove(&value),
-        };
+            SlotChange::Held(absent) => self.held.insert(value, absent).is_none(),
+            SlotChange::GivenUp => self.held.remove(&value).is_some(),
+        }
     }
 
     /// Returns the changes of the slots. `wanted` are the values that are folded or have new

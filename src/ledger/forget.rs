@@ -16,10 +16,13 @@ impl Ledger {
     /// [`Staging`](super::Staging) is in use.
     pub(super) fn keep_names(&mut self, kept: KeptNames) -> bool {
         self.kept = kept;
-        self.failed_revisions.note_all();
         let had_files = kept < KeptNames::All && self.forget_desktops_and_files();
         let had_users = !kept.has_users() && self.forget_users();
-        had_files || had_users
+        let had_any = had_files || had_users;
+        if had_any {
+            self.failed_revisions.note_all();
+        }
+        had_any
     }
 
     /// Removes the names of desktops and files.

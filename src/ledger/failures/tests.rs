@@ -6,7 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ledger::{DurableLedger, FirstSync, LabelLimits, Ledger, PollFacts, Staging};
+use crate::ledger::{DurableLedger, FirstSync, KeptNames, LabelLimits, Ledger, PollFacts, Staging};
 use records_api::record::{Term, TimeRange};
 
 const LIMITS: LabelLimits = LabelLimits::uniform(9);
@@ -199,6 +199,46 @@ fn details_survive_a_first_sync_and_are_added_to_an_old_state() {
     crate::ledger::journal::tests::set_format(&path, 5);
     let refused = DurableLedger::open(&path, at(0)).unwrap_err();
     assert!(refused.to_string().contains("has format 5"), "{refused}");
+}
+
+#[test]
+fn only_hours_with_a_changed_failure_are_revised() {
+    const MINUTES: u32 = 600;
+    let mut ledger = DurableLedger::default();
+    let with_names = |mut record: Record<'static>, user: &'static str| {
+        (record.username, record.desktop_pool_id) = (Some(user.into()), Some("pool".into()));
+        record
+    };
+    let first: Vec<_> = (0..MINUTES)
+        .map(|minute| with_names(record(minute, Status::UploadFailed, 0), "a"))
+        .collect();
+    assert!(poll(&mut ledger, 0, &first));
+    let revised = |ledger: &Ledger, revision| {
+        let since = ledger.failed_revisions().since(revision);
+        since.filter(|(_, has_changed)| *has_changed).count()
+    };
+    let latest = ledger.failed_revisions().latest();
+    // The same failures, and a new record of a known user.
+    let mut next = first.clone();
+    next.push(with_names(record(MINUTES, Status::Uploading, 0), "a"));
+    assert!(!ledger.keep_names(KeptNames::All), "as before each poll");
+    assert!(poll(&mut ledger, 0, &next));
+    assert_eq!(revised(&ledger, latest), 0);
+    // A failure, a retried upload, a record that left: three hours.
+    let last = usize::try_from(MINUTES).unwrap();
+    next[last] = with_names(record(MINUTES, Status::UploadFailed, 1), "a");
+    next[300] = with_names(record(300, Status::Uploading, 1), "a");
+    next.remove(150);
+    assert!(poll(&mut ledger, 0, &next));
+    assert_eq!(revised(&ledger, latest), 3);
+    let latest = ledger.failed_revisions().latest();
+    assert!(poll(&mut ledger, 10, &next[10..]));
+    assert_eq!(revised(&ledger, latest), 1, "the edge divides an hour");
+    // A new user gets a slot, which may have been folded before.
+    let latest = ledger.failed_revisions().latest();
+    next.push(with_names(record(MINUTES + 1, Status::Uploading, 0), "b"));
+    assert!(poll(&mut ledger, 10, &next[10..]));
+    assert!(revised(&ledger, latest) > 9);
 }
 
 proptest! {
