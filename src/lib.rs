@@ -4,8 +4,8 @@
 //!
 //! [`ledger`] < [`sync`] < [`listing`] < [`snapshot`] < [`exposition`] < [`backfill`] < [`instruments`] < [`project`] <
 //! [`collector`] < [`http`] < `app` < [`cli`]. All of them use the crate [`records_api`], the client of the
-//! API. [`config`] is read by the last three, which pass plain values down. [`csv_text`] imports nothing of
-//! these. The crate `records_api_simulator` (feature
+//! API. [`config`] is read by the last three, which pass plain values down. [`csv_text`] and
+//! [`field_text`] import nothing of these. The crate `records_api_simulator` (feature
 //! `simulator`, for `demo` and `simulate`) is written from the API's documents and shares no code with the
 //! client.
 
@@ -16,6 +16,7 @@ pub mod collector;
 pub mod config;
 pub mod csv_text;
 pub mod exposition;
+pub mod field_text;
 pub mod http;
 pub mod instruments;
 pub mod ledger;

@@ -18,6 +18,7 @@ pub(super) use row::Row;
 use super::links::Links;
 use super::lists::{Format, add_next, csv_answer, json_answer, next_offset};
 use crate::csv_text;
+use crate::field_text::is_selected;
 use crate::project::Project;
 use crate::snapshot::ProjectView;
 use records_api::record::Timestamp;
@@ -70,7 +71,8 @@ pub(super) fn find<'a>(projects: &'a [ProjectView], query: &Query) -> Matches<'a
     for view in projects {
         let names = pool_names(view);
         if let Some(pool) = query.pool.as_deref() {
-            let is_listed = |(id, name): (&&str, &&str)| *id == pool || *name == pool;
+            let is_listed =
+                |(id, name): (&&str, &&str)| is_selected(pool, id) || is_selected(pool, name);
             is_pool_unknown &= !names.iter().any(is_listed);
         }
         // The desktops are unknown before the first complete poll.

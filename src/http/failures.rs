@@ -64,7 +64,10 @@ pub(super) fn find<'a>(projects: &'a [FailedRecords], query: &'a Query) -> Match
         Row { project: &of.project, pool_name, failure }
     });
     let unknown = unknown.into_iter().map(|(_, name, value)| (name, value));
-    Matches { rows: rows.collect(), total, unknown: unknown.collect() }
+    // A project that was never read may have records with any value.
+    let are_all_read = projects.iter().all(|of| of.as_of.is_some());
+    let unknown = unknown.filter(|_| are_all_read).collect();
+    Matches { rows: rows.collect(), total, unknown }
 }
 
 /// Answers a valid query in JSON or CSV. If more failures match, a `Link` header has the rest.
@@ -100,14 +103,16 @@ struct Answer<'a> {
 }
 
 fn of_project(of: &FailedRecords) -> Value {
+    // Before the first complete poll nobody knows.
+    let known = |number: usize| of.as_of.map(|_| number);
     json!({
         "name": of.project,
         "as_of": of.as_of.map(Timestamp::to_rfc3339),
         "stale": of.is_stale,
-        "failed": of.list.len(),
-        "before_counting": of.list.before_counting(),
+        "failed": known(of.list.len()),
+        "before_counting": known(of.list.before_counting()),
         "counting_since": of.counting_since.map(Timestamp::to_rfc3339),
-        "kept": of.list.with_texts(),
+        "kept": known(of.list.with_texts()),
     })
 }
 

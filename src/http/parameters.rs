@@ -29,6 +29,9 @@ pub(super) enum ParameterError {
         /// A text that names the accepted values.
         accepted: String,
     },
+    /// User, although users are not shown.
+    #[error("user is not accepted, because labels.user = \"drop\" hides users")]
+    DroppedUser,
     /// Project that is not in the config.
     #[error("unknown project {name}; known are {}", known.join(", "))]
     Project {

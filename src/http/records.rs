@@ -16,6 +16,7 @@ pub(super) use query::{Format, Query, QueryError};
 pub(super) use stream::{ListError, RecordList};
 
 use super::answer::LongAnswer;
+use super::parameters::ParameterError;
 use crate::project::Project;
 use crate::snapshot::UserNames;
 use records_api::clock::Clock;
@@ -52,7 +53,7 @@ pub(super) async fn start(
     for project in selected {
         let names = project.config().options.users.read().await.map_err(Refusal::Users)?;
         if matches!(names, UserNames::Drop) && query.user.is_some() {
-            return Err(Refusal::Query(QueryError::Dropped));
+            return Err(Refusal::Query(ParameterError::DroppedUser.into()));
         }
         sources.push((project, names));
     }

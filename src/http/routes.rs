@@ -184,7 +184,13 @@ fn parse_failures(
     format: Format,
 ) -> Result<failures::Query, ParameterError> {
     let names: Vec<_> = projects.iter().map(|project| project.name()).collect();
-    failures::Query::parse(query.unwrap_or_default(), format, &names)
+    let query = failures::Query::parse(query.unwrap_or_default(), format, &names)?;
+    // A filter by a user that the list does not show would hide failures.
+    let mut users = projects.iter().map(|project| project.view().snapshot.users.clone());
+    if query.filter.user.is_some() && users.any(|users| users.are_dropped()) {
+        return Err(ParameterError::DroppedUser);
+    }
+    Ok(query)
 }
 
 async fn desktops_page(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::failed::{FailedRecord, FailedRecords};
+use crate::field_text::is_selected;
 use records_api::record::{Status, Timestamp};
 
 /// Matches records that have no value.
@@ -96,7 +97,7 @@ impl Matcher<'_> {
     /// Returns whether a text is the one of a filter. Links from alerts contain label values, which may be
     /// truncated.
     fn is(&self, filter: &str, text: &str) -> bool {
-        filter == text || filter == self.of.value_limit.shown(text)
+        is_selected(filter, text) || is_selected(filter, &self.of.value_limit.shown(text))
     }
 
     fn has_type(&self, record: &FailedRecord) -> bool {
@@ -135,7 +136,7 @@ impl Matcher<'_> {
         let name = details.filter(|_| self.of.users.are_shown());
         let name = name.and_then(|details| details.desktop_name.as_deref());
         self.is(filter, desktop)
-            || name == Some(filter)
+            || name.is_some_and(|name| is_selected(filter, name))
             || self.desktop_names.get(desktop).is_some_and(|name| self.is(filter, name))
     }
 

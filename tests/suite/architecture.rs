@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use imports::{Cycles, Import, Modules};
 
 /// The layers of `src`, lowest first. A module may import from those before it.
-const LAYERS: [&str; 15] = [
+const LAYERS: [&str; 16] = [
     "csv_text",
+    "field_text",
     "log_throttle",
     "ledger",
     "sync",

@@ -5,6 +5,7 @@ use std::time::Duration;
 use url::form_urlencoded;
 
 use super::row::Row;
+use crate::field_text::is_selected;
 use crate::http::lists::{Format, MAX_ROWS};
 use crate::http::parameters::{self, ParameterError};
 
@@ -85,7 +86,9 @@ impl Query {
     pub(super) fn matches_pool(&self, row: &Row<'_>) -> bool {
         let Some(filter) = self.pool.as_deref() else { return true };
         let pool = row.desktop.pool.as_deref().unwrap_or(NONE);
-        filter == pool || row.pool_name == Some(filter) || filter == row.value_limit.shown(pool)
+        is_selected(filter, pool)
+            || row.pool_name.is_some_and(|name| is_selected(filter, name))
+            || is_selected(filter, &row.value_limit.shown(pool))
     }
 
     /// Returns true if a desktop was silent for the requested time.

@@ -9,6 +9,7 @@ use axum::response::Response;
 use super::html::{escaped, page, size, text_or_dash};
 use super::list::{Freshness, choice, freshness, paging, plain, suggestions};
 use super::navigation::header;
+use crate::field_text::field_text;
 use crate::http::failures::{Matches, Query, Row, find, selected};
 use crate::http::links::Links;
 use crate::http::lists::{Format, MAX_ROWS};
@@ -55,11 +56,17 @@ fn body(
         .map(|of| Freshness { project: &of.project, as_of: of.as_of, is_stale: of.is_stale })
         .collect();
     html.push_str(&freshness(&ages, links, now));
+    let are_hidden = projects.iter().any(|of| !of.users.are_shown());
+    let hint = if are_hidden {
+        " Names are hidden (<code>labels.user</code>): a user is a hash, a desktop an ID."
+    } else {
+        ""
+    };
     for (name, value) in &found.unknown {
         // Writing into a string cannot fail.
         let _ = writeln!(
             html,
-            "<p class=\"note\">No failed record has the {name} {}.</p>",
+            "<p class=\"note\">No failed record has the {name} {}.{hint}</p>",
             escaped(value)
         );
     }
@@ -117,7 +124,7 @@ fn form(names: &[&str], projects: &[FailedRecords], query: &Query, links: &Links
         ("Started from", "from", "2026-11-20", moment(filter.from)),
         ("Started before", "to", "2026-11-20T09:30:00Z", moment(filter.to)),
     ] {
-        let value = escaped(&value.unwrap_or_default());
+        let value = escaped(&field_text(&value.unwrap_or_default()));
         // Writing into a string cannot fail.
         let _ = write!(
             html,
@@ -163,6 +170,9 @@ fn summary(
 ) -> String {
     let (shown, total) = (found.rows.len(), found.total);
     let text = match (shown, total) {
+        (_, 0) if projects.iter().any(|of| of.as_of.is_none()) => {
+            "No known failed records match.".to_owned()
+        }
         (_, 0) => "No matching failed records.".to_owned(),
         (0, _) => {
             format!("{total} failed records match, none of them from row {} on.", query.offset + 1)

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::html::{age, escaped, moment, text_or_dash};
+use crate::field_text::{field_text, is_selected};
 use crate::http::links::Links;
 use records_api::record::Timestamp;
 
@@ -82,11 +83,12 @@ pub(super) fn suggestions<'v>(
     values: impl Iterator<Item = &'v str>,
     text: Option<&str>,
 ) -> String {
-    let options = values.map(|value| format!("<option value=\"{}\"></option>", escaped(value)));
+    let option = |value| format!("<option value=\"{}\"></option>", escaped(&field_text(value)));
+    let options = values.map(option);
     format!(
         "<label>{title} <input name=\"{name}\" value=\"{}\" list=\"{name}s\"></label>\
          <datalist id=\"{name}s\">{}</datalist>",
-        escaped(text.unwrap_or_default()),
+        escaped(&field_text(text.unwrap_or_default())),
         options.collect::<String>()
     )
 }
@@ -106,14 +108,15 @@ pub(super) fn choice(
 ) -> String {
     let mut html =
         format!("<label>{title} <select name=\"{name}\"><option value=\"\">all</option>");
-    let other = chosen.filter(|chosen| values.iter().all(|(value, _)| value != chosen));
+    let other = chosen.filter(|chosen| values.iter().all(|(value, _)| !is_selected(chosen, value)));
     for (value, text) in values.iter().copied().chain(other.map(|other| (other, other))) {
-        let selected = if chosen == Some(value) { " selected" } else { "" };
+        let is_chosen = chosen.is_some_and(|chosen| is_selected(chosen, value));
+        let selected = if is_chosen { " selected" } else { "" };
         // Writing into a string cannot fail.
         let _ = write!(
             html,
             "<option value=\"{}\"{selected}>{}</option>",
-            escaped(value),
+            escaped(&field_text(value)),
             escaped(text)
         );
     }

@@ -45,16 +45,13 @@ pub(in crate::http) enum QueryError {
     /// The range is empty.
     #[error("from ({}) is not before to ({})", .0.to_rfc3339(), .1.to_rfc3339())]
     Empty(Timestamp, Timestamp),
-    /// Users are not shown.
-    #[error("user is not accepted, because labels.user = \"drop\" hides users")]
-    Dropped,
 }
 
 impl QueryError {
     pub(in crate::http) fn status(&self) -> http::StatusCode {
         match self {
             Self::Parameter(error) => error.status(),
-            Self::Empty(..) | Self::Dropped => http::StatusCode::BAD_REQUEST,
+            Self::Empty(..) => http::StatusCode::BAD_REQUEST,
         }
     }
 }

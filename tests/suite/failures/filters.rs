@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use records_api_simulator::{Kind, Record, Status};
+use screen_records_exporter::project::Users;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
@@ -297,4 +298,74 @@ async fn older_failures_show_the_fields_that_are_kept() {
     }
     let page = text(&harness, &format!("{PAGE}?offset=9990&limit=20")).await;
     assert!(page.contains("kept for the newest 10000 failed records"), "{page}");
+}
+
+/// Texts that a field of a form cannot hold.
+const UNFIT: [&str; 4] = ["carriage\r\ntab\t3", "\rafter a return", "new\nline", "\u{202e}turned"];
+
+#[tokio::test(start_paused = true)]
+async fn a_field_selects_the_failures_whose_name_it_shows() {
+    let mut setup = many(0);
+    setup.options.desktops = 1;
+    let harness = setup.start();
+    harness.simulator().edit(|world| {
+        for (number, text) in (1..).zip(UNFIT) {
+            let mut record = Record::new(number, world.now() - HOUR);
+            record.status = Status::UploadFailed;
+            record.user = Some(world.directory_mut().add_user(text));
+            record.desktop = world.directory_mut().add_desktop(text, None);
+            assert!(world.insert(record));
+        }
+    });
+    assert_eq!(harness.poll().await, Ok(()));
+    for text in UNFIT {
+        let shown = text.replace(|c: char| c.is_control() || c == '\u{202e}', "\u{fffd}");
+        for field in ["user", "desktop"] {
+            let by_text = list(&harness, &pairs(&[(field, text)])).await;
+            let by_shown = list(&harness, &pairs(&[(field, &shown)])).await;
+            assert_eq!(ids(&by_text).len(), 1, "{field} {text:?}");
+            assert_eq!(ids(&by_text), ids(&by_shown), "{field} {text:?}");
+            assert_eq!(by_shown["unknown"], json!({}));
+            let page = text_of_field(&harness, field, text).await;
+            assert_eq!(page, shown, "the form sends what selects it");
+        }
+    }
+}
+
+/// Returns the value of a field of the form after a request with a filter.
+async fn text_of_field(harness: &Harness, field: &str, filter: &str) -> String {
+    let page = text(harness, &format!("{PAGE}{}", pairs(&[(field, filter)]))).await;
+    let input = page.split(&format!("<input name=\"{field}\"")).nth(1).unwrap();
+    let input = input.split('>').next().unwrap();
+    input.split("value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_said_about_failures_before_the_first_poll() {
+    let harness = many(100).start();
+    let answer = list(&harness, "?user=somebody").await;
+    let of_project = &answer["projects"][0];
+    for name in ["failed", "before_counting", "kept", "as_of"] {
+        assert_eq!(of_project[name], Value::Null, "{name}");
+    }
+    assert_eq!(answer["unknown"], json!({}));
+    let page = text(&harness, &format!("{PAGE}?user=somebody")).await;
+    assert!(page.contains("No known failed records match."), "{page}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn hidden_users_cannot_be_filtered() {
+    let mut setup = many(1000);
+    setup.poll.users = Users::dropped();
+    let harness = setup.start();
+    assert_eq!(harness.poll().await, Ok(()));
+    for path in [JSON, PAGE] {
+        for user in ["user-0001", "_none"] {
+            let (status, _, body) = request(&harness, &format!("{path}?user={user}")).await;
+            assert_eq!(status, 400, "{path}: {body}");
+            assert!(body.contains("hides users"), "{body}");
+        }
+    }
+    let page = text(&harness, &format!("{PAGE}?desktop=desktop-0001")).await;
+    assert!(page.contains("Names are hidden"), "{page}");
 }
