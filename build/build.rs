@@ -32,7 +32,7 @@ fn render_runbook() {
         .expect("OUT_DIR is writable");
 }
 
-/// What a command prints, or `unknown` where it is missing: a release may be built without git.
+/// Returns what a command prints, or `unknown` where it is missing: a release may be built without git.
 fn output(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     let text = output.ok().filter(|output| output.status.success());

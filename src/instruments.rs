@@ -81,7 +81,7 @@ impl Instruments {
         Arc::new(ProjectObserver::new(self.api.clone(), project.to_owned()))
     }
 
-    /// Removes the series of a project that is no longer in the config.
+    /// Removes the series of a project that was removed from the config.
     pub(crate) fn forget(&self, project: &str) {
         self.api.forget(project);
     }

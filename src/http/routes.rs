@@ -116,7 +116,7 @@ async fn healthy() -> &'static str {
 
 async fn reload(State(app): State<Arc<AppState>>) -> Response {
     let Some(reloads) = &app.reloads else {
-        let text = "There is no config to reload.\n";
+        let text = "This process has no config that it could reload.\n";
         return (StatusCode::NOT_FOUND, text).into_response();
     };
     match reloads.reload().await {

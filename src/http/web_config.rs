@@ -46,7 +46,7 @@ const CHECK_EVERY: Duration = Duration::from_secs(1);
 pub struct WebConfig(Arc<Shared>);
 
 struct Shared {
-    /// `None`: there is no file.
+    /// `None` without a file.
     path: Option<PathBuf>,
     in_force: watch::Sender<Arc<InForce>>,
     /// State of the files when they were last read, valid or not.

@@ -1,8 +1,9 @@
 //! Details of the newest failed records, with which people find them: ids, names of desktops, files.
 //!
 //! No such text is kept of other records. Only the table has status, type, pool, user, desktop,
-//! bucket, size and flags, so the two cannot contradict each other. Details are kept while the table holds a failed record
-//! with their key that the API lists. The commit that removes the record removes them.
+//! bucket, size and flags, so the two cannot contradict each other. Details are kept while the
+//! table holds a failed record with their key that the API lists. The commit that removes the
+//! record removes them.
 
 #[cfg(test)]
 mod tests;

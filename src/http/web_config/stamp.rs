@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Device, inode, length, and the times of the last change of content and inode, in seconds and
-/// nanoseconds; `None` if there is no file.
+/// nanoseconds; `None` for a file that does not exist.
 type Look = Option<(u64, u64, u64, [i64; 4])>;
 
 /// The metadata of some files at one time.
