@@ -16,8 +16,7 @@ pub(super) use query::Query;
 pub(super) use row::Row;
 
 use super::links::Links;
-use super::lists::{Format, add_next, csv_answer, json_answer, next_offset};
-use crate::csv_text;
+use super::lists::{Format, add_next, csv, csv_answer, json_answer, next_offset};
 use crate::field_text::is_selected;
 use crate::project::Project;
 use crate::snapshot::ProjectView;
@@ -105,7 +104,9 @@ pub(super) fn answer(projects: &[Arc<Project>], query: &Query, links: &Links) ->
     let projects = selected(projects, query);
     let found = find(&projects, query);
     let mut response = match query.format {
-        Format::Csv => csv_answer("desktops", csv(&found)),
+        Format::Csv => {
+            csv_answer("desktops", csv(row::COLUMNS, found.rows.iter().map(|row| row.to_csv())))
+        }
         _ => json_answer(&json(&projects, &found, query)),
     };
     if let Some(next) = found.next_offset(query) {
@@ -135,14 +136,4 @@ fn json(projects: &[ProjectView], found: &Matches<'_>, query: &Query) -> Value {
         "truncated": found.next_offset(query).is_some(),
         "unknown": unknown,
     })
-}
-
-fn csv(found: &Matches<'_>) -> Vec<u8> {
-    let mut writer = csv_text::writer(Vec::new());
-    // Writing into a vector cannot fail, and all lines have the same length.
-    let _ = writer.write_record(row::COLUMNS);
-    for row in &found.rows {
-        let _ = writer.write_record(row.to_csv());
-    }
-    writer.into_inner().unwrap_or_default()
 }

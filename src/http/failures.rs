@@ -14,8 +14,7 @@ pub(super) use query::Query;
 pub(super) use row::Row;
 
 use super::links::Links;
-use super::lists::{Format, add_next, csv_answer, json_answer, next_offset};
-use crate::csv_text;
+use super::lists::{Format, add_next, csv, csv_answer, json_answer, next_offset};
 use crate::project::Project;
 use crate::snapshot::FailedRecords;
 use records_api::record::Timestamp;
@@ -75,7 +74,9 @@ pub(super) fn answer(projects: &[Arc<Project>], query: &Query, links: &Links) ->
     let projects = selected(projects, query);
     let found = find(&projects, query);
     let mut response = match query.format {
-        Format::Csv => csv_answer("failures", csv(&found)),
+        Format::Csv => {
+            csv_answer("failures", csv(row::COLUMNS, found.rows.iter().map(Row::to_csv)))
+        }
         _ => json_answer(&Answer {
             projects: projects.iter().map(of_project).collect(),
             failures: &found.rows,
@@ -114,14 +115,4 @@ fn of_project(of: &FailedRecords) -> Value {
         "counting_since": of.counting_since.map(Timestamp::to_rfc3339),
         "kept": known(of.list.with_texts()),
     })
-}
-
-fn csv(found: &Matches<'_>) -> Vec<u8> {
-    let mut writer = csv_text::writer(Vec::new());
-    // Writing into a vector cannot fail, and all lines have the same length.
-    let _ = writer.write_record(row::COLUMNS);
-    for row in &found.rows {
-        let _ = writer.write_record(row.to_csv());
-    }
-    writer.into_inner().unwrap_or_default()
 }

@@ -4,8 +4,10 @@ use axum::Json;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use url::form_urlencoded;
 
 use super::parameters::ParameterError;
+use crate::csv_text;
 
 /// Maximum number of rows in an answer.
 pub(super) const MAX_ROWS: usize = 10_000;
@@ -48,9 +50,46 @@ pub(super) fn next_offset(offset: usize, shown: usize, total: usize) -> Option<u
     (next < total).then_some(next)
 }
 
+/// Returns the position of the first row before those that are shown.
+pub(super) fn previous_offset(offset: usize, limit: usize, total: usize) -> Option<usize> {
+    (offset > 0).then(|| offset.min(total).saturating_sub(limit))
+}
+
+/// Appends the parameters that say which part of a list is wanted, and in what form.
+pub(super) fn append_paging(
+    query: &mut form_urlencoded::Serializer<'_, String>,
+    limit: Option<usize>,
+    offset: usize,
+    format: Format,
+) {
+    if let Some(limit) = limit {
+        query.append_pair("limit", &limit.to_string());
+    }
+    if offset > 0 {
+        query.append_pair("offset", &offset.to_string());
+    }
+    if format == Format::Csv {
+        query.append_pair("format", "csv");
+    }
+}
+
 /// Answers in JSON.
 pub(super) fn json_answer(body: &impl serde::Serialize) -> Response {
     with_headers(Json(body).into_response())
+}
+
+/// Formats lines as CSV.
+pub(super) fn csv<const N: usize>(
+    columns: [&str; N],
+    lines: impl Iterator<Item = [String; N]>,
+) -> Vec<u8> {
+    let mut writer = csv_text::writer(Vec::new());
+    // Writing into a vector cannot fail, and all lines have the same length.
+    let _ = writer.write_record(columns);
+    for line in lines {
+        let _ = writer.write_record(line);
+    }
+    writer.into_inner().unwrap_or_default()
 }
 
 /// Answers in CSV. A browser saves it under the name.

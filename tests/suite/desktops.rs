@@ -7,17 +7,11 @@ use chrono::DateTime;
 use records_api_simulator::{Record, Status};
 use serde_json::{Value, json};
 
-use crate::harness::{Harness, HarnessOptions, request};
+use crate::harness::{Harness, HarnessOptions, request, text};
 
 const HOUR: i64 = 3_600_000;
 const JSON: &str = "/x/api/v1/desktops";
 const PAGE: &str = "/x/desktops";
-
-async fn text(harness: &Harness, uri: &str) -> String {
-    let (status, _, text) = request(harness, uri).await;
-    assert_eq!(status, 200, "{uri}: {text}");
-    text
-}
 
 async fn list(harness: &Harness, query: &str) -> Value {
     serde_json::from_str(&text(harness, &format!("{JSON}{query}")).await).unwrap()

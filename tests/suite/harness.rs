@@ -554,3 +554,10 @@ pub(crate) async fn request(harness: &Harness, uri: &str) -> (u16, HeaderMap, St
     let body = body.collect().await.unwrap().to_bytes();
     (parts.status.as_u16(), parts.headers, String::from_utf8(body.to_vec()).unwrap())
 }
+
+/// Requests a page of the exporter that answers with 200.
+pub(crate) async fn text(harness: &Harness, uri: &str) -> String {
+    let (status, _, text) = request(harness, uri).await;
+    assert_eq!(status, 200, "{uri}: {text}");
+    text
+}

@@ -2,7 +2,7 @@
 
 use url::form_urlencoded;
 
-use crate::http::lists::{Format, MAX_ROWS};
+use crate::http::lists::{Format, MAX_ROWS, append_paging};
 use crate::http::parameters::{self, ParameterError};
 use crate::listing::parse_moment;
 use crate::snapshot::{FailureFilter, TextCondition};
@@ -101,15 +101,8 @@ impl Query {
                 query.append_pair(name, &value);
             }
         }
-        if format == self.format {
-            query.append_pair("limit", &self.limit.to_string());
-        }
-        if offset > 0 {
-            query.append_pair("offset", &offset.to_string());
-        }
-        if format == Format::Csv {
-            query.append_pair("format", "csv");
-        }
+        let limit = (format == self.format).then_some(self.limit);
+        append_paging(&mut query, limit, offset, format);
         query.finish()
     }
 }

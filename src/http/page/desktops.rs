@@ -11,11 +11,11 @@ use axum::response::Response;
 use url::form_urlencoded;
 
 use super::html::{escaped, moment, page, short_duration};
-use super::list::{Freshness, choice, freshness, named, paging, plain};
+use super::list::{Freshness, choice, freshness, named, paging, plain, with_query};
 use super::navigation::header;
 use crate::http::desktops::{Matches, Query, Row, as_of, find, is_stale, pool_names, selected};
 use crate::http::links::Links;
-use crate::http::lists::{Format, MAX_ROWS};
+use crate::http::lists::{Format, MAX_ROWS, previous_offset};
 use crate::project::Project;
 use crate::snapshot::ProjectView;
 use records_api::record::Timestamp;
@@ -70,18 +70,15 @@ fn body(
         html.push_str(&table(&found.rows, links));
     }
     let at = |offset| address("/desktops", query, offset, Format::Html, links);
-    let previous = (query.offset > 0).then(|| query.offset.min(found.total));
-    let previous = previous.map(|before| at(before.saturating_sub(query.limit)));
-    html.push_str(&paging(previous, found.next_offset(query).map(at)));
+    let previous = previous_offset(query.offset, query.limit, found.total);
+    html.push_str(&paging(previous.map(at), found.next_offset(query).map(at)));
     html.push_str("</main>\n");
     html
 }
 
 /// Returns the escaped address of the same list, from another row on or in another format.
 fn address(path: &str, query: &Query, offset: usize, format: Format, links: &Links) -> String {
-    let query = query.at_offset(offset, format);
-    let mark = if query.is_empty() { "" } else { "?" };
-    escaped(&format!("{}{mark}{query}", links.link(path)))
+    with_query(path, &query.at_offset(offset, format), links)
 }
 
 fn form(names: &[&str], projects: &[ProjectView], query: &Query, links: &Links) -> String {

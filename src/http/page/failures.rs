@@ -7,12 +7,12 @@ use std::sync::Arc;
 use axum::response::Response;
 
 use super::html::{escaped, page, size, text_or_dash};
-use super::list::{Freshness, choice, freshness, paging, plain, suggestions};
+use super::list::{Freshness, choice, freshness, paging, plain, suggestions, with_query};
 use super::navigation::header;
 use crate::field_text::field_text;
 use crate::http::failures::{Matches, Query, Row, find, selected};
 use crate::http::links::Links;
-use crate::http::lists::{Format, MAX_ROWS};
+use crate::http::lists::{Format, MAX_ROWS, previous_offset};
 use crate::ledger::MAX_FAILURE_DETAILS;
 use crate::project::Project;
 use crate::snapshot::{FailedRecords, FailureFilter};
@@ -75,18 +75,15 @@ fn body(
         html.push_str(&table(&found.rows, projects.len() > 1));
     }
     let at = |offset| address("/failures", query, offset, Format::Html, links);
-    let previous = (query.offset > 0).then(|| query.offset.min(found.total));
-    let previous = previous.map(|before| at(before.saturating_sub(query.limit)));
-    html.push_str(&paging(previous, found.next_offset(query).map(at)));
+    let previous = previous_offset(query.offset, query.limit, found.total);
+    html.push_str(&paging(previous.map(at), found.next_offset(query).map(at)));
     html.push_str("</main>\n");
     html
 }
 
 /// Returns the escaped address of the same list, from another row on or in another format.
 fn address(path: &str, query: &Query, offset: usize, format: Format, links: &Links) -> String {
-    let query = query.at_offset(offset, format);
-    let mark = if query.is_empty() { "" } else { "?" };
-    escaped(&format!("{}{mark}{query}", links.link(path)))
+    with_query(path, &query.at_offset(offset, format), links)
 }
 
 fn form(names: &[&str], projects: &[FailedRecords], query: &Query, links: &Links) -> String {

@@ -61,6 +61,12 @@ pub(super) fn freshness(projects: &[Freshness<'_>], links: &Links, now: Timestam
     html
 }
 
+/// Returns the escaped address of a page with a query.
+pub(super) fn with_query(path: &str, query: &str, links: &Links) -> String {
+    let mark = if query.is_empty() { "" } else { "?" };
+    escaped(&format!("{}{mark}{query}", links.link(path)))
+}
+
 /// Formats the links to the rows before and after those on the page, as far as there are any.
 pub(super) fn paging(previous: Option<String>, next: Option<String>) -> String {
     let mut items = String::new();

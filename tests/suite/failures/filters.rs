@@ -10,17 +10,11 @@ use screen_records_exporter::project::Users;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use crate::harness::{Harness, HarnessOptions, request};
+use crate::harness::{Harness, HarnessOptions, request, text};
 
 const JSON: &str = "/x/api/v1/failures";
 const PAGE: &str = "/x/failures";
 const HOUR: i64 = 3_600_000;
-
-async fn text(harness: &Harness, uri: &str) -> String {
-    let (status, _, text) = request(harness, uri).await;
-    assert_eq!(status, 200, "{uri}: {text}");
-    text
-}
 
 async fn list(harness: &Harness, query: &str) -> Value {
     serde_json::from_str(&text(harness, &format!("{JSON}{query}")).await).unwrap()
