@@ -85,7 +85,9 @@ async fn when_the_api_is_away_the_last_figures_stay_a_while_and_then_nothing_unt
     let expected = expected.map(|name| format!("workspace_screen_records_{name}{{project=\"p\"}}"));
     assert_eq!(left, BTreeSet::from(expected));
     let page = get(&exporter.url).await;
-    assert!(page.contains("cannot be reached") && page.contains("check `projects.endpoint`"));
+    assert!(
+        page.contains("cannot be reached") && page.contains("check <code>projects.endpoint</code>")
+    );
     exporter.process.says("poll failed").await;
 
     let _api = Api::start_on(&port.address, &["--records", "300", "--seed", "7"]);

@@ -161,7 +161,7 @@ async fn messages_do_not_show_names_of_the_filter() {
         let exporter = Exporter::start(&format!("{}{FILTER}", config(&api.url, &more))).await;
         let page = eventually("the page shows the failure", async || {
             let page = get(&exporter.url).await;
-            page.contains("Request: ").then_some(page)
+            page.contains("<dt>Request</dt>").then_some(page)
         })
         .await;
         let log = exporter.process.says("poll failed").await;

@@ -390,7 +390,7 @@ async fn a_first_sync_that_is_throttled_says_so_in_the_log_and_on_the_page() {
         Some(get(&exporter.url).await).filter(|page| page.contains("Throttled: "))
     });
     let page = page.await;
-    assert!(page.contains("Remedy: lower `api.max_requests_per_second`"), "{page}");
+    assert!(page.contains("Remedy: lower <code>api.max_requests_per_second</code>"), "{page}");
     let log = exporter.process.says("first sync throttled").await;
     let line = log.lines().find(|line| line.contains("first sync throttled")).unwrap();
     assert!(line.contains("429 Too Many Requests") && line.contains("api.max_retries"), "{line}");

@@ -70,6 +70,27 @@ pub(super) fn escaped(text: &str) -> String {
     html
 }
 
+/// Escapes a text and shows what is between backticks as code, as messages mark keys and commands.
+pub(super) fn with_code(text: &str) -> String {
+    let mut html = String::new();
+    let mut rest = text;
+    while let Some((before, code, after)) = between_backticks(rest) {
+        html.push_str(&escaped(before));
+        html.push_str("<code>");
+        html.push_str(&escaped(code));
+        html.push_str("</code>");
+        rest = after;
+    }
+    html.push_str(&escaped(rest));
+    html
+}
+
+fn between_backticks(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once('`')?;
+    let (code, after) = rest.split_once('`')?;
+    Some((before, code, after))
+}
+
 /// Formats a time in UTC, without fractions of a second.
 pub(super) fn moment(moment: Timestamp) -> String {
     let text = moment.to_rfc3339();
@@ -128,6 +149,18 @@ mod tests {
         let html =
             "&lt;b a=&#39;1&#39; c=&quot;2&quot;&gt;&amp;\u{fffd}\u{fffd}\u{fffd}\u{fffd}用\n";
         assert_eq!(escaped(text), html);
+    }
+
+    #[test]
+    fn text_between_backticks_is_code() {
+        for (text, html) in [
+            ("check `a.b` and `<c>`", "check <code>a.b</code> and <code>&lt;c&gt;</code>"),
+            ("an odd ` stays, & is escaped", "an odd ` stays, &amp; is escaped"),
+            ("`a` then `", "<code>a</code> then `"),
+            ("", ""),
+        ] {
+            assert_eq!(with_code(text), html);
+        }
     }
 
     #[test]

@@ -98,7 +98,7 @@ async fn chromium_shows_every_row_as_text_and_complains_of_nothing() {
         "href=\"/failures?project=%3Cb%3E%27%22%26\"",
         "href=\"/probe?target=%3Cb%3E%27%22%26\"",
         "cannot be reached",
-        "Remedy: check `projects.endpoint`",
+        "Remedy: check <code>projects.endpoint</code>",
         "10 per second, 4 concurrent",
         "Counting since</dt><dd><time",
         " before counting</a>",
@@ -144,7 +144,7 @@ async fn chromium_shows_every_row_as_text_and_complains_of_nothing() {
 async fn measured(folder: &Path, url: &str, width: u32, more: &[&str]) -> Value {
     let script = "<script>const root = document.documentElement, style = what => \
                   getComputedStyle(document.querySelector(what)); parent.document.title = \
-                  JSON.stringify({content: root.scrollWidth, window: root.clientWidth, cell: \
+                  JSON.stringify({content: root.scrollWidth, height: root.scrollHeight, window: root.clientWidth, cell: \
                   style('td, dd').display, page: style('body').backgroundColor});</script>";
     let html = get(url).await.replace("</body>", &format!("{script}</body>"));
     let frame = format!(
@@ -182,6 +182,41 @@ async fn chromium_lays_the_pages_out_for_a_phone_and_for_the_dark() {
     for (scheme, colour) in [(dark, "rgb(22, 22, 22)"), (light, "rgb(255, 255, 255)")] {
         assert_eq!(measured(folder.path(), &url, 1280, &scheme).await["page"], colour);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_screens_are_enough_for_24_projects_of_which_six_fail() {
+    let api = Api::start(&["--records", "3000"]);
+    let projects = (0..24).map(|number| {
+        // A port that nothing listens on, and a token that the API refuses.
+        let (url, token) = match number % 8 {
+            3 => ("http://127.0.0.1:1", TOKEN),
+            6 => (&*api.url, "wrong"),
+            _ => (&*api.url, TOKEN),
+        };
+        format!(
+            "[[projects]]\nname = 'project-{number}'\nproject_id = '{number}'\nendpoint = '{url}'\n\
+             auth = {{ method = 'token', token = '{token}' }}\n"
+        )
+    });
+    let projects: String = projects.collect();
+    let exporter = Exporter::start(&format!("[api]\nmax_retries = 0\n{projects}")).await;
+    exporter.scraped_until("workspace_screen_records_up{project=\"project-0\"}", 1.0).await;
+    eventually("all projects were polled", async || {
+        let page = get(&exporter.url).await;
+        (page.matches("✕ Failing").count() == 6 && page.matches("✓ Up").count() == 18).then_some(())
+    })
+    .await;
+    let page = get(&exporter.url).await;
+    assert_eq!(page.matches("Remedy: ").count(), 2, "{page}");
+    assert!(
+        page.matches("before counting</a>").count() > 18,
+        "the rows of failures are high: {page}"
+    );
+    let folder = folder();
+    let size = measured(folder.path(), &exporter.url, 1280, &[]).await;
+    assert!(size["height"].as_u64() <= Some(2 * 1024), "{size}");
+    assert!(size["height"].as_u64() > Some(1024), "{size}");
 }
 
 /// What is looked for above is seen where it is.

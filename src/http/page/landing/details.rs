@@ -5,7 +5,7 @@ use std::fmt::Write;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::http::links::Links;
-use crate::http::page::html::{age, escaped, moment};
+use crate::http::page::html::{age, escaped, moment, with_code};
 use crate::project::Status;
 use records_api::record::Timestamp;
 
@@ -33,6 +33,21 @@ pub(super) fn details(
     for (name, value) in values(status, now) {
         // Writing into a string cannot fail.
         let _ = write!(html, "<div><dt>{name}</dt><dd>{value}</dd></div>");
+    }
+    if let Some(failure) = &status.failure {
+        let _ = write!(
+            html,
+            "<div class=\"wide\"><dt>Error</dt><dd>{}</dd></div>",
+            with_code(&failure.what)
+        );
+        if let Some(request) = &failure.request {
+            let method = if request.starts_with('/') { "GET " } else { "" };
+            let request = escaped(request);
+            let _ = write!(
+                html,
+                "<div class=\"wide\"><dt>Request</dt><dd><code>{method}{request}</code></dd></div>"
+            );
+        }
     }
     html.push_str("</dl></details>\n");
     html

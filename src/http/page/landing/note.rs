@@ -1,37 +1,41 @@
-//! The error of a failing project, with the request that failed and the remedy.
+//! The error that failing projects have in common, with its remedy.
 
-use crate::http::page::html::{age, escaped, moment};
-use crate::project::Status;
+use super::row::Row;
+use crate::http::page::html::{age, escaped, moment, with_code};
 use crate::snapshot::Failure;
 use records_api::THROTTLED_REMEDY;
 use records_api::record::Timestamp;
 
-/// Formats what somebody should know about a project that has no current snapshot.
-pub(super) fn note(status: &Status, now: Timestamp) -> Option<String> {
-    if let Some(failure) = &status.failure {
-        return Some(error(failure, now));
+/// Formats what somebody should know about projects that [share a note](Row::shares_note_with). The details
+/// show the error of each project.
+pub(super) fn note(rows: &[Row<'_>], now: Timestamp) -> Option<String> {
+    let failures = rows.iter().filter_map(|row| Some((row, row.status.failure.as_ref()?)));
+    if let Some((row, failure)) = failures.min_by_key(|(_, failure)| failure.since) {
+        return Some(error(row.status.view.project(), failure, rows.len(), now));
     }
     // A first sync waits for the end of each pause, so it has not failed.
-    let waits = status.view.records.is_none() && status.budget.throttled_seconds > 0.0;
-    waits.then(|| {
+    let waits = |row: &Row<'_>| {
+        row.status.view.records.is_none() && row.status.budget.throttled_seconds > 0.0
+    };
+    rows.iter().any(waits).then(|| {
         format!(
             "Throttled: the API refuses requests that come too fast (429), and the first sync waits.\
              <br>Remedy: {}",
-            escaped(THROTTLED_REMEDY)
+            with_code(THROTTLED_REMEDY)
         )
     })
 }
 
-fn error(failure: &Failure, now: Timestamp) -> String {
-    let request = failure.request.as_deref().map_or_else(String::new, |request| {
-        let method = if request.starts_with('/') { "GET " } else { "" };
-        format!("<br>Request: <code>{method}{}</code>", escaped(request))
-    });
-    format!(
-        "Failing since {since} ({age}): {what}{request}<br>Remedy: {remedy}",
-        since = moment(failure.since),
-        age = age(now, failure.since),
-        what = escaped(&failure.what),
-        remedy = escaped(&failure.remedy),
-    )
+/// Formats the error of the project that has been failing the longest.
+fn error(project: &str, failure: &Failure, projects: usize, now: Timestamp) -> String {
+    let (since, age) = (moment(failure.since), age(now, failure.since));
+    let (what, remedy) = (with_code(&failure.what), with_code(&failure.remedy));
+    let what = match projects {
+        1 => format!("Failing since {since} ({age}): {what}"),
+        _ => format!(
+            "{projects} projects are failing, the first since {since} ({age}), {}: {what}",
+            escaped(project)
+        ),
+    };
+    format!("{what}<br>Remedy: {remedy}")
 }

@@ -1,5 +1,7 @@
 //! One project of the page: its state and the numbers of its records.
 
+use std::collections::BTreeMap;
+
 use super::state::State;
 use crate::project;
 use records_api::record::{Status, Timestamp};
@@ -61,6 +63,15 @@ impl<'s> Row<'s> {
         self.failures().map(Count::uncounted).sum()
     }
 
+    /// Returns whether one note is enough for both projects: they fail with the same remedy.
+    pub(super) fn shares_note_with(&self, other: &Self) -> bool {
+        matches!((self.remedy(), other.remedy()), (Some(one), Some(other)) if one == other)
+    }
+
+    fn remedy(&self) -> Option<&'s str> {
+        self.status.failure.as_ref().map(|failure| failure.remedy.as_str())
+    }
+
     fn failures(&self) -> impl Iterator<Item = Count> {
         let counts =
             self.records.iter().flat_map(|records| Status::ALL.into_iter().zip(records.by_status));
@@ -74,9 +85,16 @@ impl Count {
     }
 }
 
-/// Returns the projects, those that need somebody first, then in the order of the config.
+/// Returns the projects, those that need somebody first, those with the same remedy next to each other, then in the
+/// order of the config.
 pub(super) fn rows(statuses: &[project::Status]) -> Vec<Row<'_>> {
     let mut rows: Vec<_> = statuses.iter().map(Row::of).collect();
-    rows.sort_by_key(|row| (row.state, row.unresolved() == 0));
+    let mut remedies = BTreeMap::new();
+    for (index, row) in rows.iter().enumerate() {
+        remedies.entry(row.remedy()).or_insert(index);
+    }
+    rows.sort_by_key(|row| {
+        (row.state, remedies.get(&row.remedy()).copied(), row.unresolved() == 0)
+    });
     rows
 }

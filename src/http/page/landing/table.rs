@@ -20,13 +20,17 @@ pub(super) fn table(rows: &[Row<'_>], links: &Links, now: Timestamp) -> String {
         let _ = write!(html, "<th scope=\"col\">{head}</th>");
     }
     html.push_str("</tr></thead><tbody>\n");
-    for (index, row) in rows.iter().enumerate() {
-        html.push_str("<tr>");
-        for (head, cell) in heads().into_iter().zip(cells(row, index, links, now)) {
-            let _ = write!(html, "<td data-label=\"{head}\">{cell}</td>");
+    let mut index = 0;
+    for group in rows.chunk_by(Row::shares_note_with) {
+        for row in group {
+            html.push_str("<tr>");
+            for (head, cell) in heads().into_iter().zip(cells(row, index, links, now)) {
+                let _ = write!(html, "<td data-label=\"{head}\">{cell}</td>");
+            }
+            html.push_str("</tr>\n");
+            index += 1;
         }
-        html.push_str("</tr>\n");
-        if let Some(note) = note(row.status, now) {
+        if let Some(note) = note(group, now) {
             let columns = heads().len();
             let _ = writeln!(html, "<tr class=\"note\"><td colspan=\"{columns}\">{note}</td></tr>");
         }

@@ -65,7 +65,7 @@ fn failing(name: &str) -> Status {
     let failure = Failure {
         request: Some("/v2/x?a=1&b=2".to_owned()),
         what: "\"<script>\" & 'x'".to_owned(),
-        remedy: "call\u{7} somebody".to_owned(),
+        remedy: "call\u{7} `somebody`".to_owned(),
         since: Timestamp::from_millis(NOW - 61_000),
     };
     Status { failure: Some(failure), ..status(name) }
@@ -86,7 +86,9 @@ fn a_failing_project_shows_its_error_with_markup_escaped() {
          <small>polling for 12m 34s, longer than <code>poll.max_staleness</code></small>",
         "Failing since <time datetime=\"2023-11-14T22:13:20.000Z\">2023-11-14 22:13:20 UTC</time> \
          (1m 1s ago): &quot;&lt;script&gt;&quot; &amp; &#39;x&#39;\
-         <br>Request: <code>GET /v2/x?a=1&amp;b=2</code><br>Remedy: call\u{fffd} somebody</td>",
+         <br>Remedy: call\u{fffd} <code>somebody</code></td>",
+        "<dt>Error</dt><dd>&quot;&lt;script&gt;&quot; &amp; &#39;x&#39;</dd>",
+        "<dt>Request</dt><dd><code>GET /v2/x?a=1&amp;b=2</code></dd>",
         "<details class=\"project\" open><summary>&lt;b&gt;&amp;&quot;</summary>\n<p id=\"project-0\">\
          <a href=\"/p/failures?project=%3Cb%3E%26%22\">Failures</a>",
         "<dt>Sync mode</dt><dd>first_sync, 25%</dd>",
@@ -96,6 +98,32 @@ fn a_failing_project_shows_its_error_with_markup_escaped() {
     ] {
         assert!(html.contains(part), "{part}: {html}");
     }
+}
+
+#[test]
+fn projects_with_the_same_remedy_share_a_note() {
+    let other = |name, since| {
+        let what = format!("answered 401, next attempt of {name} in 9s");
+        let since = Timestamp::from_millis(NOW - since);
+        let failure = Failure { what, remedy: "check `token`".to_owned(), since, request: None };
+        Status { failure: Some(failure), ..status(name) }
+    };
+    let fine = with_records(status("fine"), &[]);
+    let html = html(&[failing("a"), other("b", 8000), fine, failing("c"), other("d", 9000)]);
+    let order = ["a", "c", "b", "d", "fine"];
+    let places = order.map(|name| html.find(&format!("\">{name}</a></td>")).unwrap());
+    assert!(places.is_sorted(), "{places:?}");
+    assert_eq!(html.matches("<tr class=\"note\">").count(), 2, "{html}");
+    assert!(html.contains(
+        "(9s ago), d: answered 401, next attempt of d in 9s<br>Remedy: check <code>token"
+    ));
+    assert!(
+        html.contains("<dt>Error</dt><dd>answered 401, next attempt of b in 9s</dd>"),
+        "{html}"
+    );
+    let links: Vec<_> = html.matches("href=\"#project-").collect();
+    assert_eq!(links.len(), 5);
+    assert!(html.contains("<a href=\"#project-4\">fine</a>"), "{html}");
 }
 
 #[test]
