@@ -2,6 +2,7 @@
 //! external resources.
 
 mod desktops;
+mod error;
 mod failures;
 mod html;
 mod landing;
@@ -11,8 +12,8 @@ mod records;
 mod runbook;
 
 pub(super) use desktops::desktops;
+pub(super) use error::error;
 pub(super) use failures::failures;
-pub(super) use html::error_page;
 pub(super) use landing::landing;
 pub(super) use records::records;
 pub(super) use runbook::runbook;

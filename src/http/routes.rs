@@ -141,14 +141,14 @@ async fn ready(State(app): State<Arc<AppState>>) -> String {
 }
 
 async fn landing(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
+    let (serving, links) = (app.current.get(), &app.options.links);
     let refresh = match Refresh::parse(query.as_deref().unwrap_or_default()) {
         Ok(refresh) => refresh,
-        Err(error) => return page::error_page(error.status(), &error.to_string()),
+        Err(error) => return page::error("/", &error, links, serving.has_records),
     };
     let now = Timestamp::from_millis(app.clock.now_millis());
-    let serving = app.current.get();
     let statuses: Vec<_> = serving.collector.projects().iter().map(|p| p.status()).collect();
-    page::landing(&statuses, refresh, &app.options.links, serving.has_records, now)
+    page::landing(&statuses, refresh, links, serving.has_records, now)
 }
 
 /// Redirects from `/` to the prefix, as Prometheus does.
@@ -165,7 +165,7 @@ async fn failures_page(State(app): State<Arc<AppState>>, RawQuery(query): RawQue
             page::failures(projects, &query, links, serving.has_records, now)
         }
         Ok(query) => failures::answer(projects, &query, links),
-        Err(error) => page::error_page(error.status(), &error.to_string()),
+        Err(error) => page::error("/failures", &error, links, serving.has_records),
     }
 }
 
@@ -202,7 +202,7 @@ async fn desktops_page(State(app): State<Arc<AppState>>, RawQuery(query): RawQue
             page::desktops(projects, &query, links, serving.has_records, now)
         }
         Ok(query) => desktops::answer(projects, &query, links),
-        Err(error) => page::error_page(error.status(), &error.to_string()),
+        Err(error) => page::error("/desktops", &error, links, serving.has_records),
     }
 }
 

@@ -293,9 +293,10 @@ async fn an_invalid_query_is_refused_on_both_paths() {
         let (status, headers, page) = request(&harness, &format!("{PAGE}{query}")).await;
         assert_eq!(
             (status, &headers["content-type"]),
-            (code, &"text/plain; charset=utf-8".parse().unwrap())
+            (code, &"text/html; charset=utf-8".parse().unwrap())
         );
-        assert!(page.contains(says), "{query}: {page}");
+        let escaped = says.replace('<', "&lt;").replace('>', "&gt;");
+        assert!(page.contains(&escaped), "{query}: {page}");
         let (status, _, answer) = request(&harness, &format!("{JSON}{query}")).await;
         assert_eq!(status, code, "{query}");
         let answer: Value = serde_json::from_str(&answer).unwrap();

@@ -204,8 +204,10 @@ async fn an_invalid_query_is_refused_on_both_paths() {
     ] {
         let page = client().get(format!("{}/failures{query}", exporter.url)).send().await.unwrap();
         assert_eq!(page.status(), code, "{query}");
-        assert_eq!(page.headers()["content-type"], "text/plain; charset=utf-8");
-        assert!(page.text().await.unwrap().contains(says), "{query}");
+        assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+        let page = page.text().await.unwrap();
+        assert!(page.contains(says) && page.contains("href=\"/failures\""), "{query}: {page}");
+        assert!(!page.contains("<b>"), "{page}");
         let url = format!("{}/api/v1/failures{query}", exporter.url);
         let answer = client().get(url).send().await.unwrap();
         assert_eq!(answer.status(), code, "{query}");

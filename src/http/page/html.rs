@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -35,11 +35,6 @@ pub(super) fn page(title: &str, body: &str) -> Response {
          <title>{title}</title><style>{STYLE}</style></head>\n<body>\n{body}</body></html>\n"
     );
     (headers(), Html(html)).into_response()
-}
-
-/// Builds a plain-text error with the headers of a page.
-pub(in crate::http) fn error_page(status: StatusCode, text: &str) -> Response {
-    (status, headers(), format!("{text}\n")).into_response()
 }
 
 fn headers() -> [(header::HeaderName, HeaderValue); 4] {

@@ -49,6 +49,7 @@ async fn axe_finds_no_violation_on_any_page() {
         "/records",
         "/records?nothing=1",
         "/runbook",
+        "/failures?pol=x",
     ] {
         let answer = client().get(format!("{}{path}", exporter.url)).send().await;
         let html = answer.unwrap().text().await.unwrap();
