@@ -47,7 +47,7 @@ def firing(width: int, height: int):
             "Value": "Active",
         },
     )
-    panel = column(panel, "Active", unit=DURATION, decimals=0, custom__width=105)
+    panel = column(panel, "Active", unit=DURATION, decimals=0, custom__width=100)
     panel = column(panel, "pool", custom__hidden=True)
     panel = column(panel, "Project", custom__width=90)
     panel = column(panel, "Pool", custom__width=95)
@@ -60,7 +60,7 @@ def firing(width: int, height: int):
         "Severity",
         mappings=[{"type": "value", "options": mapped}],
         custom__cellOptions={"type": "color-text"},
-        custom__width=80,
+        custom__width=70,
     )
     # The id of the section is in lower case, which Grafana cannot write. Browsers scroll to the text instead.
     what_to_do = links.page("What to do", "/runbook#:~:text=${__data.fields.Alert:percentencode}")

@@ -27,7 +27,7 @@ def recordings() -> Dashboard:
     )
     return fill(
         empty,
-        [*now(), firing(10, 8), *over_time(), projects()],
+        [*now(), firing(11, 8), *over_time(), projects()],
         {
             "Failures": failures(),
             "In flight": backlog(),

@@ -150,7 +150,7 @@ def over_time() -> list:
         "Recordings in a failed status whose failure was counted. A failure stops being unresolved"
         " when the upload is retried or the recording leaves the window.",
         "short",
-        width=7,
+        width=6,
     ).with_target(query("A", unresolved, "{{status}}"))
     status = colored(stacked(status), colors.STATUSES)
     return [status, with_limits(colored(failures, colors.STATUSES), (1, colors.BAD))]
