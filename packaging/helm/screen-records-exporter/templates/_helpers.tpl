@@ -1,0 +1,125 @@
+{{- define "exporter.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* At most 52 characters: the StatefulSet's controller appends a hash and puts the result into a label. */}}
+{{- define "exporter.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
+{{- else if contains (include "exporter.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "exporter.name" .) | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "exporter.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "exporter.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "exporter.labels" -}}
+{{- $own := dict
+  "helm.sh/chart" (printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_"))
+  "app.kubernetes.io/version" .Chart.AppVersion
+  "app.kubernetes.io/managed-by" .Release.Service
+-}}
+{{- $selector := include "exporter.selectorLabels" . | fromYaml -}}
+{{- mergeOverwrite (deepCopy .Values.commonLabels) $own $selector | toYaml -}}
+{{- end -}}
+
+{{/* Metadata of an object. Takes `root`, and optionally `name`, `labels` and `annotations`. */}}
+{{- define "exporter.metadata" -}}
+{{- $labels := merge (include "exporter.labels" .root | fromYaml) (deepCopy (default dict .labels)) -}}
+{{- $annotations := merge (deepCopy (default dict .annotations)) .root.Values.commonAnnotations -}}
+name: {{ default (include "exporter.fullname" .root) .name }}
+namespace: {{ .root.Release.Namespace }}
+labels:
+  {{- toYaml $labels | nindent 2 }}
+{{- with $annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "exporter.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "exporter.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "exporter.image" -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "exporter.scheme" -}}
+{{- if .Values.webConfig.tls -}}https{{- else -}}http{{- end -}}
+{{- end -}}
+
+{{/* Prefix of all paths, without a slash at its end: config.web.route_prefix, or the path of external_url. */}}
+{{- define "exporter.prefix" -}}
+{{- $web := .Values.config.web -}}
+{{- $path := "" -}}
+{{- if $web.route_prefix -}}
+{{- $path = $web.route_prefix -}}
+{{- else if $web.external_url -}}
+{{- $path = get (urlParse $web.external_url) "path" -}}
+{{- end -}}
+{{- with trimAll "/" $path -}}
+{{- printf "/%s" . -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Replaces the start of the links in a rule or dashboard, which is http:// and the label instance. Takes `root`,
+`text`, and `pattern`, which matches the label. `instance` is an address that only pods can reach, without a prefix.
+*/}}
+{{- define "exporter.withLinks" -}}
+{{- $url := .root.Values.config.web.external_url -}}
+{{- if $url -}}
+{{- regexReplaceAllLiteral (printf "http://%s" .pattern) .text (trimSuffix "/" $url) -}}
+{{- else -}}
+{{- $start := printf "%s://${1}%s" (include "exporter.scheme" .root) (include "exporter.prefix" .root) -}}
+{{- regexReplaceAll (printf "http://(%s)" .pattern) .text $start -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Refuses combinations of values that the schema cannot refuse. */}}
+{{- define "exporter.validate" -}}
+{{- $values := .Values -}}
+{{- if not $values.config.projects -}}
+{{- fail "config.projects is empty: add the projects whose recordings are to be exported (see values.yaml)" -}}
+{{- end -}}
+{{- $names := list -}}
+{{- range $values.config.projects -}}
+{{- if has .name $names -}}
+{{- fail (printf "config.projects: two projects have the name %q" .name) -}}
+{{- end -}}
+{{- $names = append $names .name -}}
+{{- end -}}
+{{- $pair := gt (int $values.replicas) 1 -}}
+{{- if and $pair $values.persistence.existingClaim -}}
+{{- fail "persistence.existingClaim: a state belongs to one exporter, so replicas must be 1" -}}
+{{- end -}}
+{{- if and $pair $values.probe.enabled -}}
+{{- $reason := "the Service alternates between the exporters of a pair, and their counters differ" -}}
+{{- fail (printf "probe.enabled: %s, so replicas must be 1" $reason) -}}
+{{- end -}}
+{{- if and $values.webConfig.tls (not $values.webConfig.existingSecret) -}}
+{{- fail "webConfig.tls: set webConfig.existingSecret, the Secret with web-config.yml and the certificate" -}}
+{{- end -}}
+{{- $scraped := or $values.serviceMonitor.enabled $values.probe.enabled -}}
+{{- if and $scraped $values.webConfig.tls (not $values.scrape.tlsConfig) -}}
+{{- $needed := "the authority (ca) and the serverName of the certificate" -}}
+{{- fail (printf "scrape.tlsConfig: with webConfig.tls, Prometheus needs to know %s" $needed) -}}
+{{- end -}}
+{{- if and $values.scrape.tlsConfig (not $values.webConfig.tls) -}}
+{{- fail "scrape.tlsConfig has no effect without webConfig.tls" -}}
+{{- end -}}
+{{- end -}}

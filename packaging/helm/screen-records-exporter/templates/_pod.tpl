@@ -1,0 +1,151 @@
+{{/*
+The template of the pods. Takes `root`, and `stateVolume`, the volume `state` as in a pod, unless the controller adds
+it.
+*/}}
+{{- define "exporter.pod" -}}
+{{- $root := .root -}}
+{{- $values := $root.Values -}}
+metadata:
+  labels:
+    {{- $labels := omit (include "exporter.labels" $root | fromYaml) "helm.sh/chart" }}
+    {{- merge $labels (deepCopy $values.podLabels) | toYaml | nindent 4 }}
+  annotations:
+    # Replaces the pods when the config changes. A restart loses nothing.
+    checksum/config: {{ include "exporter.config" $root | sha256sum }}
+    {{- with merge (deepCopy $values.podAnnotations) $values.commonAnnotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  serviceAccountName: {{ include "exporter.serviceAccountName" $root }}
+  automountServiceAccountToken: false
+  enableServiceLinks: false
+  {{- if $values.hostNetwork }}
+  hostNetwork: true
+  dnsPolicy: ClusterFirstWithHostNet
+  {{- end }}
+  {{- with $values.imagePullSecrets }}
+  imagePullSecrets:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $values.priorityClassName }}
+  priorityClassName: {{ . }}
+  {{- end }}
+  terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
+  {{- with $values.podSecurityContext }}
+  securityContext:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  containers:
+    - name: exporter
+      image: {{ include "exporter.image" $root }}
+      imagePullPolicy: {{ $values.image.pullPolicy }}
+      args:
+        - --config.file=/etc/screen-records-exporter/config.toml
+      {{- with $values.extraEnv }}
+      env:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with $values.extraEnvFrom }}
+      envFrom:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      ports:
+        - name: metrics
+          containerPort: 10047
+      {{- $paths := dict "startupProbe" "/-/healthy" "livenessProbe" "/-/healthy" "readinessProbe" "/-/ready" }}
+      {{- range $probe, $path := $paths }}
+      {{ $probe }}:
+        {{- include "exporter.probeHandler" (dict "root" $root "path" $path) | nindent 8 }}
+        {{- get $values $probe | toYaml | nindent 8 }}
+      {{- end }}
+      {{- with $values.resources }}
+      resources:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with $values.securityContext }}
+      securityContext:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      volumeMounts:
+        - name: config
+          mountPath: /etc/screen-records-exporter
+          readOnly: true
+        - name: state
+          mountPath: /var/lib/screen-records-exporter
+        {{- if $values.webConfig.existingSecret }}
+        - name: web-config
+          mountPath: /web-config
+          readOnly: true
+        {{- end }}
+        {{- range $index, $name := $values.secretFiles }}
+        - name: secret-{{ $index }}
+          mountPath: /secrets/{{ $name }}
+          readOnly: true
+        {{- end }}
+        {{- with $values.extraVolumeMounts }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+  volumes:
+    - name: config
+      configMap:
+        name: {{ include "exporter.fullname" $root }}
+    {{- with .stateVolume }}
+    {{- list . | toYaml | nindent 4 }}
+    {{- end }}
+    {{- with $values.webConfig.existingSecret }}
+    - name: web-config
+      secret:
+        secretName: {{ . }}
+        defaultMode: 0440
+    {{- end }}
+    {{- range $index, $name := $values.secretFiles }}
+    - name: secret-{{ $index }}
+      secret:
+        secretName: {{ $name }}
+        defaultMode: 0440
+    {{- end }}
+    {{- with $values.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with $values.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $values.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- if $values.affinity }}
+  affinity:
+    {{- toYaml $values.affinity | nindent 4 }}
+  {{- else if gt (int $values.replicas) 1 }}
+  affinity:
+    podAntiAffinity:
+      preferredDuringSchedulingIgnoredDuringExecution:
+        - weight: 100
+          podAffinityTerm:
+            topologyKey: kubernetes.io/hostname
+            labelSelector:
+              matchLabels:
+                {{- include "exporter.selectorLabels" $root | nindent 16 }}
+  {{- end }}
+  {{- with $values.topologySpreadConstraints }}
+  topologySpreadConstraints:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end -}}
+
+{{/* With a web config, the kubelet may have neither the password nor the certificate that the exporter demands. */}}
+{{- define "exporter.probeHandler" -}}
+{{- if .root.Values.webConfig.existingSecret -}}
+exec:
+  command:
+    - /usr/bin/screen-records-exporter
+    - healthcheck
+    - --config.file=/etc/screen-records-exporter/config.toml
+{{- else -}}
+httpGet:
+  path: {{ include "exporter.prefix" .root }}{{ .path }}
+  port: metrics
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,162 @@
+"""Checks the chart: over each set of values in accepted/ and refused/, and against the rest of the tree."""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+import tomllib
+import traceback
+
+import yaml
+
+import contents
+import manifests
+
+TESTS = pathlib.Path(__file__).parent
+ROOT = TESTS.parents[2]
+CHART = TESTS.parent / "screen-records-exporter"
+NAMESPACE = "monitoring"
+
+
+def run(*command, **options):
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
+
+
+def template(values, chart=CHART):
+    return run(os.environ["HELM"], "template", "records", chart, "--namespace", NAMESPACE, "--values", values)
+
+
+def rendered(values):
+    result = template(values)
+    return (manifests.parsed(result.stdout), "") if result.returncode == 0 else (None, result.stderr)
+
+
+def set_of_values(path):
+    """Returns the values of the chart with those of a file, as Helm merges them."""
+
+    def merged(default, value):
+        if isinstance(default, dict) and isinstance(value, dict):
+            both = {key: merged(default.get(key), value.get(key, default.get(key))) for key in default | value}
+            return {key: item for key, item in both.items() if item is not None}
+        return value
+
+    defaults = yaml.load((CHART / "values.yaml").read_text(), manifests.Loader)
+    return merged(defaults, yaml.load(path.read_text(), manifests.Loader))
+
+
+def accepted_errors(path):
+    """Renders a set of values and yields what is wrong with the result."""
+    release, refusal = rendered(path)
+    if release is None:
+        yield f"refused: {refusal}"
+        return
+    values = set_of_values(path)
+    yield from manifests.errors(release)
+    yield from contents.config_errors(release, values)
+    yield from contents.monitoring_errors(release, values, NAMESPACE)
+    yield from contents.link_errors(release, values)
+
+
+def refused_errors(path):
+    """Renders a set of values that must be refused with the message in its first line."""
+    expected = path.read_text().splitlines()[0].removeprefix("# ")
+    result = template(path)
+    if result.returncode == 0:
+        yield "accepted"
+    # The message is quoted as in a literal of Go.
+    elif expected not in result.stderr and expected.replace("\\n", "\n") not in result.stderr:
+        yield f"the message is not {expected!r} but: {result.stderr}"
+
+
+def lint_errors():
+    result = run(os.environ["HELM"], "lint", "--strict", CHART, "--values", TESTS / "accepted" / "minimal.yaml")
+    if result.returncode != 0 or "WARNING" in result.stdout:
+        yield result.stdout + result.stderr
+
+
+def version_errors():
+    chart = yaml.load((CHART / "Chart.yaml").read_text(), manifests.Loader)
+    version = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
+    if chart["version"] != version or str(chart["appVersion"]) != version:
+        yield f"the chart is {chart['version']} of {chart['appVersion']}, Cargo.toml has {version}"
+
+
+def values_errors():
+    """Compares values.yaml, the schema and the table in the README."""
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    values = yaml.load((CHART / "values.yaml").read_text(), manifests.Loader)
+    readme = (CHART / "README.md").read_text()
+    if set(schema["properties"]) - {"global"} != set(values):
+        yield f"not in both: {set(schema['properties']) ^ set(values)}"
+    rows = dict(re.findall(r"^\| `([\w.]+)` \| `?(.*?)`? \|", readme, re.MULTILINE))
+    expected = dict(contents.leaves(values))
+    for key, value in expected.items():
+        if rows.get(key) != json.dumps(value):
+            yield f"README.md: the row of {key} has not the default {json.dumps(value)} but {rows.get(key)}"
+    for key in rows.keys() - expected.keys():
+        yield f"README.md: values.yaml has no {key}"
+
+
+def notes_errors():
+    """The notes are templates too, and `helm template` does not render them."""
+    for path in sorted((TESTS / "accepted").glob("*.yaml")):
+        command = ["install", "records", CHART, "--dry-run=client", "--values", path]
+        result = run(os.environ["HELM"], *command)
+        if result.returncode != 0 or "To see the state of each" not in result.stdout:
+            yield f"{path.stem}: {result.stderr}"
+
+
+CHECKS = {
+    "lint": lint_errors,
+    "version": version_errors,
+    "values": values_errors,
+    "notes": notes_errors,
+    "schema of the config": lambda: contents.config_schema_errors(CHART, ROOT),
+    "program accepts the configs": lambda: contents.program_errors(accepted_configs()),
+    "rules": lambda: contents.rule_errors(rendered(TESTS / "accepted" / "external-url.yaml")[0]),
+    "labels of targets": lambda: contents.target_errors(rendered(TESTS / "accepted" / "pair.yaml")[0], NAMESPACE),
+}
+
+
+def accepted_configs():
+    for path in sorted((TESTS / "accepted").glob("*.yaml")):
+        release, _ = rendered(path)
+        if release:
+            yield path.stem, release
+
+
+def outcome(job):
+    """Runs a check. What it cannot even read is an error too, and must not hide those of the others."""
+    name, check, arguments = job
+    try:
+        return name, list(check(*arguments))
+    except Exception:
+        return name, [traceback.format_exc()]
+
+
+def main():
+    started = time.monotonic()
+    manifests.monitoring_schemas()
+    accepted, refused = (sorted((TESTS / name).glob("*.yaml")) for name in ("accepted", "refused"))
+    jobs = [(name, check, ()) for name, check in CHECKS.items()]
+    jobs += [(f"accepted/{path.stem}", accepted_errors, (path,)) for path in accepted]
+    jobs += [(f"refused/{path.stem}", refused_errors, (path,)) for path in refused]
+    failed = 0
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        results = list(pool.map(outcome, jobs))
+    for name, errors in results:
+        failed += bool(errors)
+        for error in errors:
+            print(f"{name}: {error}", file=sys.stderr)
+    seconds = time.monotonic() - started
+    print(f"{len(accepted)} sets of values accepted, {len(refused)} refused ({seconds:.1f} s)")
+    print(f"{len(results) - failed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
