@@ -5,8 +5,10 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 import traceback
@@ -110,6 +112,33 @@ def notes_errors():
             yield f"{path.stem}: {result.stderr}"
 
 
+def kustomize_errors():
+    """Generates packaging/kustomize in a copy, compares it with the tree, and builds the example."""
+    tree = ROOT / "packaging" / "kustomize"
+    with tempfile.TemporaryDirectory() as folder:
+        copy = pathlib.Path(folder) / "kustomize"
+        shutil.copytree(tree, copy)
+        generated = run(tree / "generate", copy)
+        if generated.returncode != 0:
+            yield generated.stderr
+            return
+        ignored = {pattern.lstrip("/") for pattern in (tree / ".gitignore").read_text().split()}
+        for path in sorted(path.relative_to(copy) for path in copy.rglob("*") if path.is_file()):
+            if str(path) not in ignored and (copy / path).read_bytes() != (tree / path).read_bytes():
+                yield f"{path} is out of date: run packaging/kustomize/generate packaging/kustomize"
+        built = run(os.environ["KUBECTL"], "kustomize", copy / "example")
+    if built.returncode != 0:
+        yield built.stderr
+        return
+    release = manifests.parsed(built.stdout)
+    yield from manifests.errors(release)
+    yield from contents.program_errors([("kustomize", release)])
+    values = yaml.load((CHART / "values.yaml").read_text(), manifests.Loader)
+    yield from contents.link_errors(release, values | {"dashboards": {"enabled": True}})
+    if "Helm" in built.stdout or "helm.sh" in built.stdout or "annotations: null" in built.stdout:
+        yield "something of Helm is left"
+
+
 CHECKS = {
     "lint": lint_errors,
     "version": version_errors,
@@ -118,6 +147,7 @@ CHECKS = {
     "schema of the config": lambda: contents.config_schema_errors(CHART, ROOT),
     "program accepts the configs": lambda: contents.program_errors(accepted_configs()),
     "rules": lambda: contents.rule_errors(rendered(TESTS / "accepted" / "external-url.yaml")[0]),
+    "kustomize": kustomize_errors,
     "labels of targets": lambda: contents.target_errors(rendered(TESTS / "accepted" / "pair.yaml")[0], NAMESPACE),
 }
 
