@@ -28,12 +28,12 @@ def run(*command, **options):
     return subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
 
 
-def template(values, chart=CHART):
-    return run(os.environ["HELM"], "template", "records", chart, "--namespace", NAMESPACE, "--values", values)
+def template(values, release="records", namespace=NAMESPACE):
+    return run(os.environ["HELM"], "template", release, CHART, "--namespace", namespace, "--values", values)
 
 
-def rendered(values):
-    result = template(values)
+def rendered(values, *names):
+    result = template(values, *names)
     return (manifests.parsed(result.stdout), "") if result.returncode == 0 else (None, result.stderr)
 
 
@@ -103,6 +103,13 @@ def values_errors():
         yield f"README.md: values.yaml has no {key}"
 
 
+def numeric_name_errors():
+    """Names of only digits are numbers in YAML, unless they are quoted."""
+    values = TESTS / "accepted" / "numeric-names.yaml"
+    release, refusal = rendered(values, "12", "34")
+    yield from [refusal] if release is None else manifests.errors(release)
+
+
 def notes_errors():
     """The notes are templates too, and `helm template` does not render them."""
     for path in sorted((TESTS / "accepted").glob("*.yaml")):
@@ -144,6 +151,7 @@ CHECKS = {
     "version": version_errors,
     "values": values_errors,
     "notes": notes_errors,
+    "numeric names": numeric_name_errors,
     "schema of the config": lambda: contents.config_schema_errors(CHART, ROOT),
     "program accepts the configs": lambda: contents.program_errors(accepted_configs()),
     "rules": lambda: contents.rule_errors(rendered(TESTS / "accepted" / "external-url.yaml")[0]),

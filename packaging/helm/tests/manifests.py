@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import pathlib
+import re
 import sys
 
 import jsonschema
@@ -82,6 +83,21 @@ def schema_errors(manifest):
             yield f"{manifest['kind']} {manifest['metadata']['name']}: {path}: {error.message}"
 
 
+def name_errors(manifest):
+    """Yields names and labels that the API server refuses although their schema accepts them."""
+    metadata = manifest["metadata"]
+    if len(metadata["name"]) > 253 or not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", metadata["name"]):
+        yield f"{manifest['kind']}: the name {metadata['name']} is not valid"
+    for key, value in metadata["labels"].items():
+        name = key.rpartition("/")[2]
+        if not is_label(name) or value and not is_label(value):
+            yield f"{manifest['kind']} {metadata['name']}: the label {key}={value} is not valid"
+
+
+def is_label(text):
+    return len(text) <= 63 and re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?", text)
+
+
 def of_kind(manifests, kind):
     return [manifest for manifest in manifests if manifest["kind"] == kind]
 
@@ -157,6 +173,8 @@ def errors(manifests):
         yield f"an object twice: {keys}"
     for manifest in manifests:
         yield from schema_errors(manifest)
+        if manifest["metadata"].get("labels"):
+            yield from name_errors(manifest)
         size = len(json.dumps(manifest, separators=(",", ":")))
         if size > MAX_ANNOTATION_BYTES:
             yield f"{manifest['kind']} {manifest['metadata']['name']}: {size} bytes are too many for kubectl apply"

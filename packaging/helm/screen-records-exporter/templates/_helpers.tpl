@@ -1,3 +1,4 @@
+{{/* Names are quoted where they are written: those of only digits are numbers in YAML. */}}
 {{- define "exporter.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 52 | trimSuffix "-" -}}
 {{- end -}}
@@ -14,14 +15,14 @@
 {{- end -}}
 
 {{- define "exporter.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "exporter.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "exporter.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "exporter.labels" -}}
 {{- $own := dict
   "helm.sh/chart" (printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_"))
-  "app.kubernetes.io/version" .Chart.AppVersion
+  "app.kubernetes.io/version" (.Chart.AppVersion | replace "+" "_")
   "app.kubernetes.io/managed-by" .Release.Service
 -}}
 {{- $selector := include "exporter.selectorLabels" . | fromYaml -}}
@@ -32,8 +33,8 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "exporter.metadata" -}}
 {{- $labels := merge (include "exporter.labels" .root | fromYaml) (deepCopy (default dict .labels)) -}}
 {{- $annotations := merge (deepCopy (default dict .annotations)) .root.Values.commonAnnotations -}}
-name: {{ default (include "exporter.fullname" .root) .name }}
-namespace: {{ .root.Release.Namespace }}
+name: {{ default (include "exporter.fullname" .root) .name | quote }}
+namespace: {{ .root.Release.Namespace | quote }}
 labels:
   {{- toYaml $labels | nindent 2 }}
 {{- with $annotations }}

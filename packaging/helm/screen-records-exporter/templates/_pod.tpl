@@ -16,7 +16,7 @@ metadata:
     {{- toYaml . | nindent 4 }}
     {{- end }}
 spec:
-  serviceAccountName: {{ include "exporter.serviceAccountName" $root }}
+  serviceAccountName: {{ include "exporter.serviceAccountName" $root | quote }}
   automountServiceAccountToken: false
   enableServiceLinks: false
   {{- if $values.hostNetwork }}
@@ -28,7 +28,7 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- with $values.priorityClassName }}
-  priorityClassName: {{ . }}
+  priorityClassName: {{ . | quote }}
   {{- end }}
   terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
   {{- with $values.podSecurityContext }}
@@ -37,7 +37,7 @@ spec:
   {{- end }}
   containers:
     - name: exporter
-      image: {{ include "exporter.image" $root }}
+      image: {{ include "exporter.image" $root | quote }}
       imagePullPolicy: {{ $values.image.pullPolicy }}
       args:
         - --config.file=/etc/screen-records-exporter/config.toml
@@ -88,20 +88,20 @@ spec:
   volumes:
     - name: config
       configMap:
-        name: {{ include "exporter.fullname" $root }}
+        name: {{ include "exporter.fullname" $root | quote }}
     {{- with .stateVolume }}
     {{- list . | toYaml | nindent 4 }}
     {{- end }}
     {{- with $values.webConfig.existingSecret }}
     - name: web-config
       secret:
-        secretName: {{ . }}
+        secretName: {{ . | quote }}
         defaultMode: 0440
     {{- end }}
     {{- range $index, $name := $values.secretFiles }}
     - name: secret-{{ $index }}
       secret:
-        secretName: {{ $name }}
+        secretName: {{ $name | quote }}
         defaultMode: 0440
     {{- end }}
     {{- with $values.extraVolumes }}
