@@ -17,6 +17,7 @@ import yaml
 
 import contents
 import manifests
+import probes
 
 TESTS = pathlib.Path(__file__).parent
 ROOT = TESTS.parents[2]
@@ -119,6 +120,33 @@ def notes_errors():
             yield f"{path.stem}: {result.stderr}"
 
 
+def document_errors():
+    """The values in the documents are accepted, added to the least that works."""
+    minimal = TESTS / "accepted" / "minimal.yaml"
+    for path, expected in ((ROOT / "docs" / "kubernetes.md", 2), (CHART / "README.md", 1)):
+        blocks = re.findall(r"^```yaml\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
+        blocks = [block for block in blocks if "secretFiles:" in block]
+        if len(blocks) != expected:
+            yield f"{path.name}: {len(blocks)} blocks of values instead of {expected}"
+        for block in blocks:
+            with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+                file.write(block)
+                file.flush()
+                values = ["--values", minimal, "--values", file.name]
+                result = run(os.environ["HELM"], "template", "records", CHART, *values)
+            if result.returncode != 0:
+                yield f"{path.name}: {result.stderr}"
+            else:
+                yield from manifests.errors(manifests.parsed(result.stdout))
+
+
+def probe_errors():
+    """Sets of values whose probes and paths differ, and how a scrape without a password is answered."""
+    names = {"external-url": 200, "external-url-prefix": 200, "route-prefix": 200, "monitoring": 200, "basic-auth": 401}
+    for name, status in names.items():
+        yield from probes.probe_errors(name, rendered(TESTS / "accepted" / f"{name}.yaml")[0], status)
+
+
 def kustomize_errors():
     """Generates packaging/kustomize in a copy, compares it with the tree, and builds the example."""
     tree = ROOT / "packaging" / "kustomize"
@@ -152,6 +180,8 @@ CHECKS = {
     "values": values_errors,
     "notes": notes_errors,
     "numeric names": numeric_name_errors,
+    "documents": document_errors,
+    "probes": probe_errors,
     "schema of the config": lambda: contents.config_schema_errors(CHART, ROOT),
     "program accepts the configs": lambda: contents.program_errors(accepted_configs()),
     "rules": lambda: contents.rule_errors(rendered(TESTS / "accepted" / "external-url.yaml")[0]),

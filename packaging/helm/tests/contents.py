@@ -20,6 +20,9 @@ DASHBOARD_LINK = re.compile(r"http://(\$\{[^}]*\})")
 OWN_KEYS = {"web.listen_addresses", "web.config_file", "state.directory"}
 STATE = "/var/lib/screen-records-exporter"
 
+# Of a password that nobody needs: the probes must succeed without it.
+PASSWORD_HASH = "$2y$10$mDwo.lAisC94iLAyP81MCesa29IzH37oigHC/42V2pdJlUprsJPze"
+
 PROBE_PATHS = {"startupProbe": "/-/healthy", "livenessProbe": "/-/healthy", "readinessProbe": "/-/ready"}
 
 
@@ -53,7 +56,7 @@ def prefix_of(values):
 def monitoring_errors(release, values, namespace):
     """Yields where probes and monitors do not follow the paths and TLS of the config."""
     prefix = prefix_of(values)
-    container = of_kind(release, "StatefulSet")[0]["spec"]["template"]["spec"]["containers"][0]
+    container = container_of(release)
     for name, path in PROBE_PATHS.items():
         handler = container[name]
         if values["webConfig"]["existingSecret"]:
@@ -106,25 +109,32 @@ def link_errors(release, values):
         yield f"unknown dashboards: {list(shown)}"
 
 
+def container_of(release):
+    return of_kind(release, "StatefulSet")[0]["spec"]["template"]["spec"]["containers"][0]
+
+
+def write_config(scratch, name, release):
+    """Writes a config and files in place of the Secrets; returns their folder and the variables of the container."""
+    folder = pathlib.Path(scratch) / name
+    folder.mkdir()
+    text = config_of(release)
+    for path in set(re.findall(r'"/((?:secrets|web-config)/[^"]+)"', text)):
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(contents_of(file.name))
+    text = re.sub(r'"(/(?:secrets|web-config)/)', rf'"{folder}\1', text)
+    (folder / "config.toml").write_text(text)
+    variables = {v["name"]: v.get("value", "0123456789abcdef") for v in container_of(release).get("env", [])}
+    # Those of a Secret in `extraEnvFrom`.
+    return folder, variables | {"HUAWEICLOUD_SDK_AK": "ak", "HUAWEICLOUD_SDK_SK": "sk"}
+
+
 def program_errors(releases):
-    """Runs `check` on each config, with files and variables in place of the Secrets."""
-    with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
+    """Runs `check` on each config."""
+    with tempfile.TemporaryDirectory() as scratch:
         for name, release in releases:
-            text = config_of(release)
-            own = folder / name
-            for path in set(re.findall(r'"(/(?:secrets|web-config)/[^"]+)"', text)):
-                file = own / path[1:]
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(contents_of(file.name))
-            own.mkdir(exist_ok=True)
-            text = re.sub(r'"(/(?:secrets|web-config)/)', rf'"{own}\1', text)
-            (own / "config.toml").write_text(text)
-            container = of_kind(release, "StatefulSet")[0]["spec"]["template"]["spec"]["containers"][0]
-            variables = {v["name"]: v.get("value", "0123456789abcdef") for v in container.get("env", [])}
-            # Those of a Secret in `extraEnvFrom`.
-            variables |= {"HUAWEICLOUD_SDK_AK": "ak", "HUAWEICLOUD_SDK_SK": "sk"}
-            command = [os.environ["SCREEN_RECORDS_EXPORTER"], "check", f"--config.file={own / 'config.toml'}"]
+            folder, variables = write_config(scratch, name, release)
+            command = [os.environ["SCREEN_RECORDS_EXPORTER"], "check", f"--config.file={folder / 'config.toml'}"]
             result = subprocess.run(command, capture_output=True, text=True, env=variables)
             if result.returncode != 0:
                 yield f"{name}: {result.stderr}"
@@ -135,7 +145,7 @@ def contents_of(name):
     if name == "credentials":
         return "[basic]\nak = EXAMPLEACCESSKEY\nsk = ExampleSecretKey\n"
     if name == "web-config.yml":
-        return "http_server_config:\n  headers:\n    X-Frame-Options: deny\n"
+        return f"basic_auth_users:\n  prometheus: {PASSWORD_HASH}\n"
     if name == "proxy-url":
         return "http://user:password@proxy.example.org:3128\n"
     if name == "ca.pem":
