@@ -105,10 +105,13 @@ def values_errors():
 
 
 def numeric_name_errors():
-    """Names of only digits are numbers in YAML, unless they are quoted."""
+    """Names of only digits are numbers in YAML, unless they are quoted. A Service cannot have such a name."""
     values = TESTS / "accepted" / "numeric-names.yaml"
     release, refusal = rendered(values, "12", "34")
     yield from [refusal] if release is None else manifests.errors(release)
+    _, refusal = rendered(TESTS / "accepted" / "minimal.yaml", "records.v1")
+    if "set fullnameOverride" not in refusal:
+        yield f"the release name records.v1 was accepted: {refusal}"
 
 
 def notes_errors():

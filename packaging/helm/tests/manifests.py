@@ -88,6 +88,9 @@ def name_errors(manifest):
     metadata = manifest["metadata"]
     if len(metadata["name"]) > 253 or not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", metadata["name"]):
         yield f"{manifest['kind']}: the name {metadata['name']} is not valid"
+    # It is a label of DNS.
+    if manifest["kind"] == "Service" and not re.fullmatch(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", metadata["name"]):
+        yield f"Service: the name {metadata['name']} is not valid"
     for key, value in metadata["labels"].items():
         name = key.rpartition("/")[2]
         if not is_label(name) or value and not is_label(value):

@@ -94,6 +94,11 @@ Replaces the start of the links in a rule or dashboard, which is http:// and the
 {{/* Refuses combinations of values that the schema cannot refuse. */}}
 {{- define "exporter.validate" -}}
 {{- $values := .Values -}}
+{{- $name := include "exporter.fullname" . -}}
+{{- if not (regexMatch "^[a-z]([a-z0-9-]*[a-z0-9])?$" $name) -}}
+{{- $allowed := "a letter, then lower-case letters, digits and -" -}}
+{{- fail (printf "%q cannot be the name of a Service (%s): set fullnameOverride" $name $allowed) -}}
+{{- end -}}
 {{- if not $values.config.projects -}}
 {{- fail "config.projects is empty: add the projects whose recordings are to be exported (see values.yaml)" -}}
 {{- end -}}
