@@ -12,7 +12,17 @@ import kubernetes_validate.utils as kubernetes
 import yaml
 from referencing import Registry, Resource
 
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """Refuses a key that is there twice, as the API server and Helm do."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [key.value for key, _ in node.value]
+        if len(set(keys)) != len(keys):
+            raise yaml.constructor.ConstructorError(None, None, f"a key twice: {keys}", node.start_mark)
+        return super().construct_mapping(node, deep)
+
 
 # The oldest version that the chart accepts, and the newest with a schema.
 KUBERNETES_VERSIONS = ("1.25", "1.37")

@@ -11,10 +11,8 @@ metadata:
     {{- merge $labels (deepCopy $values.podLabels) | toYaml | nindent 4 }}
   annotations:
     # Replaces the pods when the config changes. A restart loses nothing.
-    checksum/config: {{ include "exporter.config" $root | sha256sum }}
-    {{- with merge (deepCopy $values.podAnnotations) $values.commonAnnotations }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- $checksum := dict "checksum/config" (include "exporter.config" $root | sha256sum) }}
+    {{- merge $checksum $values.podAnnotations $values.commonAnnotations | toYaml | nindent 4 }}
 spec:
   serviceAccountName: {{ include "exporter.serviceAccountName" $root | quote }}
   automountServiceAccountToken: false
