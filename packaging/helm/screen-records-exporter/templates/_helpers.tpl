@@ -91,6 +91,17 @@ Replaces the start of the links in a rule or dashboard, which is http:// and the
 {{- end -}}
 {{- end -}}
 
+{{/* A duration of Prometheus in milliseconds. */}}
+{{- define "exporter.milliseconds" -}}
+{{- $factors := dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 -}}
+{{- $total := 0 -}}
+{{- range regexFindAll "[0-9]+[a-z]+" . -1 -}}
+{{- $factor := get $factors (regexFind "[a-z]+" .) -}}
+{{- $total = add $total (mul $factor (regexFind "[0-9]+" . | int64)) -}}
+{{- end -}}
+{{- $total -}}
+{{- end -}}
+
 {{/* Refuses combinations of values that the schema cannot refuse. */}}
 {{- define "exporter.validate" -}}
 {{- $values := .Values -}}
@@ -121,6 +132,11 @@ Replaces the start of the links in a rule or dashboard, which is http:// and the
 {{- fail "webConfig.tls: set webConfig.existingSecret, the Secret with web-config.yml and the certificate" -}}
 {{- end -}}
 {{- $scraped := or $values.serviceMonitor.enabled $values.probe.enabled -}}
+{{- $interval := include "exporter.milliseconds" $values.scrape.interval | int64 -}}
+{{- if and $scraped (gt (include "exporter.milliseconds" $values.scrape.scrapeTimeout | int64) $interval) -}}
+{{- $reason := printf "%s is longer than scrape.interval, %s" $values.scrape.scrapeTimeout $values.scrape.interval -}}
+{{- fail (printf "scrape.scrapeTimeout: %s; the Prometheus Operator would ignore the monitor" $reason) -}}
+{{- end -}}
 {{- if and $scraped $values.webConfig.tls (not $values.scrape.tlsConfig) -}}
 {{- $needed := "the authority (ca) and the serverName of the certificate" -}}
 {{- fail (printf "scrape.tlsConfig: with webConfig.tls, Prometheus needs to know %s" $needed) -}}
