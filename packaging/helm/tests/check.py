@@ -29,8 +29,8 @@ def run(*command, **options):
     return subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
 
 
-def template(values, release="records", namespace=NAMESPACE):
-    return run(os.environ["HELM"], "template", release, CHART, "--namespace", namespace, "--values", values)
+def template(values, release="records", namespace=NAMESPACE, chart=CHART):
+    return run(os.environ["HELM"], "template", release, chart, "--namespace", namespace, "--values", values)
 
 
 def rendered(values, *names):
@@ -115,6 +115,19 @@ def numeric_name_errors():
         yield f"the release name records.v1 was accepted: {refusal}"
 
 
+def link_file_errors():
+    """A chart whose links were not followed is refused instead of installed with empty dashboards."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = pathlib.Path(folder) / "chart"
+        shutil.copytree(CHART, copy)
+        for path in (copy / "files").iterdir():
+            path.write_text(f"../../../../dashboards/{path.name}")
+        for name, refused in (("minimal", False), ("external-url", True), ("monitoring", True)):
+            result = template(TESTS / "accepted" / f"{name}.yaml", chart=copy)
+            if (result.returncode != 0) != refused or refused and "use the packed chart" not in result.stderr:
+                yield f"{name}: {result.returncode}: {result.stderr}"
+
+
 def notes_errors():
     """The notes are templates too, and `helm template` does not render them."""
     for path in sorted((TESTS / "accepted").glob("*.yaml")):
@@ -184,6 +197,7 @@ CHECKS = {
     "values": values_errors,
     "notes": notes_errors,
     "numeric names": numeric_name_errors,
+    "links to files": link_file_errors,
     "documents": document_errors,
     "probes": probe_errors,
     "schema of the config": lambda: contents.config_schema_errors(CHART, ROOT),

@@ -78,6 +78,18 @@ annotations:
 {{- end -}}
 
 {{/*
+A file of the folder `files`, which are links in the source. Without support for them, they are missing (Flux), or
+contain a path (Git on Windows). Takes `root` and `name`.
+*/}}
+{{- define "exporter.file" -}}
+{{- $text := .root.Files.Get (printf "files/%s" .name) -}}
+{{- if not (contains "\n" $text) -}}
+{{- fail (printf "files/%s is a link that was not followed: use the packed chart" .name) -}}
+{{- end -}}
+{{- $text -}}
+{{- end -}}
+
+{{/*
 Replaces the start of the links in a rule or dashboard, which is http:// and the label instance. Takes `root`,
 `text`, and `pattern`, which matches the label. `instance` is an address that only pods can reach, without a prefix.
 */}}
