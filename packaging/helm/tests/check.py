@@ -115,6 +115,17 @@ def numeric_name_errors():
         yield f"the release name records.v1 was accepted: {refusal}"
 
 
+def pair_errors():
+    """A second exporter does not restart the first one."""
+    command = [os.environ["HELM"], "template", "records", CHART, "--values", TESTS / "accepted" / "pair.yaml"]
+    pods = []
+    for replicas in (1, 2):
+        release = manifests.parsed(run(*command, "--set", f"replicas={replicas}").stdout)
+        pods.append(manifests.of_kind(release, "StatefulSet")[0]["spec"]["template"])
+    if pods[0] != pods[1]:
+        yield f"{pods[0]} is not {pods[1]}"
+
+
 def link_file_errors():
     """A chart whose links were not followed is refused instead of installed with empty dashboards."""
     with tempfile.TemporaryDirectory() as folder:
@@ -198,6 +209,7 @@ CHECKS = {
     "notes": notes_errors,
     "numeric names": numeric_name_errors,
     "links to files": link_file_errors,
+    "pair": pair_errors,
     "documents": document_errors,
     "probes": probe_errors,
     "schema of the config": lambda: contents.config_schema_errors(CHART, ROOT),

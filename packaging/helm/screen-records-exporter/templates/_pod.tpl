@@ -116,7 +116,7 @@ spec:
   {{- if $values.affinity }}
   affinity:
     {{- toYaml $values.affinity | nindent 4 }}
-  {{- else if gt (int $values.replicas) 1 }}
+  {{- else }}
   affinity:
     podAntiAffinity:
       preferredDuringSchedulingIgnoredDuringExecution:
