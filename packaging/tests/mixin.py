@@ -11,6 +11,7 @@ import _gojsonnet
 import yaml
 
 FOLDER = pathlib.Path(sys.argv[1])
+MIXIN = FOLDER / "vendor/screen-records-exporter-mixin"
 PROMTOOLS = sys.argv[2:]
 RULES = ["alerts.yml", "recording-rules.yml"]
 DASHBOARDS = ["screen-records.json", "screen-records-exporter.json"]
@@ -22,7 +23,7 @@ ALL = """
 
 def evaluate(snippet, config="{}"):
     head = f"""
-      local plain = import 'mixin/mixin.libsonnet';
+      local plain = import 'screen-records-exporter-mixin/mixin.libsonnet';
       local mixin = plain {{ _config+:: {{ screenRecords+: {config} }} }};
     """
     return json.loads(_gojsonnet.evaluate_snippet("test.jsonnet", head + snippet, jpathdir=[str(FOLDER / "vendor")]))
@@ -81,8 +82,7 @@ def rule(built, alert):
 
 def check_files():
     """The files that files.jsonnet writes are the shipped ones, and promtool accepts them."""
-    source = FOLDER / "vendor/mixin/files.jsonnet"
-    files = json.loads(_gojsonnet.evaluate_file(str(source)))
+    files = json.loads(_gojsonnet.evaluate_file(str(MIXIN / "files.jsonnet")))
     built = FOLDER / "built"
     built.mkdir()
     for name, text in files.items():
@@ -139,9 +139,8 @@ def check_alerts():
 
 def check_example():
     """The example of README.md is valid and changes what it names."""
-    readme = (FOLDER / "vendor/mixin/README.md").read_text()
+    readme = (MIXIN / "README.md").read_text()
     example = re.search(r"```jsonnet\n(.*?)```", readme, re.DOTALL)[1]
-    example = re.sub(r"screen-records-exporter-mixin-[0-9.]+/", "mixin/", example)
     text = _gojsonnet.evaluate_snippet(
         "example.jsonnet", f"({example}).prometheusAlerts", jpathdir=[str(FOLDER / "vendor")]
     )
