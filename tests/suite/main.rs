@@ -24,6 +24,7 @@ mod credentials;
 mod dashboards;
 mod desktops;
 mod dialects;
+mod document_links;
 #[cfg(feature = "end-to-end")]
 mod end_to_end;
 mod failures;
