@@ -87,6 +87,12 @@ def check_provisioning(services):
     assert int(port) in {port["target"] for port in services[host]["ports"]}
 
 
+def check_volumes(project, demo):
+    """`down --volumes` of the demo leaves the counters of the project."""
+    names = [{volume["name"] for volume in config["volumes"].values()} for config in (project, demo)]
+    assert names[0].isdisjoint(names[1]), names
+
+
 def check(config):
     services = config["services"]
     for name, service in services.items():
@@ -96,9 +102,11 @@ def check(config):
     check_exporter(services["exporter"])
     check_names(services)
     check_provisioning(services)
-    return services
 
 
-project, demo = (check(json.loads(pathlib.Path(path).read_text())) for path in sys.argv[1:])
-check_project(project)
-check_demo(demo)
+project, demo = (json.loads(pathlib.Path(path).read_text()) for path in sys.argv[1:])
+check(project)
+check(demo)
+check_project(project["services"])
+check_demo(demo["services"])
+check_volumes(project, demo)
