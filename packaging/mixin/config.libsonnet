@@ -4,8 +4,8 @@
     screenRecords: {
       // Scheme of links to the exporter, which lead to the label `instance`.
       exporterScheme: 'http',
-      // URL under which readers reach the exporter, without a / at the end: behind a proxy, or if `instance` is not
-      // an address. It replaces scheme and `instance` in all links.
+      // URL under which readers reach the exporter: behind a proxy, or if `instance` is not an address. It replaces
+      // scheme and `instance` in all links.
       exporterUrl: null,
       // URL of the runbook. By default, links lead to the exporter's copy.
       runbookUrl: null,

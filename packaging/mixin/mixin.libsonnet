@@ -2,13 +2,14 @@
 // reads them and changes what config.libsonnet describes.
 (import 'config.libsonnet') {
   local config = $._config.screenRecords,
+  local exporterUrl = if config.exporterUrl == null then null else std.rstripChars(config.exporterUrl, '/'),
 
   local instance = '{{ . | sortByLabel "instance" | first | label "instance" }}',
   local ruleFile(text) =
     local linked =
-      if config.exporterUrl == null
+      if exporterUrl == null
       then std.strReplace(text, 'http://' + instance, config.exporterScheme + '://' + instance)
-      else std.strReplace(text, 'http://' + instance, config.exporterUrl);
+      else std.strReplace(text, 'http://' + instance, exporterUrl);
     std.parseYaml(std.strReplace(linked, 'increase(', config.increaseFunction + '(')),
 
   local withRunbook(rule) =
@@ -28,9 +29,9 @@
     local parts = std.split(text, 'http://${');
     local afterVariable(part) = std.splitLimit(part, '}', 1)[1];
     local linked =
-      if config.exporterUrl == null
+      if exporterUrl == null
       then std.join(config.exporterScheme + '://${', parts)
-      else std.join('', [parts[0]] + [config.exporterUrl + afterVariable(part) for part in parts[1:]]);
+      else std.join('', [parts[0]] + [exporterUrl + afterVariable(part) for part in parts[1:]]);
     std.parseJson(std.strReplace(linked, '"interval": "1m"', '"interval": "%s"' % config.dashboardInterval)),
 
   // Replaces a part of an expression, and fails if it is not there, so that a threshold cannot silently keep its value.

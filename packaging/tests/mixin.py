@@ -97,7 +97,7 @@ def check_files():
 def check_settings():
     """The settings change the files as the documented commands do."""
     commands = documented_commands()
-    url = "exporterUrl: 'https://exporter.example.com'"
+    url = "exporterUrl: 'https://exporter.example.com/'"
     same = [
         ([commands["dashboards"], commands["exporter"]], "{ %s }" % url),
         ([commands["runbook"]], "{ runbookUrl: 'https://wiki.example.com/runbook' }"),
