@@ -72,7 +72,29 @@ fn man(command: clap::Command) -> Man {
 /// Writes one file for each shell, under the name by which the shell finds it.
 fn write_completions(folder: &Path) -> io::Result<()> {
     for shell in SHELLS {
-        clap_complete::generate_to(shell, &mut Cli::command(), NAME, folder)?;
+        let path = clap_complete::generate_to(shell, &mut Cli::command(), NAME, folder)?;
+        let script = fs::read_to_string(&path)?;
+        fs::write(path, corrected(shell, &script))?;
     }
     Ok(())
+}
+
+/// Returns a script that the shell understands.
+fn corrected(shell: Shell, script: &str) -> String {
+    match shell {
+        // The script escapes the hyphens of the program's name in two ways
+        // (https://github.com/clap-rs/clap/issues/6421).
+        Shell::Bash => script.replace(&NAME.replace('-', "__subcmd__"), &NAME.replace('-', "__")),
+        // fish's argparse refuses names of flags that have dots.
+        Shell::Fish => {
+            let words = "(commandline -opc)";
+            let undotted = "(commandline -opc | string replace --all . _)";
+            let lines = script.lines().map(|line| match line.trim_start() {
+                flags if flags.starts_with("string join") => line.replace('.', "_") + "\n",
+                _ => line.replace(words, undotted) + "\n",
+            });
+            lines.collect()
+        }
+        _ => script.to_owned(),
+    }
 }

@@ -91,3 +91,27 @@ fn completions_offer_each_command_and_flag() {
         }
     }
 }
+
+#[test]
+fn bash_completes_the_flags_of_a_command() {
+    let folder = tempfile::tempdir().unwrap();
+    write("completions", folder.path());
+    let script = r#"
+        . ./screen-records-exporter.bash
+        COMP_WORDS=(screen-records-exporter records --su)
+        COMP_CWORD=2
+        _screen__records__exporter screen-records-exporter --su records
+        printf %s "${COMPREPLY[*]}""#;
+    let bash = Command::new("bash").args(["-c", script]).current_dir(folder.path()).output();
+    assert_eq!(String::from_utf8(bash.unwrap().stdout).unwrap(), "--summary");
+}
+
+#[test]
+fn fish_parses_flags_without_dots() {
+    let folder = tempfile::tempdir().unwrap();
+    write("completions", folder.path());
+    let text = fs::read_to_string(folder.path().join("screen-records-exporter.fish")).unwrap();
+    let flags = text.lines().find(|line| line.contains("config_file=")).unwrap();
+    assert!(flags.contains("web_listen-address=") && !flags.contains('.'), "{flags}");
+    assert!(text.contains("set -l cmd (commandline -opc | string replace --all . _)"), "{text}");
+}
