@@ -72,11 +72,22 @@ fn man(command: clap::Command) -> Man {
 /// Writes one file for each shell, under the name by which the shell finds it.
 fn write_completions(folder: &Path) -> io::Result<()> {
     for shell in SHELLS {
-        let path = clap_complete::generate_to(shell, &mut Cli::command(), NAME, folder)?;
+        let path = clap_complete::generate_to(shell, &mut listed_commands(), NAME, folder)?;
         let script = fs::read_to_string(&path)?;
         fs::write(path, corrected(shell, &script))?;
     }
     Ok(())
+}
+
+/// Returns the command line with the commands that `--help` lists, because shells would offer all.
+fn listed_commands() -> clap::Command {
+    let program = Cli::command();
+    let listed = program.get_subcommands().filter(|command| !command.is_hide_set());
+    clap::Command::new(NAME)
+        .version(env!("CARGO_PKG_VERSION"))
+        .disable_help_subcommand(true)
+        .args(program.get_arguments())
+        .subcommands(listed)
 }
 
 /// Returns a script that the shell understands.

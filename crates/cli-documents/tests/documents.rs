@@ -20,6 +20,12 @@ fn names(folder: &Path) -> BTreeSet<String> {
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
+/// Returns the commands that `--help` does not list.
+fn hidden_commands() -> Vec<clap::Command> {
+    let program = Cli::command();
+    program.get_subcommands().filter(|command| command.is_hide_set()).cloned().collect()
+}
+
 /// Returns the commands that `--help` lists.
 fn commands() -> Vec<clap::Command> {
     let program = Cli::command();
@@ -78,6 +84,10 @@ fn completions_offer_each_command_and_flag() {
     assert_eq!(names(folder.path()), files.map(str::to_owned).into());
     for file in files {
         let text = fs::read_to_string(folder.path().join(file)).unwrap();
+        for command in hidden_commands() {
+            let help = command.get_about().unwrap().to_string();
+            assert!(!text.contains(&help), "{file} has {}", command.get_name());
+        }
         for command in commands() {
             assert!(
                 text.contains(command.get_name()),
