@@ -132,6 +132,13 @@ install_tree() {
     install -D -m 644 -t "$doc/examples" "examples/systemd/$name.socket"
 }
 
+# Lists name and version of each crate that the program is linked with.
+linked_crates() {
+    # linked_crates TARGET
+    cargo tree --locked --offline --package $name --target "$1" --edges normal --no-dedupe --prefix none --format '{p}' |
+        sed 's/ (.*//' | sort -u
+}
+
 # Runs the program of crates/cli-documents. The tests have built it.
 write_documents() {
     # write_documents DOCUMENT FOLDER
