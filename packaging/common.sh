@@ -77,11 +77,11 @@ set_dates() {
     find "$1" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 }
 
-# Packs a folder below $work. Equal files give an equal archive.
+# Packs a folder below $work. Equal files give an equal archive, also from a clone made with another umask.
 pack() {
     # pack FOLDER ARCHIVE.tar.gz
     tar --create --directory="$(dirname "$1")" --sort=name --format=gnu --mtime="@$SOURCE_DATE_EPOCH" \
-        --owner=0 --group=0 --numeric-owner "$(basename "$1")" | gzip --no-name --best >"$2"
+        --mode=u=rwX,go=rX --owner=0 --group=0 --numeric-owner "$(basename "$1")" | gzip --no-name --best >"$2"
 }
 
 # Installs the man pages, compressed.
