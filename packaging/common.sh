@@ -11,8 +11,9 @@ dist=${PACKAGING_DIST:-$PWD/target/dist}
 # Scratch of the steps.
 work=$dist/work
 tools=$PWD/target/packaging-tools
-# Everything that has a date gets that of the commit, so that two builds are equal.
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+# Everything that has a date gets that of the commit, so that two builds are equal. In an archive of the commit, its
+# files have it.
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y Cargo.toml)}
 export SOURCE_DATE_EPOCH
 
 # Not empty if the packages are only for a test: then they are compressed less.
