@@ -13,11 +13,7 @@ pub(super) fn note(rows: &[Row<'_>], now: Timestamp) -> Option<String> {
     if let Some((row, failure)) = failures.min_by_key(|(_, failure)| failure.since) {
         return Some(error(row.status.view.project(), failure, rows.len(), now));
     }
-    // A first sync waits for the end of each pause, so it has not failed.
-    let waits = |row: &Row<'_>| {
-        row.status.view.records.is_none() && row.status.budget.throttled_seconds > 0.0
-    };
-    rows.iter().any(waits).then(|| {
+    rows.iter().any(Row::is_throttled).then(|| {
         format!(
             "Throttled: the API refuses requests that come too fast (429), and the first sync waits.\
              <br>Remedy: {}",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::state::State;
 use crate::project;
+use records_api::THROTTLED_REMEDY;
 use records_api::record::{Status, Timestamp};
 
 /// A project with what its row shows.
@@ -63,13 +64,20 @@ impl<'s> Row<'s> {
         self.failures().map(Count::uncounted).sum()
     }
 
-    /// Returns whether one note is enough for both projects: they fail with the same remedy.
+    /// Returns whether one note is enough for both projects: they are in the same state with the same remedy.
     pub(super) fn shares_note_with(&self, other: &Self) -> bool {
-        matches!((self.remedy(), other.remedy()), (Some(one), Some(other)) if one == other)
+        self.state == other.state && self.remedy().is_some() && self.remedy() == other.remedy()
+    }
+
+    /// Returns whether the first sync waits because the API refused requests. It waits for the end of each
+    /// pause, so it has not failed.
+    pub(super) fn is_throttled(&self) -> bool {
+        self.state == State::FirstSync && self.status.budget.throttled_seconds > 0.0
     }
 
     fn remedy(&self) -> Option<&'s str> {
-        self.status.failure.as_ref().map(|failure| failure.remedy.as_str())
+        let remedy = self.status.failure.as_ref().map(|failure| failure.remedy.as_str());
+        remedy.or_else(|| self.is_throttled().then_some(THROTTLED_REMEDY))
     }
 
     fn failures(&self) -> impl Iterator<Item = Count> {

@@ -127,6 +127,19 @@ fn projects_with_the_same_remedy_share_a_note() {
 }
 
 #[test]
+fn projects_that_are_throttled_share_a_note() {
+    let throttled = |name| {
+        let budget = Budget { throttled_seconds: 2.0, ..status(name).budget };
+        Status { budget, ..status(name) }
+    };
+    let fails = Status { failure: failing("c").failure, ..throttled("c") };
+    let up = with_records(throttled("d"), &[]);
+    let html = html(&[throttled("a"), status("new"), throttled("b"), fails, up]);
+    assert_eq!(html.matches("Throttled: ").count(), 1, "{html}");
+    assert_eq!(html.matches("<tr class=\"note\">").count(), 2, "{html}");
+}
+
+#[test]
 fn projects_that_need_somebody_come_first() {
     let idle = with_records(status("idle"), &[]);
     let idle = Status { view: ProjectView { is_stale: true, ..idle.view.clone() }, ..idle };
