@@ -126,6 +126,26 @@ fn paths_in_the_documents_exist() {
 }
 
 #[test]
+fn files_of_a_release_are_named_with_the_present_version() {
+    let mut named = 0;
+    for document in documents(root()) {
+        if HISTORY.iter().any(|name| document.ends_with(name)) {
+            continue;
+        }
+        let text = fs::read_to_string(&document).unwrap();
+        for after in text.split("screen-records-exporter").skip(1) {
+            let version = after.strip_prefix(['-', '_', ':']).unwrap_or_default();
+            if version.starts_with(|c: char| c.is_ascii_digit()) {
+                let (place, present) = (document.display(), env!("CARGO_PKG_VERSION"));
+                assert!(version.starts_with(present), "{place}: {version:.20}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 10, "{named}");
+}
+
+#[test]
 fn anchors_are_those_of_the_headings() {
     assert_eq!(anchor("Install it: `deb`, *rpm*"), "install-it-deb-rpm");
     assert!(anchors(&root().join("docs/scaling.md")).contains("several-prometheus-servers"));
