@@ -144,8 +144,9 @@ async fn chromium_shows_every_row_as_text_and_complains_of_nothing() {
 async fn measured(folder: &Path, url: &str, width: u32, more: &[&str]) -> Value {
     let script = "<script>const root = document.documentElement, style = what => \
                   getComputedStyle(document.querySelector(what)); parent.document.title = \
-                  JSON.stringify({content: root.scrollWidth, height: root.scrollHeight, window: root.clientWidth, cell: \
-                  style('td, dd').display, page: style('body').backgroundColor});</script>";
+                  JSON.stringify({content: root.scrollWidth, height: root.scrollHeight, window: \
+                  root.clientWidth, cell: style('td, dd').display, page: \
+                  style('body').backgroundColor});</script>";
     let html = get(url).await.replace("</body>", &format!("{script}</body>"));
     let frame = format!(
         "<!doctype html><meta charset=utf-8><meta name=color-scheme content='light dark'><iframe \
