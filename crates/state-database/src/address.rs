@@ -1,0 +1,169 @@
+//! Address of a database.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
+use url::Url;
+
+/// Address of a database, with user and password. Its texts show only hosts and database.
+#[derive(Clone)]
+pub struct Address {
+    config: Config,
+    hosts: String,
+}
+
+/// The URL is not that of a database. The message contains nothing of the URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// It is not a URL with this scheme.
+    #[error(
+        "not a URL such as postgresql://USER:PASSWORD@HOST:5432/DATABASE (characters such as @, / and % in the \
+         password must be written as %40, %2F and %25)"
+    )]
+    Scheme,
+    /// A value of `sslmode` that is not accepted.
+    #[error(
+        "its sslmode is not accepted; accepted are disable, require, verify-ca and verify-full"
+    )]
+    SslMode,
+    /// A host, database, user or parameter is missing or wrong.
+    #[error("its parameters, port or hosts are not those of a PostgreSQL URL")]
+    Invalid,
+    /// The host, the user or the database is missing.
+    #[error("it has no host, no user or no database")]
+    Incomplete,
+}
+
+impl Address {
+    /// Parses a URL. TLS is used, and the certificate verified, unless its `sslmode` is `disable`.
+    ///
+    /// # Errors
+    ///
+    /// [`AddressError`]
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let scheme = ["postgresql://", "postgres://"];
+        let is_url = scheme.into_iter().any(|scheme| text.starts_with(scheme));
+        // A list of hosts is not a URL for `Url`, so only the query is taken from it.
+        let (before, query) = text.split_once('?').unwrap_or((text, ""));
+        if !is_url {
+            return Err(AddressError::Scheme);
+        }
+        let mut uses_tls = true;
+        let mut parameters = url::form_urlencoded::Serializer::new(String::new());
+        let parsed = Url::parse(&format!("x:?{query}")).map_err(|_| AddressError::Invalid)?;
+        for (name, value) in parsed.query_pairs() {
+            match (&*name, &*value) {
+                ("sslmode", "disable") => uses_tls = false,
+                // All of them verify the certificate and the name. `tokio_postgres` does not know the last two.
+                ("sslmode", "require" | "verify-ca" | "verify-full") => {}
+                // With these, an attacker on the way could turn encryption off.
+                ("sslmode", _) => return Err(AddressError::SslMode),
+                _ => drop(parameters.append_pair(&name, &value)),
+            }
+        }
+        let text = format!("{before}?{}", parameters.finish().replace('+', "%20"));
+        let mut config: Config = text.parse().map_err(|_| AddressError::Invalid)?;
+        config.ssl_mode(if uses_tls { SslMode::Require } else { SslMode::Disable });
+        let is_complete = config.get_user().is_some() && config.get_dbname().is_some();
+        if !is_complete || config.get_hosts().is_empty() {
+            return Err(AddressError::Incomplete);
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("screen-records-exporter");
+        }
+        let hosts: Vec<_> = config.get_hosts().iter().map(host).collect();
+        Ok(Self { hosts: hosts.join(","), config })
+    }
+
+    /// Returns whether connections use TLS.
+    pub fn uses_tls(&self) -> bool {
+        self.config.get_ssl_mode() != SslMode::Disable
+    }
+
+    /// Returns whether all hosts are this machine.
+    pub fn is_loopback(&self) -> bool {
+        self.config.get_hosts().iter().all(|host| match host {
+            Host::Tcp(host) => {
+                host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+            }
+            #[cfg(unix)]
+            Host::Unix(_) => true,
+        })
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+}
+
+fn host(host: &Host) -> String {
+    match host {
+        Host::Tcp(host) => host.clone(),
+        #[cfg(unix)]
+        Host::Unix(path) => path.display().to_string(),
+    }
+}
+
+/// Shows hosts and database.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.hosts, self.config.get_dbname().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_uses_tls_unless_it_says_otherwise() {
+        for (url, uses_tls) in [
+            ("postgresql://u:p@db.example/x", true),
+            ("postgres://u@db.example:1234/x?sslmode=verify-full", true),
+            ("postgresql://u@db.example/x?application_name=a%20b&sslmode=require", true),
+            ("postgresql://u@db.example/x?sslmode=disable&connect_timeout=3", false),
+        ] {
+            let address = Address::parse(url).unwrap();
+            assert_eq!(address.uses_tls(), uses_tls, "{url}");
+            assert_eq!(address.to_string(), "db.example/x");
+            assert!(!address.is_loopback());
+        }
+        let address = Address::parse("postgresql://u@x/d?application_name=a%20b%2Bc").unwrap();
+        assert_eq!(address.config().get_application_name(), Some("a b+c"));
+    }
+
+    #[test]
+    fn texts_show_neither_user_nor_password() {
+        let address = Address::parse("postgresql://alice:s%40cret@[::1]:77,localhost/d").unwrap();
+        assert_eq!(format!("{address} {address:?}"), "::1,localhost/d Address(::1,localhost/d)");
+        assert!(address.is_loopback());
+    }
+
+    #[test]
+    fn what_is_not_a_complete_url_is_refused() {
+        use AddressError::*;
+        for (url, error) in [
+            ("", Scheme),
+            ("mysql://u:secret@x/d", Scheme),
+            ("host=x user=u dbname=d password=secret", Scheme),
+            ("postgresql://u:secret@x/d?sslmode=prefer", SslMode),
+            ("postgresql://u:secret@x:port/d", Invalid),
+            ("postgresql://u:secret@x/d?sslcert=secret", Invalid),
+            ("postgresql://u:secret@x", Incomplete),
+            ("postgresql://x/d", Incomplete),
+            ("postgresql:///d?user=u", Incomplete),
+        ] {
+            let result = Address::parse(url);
+            assert_eq!(result.as_ref().err(), Some(&error), "{url}: {result:?}");
+            assert!(!error.to_string().contains("secret"));
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Appending to the log of a project.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_postgres::types::Type;
+
+use super::{Database, DatabaseError, Leadership, LogPosition};
+
+/// Reason why nothing was written, or why nobody knows whether it was.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// Another replica leads the project. Nothing was written.
+    #[error("another replica leads the project")]
+    Fenced,
+    /// The database refused, or could not be asked. Nothing was written.
+    #[error(transparent)]
+    NotWritten(DatabaseError),
+    /// The database did not answer. It may have written everything, or may do so later, or nothing. The log shows which.
+    #[error("{0}; the log will show whether it was written")]
+    Unknown(DatabaseError),
+}
+
+impl Database {
+    /// Appends the frames of one commit, all or none, and extends the lease. If the answer to it is lost, looks whether
+    /// they were written, until `limit` has passed.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`]. After [`WriteError::Unknown`] the log must be read before it is written again.
+    pub async fn append(
+        &self,
+        led: &mut Leadership,
+        frames: &[Vec<u8>],
+        limit: Duration,
+    ) -> Result<(), WriteError> {
+        let before = led.position;
+        let count = number_of(frames);
+        let after = LogPosition { next: before.next + count, ..before };
+        let statement = "
+            with moved as (
+                update screen_records_project_1
+                set next = next + $6, lease_until = clock_timestamp() + $7 * interval '1 second'
+                where name = $1 and epoch = $2 and token = $3 and base = $4 and next = $5
+                returning next
+            ), written as (
+                insert into screen_records_frame_1 (project, base, n, body)
+                select $1, $4, $5 + frame.number - 1, frame.body
+                from unnest($8) with ordinality as frame (body, number)
+                where exists (select from moved)
+            )
+            select next from moved";
+        let lease = led.lease.as_secs_f64();
+        let parameters = [
+            (&led.project as _, Type::TEXT),
+            (&before.epoch as _, Type::INT8),
+            (&before.token as _, Type::INT8),
+            (&before.base as _, Type::INT8),
+            (&before.next as _, Type::INT8),
+            (&count as _, Type::INT8),
+            (&lease as _, Type::FLOAT8),
+            (&frames as _, Type::BYTEA_ARRAY),
+        ];
+        self.change(&led.project, statement, &parameters, before, after, limit).await?;
+        led.position = after;
+        Ok(())
+    }
+
+    /// Executes a statement that moves the end of a log from `before` to `after` if it is at `before`, and returns a row
+    /// then.
+    pub(crate) async fn change(
+        &self,
+        project: &str,
+        statement: &str,
+        parameters: &[crate::connection::Parameter<'_>],
+        before: LogPosition,
+        after: LogPosition,
+        limit: Duration,
+    ) -> Result<(), WriteError> {
+        let until = Instant::now() + limit;
+        let left = || until.saturating_duration_since(Instant::now());
+        // Set if an attempt may have been executed.
+        let mut doubt = None;
+        loop {
+            match self.query(left(), statement, parameters).await {
+                Ok(rows) if !rows.is_empty() => return Ok(()),
+                Ok(_) if doubt.is_none() => return Err(WriteError::Fenced),
+                // The earlier attempt or another replica has moved the end.
+                Ok(_) => {}
+                Err(error) if error.is_outcome_unknown() => doubt = Some(error),
+                Err(error) => {
+                    return Err(match doubt {
+                        Some(doubt) => WriteError::Unknown(doubt),
+                        None => WriteError::NotWritten(error),
+                    });
+                }
+            }
+            match self.states(&[project.to_owned()], left()).await {
+                Ok(states) => match states.first().map(|state| state.position) {
+                    Some(position) if position == after => return Ok(()),
+                    // The attempt may still be under way in the database. If it is executed first, the next attempt
+                    // finds the end moved and looks again.
+                    Some(position) if position == before => {}
+                    _ => return Err(WriteError::Fenced),
+                },
+                Err(error) if left().is_zero() => {
+                    return Err(WriteError::Unknown(doubt.unwrap_or(error)));
+                }
+                Err(_) => tokio::time::sleep(PAUSE.min(left())).await,
+            }
+        }
+    }
+}
+
+/// Returns the number of frames.
+pub(crate) fn number_of(frames: &[Vec<u8>]) -> i64 {
+    i64::try_from(frames.len()).unwrap_or(i64::MAX)
+}
+
+/// Pause between two attempts to reach the database.
+const PAUSE: Duration = Duration::from_millis(100);

@@ -1,0 +1,130 @@
+//! Leases: who may append to the log of a project.
+
+use std::time::Duration;
+
+use tokio_postgres::types::Type;
+
+use super::{Database, DatabaseError, LogPosition};
+
+/// Replica that wants to lead projects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Id of this life of the process. Not a name of the machine, because two processes may have the same.
+    pub id: String,
+    /// URL of its pages; empty if it has none.
+    pub url: String,
+    /// Time after which another replica may lead, unless the lease is extended.
+    pub lease: Duration,
+}
+
+/// Right to append to the log of a project, until another replica leads it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Leadership {
+    pub(crate) project: String,
+    pub(crate) lease: Duration,
+    /// End of the log after the last append.
+    pub(crate) position: LogPosition,
+}
+
+impl Leadership {
+    /// Returns the name of the project.
+    pub fn project(&self) -> &str {
+        &self.project
+    }
+
+    /// Returns the end of the log after the last append.
+    pub fn position(&self) -> LogPosition {
+        self.position
+    }
+}
+
+impl Database {
+    /// Leads a project if nobody else does. Creates its log if it has none.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`]: this replica does not lead the project. If it did without learning of it, its lease ends.
+    pub async fn lead(
+        &self,
+        project: &str,
+        claim: &Claim,
+        limit: Duration,
+    ) -> Result<Option<Leadership>, DatabaseError> {
+        let name = (&project as _, Type::TEXT);
+        let create =
+            "insert into screen_records_project_1 (name) values ($1) on conflict (name) do nothing";
+        self.query(limit, create, std::slice::from_ref(&name)).await?;
+        // Evaluated again when the row was locked, so of two replicas that ask at the same time one finds it led.
+        let statement = "
+            update screen_records_project_1
+            set epoch = epoch + 1, token = $2, owner = $3, owner_url = $4,
+                lease_until = clock_timestamp() + $5 * interval '1 second'
+            where name = $1 and lease_until < clock_timestamp()
+            returning epoch, token, base, first, next";
+        let token: i64 = rand::random();
+        let rows = self
+            .query(
+                limit,
+                statement,
+                &[
+                    name,
+                    (&token, Type::INT8),
+                    (&claim.id, Type::TEXT),
+                    (&claim.url, Type::TEXT),
+                    (&claim.lease.as_secs_f64(), Type::FLOAT8),
+                ],
+            )
+            .await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let (project, position) = (project.to_owned(), self.position(row)?);
+        Ok(Some(Leadership { project, lease: claim.lease, position }))
+    }
+
+    /// Extends the leases of these projects, of the same replica. Returns the projects that it still leads.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`]: it leads them as long as their leases last.
+    pub async fn extend(
+        &self,
+        led: &[&Leadership],
+        limit: Duration,
+    ) -> Result<Vec<String>, DatabaseError> {
+        let Some(lease) = led.first().map(|one| one.lease.as_secs_f64()) else {
+            return Ok(Vec::new());
+        };
+        let names: Vec<&str> = led.iter().map(|one| one.project()).collect();
+        let epochs: Vec<i64> = led.iter().map(|one| one.position.epoch).collect();
+        let tokens: Vec<i64> = led.iter().map(|one| one.position.token).collect();
+        // Rows are locked in the order of their names, so two replicas never wait for each other.
+        let statement = "
+            update screen_records_project_1 as project
+            set lease_until = clock_timestamp() + $4 * interval '1 second'
+            from unnest($1, $2, $3) as led (name, epoch, token)
+            where project.name = led.name and project.epoch = led.epoch and project.token = led.token
+            returning project.name";
+        let parameters = [
+            (&names as _, Type::TEXT_ARRAY),
+            (&epochs as _, Type::INT8_ARRAY),
+            (&tokens as _, Type::INT8_ARRAY),
+            (&lease as _, Type::FLOAT8),
+        ];
+        let rows = self.query(limit, statement, &parameters).await?;
+        rows.iter().map(|row| self.column(row, "name")).collect()
+    }
+
+    /// Ends the lease of a project, so that another replica can lead it at once.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`]: the lease ends by itself.
+    pub async fn release(&self, led: Leadership, limit: Duration) -> Result<(), DatabaseError> {
+        let statement = "
+            update screen_records_project_1 set lease_until = '-infinity'
+            where name = $1 and epoch = $2 and token = $3";
+        let LogPosition { epoch, token, .. } = led.position;
+        let parameters =
+            [(&led.project as _, Type::TEXT), (&epoch as _, Type::INT8), (&token as _, Type::INT8)];
+        self.query(limit, statement, &parameters).await.map(drop)
+    }
+}

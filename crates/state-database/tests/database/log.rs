@@ -1,0 +1,209 @@
+//! The log, its leaders and its readers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use state_database::{Address, Claim, Database, LogState, ReadError, Replica, WriteError};
+
+use super::server::{Proxy, Server};
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+fn tls() -> Arc<rustls::ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider);
+    let config = config.with_safe_default_protocol_versions().unwrap();
+    Arc::new(config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
+}
+
+fn database(port: u16) -> Database {
+    let url = format!("postgresql://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
+    Database::new(Address::parse(&url).unwrap(), tls())
+}
+
+fn claim(id: &str, lease: Duration) -> Claim {
+    Claim { id: id.to_owned(), url: format!("http://{id}"), lease }
+}
+
+async fn state(database: &Database) -> LogState {
+    database.states(&["p".to_owned()], LIMIT).await.unwrap().remove(0)
+}
+
+async fn frames(database: &Database) -> Vec<Vec<u8>> {
+    let (to, mut frames) = (state(database).await.position, Vec::new());
+    let take = |frame: &[u8]| {
+        frames.push(frame.to_vec());
+        Ok(())
+    };
+    database.read("p", 0, to, LIMIT, take).await.unwrap();
+    frames
+}
+
+fn numbered(numbers: std::ops::Range<u32>) -> Vec<Vec<u8>> {
+    numbers.map(|number| number.to_be_bytes().to_vec()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_leader_appends_and_everybody_reads() {
+    let server = Server::start().await;
+    let (one, other) = (database(server.port), database(server.port));
+    let (a, b) = tokio::join!(one.create_tables(), other.create_tables());
+    a.and(b).unwrap();
+    let short = Duration::from_millis(300);
+    let mut led = one.lead("p", &claim("a", short), LIMIT).await.unwrap().unwrap();
+    assert_eq!(other.lead("p", &claim("b", short), LIMIT).await.unwrap(), None);
+    one.append(&mut led, &numbered(0..3), LIMIT).await.unwrap();
+    one.append(&mut led, &numbered(3..4), LIMIT).await.unwrap();
+    assert_eq!(frames(&other).await, numbered(0..4));
+    let leader = state(&other).await.leader.unwrap();
+    assert_eq!((&*leader.id, &*leader.url), ("a", "http://a"));
+
+    tokio::time::sleep(2 * short).await;
+    assert_eq!(state(&other).await.leader, None);
+    // Nobody else leads yet, so an append of a slow leader is valid, and extends its lease.
+    one.append(&mut led, &numbered(4..5), LIMIT).await.unwrap();
+    assert_eq!(other.lead("p", &claim("b", short), LIMIT).await.unwrap(), None);
+    tokio::time::sleep(2 * short).await;
+    let mut next = other.lead("p", &claim("b", short), LIMIT).await.unwrap().unwrap();
+    let refused = one.append(&mut led, &numbered(90..91), LIMIT).await;
+    assert!(matches!(refused, Err(WriteError::Fenced)), "{refused:?}");
+    assert_eq!(one.extend(&[&led], LIMIT).await.unwrap(), Vec::<String>::new());
+    other.append(&mut next, &numbered(5..6), LIMIT).await.unwrap();
+    assert_eq!(frames(&one).await, numbered(0..6));
+    assert_eq!(other.extend(&[&next], LIMIT).await.unwrap(), ["p"]);
+    other.release(next, LIMIT).await.unwrap();
+    assert!(one.lead("p", &claim("a", short), LIMIT).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_replicas_that_want_to_lead_at_once_one_does() {
+    let server = Server::start().await;
+    let first = database(server.port);
+    first.create_tables().await.unwrap();
+    for round in 0..20 {
+        let claims = (0..8).map(|replica| {
+            let database = database(server.port);
+            tokio::spawn(async move {
+                let claim = claim(&format!("r{replica}"), LIMIT);
+                database.lead(&format!("p{round}"), &claim, LIMIT).await.unwrap()
+            })
+        });
+        let claims: Vec<_> = claims.collect();
+        let mut leaders = 0;
+        for claim in claims {
+            leaders += usize::from(claim.await.unwrap().is_some());
+        }
+        assert_eq!(leaders, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rewrite_replaces_all_frames_at_once() {
+    let server = Server::start().await;
+    let database = database(server.port);
+    database.create_tables().await.unwrap();
+    let mut led = database.lead("p", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
+    for number in 0..300 {
+        database.append(&mut led, &numbered(number..number + 1), LIMIT).await.unwrap();
+    }
+    let earlier = state(&database).await.position;
+    // Several statements, of which a reader sees nothing until the last.
+    let large: Vec<_> = (0..40_u8).map(|number| vec![number; 100_000]).collect();
+    database.rewrite(&mut led, large.clone().into_iter(), LIMIT).await.unwrap();
+    assert_eq!(frames(&database).await, large);
+    database.append(&mut led, &numbered(7..8), LIMIT).await.unwrap();
+    assert_eq!(frames(&database).await.len(), 41);
+    assert!(state(&database).await.position.next > earlier.next, "numbers are not used twice");
+
+    let read = database.read("p", 0, earlier, LIMIT, |_| Ok(())).await;
+    assert!(read.is_ok(), "old frames stay until they are deleted: {read:?}");
+    assert!(database.delete_old_frames(&led, LIMIT).await.unwrap());
+    assert!(!database.delete_old_frames(&led, LIMIT).await.unwrap());
+    let read = database.read("p", 0, earlier, LIMIT, |_| Ok(())).await;
+    assert!(matches!(read, Err(ReadError::Rewritten)), "{read:?}");
+    assert_eq!(frames(&database).await.len(), 41);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_whose_answer_is_lost_is_neither_lost_nor_written_twice() {
+    let server = Server::start().await;
+    let direct = database(server.port);
+    direct.create_tables().await.unwrap();
+    let proxy = Proxy::start(server.port).await;
+    let database = database(proxy.port);
+    let mut led = database.lead("p", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
+    for number in 0..40 {
+        // Cuts the connection before the statement arrives, or before its answer does.
+        match number % 4 {
+            1 => proxy.lose_next_answer(),
+            2 => proxy.lose_next_statement(),
+            _ => {}
+        }
+        database.append(&mut led, &numbered(number..number + 1), LIMIT).await.unwrap();
+    }
+    assert_eq!(proxy.lost(), 20);
+    assert_eq!(frames(&direct).await, numbered(0..40));
+    for number in 0..4_u8 {
+        proxy.lose_next_answer();
+        database.rewrite(&mut led, (0..3).map(|_| vec![number]), LIMIT).await.unwrap();
+        proxy.lose_next_statement();
+        database.append(&mut led, &[vec![100]], LIMIT).await.unwrap();
+        assert_eq!(frames(&direct).await, [[number], [number], [number], [100]]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_without_an_answer_in_time_is_unknown_and_the_log_shows_it() {
+    let server = Server::start().await;
+    let direct = database(server.port);
+    direct.create_tables().await.unwrap();
+    let proxy = Proxy::start(server.port).await;
+    let database = database(proxy.port);
+    let mut led = database.lead("p", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
+    proxy.swallow_answers(true);
+    let result = database.append(&mut led, &numbered(0..1), Duration::from_millis(500)).await;
+    assert!(matches!(result, Err(WriteError::Unknown(_))), "{result:?}");
+    assert_eq!(frames(&direct).await, numbered(0..1));
+    proxy.swallow_answers(false);
+    // The leadership is at the end that it knows, so nothing can be written before the log was read.
+    let result = database.append(&mut led, &numbered(9..10), LIMIT).await;
+    assert!(matches!(result, Err(WriteError::Fenced)), "{result:?}");
+    assert_eq!(frames(&direct).await, numbered(0..1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_are_listed_while_they_show_themselves() {
+    let server = Server::start().await;
+    let database = database(server.port);
+    database.create_tables().await.unwrap();
+    let replica =
+        |id: &str| Replica { id: id.to_owned(), name: "n".to_owned(), url: String::new() };
+    let lifetime = Duration::from_secs(1);
+    let ids = |replicas: Vec<Replica>| -> Vec<String> {
+        replicas.into_iter().map(|replica| replica.id).collect()
+    };
+    assert_eq!(ids(database.show(&replica("b"), lifetime, LIMIT).await.unwrap()), ["b"]);
+    assert_eq!(ids(database.show(&replica("a"), lifetime, LIMIT).await.unwrap()), ["a", "b"]);
+    database.leave("b", LIMIT).await.unwrap();
+    assert_eq!(ids(database.show(&replica("a"), lifetime, LIMIT).await.unwrap()), ["a"]);
+    tokio::time::sleep(lifetime).await;
+    assert_eq!(ids(database.show(&replica("c"), lifetime, LIMIT).await.unwrap()), ["c"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_name_the_database_and_a_remedy_without_the_password() {
+    let server = Server::start().await;
+    let url = format!("postgresql://nobody:secret@127.0.0.1:{}/x?sslmode=disable", server.port);
+    let refused = Database::new(Address::parse(&url).unwrap(), tls());
+    let error = refused.create_tables().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot connect to the database 127.0.0.1/x: role \"nobody\" does not exist"
+    );
+    let port = server.port;
+    drop(server);
+    let error = database(port).create_tables().await.unwrap_err();
+    let text = format!("{error}; {}", error.remedy());
+    assert!(text.starts_with("cannot connect to the database 127.0.0.1/postgres: "), "{text}");
+    assert!(text.contains("Connection refused") && text.contains("`state.url`"), "{text}");
+}

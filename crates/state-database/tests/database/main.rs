@@ -1,0 +1,6 @@
+//! Tests against a real PostgreSQL.
+
+#[cfg(test)]
+mod log;
+#[cfg(test)]
+mod server;
