@@ -4,3 +4,5 @@
 mod log;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod support;

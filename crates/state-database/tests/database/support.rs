@@ -1,0 +1,42 @@
+//! Helpers of the tests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use state_database::{Address, Claim, Database, LogState};
+
+pub(super) const LIMIT: Duration = Duration::from_secs(10);
+
+pub(super) fn tls() -> Arc<rustls::ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider);
+    let config = config.with_safe_default_protocol_versions().unwrap();
+    Arc::new(config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
+}
+
+pub(super) fn database(port: u16) -> Database {
+    let url = format!("postgresql://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
+    Database::new(Address::parse(&url).unwrap(), tls())
+}
+
+pub(super) fn claim(id: &str, lease: Duration) -> Claim {
+    Claim { id: id.to_owned(), url: format!("http://{id}"), lease }
+}
+
+pub(super) async fn state(database: &Database) -> LogState {
+    database.states(&["p".to_owned()], LIMIT).await.unwrap().remove(0)
+}
+
+pub(super) async fn frames(database: &Database) -> Vec<Vec<u8>> {
+    let (to, mut frames) = (state(database).await.position, Vec::new());
+    let take = |frame: &[u8]| {
+        frames.push(frame.to_vec());
+        Ok(())
+    };
+    database.read("p", 0, to, LIMIT, take).await.unwrap();
+    frames
+}
+
+pub(super) fn numbered(numbers: std::ops::Range<u32>) -> Vec<Vec<u8>> {
+    numbers.map(|number| number.to_be_bytes().to_vec()).collect()
+}
