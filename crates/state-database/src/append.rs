@@ -22,8 +22,8 @@ pub enum WriteError {
 }
 
 impl Database {
-    /// Appends the frames of one commit, all or none, and extends the lease. If the answer to it is lost, looks whether
-    /// they were written, until `limit` has passed.
+    /// Appends the frames of one commit, all or none, and extends the lease. The next poll is due after `due_in`, and is
+    /// not wanted any more. If the answer is lost, looks whether they were written, until `limit` has passed.
     ///
     /// # Errors
     ///
@@ -32,6 +32,7 @@ impl Database {
         &self,
         led: &mut Leadership,
         frames: &[Vec<u8>],
+        due_in: Duration,
         limit: Duration,
     ) -> Result<(), WriteError> {
         let before = led.position;
@@ -40,7 +41,8 @@ impl Database {
         let statement = "
             with moved as (
                 update screen_records_project_1
-                set next = next + $6, lease_until = clock_timestamp() + $7 * interval '1 second'
+                set next = next + $6, lease_until = clock_timestamp() + $7 * interval '1 second',
+                    due_at = clock_timestamp() + $9 * interval '1 second', wanted_at = null
                 where name = $1 and epoch = $2 and token = $3 and base = $4 and next = $5
                 returning next
             ), written as (
@@ -50,7 +52,7 @@ impl Database {
                 where exists (select from moved)
             )
             select next from moved";
-        let lease = led.lease.as_secs_f64();
+        let (lease, due_in) = (led.lease.as_secs_f64(), due_in.as_secs_f64());
         let parameters = [
             (&led.project as _, Type::TEXT),
             (&before.epoch as _, Type::INT8),
@@ -60,6 +62,7 @@ impl Database {
             (&count as _, Type::INT8),
             (&lease as _, Type::FLOAT8),
             (&frames as _, Type::BYTEA_ARRAY),
+            (&due_in as _, Type::FLOAT8),
         ];
         self.change(&led.project, statement, &parameters, before, after, limit).await?;
         led.position = after;

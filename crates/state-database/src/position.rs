@@ -1,4 +1,4 @@
-//! Ends of the logs, and who leads the projects.
+//! States of the logs: their ends, who leads the projects, and whether a poll is due.
 
 use std::time::Duration;
 
@@ -41,6 +41,12 @@ pub struct LogState {
     pub position: LogPosition,
     /// Replica whose lease has not ended.
     pub leader: Option<Leader>,
+    /// Hash of what the last leader counts.
+    pub identity: String,
+    /// Whether the next poll is due.
+    pub is_poll_due: bool,
+    /// Whether a replica wants a poll, and none was committed since.
+    pub is_poll_wanted: bool,
 }
 
 impl Database {
@@ -55,8 +61,9 @@ impl Database {
         limit: Duration,
     ) -> Result<Vec<LogState>, DatabaseError> {
         let statement = "
-            select name, epoch, token, base, first, next, owner, owner_url,
-                   lease_until > clock_timestamp() as led
+            select name, epoch, token, base, first, next, owner, owner_url, identity,
+                   lease_until > clock_timestamp() as led,
+                   due_at <= clock_timestamp() as due, wanted_at is not null as wanted
             from screen_records_project_1 where name = any($1)";
         let rows = self.query(limit, statement, &[(&projects, Type::TEXT_ARRAY)]).await?;
         rows.iter().map(|row| self.state(row)).collect()
@@ -69,6 +76,9 @@ impl Database {
             project: self.column(row, "name")?,
             position: self.position(row)?,
             leader: is_led.then_some(leader),
+            identity: self.column(row, "identity")?,
+            is_poll_due: self.column(row, "due")?,
+            is_poll_wanted: self.column(row, "wanted")?,
         })
     }
 

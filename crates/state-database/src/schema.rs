@@ -7,7 +7,8 @@ use tokio_postgres::error::SqlState;
 use super::{Database, DatabaseError};
 
 /// One row for each project: who leads it, and which frames its log has: those of `base` from number `first` on, up to the
-/// one before `next`.
+/// one before `next`. `identity` is a hash of what is counted. The next poll is due at `due_at`; a replica that cannot
+/// poll the project itself asks its leader for a poll with `wanted_at`.
 const PROJECTS: &str = "
 create table if not exists screen_records_project_1 (
     name text primary key,
@@ -18,7 +19,10 @@ create table if not exists screen_records_project_1 (
     lease_until timestamptz not null default '-infinity',
     base bigint not null default 0,
     first bigint not null default 0,
-    next bigint not null default 0
+    next bigint not null default 0,
+    identity text not null default '',
+    due_at timestamptz not null default '-infinity',
+    wanted_at timestamptz
 )";
 
 /// Compression would take time and save little: names are short, and numbers vary.

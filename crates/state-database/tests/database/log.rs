@@ -5,7 +5,7 @@ use std::time::Duration;
 use state_database::{Address, Database, ReadError, Replica, WriteError};
 
 use super::server::{Proxy, Server};
-use super::support::{LIMIT, claim, database, frames, numbered, state, tls};
+use super::support::{DUE_IN, LIMIT, claim, database, frames, numbered, state, tls};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_leader_appends_and_everybody_reads() {
@@ -16,8 +16,8 @@ async fn only_the_leader_appends_and_everybody_reads() {
     let short = Duration::from_millis(300);
     let mut led = one.lead("p", &claim("a", short), LIMIT).await.unwrap().unwrap();
     assert_eq!(other.lead("p", &claim("b", short), LIMIT).await.unwrap(), None);
-    one.append(&mut led, &numbered(0..3), LIMIT).await.unwrap();
-    one.append(&mut led, &numbered(3..4), LIMIT).await.unwrap();
+    one.append(&mut led, &numbered(0..3), DUE_IN, LIMIT).await.unwrap();
+    one.append(&mut led, &numbered(3..4), DUE_IN, LIMIT).await.unwrap();
     assert_eq!(frames(&other).await, numbered(0..4));
     let leader = state(&other).await.leader.unwrap();
     assert_eq!((&*leader.id, &*leader.url), ("a", "http://a"));
@@ -25,14 +25,14 @@ async fn only_the_leader_appends_and_everybody_reads() {
     tokio::time::sleep(2 * short).await;
     assert_eq!(state(&other).await.leader, None);
     // Nobody else leads yet, so an append of a slow leader is valid, and extends its lease.
-    one.append(&mut led, &numbered(4..5), LIMIT).await.unwrap();
+    one.append(&mut led, &numbered(4..5), DUE_IN, LIMIT).await.unwrap();
     assert_eq!(other.lead("p", &claim("b", short), LIMIT).await.unwrap(), None);
     tokio::time::sleep(2 * short).await;
     let mut next = other.lead("p", &claim("b", short), LIMIT).await.unwrap().unwrap();
-    let refused = one.append(&mut led, &numbered(90..91), LIMIT).await;
+    let refused = one.append(&mut led, &numbered(90..91), DUE_IN, LIMIT).await;
     assert!(matches!(refused, Err(WriteError::Fenced)), "{refused:?}");
     assert_eq!(one.extend(&[&led], LIMIT).await.unwrap(), Vec::<String>::new());
-    other.append(&mut next, &numbered(5..6), LIMIT).await.unwrap();
+    other.append(&mut next, &numbered(5..6), DUE_IN, LIMIT).await.unwrap();
     assert_eq!(frames(&one).await, numbered(0..6));
     assert_eq!(other.extend(&[&next], LIMIT).await.unwrap(), ["p"]);
     other.release(next, LIMIT).await.unwrap();
@@ -68,14 +68,14 @@ async fn a_rewrite_replaces_all_frames_at_once() {
     database.create_tables().await.unwrap();
     let mut led = database.lead("p", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
     for number in 0..300 {
-        database.append(&mut led, &numbered(number..number + 1), LIMIT).await.unwrap();
+        database.append(&mut led, &numbered(number..number + 1), DUE_IN, LIMIT).await.unwrap();
     }
     let earlier = state(&database).await.position;
     // Several statements, of which a reader sees nothing until the last.
     let large: Vec<_> = (0..40_u8).map(|number| vec![number; 100_000]).collect();
     database.rewrite(&mut led, large.clone().into_iter(), LIMIT).await.unwrap();
     assert_eq!(frames(&database).await, large);
-    database.append(&mut led, &numbered(7..8), LIMIT).await.unwrap();
+    database.append(&mut led, &numbered(7..8), DUE_IN, LIMIT).await.unwrap();
     assert_eq!(frames(&database).await.len(), 41);
     assert!(state(&database).await.position.next > earlier.next, "numbers are not used twice");
 
@@ -103,7 +103,7 @@ async fn an_append_whose_answer_is_lost_is_neither_lost_nor_written_twice() {
             2 => proxy.lose_next_statement(),
             _ => {}
         }
-        database.append(&mut led, &numbered(number..number + 1), LIMIT).await.unwrap();
+        database.append(&mut led, &numbered(number..number + 1), DUE_IN, LIMIT).await.unwrap();
     }
     assert_eq!(proxy.lost(), 20);
     assert_eq!(frames(&direct).await, numbered(0..40));
@@ -111,7 +111,7 @@ async fn an_append_whose_answer_is_lost_is_neither_lost_nor_written_twice() {
         proxy.lose_next_answer();
         database.rewrite(&mut led, (0..3).map(|_| vec![number]), LIMIT).await.unwrap();
         proxy.lose_next_statement();
-        database.append(&mut led, &[vec![100]], LIMIT).await.unwrap();
+        database.append(&mut led, &[vec![100]], DUE_IN, LIMIT).await.unwrap();
         assert_eq!(frames(&direct).await, [[number], [number], [number], [100]]);
     }
 }
@@ -125,12 +125,13 @@ async fn an_append_without_an_answer_in_time_is_unknown_and_the_log_shows_it() {
     let database = database(proxy.port);
     let mut led = database.lead("p", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
     proxy.swallow_answers(true);
-    let result = database.append(&mut led, &numbered(0..1), Duration::from_millis(500)).await;
+    let result =
+        database.append(&mut led, &numbered(0..1), DUE_IN, Duration::from_millis(500)).await;
     assert!(matches!(result, Err(WriteError::Unknown(_))), "{result:?}");
     assert_eq!(frames(&direct).await, numbered(0..1));
     proxy.swallow_answers(false);
     // The leadership is at the end that it knows, so nothing can be written before the log was read.
-    let result = database.append(&mut led, &numbered(9..10), LIMIT).await;
+    let result = database.append(&mut led, &numbered(9..10), DUE_IN, LIMIT).await;
     assert!(matches!(result, Err(WriteError::Fenced)), "{result:?}");
     assert_eq!(frames(&direct).await, numbered(0..1));
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod log;
 #[cfg(test)]
+mod polls;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod support;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use state_database::{Address, Claim, Database, LogState};
 
 pub(super) const LIMIT: Duration = Duration::from_secs(10);
+/// Time until the next poll, for tests that do not depend on it.
+pub(super) const DUE_IN: Duration = Duration::from_secs(30);
 
 pub(super) fn tls() -> Arc<rustls::ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
