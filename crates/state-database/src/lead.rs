@@ -26,10 +26,41 @@ pub struct Leadership {
     pub(crate) position: LogPosition,
 }
 
+/// Name of a leadership, for a task that extends or ends its lease while another one appends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeadershipKey {
+    project: String,
+    epoch: i64,
+    token: i64,
+    lease: Duration,
+}
+
+/// Leadership whose lease was extended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extended {
+    /// Name of the project.
+    pub project: String,
+    /// Whether a replica wants a poll, and none was committed since.
+    pub is_poll_wanted: bool,
+}
+
+impl LeadershipKey {
+    /// Returns the name of the project.
+    pub fn project(&self) -> &str {
+        &self.project
+    }
+}
+
 impl Leadership {
     /// Returns the name of the project.
     pub fn project(&self) -> &str {
         &self.project
+    }
+
+    /// Returns the name of this leadership.
+    pub fn key(&self) -> LeadershipKey {
+        let LogPosition { epoch, token, .. } = self.position;
+        LeadershipKey { project: self.project.clone(), epoch, token, lease: self.lease }
     }
 
     /// Returns the end of the log after the last append.
@@ -39,7 +70,8 @@ impl Leadership {
 }
 
 impl Database {
-    /// Leads a project if nobody else does. Creates its log if it has none.
+    /// Leads a project if nobody else does. Creates its log if it has none. `identity` is a hash of what the replica
+    /// counts; the state of the log has that of the last leader.
     ///
     /// # Errors
     ///
@@ -47,6 +79,7 @@ impl Database {
     pub async fn lead(
         &self,
         project: &str,
+        identity: &str,
         claim: &Claim,
         limit: Duration,
     ) -> Result<Option<Leadership>, DatabaseError> {
@@ -57,24 +90,21 @@ impl Database {
         // Evaluated again when the row was locked, so of two replicas that ask at the same time one finds it led.
         let statement = "
             update screen_records_project_1
-            set epoch = epoch + 1, token = $2, owner = $3, owner_url = $4,
+            set epoch = epoch + 1, token = $2, owner = $3, owner_url = $4, identity = $6,
                 lease_until = clock_timestamp() + $5 * interval '1 second'
             where name = $1 and lease_until < clock_timestamp()
             returning epoch, token, base, first, next";
         let token: i64 = rand::random();
-        let rows = self
-            .query(
-                limit,
-                statement,
-                &[
-                    name,
-                    (&token, Type::INT8),
-                    (&claim.id, Type::TEXT),
-                    (&claim.url, Type::TEXT),
-                    (&claim.lease.as_secs_f64(), Type::FLOAT8),
-                ],
-            )
-            .await?;
+        let lease = claim.lease.as_secs_f64();
+        let parameters = [
+            name,
+            (&token as _, Type::INT8),
+            (&claim.id as _, Type::TEXT),
+            (&claim.url as _, Type::TEXT),
+            (&lease as _, Type::FLOAT8),
+            (&identity as _, Type::TEXT),
+        ];
+        let rows = self.query(limit, statement, &parameters).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let (project, position) = (project.to_owned(), self.position(row)?);
         Ok(Some(Leadership { project, lease: claim.lease, position }))
@@ -87,22 +117,23 @@ impl Database {
     /// [`DatabaseError`]: it leads them as long as their leases last.
     pub async fn extend(
         &self,
-        led: &[&Leadership],
+        led: &[LeadershipKey],
         limit: Duration,
-    ) -> Result<Vec<String>, DatabaseError> {
+    ) -> Result<Vec<Extended>, DatabaseError> {
         let Some(lease) = led.first().map(|one| one.lease.as_secs_f64()) else {
             return Ok(Vec::new());
         };
-        let names: Vec<&str> = led.iter().map(|one| one.project()).collect();
-        let epochs: Vec<i64> = led.iter().map(|one| one.position.epoch).collect();
-        let tokens: Vec<i64> = led.iter().map(|one| one.position.token).collect();
-        // Rows are locked in the order of their names, so two replicas never wait for each other.
+        let names: Vec<&str> = led.iter().map(LeadershipKey::project).collect();
+        let epochs: Vec<i64> = led.iter().map(|one| one.epoch).collect();
+        let tokens: Vec<i64> = led.iter().map(|one| one.token).collect();
+        // Two replicas never lock the same rows here, because a token belongs to one leadership, so they cannot wait for
+        // each other in a circle.
         let statement = "
             update screen_records_project_1 as project
             set lease_until = clock_timestamp() + $4 * interval '1 second'
             from unnest($1, $2, $3) as led (name, epoch, token)
             where project.name = led.name and project.epoch = led.epoch and project.token = led.token
-            returning project.name";
+            returning project.name, project.wanted_at is not null as wanted";
         let parameters = [
             (&names as _, Type::TEXT_ARRAY),
             (&epochs as _, Type::INT8_ARRAY),
@@ -110,21 +141,26 @@ impl Database {
             (&lease as _, Type::FLOAT8),
         ];
         let rows = self.query(limit, statement, &parameters).await?;
-        rows.iter().map(|row| self.column(row, "name")).collect()
+        let extended = |row| {
+            let (project, is_poll_wanted) =
+                (self.column(row, "name")?, self.column(row, "wanted")?);
+            Ok(Extended { project, is_poll_wanted })
+        };
+        rows.iter().map(extended).collect()
     }
 
-    /// Ends the lease of a project, so that another replica can lead it at once.
+    /// Ends the lease of a project, so that another replica can lead it at once. Its leader must append nothing more.
     ///
     /// # Errors
     ///
     /// [`DatabaseError`]: the lease ends by itself.
-    pub async fn release(&self, led: Leadership, limit: Duration) -> Result<(), DatabaseError> {
+    pub async fn release(&self, led: &LeadershipKey, limit: Duration) -> Result<(), DatabaseError> {
         let statement = "
             update screen_records_project_1 set lease_until = '-infinity'
             where name = $1 and epoch = $2 and token = $3";
-        let LogPosition { epoch, token, .. } = led.position;
+        let LeadershipKey { project, epoch, token, .. } = led;
         let parameters =
-            [(&led.project as _, Type::TEXT), (&epoch as _, Type::INT8), (&token as _, Type::INT8)];
+            [(project as _, Type::TEXT), (epoch as _, Type::INT8), (token as _, Type::INT8)];
         self.query(limit, statement, &parameters).await.map(drop)
     }
 }

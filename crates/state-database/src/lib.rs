@@ -25,7 +25,7 @@ pub use address::{Address, AddressError};
 pub use append::WriteError;
 pub use connection::Database;
 pub use error::DatabaseError;
-pub use lead::{Claim, Leadership};
+pub use lead::{Claim, Extended, Leadership, LeadershipKey};
 pub use log::ReadError;
 pub use position::{Leader, LogPosition, LogState};
 pub use replicas::Replica;

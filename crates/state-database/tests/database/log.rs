@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use state_database::{Address, Database, ReadError, Replica, WriteError};
+use state_database::{Address, Database, Extended, ReadError, Replica, WriteError};
 
 use super::server::{Proxy, Server};
 use super::support::{DUE_IN, LIMIT, claim, database, frames, numbered, state, tls};
@@ -14,8 +14,8 @@ async fn only_the_leader_appends_and_everybody_reads() {
     let (a, b) = tokio::join!(one.create_tables(), other.create_tables());
     a.and(b).unwrap();
     let short = Duration::from_millis(300);
-    let mut led = one.lead("p", &claim("a", short), LIMIT).await.unwrap().unwrap();
-    assert_eq!(other.lead("p", &claim("b", short), LIMIT).await.unwrap(), None);
+    let mut led = one.lead("p", "i", &claim("a", short), LIMIT).await.unwrap().unwrap();
+    assert_eq!(other.lead("p", "i", &claim("b", short), LIMIT).await.unwrap(), None);
     one.append(&mut led, &numbered(0..3), DUE_IN, LIMIT).await.unwrap();
     one.append(&mut led, &numbered(3..4), DUE_IN, LIMIT).await.unwrap();
     assert_eq!(frames(&other).await, numbered(0..4));
@@ -26,17 +26,58 @@ async fn only_the_leader_appends_and_everybody_reads() {
     assert_eq!(state(&other).await.leader, None);
     // Nobody else leads yet, so an append of a slow leader is valid, and extends its lease.
     one.append(&mut led, &numbered(4..5), DUE_IN, LIMIT).await.unwrap();
-    assert_eq!(other.lead("p", &claim("b", short), LIMIT).await.unwrap(), None);
+    assert_eq!(other.lead("p", "i", &claim("b", short), LIMIT).await.unwrap(), None);
     tokio::time::sleep(2 * short).await;
-    let mut next = other.lead("p", &claim("b", short), LIMIT).await.unwrap().unwrap();
+    let mut next = other.lead("p", "i", &claim("b", short), LIMIT).await.unwrap().unwrap();
     let refused = one.append(&mut led, &numbered(90..91), DUE_IN, LIMIT).await;
     assert!(matches!(refused, Err(WriteError::Fenced)), "{refused:?}");
-    assert_eq!(one.extend(&[&led], LIMIT).await.unwrap(), Vec::<String>::new());
+    assert_eq!(one.extend(&[led.key()], LIMIT).await.unwrap(), []);
     other.append(&mut next, &numbered(5..6), DUE_IN, LIMIT).await.unwrap();
     assert_eq!(frames(&one).await, numbered(0..6));
-    assert_eq!(other.extend(&[&next], LIMIT).await.unwrap(), ["p"]);
-    other.release(next, LIMIT).await.unwrap();
-    assert!(one.lead("p", &claim("a", short), LIMIT).await.unwrap().is_some());
+    let extended = other.extend(&[led.key(), next.key()], LIMIT).await.unwrap();
+    assert_eq!(extended, [Extended { project: "p".to_owned(), is_poll_wanted: false }]);
+    other.release(&next.key(), LIMIT).await.unwrap();
+    assert!(one.lead("p", "i", &claim("a", short), LIMIT).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_is_extended_or_ended_without_the_leadership_itself() {
+    let server = Server::start().await;
+    let (one, other) = (database(server.port), database(server.port));
+    one.create_tables().await.unwrap();
+    let mut keys = Vec::new();
+    let long = claim("a", Duration::from_secs(600));
+    for project in ["p", "q", "r"] {
+        keys.push(one.lead(project, "i", &long, LIMIT).await.unwrap().unwrap().key());
+    }
+    let names = |extended: Vec<Extended>| -> Vec<String> {
+        let mut names: Vec<_> = extended.into_iter().map(|one| one.project).collect();
+        names.sort();
+        names
+    };
+    one.release(&keys[1], LIMIT).await.unwrap();
+    let mut next = other.lead("q", "i", &claim("b", LIMIT), LIMIT).await.unwrap().unwrap();
+    other.append(&mut next, &numbered(0..1), DUE_IN, LIMIT).await.unwrap();
+    assert_eq!(names(one.extend(&keys, LIMIT).await.unwrap()), ["p", "r"]);
+    // An earlier leadership cannot end that of the next leader.
+    one.release(&keys[1], LIMIT).await.unwrap();
+    assert_eq!(names(other.extend(&[next.key()], LIMIT).await.unwrap()), ["q"]);
+    assert_eq!(other.lead("q", "i", &long, LIMIT).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_identity_is_that_of_the_last_leader() {
+    let server = Server::start().await;
+    let database = database(server.port);
+    database.create_tables().await.unwrap();
+    for identity in ["i", "j"] {
+        let led = database.lead("p", identity, &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
+        let refused = database.lead("p", "other", &claim("b", LIMIT), LIMIT).await.unwrap();
+        assert_eq!(refused, None);
+        assert_eq!(state(&database).await.identity, identity);
+        database.release(&led.key(), LIMIT).await.unwrap();
+        assert_eq!(state(&database).await.identity, identity);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,7 +90,7 @@ async fn of_many_replicas_that_want_to_lead_at_once_one_does() {
             let database = database(server.port);
             tokio::spawn(async move {
                 let claim = claim(&format!("r{replica}"), LIMIT);
-                database.lead(&format!("p{round}"), &claim, LIMIT).await.unwrap()
+                database.lead(&format!("p{round}"), "i", &claim, LIMIT).await.unwrap()
             })
         });
         let claims: Vec<_> = claims.collect();
@@ -66,7 +107,7 @@ async fn a_rewrite_replaces_all_frames_at_once() {
     let server = Server::start().await;
     let database = database(server.port);
     database.create_tables().await.unwrap();
-    let mut led = database.lead("p", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
+    let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
     for number in 0..300 {
         database.append(&mut led, &numbered(number..number + 1), DUE_IN, LIMIT).await.unwrap();
     }
@@ -95,7 +136,7 @@ async fn an_append_whose_answer_is_lost_is_neither_lost_nor_written_twice() {
     direct.create_tables().await.unwrap();
     let proxy = Proxy::start(server.port).await;
     let database = database(proxy.port);
-    let mut led = database.lead("p", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
+    let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
     for number in 0..40 {
         // Cuts the connection before the statement arrives, or before its answer does.
         match number % 4 {
@@ -123,7 +164,7 @@ async fn an_append_without_an_answer_in_time_is_unknown_and_the_log_shows_it() {
     direct.create_tables().await.unwrap();
     let proxy = Proxy::start(server.port).await;
     let database = database(proxy.port);
-    let mut led = database.lead("p", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
+    let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
     proxy.swallow_answers(true);
     let result =
         database.append(&mut led, &numbered(0..1), DUE_IN, Duration::from_millis(500)).await;

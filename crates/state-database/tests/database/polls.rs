@@ -10,7 +10,7 @@ async fn a_poll_is_due_at_first_then_some_time_after_each_commit() {
     let server = Server::start().await;
     let (leader, follower) = (database(server.port), database(server.port));
     leader.create_tables().await.unwrap();
-    let mut led = leader.lead("p", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
+    let mut led = leader.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
     assert!(state(&follower).await.is_poll_due);
     leader.append(&mut led, &numbered(0..1), LIMIT, LIMIT).await.unwrap();
     assert!(!state(&follower).await.is_poll_due);
@@ -27,7 +27,7 @@ async fn a_rewrite_changes_nothing_about_the_next_poll() {
     let server = Server::start().await;
     let database = database(server.port);
     database.create_tables().await.unwrap();
-    let mut led = database.lead("p", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
+    let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
     for (due_in, is_due) in [(Duration::ZERO, true), (LIMIT, false)] {
         database.append(&mut led, &numbered(0..1), due_in, LIMIT).await.unwrap();
         database.rewrite(&mut led, numbered(0..1).into_iter(), LIMIT).await.unwrap();
