@@ -1,17 +1,22 @@
 //! Connection to the database, which is opened again after it ended.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustls::ClientConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Config, NoTls, Row};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::Address;
-use super::error::DatabaseError;
+use super::error::{DatabaseError, causes};
+use super::wanted::CHANNEL;
 
 /// Parameter of a statement with its type. With types, a statement needs no preparation, which a pooler that gives each
 /// statement another connection would not know.
@@ -22,6 +27,9 @@ pub struct Database {
     address: Address,
     tls: Option<Arc<ClientConfig>>,
     client: Mutex<Option<Arc<Client>>>,
+    /// Gets the projects whose polls are wanted.
+    listener: Option<UnboundedSender<String>>,
+    can_notify: AtomicBool,
 }
 
 impl std::fmt::Debug for Database {
@@ -34,7 +42,19 @@ impl Database {
     /// Creates a database that is not yet connected. `tls` is used if the address asks for it.
     pub fn new(address: Address, tls: Arc<ClientConfig>) -> Self {
         let tls = address.uses_tls().then_some(tls);
-        Self { address, tls, client: Mutex::default() }
+        let client = Mutex::default();
+        Self { address, tls, client, listener: None, can_notify: AtomicBool::new(true) }
+    }
+
+    /// Creates a database that is not yet connected, and sends the names of projects whose polls are wanted to `listener`
+    /// while it is. It connects with the next statement. Some may be missing: notifications of a time without a
+    /// connection are lost, and poolers may not forward any.
+    pub fn listening(
+        address: Address,
+        tls: Arc<ClientConfig>,
+        listener: UnboundedSender<String>,
+    ) -> Self {
+        Self { listener: Some(listener), ..Self::new(address, tls) }
     }
 
     /// Returns the address.
@@ -94,17 +114,35 @@ impl Database {
     async fn connect(&self) -> Result<Client, DatabaseError> {
         let config: &Config = self.address.config();
         let failed = |error| DatabaseError::connect(&self.address.to_string(), &error);
+        let listener = self.listener.clone();
         // The task of a connection ends with its client.
-        if let Some(tls) = &self.tls {
+        let client = if let Some(tls) = &self.tls {
             let tls = MakeRustlsConnect::new(ClientConfig::clone(tls));
             let (client, connection) = config.connect(tls).await.map_err(failed)?;
-            tokio::spawn(connection);
-            Ok(client)
+            tokio::spawn(drive(connection, listener));
+            client
         } else {
             let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
-            tokio::spawn(connection);
-            Ok(client)
+            tokio::spawn(drive(connection, listener));
+            client
+        };
+        if self.listener.is_some()
+            && let Err(error) = client.batch_execute(&format!("listen {CHANNEL}")).await
+        {
+            // Without notifications, wanted polls are seen a little later.
+            tracing::debug!("the database {} refuses to notify: {}", self.address, causes(&error));
         }
+        Ok(client)
+    }
+
+    /// Returns whether the database has not yet refused to send a notification.
+    pub(crate) fn can_notify(&self) -> bool {
+        self.can_notify.load(Ordering::Relaxed)
+    }
+
+    /// Sends no more notifications.
+    pub(crate) fn give_up_notifications(&self) {
+        self.can_notify.store(false, Ordering::Relaxed);
     }
 
     fn error(&self, error: &tokio_postgres::Error, is_closed: bool) -> DatabaseError {
@@ -121,5 +159,20 @@ impl Database {
             address: self.address.to_string(),
             why: format!("column {name}: {error}"),
         })
+    }
+}
+
+/// Runs a connection until it ends, and passes the payloads of notifications on.
+async fn drive<S, T>(mut connection: Connection<S, T>, listener: Option<UnboundedSender<String>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    // The client learns of errors with its next statement.
+    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+        if let (AsyncMessage::Notification(wanted), Some(listener)) = (message, &listener) {
+            // The receiver may have ended; then nobody is interested.
+            let _ = listener.send(wanted.payload().to_owned());
+        }
     }
 }

@@ -105,7 +105,7 @@ impl DatabaseError {
 }
 
 /// Joins an error with its causes.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let mut texts: Vec<_> = causes.map(ToString::to_string).collect();
     // Many errors repeat the text of their cause.

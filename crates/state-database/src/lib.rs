@@ -7,8 +7,9 @@
 //! The log consists of *frames*, numbered in the order in which they were written. Numbers are never used twice. A
 //! rewrite replaces all frames by new ones under another *base*.
 //!
-//! Only plain SQL is used, each change is one statement, and nothing is kept in a session, so that
-//! managed databases and pgbouncer in transaction mode work.
+//! Only plain SQL is used, each change is one statement, and nothing that matters is kept in a session, so that
+//! managed databases and pgbouncer in transaction mode work. Notifications, with which a replica asks the leader for a
+//! poll, only save time.
 
 mod address;
 mod append;
@@ -20,6 +21,7 @@ mod position;
 mod replicas;
 mod rewrite;
 mod schema;
+mod wanted;
 
 pub use address::{Address, AddressError};
 pub use append::WriteError;

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use super::server::Server;
-use super::support::{LIMIT, claim, database, numbered, state};
+use state_database::{Address, Database, Leadership};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::server::{Proxy, Server};
+use super::support::{DUE_IN, LIMIT, claim, database, numbered, state, tls, url};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poll_is_due_at_first_then_some_time_after_each_commit() {
@@ -30,7 +33,99 @@ async fn a_rewrite_changes_nothing_about_the_next_poll() {
     let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
     for (due_in, is_due) in [(Duration::ZERO, true), (LIMIT, false)] {
         database.append(&mut led, &numbered(0..1), due_in, LIMIT).await.unwrap();
+        database.want_poll("p", LIMIT).await.unwrap();
         database.rewrite(&mut led, numbered(0..1).into_iter(), LIMIT).await.unwrap();
-        assert_eq!(state(&database).await.is_poll_due, is_due);
+        let state = state(&database).await;
+        assert_eq!((state.is_poll_due, state.is_poll_wanted), (is_due, true));
+    }
+}
+
+/// Returns whether the leader sees a wish for a poll.
+async fn is_wanted(leader: &Database, led: &Leadership) -> bool {
+    leader.extend(&[led.key()], LIMIT).await.unwrap()[0].is_poll_wanted
+}
+
+/// A database that listens, and what it hears.
+fn listening(port: u16) -> (Database, UnboundedReceiver<String>) {
+    let (sender, heard) = unbounded_channel();
+    (Database::listening(Address::parse(&url(port)).unwrap(), tls(), sender), heard)
+}
+
+/// Returns the next project of a notification.
+async fn next(heard: &mut UnboundedReceiver<String>) -> String {
+    tokio::time::timeout(LIMIT, heard.recv()).await.unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_is_wanted_until_the_next_commit() {
+    let server = Server::start().await;
+    let (leader, follower) = (database(server.port), database(server.port));
+    leader.create_tables().await.unwrap();
+    follower.want_poll("p", LIMIT).await.unwrap();
+    let short = Duration::from_millis(300);
+    let mut led = leader.lead("p", "i", &claim("a", short), LIMIT).await.unwrap().unwrap();
+    assert!(!is_wanted(&leader, &led).await, "nobody led the project");
+    follower.want_poll("p", LIMIT).await.unwrap();
+    assert!(is_wanted(&leader, &led).await && state(&follower).await.is_poll_wanted);
+    leader.append(&mut led, &numbered(0..1), DUE_IN, LIMIT).await.unwrap();
+    assert!(!is_wanted(&leader, &led).await && !state(&follower).await.is_poll_wanted);
+    tokio::time::sleep(2 * short).await;
+    follower.want_poll("p", LIMIT).await.unwrap();
+    assert!(!state(&follower).await.is_poll_wanted, "nobody leads the project any more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_that_listen_hear_of_a_wanted_poll_once() {
+    let server = Server::start().await;
+    let proxy = Proxy::start(server.port).await;
+    let (leader, mut heard) = listening(proxy.port);
+    let followers = [database(server.port), database(server.port)];
+    leader.create_tables().await.unwrap();
+    let long = claim("a", Duration::from_secs(600));
+    let mut p = leader.lead("p", "i", &long, LIMIT).await.unwrap().unwrap();
+    leader.lead("q", "i", &long, LIMIT).await.unwrap().unwrap();
+    for project in ["p", "p", "other", "q"] {
+        let [one, other] = &followers;
+        let (one, other) =
+            tokio::join!(one.want_poll(project, LIMIT), other.want_poll(project, LIMIT));
+        one.and(other).unwrap();
+    }
+    assert_eq!(next(&mut heard).await, "p");
+    assert_eq!(next(&mut heard).await, "q");
+    assert!(heard.try_recv().is_err());
+    // A new connection listens again.
+    proxy.lose_next_answer();
+    leader.append(&mut p, &numbered(0..1), DUE_IN, LIMIT).await.unwrap();
+    assert_eq!(proxy.lost(), 1);
+    followers[0].want_poll("p", LIMIT).await.unwrap();
+    assert_eq!(next(&mut heard).await, "p");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_is_wanted_without_notifications() {
+    for change in [
+        "alter function pg_catalog.pg_notify(text, text) rename to unknown",
+        "revoke execute on function pg_notify from public",
+    ] {
+        let server = Server::start().await;
+        let owner = database(server.port);
+        owner.create_tables().await.unwrap();
+        let (client, connection) =
+            tokio_postgres::connect(&url(server.port), tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+            .batch_execute(&format!(
+                "create user follower; grant all on all tables in schema public to follower; {change}"
+            ))
+            .await
+            .unwrap();
+        let address = url(server.port).replace("postgres@", "follower@");
+        let follower = Database::new(Address::parse(&address).unwrap(), tls());
+        let mut led = owner.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
+        for _ in 0..2 {
+            follower.want_poll("p", LIMIT).await.unwrap();
+            assert!(is_wanted(&owner, &led).await, "{change}");
+            owner.append(&mut led, &numbered(0..1), DUE_IN, LIMIT).await.unwrap();
+        }
     }
 }

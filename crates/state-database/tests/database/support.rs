@@ -16,9 +16,12 @@ pub(super) fn tls() -> Arc<rustls::ClientConfig> {
     Arc::new(config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
 }
 
+pub(super) fn url(port: u16) -> String {
+    format!("postgresql://postgres@127.0.0.1:{port}/postgres?sslmode=disable")
+}
+
 pub(super) fn database(port: u16) -> Database {
-    let url = format!("postgresql://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
-    Database::new(Address::parse(&url).unwrap(), tls())
+    Database::new(Address::parse(&url(port)).unwrap(), tls())
 }
 
 pub(super) fn claim(id: &str, lease: Duration) -> Claim {
