@@ -155,10 +155,12 @@ impl Database {
         row: &'r Row,
         name: &str,
     ) -> Result<T, DatabaseError> {
-        row.try_get(name).map_err(|error| DatabaseError::Invalid {
-            address: self.address.to_string(),
-            why: format!("column {name}: {error}"),
-        })
+        row.try_get(name).map_err(|error| self.invalid(&format!("column {name}: {error}")))
+    }
+
+    /// Returns the error of an answer that does not fit its statement.
+    pub(crate) fn invalid(&self, why: &str) -> DatabaseError {
+        DatabaseError::Invalid { address: self.address.to_string(), why: why.to_owned() }
     }
 }
 

@@ -7,6 +7,8 @@
 //! The log consists of *frames*, numbered in the order in which they were written. Numbers are never used twice. A
 //! rewrite replaces all frames by new ones under another *base*.
 //!
+//! Beside the logs, replicas share who they are and which credentials the API refused.
+//!
 //! Only plain SQL is used, each change is one statement, and nothing that matters is kept in a session, so that
 //! managed databases and pgbouncer in transaction mode work. Notifications, with which a replica asks the leader for a
 //! poll, only save time.
@@ -18,6 +20,7 @@ mod error;
 mod lead;
 mod log;
 mod position;
+mod refusals;
 mod replicas;
 mod rewrite;
 mod schema;

@@ -44,6 +44,23 @@ create table if not exists screen_records_replica_1 (
     seen timestamptz not null
 )";
 
+const REFUSALS: &str = "
+create table if not exists screen_records_refusal_1 (
+    credentials text not null,
+    project_id text not null,
+    endpoint text not null,
+    body bytea not null,
+    kept_at timestamptz not null,
+    primary key (credentials, project_id, endpoint)
+)";
+
+/// One row.
+const SALT: &str = "
+create table if not exists screen_records_salt_1 (
+    id integer primary key,
+    salt bytea not null
+)";
+
 const LIMIT: Duration = Duration::from_secs(10);
 
 impl Database {
@@ -54,11 +71,7 @@ impl Database {
     /// [`DatabaseError`]
     pub async fn create_tables(&self) -> Result<(), DatabaseError> {
         let found = self
-            .query(
-                LIMIT,
-                "select to_regclass('screen_records_replica_1') is not null as found",
-                &[],
-            )
+            .query(LIMIT, "select to_regclass('screen_records_salt_1') is not null as found", &[])
             .await?;
         // The last one is there, so all are. A user without the right to create tables may use them.
         if let Some(row) = found.first()
@@ -66,7 +79,7 @@ impl Database {
         {
             return Ok(());
         }
-        for table in [PROJECTS, FRAMES, STORAGE, REPLICAS] {
+        for table in [PROJECTS, FRAMES, STORAGE, REPLICAS, REFUSALS, SALT] {
             match self.run(LIMIT, table).await {
                 // Two replicas may create a table at the same time, and `if not exists` does not look far enough.
                 Err(DatabaseError::Refused { code, .. })

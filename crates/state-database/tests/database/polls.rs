@@ -110,17 +110,10 @@ async fn a_poll_is_wanted_without_notifications() {
         let server = Server::start().await;
         let owner = database(server.port);
         owner.create_tables().await.unwrap();
-        let (client, connection) =
-            tokio_postgres::connect(&url(server.port), tokio_postgres::NoTls).await.unwrap();
-        tokio::spawn(connection);
-        client
-            .batch_execute(&format!(
-                "create user follower; grant all on all tables in schema public to follower; {change}"
-            ))
-            .await
-            .unwrap();
-        let address = url(server.port).replace("postgres@", "follower@");
-        let follower = Database::new(Address::parse(&address).unwrap(), tls());
+        server.execute(&format!(
+            "create user follower; grant all on all tables in schema public to follower; {change}"
+        )).await;
+        let follower = server.database_of("follower");
         let mut led = owner.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
         for _ in 0..2 {
             follower.want_poll("p", LIMIT).await.unwrap();

@@ -7,8 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use state_database::{Address, Database};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use super::support::{tls, url};
 
 /// A PostgreSQL that ends with this value.
 pub(super) struct Server {
@@ -62,6 +65,20 @@ impl Server {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("the server does not become ready");
+    }
+
+    /// Executes statements as the owner.
+    pub(super) async fn execute(&self, statements: &str) {
+        let (client, connection) =
+            tokio_postgres::connect(&url(self.port), tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(statements).await.unwrap();
+    }
+
+    /// Returns the database as another user sees it.
+    pub(super) fn database_of(&self, user: &str) -> Database {
+        let url = url(self.port).replace("postgres@", &format!("{user}@"));
+        Database::new(Address::parse(&url).unwrap(), tls())
     }
 }
 
