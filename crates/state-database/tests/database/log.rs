@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use state_database::{Address, Database, Extended, ReadError, Replica, WriteError};
 
-use super::server::{Proxy, Server};
+use super::proxy::Proxy;
+use super::server::Server;
 use super::support::{DUE_IN, LIMIT, claim, database, frames, numbered, state, tls};
 
 #[tokio::test(flavor = "multi_thread")]

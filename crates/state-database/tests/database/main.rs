@@ -5,6 +5,8 @@ mod log;
 #[cfg(test)]
 mod polls;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod server;

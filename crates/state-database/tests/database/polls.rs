@@ -5,7 +5,8 @@ use std::time::Duration;
 use state_database::{Address, Database, Leadership};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::server::{Proxy, Server};
+use super::proxy::Proxy;
+use super::server::Server;
 use super::support::{DUE_IN, LIMIT, claim, database, numbered, state, tls, url};
 
 #[tokio::test(flavor = "multi_thread")]
