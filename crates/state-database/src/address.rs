@@ -84,6 +84,10 @@ impl Address {
 
     /// Returns whether all hosts are this machine.
     pub fn is_loopback(&self) -> bool {
+        // These are used instead of the hosts.
+        if !self.config.get_hostaddrs().iter().all(IpAddr::is_loopback) {
+            return false;
+        }
         self.config.get_hosts().iter().all(|host| match host {
             Host::Tcp(host) => {
                 host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
@@ -145,6 +149,8 @@ mod tests {
         let address = Address::parse("postgresql://alice:s%40cret@[::1]:77,localhost/d").unwrap();
         assert_eq!(format!("{address} {address:?}"), "::1,localhost/d Address(::1,localhost/d)");
         assert!(address.is_loopback());
+        let address = Address::parse("postgresql://u@localhost/d?hostaddr=192.0.2.1").unwrap();
+        assert!(!address.is_loopback());
     }
 
     #[test]
