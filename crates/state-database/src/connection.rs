@@ -113,7 +113,8 @@ impl Database {
 
     async fn connect(&self) -> Result<Client, DatabaseError> {
         let config: &Config = self.address.config();
-        let failed = |error| DatabaseError::connect(&self.address.to_string(), &error);
+        let address = self.address.to_string();
+        let failed = |error| DatabaseError::connect(&address, config.get_user(), &error);
         let listener = self.listener.clone();
         // The task of a connection ends with its client.
         let client = if let Some(tls) = &self.tls {

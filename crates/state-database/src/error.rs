@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
+use super::remedy::connect_remedy;
+
 /// Error of a request to the database.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
@@ -14,6 +16,8 @@ pub enum DatabaseError {
         address: String,
         /// Reason, without credentials.
         why: String,
+        /// Remedy.
+        remedy: &'static str,
     },
     /// The connection ended before the answer. The statement may have been executed or not.
     #[error("the connection to the database {address} ended: {why}")]
@@ -68,12 +72,20 @@ impl DatabaseError {
         }
     }
 
-    pub(crate) fn connect(address: &str, error: &tokio_postgres::Error) -> Self {
-        let why = match error.as_db_error() {
+    pub(crate) fn connect(
+        address: &str,
+        user: Option<&str>,
+        error: &tokio_postgres::Error,
+    ) -> Self {
+        let mut why = match error.as_db_error() {
             Some(db) => db.message().to_owned(),
             None => causes(error),
         };
-        Self::Connect { address: address.to_owned(), why }
+        if let Some(user) = user {
+            // A part of the URL that messages do not show.
+            why = why.replace(&format!("\"{user}\""), "of the URL");
+        }
+        Self::Connect { address: address.to_owned(), why, remedy: connect_remedy(error) }
     }
 
     /// Returns whether the statement may have been executed although it failed.
@@ -84,9 +96,7 @@ impl DatabaseError {
     /// Returns the remedy.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Connect { .. } => {
-                "check `state.url`, `state.ca_file`, and that the database runs"
-            }
+            Self::Connect { remedy, .. } => remedy,
             Self::Lost { .. } | Self::Timeout { .. } => {
                 "check the database and the network to it; the exporter tries again"
             }

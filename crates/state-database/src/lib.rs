@@ -21,9 +21,11 @@ mod lead;
 mod log;
 mod position;
 mod refusals;
+mod remedy;
 mod replicas;
 mod rewrite;
 mod schema;
+mod tls;
 mod wanted;
 
 pub use address::{Address, AddressError};
@@ -34,6 +36,7 @@ pub use lead::{Claim, Extended, Leadership, LeadershipKey};
 pub use log::ReadError;
 pub use position::{Leader, LogPosition, LogState};
 pub use replicas::Replica;
+pub use tls::{TlsError, tls_config};
 
 /// Format of the tables, which is part of their names.
 pub const FORMAT: u32 = 1;

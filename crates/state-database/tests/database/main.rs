@@ -12,3 +12,5 @@ mod refusals;
 mod server;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tls;

@@ -12,8 +12,11 @@ use super::support::{tls, url};
 /// A PostgreSQL that ends with this value.
 pub(super) struct Server {
     pub(super) port: u16,
-    process: Child,
-    _folder: tempfile::TempDir,
+    /// Its data. A test may change its configuration before it runs.
+    pub(super) data: PathBuf,
+    /// The process, while it runs.
+    process: Option<Child>,
+    folder: tempfile::TempDir,
 }
 
 /// Folder of the server's programs.
@@ -31,36 +34,70 @@ fn as_postgres(program: &str) -> Command {
 }
 
 impl Server {
+    /// Starts a server.
     pub(super) async fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("pg").tempdir().unwrap();
-        let chown = Command::new("chown").arg("postgres").arg(folder.path()).status().unwrap();
-        assert!(chown.success());
-        let data = folder.path().join("data");
+        let mut server = Self::new();
+        server.run().await;
+        server
+    }
+
+    /// Makes a server that does not run yet.
+    pub(super) fn new() -> Self {
+        let server = Self::empty();
         let made = as_postgres("initdb")
             .args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C", "-D"])
-            .arg(&data)
+            .arg(&server.data)
             .status()
             .unwrap();
         assert!(made.success());
+        server
+    }
+
+    /// Makes a server without data.
+    fn empty() -> Self {
+        let folder = tempfile::Builder::new().prefix("pg").tempdir().unwrap();
+        let chown = Command::new("chown").arg("postgres").arg(folder.path()).status().unwrap();
+        assert!(chown.success());
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self { port, data: folder.path().join("data"), process: None, folder }
+    }
+
+    /// Adds settings, which are read when it starts.
+    pub(super) fn configure(&self, settings: &str) {
+        let file = self.data.join("postgresql.auto.conf");
+        let text = std::fs::read_to_string(&file).unwrap() + settings + "\n";
+        std::fs::write(file, text).unwrap();
+    }
+
+    /// Starts it, also again.
+    pub(super) async fn run(&mut self) {
         let process = as_postgres("postgres")
-            .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-p", &port.to_string()])
-            .arg(format!("--unix_socket_directories={}", folder.path().display()))
+            .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
+            .arg(format!("--port={}", self.port))
+            .arg(format!("--unix_socket_directories={}", self.folder.path().display()))
             .arg("-D")
-            .arg(&data)
+            .arg(&self.data)
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let server = Self { port, process, _folder: folder };
+        self.process = Some(process);
         for _ in 0..200 {
             let mut ready = as_postgres("pg_isready");
-            ready.args(["-h", "127.0.0.1", "-p", &port.to_string()]);
+            ready.args(["-h", "127.0.0.1", "-p", &self.port.to_string()]);
             if ready.status().unwrap().success() {
-                return server;
+                return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("the server does not become ready");
+    }
+
+    /// Ends it and its connections.
+    pub(super) fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = Command::new("kill").args(["-INT", &process.id().to_string()]).status();
+            let _ = process.wait();
+        }
     }
 
     /// Executes statements as the owner.
@@ -80,8 +117,6 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // SIGINT: ends its children and its connections.
-        let _ = Command::new("kill").args(["-INT", &self.process.id().to_string()]).status();
-        let _ = self.process.wait();
+        self.stop();
     }
 }
