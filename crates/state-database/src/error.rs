@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, Severity, SqlState};
 
 use super::remedy::connect_remedy;
 
@@ -60,7 +60,7 @@ impl DatabaseError {
         let address = address.to_owned();
         match error.as_db_error() {
             // The server ends the connection after these.
-            Some(db) if is_closed || db.severity() != "ERROR" => {
+            Some(db) if is_closed || !is_error(db) => {
                 Self::Lost { address, why: db.message().to_owned() }
             }
             Some(db) => {
@@ -111,6 +111,15 @@ impl DatabaseError {
             }
             Self::Refused { .. } | Self::Invalid { .. } => "check the log of the database",
         }
+    }
+}
+
+/// Returns whether only the statement failed, so that the connection continues.
+fn is_error(error: &DbError) -> bool {
+    // The plain text is in the language of the server.
+    match error.parsed_severity() {
+        Some(severity) => severity == Severity::Error,
+        None => error.severity() == "ERROR",
     }
 }
 
