@@ -95,8 +95,11 @@ impl Database {
         if let Ok(result) = timeout(limit, run).await {
             return result;
         }
-        // The next statement would wait behind the one that got no answer.
-        *self.client.lock().await = None;
+        // The next statement would wait behind the one that got no answer. If the connection is just being opened, it
+        // is another one.
+        if let Ok(mut client) = self.client.try_lock() {
+            *client = None;
+        }
         Err(DatabaseError::Timeout { address: self.address.to_string(), limit })
     }
 

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod log;
 #[cfg(test)]
+mod outages;
+#[cfg(test)]
 mod polls;
 #[cfg(test)]
 mod proxy;
