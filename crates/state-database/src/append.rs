@@ -10,13 +10,14 @@ use super::{Database, DatabaseError, Leadership, LogPosition};
 /// Reason why nothing was written, or why nobody knows whether it was.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// Another replica leads the project. Nothing was written.
+    /// Another replica leads the project, or nobody knows whether an earlier change was written. Nothing was written.
     #[error("another replica leads the project")]
     Fenced,
     /// The database refused, or could not be asked. Nothing was written.
     #[error(transparent)]
     NotWritten(DatabaseError),
-    /// The database did not answer. It may have written everything, or may do so later, or nothing. The log shows which.
+    /// The database did not answer. It may have written everything, or may do so later, or nothing. The log shows which
+    /// as soon as the project has another leadership.
     #[error("{0}; the log will show whether it was written")]
     Unknown(DatabaseError),
 }
@@ -27,7 +28,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`WriteError`]. After [`WriteError::Unknown`] the log must be read before it is written again.
+    /// [`WriteError`]. After [`WriteError::Unknown`] the leadership is of no use any more.
     pub async fn append(
         &self,
         led: &mut Leadership,
@@ -64,22 +65,23 @@ impl Database {
             (&frames as _, Type::BYTEA_ARRAY),
             (&due_in as _, Type::FLOAT8),
         ];
-        self.change(&led.project, statement, &parameters, before, after, limit).await?;
-        led.position = after;
-        Ok(())
+        let result = self.change(led, statement, &parameters, after, limit).await;
+        led.changed(after, result)
     }
 
-    /// Executes a statement that moves the end of a log from `before` to `after` if it is at `before`, and returns a row
-    /// then.
+    /// Executes a statement that moves the end of a log to `after` if it is where `led` has it, and returns a row then.
     pub(crate) async fn change(
         &self,
-        project: &str,
+        led: &Leadership,
         statement: &str,
         parameters: &[crate::connection::Parameter<'_>],
-        before: LogPosition,
         after: LogPosition,
         limit: Duration,
     ) -> Result<(), WriteError> {
+        if led.is_in_doubt {
+            return Err(WriteError::Fenced);
+        }
+        let before = led.position;
         let until = Instant::now() + limit;
         let left = || until.saturating_duration_since(Instant::now());
         // Set if an attempt may have been executed.
@@ -98,12 +100,12 @@ impl Database {
                     });
                 }
             }
-            match self.states(&[project.to_owned()], left()).await {
+            match self.states(std::slice::from_ref(&led.project), left()).await {
                 Ok(states) => match states.first().map(|state| state.position) {
                     Some(position) if position == after => return Ok(()),
                     // The attempt may still be under way in the database. If it is executed first, the next attempt
                     // finds the end moved and looks again.
-                    Some(position) if position == before => {}
+                    Some(position) if position == before => tokio::time::sleep(PAUSE).await,
                     _ => return Err(WriteError::Fenced),
                 },
                 Err(error) if left().is_zero() => {
@@ -112,6 +114,22 @@ impl Database {
                 Err(_) => tokio::time::sleep(PAUSE.min(left())).await,
             }
         }
+    }
+}
+
+impl Leadership {
+    /// Takes note of the result of a change.
+    pub(crate) fn changed(
+        &mut self,
+        after: LogPosition,
+        result: Result<(), WriteError>,
+    ) -> Result<(), WriteError> {
+        match &result {
+            Ok(()) => self.position = after,
+            Err(WriteError::Unknown(_)) => self.is_in_doubt = true,
+            Err(WriteError::Fenced | WriteError::NotWritten(_)) => {}
+        }
+        result
     }
 }
 

@@ -90,7 +90,7 @@ impl DatabaseError {
 
     /// Returns whether the statement may have been executed although it failed.
     pub fn is_outcome_unknown(&self) -> bool {
-        matches!(self, Self::Lost { .. } | Self::Timeout { .. })
+        matches!(self, Self::Lost { .. } | Self::Timeout { .. } | Self::Invalid { .. })
     }
 
     /// Returns the remedy.

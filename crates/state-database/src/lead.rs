@@ -24,6 +24,8 @@ pub struct Leadership {
     pub(crate) lease: Duration,
     /// End of the log after the last append.
     pub(crate) position: LogPosition,
+    /// Whether a change may still be under way. Its frames could be taken for those of a later one.
+    pub(crate) is_in_doubt: bool,
 }
 
 /// Name of a leadership, for a task that extends or ends its lease while another one appends.
@@ -107,7 +109,7 @@ impl Database {
         let rows = self.query(limit, statement, &parameters).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let (project, position) = (project.to_owned(), self.position(row)?);
-        Ok(Some(Leadership { project, lease: claim.lease, position }))
+        Ok(Some(Leadership { project, lease: claim.lease, position, is_in_doubt: false }))
     }
 
     /// Extends the leases of these projects, of the same replica. Returns the projects that it still leads.

@@ -18,7 +18,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`WriteError`]. After [`WriteError::Unknown`] the log must be read before it is written again.
+    /// [`WriteError`]. After [`WriteError::Unknown`] the leadership is of no use any more.
     pub async fn rewrite(
         &self,
         led: &mut Leadership,
@@ -58,9 +58,8 @@ impl Database {
             (&next as _, Type::INT8),
             (&lease as _, Type::FLOAT8),
         ];
-        self.change(&led.project, statement, &parameters, before, after, limit).await?;
-        led.position = after;
-        Ok(())
+        let result = self.change(led, statement, &parameters, after, limit).await;
+        led.changed(after, result)
     }
 
     /// Inserts a part of a rewrite, which nobody reads yet. Repeating it changes nothing.

@@ -6,8 +6,9 @@ use state_database::{DatabaseError, WriteError};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
+use super::proxy::Proxy;
 use super::server::Server;
-use super::support::{DUE_IN, LIMIT, claim, database, frames, numbered};
+use super::support::{DUE_IN, LIMIT, claim, database, frames, numbered, state};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_does_not_wait_longer_because_another_one_connects() {
@@ -28,6 +29,88 @@ async fn a_statement_does_not_wait_longer_because_another_one_connects() {
     };
     assert!(matches!(error, DatabaseError::Timeout { .. }), "{error}");
     assert!(took < LIMIT / 2, "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leadership_whose_outcome_is_unknown_cannot_be_used_again() {
+    let server = Server::start().await;
+    let direct = database(server.port);
+    direct.create_tables().await.unwrap();
+    let proxy = Proxy::start(server.port).await;
+    let database = database(proxy.port);
+    let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
+    // While a row is locked, the statement waits in the database although nobody waits for it.
+    let (client, connection) =
+        tokio_postgres::connect(&super::support::url(server.port), tokio_postgres::NoTls)
+            .await
+            .unwrap();
+    tokio::spawn(connection);
+    client.batch_execute("begin; select from screen_records_project_1 for update").await.unwrap();
+    let limit = Duration::from_millis(500);
+    let result = database.append(&mut led, &numbered(0..1), DUE_IN, limit).await;
+    assert!(matches!(result, Err(WriteError::Unknown(_))), "{result:?}");
+    assert_eq!(frames(&direct).await, numbered(0..0));
+    // Other frames could be taken for those that are still under way.
+    let result = database.append(&mut led, &numbered(1..2), DUE_IN, LIMIT).await;
+    assert!(matches!(result, Err(WriteError::Fenced)), "{result:?}");
+    let result = database.rewrite(&mut led, numbered(1..2).into_iter(), LIMIT).await;
+    assert!(matches!(result, Err(WriteError::Fenced)), "{result:?}");
+    client.batch_execute("commit").await.unwrap();
+    database.release(&led.key(), LIMIT).await.unwrap();
+    let until = Instant::now() + LIMIT;
+    while state(&direct).await.position.next == 0 && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(frames(&direct).await, numbered(0..1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_whose_answer_is_lost_ends_with_its_lease() {
+    let server = Server::start().await;
+    let direct = database(server.port);
+    direct.create_tables().await.unwrap();
+    let proxy = Proxy::start(server.port).await;
+    let database = database(proxy.port);
+    let short = Duration::from_secs(1);
+    database.states(&[], LIMIT).await.unwrap();
+    // The second answer is that to the claim.
+    proxy.lose_answer(1);
+    let lost = database.lead("p", "i", &claim("a", short), LIMIT).await;
+    assert!(matches!(lost, Err(DatabaseError::Lost { .. })), "{lost:?}");
+    let before = state(&direct).await;
+    assert_eq!((before.position.epoch, before.leader.unwrap().id), (1, "a".to_owned()));
+    assert_eq!(database.lead("p", "i", &claim("a", short), LIMIT).await.unwrap(), None);
+    tokio::time::sleep(2 * short).await;
+    let mut led = database.lead("p", "i", &claim("a", short), LIMIT).await.unwrap().unwrap();
+    database.append(&mut led, &numbered(0..1), DUE_IN, LIMIT).await.unwrap();
+    assert_eq!(state(&direct).await.position, led.position());
+    assert_eq!(led.position().epoch, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rewrite_survives_a_cut_connection_at_any_point() {
+    let server = Server::start().await;
+    let direct = database(server.port);
+    direct.create_tables().await.unwrap();
+    let proxy = Proxy::start(server.port).await;
+    let database = database(proxy.port);
+    let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
+    // Three statements with frames, and the switch.
+    let large = |number: u8| (0..3).map(move |_| vec![number; 1 << 20]);
+    for round in 0..8_u8 {
+        let skip = usize::from(round / 2);
+        if round % 2 == 0 {
+            proxy.lose_answer(skip);
+        } else {
+            // The frames of a statement arrive in several parts.
+            proxy.lose_statement(16 * skip);
+        }
+        database.rewrite(&mut led, large(round), LIMIT).await.unwrap();
+        assert_eq!(state(&direct).await.position, led.position());
+        let found = frames(&direct).await;
+        assert!(found.into_iter().eq(large(round)), "round {round}");
+    }
+    assert_eq!(proxy.lost(), 8);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,8 +19,26 @@ pub(super) struct Proxy {
 #[derive(Default)]
 struct Rules {
     next: AtomicU8,
+    /// Number of messages to forward before one is lost.
+    skip: AtomicUsize,
     swallows: AtomicBool,
     lost: AtomicUsize,
+}
+
+impl Rules {
+    /// Returns whether a message is lost.
+    fn loses(&self, what: u8) -> bool {
+        let order = Ordering::SeqCst;
+        if self.next.load(order) != what {
+            return false;
+        }
+        if self.skip.fetch_update(order, order, |skip| skip.checked_sub(1)).is_ok() {
+            return false;
+        }
+        self.next.store(FORWARD, order);
+        self.lost.fetch_add(1, order);
+        true
+    }
 }
 
 impl Proxy {
@@ -40,11 +58,23 @@ impl Proxy {
 
     /// Ends the connection when the next statement arrives.
     pub(super) fn lose_next_statement(&self) {
-        self.rules.next.store(LOSE_STATEMENT, Ordering::SeqCst);
+        self.lose_statement(0);
     }
 
     /// Ends the connection when the answer to the next statement arrives.
     pub(super) fn lose_next_answer(&self) {
+        self.lose_answer(0);
+    }
+
+    /// Ends the connection when a statement arrives, after `skip` others.
+    pub(super) fn lose_statement(&self, skip: usize) {
+        self.rules.skip.store(skip, Ordering::SeqCst);
+        self.rules.next.store(LOSE_STATEMENT, Ordering::SeqCst);
+    }
+
+    /// Ends the connection when an answer arrives, after `skip` others.
+    pub(super) fn lose_answer(&self, skip: usize) {
+        self.rules.skip.store(skip, Ordering::SeqCst);
         self.rules.next.store(LOSE_ANSWER, Ordering::SeqCst);
     }
 
@@ -65,8 +95,7 @@ async fn forward(mut client: TcpStream, mut server: TcpStream, rules: Arc<Rules>
         tokio::select! {
             read = client.read(&mut from_client) => {
                 let Ok(length @ 1..) = read else { return };
-                if rules.next.compare_exchange(LOSE_STATEMENT, FORWARD, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-                    rules.lost.fetch_add(1, Ordering::SeqCst);
+                if rules.loses(LOSE_STATEMENT) {
                     return;
                 }
                 if server.write_all(&from_client[..length]).await.is_err() {
@@ -75,8 +104,7 @@ async fn forward(mut client: TcpStream, mut server: TcpStream, rules: Arc<Rules>
             }
             read = server.read(&mut from_server) => {
                 let Ok(length @ 1..) = read else { return };
-                if rules.next.compare_exchange(LOSE_ANSWER, FORWARD, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-                    rules.lost.fetch_add(1, Ordering::SeqCst);
+                if rules.loses(LOSE_ANSWER) {
                     return;
                 }
                 if rules.swallows.load(Ordering::SeqCst) {
