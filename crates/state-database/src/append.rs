@@ -10,7 +10,8 @@ use super::{Database, DatabaseError, Leadership, LogPosition};
 /// Reason why nothing was written, or why nobody knows whether it was.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// Another replica leads the project, or nobody knows whether an earlier change was written. Nothing was written.
+    /// Another replica leads the project, or nobody knows whether an earlier change was written. Nothing was written,
+    /// unless an answer was lost before the other replica began to lead: the log shows it.
     #[error("another replica leads the project")]
     Fenced,
     /// The database refused, or could not be asked. Nothing was written.
@@ -92,13 +93,10 @@ impl Database {
                 Ok(_) if doubt.is_none() => return Err(WriteError::Fenced),
                 // The earlier attempt or another replica has moved the end.
                 Ok(_) => {}
-                Err(error) if error.is_outcome_unknown() => doubt = Some(error),
-                Err(error) => {
-                    return Err(match doubt {
-                        Some(doubt) => WriteError::Unknown(doubt),
-                        None => WriteError::NotWritten(error),
-                    });
+                Err(error) if doubt.is_none() && !error.is_outcome_unknown() => {
+                    return Err(WriteError::NotWritten(error));
                 }
+                Err(error) => doubt = doubt.or(Some(error)),
             }
             match self.states(std::slice::from_ref(&led.project), left()).await {
                 Ok(states) => match states.first().map(|state| state.position) {

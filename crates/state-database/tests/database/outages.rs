@@ -65,6 +65,33 @@ async fn a_leadership_whose_outcome_is_unknown_cannot_be_used_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_looked_for_until_the_database_can_be_reached() {
+    let server = Server::start().await;
+    let direct = database(server.port);
+    direct.create_tables().await.unwrap();
+    let proxy = Proxy::start(server.port).await;
+    let database = database(proxy.port);
+    let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
+    for round in 0..2 {
+        match round {
+            0 => proxy.lose_next_answer(),
+            _ => proxy.lose_next_statement(),
+        }
+        proxy.refuse_connections(true);
+        let frame = numbered(round..round + 1);
+        let append = database.append(&mut led, &frame, DUE_IN, LIMIT);
+        let outage = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            proxy.refuse_connections(false);
+        };
+        let (result, ()) = tokio::join!(append, outage);
+        result.unwrap();
+    }
+    assert_eq!(proxy.lost(), 2);
+    assert_eq!(frames(&direct).await, numbered(0..2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_claim_whose_answer_is_lost_ends_with_its_lease() {
     let server = Server::start().await;
     let direct = database(server.port);

@@ -22,6 +22,7 @@ struct Rules {
     /// Number of messages to forward before one is lost.
     skip: AtomicUsize,
     swallows: AtomicBool,
+    refuses: AtomicBool,
     lost: AtomicUsize,
 }
 
@@ -49,6 +50,9 @@ impl Proxy {
         let accepted = rules.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                if accepted.refuses.load(Ordering::SeqCst) {
+                    continue;
+                }
                 let server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
                 tokio::spawn(forward(client, server, accepted.clone()));
             }
@@ -81,6 +85,11 @@ impl Proxy {
     /// Keeps all answers to itself, or not, and connections open.
     pub(super) fn swallow_answers(&self, swallows: bool) {
         self.rules.swallows.store(swallows, Ordering::SeqCst);
+    }
+
+    /// Ends new connections at once, or not.
+    pub(super) fn refuse_connections(&self, refuses: bool) {
+        self.rules.refuses.store(refuses, Ordering::SeqCst);
     }
 
     /// Returns how often a message was lost.
