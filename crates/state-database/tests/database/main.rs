@@ -9,6 +9,8 @@ mod polls;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
+mod races;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod server;
