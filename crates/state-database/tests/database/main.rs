@@ -1,6 +1,8 @@
 //! Tests against a real PostgreSQL.
 
 #[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod log;
 #[cfg(test)]
 mod outages;

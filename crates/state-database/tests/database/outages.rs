@@ -40,11 +40,7 @@ async fn a_leadership_whose_outcome_is_unknown_cannot_be_used_again() {
     let database = database(proxy.port);
     let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
     // While a row is locked, the statement waits in the database although nobody waits for it.
-    let (client, connection) =
-        tokio_postgres::connect(&super::support::url(server.port), tokio_postgres::NoTls)
-            .await
-            .unwrap();
-    tokio::spawn(connection);
+    let client = server.client().await;
     client.batch_execute("begin; select from screen_records_project_1 for update").await.unwrap();
     let limit = Duration::from_millis(500);
     let result = database.append(&mut led, &numbered(0..1), DUE_IN, limit).await;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use state_database::{Address, Database, Leadership};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use state_database::{Database, Leadership};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::proxy::Proxy;
 use super::server::Server;
-use super::support::{DUE_IN, LIMIT, claim, database, numbered, state, tls, url};
+use super::support::{DUE_IN, LIMIT, claim, database, listening, numbered, state};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poll_is_due_at_first_then_some_time_after_each_commit() {
@@ -44,12 +44,6 @@ async fn a_rewrite_changes_nothing_about_the_next_poll() {
 /// Returns whether the leader sees a wish for a poll.
 async fn is_wanted(leader: &Database, led: &Leadership) -> bool {
     leader.extend(&[led.key()], LIMIT).await.unwrap()[0].is_poll_wanted
-}
-
-/// A database that listens, and what it hears.
-fn listening(port: u16) -> (Database, UnboundedReceiver<String>) {
-    let (sender, heard) = unbounded_channel();
-    (Database::listening(Address::parse(&url(port)).unwrap(), tls(), sender), heard)
 }
 
 /// Returns the next project of a notification.

@@ -44,13 +44,25 @@ impl Server {
     /// Makes a server that does not run yet.
     pub(super) fn new() -> Self {
         let server = Self::empty();
+        server.init(None);
+        server
+    }
+
+    /// Makes a server that does not run yet and has its write-ahead log elsewhere.
+    pub(super) fn with_log(folder: &Path) -> Self {
+        let server = Self::empty();
+        server.init(Some(folder));
+        server
+    }
+
+    fn init(&self, log: Option<&Path>) {
         let made = as_postgres("initdb")
             .args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C", "-D"])
-            .arg(&server.data)
+            .arg(&self.data)
+            .args(log.map(|folder| format!("--waldir={}", folder.display())))
             .status()
             .unwrap();
         assert!(made.success());
-        server
     }
 
     /// Makes a server without data.
@@ -100,12 +112,17 @@ impl Server {
         }
     }
 
-    /// Executes statements as the owner.
-    pub(super) async fn execute(&self, statements: &str) {
+    /// Opens a connection of the owner.
+    pub(super) async fn client(&self) -> tokio_postgres::Client {
         let (client, connection) =
             tokio_postgres::connect(&url(self.port), tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(connection);
-        client.batch_execute(statements).await.unwrap();
+        client
+    }
+
+    /// Executes statements as the owner.
+    pub(super) async fn execute(&self, statements: &str) {
+        self.client().await.batch_execute(statements).await.unwrap();
     }
 
     /// Returns the database as another user sees it.

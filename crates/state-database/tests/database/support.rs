@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use state_database::{Address, Claim, Database, LogState};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 pub(super) const LIMIT: Duration = Duration::from_secs(10);
 /// Time until the next poll, for tests that do not depend on it.
@@ -22,6 +23,12 @@ pub(super) fn url(port: u16) -> String {
 
 pub(super) fn database(port: u16) -> Database {
     Database::new(Address::parse(&url(port)).unwrap(), tls())
+}
+
+/// A database that listens, and what it hears.
+pub(super) fn listening(port: u16) -> (Database, UnboundedReceiver<String>) {
+    let (sender, heard) = unbounded_channel();
+    (Database::listening(Address::parse(&url(port)).unwrap(), tls(), sender), heard)
 }
 
 pub(super) fn claim(id: &str, lease: Duration) -> Claim {
