@@ -17,6 +17,8 @@ mod refusals;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod standby;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tls;

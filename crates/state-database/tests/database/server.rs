@@ -55,6 +55,20 @@ impl Server {
         server
     }
 
+    /// Starts a standby, which follows `primary` with some delay.
+    pub(super) async fn standby_of(primary: &Self) -> Self {
+        let mut server = Self::empty();
+        let made = as_postgres("pg_basebackup")
+            .args(["-h", "127.0.0.1", "-U", "postgres", "-p", &primary.port.to_string()])
+            .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "-D"])
+            .arg(&server.data)
+            .status()
+            .unwrap();
+        assert!(made.success());
+        server.run().await;
+        server
+    }
+
     fn init(&self, log: Option<&Path>) {
         let made = as_postgres("initdb")
             .args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C", "-D"])
@@ -123,6 +137,18 @@ impl Server {
     /// Executes statements as the owner.
     pub(super) async fn execute(&self, statements: &str) {
         self.client().await.batch_execute(statements).await.unwrap();
+    }
+
+    /// Waits until a query returns a row.
+    pub(super) async fn wait_for(&self, query: &str) {
+        let client = self.client().await;
+        for _ in 0..200 {
+            if !client.query(query, &[]).await.unwrap().is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{query} returns nothing");
     }
 
     /// Returns the database as another user sees it.
