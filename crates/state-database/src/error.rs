@@ -77,14 +77,10 @@ impl DatabaseError {
         user: Option<&str>,
         error: &tokio_postgres::Error,
     ) -> Self {
-        let mut why = match error.as_db_error() {
-            Some(db) => db.message().to_owned(),
+        let why = match error.as_db_error() {
+            Some(db) => without_user(db.message(), user.unwrap_or_default()),
             None => causes(error),
         };
-        if let Some(user) = user {
-            // A part of the URL that messages do not show.
-            why = why.replace(&format!("\"{user}\""), "of the URL");
-        }
         Self::Connect { address: address.to_owned(), why, remedy: connect_remedy(error) }
     }
 
@@ -114,6 +110,23 @@ impl DatabaseError {
     }
 }
 
+/// Replaces the user, which is a part of the URL that messages do not show, in a message of a server in any language.
+fn without_user(message: &str, user: &str) -> String {
+    let quotes = [
+        ("\"", "\""),
+        ("«", "»"),
+        ("»", "«"),
+        ("« ", " »"),
+        ("«\u{a0}", "\u{a0}»"),
+        ("„", "“"),
+        ("“", "”"),
+        ("「", "」"),
+    ];
+    quotes.into_iter().fold(message.to_owned(), |message, (open, close)| {
+        message.replace(&format!("{open}{user}{close}"), "USER")
+    })
+}
+
 /// Returns whether only the statement failed, so that the connection continues.
 fn is_error(error: &DbError) -> bool {
     // The plain text is in the language of the server.
@@ -130,4 +143,22 @@ pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     // Many errors repeat the text of their cause.
     texts.dedup_by(|later, earlier| earlier.contains(later.as_str()));
     texts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_in_any_language_do_not_show_the_user() {
+        for (message, shown) in [
+            ("role \"al\" does not exist", "role USER does not exist"),
+            ("Rolle »al« existiert nicht", "Rolle USER existiert nicht"),
+            ("le rôle « al » n'existe pas", "le rôle USER n'existe pas"),
+            ("no existe el rol «al»", "no existe el rol USER"),
+            ("database \"all\" does not exist", "database \"all\" does not exist"),
+        ] {
+            assert_eq!(without_user(message, "al"), shown);
+        }
+    }
 }

@@ -205,7 +205,7 @@ async fn errors_name_the_database_and_a_remedy_without_the_password() {
     let error = refused.create_tables().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot connect to the database 127.0.0.1/x: role of the URL does not exist"
+        "cannot connect to the database 127.0.0.1/x: role USER does not exist"
     );
     let port = server.port;
     drop(server);

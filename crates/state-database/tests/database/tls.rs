@@ -101,18 +101,18 @@ async fn a_refused_login_names_the_remedy_and_no_user() {
     for (address, why, remedy) in [
         (
             "postgresql://alice:wrong@127.0.0.1:$/postgres",
-            "password authentication failed for user of the URL",
+            "password authentication failed for user USER",
             "correct the user or the password in `state.url`",
         ),
         (
             "postgresql://unknown:right@127.0.0.1:$/postgres",
-            "no pg_hba.conf entry for host \"127.0.0.1\", user of the URL, \
+            "no pg_hba.conf entry for host \"127.0.0.1\", user USER, \
              database \"postgres\", SSL encryption",
             "create the user of `state.url`, and let it log in from here with TLS (pg_hba.conf)",
         ),
         (
             "postgresql://alice:right@127.0.0.1:$/postgres?sslmode=disable",
-            "no pg_hba.conf entry for host \"127.0.0.1\", user of the URL, \
+            "no pg_hba.conf entry for host \"127.0.0.1\", user USER, \
              database \"postgres\", no encryption",
             "create the user of `state.url`, and let it log in from here with TLS (pg_hba.conf)",
         ),
