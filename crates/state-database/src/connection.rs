@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -71,8 +72,14 @@ impl Database {
     ) -> Result<Vec<Row>, DatabaseError> {
         let run = async {
             let client = self.client().await?;
-            let rows = client.query_typed(statement, parameters).await;
-            rows.map_err(|error| self.error(&error, client.is_closed()))
+            loop {
+                match client.query_typed(statement, parameters).await {
+                    // Two statements changed one row at the same time; the database executed the other one only. This
+                    // happens with stricter levels of isolation than PostgreSQL's default, such as CockroachDB's.
+                    Err(error) if error.code() == Some(&SqlState::T_R_SERIALIZATION_FAILURE) => {}
+                    rows => return rows.map_err(|error| self.error(&error, client.is_closed())),
+                }
+            }
         };
         self.within(limit, run).await
     }

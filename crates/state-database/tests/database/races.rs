@@ -41,7 +41,18 @@ async fn race(database: Database, id: u8, until: Instant) -> Vec<(i64, Vec<u8>)>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_replicas_that_race_each_writes_under_numbers_of_its_own() {
-    let server = Server::start().await;
+    race_in(&Server::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_race_in_a_database_that_isolates_transactions_more() {
+    let mut server = Server::new();
+    server.configure("default_transaction_isolation = 'serializable'");
+    server.run().await;
+    race_in(&server).await;
+}
+
+async fn race_in(server: &Server) {
     let direct = database(server.port);
     direct.create_tables().await.unwrap();
     let until = Instant::now() + Duration::from_secs(3);
