@@ -66,11 +66,12 @@ impl Database {
             (&frames as _, Type::BYTEA_ARRAY),
             (&due_in as _, Type::FLOAT8),
         ];
-        let result = self.change(led, statement, &parameters, after, limit).await;
+        let result = self.change(led, statement, &parameters, after, limit, attempt(frames)).await;
         led.changed(after, result)
     }
 
-    /// Executes a statement that moves the end of a log to `after` if it is where `led` has it, and returns a row then.
+    /// Executes a statement that moves the end of a log to `after` if it is where `led` has it, and returns a row then. Each
+    /// execution may take `attempt`, all of them and the looks at the result together `limit`.
     pub(crate) async fn change(
         &self,
         led: &Leadership,
@@ -78,6 +79,7 @@ impl Database {
         parameters: &[crate::connection::Parameter<'_>],
         after: LogPosition,
         limit: Duration,
+        attempt: Duration,
     ) -> Result<(), WriteError> {
         if led.is_in_doubt {
             return Err(WriteError::Fenced);
@@ -88,7 +90,7 @@ impl Database {
         // Set if an attempt may have been executed.
         let mut doubt = None;
         loop {
-            match self.query(left(), statement, parameters).await {
+            match self.query(left().min(attempt), statement, parameters).await {
                 Ok(rows) if !rows.is_empty() => return Ok(()),
                 Ok(_) if doubt.is_none() => return Err(WriteError::Fenced),
                 // The earlier attempt or another replica has moved the end.
@@ -98,7 +100,8 @@ impl Database {
                 }
                 Err(error) => doubt = doubt.or(Some(error)),
             }
-            match self.states(std::slice::from_ref(&led.project), left()).await {
+            let look = left().min(ATTEMPT_LIMIT);
+            match self.states(std::slice::from_ref(&led.project), look).await {
                 Ok(states) => match states.first().map(|state| state.position) {
                     Some(position) if position == after => return Ok(()),
                     // The attempt may still be under way in the database. If it is executed first, the next attempt
@@ -135,6 +138,15 @@ impl Leadership {
 pub(crate) fn number_of(frames: &[Vec<u8>]) -> i64 {
     i64::try_from(frames.len()).unwrap_or(i64::MAX)
 }
+
+/// Returns the time that an insertion of frames may take. A connection without answers is replaced afterwards.
+fn attempt(frames: &[Vec<u8>]) -> Duration {
+    let bytes: usize = frames.iter().map(Vec::len).sum();
+    ATTEMPT_LIMIT + Duration::from_micros(bytes as u64)
+}
+
+/// Time that a statement without frames may take. A megabyte more takes a second.
+pub(crate) const ATTEMPT_LIMIT: Duration = Duration::from_secs(3);
 
 /// Pause between two attempts to reach the database.
 const PAUSE: Duration = Duration::from_millis(100);

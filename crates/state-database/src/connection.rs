@@ -1,8 +1,8 @@
 //! Connection to the database, which is opened again after it ended.
 
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use rustls::ClientConfig;
@@ -25,8 +25,8 @@ pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// The database, reached through one connection. Statements of several tasks wait for each other.
 pub struct Database {
-    address: Address,
-    tls: Option<Arc<ClientConfig>>,
+    address: RwLock<Arc<Address>>,
+    tls: Arc<ClientConfig>,
     client: Mutex<Option<Arc<Client>>>,
     /// Gets the projects whose polls are wanted.
     listener: Option<UnboundedSender<String>>,
@@ -35,15 +35,14 @@ pub struct Database {
 
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Database({})", self.address)
+        write!(f, "Database({})", self.address())
     }
 }
 
 impl Database {
     /// Creates a database that is not yet connected. `tls` is used if the address asks for it.
     pub fn new(address: Address, tls: Arc<ClientConfig>) -> Self {
-        let tls = address.uses_tls().then_some(tls);
-        let client = Mutex::default();
+        let (address, client) = (RwLock::new(Arc::new(address)), Mutex::default());
         Self { address, tls, client, listener: None, can_notify: AtomicBool::new(true) }
     }
 
@@ -59,8 +58,13 @@ impl Database {
     }
 
     /// Returns the address.
-    pub fn address(&self) -> &Address {
-        &self.address
+    pub fn address(&self) -> Arc<Address> {
+        self.address.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Uses another address for the next connection, for example one with another password.
+    pub fn set_address(&self, address: Address) {
+        *self.address.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(address);
     }
 
     /// Runs a statement and returns its rows, within `limit`, which includes opening a connection.
@@ -107,7 +111,7 @@ impl Database {
         if let Ok(mut client) = self.client.try_lock() {
             *client = None;
         }
-        Err(DatabaseError::Timeout { address: self.address.to_string(), limit })
+        Err(DatabaseError::Timeout { address: self.address().to_string(), limit })
     }
 
     /// Returns the connection; opens one if there is none or it ended.
@@ -122,13 +126,13 @@ impl Database {
     }
 
     async fn connect(&self) -> Result<Client, DatabaseError> {
-        let config: &Config = self.address.config();
-        let address = self.address.to_string();
+        let known = self.address();
+        let (config, address): (&Config, _) = (known.config(), known.to_string());
         let failed = |error| DatabaseError::connect(&address, config.get_user(), &error);
         let listener = self.listener.clone();
         // The task of a connection ends with its client.
-        let client = if let Some(tls) = &self.tls {
-            let tls = MakeRustlsConnect::new(ClientConfig::clone(tls));
+        let client = if known.uses_tls() {
+            let tls = MakeRustlsConnect::new(ClientConfig::clone(&self.tls));
             let (client, connection) = config.connect(tls).await.map_err(failed)?;
             tokio::spawn(drive(connection, listener));
             client
@@ -141,7 +145,7 @@ impl Database {
             && let Err(error) = client.batch_execute(&format!("listen {CHANNEL}")).await
         {
             // Without notifications, wanted polls are seen a little later.
-            tracing::debug!("the database {} refuses to notify: {}", self.address, causes(&error));
+            tracing::debug!("the database {} refuses to notify: {}", known, causes(&error));
         }
         Ok(client)
     }
@@ -157,7 +161,7 @@ impl Database {
     }
 
     fn error(&self, error: &tokio_postgres::Error, is_closed: bool) -> DatabaseError {
-        DatabaseError::of(&self.address.to_string(), error, is_closed)
+        DatabaseError::of(&self.address().to_string(), error, is_closed)
     }
 
     /// Returns the value of a column, or an error that names it.
@@ -171,7 +175,7 @@ impl Database {
 
     /// Returns the error of an answer that does not fit its statement.
     pub(crate) fn invalid(&self, why: &str) -> DatabaseError {
-        DatabaseError::Invalid { address: self.address.to_string(), why: why.to_owned() }
+        DatabaseError::Invalid { address: self.address().to_string(), why: why.to_owned() }
     }
 }
 

@@ -17,6 +17,11 @@ pub struct Claim {
     pub lease: Duration,
 }
 
+/// Returns a random id for one life of a process.
+pub fn random_id() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
 /// Right to append to the log of a project, until another replica leads it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Leadership {
@@ -85,6 +90,22 @@ impl Database {
         claim: &Claim,
         limit: Duration,
     ) -> Result<Option<Leadership>, DatabaseError> {
+        self.lead_above(project, identity, claim, 0, limit).await
+    }
+
+    /// The same, with an epoch above `above`. For a replica that knows of later leaderships than the database does.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::lead`].
+    pub async fn lead_above(
+        &self,
+        project: &str,
+        identity: &str,
+        claim: &Claim,
+        above: i64,
+        limit: Duration,
+    ) -> Result<Option<Leadership>, DatabaseError> {
         let name = (&project as _, Type::TEXT);
         let create =
             "insert into screen_records_project_1 (name) values ($1) on conflict (name) do nothing";
@@ -92,10 +113,10 @@ impl Database {
         // Evaluated again when the row was locked, so of two replicas that ask at the same time one finds it led.
         let statement = "
             update screen_records_project_1
-            set epoch = epoch + 1, token = $2, owner = $3, owner_url = $4, identity = $6,
+            set epoch = greatest(epoch, $7) + 1, token = $2, owner = $3, owner_url = $4, identity = $6,
                 lease_until = clock_timestamp() + $5 * interval '1 second'
             where name = $1 and lease_until < clock_timestamp()
-            returning epoch, token, base, first, next";
+            returning epoch, token, base, first, appended, next";
         let token: i64 = rand::random();
         let lease = claim.lease.as_secs_f64();
         let parameters = [
@@ -105,6 +126,7 @@ impl Database {
             (&claim.url as _, Type::TEXT),
             (&lease as _, Type::FLOAT8),
             (&identity as _, Type::TEXT),
+            (&above as _, Type::INT8),
         ];
         let rows = self.query(limit, statement, &parameters).await?;
         let Some(row) = rows.first() else { return Ok(None) };
@@ -158,7 +180,7 @@ impl Database {
     /// [`DatabaseError`]: the lease ends by itself.
     pub async fn release(&self, led: &LeadershipKey, limit: Duration) -> Result<(), DatabaseError> {
         let statement = "
-            update screen_records_project_1 set lease_until = '-infinity'
+            update screen_records_project_1 set lease_until = least(lease_until, clock_timestamp())
             where name = $1 and epoch = $2 and token = $3";
         let LeadershipKey { project, epoch, token, .. } = led;
         let parameters =

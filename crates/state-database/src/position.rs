@@ -17,8 +17,10 @@ pub struct LogPosition {
     pub token: i64,
     /// Base of the frames. A rewrite changes it.
     pub base: i64,
-    /// Number of the first frame of the base.
+    /// Number of the first frame of the base. The log ended before it when it was rewritten.
     pub first: i64,
+    /// Number of the first frame that was appended after the rewrite.
+    pub appended: i64,
     /// Number of the next frame.
     pub next: i64,
 }
@@ -41,6 +43,10 @@ pub struct LogState {
     pub position: LogPosition,
     /// Replica whose lease has not ended.
     pub leader: Option<Leader>,
+    /// Whether a replica has noted that it knows a later end, within the last minute.
+    pub is_lost: bool,
+    /// Time since the last lease ended; zero while a replica leads.
+    pub free_for: Duration,
     /// Hash of what the last leader counts.
     pub identity: String,
     /// Whether the next poll is due.
@@ -61,12 +67,34 @@ impl Database {
         limit: Duration,
     ) -> Result<Vec<LogState>, DatabaseError> {
         let statement = "
-            select name, epoch, token, base, first, next, owner, owner_url, identity,
+            select name, epoch, token, base, first, appended, next, owner, owner_url, identity,
                    lease_until > clock_timestamp() as led,
+                   exists (
+                       select from screen_records_known_1 as known
+                       where known.project = name and known.seen > clock_timestamp() - interval '1 minute'
+                   ) as lost,
+                   case when lease_until < clock_timestamp() - interval '1 day' then 86400
+                        else extract(epoch from clock_timestamp() - lease_until)::float8
+                   end as free_for,
                    due_at <= clock_timestamp() as due, wanted_at is not null as wanted
             from screen_records_project_1 where name = any($1)";
         let rows = self.query(limit, statement, &[(&projects, Type::TEXT_ARRAY)]).await?;
         rows.iter().map(|row| self.state(row)).collect()
+    }
+
+    /// Returns the states of all logs.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`]
+    pub async fn all_states(&self, limit: Duration) -> Result<Vec<LogState>, DatabaseError> {
+        let names = "select name from screen_records_project_1 order by name";
+        let rows = self.query(limit, names, &[]).await?;
+        let names: Result<Vec<String>, _> =
+            rows.iter().map(|row| self.column(row, "name")).collect();
+        let mut states = self.states(&names?, limit).await?;
+        states.sort_by(|one, other| one.project.cmp(&other.project));
+        Ok(states)
     }
 
     fn state(&self, row: &Row) -> Result<LogState, DatabaseError> {
@@ -76,6 +104,8 @@ impl Database {
             project: self.column(row, "name")?,
             position: self.position(row)?,
             leader: is_led.then_some(leader),
+            is_lost: self.column(row, "lost")?,
+            free_for: Duration::from_secs_f64(self.column::<f64>(row, "free_for")?.max(0.0)),
             identity: self.column(row, "identity")?,
             is_poll_due: self.column(row, "due")?,
             is_poll_wanted: self.column(row, "wanted")?,
@@ -88,6 +118,7 @@ impl Database {
             token: self.column(row, "token")?,
             base: self.column(row, "base")?,
             first: self.column(row, "first")?,
+            appended: self.column(row, "appended")?,
             next: self.column(row, "next")?,
         })
     }

@@ -15,6 +15,8 @@ pub struct Replica {
     pub name: String,
     /// URL of its pages; empty if it has none.
     pub url: String,
+    /// Hash of what it counts. Replicas with different ones do not share projects.
+    pub config: String,
 }
 
 impl Database {
@@ -31,13 +33,14 @@ impl Database {
         limit: Duration,
     ) -> Result<Vec<Replica>, DatabaseError> {
         let statement = "
-            insert into screen_records_replica_1 (id, name, url, seen)
-            values ($1, $2, $3, clock_timestamp())
-            on conflict (id) do update set name = $2, url = $3, seen = clock_timestamp()";
+            insert into screen_records_replica_1 (id, name, url, config, seen)
+            values ($1, $2, $3, $4, clock_timestamp())
+            on conflict (id) do update set name = $2, url = $3, config = $4, seen = clock_timestamp()";
         let parameters = [
             (&replica.id as _, Type::TEXT),
             (&replica.name as _, Type::TEXT),
             (&replica.url as _, Type::TEXT),
+            (&replica.config as _, Type::TEXT),
         ];
         self.query(limit, statement, &parameters).await?;
         let seconds = lifetime.as_secs_f64();
@@ -47,12 +50,13 @@ impl Database {
             where seen < clock_timestamp() - 10 * $1 * interval '1 second'";
         self.query(limit, forget, std::slice::from_ref(&lifetime)).await?;
         let statement = "
-            select id, name, url from screen_records_replica_1
+            select id, name, url, config from screen_records_replica_1
             where seen > clock_timestamp() - $1 * interval '1 second' order by id";
         let rows = self.query(limit, statement, &[lifetime]).await?;
         let replica = |row| {
             let (id, name) = (self.column(row, "id")?, self.column(row, "name")?);
-            Ok(Replica { id, name, url: self.column(row, "url")? })
+            let (url, config) = (self.column(row, "url")?, self.column(row, "config")?);
+            Ok(Replica { id, name, url, config })
         };
         rows.iter().map(replica).collect()
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_postgres::types::Type;
 
-use super::append::number_of;
+use super::append::{ATTEMPT_LIMIT, number_of};
 use super::{Database, DatabaseError, Leadership, LogPosition, WriteError};
 
 /// Bytes of frames that one statement inserts.
@@ -40,10 +40,10 @@ impl Database {
                 (chunk, bytes) = (Vec::new(), 0);
             }
         }
-        let after = LogPosition { base, first: before.next, next, ..before };
+        let after = LogPosition { base, first: before.next, appended: next, next, ..before };
         let statement = "
             update screen_records_project_1
-            set base = $6, first = $5, next = $7,
+            set base = $6, first = $5, appended = $7, next = $7,
                 lease_until = clock_timestamp() + $8 * interval '1 second'
             where name = $1 and epoch = $2 and token = $3 and base = $4 and next = $5
             returning next";
@@ -58,7 +58,7 @@ impl Database {
             (&next as _, Type::INT8),
             (&lease as _, Type::FLOAT8),
         ];
-        let result = self.change(led, statement, &parameters, after, limit).await;
+        let result = self.change(led, statement, &parameters, after, limit, ATTEMPT_LIMIT).await;
         led.changed(after, result)
     }
 

@@ -19,6 +19,7 @@ create table if not exists screen_records_project_1 (
     lease_until timestamptz not null default '-infinity',
     base bigint not null default 0,
     first bigint not null default 0,
+    appended bigint not null default 0,
     next bigint not null default 0,
     identity text not null default '',
     due_at timestamptz not null default '-infinity',
@@ -41,6 +42,7 @@ create table if not exists screen_records_replica_1 (
     id text primary key,
     name text not null,
     url text not null,
+    config text not null,
     seen timestamptz not null
 )";
 
@@ -55,6 +57,16 @@ create table if not exists screen_records_refusal_1 (
 )";
 
 /// One row.
+const KNOWN: &str = "
+create table if not exists screen_records_known_1 (
+    project text not null,
+    replica text not null,
+    epoch bigint not null,
+    next bigint not null,
+    seen timestamptz not null,
+    primary key (project, replica)
+)";
+
 const SALT: &str = "
 create table if not exists screen_records_salt_1 (
     id integer primary key,
@@ -62,6 +74,13 @@ create table if not exists screen_records_salt_1 (
 )";
 
 const LIMIT: Duration = Duration::from_secs(10);
+
+impl DatabaseError {
+    /// Returns whether no exporter has used the database yet.
+    pub fn is_table_missing(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if *code == SqlState::UNDEFINED_TABLE)
+    }
+}
 
 impl Database {
     /// Creates the tables that do not exist.
@@ -79,7 +98,7 @@ impl Database {
         {
             return Ok(());
         }
-        for table in [PROJECTS, FRAMES, STORAGE, REPLICAS, REFUSALS, SALT] {
+        for table in [PROJECTS, FRAMES, STORAGE, REPLICAS, REFUSALS, KNOWN, SALT] {
             match self.run(LIMIT, table).await {
                 // Two replicas may create a table at the same time, and `if not exists` does not look far enough.
                 Err(DatabaseError::Refused { code, .. })

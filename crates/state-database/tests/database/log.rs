@@ -183,8 +183,12 @@ async fn replicas_are_listed_while_they_show_themselves() {
     let server = Server::start().await;
     let database = database(server.port);
     database.create_tables().await.unwrap();
-    let replica =
-        |id: &str| Replica { id: id.to_owned(), name: "n".to_owned(), url: String::new() };
+    let replica = |id: &str| Replica {
+        id: id.to_owned(),
+        name: "n".to_owned(),
+        url: String::new(),
+        config: String::new(),
+    };
     let lifetime = Duration::from_secs(1);
     let ids = |replicas: Vec<Replica>| -> Vec<String> {
         replicas.into_iter().map(|replica| replica.id).collect()
