@@ -25,6 +25,7 @@ mod schema;
 mod secrets;
 mod service_links;
 mod sources;
+mod state;
 mod units;
 mod url;
 mod variable_name;
@@ -41,6 +42,7 @@ pub use project::{
     AccessKey, Auth, EcsAgency, Filter, Password, ProfileFile, Project, RESERVED_LABELS, Token,
 };
 pub use sources::{DEFAULT_FILE, Flags, Sources};
+pub use state::{State, StateDatabase};
 pub use units::Bytes;
 pub use variable_name::VARIABLE_PREFIX;
 
@@ -159,14 +161,6 @@ section! {
 }
 
 section! {
-    /// Section `state`: storage of counters and records.
-    pub struct State {
-        /// A directory; empty to keep the state in memory only.
-        pub directory: PathBuf,
-    }
-}
-
-section! {
     /// Section `labels`: content and number of label values.
     pub struct Labels {
         /// Form of the label `user`.
@@ -186,7 +180,7 @@ section! {
     }
 }
 
-plain_part!(Web, Log, Poll, Api, State, Labels);
+plain_part!(Web, Log, Poll, Api, Labels);
 
 impl Web {
     /// Reads this section alone. Of the others only the names of the keys are checked: the secrets of
@@ -226,6 +220,7 @@ impl Config {
         config.check_certificates(&mut reader);
         config.check_hash_key(&mut reader);
         config.check_label_lengths(&mut reader);
+        refuse_keys_without_others(&mut reader);
         project::check_number(&mut reader, sources);
         reader.finish()?;
         Ok(config)
@@ -267,7 +262,7 @@ impl Config {
         }
     }
 
-    /// The directory of the state; `None` keeps it in memory only.
+    /// The directory of the state; `None` keeps it in memory only, or in a database.
     pub fn state_directory(&self) -> Option<&Path> {
         Some(self.state.directory.as_path()).filter(|path| !path.as_os_str().is_empty())
     }
@@ -275,7 +270,12 @@ impl Config {
     /// The keys in which another config differs that take effect only after a restart.
     pub fn restart_keys_that_differ(&self, other: &Self) -> Vec<&'static str> {
         let (ours, theirs) = (self.show_fields(), other.show_fields());
-        let differs = |key: &&Key| value_at(&ours, key.path) != value_at(&theirs, key.path);
+        let url = |config: &Self| config.state.database.as_ref().map(|known| known.url.clone());
+        let differs = |key: &&Key| match key.path {
+            // Its value is redacted in both.
+            "state.url" => url(self) != url(other),
+            path => value_at(&ours, path) != value_at(&theirs, path),
+        };
         let keys = KEYS.iter().filter(|key| key.needs_restart);
         keys.filter(differs).map(|key| key.path).collect()
     }
@@ -284,6 +284,17 @@ impl Config {
     pub fn to_toml(&self) -> String {
         let written = toml::to_string_pretty(&self.show_fields());
         written.unwrap_or_else(|_| unreachable!("tables with text keys are TOML"))
+    }
+}
+
+/// Reports keys that have an effect only with another one, which is absent.
+fn refuse_keys_without_others(reader: &mut Reader<'_>) {
+    for key in KEYS {
+        let Some(required) = key.requires.filter(|path| !reader.has_secret(path)) else { continue };
+        if reader.value(key.path).is_some() {
+            let text = format!("has an effect only with {required}; remove it, or set {required}");
+            reader.problem(key.path, text);
+        }
     }
 }
 

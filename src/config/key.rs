@@ -16,6 +16,8 @@ pub struct Key {
     pub variable: Option<&'static str>,
     /// The sign-in method that it belongs to, if it is not for all of them.
     pub method: Option<&'static str>,
+    /// The secret without which it has no effect, if there is one.
+    pub requires: Option<&'static str>,
     /// True if a change takes effect only after a restart.
     pub needs_restart: bool,
     /// True if an error may show its value. A secret is never shown.
@@ -26,8 +28,8 @@ impl Key {
     /// A key without a default.
     pub(crate) const fn new(path: &'static str, kind: Kind) -> Self {
         let is_public = !matches!(kind, Kind::Secret(_) | Kind::Pem);
-        let (default, variable, method) = (None, None, None);
-        Self { path, kind, default, variable, method, needs_restart: false, is_public }
+        let (default, variable, method, requires) = (None, None, None, None);
+        Self { path, kind, default, variable, method, requires, needs_restart: false, is_public }
     }
 
     pub(crate) const fn default(self, default: &'static str) -> Self {
@@ -40,6 +42,10 @@ impl Key {
 
     pub(crate) const fn of_method(self, method: &'static str) -> Self {
         Self { method: Some(method), ..self }
+    }
+
+    pub(crate) const fn requires(self, path: &'static str) -> Self {
+        Self { requires: Some(path), ..self }
     }
 
     pub(crate) const fn needs_restart(self) -> Self {

@@ -53,6 +53,10 @@ const ROUTE_PREFIX: Text = Text {
 /// A name.
 const PRINTABLE: Text =
     Text { accepts: || Cow::from("one line of printable characters"), check: is_printable };
+const REPLICA: Text = Text {
+    accepts: || Cow::from("a name in place of the host name: one line of printable characters"),
+    check: is_printable,
+};
 const ANY: Text = Text { accepts: || Cow::from("a text that is not empty"), check: |_| true };
 const WITHOUT_COMMA: Text = Text {
     accepts: || Cow::from("a text without a comma"),
@@ -85,6 +89,19 @@ const PROXY: SecretRules = SecretRules {
         )
     },
     check: is_proxy,
+    spaces: Spaces::Nowhere,
+};
+/// `StateDatabase::address` parses it, and says what is wrong.
+const DATABASE: SecretRules = SecretRules {
+    noun: "URL of a database",
+    accepts: || {
+        Cow::from(
+            "a URL such as \"postgresql://user:password@db.example.org:5432/database\", with %XX for \
+             special characters in user and password; not beside state.directory",
+        )
+    },
+    // What follows the first @ of a password would pass for a part of the host, which messages show.
+    check: |text| text.split('?').next().unwrap_or_default().matches('@').count() <= 1,
     spaces: Spaces::Nowhere,
 };
 const HASH_KEY: SecretRules = SecretRules {
@@ -156,6 +173,19 @@ pub const KEYS: &[Key] = &[
     Key::new("api.ca_file", Kind::File("a file with certificates in PEM form")),
     Key::new("api.proxy_url", Kind::Secret(PROXY)),
     Key::new("state.directory", Kind::Directory).default(r#""data""#).needs_restart(),
+    Key::new("state.url", Kind::Secret(DATABASE)).needs_restart(),
+    Key::new("state.ca_file", Kind::File("a file with certificates in PEM form"))
+        .requires("state.url")
+        .needs_restart(),
+    Key::new("state.insecure_tls", Kind::Flag)
+        .default("false")
+        .requires("state.url")
+        .needs_restart(),
+    Key::new("state.lease", duration(Duration::from_secs(2), Duration::from_secs(300)))
+        .default(r#""15s""#)
+        .requires("state.url")
+        .needs_restart(),
+    Key::new("state.replica", Kind::Text(REPLICA)).requires("state.url").needs_restart(),
     Key::new("labels.user", Kind::Choice(UserLabel::NAMES)).default(r#""name""#),
     Key::new("labels.user_hash_key", Kind::Secret(HASH_KEY)),
     Key::new("labels.max_users", integer(1, 100_000)).default("1000"),

@@ -82,9 +82,14 @@ pub(crate) fn is_pem(text: &str) -> bool {
 
 /// The name of a key for an error message: in quotes if TOML requires them.
 pub(crate) fn show_name(name: &str) -> String {
-    // The URL of a proxy may stand in the place of its key.
-    let shown =
-        if is_bare(name) { name.to_owned() } else { format!("{:?}", without_user_info(name)) };
+    // The URL of a proxy or a database may stand in the place of its key, with a password before the host or as
+    // a parameter.
+    let without_parameters = name.split('?').next().unwrap_or_default();
+    let shown = if is_bare(name) {
+        name.to_owned()
+    } else {
+        format!("{:?}", without_user_info(without_parameters))
+    };
     shorten(shown, MAX_NAME_CHARS)
 }
 

@@ -9,6 +9,7 @@ mod page;
 mod secrets;
 mod sources;
 mod startup;
+mod state;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -90,6 +91,7 @@ fn the_shipped_config_shows_every_key_with_its_default() {
         .collect();
     let mut shown = vec![shipped];
     shown.extend(other_methods(&text).iter().map(|text| text.parse().unwrap()));
+    shown.push(database(&text).parse().unwrap());
     let find = |path: &str| shown.iter().find_map(|table| find(table, path));
     let found: BTreeMap<_, _> = defaults
         .keys()
@@ -107,6 +109,28 @@ fn other_methods(shipped: &str) -> Vec<String> {
         lines.collect::<Vec<_>>().join("\n")
     });
     sections.map(|section| format!("{before}\n[projects.auth]\n{section}")).collect()
+}
+
+/// The shipped config with the commented database in place of the directory.
+fn database(shipped: &str) -> String {
+    let (before, after) = shipped.split_once("directory = \"data\"\n").unwrap();
+    let (section, after) = after.split_once("\n[labels]").unwrap();
+    let lines = section.lines().filter_map(|line| line.strip_prefix("# "));
+    let lines: Vec<_> = lines.filter(|line| line.contains(" = ")).collect();
+    format!("{before}{}\n\n[labels]{after}", lines.join("\n"))
+}
+
+#[test]
+fn the_shipped_config_shows_a_database() {
+    let text = std::fs::read_to_string(root().join("config.toml")).unwrap();
+    let authority = root().join("tests/fixtures/config/ca.pem");
+    let text =
+        database(&text).replace("/etc/screen-records-exporter/ca.pem", authority.to_str().unwrap());
+    let url = [("DATABASE_URL", "postgresql://me:p@db.example.org/records")];
+    let config = File::new(text).load(&url).unwrap();
+    let database = config.state.database.unwrap();
+    assert_eq!(database.address().unwrap().to_string(), "db.example.org/records");
+    assert!(database.ca_file.is_some() && database.replica == "a");
 }
 
 #[test]
@@ -140,6 +164,9 @@ fn only_keys_that_most_networks_do_not_need_have_no_default() {
         "web.config_file",
         "api.ca_file",
         "api.proxy_url",
+        "state.url",
+        "state.ca_file",
+        "state.replica",
         "labels.user_hash_key",
     ];
     assert_eq!(without, expected);

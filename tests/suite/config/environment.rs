@@ -81,6 +81,16 @@ fn complete(method: &str) -> Values {
     auth.chain(rest).map(|(name, text)| (format!("projects.{name}"), text)).collect()
 }
 
+const DATABASE: &str = "postgresql://me@db.example.org/records";
+
+/// The keys without which a key is refused.
+fn complete_for(key: Option<&Key>) -> Values {
+    let mut values = complete(key.and_then(|key| key.method).unwrap_or("token"));
+    let required = key.and_then(|key| key.requires);
+    values.extend(required.map(|path| (path.to_owned(), DATABASE.to_owned())));
+    values
+}
+
 /// A value of a key that is not its default.
 fn sample(key: &Key) -> String {
     let accepted = |check: fn(&str) -> bool| {
@@ -104,6 +114,7 @@ fn sample(key: &Key) -> String {
         Kind::Directory => "x".to_owned(),
         Kind::Url | Kind::ExternalUrl => "https://x.example.org".to_owned(),
         Kind::Table(_) => "north".to_owned(),
+        Kind::Secret(_) if key.path == "state.url" => DATABASE.to_owned(),
         Kind::Secret(_) => "http://secret-that-is-long-enough:3128".to_owned(),
     }
 }
@@ -111,7 +122,7 @@ fn sample(key: &Key) -> String {
 /// Each key with its value, beside the keys that it needs. A table has one entry.
 fn keys() -> impl Iterator<Item = (String, Values)> {
     KEYS.iter().map(|key| {
-        let mut values = complete(key.method.unwrap_or("token"));
+        let mut values = complete_for(Some(key));
         let path = match key.kind {
             Kind::Table(_) => format!("{}.site", key.path),
             _ => key.path.to_owned(),
@@ -130,8 +141,7 @@ fn every_key_can_be_set_by_its_variable_with_and_without_a_file() {
 
         let mut others = values.clone();
         let own = Values::from([(path.clone(), others.remove(&path).unwrap())]);
-        let method = KEYS.iter().find(|key| key.path == path).and_then(|key| key.method);
-        let before = complete(method.unwrap_or("token"));
+        let before = complete_for(KEYS.iter().find(|key| key.path == path));
         let overridden = load_file(&file(&before), &variables(&own)).unwrap();
         assert_eq!(overridden, expected, "{path} over a file");
     }

@@ -85,10 +85,16 @@ fn the_document_about_the_config_lists_every_key() {
         let secret =
             if key.is_secret() { "; also as `_file` (a path) or `_env` (a variable)" } else { "" };
         let method = key.method.map_or_else(String::new, |method| format!("; for `{method}`"));
+        let requires =
+            key.requires.map_or_else(String::new, |path| format!("; only with `{path}`"));
         let restart = if key.needs_restart { "; needs a restart" } else { "" };
         let accepts = key.accepts();
-        writeln!(table, "| `{}` | {default} | {accepts}{secret}{method}{restart} |", key.path)
-            .unwrap();
+        writeln!(
+            table,
+            "| `{}` | {default} | {accepts}{secret}{method}{requires}{restart} |",
+            key.path
+        )
+        .unwrap();
     }
     let page = crate::catalog::read("docs/configuration.md");
     assert_eq!(crate::catalog::part(&page, "keys"), table, "put this into the document:\n{table}");

@@ -18,7 +18,7 @@ fn shows(text: &str) -> bool {
 }
 
 /// Places where a secret may end up by mistake; `@` stands for it, U+0001 for a password in a URL.
-const MISPLACED: [&str; 24] = [
+const MISPLACED: [&str; 32] = [
     "projects = '@'",
     "projects = ['@']",
     "token = '@'\n+",
@@ -42,16 +42,27 @@ const MISPLACED: [&str; 24] = [
     "+\nauth = { method = 'token', token = '@",
     "+\nauth = { method = 'token', token = @ }",
     "+\nauth = { method = 'token', token = '@', token = '@' }",
+    "[state]\ndirectory = 'postgresql://me:\u{1}x/d'\n+",
+    "[state]\nurl = 'postgresql://me:\u{1}x'\n+",
+    "[state]\nurl = 'postgresql://me:p\u{1}\u{1}x/d?sslmode=disable'\n+",
+    "[state]\nurl = ['postgresql://me:\u{1}x/d']\n+",
+    "[state]\nurl_file = 'postgresql://me:\u{1}x/d'\n+",
+    "[state]\nurl_env = 'postgresql://me:\u{1}x/d'\n+",
+    "[state]\n'postgresql://x/d?password=@' = ''\n+",
+    "[state]\nurl = 'postgresql://x/d?user=a&password=@'\ndirectory = 'd'\n+",
     "+\nendpoint = ['https://me:\u{1}example.org']\nauth = { method = 'token' }",
 ];
 
-const VARIABLES: [&str; 6] = [
+const VARIABLES: [&str; 9] = [
     "PROJECTS__0__AUTH__TOKEN_FILE",
     "PROJECTS__0__AUTH__TOKEN_ENV",
     "PROJECTS__0__TOKEN",
     "PROJECTS__7__AUTH__TOKEN",
     "PROJECTS__0__AUTH__PASSWORD",
     "AUTH__TOKEN",
+    "STATE__URL",
+    "STATE__URL_FILE",
+    "STATE__URL_ENV",
 ];
 
 proptest! {
@@ -90,6 +101,7 @@ proptest! {
         let shown = config.to_toml();
         // The redacted text is refused, so that nobody signs in with it.
         let usable = shown.replace("proxy_url = \"<redacted>\"", "proxy_url = \"http://proxy\"");
+        let usable = usable.replace("\nurl = \"<redacted>\"", "\nurl = \"postgresql://me@x/d\"");
         let usable = usable.replace("\"<redacted>\"", "\"a-secret-that-is-long-enough\"");
         let again = File::new(usable).load(&[]).unwrap();
         prop_assert_eq!(values(&again), values(&config));
@@ -129,6 +141,7 @@ proptest! {
         // In a URL a slash would end the password.
         let secret = match name {
             "proxy_url" => format!("http://me:{}@proxy", secret.replace('/', "%2F")),
+            "url" => format!("postgresql://me:{}@x/d", secret.replace('/', "%2F")),
             _ => secret,
         };
         let folder = tempfile::tempdir().unwrap();
@@ -137,10 +150,11 @@ proptest! {
         let path = path.to_str().unwrap();
         let (ending, given) = [("", secret.as_str()), ("_file", path), ("_env", "SECRET")][place];
         let name_given = format!("{name}{ending}");
-        let (mut api, mut auth) = (BTreeMap::new(), complete(method));
+        let (mut api, mut state, mut auth) = (BTreeMap::new(), BTreeMap::new(), complete(method));
         auth.remove(name);
         let (section, entries) = match name {
             "proxy_url" => ("API", &mut api),
+            "url" => ("STATE", &mut state),
             _ => ("PROJECTS__0__AUTH", &mut auth),
         };
         let variable = format!("SCREEN_RECORDS_EXPORTER__{section}__{name_given}").to_uppercase();
@@ -150,8 +164,10 @@ proptest! {
             entries.insert(&name_given, format!("'{given}'"));
         }
         let file = File::new(format!(
-            "[api]\n{}\n[[projects]]\nname='a'\nproject_id='0'\nregion='r'\n[projects.auth]\n{}",
+            "[api]\n{}\n[state]\n{}\n[[projects]]\nname='a'\nproject_id='0'\nregion='r'\n\
+             [projects.auth]\n{}",
             lines(&api),
+            lines(&state),
             lines(&auth),
         ));
         let all = [("SECRET", secret.as_str()), (variable.as_str(), given)];
@@ -264,6 +280,7 @@ const SECRETS: &[(&str, &str)] = &[
     ("aksk", "secret_key"),
     ("aksk", "security_token"),
     ("ecs-agency", "proxy_url"),
+    ("ecs-agency", "url"),
 ];
 
 /// A section of the method, with a value for each key that it needs.
@@ -335,13 +352,15 @@ fn valid() -> impl Strategy<Value = String> {
             )
         });
     let directories = prop::sample::select(&["", "data", "../\u{e9}", "/var/lib/a b"]);
-    let kept =
-        (directories, 1..=100_000_u32, 1..=100_000_u32).prop_map(|(directory, users, pools)| {
-            format!(
-                "[state]\ndirectory = '{directory}'\n[labels]\nmax_users = {users}\n\
-             max_pools = {pools}\n"
-            )
-        });
+    let state = prop_oneof![
+        directories.prop_map(|directory| format!("directory = '{directory}'\n")),
+        (2..=300_u32, any::<bool>()).prop_map(|(lease, is_insecure)| format!(
+            "url = 'postgresql://me:{lease}@x/d'\nlease = '{lease}s'\ninsecure_tls = {is_insecure}\n"
+        )),
+    ];
+    let kept = (state, 1..=100_000_u32, 1..=100_000_u32).prop_map(|(state, users, pools)| {
+        format!("[state]\n{state}[labels]\nmax_users = {users}\nmax_pools = {pools}\n")
+    });
     let projects = prop::collection::vec(project(), 1..4).prop_map(|projects| {
         let numbered = projects.iter().enumerate();
         numbered.map(|(i, text)| text.replace('#', &i.to_string())).collect::<String>()
