@@ -17,7 +17,10 @@ mod diff;
 mod durable;
 mod failed_revisions;
 mod failures;
+mod following;
 mod forget;
+mod growth;
+mod holds;
 mod index;
 mod journal;
 mod kept_names;
@@ -33,6 +36,10 @@ mod queries;
 mod record;
 mod release;
 mod replay;
+mod replica;
+mod shared_changes;
+mod shared_facts;
+mod shared_log;
 mod staging;
 mod stale_reads;
 mod symbols;
@@ -58,6 +65,9 @@ pub use native::NativeBuckets;
 pub use pending_counts::PendingCounts;
 pub use poll_facts::{ApiCounts, FirstSync, PollFacts, ReadPart};
 pub use record::{Flag, StoredRecord, UpdateTime};
+pub use shared_changes::{Outcome, SharedChanges};
+pub use shared_facts::{FailedPoll, ServedPoll, SharedFacts};
+pub use shared_log::{LogEnd, SharedLog};
 pub use staging::Staging;
 pub use symbols::{LabelId, shortened};
 pub use terms::TermId;
@@ -70,6 +80,7 @@ use std::sync::Arc;
 
 use cardinality::LabelValue;
 use failures::Failures;
+use holds::Holds;
 use journal::Entry;
 use missing_statuses::MissingStatuses;
 use stale_reads::StaleReads;
@@ -97,6 +108,10 @@ pub struct Ledger {
     stale_reads: StaleReads,
     missing_statuses: MissingStatuses,
     kept: KeptNames,
+    /// Facts of a shared log. Empty without replicas.
+    shared: SharedFacts,
+    /// Values that replicas show for a while.
+    holds: Holds,
     /// True if the journal held records of a format that lacks some of their names.
     has_old_records: bool,
     /// Number of names after the last release of unused ones.
@@ -122,6 +137,8 @@ impl Default for Ledger {
             stale_reads: StaleReads::default(),
             missing_statuses: MissingStatuses::default(),
             kept: KeptNames::default(),
+            shared: SharedFacts::default(),
+            holds: Holds::default(),
             has_old_records: false,
             names_after_release: 0,
             max_records: 0,

@@ -6,6 +6,7 @@ use super::journal::Entry;
 use super::record::{Flag, StoredRecord};
 use super::symbols::LabelId;
 use super::{Ledger, Transition};
+use records_api::DesktopPool;
 use records_api::record::{RecordKey, Timestamp};
 
 impl Ledger {
@@ -112,6 +113,14 @@ impl Ledger {
                 self.first_sync = Some(part);
             }
             Entry::FirstSyncDiscarded => self.first_sync = None,
+            Entry::Held(series, hold) => self.holds.begin(series, hold),
+            Entry::Pools(pools) => {
+                let pools = pools.into_iter();
+                let pool = |(id, name, desktop_count)| DesktopPool { id, name, desktop_count };
+                self.shared.pools = pools.map(pool).collect();
+            }
+            Entry::Served(poll) => self.apply_served(poll),
+            Entry::Failed(poll) => self.apply_failed(poll),
         }
     }
 

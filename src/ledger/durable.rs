@@ -1,4 +1,4 @@
-//! Ledger with the journal that makes its transitions durable.
+//! Ledger with the file or the shared log that makes its transitions durable.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -9,22 +9,33 @@ use super::counting_since::CountingSinceFile;
 use super::journal::{
     CommitError, Journal, OpenError, ReadError, SetAside, frames, read_frame, set_aside,
 };
+use super::replica::Replica;
+use super::shared_changes::SharedChanges;
 use super::{KeptNames, Ledger, Transition};
 use records_api::record::Timestamp;
 
-/// Ledger with its journal, if it has one.
+/// Ledger with the place that its transitions are written to.
 #[derive(Debug, Default)]
 pub struct DurableLedger {
     ledger: Ledger,
-    /// `None` keeps the ledger in memory only.
-    journal: Option<Journal>,
-    /// The time at which counting began, for other processes; `None` without a journal.
-    counting_since: Option<CountingSinceFile>,
+    storage: Storage,
     /// Names that are kept; `None` before [`Self::keep_names`].
     kept: Option<KeptNames>,
-    /// True if the next commit writes a new file: this one may hold names that the ledger has forgotten,
-    /// or has records of an earlier format.
+    /// True if the next commit writes the whole state again: what is written may hold names that the ledger
+    /// has forgotten, or records of an earlier format.
     needs_new_file: bool,
+}
+
+/// Place that transitions are written to before they are applied.
+#[derive(Debug, Default)]
+enum Storage {
+    /// Nothing is written.
+    #[default]
+    Memory,
+    /// A file of this process, and one with the time at which counting began, for other processes.
+    File(Journal, CountingSinceFile),
+    /// A log that replicas share.
+    Shared(Replica),
 }
 
 impl DurableLedger {
@@ -44,7 +55,6 @@ impl DurableLedger {
                 (Self::read(path).map_err(|error| error.refused(path))?, Some(aside))
             }
         };
-        durable.counting_since = Some(CountingSinceFile::beside(path));
         durable.keep_counting_since();
         Ok((durable, aside))
     }
@@ -82,7 +92,8 @@ impl DurableLedger {
         // If records of an earlier format stayed in the file, the window would be read again after each
         // start.
         let needs_new_file = ledger.has_old_records;
-        Ok(Self { ledger, journal: Some(journal), needs_new_file, ..Self::default() })
+        let storage = Storage::File(journal, CountingSinceFile::beside(path));
+        Ok(Self { ledger, storage, needs_new_file, ..Self::default() })
     }
 
     /// Keeps only these names from now on. The next commit removes all others from the file. Returns
@@ -107,24 +118,41 @@ impl DurableLedger {
     ///
     /// [`CommitError`]: the ledger is unchanged, and the next poll finds the same changes.
     pub fn commit(&mut self, transition: Transition) -> Result<(), CommitError> {
-        if let Some(journal) = &mut self.journal {
-            journal.check_file();
-            // After a failed commit the file may hold a transition that was not applied, and after a
-            // loss it holds nothing. The known state replaces it, otherwise a restart would give
-            // another state than the one served.
-            if journal.has_failed() {
-                journal.replace(frames(self.ledger.entries()))?;
+        self.commit_shared(Some(transition), &SharedChanges::default())
+    }
+
+    /// The same, with changes that only a shared log holds. Without a shared log they are ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`], as for [`Self::commit`].
+    pub fn commit_shared(
+        &mut self,
+        transition: Option<Transition>,
+        shared: &SharedChanges,
+    ) -> Result<(), CommitError> {
+        match &mut self.storage {
+            Storage::Memory => {}
+            Storage::File(journal, _) => {
+                if let Some(transition) = &transition {
+                    write(journal, &self.ledger, transition, &mut self.needs_new_file)?;
+                }
             }
-            if self.needs_new_file {
-                journal.renew(frames(self.ledger.entries()))?;
-                self.needs_new_file = false;
-            }
-            journal.append(transition.only_adds(), frames(transition.entries()))?;
-            if transition.discards_parts() {
-                journal.discard_base();
+            Storage::Shared(replica) => {
+                if std::mem::take(&mut self.needs_new_file) {
+                    // If it fails, names stay in the log that the config hides.
+                    let rewritten = replica.rewrite(&self.ledger);
+                    rewritten.inspect_err(|_| self.needs_new_file = true)?;
+                }
+                replica.append(transition.as_ref(), shared)?;
             }
         }
-        self.ledger.apply(transition);
+        if let Some(transition) = transition {
+            self.ledger.apply(transition);
+        }
+        if self.is_shared() {
+            shared.entries().for_each(|entry| self.ledger.apply_entry(entry));
+        }
         self.keep_counting_since();
         Ok(())
     }
@@ -133,7 +161,7 @@ impl DurableLedger {
     /// the state.
     fn keep_counting_since(&mut self) {
         let since = self.began_counting();
-        if let Some(file) = &mut self.counting_since {
+        if let Storage::File(_, file) = &mut self.storage {
             file.keep(since);
         }
     }
@@ -152,26 +180,87 @@ impl DurableLedger {
         // A window that becomes smaller brings few changes, so the file and the memory would stay
         // as large as the largest window.
         let has_shrunk = self.ledger.has_shrunk();
-        let needs_rewrite =
-            self.journal.as_ref().is_some_and(|journal| has_shrunk || journal.needs_rewrite());
+        let needs_rewrite = match &self.storage {
+            Storage::Memory => false,
+            Storage::File(journal, _) => has_shrunk || journal.needs_rewrite(),
+            Storage::Shared(replica) => has_shrunk || replica.needs_rewrite(),
+        };
         if needs_rewrite || has_shrunk || self.ledger.has_many_names() {
             self.ledger.release_unused();
         }
-        match &mut self.journal {
-            Some(journal) if needs_rewrite => journal.replace(frames(self.ledger.entries())),
+        match &mut self.storage {
+            Storage::File(journal, _) if needs_rewrite => {
+                journal.replace(frames(self.ledger.entries()))
+            }
+            Storage::Shared(replica) if needs_rewrite => replica.rewrite(&self.ledger),
             _ => Ok(()),
         }
     }
 
-    /// Returns the size of the state on disk in bytes.
+    /// Returns the size of what is written in bytes.
     pub fn file_bytes(&self) -> u64 {
-        self.journal.as_ref().map_or(0, Journal::file_bytes)
+        match &self.storage {
+            Storage::Memory => 0,
+            Storage::File(journal, _) => journal.file_bytes(),
+            Storage::Shared(replica) => replica.bytes(),
+        }
     }
 
-    /// Closes the file. Later transitions stay in memory.
+    /// Closes the file, or leaves the shared log. Later transitions stay in memory.
     pub fn close(&mut self) {
-        self.journal = None;
-        self.counting_since = None;
+        self.storage = Storage::Memory;
+    }
+
+    /// Creates the ledger of a replica.
+    pub(super) fn shared(replica: Replica) -> Self {
+        Self { storage: Storage::Shared(replica), ..Self::default() }
+    }
+
+    pub(super) fn replica(&self) -> Option<&Replica> {
+        match &self.storage {
+            Storage::Shared(replica) => Some(replica),
+            _ => None,
+        }
+    }
+
+    pub(super) fn replica_mut(&mut self) -> Option<&mut Replica> {
+        match &mut self.storage {
+            Storage::Shared(replica) => Some(replica),
+            _ => None,
+        }
+    }
+
+    /// Writes the whole state into a new file, which takes the place of where it was kept.
+    ///
+    /// # Errors
+    ///
+    /// A message about the file.
+    pub fn move_to_file(&mut self, path: &Path) -> Result<(), String> {
+        let mut target = Self::read(path).map_err(|error| error.to_string())?;
+        let Storage::File(journal, _) = &mut target.storage else { return Ok(()) };
+        let written = journal.replace(frames(self.ledger.entries()));
+        written.map_err(|error| error.to_string())?;
+        self.storage = target.storage;
+        self.keep_counting_since();
+        Ok(())
+    }
+
+    /// Keeps the state in a shared log from now on.
+    pub(super) fn store_in_log(&mut self) {
+        self.storage = Storage::Shared(Replica::default());
+    }
+
+    /// Writes the whole state into the shared log.
+    pub(super) fn rewrite_shared(&mut self) -> Result<(), CommitError> {
+        match &mut self.storage {
+            Storage::Shared(replica) => replica.rewrite(&self.ledger),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the ledger, to apply what another replica committed.
+    pub(super) fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.ledger
     }
 
     /// Returns the ledger, to change it without a transition.
@@ -183,8 +272,36 @@ impl DurableLedger {
     /// Returns the journal.
     #[cfg(test)]
     pub(super) fn journal(&mut self) -> &mut Journal {
-        self.journal.as_mut().expect("the ledger has a journal")
+        match &mut self.storage {
+            Storage::File(journal, _) => journal,
+            storage => panic!("the ledger has no journal: {storage:?}"),
+        }
     }
+}
+
+/// Writes a transition to the journal.
+fn write(
+    journal: &mut Journal,
+    ledger: &Ledger,
+    transition: &Transition,
+    needs_new_file: &mut bool,
+) -> Result<(), CommitError> {
+    journal.check_file();
+    // After a failed commit the file may hold a transition that was not applied, and after a loss it
+    // holds nothing. The known state replaces it, otherwise a restart would give another state than the
+    // one served.
+    if journal.has_failed() {
+        journal.replace(frames(ledger.entries()))?;
+    }
+    if *needs_new_file {
+        journal.renew(frames(ledger.entries()))?;
+        *needs_new_file = false;
+    }
+    journal.append(transition.only_adds(), frames(transition.entries()))?;
+    if transition.discards_parts() {
+        journal.discard_base();
+    }
+    Ok(())
 }
 
 /// Gives read access to the ledger.

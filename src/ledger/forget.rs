@@ -47,6 +47,7 @@ impl Ledger {
         let (counters, slots) =
             (self.counters.len(), self.slots.holders(LimitedLabel::User).count());
         self.counters.retain(|series, _| !matches!(series, Series::UserEntered(..)));
+        self.holds.retain(|series| !matches!(series, Series::UserEntered(..)));
         self.slots.forget(LimitedLabel::User);
         !with_user.is_empty() || counters != self.counters.len() || slots > 0
     }

@@ -17,6 +17,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use super::growth::Growth;
 use database::{Frames, OpenFile, is_in_use, read_frames, renew, write};
 pub(super) use entry::Entry;
 pub(super) use error::ReadError;
@@ -44,10 +45,7 @@ pub(super) struct Journal {
     /// Number of the next frame.
     next: u64,
     /// Bytes of all frames.
-    bytes: u64,
-    /// Bytes of the frames that a rewrite would not make shorter: those that were there when the
-    /// file was opened or rewritten, and those that only added to the state since.
-    base_bytes: u64,
+    growth: Growth,
 }
 
 impl Journal {
@@ -71,7 +69,7 @@ impl Journal {
         let (file, Frames { next, bytes }) = opened?;
         let stamp = file.stamp().map_err(unusable)?;
         let (path, file) = (path.to_owned(), Some(file));
-        Ok(Self { path, file, stamp, loss: None, next, bytes, base_bytes: bytes })
+        Ok(Self { path, file, stamp, loss: None, next, growth: Growth::of_base(bytes) })
     }
 
     /// Checks whether the file of the last commit is still at the path. If not, the next write must
@@ -92,7 +90,7 @@ impl Journal {
     }
 
     /// Appends the frames of one commit, all or none. `only_adds` means that they change nothing in
-    /// earlier frames, so that a rewrite would not be shorter.
+    /// earlier frames.
     ///
     /// # Errors
     ///
@@ -102,22 +100,15 @@ impl Journal {
         only_adds: bool,
         frames: impl Iterator<Item = Vec<u8>>,
     ) -> Result<(), CommitError> {
-        // Without this, a first sync in many parts would rewrite the whole state again and again.
-        let grows_base = only_adds || self.bytes == 0;
         let written = self.write(false, frames)?;
         self.next = written.next;
-        self.bytes += written.bytes;
-        if grows_base {
-            self.base_bytes += written.bytes;
-        }
+        self.growth.add(written.bytes, only_adds);
         Ok(())
     }
 
-    /// Notes that earlier frames hold what will be read again, so that a rewrite is due soon. The parts
-    /// of a first sync count as additions. Without this, each first sync that fails would add all of
-    /// them to the file once more.
+    /// Notes that earlier frames hold what will be read again.
     pub(super) fn discard_base(&mut self) {
-        self.base_bytes = 0;
+        self.growth.discard_base();
     }
 
     /// Replaces all frames with ones that hold the whole state.
@@ -131,7 +122,7 @@ impl Journal {
         frames: impl Iterator<Item = Vec<u8>>,
     ) -> Result<(), CommitError> {
         let Frames { next, bytes } = self.write(true, frames)?;
-        (self.next, self.bytes, self.base_bytes) = (next, bytes, bytes);
+        (self.next, self.growth) = (next, Growth::of_base(bytes));
         if self.file_bytes() > MAX_FILE_RATIO * bytes + MIN_FILE_BYTES {
             self.compact_file();
         }
@@ -156,7 +147,7 @@ impl Journal {
             Ok(Ok((file, Frames { next, bytes }))) => {
                 self.stamp = file.stamp().map_err(|error| self.failed(&error))?;
                 self.file = Some(file);
-                (self.next, self.bytes, self.base_bytes) = (next, bytes, bytes);
+                (self.next, self.growth) = (next, Growth::of_base(bytes));
                 Ok(())
             }
             Ok(Err(error)) => Err(self.failed(&error)),
@@ -177,10 +168,10 @@ impl Journal {
         }
     }
 
-    /// Returns whether the state should be rewritten: after a failed commit the content of the file
-    /// is unknown, and many changes take space and make the next start slow.
+    /// Returns whether the state should be rewritten: it has grown, or the content of the file is unknown
+    /// after a failed commit.
     pub(super) fn needs_rewrite(&self) -> bool {
-        self.file.is_none() || self.bytes > 2 * self.base_bytes + MAX_CHANGE_BYTES
+        self.file.is_none() || self.growth.needs_rewrite()
     }
 
     /// Returns whether the last commit failed, or the file was lost.
@@ -285,12 +276,9 @@ impl Journal {
 
     /// Simulates so many changes that a rewrite is due.
     pub(super) fn simulate_many_changes(&mut self) {
-        (self.bytes, self.base_bytes) = (self.bytes + MAX_CHANGE_BYTES + 1, 0);
+        self.growth.simulate_many_changes();
     }
 }
-
-/// Bytes of changes that do not cause a rewrite, however small the state is.
-const MAX_CHANGE_BYTES: u64 = 1 << 20;
 
 /// Renames a damaged or foreign file, so that it is kept for inspection. The new name contains the
 /// time.

@@ -48,6 +48,11 @@ impl NewSymbols {
         self.first.saturating_add(position)
     }
 
+    /// Returns the text of a provisional number; `None` for a number of the ledger's.
+    pub(super) fn text(&self, number: u32) -> Option<&Arc<str>> {
+        self.texts.get(number.checked_sub(self.first)? as usize)
+    }
+
     /// Adds the names of another staging of the same poll. Returns a function that maps its numbers
     /// to the ones here: both stagings number their names from `first`, so the same number may mean
     /// two names.

@@ -1,14 +1,17 @@
 //! Queries about the records that the API lists, by their starts.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::Ledger;
+use super::cardinality::LimitedLabel;
 use super::counted::Counted;
 use super::desktops::DesktopKey;
 use super::missing_statuses::MAX_MISSING_STATUSES;
 use super::record::StoredRecord;
 use super::staging::Staging;
 use super::stale_reads::MAX_STALE_READS;
+use super::symbols::LabelId;
 use super::table::{span_begin, span_end, span_of, span_start};
 use records_api::record::{RecordKey, Status, TimeRange, Timestamp};
 
@@ -145,6 +148,20 @@ impl Ledger {
         let expiring = self.table.range(TimeRange::new(beginning, window_start)).count();
         let new = staging.staged.iter().filter(|record| self.table.position(record.key).is_none());
         self.len() - expiring + new.count()
+    }
+
+    /// Returns the pools of all records after the commit of a staging. Those of records that leave with
+    /// it may be among them.
+    pub fn pools_with(&self, staging: &Staging) -> BTreeSet<Arc<str>> {
+        let known = self.totals.names_of(LimitedLabel::Pool);
+        let mut pools: BTreeSet<LabelId> =
+            known.map(|pool| LabelId::from_number(pool.number)).collect();
+        pools.extend(staging.staged.iter().map(|record| record.pool));
+        pools.remove(&LabelId::NONE);
+        let text = |pool: LabelId| {
+            staging.new_labels.text(pool.number()).unwrap_or_else(|| self.label(pool)).clone()
+        };
+        pools.into_iter().map(text).collect()
     }
 
     /// Returns whether a record is known in a status.

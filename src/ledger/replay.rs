@@ -109,6 +109,7 @@ impl Ledger {
                 });
                 if is_whole { Ok(()) } else { Err(format!("{series:?} has other native buckets")) }
             }
+            Entry::Held(series, hold) => self.check(&Entry::Counter(*series, hold.shown.clone())),
             Entry::Exemplar(series, _) if !self.counters.contains_key(series) => {
                 Err(format!("{series:?} was not counted"))
             }

@@ -5,10 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::cardinality::{LabelValue, SlotChange};
 use crate::ledger::counters::{Counter, Exemplar, Series};
 use crate::ledger::failures::FailureDetails;
+use crate::ledger::holds::Hold;
 use crate::ledger::native::NativeBuckets;
 use crate::ledger::poll_facts::{FirstSync, PollFacts};
 use crate::ledger::record::{StoredRecord, StoredRecordV1};
+use crate::ledger::shared_facts::{FailedPoll, ServedPoll};
 use crate::ledger::symbols::LabelId;
+use records_api::DesktopPool;
 use records_api::record::RecordKey;
 
 /// Change of the ledger. The order of variants and fields is part of the format: a new variant goes
@@ -45,6 +48,14 @@ pub(in crate::ledger) enum Entry {
     Record(StoredRecord),
     /// The name of a desktop is new or changed. Since format 4.
     DesktopName(LabelId, String),
+    /// A series shows another value than its own for a while. The counter comes before. Only in shared logs.
+    Held(Series, Hold),
+    /// The desktop pools, by id, name and number of desktops, have changed. Only in shared logs.
+    Pools(Vec<(String, String, Option<u64>)>),
+    /// A complete poll is served. Only in shared logs.
+    Served(ServedPoll),
+    /// A poll failed. Only in shared logs.
+    Failed(FailedPoll),
 }
 
 impl Entry {
@@ -61,6 +72,13 @@ impl Entry {
     /// Creates the entry for the name of a desktop.
     pub(in crate::ledger) fn desktop_name(desktop: LabelId, name: &str) -> Self {
         Self::DesktopName(desktop, name.to_owned())
+    }
+
+    /// Creates the entry for the desktop pools.
+    pub(in crate::ledger) fn pools(pools: &[DesktopPool]) -> Self {
+        let pools = pools.iter();
+        let pools = pools.map(|pool| (pool.id.clone(), pool.name.clone(), pool.desktop_count));
+        Self::Pools(pools.collect())
     }
 
     /// Returns the entries of a series.

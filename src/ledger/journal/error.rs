@@ -108,6 +108,16 @@ impl CommitError {
         }
     }
 
+    /// Creates the error for a shared log that cannot be written. `place` is the database.
+    pub fn of_log(place: &str, error: &str, remedy: &'static str) -> Self {
+        Self { path: place.to_owned(), error: error.to_owned(), remedy }
+    }
+
+    /// Creates the error of a replica that does not lead the project.
+    pub(in crate::ledger) fn not_leading() -> Self {
+        Self::of_log("of the project", "another replica leads it", "nothing to do")
+    }
+
     /// Returns an instruction for an administrator.
     pub fn remedy(&self) -> &'static str {
         self.remedy
