@@ -22,12 +22,11 @@ use screen_records_exporter::exposition::{
     CounterValue, Format, HistogramValue, Labels, Sink, Value, write_projects,
 };
 use screen_records_exporter::ledger::{
-    DurableLedger, LabelLimits, Ledger, PollFacts, Staging, ValueLimit,
+    DurableLedger, LabelLimits, Ledger, PollFacts, ServedPoll, Staging, ValueLimit,
 };
 use screen_records_exporter::snapshot::{
     Aggregate, ProjectLabels, ProjectView, RecordsSnapshot, Snapshot, UserNames,
 };
-use screen_records_exporter::sync::ReadSummary;
 use tokio::time::Instant;
 use tower::ServiceExt;
 
@@ -101,12 +100,9 @@ fn read_page(staging: &mut Staging, ledger: &Ledger, page: &Page<'_>) {
 
 static VIEW: LazyLock<[ProjectView; 1]> = LazyLock::new(|| {
     let now = Timestamp::from_millis(1_700_000_000_000);
-    let summary = ReadSummary { window_start: now, rows: RECORDS as u64, ..ReadSummary::default() };
     let records = RecordsSnapshot {
         aggregate: aggregate_of(&LEDGER),
-        summary,
-        oldest_read: now,
-        completed: now,
+        poll: ServedPoll { completed: now, oldest_read: now, ..ServedPoll::default() },
         completed_at: Instant::now(),
         pools: Vec::new(),
     };
@@ -117,6 +113,7 @@ static VIEW: LazyLock<[ProjectView; 1]> = LazyLock::new(|| {
         snapshot: Arc::new(snapshot),
         at: Instant::now(),
         first_sync_progress: 1.0,
+        confirmation: 0,
         is_stale: false,
         sign_in: SignIn { method: "token", expires: None },
         page_size: 1000,

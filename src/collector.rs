@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::exposition::{Body, Piece, Wanted};
 use crate::instruments::Instruments;
-use crate::project::Project;
+use crate::project::{Project, SharedState};
 use bodies::Bodies;
 use records_api::run_blocking;
 
@@ -19,6 +19,8 @@ use records_api::run_blocking;
 pub struct Collector {
     projects: Vec<Arc<Project>>,
     instruments: Arc<Instruments>,
+    /// The state that replicas share, if they do.
+    shared: Option<Arc<dyn SharedState>>,
     /// True if `OpenMetrics` text contains `_created` series.
     created_series: bool,
     /// Bodies of all projects together.
@@ -32,10 +34,12 @@ impl Collector {
     pub fn new(
         projects: Vec<Arc<Project>>,
         instruments: Arc<Instruments>,
+        shared: Option<Arc<dyn SharedState>>,
         created_series: bool,
     ) -> Self {
         let probes = projects.iter().map(|_| Bodies::default()).collect();
-        Self { projects, instruments, created_series, bodies: Bodies::default(), probes }
+        let bodies = Bodies::default();
+        Self { projects, instruments, shared, created_series, bodies, probes }
     }
 
     /// Returns the projects, in the order of the config.
@@ -60,7 +64,27 @@ impl Collector {
 
     /// Starts the polls that are due, and waits for them until `deadline`.
     pub async fn poll(&self, deadline: Instant) {
-        join_all(self.projects.iter().map(|project| project.scrape(deadline))).await;
+        self.poll_some(&self.projects, deadline).await;
+    }
+
+    /// Starts the poll of one project, by its position, if it is due, and waits for it until `deadline`.
+    pub async fn poll_one(&self, at: usize, deadline: Instant) {
+        self.poll_some(&self.projects[at..=at], deadline).await;
+    }
+
+    async fn poll_some(&self, projects: &[Arc<Project>], deadline: Instant) {
+        let own = join_all(projects.iter().map(|project| project.scrape(deadline)));
+        match &self.shared {
+            Some(shared) => drop(tokio::join!(own, shared.poll(projects, deadline))),
+            None => drop(own.await),
+        }
+    }
+
+    /// Makes the projects serve what other replicas have committed, before an answer.
+    pub async fn refresh(&self) {
+        if let Some(shared) = &self.shared {
+            shared.refresh(&self.projects).await;
+        }
     }
 
     /// Encodes in a thread of its own.
@@ -69,6 +93,7 @@ impl Collector {
     ///
     /// As [`Self::expose`].
     pub async fn encode(self: &Arc<Self>, wanted: Wanted) -> io::Result<Body> {
+        self.refresh().await;
         let this = self.clone();
         run_blocking(move || this.expose(wanted)).await.map_err(io::Error::other)?
     }
@@ -79,6 +104,9 @@ impl Collector {
     ///
     /// As [`Self::expose`].
     pub async fn encode_one(self: &Arc<Self>, at: usize, wanted: Wanted) -> io::Result<Body> {
+        if let Some(shared) = &self.shared {
+            shared.refresh(&self.projects[at..=at]).await;
+        }
         let this = self.clone();
         let body = run_blocking(move || {
             let view = this.projects[at].view();

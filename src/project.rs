@@ -5,6 +5,7 @@
 
 mod commit;
 mod config;
+mod currency;
 mod error;
 mod failure;
 mod first_sync_progress;
@@ -13,16 +14,20 @@ mod poll;
 mod polling;
 mod reached_limits;
 mod reload;
+mod replication;
 mod run;
 mod schedule;
+mod shared_state;
 mod state;
 mod status;
 mod users;
 
 pub use config::ProjectConfig;
+pub use currency::{Currency, Leader, Leadership};
 pub use error::{PollError, Reason};
 pub use options::{PollMode, PollOptions};
 pub use poll::ApiCheck;
+pub use replication::SharedState;
 pub use status::{Budget, RunningPoll, Status};
 pub use users::Users;
 
@@ -37,6 +42,7 @@ use tokio_util::sync::CancellationToken;
 use crate::instruments::{Instruments, ProjectObserver};
 use crate::ledger::DurableLedger;
 use crate::snapshot::{ProjectLabels, ProjectView, Snapshot, SyncMode};
+use currency::Replication;
 use first_sync_progress::FirstSyncProgress;
 use poll::check_api;
 use polling::Polling;
@@ -59,6 +65,7 @@ pub struct Project {
     state: Arc<Mutex<ProjectState>>,
     progress: Mutex<FirstSyncProgress>,
     polling: Mutex<Polling>,
+    replication: Mutex<Replication>,
     /// Number of finished polls. Scrapes wait for it to change.
     finished: watch::Sender<u64>,
     /// Wakes the background task after a reload.
@@ -96,18 +103,24 @@ impl Project {
         let mut state = ProjectState::new(ledger, &config.labels, &config.options);
         let mut snapshot = Snapshot::new(config.labels.clone(), config.options.window);
         state.ledger_part(Timestamp::default()).write_to(&mut snapshot);
-        if !state.is_of(&config.identity()) {
+        // With replicas, the records are those that their leader reads.
+        let is_shared = state.ledger.is_shared();
+        if !is_shared && !state.is_of(&config.identity()) {
             snapshot.forget_records();
         }
+        let mut polling = Polling::new(snapshot, is_first_sync);
+        // A replica polls once it leads the project.
+        polling.may_poll = !is_shared;
         Arc::new(Self {
             name,
             config: Mutex::new(Arc::new(config)),
             observer,
             instruments,
             clock,
-            polling: Mutex::new(Polling::new(snapshot, is_first_sync)),
+            polling: Mutex::new(polling),
             state: Arc::new(Mutex::new(state)),
             progress: Mutex::new(FirstSyncProgress::new(!is_first_sync)),
+            replication: Mutex::new(Replication::new(is_shared)),
             finished: watch::Sender::new(0),
             config_replaced: Notify::new(),
             retired: CancellationToken::new(),
@@ -152,9 +165,9 @@ impl Project {
     /// Starts a poll in a task of its own, unless one runs or none is due. A scraper that disconnects
     /// does not cancel it.
     pub fn start_if_due(self: &Arc<Self>) {
-        if self.claim(Instant::now()) {
+        if let Some(attempt) = self.claim(Instant::now()) {
             let project = self.clone();
-            tokio::spawn(async move { project.run_claimed().await });
+            tokio::spawn(async move { project.run(attempt).await });
         }
     }
 
@@ -185,10 +198,10 @@ impl Project {
                 self.polling().has_background = false;
                 return;
             }
-            if self.claim(Instant::now()) {
+            if let Some(attempt) = self.claim(Instant::now()) {
                 let project = self.clone();
                 // In a task of its own, so that a panic in a poll does not end this loop.
-                let _ = tokio::spawn(async move { project.run_claimed().await }).await;
+                let _ = tokio::spawn(async move { project.run(attempt).await }).await;
             }
             let next = self.polling().schedule.next_start(options.min_interval);
             let earliest = Instant::now() + MIN_PAUSE;
@@ -257,7 +270,9 @@ impl Project {
         let max_age = config.options.max_staleness;
         let is_stale =
             snapshot.records.as_ref().is_some_and(|records| records.is_older_than(max_age, now));
+        let (snapshot, confirmation) = self.confirmed(snapshot);
         ProjectView {
+            confirmation,
             at: Instant::now(),
             is_stale,
             first_sync_progress: match snapshot.mode {
@@ -268,19 +283,6 @@ impl Project {
             page_size: config.client.page_size(),
             snapshot,
         }
-    }
-
-    /// Claims the right to poll. Returns false if a poll runs or none is due.
-    fn claim(&self, now: Instant) -> bool {
-        let min_interval = self.config().options.min_interval;
-        let mut polling = self.polling();
-        let is_due = polling.schedule.is_due(now, min_interval);
-        if polling.is_running() || !is_due || self.retired.is_cancelled() {
-            return false;
-        }
-        polling.running_since = Some(self.now());
-        polling.schedule.start(now);
-        true
     }
 
     fn now(&self) -> Timestamp {

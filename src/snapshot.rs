@@ -32,6 +32,7 @@ use records_api::SignIn;
 use records_api::record::Timestamp;
 use tokio::time::Instant;
 
+use crate::ledger::LogEnd;
 use crate::sync::Mode;
 
 /// Everything that is served about a project, except what changes by time alone.
@@ -67,6 +68,8 @@ pub struct Snapshot {
     pub last_poll: Option<Timestamp>,
     /// Form of user names.
     pub users: UserNames,
+    /// End of the shared log that it shows; `None` without replicas.
+    pub log_end: Option<LogEnd>,
 }
 
 /// Size of a ledger.
@@ -167,6 +170,7 @@ impl Snapshot {
             counting_since: None,
             last_poll: None,
             users: UserNames::default(),
+            log_end: None,
         }
     }
 
@@ -202,7 +206,7 @@ impl Snapshot {
             project: self.project().to_owned(),
             users: self.users.clone(),
             value_limit: self.labels.value_limit,
-            as_of: self.records.as_ref().map(|records| records.completed).or(self.last_poll),
+            as_of: self.records.as_ref().map(|records| records.poll.completed).or(self.last_poll),
             is_stale: is_stale || self.records.is_none(),
             counting_since: self.counting_since,
             list: self.failed.clone(),
@@ -219,6 +223,9 @@ pub struct ProjectView {
     pub snapshot: Arc<Snapshot>,
     /// Time of the answer.
     pub at: Instant,
+    /// Number of the form in which the snapshot is served, which depends on whether a database confirms it.
+    /// Equal revisions with equal numbers are served equally.
+    pub confirmation: u8,
     /// True if the records are too old to be served.
     pub is_stale: bool,
     /// Progress of the first sync, from 0 to 1.

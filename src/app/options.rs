@@ -1,5 +1,7 @@
 //! Options for the other modules, from the sections of the config.
 
+use std::time::Duration;
+
 use super::Failure;
 use crate::config::{self, Config, UserLabel};
 use crate::http::{Links, WebConfig, WebOptions};
@@ -56,6 +58,7 @@ pub(super) fn poll_options(
         pool_names: project.pool_names,
         filter: filter(&project.filter),
         reconcile_interval: poll.reconcile_interval,
+        lease: config.state.database.as_ref().map_or(Duration::ZERO, |database| database.lease),
         counter_hold: poll.counter_hold,
         max_records: poll.max_records,
         users,

@@ -197,7 +197,7 @@ fn collector(
     instruments: &Arc<Instruments>,
     config: &Config,
 ) -> Arc<Collector> {
-    Arc::new(Collector::new(projects, instruments.clone(), config.web.created_series))
+    Arc::new(Collector::new(projects, instruments.clone(), None, config.web.created_series))
 }
 
 fn new_project(

@@ -27,8 +27,9 @@ struct Kept {
     piece: Arc<Piece>,
 }
 
-/// Per project: the revision of its snapshot, and true if its records are too old to be served.
-type State = Vec<(u64, bool)>;
+/// Per project: the revision of its snapshot and its confirmation, and true if its records are too old to
+/// be served.
+type State = Vec<(u64, u8, bool)>;
 
 impl Bodies {
     /// Returns the record part of an answer with these views. Encodes it if it is not cached, which blocks
@@ -45,7 +46,8 @@ impl Bodies {
     ) -> io::Result<Arc<Piece>> {
         let slot = self.kept.lock().entry(wanted).or_default().clone();
         let mut slot = slot.lock();
-        let state: State = views.iter().map(|view| (view.revision, view.is_stale)).collect();
+        let state: State =
+            views.iter().map(|view| (view.revision, view.confirmation, view.is_stale)).collect();
         let now = Instant::now();
         let is_good = |kept: &&Kept| kept.state == state && kept.until.is_none_or(|end| now < end);
         if let Some(kept) = slot.as_ref().filter(is_good) {

@@ -147,7 +147,7 @@ fn write_moments(projects: &[ProjectView], sink: &mut dyn Sink) {
     }
     sink.family(&catalog::SCREEN_RECORDS_REPORTED);
     for (labels, snapshot) in shown(projects) {
-        if let Some(reported) = snapshot.summary.reported {
+        if let Some(reported) = snapshot.poll.reported {
             sink.gauge(Labels::of_project(labels, &[&labels.project]), reported.into());
         }
     }
@@ -155,7 +155,7 @@ fn write_moments(projects: &[ProjectView], sink: &mut dyn Sink) {
     for (labels, snapshot) in shown(projects) {
         sink.gauge(
             Labels::of_project(labels, &[&labels.project]),
-            snapshot.oldest_read.as_seconds().into(),
+            snapshot.poll.oldest_read.as_seconds().into(),
         );
     }
 }
@@ -209,7 +209,7 @@ fn write_state(projects: &[ProjectView], sink: &mut dyn Sink) {
         if let Some(snapshot) = &view.records {
             sink.gauge(
                 Labels::of_project(&view.labels, &[view.project()]),
-                snapshot.completed.as_seconds().into(),
+                snapshot.poll.completed.as_seconds().into(),
             );
         }
     }

@@ -49,7 +49,7 @@ pub(super) fn selected(projects: &[Arc<Project>], query: &Query) -> Vec<ProjectV
 
 /// Returns the time of a project's desktops, the same as that of its failures.
 pub(super) fn as_of(view: &ProjectView) -> Option<Timestamp> {
-    view.records.as_ref().map(|records| records.completed).or(view.last_poll)
+    view.records.as_ref().map(|records| records.poll.completed).or(view.last_poll)
 }
 
 /// Returns true if the gauges of a project are not served.

@@ -49,7 +49,7 @@ pub(super) async fn probe(
         let text = format!("Unknown project. Known projects:\n{}\n", names.join("\n"));
         return (StatusCode::NOT_FOUND, text).into_response();
     };
-    slot.free_during(projects[at].scrape(serving.deadline(&headers))).await;
+    slot.free_during(serving.collector.poll_one(at, serving.deadline(&headers))).await;
     exposition(wanted, serving.collector.encode_one(at, wanted).await)
 }
 

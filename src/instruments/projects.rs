@@ -76,7 +76,7 @@ fn write_anomalies(views: &[ProjectView], sink: &mut dyn Sink) {
     for view in views {
         let Some(snapshot) = &view.records else { continue };
         for reason in RejectionReason::ALL {
-            let count = snapshot.summary.rejected.get(&reason).copied().unwrap_or(0);
+            let count = snapshot.poll.rejected.get(&reason).copied().unwrap_or(0);
             sink.gauge(
                 Labels::of_project(&view.labels, &[view.project(), reason.as_str()]),
                 count.into(),
@@ -86,7 +86,7 @@ fn write_anomalies(views: &[ProjectView], sink: &mut dyn Sink) {
     sink.family(&catalog::UNKNOWN_VALUES);
     for view in views {
         let Some(snapshot) = &view.records else { continue };
-        for (field, count) in &snapshot.summary.unknown_values {
+        for (field, count) in &snapshot.poll.unknown_values {
             sink.gauge(Labels::of_project(&view.labels, &[view.project(), field]), (*count).into());
         }
     }

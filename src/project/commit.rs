@@ -11,7 +11,7 @@ use super::state::ProjectState;
 use crate::ledger::CommitError;
 use records_api::run_blocking;
 
-/// Changes the state in a thread that may block, unless `replaced` is cancelled by then. A cancelled
+/// Changes the state in a thread that may block, unless the poll is `cancelled` by then. A cancelled
 /// change never completes.
 ///
 /// # Errors
@@ -19,15 +19,15 @@ use records_api::run_blocking;
 /// [`Reason::State`] if the commit failed, [`Reason::Panicked`] if it panicked.
 pub(super) async fn commit<T: Send + 'static>(
     state: &Arc<Mutex<ProjectState>>,
-    replaced: &CancellationToken,
+    cancelled: &CancellationToken,
     change: impl FnOnce(&mut ProjectState) -> Result<T, CommitError> + Send + 'static,
 ) -> Result<T, PollError> {
-    let (state, replaced) = (state.clone(), replaced.clone());
+    let (state, cancelled) = (state.clone(), cancelled.clone());
     let committed = run_blocking(move || {
         let mut state = state.lock();
         // The thread outlives a cancelled poll. By now, the next poll may have read the ledger, and a
         // commit would change what its staging was compared with.
-        (!replaced.is_cancelled()).then(|| change(&mut state))
+        (!cancelled.is_cancelled()).then(|| change(&mut state))
     });
     match committed.await.map_err(|_| Reason::Panicked)? {
         Some(committed) => Ok(committed.map_err(Reason::State)?),

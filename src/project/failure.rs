@@ -31,6 +31,11 @@ impl FailureStreak {
         failure
     }
 
+    /// Continues the failures that another replica has seen since this time, if any.
+    pub(super) fn continue_since(&mut self, since: Option<Timestamp>) {
+        self.since = since;
+    }
+
     /// True if the last poll failed.
     pub(super) fn is_failing(&self) -> bool {
         self.since.is_some()

@@ -23,6 +23,8 @@ pub struct PollOptions {
     pub mode: PollMode,
     /// Minimum time between the starts of two polls. A poll may start a tenth of it earlier.
     pub min_interval: Duration,
+    /// Lease of the leader among replicas that share the state. Has no effect without replicas.
+    pub lease: Duration,
     /// Length of the window before the start of a poll. Records that start in it are read.
     pub window: Duration,
     /// Maximum age of a snapshot whose records are served.
@@ -60,6 +62,11 @@ impl PollOptions {
             policies: self.max_policies,
             value_bytes: labels.value_limit,
         }
+    }
+
+    /// Returns the time without commits after which replicas count as restarted.
+    pub(super) fn start_gap(&self) -> Duration {
+        2 * self.lease + 3 * self.min_interval
     }
 
     pub(super) fn reconcile_millis(&self) -> i64 {

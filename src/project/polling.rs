@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::failure::FailureStreak;
 use super::schedule::Schedule;
 use crate::snapshot::{Snapshot, SyncMode};
@@ -14,14 +16,25 @@ use records_api::record::Timestamp;
 pub(super) struct Polling {
     /// The served snapshot. Replaced as a whole.
     pub(super) snapshot: Arc<Snapshot>,
-    /// Begin of the poll that runs.
-    pub(super) running_since: Option<Timestamp>,
+    /// The poll that runs.
+    pub(super) running: Option<Running>,
+    /// False while another replica polls.
+    pub(super) may_poll: bool,
     /// True if a background task starts the polls.
     pub(super) has_background: bool,
     pub(super) schedule: Schedule,
     pub(super) failures: FailureStreak,
     /// True until the first complete poll, including those of earlier processes.
     pub(super) is_first_sync: bool,
+}
+
+/// A poll that runs.
+#[derive(Debug)]
+pub(super) struct Running {
+    /// Its begin.
+    pub(super) since: Timestamp,
+    /// Cancelled if nothing of the poll is of use any more.
+    pub(super) cancelled: CancellationToken,
 }
 
 impl Polling {
@@ -31,7 +44,8 @@ impl Polling {
         }
         Self {
             snapshot: Arc::new(snapshot),
-            running_since: None,
+            running: None,
+            may_poll: true,
             has_background: false,
             schedule: Schedule::default(),
             failures: FailureStreak::default(),
@@ -41,7 +55,7 @@ impl Polling {
 
     /// True while a poll runs.
     pub(super) fn is_running(&self) -> bool {
-        self.running_since.is_some()
+        self.running.is_some()
     }
 
     /// Replaces the snapshot by a changed copy. Answers that are being written keep the old one.

@@ -42,6 +42,15 @@ impl Schedule {
         self.last_start.map(|start| start + backed_off.max(regular))
     }
 
+    /// Returns the time from `now` until the next poll is due if the present one ends with `success`.
+    pub(super) fn due_in(&self, now: Instant, min_interval: Duration, success: bool) -> Duration {
+        let consecutive_failures =
+            if success { 0 } else { self.consecutive_failures.saturating_add(1) };
+        let ended = Self { consecutive_failures, ..*self };
+        let next = ended.next_start(min_interval);
+        next.map_or(Duration::ZERO, |next| next.saturating_duration_since(now))
+    }
+
     /// True if a poll is due.
     pub(super) fn is_due(&self, now: Instant, min_interval: Duration) -> bool {
         self.next_start(min_interval).is_none_or(|next| now >= next)

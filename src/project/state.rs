@@ -8,30 +8,33 @@ use tokio::time::Instant;
 use super::options::PollOptions;
 use super::reached_limits::ReachedLimits;
 use crate::ledger::{
-    CommitError, DurableLedger, FirstSync, LabelLimits, Ledger, LimitedLabel, PollFacts, Staging,
-    Transition,
+    CommitError, Counters, DurableLedger, FirstSync, LabelLimits, Ledger, LimitedLabel, LogEnd,
+    Outcome, PollFacts, ServedPoll, SharedChanges, Staging, Transition,
 };
 use crate::snapshot::{
     Aggregate, CounterView, Desktop, FailedList, LedgerFigures, ProjectLabels, ServedCounters,
     Snapshot, SyncMode, UserNames, desktops,
 };
 use crate::sync::{Anomalies, CountTaken, Plan, Planner, PollContext, ReadSummary};
+use records_api::DesktopPool;
 use records_api::record::{TimeRange, Timestamp};
 
 /// Ledger of a project, with the served counters and the planner of its polls. Only a commit changes them,
 /// so a poll that fails or panics leaves no trace.
 #[derive(Debug)]
 pub(super) struct ProjectState {
-    ledger: DurableLedger,
-    counters: ServedCounters,
+    pub(super) ledger: DurableLedger,
+    pub(super) counters: ServedCounters,
     pub(super) planner: Planner,
     /// Rows and values of the window that could not be understood.
-    anomalies: Anomalies,
+    pub(super) anomalies: Anomalies,
     limits: LabelLimits,
-    users: UserNames,
+    pub(super) users: UserNames,
+    /// Time without commits after which replicas count as restarted.
+    pub(super) start_gap: Duration,
     reached: ReachedLimits,
     /// The failed records as of the last snapshot.
-    failed: FailedList,
+    pub(super) failed: FailedList,
 }
 
 /// Everything that a complete poll has read.
@@ -47,6 +50,21 @@ pub(super) struct Polled {
     pub(super) counts: Vec<CountTaken>,
     /// False if the API refuses or ignores the status filter; `None` if the poll did not use it.
     pub(super) filter_works: Option<bool>,
+}
+
+/// Facts at the end of a poll.
+#[derive(Debug)]
+pub(super) struct PollEnd {
+    /// Number of rows of the pages that it read.
+    pub(super) page: u32,
+    /// Its end.
+    pub(super) ended: Timestamp,
+    /// The desktop pools, as far as they are known.
+    pub(super) pools: Vec<DesktopPool>,
+    /// Length of the window.
+    pub(super) window: Duration,
+    /// Time until the next poll is due.
+    pub(super) due_in: Duration,
 }
 
 impl Polled {
@@ -68,6 +86,7 @@ pub(super) struct LedgerPart {
     last_poll: Option<Timestamp>,
     counting_since: Option<Timestamp>,
     users: UserNames,
+    log_end: Option<LogEnd>,
 }
 
 impl LedgerPart {
@@ -81,6 +100,7 @@ impl LedgerPart {
         snapshot.last_poll = self.last_poll;
         snapshot.counting_since = self.counting_since;
         snapshot.users = self.users;
+        snapshot.log_end = self.log_end;
     }
 
     /// Writes only the fields that depend on the form of labels into a snapshot.
@@ -99,11 +119,15 @@ impl ProjectState {
     ) -> Self {
         let (users, limits) = (options.users.initial(), options.label_limits(labels));
         let hold = options.counter_hold;
-        let counters = ServedCounters::new(&ledger, labels, &users, hold, Instant::now());
+        let mut counters = ServedCounters::new(&ledger, labels, &users, hold, Instant::now());
+        if ledger.is_shared() {
+            counters.follow(&ledger, &users);
+        }
         let planner = Planner::new(options.reconcile_millis(), ledger.last_poll());
         let (anomalies, reached) = Default::default();
         let failed = FailedList::default();
-        Self { ledger, counters, planner, anomalies, limits, users, reached, failed }
+        let start_gap = options.start_gap();
+        Self { ledger, counters, planner, anomalies, limits, users, start_gap, reached, failed }
     }
 
     /// Returns the ledger. Only a commit changes it.
@@ -131,6 +155,7 @@ impl ProjectState {
     /// Uses these options from now on.
     pub(super) fn set_options(&mut self, options: &PollOptions, labels: &ProjectLabels) {
         self.limits = options.label_limits(labels);
+        self.start_gap = options.start_gap();
         self.counters.hold_for(options.counter_hold);
         self.planner.set_reconcile_interval(options.reconcile_millis());
     }
@@ -152,13 +177,12 @@ impl ProjectState {
         part: FirstSync,
     ) -> Result<(), CommitError> {
         let transition = self.ledger().diff_part(staging, part, self.limits);
-        self.commit(transition)?;
+        self.commit(Some(transition), &SharedChanges::default())?;
         self.anomalies.merge(anomalies);
         Ok(())
     }
 
-    /// Commits a complete poll that read pages of `page` rows and ended at `ended`. Returns the summary
-    /// to serve.
+    /// Commits a complete poll. Returns the facts to serve about it.
     ///
     /// # Errors
     ///
@@ -167,16 +191,16 @@ impl ProjectState {
         &mut self,
         polled: Polled,
         facts: PollFacts,
-        page: u32,
-        ended: Timestamp,
-    ) -> Result<ReadSummary, CommitError> {
-        let (window_start, begun) = (facts.window_start, facts.begun);
+        end: PollEnd,
+    ) -> Result<ServedPoll, CommitError> {
+        let (window_start, begun, ended) = (facts.window_start, facts.begun, end.ended);
         let mut summary = polled.summary;
         // A copy, because a planner that relies on a poll that was not committed would skip records.
         let mut planner = self.planner.clone();
         match polled.plan {
             Plan::Everything => {
-                planner.note_full_read(&summary, page, TimeRange::new(polled.since, ended));
+                let read = TimeRange::new(polled.since, ended);
+                planner.note_full_read(&summary, end.page, read);
             }
             Plan::Changes { new_since, slices, .. } => {
                 for slice in slices {
@@ -192,30 +216,52 @@ impl ProjectState {
         if let Some(works) = polled.filter_works {
             planner.note_filter(works, begun);
         }
+        // Ranges that this poll did not read keep their anomalies, and all of them are served.
+        let mut anomalies = self.anomalies.clone();
+        anomalies.merge(std::mem::take(&mut summary.anomalies));
+        anomalies.expire(window_start);
         let facts = planner.remember(facts);
+        let poll = ServedPoll {
+            completed: ended,
+            oldest_read: planner.oldest_read().unwrap_or(begun),
+            reported: summary.reported,
+            rejected: anomalies.rejected(),
+            unknown_values: anomalies.unknown_values(),
+            hold_millis: self.hold_millis(),
+            window_millis: u64::try_from(end.window.as_millis()).unwrap_or(u64::MAX),
+            max_pools: self.limits.pools as u64,
+        };
         let transition = self.ledger().diff(polled.staging, facts, self.limits);
-        self.commit(transition)?;
+        let outcome = Outcome::Served(poll.clone());
+        let shared = self.shared_changes(&transition, outcome, end);
+        self.commit(Some(transition), &shared)?;
         // A count is compared with the ledger, so the ledger must already hold this poll.
         for taken in &polled.counts {
             planner.note_count(&self.ledger, taken, window_start, begun);
         }
-        self.planner = planner;
-        // Ranges that this poll did not read keep their anomalies, and the summary shows all of them.
-        self.anomalies.merge(std::mem::take(&mut summary.anomalies));
-        self.anomalies.expire(window_start);
-        summary.rejected = self.anomalies.rejected();
-        summary.unknown_values = self.anomalies.unknown_values();
-        Ok(summary)
+        (self.planner, self.anomalies) = (planner, anomalies);
+        Ok(poll)
     }
 
-    fn commit(&mut self, transition: Transition) -> Result<(), CommitError> {
-        let new_series = ServedCounters::appearing(self.ledger(), &transition);
-        self.ledger.commit(transition)?;
+    /// Commits a transition, and what only a shared log holds.
+    pub(super) fn commit(
+        &mut self,
+        transition: Option<Transition>,
+        shared: &SharedChanges,
+    ) -> Result<(), CommitError> {
+        let new_series = transition.as_ref().map_or_else(Counters::new, |transition| {
+            ServedCounters::appearing(self.ledger(), transition)
+        });
+        self.ledger.commit_shared(transition, shared)?;
         // The commit is durable already. A state that cannot be rewritten only stays larger.
         if let Err(error) = self.ledger.compact() {
             tracing::warn!(%error, remedy = error.remedy(), "state not rewritten");
         }
-        self.counters.update(&self.ledger, &self.users, new_series, Instant::now());
+        if self.ledger.is_shared() {
+            self.counters.follow(&self.ledger, &self.users);
+        } else {
+            self.counters.update(&self.ledger, &self.users, new_series, Instant::now());
+        }
         Ok(())
     }
 
@@ -229,6 +275,9 @@ impl ProjectState {
     pub(super) fn set_labels(&mut self, labels: &ProjectLabels, users: UserNames, hold: Duration) {
         self.counters.hold_for(hold);
         self.counters.relabel(&self.ledger, labels, &users, Instant::now());
+        if self.ledger.is_shared() {
+            self.counters.follow(&self.ledger, &users);
+        }
         self.users = users;
     }
 
@@ -254,6 +303,7 @@ impl ProjectState {
             last_poll: poll.map(|poll| poll.begun),
             users: self.users.clone(),
             counting_since: poll.map(|poll| poll.counting_since),
+            log_end: self.ledger.log_end(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Project;
+use super::currency::Leadership;
 use crate::snapshot::{FailedRecords, Failure, ProjectView};
 use records_api::record::Timestamp;
 
@@ -19,6 +20,8 @@ pub struct Status {
     pub counting_since: Option<Timestamp>,
     /// Limits of the requests to the API.
     pub budget: Budget,
+    /// Place among replicas; `None` without them.
+    pub leadership: Option<Leadership>,
 }
 
 /// A poll that runs.
@@ -45,8 +48,8 @@ impl Project {
     /// Returns the state of the project.
     pub fn status(&self) -> Status {
         let (view, config) = (self.view(), self.config());
-        let poll = self.polling().running_since.map(|since| {
-            let millis = self.now().millis().saturating_sub(since.millis());
+        let poll = self.polling().running.as_ref().map(|running| {
+            let millis = self.now().millis().saturating_sub(running.since.millis());
             let duration = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
             RunningPoll { duration, is_long: duration > config.options.max_staleness }
         });
@@ -55,6 +58,7 @@ impl Project {
             counting_since: view.counting_since,
             view,
             poll,
+            leadership: self.leadership(),
             budget: Budget {
                 requests_per_second: config.client.max_requests_per_second(),
                 concurrent_requests: config.client.max_concurrent_requests(),

@@ -119,6 +119,11 @@ impl ServedCounters {
         }
     }
 
+    /// Returns the hold of series that appear.
+    pub fn hold(&self) -> Duration {
+        self.hold
+    }
+
     /// Sets the hold of series that appear from now on.
     pub fn hold_for(&mut self, hold: Duration) {
         self.hold = hold;
@@ -164,6 +169,23 @@ impl ServedCounters {
             };
             held.extend(appearing.into_iter().map(|(series, shown)| (series, hold_at(shown))));
         }
+        self.show(ledger, names, |series, value| (value.clone(), held.remove(&series)));
+    }
+
+    /// Takes the counters of a replica, whose holds are part of the ledger.
+    pub fn follow(&mut self, ledger: &Ledger, names: &UserNames) {
+        self.show(ledger, names, |series, value| {
+            (ledger.held(series).unwrap_or(value).clone(), None)
+        });
+    }
+
+    /// Shows the counters of a ledger with the values and holds of `value_of`.
+    fn show(
+        &mut self,
+        ledger: &Ledger,
+        names: &UserNames,
+        mut value_of: impl FnMut(Series, &Counter) -> (Counter, Option<CounterHold>),
+    ) {
         let series = ledger.counters().iter().filter(|(series, _)| is_shown(ledger, **series));
         let series = series.filter_map(|(series, value)| {
             Some((*series, labels_of(ledger, names, *series)?, value))
@@ -173,7 +195,7 @@ impl ServedCounters {
             (one.family(), one_labels).cmp(&(other.family(), other_labels))
         });
         let served = series.into_iter().map(|(series, labels, value)| {
-            let (value, held) = (value.clone(), held.remove(&series));
+            let (value, held) = value_of(series, value);
             CounterView { series, labels, value, held }
         });
         self.shown = served.collect();

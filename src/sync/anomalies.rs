@@ -73,12 +73,12 @@ impl Anomalies {
     }
 
     /// Returns the number of records with an unknown value, by field.
-    pub fn unknown_values(&self) -> BTreeMap<&'static str, u64> {
+    pub fn unknown_values(&self) -> BTreeMap<String, u64> {
         let fields = self.found.iter().filter_map(|(_, anomaly)| match anomaly {
             Anomaly::Rejected(_) => None,
             Anomaly::Unknown(field) => Some(*field),
         });
-        count_each(fields)
+        count_each(fields).into_iter().map(|(field, count)| (field.to_owned(), count)).collect()
     }
 }
 
@@ -108,13 +108,13 @@ mod tests {
         let (size, row) = (Anomaly::Unknown("size"), Anomaly::Rejected(RejectionReason::NoId));
         let mut all = read(0, None, &[(-1, row), (1, row), (5, row), (5, size), (9, size)]);
         assert_eq!(all.rejected(), [(RejectionReason::NoId, 2)].into());
-        assert_eq!(all.unknown_values(), [("size", 2)].into());
+        assert_eq!(all.unknown_values(), [("size".to_owned(), 2)].into());
         all.merge(read(4, Some(9), &[(6, row), (9, size)]));
         assert_eq!(all.rejected(), [(RejectionReason::NoId, 2)].into());
-        assert_eq!(all.unknown_values(), [("size", 1)].into());
+        assert_eq!(all.unknown_values(), [("size".to_owned(), 1)].into());
         all.merge(read(0, Some(2), &[]));
         all.expire(at(9));
         assert!(all.rejected().is_empty());
-        assert_eq!(all.unknown_values(), [("size", 1)].into());
+        assert_eq!(all.unknown_values(), [("size".to_owned(), 1)].into());
     }
 }

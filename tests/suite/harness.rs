@@ -25,11 +25,12 @@ use screen_records_exporter::exposition::Wanted;
 use screen_records_exporter::http::{Current, Links, Serving, WebConfig, WebOptions, router};
 use screen_records_exporter::instruments::Instruments;
 use screen_records_exporter::ledger::DurableLedger;
-use screen_records_exporter::project::{PollMode, PollOptions, Project, Users};
+use screen_records_exporter::project::{Currency, PollMode, PollOptions, Project, Users};
 use screen_records_exporter::snapshot::{FailedRecords, Failure, ProjectLabels, ShownFailure};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
+use crate::memory_log::MemoryLog;
 use crate::support::Metrics;
 use crate::truth::expected;
 
@@ -183,6 +184,10 @@ pub(crate) struct HarnessOptions {
     pub(crate) poll: PollOptions,
     /// Where the state lies; in memory without.
     pub(crate) state: Option<PathBuf>,
+    /// The log that the project shares with replicas, in place of a state of its own.
+    pub(crate) log: Option<MemoryLog>,
+    /// Whether the project leads that log. Otherwise it follows.
+    pub(crate) leads: bool,
     /// Where the token stands; [`TOKEN`] without.
     pub(crate) token_file: Option<PathBuf>,
     /// How it signs in; by the token without.
@@ -219,6 +224,7 @@ impl HarnessOptions {
                 max_response_bytes: 32 << 20,
             },
             poll: PollOptions {
+                lease: Duration::from_secs(15),
                 mode: PollMode::Scrape,
                 min_interval: Duration::from_secs(30),
                 window: 15 * DAY,
@@ -236,6 +242,8 @@ impl HarnessOptions {
                 max_policies: 100,
             },
             state: None,
+            log: None,
+            leads: true,
             token_file: None,
             auth: None,
             ahead: Duration::ZERO,
@@ -315,7 +323,9 @@ impl HarnessOptions {
             let target = Target { endpoint, project_id: "0123abcd".to_owned(), auth };
             let (time, transport) = (clock.clone(), transport.clone());
             let now = Timestamp::from_millis(clock.now_millis());
+            let shared = self.log.as_ref().filter(|_| number == 0);
             let ledger = match &self.state {
+                _ if shared.is_some() => DurableLedger::following(),
                 Some(path) if number == 0 => DurableLedger::open(path, now).unwrap().0,
                 _ => DurableLedger::default(),
             };
@@ -323,12 +333,18 @@ impl HarnessOptions {
             let labels = ProjectLabels { project, ..ProjectLabels::default() };
             let (poll, own_clock) = (self.poll.clone(), clock.clone());
             let (limits, refusals) = (self.limits.clone(), refusals.clone());
-            Project::new(labels, poll, own_clock, instruments.clone(), ledger, |observer| {
+            let instruments = instruments.clone();
+            let project = Project::new(labels, poll, own_clock, instruments, ledger, |observer| {
                 Client::new(target, limits, refusals, transport, time, observer)
-            })
+            });
+            if let Some(log) = shared.filter(|_| self.leads) {
+                log.lead(&project);
+                project.set_currency(Instant::now(), Currency::Current);
+            }
+            project
         };
         let projects = (0..count).map(project).collect();
-        Arc::new(Collector::new(projects, instruments.clone(), false))
+        Arc::new(Collector::new(projects, instruments.clone(), None, false))
     }
 }
 
@@ -365,9 +381,15 @@ impl Harness {
         Self { simulator, transport, clock, project, collector, setup }
     }
 
+    /// A replica of the same project that follows, and has read nothing yet.
+    pub(crate) fn follower(&self) -> Arc<Collector> {
+        let setup = HarnessOptions { leads: false, ..self.setup.clone() };
+        setup.run(&self.transport, &self.clock)
+    }
+
     /// Another exporter at the same API, without a state: what it shows after a poll.
     pub(crate) async fn seen_by_another(&self) -> Result<Samples, Failure> {
-        let setup = HarnessOptions { state: None, ..self.setup.clone() };
+        let setup = HarnessOptions { state: None, log: None, ..self.setup.clone() };
         let other = setup.run(&self.transport, &self.clock);
         let failure = other.projects()[0].poll_once().await.failure;
         let body = other.expose(Wanted::default()).unwrap().to_vec();
@@ -377,7 +399,8 @@ impl Harness {
 
     /// Another process with so many projects at the same API, which sign in like this.
     pub(crate) fn many(&self, projects: usize, auth: SignIn) -> Arc<Collector> {
-        let setup = HarnessOptions { state: None, auth: Some(auth), ..self.setup.clone() };
+        let setup =
+            HarnessOptions { state: None, log: None, auth: Some(auth), ..self.setup.clone() };
         setup.run_many(projects, &self.transport, &self.clock)
     }
 
@@ -420,8 +443,7 @@ impl Harness {
 
     /// What a scrape would show now.
     pub(crate) fn exposed(&self) -> Metrics {
-        let body = self.collector.expose(Wanted::default()).unwrap().to_vec();
-        Metrics::parse(&String::from_utf8(body).unwrap())
+        exposed_by(&self.collector)
     }
 
     /// Of it what is about records.
@@ -523,6 +545,17 @@ pub(crate) fn is_counter(name: &str) -> bool {
         "workspace_screen_records_expired_in_flight_total",
     ];
     families.iter().any(|family| name.starts_with(family))
+}
+
+/// Returns what a collector exposes now.
+fn exposed_by(collector: &Collector) -> Metrics {
+    let body = collector.expose(Wanted::default()).unwrap().to_vec();
+    Metrics::parse(&String::from_utf8(body).unwrap())
+}
+
+/// Of it what is about records.
+pub(crate) fn shown_by(collector: &Collector) -> Samples {
+    exposed_by(collector).of("workspace_")
 }
 
 /// The state of the last snapshot after a poll that failed: the same but `up`.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use records_api::secret::{SecretRules, Source};
 use records_api::{Agency, Auth, IamUser, ReadLimit, Transport};
 use records_api_simulator::{Access, Credential, Endpoint, ImdsVersion};
+use screen_records_exporter::project::Project;
 use screen_records_exporter::snapshot::Failure;
 use tokio::time::{Instant, sleep};
 
@@ -429,7 +430,7 @@ async fn projects_that_share_a_wrong_key_try_it_only_once() {
     let harness = setup(access_key("AK", "wrong", None)).start();
     let collector = harness.many(200, access_key("AK", "wrong", None));
     for _ in 0..10 {
-        let polls = collector.projects().iter().map(|project| project.poll_once());
+        let polls = collector.projects().iter().map(Project::poll_once);
         let polls = futures_util::future::join_all(polls).await;
         assert!(polls.iter().all(|status| status.failure.is_some()));
         sleep(MINUTE).await;
@@ -444,7 +445,7 @@ async fn a_busy_gateway_does_not_prove_that_a_key_is_valid() {
         let harness = setup(access_key("AK", "wrong", None)).start();
         harness.set_faults(&[&format!("{busy},times=1,endpoint=records")]);
         let collector = harness.many(200, access_key("AK", "wrong", None));
-        let polls = collector.projects().iter().map(|project| project.poll_once());
+        let polls = collector.projects().iter().map(Project::poll_once);
         let polls = futures_util::future::join_all(polls).await;
         assert!(polls.iter().all(|status| status.failure.is_some()));
         assert_eq!(harness.asked(), 2, "{busy}, then one refusal for all");

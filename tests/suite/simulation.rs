@@ -13,6 +13,7 @@ mod history;
 mod oracle;
 mod run;
 mod samples;
+mod storage;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -22,16 +23,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use history::{Manner, Step};
 use run::Run;
+use storage::Journal;
 
 /// Runs a history in a world of this seed.
-fn run(seed: u64, manner: Manner, steps: &[Step]) -> Result<(), String> {
+fn run(journal: Journal, seed: u64, manner: Manner, steps: &[Step]) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
         .build()
         .unwrap();
     let history = async {
-        let mut run = Run::new(seed, manner);
+        let mut run = Run::new(seed, manner, journal);
         // Pauses before retries are jittered by the generator of this thread.
         fastrand::seed(seed);
         for (number, step) in steps.iter().enumerate() {
@@ -49,21 +51,21 @@ fn run(seed: u64, manner: Manner, steps: &[Step]) -> Result<(), String> {
 }
 
 /// Leaves out and simplifies as long as a history fails nevertheless that failed with `error`.
-fn shortened(seed: u64, mut error: String) -> (Manner, Vec<Step>, String) {
+fn shortened(journal: Journal, seed: u64, mut error: String) -> (Manner, Vec<Step>, String) {
     let (mut manner, mut steps) = history::of(seed);
     loop {
         let before = (manner, steps.clone());
         for at in (0..steps.len()).rev() {
             let mut fewer = steps.clone();
             fewer.remove(at);
-            if let Err(other) = run(seed, manner, &fewer) {
+            if let Err(other) = run(journal, seed, manner, &fewer) {
                 (steps, error) = (fewer, other);
             }
         }
         for simplify in Manner::SIMPLER {
             let simpler = simplify(manner);
             if simpler != manner
-                && let Err(other) = run(seed, simpler, &steps)
+                && let Err(other) = run(journal, seed, simpler, &steps)
             {
                 (manner, error) = (simpler, other);
             }
@@ -75,12 +77,12 @@ fn shortened(seed: u64, mut error: String) -> (Manner, Vec<Step>, String) {
 }
 
 /// A history that fails, short and as a case to be kept, and what is wrong.
-fn report(seed: u64, error: String) -> String {
-    let (manner, steps, error) = shortened(seed, error);
+fn report(journal: Journal, seed: u64, error: String) -> String {
+    let (manner, steps, error) = shortened(journal, seed, error);
     let steps: Vec<_> = steps.iter().map(|step| format!("            {step:?},\n")).collect();
     let steps = steps.concat();
     format!(
-        "SEED={seed} fails. Shortened, as a case for simulation/cases.rs:\n    Case {{\n        \
+        "SEED={seed} fails with a {journal:?}. Shortened, as a case for simulation/cases.rs:\n    Case {{\n        \
          found: \"\",\n        seed: {seed},\n        manner: {manner:?},\n        steps: &[\n\
          {steps}        ],\n    }},\n{error}\n"
     )
@@ -91,7 +93,7 @@ fn report(seed: u64, error: String) -> String {
 const AMBIGUOUS: [u64; 1] = [619];
 
 /// The seeds that fail, the first or all, and how.
-fn failing(seeds: Range<u64>, all: bool) -> BTreeMap<u64, String> {
+fn failing(journal: Journal, seeds: Range<u64>, all: bool) -> BTreeMap<u64, String> {
     let (next, found) = (AtomicU64::new(seeds.start), Mutex::new(BTreeMap::new()));
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -105,7 +107,7 @@ fn failing(seeds: Range<u64>, all: bool) -> BTreeMap<u64, String> {
                     if AMBIGUOUS.contains(&seed) && !all {
                         continue;
                     }
-                    if let Err(error) = run(seed, manner, &steps) {
+                    if let Err(error) = run(journal, seed, manner, &steps) {
                         found.lock().unwrap().insert(seed, error);
                     }
                 }
@@ -119,29 +121,40 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
-#[test]
-fn every_history_is_counted_as_the_contract_says() {
+fn check_histories(journal: Journal, default_seeds: u64) {
     let seeds = match number("SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("SEEDS").unwrap_or(2000),
+        None => 0..number("SEEDS").unwrap_or(default_seeds),
     };
-    let failing = failing(seeds, number("ALL").is_some());
+    let failing = failing(journal, seeds, number("ALL").is_some());
     if let Some((first, error)) = failing.first_key_value() {
         let seeds: Vec<_> = failing
             .iter()
             .map(|(seed, error)| format!("{seed}: {error} {:?}\n", history::of(*seed).0))
             .collect();
-        let (report, seeds) = (report(*first, error.clone()), seeds.concat());
+        let (report, seeds) = (report(journal, *first, error.clone()), seeds.concat());
         panic!("{report}\nseeds that fail:\n{seeds}");
     }
 }
 
 #[test]
+fn every_history_is_counted_as_the_contract_says() {
+    check_histories(Journal::File, 2000);
+}
+
+#[test]
+fn every_history_is_counted_once_by_replicas_and_shown_alike() {
+    check_histories(Journal::SharedLog, 1000);
+}
+
+#[test]
 fn histories_that_found_bugs_find_none() {
-    let failing = cases::CASES.iter().filter_map(|case| {
-        let error = run(case.seed, case.manner, case.steps).err()?;
-        Some(format!("Again? {}:\n{error}\n", case.found))
-    });
-    let failing: Vec<_> = failing.collect();
-    assert!(failing.is_empty(), "{}", failing.concat());
+    for journal in [Journal::File, Journal::SharedLog] {
+        let failing = cases::CASES.iter().filter_map(|case| {
+            let error = run(journal, case.seed, case.manner, case.steps).err()?;
+            Some(format!("Again? {} ({journal:?}):\n{error}\n", case.found))
+        });
+        let failing: Vec<_> = failing.collect();
+        assert!(failing.is_empty(), "{}", failing.concat());
+    }
 }

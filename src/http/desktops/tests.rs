@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::*;
+use crate::ledger::ServedPoll;
 use crate::ledger::ValueLimit;
 use crate::snapshot::{Aggregate, Desktop, ProjectLabels, RecordsSnapshot, Snapshot};
-use crate::sync::ReadSummary;
 use records_api::{DesktopPool, SignIn};
 
 /// Time of the snapshots.
@@ -42,9 +42,7 @@ pub(in crate::http) fn view(project: &str, desktops: Vec<Desktop>) -> ProjectVie
     };
     snapshot.records = Some(Arc::new(RecordsSnapshot {
         aggregate: Aggregate::default(),
-        summary: ReadSummary::default(),
-        oldest_read: hours_ago(0),
-        completed: hours_ago(0),
+        poll: ServedPoll { completed: hours_ago(0), ..ServedPoll::default() },
         completed_at: Instant::now(),
         pools: vec![pool("a", "Sales"), pool("b", "R&D")],
     }));
@@ -52,6 +50,7 @@ pub(in crate::http) fn view(project: &str, desktops: Vec<Desktop>) -> ProjectVie
     ProjectView {
         snapshot: snapshot.into(),
         at: Instant::now(),
+        confirmation: 0,
         is_stale: false,
         first_sync_progress: 1.0,
         sign_in: SignIn { method: "token", expires: None },
@@ -98,7 +97,7 @@ fn the_longest_silent_desktop_comes_first() {
 fn the_time_of_the_answer_is_that_of_the_snapshot() {
     let late = changed(view("p", vec![desktop("1", None, 24)]), |snapshot| {
         let records = Arc::make_mut(snapshot.records.as_mut().unwrap());
-        records.completed = Timestamp::from_millis(NOW - 1);
+        records.poll.completed = Timestamp::from_millis(NOW - 1);
     });
     assert_eq!(ids(&[late], "silent_for=24h").0, [""; 0]);
     let future = view("p", vec![desktop("1", None, -1)]);

@@ -202,7 +202,7 @@ impl PollReader<'_> {
         &self,
         change: impl FnOnce(&mut ProjectState) -> Result<(), CommitError> + Send + 'static,
     ) -> Result<(), PollError> {
-        let figures = commit(self.state, self.replaced, |state| {
+        let figures = commit(self.state, self.cancelled, |state| {
             change(state)?;
             Ok(state.figures())
         });

@@ -1,12 +1,12 @@
 //! Names of the desktop pools. They are read rarely, and a failure does not fail the poll.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 
-use crate::snapshot::Aggregate;
 use records_api::{ApiError, Client, DesktopPool, Fingerprint, LogThrottle, MAX_POOLS};
 
 /// Names of the desktop pools of a project.
@@ -23,7 +23,7 @@ struct State {
     known: Vec<DesktopPool>,
     /// Pools of records for which the API had no name when it was last asked, such as deleted pools.
     /// Without them, each poll would ask for the names again.
-    nameless: BTreeSet<String>,
+    nameless: BTreeSet<Arc<str>>,
     requested: Option<Instant>,
     /// Failed requests in a row.
     failures: u32,
@@ -46,19 +46,19 @@ impl PoolNames {
     }
 
     /// Returns the names. Reads them if it is time to, and otherwise or after a failure returns the last
-    /// known ones.
+    /// known ones. `pools` are those that have records.
     pub(in crate::project) async fn refresh(
         &self,
         client: &Client,
-        aggregate: &Aggregate,
+        pools: &BTreeSet<Arc<str>>,
     ) -> Vec<DesktopPool> {
         let credentials = client.configured_credentials();
-        if !self.claim(aggregate, credentials) {
+        if !self.claim(pools, credentials) {
             return self.state.lock().known.clone();
         }
         let (error, remedy) = match timeout(self.timeout, client.desktop_pools()).await {
-            Ok(Ok(pools)) => {
-                if pools.len() >= MAX_POOLS {
+            Ok(Ok(known)) => {
+                if known.len() >= MAX_POOLS {
                     tracing::warn!(
                         project = self.project,
                         "the API has {MAX_POOLS} or more desktop pools: further ones have no names"
@@ -71,11 +71,10 @@ impl PoolNames {
                 }
                 state.log_throttle = LogThrottle::default();
                 state.failed_with = None;
-                state.known.clone_from(&pools);
-                let ids = aggregate.kinds.keys().map(|(_, _, pool)| pool);
-                state.nameless =
-                    ids.filter(|pool| !state.names(pool)).map(ToString::to_string).collect();
-                return pools;
+                state.known.clone_from(&known);
+                let nameless = pools.iter().filter(|pool| !state.names(pool));
+                state.nameless = nameless.cloned().collect();
+                return known;
             }
             // No request was made, so nothing was learned.
             Ok(Err(ApiError::HeldBack { .. })) => return self.state.lock().known.clone(),
@@ -102,10 +101,10 @@ impl PoolNames {
     }
 
     /// Claims the right to read the names. Returns false if it is too early.
-    fn claim(&self, aggregate: &Aggregate, credentials: Option<Fingerprint>) -> bool {
+    fn claim(&self, pools: &BTreeSet<Arc<str>>, credentials: Option<Fingerprint>) -> bool {
         let mut state = self.state.lock();
         let is_new = |pool: &str| !state.names(pool) && !state.nameless.contains(pool);
-        let has_new = aggregate.kinds.keys().any(|(_, _, pool)| is_new(pool));
+        let has_new = pools.iter().any(|pool| is_new(pool));
         let pause = match state.failures {
             0 if has_new => REFRESH_FOR_NEW,
             0 => REFRESH,
@@ -124,8 +123,8 @@ impl PoolNames {
 }
 
 impl State {
-    /// True if the pool has a known name, or is a label value of the exporter's own.
+    /// True if the pool has a known name.
     fn names(&self, pool: &str) -> bool {
-        matches!(pool, "_none" | "_other") || self.known.iter().any(|known| known.id == pool)
+        self.known.iter().any(|known| known.id == pool)
     }
 }

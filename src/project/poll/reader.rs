@@ -28,8 +28,8 @@ pub(in crate::project) struct PollReader<'a> {
     pub(in crate::project) client: &'a Client,
     pub(in crate::project) state: &'a Arc<Mutex<ProjectState>>,
     pub(in crate::project) polling: &'a Mutex<Polling>,
-    /// Cancelled when a config with another client replaces the one of this poll.
-    pub(in crate::project) replaced: &'a CancellationToken,
+    /// Cancelled if nothing of the poll is of use any more.
+    pub(in crate::project) cancelled: &'a CancellationToken,
     pub(in crate::project) filter: &'a RecordsFilter,
     /// True if the names in the filter must not appear in errors and logs.
     pub(in crate::project) hides_names: bool,

@@ -1,4 +1,4 @@
-//! Where a state lies: a file in memory that can be full, that can be lost, and of which a process that
+//! Where a state lies: a log that replicas share, or a file in memory. It can be full, that can be lost, and of which a process that
 //! is killed leaves what it had written by then.
 
 use std::fs::{self, File};

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use screen_records_exporter::project::Project;
+
 use crate::harness::{Harness, failures};
 
 /// Failed records by their id.
@@ -24,7 +26,12 @@ pub(super) struct Listed {
 
 /// What a project lists, the newest first, as is found out here.
 pub(super) fn listed(harness: &Harness) -> List {
-    let failed = harness.project.failed();
+    listed_by(&harness.project)
+}
+
+/// The same of any project.
+pub(super) fn listed_by(project: &Project) -> List {
+    let failed = project.failed();
     let rows = failures(&failed).into_iter();
     let mut last = i64::MAX;
     let text = |text: Option<&str>| text.unwrap_or("_none").to_owned();

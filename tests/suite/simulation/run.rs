@@ -7,13 +7,16 @@ use std::time::Duration;
 use records_api::clock::{Clock, TokioClock};
 use records_api::record::RecordType;
 use records_api_simulator::{Endpoint, RowDefect, Status, World};
-use screen_records_exporter::project::PollOptions;
+use screen_records_exporter::collector::Collector;
+use screen_records_exporter::project::{Currency, PollOptions};
 
-use super::disk::Disk;
-use super::failures::{self, listed, same};
+use tokio::time::Instant;
+
+use super::failures::{self, listed, listed_by, same};
 use super::history::{Manner, Step};
 use super::oracle::{Oracle, Row};
 use super::samples::{differ, folded, values};
+use super::storage::{Journal, Storage};
 use crate::harness::{Harness, HarnessOptions, Samples, UP, figures, is_counter};
 
 type Served = Arc<Mutex<BTreeMap<u128, Row>>>;
@@ -35,16 +38,18 @@ pub(super) struct Run {
     counts_right: bool,
     everything: bool,
     shown: Samples,
-    /// When the last snapshot of this process was complete.
-    completed: Option<i64>,
+    /// When the last snapshot of this process was complete, by its clock, and when it was received.
+    completed: Option<(i64, Instant)>,
     /// When the last complete poll began that nothing hindered, by the API's clock.
     polled: i64,
-    disk: Disk,
+    storage: Storage,
+    /// A replica that follows, where the state is shared.
+    follower: Option<Arc<Collector>>,
 }
 
 impl Run {
-    pub(super) fn new(seed: u64, manner: Manner) -> Self {
-        let disk = Disk::new();
+    pub(super) fn new(seed: u64, manner: Manner, journal: Journal) -> Self {
+        let storage = Storage::new(journal);
         let mut setup = HarnessOptions::new(manner.records);
         setup.options.seed = seed;
         setup.options.window = Duration::from_secs(20 * 3600);
@@ -60,7 +65,7 @@ impl Run {
         if manner.everything {
             setup = setup.reading_everything();
         }
-        setup.state = Some(disk.path());
+        storage.place(&mut setup);
         (setup.poll.max_users, setup.poll.max_pools) = manner.labels;
         (setup.poll.max_buckets, setup.poll.max_policies) = manner.labels;
         let harness = setup.start();
@@ -104,7 +109,8 @@ impl Run {
             shown: Samples::new(),
             completed: None,
             polled: i64::MAX,
-            disk,
+            storage,
+            follower: None,
         }
     }
 
@@ -120,7 +126,18 @@ impl Run {
         let mut harness = self.harness.take().expect("it runs");
         change(&mut harness.setup);
         self.harness = Some(harness.restart());
-        self.completed = None;
+        self.begin_process();
+    }
+
+    /// A process has begun. Replicas serve the last snapshot of the one before.
+    fn begin_process(&mut self) {
+        self.follower = None;
+        self.completed = match self.completed {
+            Some((completed, _)) if self.storage.log().is_some() => {
+                Some((completed, Instant::now()))
+            }
+            _ => None,
+        };
     }
 
     fn window_start(&self, begun: i64) -> i64 {
@@ -197,7 +214,7 @@ impl Run {
             let begun = self.harness().clock.now_millis();
             if self.harness().poll().await.is_ok() {
                 self.oracle = self.after_poll(begun);
-                self.completed = Some(self.harness().clock.now_millis());
+                self.completed = Some((self.harness().clock.now_millis(), Instant::now()));
             }
             self.check()?;
         }
@@ -226,7 +243,59 @@ impl Run {
         let now = harness.clock.now_millis() + (ahead - self.ahead) * 1000;
         self.ahead = ahead;
         self.harness = Some(harness.restart_at(Arc::new(TokioClock::starting_at(now))));
-        self.completed = None;
+        self.begin_process();
+    }
+
+    /// Polls after the file was lost. A shared log is not lost with the process, but the answer to a commit
+    /// can be.
+    async fn poll_lost(&mut self) -> Result<(), String> {
+        let log = match &self.storage {
+            Storage::File(disk) => {
+                disk.lose();
+                return self.poll(true).await;
+            }
+            Storage::SharedLog(log) => log.clone(),
+        };
+        self.served.lock().unwrap().clear();
+        let begun = self.harness().clock.now_millis();
+        let now = self.edit(|world| world.now());
+        log.lose_answer();
+        if self.harness().poll().await.is_ok() {
+            return Err("a poll succeeded though nobody knew whether it was committed".to_owned());
+        }
+        // The log is read before anything else, and shows that it was.
+        self.harness().project.stop_leading().await;
+        log.lead(&self.harness().project);
+        self.oracle = self.after_poll(begun);
+        self.polled = now;
+        self.completed = Some((self.harness().clock.now_millis(), Instant::now()));
+        Ok(())
+    }
+
+    /// Replicas serve a poll that was committed, whether its process lives or not.
+    fn note_shared_completion(&mut self) {
+        if self.storage.log().is_some() {
+            self.completed = Some((self.harness().clock.now_millis(), Instant::now()));
+        }
+    }
+
+    /// Holds what a replica shows that follows against what the leader shows.
+    fn check_follower(&mut self) -> Result<(), String> {
+        // If nothing can be written, only the leader knows that its polls fail.
+        let log = self.storage.log().filter(|log| !log.is_full()).cloned();
+        let Some(log) = log else { return Ok(()) };
+        let follower =
+            self.follower.get_or_insert_with(|| self.harness.as_ref().expect("it runs").follower());
+        let project = follower.projects()[0].clone();
+        log.follow(&project);
+        project.set_currency(Instant::now(), Currency::Current);
+        let shown = crate::harness::shown_by(follower);
+        let leader = self.harness();
+        if leader.project.shown_log_end() == project.shown_log_end() {
+            differ("what a follower shows", &leader.shown(), &shown)?;
+            same("that a follower lists", &listed(leader), &listed_by(&project))?;
+        }
+        Ok(())
     }
 
     async fn poll_other(&mut self) -> Result<(), String> {
@@ -270,7 +339,7 @@ impl Run {
         }
         self.oracle = self.after_poll(begun);
         self.polled = now;
-        self.completed = Some(self.harness().clock.now_millis());
+        self.completed = Some((self.harness().clock.now_millis(), Instant::now()));
         Ok(())
     }
 
@@ -294,7 +363,7 @@ impl Run {
                 let after = listed(self.harness());
                 failures::check((&before, &after), &failed, &served, stays)?;
                 self.polled = now;
-                self.completed = Some(self.harness().clock.now_millis());
+                self.completed = Some((self.harness().clock.now_millis(), Instant::now()));
             }
             Err(failure) if must_succeed => return Err(format!("a poll failed: {}", failure.what)),
             Err(_) => {
@@ -324,10 +393,16 @@ impl Run {
     fn check_failure(&self) -> Result<(), String> {
         let now = self.harness().clock.now_millis();
         let most = i64::try_from(self.harness().setup.poll.max_staleness.as_millis()).unwrap();
-        let window = self.harness().setup.poll.window.as_secs_f64();
-        let is_fresh = self.completed.is_some_and(|completed| now - completed <= most);
+        let is_fresh = self.completed.is_some_and(|(completed, received)| {
+            let received = i64::try_from(received.elapsed().as_millis()).unwrap();
+            (now - completed).max(received) <= most
+        });
         let mut expected = if is_fresh { figures(self.shown.clone()) } else { Samples::new() };
         let name = "workspace_screen_records_window_seconds{project=\"p\"}";
+        let of_config = self.harness().setup.poll.window.as_secs_f64();
+        // Replicas show that of the last complete poll.
+        let committed = self.storage.log().and_then(|_| self.shown.get(name).copied());
+        let window = committed.unwrap_or(of_config);
         expected.extend([(name.to_owned(), window), (UP.to_owned(), 0.0)]);
         differ("figures after a failed poll", &expected, &self.harness().figures())
     }
@@ -358,12 +433,13 @@ impl Run {
                 let project = self.harness().project.clone();
                 let polls = tokio::spawn(async move { project.poll_once().await });
                 tokio::time::sleep(Duration::from_millis(millis)).await;
-                self.disk.crash();
+                self.storage.crash();
                 polls.abort();
                 let _ = polls.await;
                 let committed = self.after_poll(begun);
-                let path = self.disk.path();
-                self.restart(|setup| setup.state = Some(path));
+                let mut setup = self.harness().setup.clone();
+                self.storage.place(&mut setup);
+                self.restart(|of_next| *of_next = setup);
                 let (before, after) = (self.oracle.failures(), committed.failures());
                 let now = listed(self.harness());
                 let is_one = |id: &u128| before.contains_key(id) || after.contains_key(id);
@@ -377,15 +453,13 @@ impl Run {
                     }
                     self.oracle = committed;
                     self.polled = begun_there;
+                    self.note_shared_completion();
                 }
             }
             Step::PollLagging(pick, status) => self.poll_lagging(pick, status).await?,
             Step::PollLive(per_second) => self.poll_live(per_second).await?,
             Step::PollNulls(seed) => self.poll_nulls(seed).await?,
-            Step::PollLost => {
-                self.disk.lose();
-                self.poll(true).await?;
-            }
+            Step::PollLost => self.poll_lost().await?,
             Step::PollOther => self.poll_other().await?,
             Step::Clock(ahead) => self.set_clock(ahead),
             Step::PollAskew(ahead) => {
@@ -395,9 +469,9 @@ impl Run {
                 self.set_clock(before);
             }
             Step::PollFull => {
-                self.disk.fill();
+                self.storage.fill();
                 self.poll_in_vain("nothing can be written").await?;
-                self.disk.free();
+                self.storage.free();
                 self.poll(true).await?;
             }
             Step::Restart => {
@@ -451,7 +525,7 @@ impl Run {
         self.oracle = self.after_poll(begun);
         // The poll itself succeeded, so its figures stay after a later one that fails.
         self.polled = self.edit(|world| world.now());
-        self.completed = Some(begun);
+        self.completed = Some((begun, Instant::now()));
         let result = self.check();
         if result.is_err() {
             self.oracle = before;
@@ -556,6 +630,6 @@ impl Run {
             }
         }
         self.shown = shown;
-        Ok(())
+        self.check_follower()
     }
 }

@@ -6,7 +6,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::http::links::Links;
 use crate::http::page::html::{age, escaped, moment, with_code};
-use crate::project::Status;
+use crate::project::{Leadership, Status};
 use records_api::record::Timestamp;
 
 /// Formats the details. The id is inside the element that opens, because a link to it then opens it.
@@ -54,7 +54,7 @@ pub(super) fn details(
 }
 
 /// Returns names and values.
-fn values(status: &Status, now: Timestamp) -> [(&'static str, String); 6] {
+fn values(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
     let (view, budget) = (&status.view, &status.budget);
     let snapshot = view.records.as_deref();
     let none = || "–".to_owned();
@@ -71,8 +71,8 @@ fn values(status: &Status, now: Timestamp) -> [(&'static str, String); 6] {
         None => view.sign_in.method.to_owned(),
     };
     let at = |then: Timestamp| format!("{}, {}", moment(then), age(now, then));
-    [
-        ("Snapshot", snapshot.map_or_else(none, |snapshot| at(snapshot.completed))),
+    let mut values = vec![
+        ("Snapshot", snapshot.map_or_else(none, |snapshot| at(snapshot.poll.completed))),
         ("Counting since", status.counting_since.map_or_else(none, at)),
         ("Sync mode", sync),
         ("Requests by the last poll", view.poll_api_requests.map_or_else(none, |n| n.to_string())),
@@ -84,5 +84,28 @@ fn values(status: &Status, now: Timestamp) -> [(&'static str, String); 6] {
             ),
         ),
         ("Credentials", credentials),
-    ]
+    ];
+    values.extend(status.leadership.as_ref().map(|known| ("Leader", leader(known))));
+    values
+}
+
+/// Formats the replica that polls the project.
+fn leader(known: &Leadership) -> String {
+    let differs = match &*known.differences {
+        [] => String::new(),
+        keys => format!("; the config differs in {}", escaped(&keys.join(", "))),
+    };
+    let Some(leader) = &known.leader else {
+        return format!("none, until a replica takes over{differs}");
+    };
+    let name = match &*leader.name {
+        "" => "another replica".to_owned(),
+        name => escaped(name),
+    };
+    // Whoever writes into the database must not choose the scheme.
+    let is_link = ["http://", "https://"].iter().any(|scheme| leader.url.starts_with(scheme));
+    let name =
+        if is_link { format!("<a href=\"{}\">{name}</a>", escaped(&leader.url)) } else { name };
+    let this = if leader.is_this { " (this one)" } else { "" };
+    format!("{name}{this}, epoch {}{differs}", known.epoch)
 }

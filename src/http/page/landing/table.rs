@@ -54,7 +54,7 @@ fn cells(row: &Row<'_>, index: usize, links: &Links, now: Timestamp) -> Vec<Stri
     });
     let ago = |then| short_duration(since(now, then));
     let oldest = records.and_then(|records| records.oldest_in_flight);
-    let completed = view.records.as_ref().map(|snapshot| snapshot.completed);
+    let completed = view.records.as_ref().map(|snapshot| snapshot.poll.completed);
     let mut cells = vec![
         format!("<a href=\"#project-{index}\">{}</a>", escaped(view.project())),
         state(row),

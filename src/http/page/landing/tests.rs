@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::ledger::ServedPoll;
 use crate::ledger::Sums;
-use crate::project::{Budget, RunningPoll};
+use crate::project::{Budget, Leader, Leadership, RunningPoll};
 use crate::snapshot::{Aggregate, Failure, ProjectLabels, ProjectView, RecordsSnapshot, Snapshot};
-use crate::sync::ReadSummary;
 use records_api::SignIn;
 
 const NOW: i64 = 1_700_000_061_000;
@@ -20,6 +20,7 @@ fn status(name: &str) -> Status {
             snapshot: Snapshot::new(labels.into(), Duration::from_secs(1)).into(),
             at: tokio::time::Instant::now(),
             first_sync_progress: 0.25,
+            confirmation: 0,
             is_stale: false,
             sign_in: SignIn { method: "token", expires: None },
             page_size: 100,
@@ -27,6 +28,7 @@ fn status(name: &str) -> Status {
         failure: None,
         poll: None,
         counting_since: None,
+        leadership: None,
         budget: Budget { requests_per_second: 0.5, concurrent_requests: 4, throttled_seconds: 0.0 },
     }
 }
@@ -50,9 +52,7 @@ fn with_records(mut status: Status, counts: &[(&str, u64, u64)]) -> Status {
     let mut snapshot = (*status.view.snapshot).clone();
     snapshot.records = Some(Arc::new(RecordsSnapshot {
         aggregate,
-        summary: ReadSummary::default(),
-        oldest_read: Timestamp::from_millis(NOW),
-        completed: Timestamp::from_millis(NOW - 5000),
+        poll: ServedPoll { completed: Timestamp::from_millis(NOW - 5000), ..ServedPoll::default() },
         completed_at: tokio::time::Instant::now(),
         pools: Vec::new(),
     }));
@@ -137,6 +137,30 @@ fn projects_that_are_throttled_share_a_note() {
     let html = html(&[throttled("a"), status("new"), throttled("b"), fails, up]);
     assert_eq!(html.matches("Throttled: ").count(), 1, "{html}");
     assert_eq!(html.matches("<tr class=\"note\">").count(), 2, "{html}");
+}
+
+#[test]
+fn the_leader_of_a_project_is_shown_with_a_link_that_is_one() {
+    let led_by = |name: &str, url: &str, is_this| {
+        let leader = Leader { name: name.to_owned(), url: url.to_owned(), is_this };
+        let leadership = Leadership { leader: Some(leader), epoch: 3, differences: Vec::new() };
+        html(&[Status { leadership: Some(leadership), ..status("a") }])
+    };
+    for (name, url, is_this, shown) in [
+        ("r1", "", true, "r1 (this one), epoch 3"),
+        ("", "", false, "another replica, epoch 3"),
+        ("r2", "https://r2/?a&b", false, "<a href=\"https://r2/?a&amp;b\">r2</a>, epoch 3"),
+        ("<b>", "javascript:alert(1)", false, "&lt;b&gt;, epoch 3"),
+    ] {
+        let html = led_by(name, url, is_this);
+        assert!(html.contains(&format!("<dt>Leader</dt><dd>{shown}</dd>")), "{shown}: {html}");
+    }
+    let differences = vec!["poll.window".to_owned()];
+    let nobody = Leadership { leader: None, epoch: 3, differences };
+    let html_of_nobody = html(&[Status { leadership: Some(nobody), ..status("a") }]);
+    assert!(html_of_nobody.contains("none, until a replica takes over"), "{html_of_nobody}");
+    assert!(html_of_nobody.contains("config differs in poll.window"), "{html_of_nobody}");
+    assert!(!html(&[status("a")]).contains("Leader"), "without replicas");
 }
 
 #[test]

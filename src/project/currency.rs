@@ -1,0 +1,82 @@
+//! Knowledge of a replica about a project beside its state: how far it is up to date, and who leads.
+
+use tokio::time::Instant;
+
+use crate::snapshot::Failure;
+use records_api::clock::{Clock, SystemClock};
+use records_api::record::Timestamp;
+
+/// Up-to-dateness of a project, as the database said last.
+#[derive(Debug, Clone)]
+pub enum Currency {
+    /// It serves what is committed.
+    Current,
+    /// The database did not answer. This replica leads until then, so nobody else can have committed.
+    LeadingUntil(Instant, Failure),
+    /// Other replicas may have served more. Nothing that must not decrease is served.
+    Unknown(Failure),
+}
+
+impl Currency {
+    /// The database did not answer. `until` is the end of the lease if this replica leads the project.
+    pub fn unanswered(error: &str, remedy: &str, until: Option<Instant>) -> Self {
+        let failure = Failure {
+            request: None,
+            what: error.to_owned(),
+            remedy: remedy.to_owned(),
+            since: Timestamp::from_millis(SystemClock.now_millis()),
+        };
+        match until {
+            Some(until) => Self::LeadingUntil(until, failure),
+            None => Self::Unknown(failure),
+        }
+    }
+
+    /// This replica has not applied the whole log.
+    pub fn behind(error: &str) -> Self {
+        Self::unanswered(error, "wait; if it lasts, see the log of this replica", None)
+    }
+}
+
+/// Replica that leads a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leader {
+    /// Name for people.
+    pub name: String,
+    /// URL of its pages; empty if it has none.
+    pub url: String,
+    /// True for this replica.
+    pub is_this: bool,
+}
+
+/// Place of a project among replicas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leadership {
+    /// The replica that leads; `None` until one does.
+    pub leader: Option<Leader>,
+    /// Number of the leadership.
+    pub epoch: i64,
+    /// Keys in which the config of the leader differs from that of this replica.
+    pub differences: Vec<String>,
+}
+
+/// Knowledge of a replica about a project beside its state.
+#[derive(Debug)]
+pub(super) struct Replication {
+    /// Time of the newest question to the database, and what the answer means.
+    pub(super) currency: (Instant, Currency),
+    /// True once the database has answered.
+    pub(super) is_open: bool,
+    pub(super) leadership: Option<Leadership>,
+}
+
+impl Replication {
+    pub(super) fn new(is_shared: bool) -> Self {
+        let currency = if is_shared {
+            Currency::behind("the state in the database was not read yet")
+        } else {
+            Currency::Current
+        };
+        Self { currency: (Instant::now(), currency), is_open: !is_shared, leadership: None }
+    }
+}
