@@ -6,6 +6,7 @@ from alerts import annotations
 from exporter.health import health
 from exporter.polls import api, polls, quality, store
 from exporter.process import process
+from exporter.replicas import replicas
 from layout import dashboard, fill
 from queries import POLLED
 from variables import exporters
@@ -28,6 +29,7 @@ def exporter() -> Dashboard:
             "API requests": api(),
             "Data quality": quality(),
             "Local store": store(),
+            "Replicas": replicas(),
             "Process": process(),
         },
     )

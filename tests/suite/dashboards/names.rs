@@ -41,6 +41,12 @@ pub(crate) fn files(folder: &str, extension: &str) -> Vec<String> {
     found
 }
 
+/// Returns whether a metric exists only with a database (`state.url`).
+pub(crate) fn needs_database(name: &str) -> bool {
+    let prefix = "screen_records_exporter_state_";
+    name.strip_prefix(prefix).is_some_and(|rest| !rest.starts_with("commit_duration"))
+}
+
 /// Returns the recording rules and alerts of a file.
 pub(crate) fn rules(file: &str) -> Vec<Value> {
     let parsed: Value = serde_saphyr::from_str(&read(file)).unwrap();
