@@ -9,11 +9,23 @@ mod listeners;
 mod logging;
 mod options;
 mod refused_credentials;
+#[cfg(feature = "postgresql")]
+mod refused_in_database;
 mod reload;
+#[cfg(feature = "postgresql")]
+mod replicas;
+#[cfg(not(feature = "postgresql"))]
+#[path = "app/no_replicas.rs"]
+mod replicas;
 mod service_manager;
 mod shared_clients;
 mod shutdown;
 mod state;
+#[cfg(feature = "postgresql")]
+mod state_database;
+#[cfg(not(feature = "postgresql"))]
+#[path = "app/no_state_database.rs"]
+mod state_database;
 mod stderr;
 mod wiring;
 

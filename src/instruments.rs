@@ -5,10 +5,12 @@ mod connections;
 mod observer;
 mod process;
 mod projects;
+mod replicas;
 mod vectors;
 
 pub use connections::RefusedConnection;
 pub use observer::ProjectObserver;
+pub use replicas::ReplicaMetrics;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,6 +36,7 @@ pub struct Instruments {
     http_requests: IntCounterVec,
     connections: ConnectionMetrics,
     commit_duration: HistogramVec,
+    replicas: ReplicaMetrics,
     reload_successful: Gauge,
     reload_success_timestamp: Gauge,
     log_lines_dropped: Arc<AtomicU64>,
@@ -57,6 +60,7 @@ impl Instruments {
             http_requests: counters(&catalog::HTTP_REQUESTS_TOTAL),
             connections: ConnectionMetrics::new(),
             commit_duration: histograms(&catalog::STATE_COMMIT_DURATION_SECONDS, COMMIT_BUCKETS),
+            replicas: ReplicaMetrics::new(),
             reload_successful: gauge(&catalog::CONFIG_LAST_RELOAD_SUCCESSFUL),
             reload_success_timestamp: gauge(&catalog::CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS),
             log_lines_dropped,
@@ -84,9 +88,26 @@ impl Instruments {
     /// Removes the series of a project that was removed from the config.
     pub(crate) fn forget(&self, project: &str) {
         self.api.forget(project);
+        self.replicas.forget(project);
     }
 
-    /// Records a commit to disk.
+    /// Exposes the metrics of the replicas that share the state from now on.
+    ///
+    /// # Panics
+    ///
+    /// Panics at the second call.
+    pub fn expose_replicas(&self) {
+        for collector in self.replicas.collectors() {
+            self.registry.register(collector).expect("names in the catalog are unique");
+        }
+    }
+
+    /// Returns the metrics of the replicas that share the state.
+    pub fn replicas(&self) -> &ReplicaMetrics {
+        &self.replicas
+    }
+
+    /// Records a commit.
     pub(crate) fn committed(&self, took: Duration) {
         let none: [&str; 0] = [];
         self.commit_duration.with_label_values(&none).observe(took.as_secs_f64());

@@ -27,7 +27,7 @@ const FORMAT: u32 = 1;
 const MAX_BYTES: u64 = 256 * 1024;
 const MAX_REFUSALS: usize = 256;
 /// Refusals have no meaning after five minutes.
-const MAX_AGE_MILLIS: i64 = 5 * 60 * 1000;
+pub(super) const MAX_AGE_MILLIS: i64 = 5 * 60 * 1000;
 /// Takes some milliseconds.
 const BCRYPT_COST: u32 = 6;
 
@@ -190,10 +190,15 @@ impl Content {
     }
 
     fn hash(&self, credentials: Fingerprint) -> Option<String> {
-        // bcrypt reads a password up to its first null.
-        let password = hex(credentials.as_bytes());
-        Some(hex(&bcrypt::bcrypt(BCRYPT_COST, self.salt()?, password.as_bytes())))
+        Some(slow_hash(self.salt()?, credentials))
     }
+}
+
+/// Returns a hash that takes time, so that a short password cannot be found by trial.
+pub(super) fn slow_hash(salt: [u8; 16], credentials: Fingerprint) -> String {
+    // bcrypt reads a password up to its first null.
+    let password = hex(credentials.as_bytes());
+    hex(&bcrypt::bcrypt(BCRYPT_COST, salt, password.as_bytes()))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,6 +1,7 @@
 //! The clients of the API and of IAM that all projects share, with the memory of refused credentials.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use url::Url;
@@ -10,7 +11,7 @@ use super::options;
 use super::refused_credentials::RefusedCredentials;
 use crate::config::{self, Config};
 use records_api::{
-    Agency, Auth, CredentialBackoff, HttpTransport, IamUser, MemoryBudget, Transport,
+    Agency, Auth, CredentialBackoff, HttpTransport, IamUser, MemoryBudget, RefusalStore, Transport,
     TransportError, Trust,
 };
 
@@ -33,11 +34,17 @@ pub(super) struct SharedClients {
 pub(super) struct NewTrust(Vec<(Arc<HttpTransport>, Trust)>);
 
 impl SharedClients {
-    pub(super) fn new(config: &Config) -> Result<Self, Failure> {
-        let refusals = match config.state_directory() {
-            Some(directory) => {
-                CredentialBackoff::with_store(Arc::new(RefusedCredentials::in_directory(directory)))
-            }
+    /// Creates the clients of a config. `shared` are the refusals in a database.
+    pub(super) fn new(
+        config: &Config,
+        shared: Option<Arc<dyn RefusalStore>>,
+    ) -> Result<Self, Failure> {
+        let in_directory = |directory: &Path| -> Arc<dyn RefusalStore> {
+            Arc::new(RefusedCredentials::in_directory(directory))
+        };
+        let store = shared.or_else(|| config.state_directory().map(in_directory));
+        let refusals = match store {
+            Some(store) => CredentialBackoff::with_store(store),
             None => CredentialBackoff::default(),
         };
         Self::with_refusals(&config.api, Arc::new(refusals))

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::Failure;
+use super::state_database::{connections, read_states};
+use crate::config::Config;
 use crate::ledger::{DurableLedger, OpenError, SetAside};
 use records_api::clock::{Clock, SystemClock};
 use records_api::record::Timestamp;
@@ -28,13 +30,22 @@ pub(super) fn open_ledger(
     Ok(ledger)
 }
 
-/// Returns the time at which live counting of a project began; `None` if it has not begun. An exporter may
-/// have the state open.
-pub(crate) fn counting_since(
-    directory: Option<&Path>,
-    project: &str,
-) -> Result<Option<Timestamp>, Failure> {
-    let Some(directory) = directory else { return Ok(None) };
+/// Returns the times at which live counting of the projects began; `None` for each where it has not. An
+/// exporter may have the states open.
+pub(crate) async fn counting_since(config: &Config) -> Result<Vec<Option<Timestamp>>, Failure> {
+    if let Some(connections) = connections(config)? {
+        let ledgers = read_states(config, &connections).await?;
+        let since = |ledger: &DurableLedger| ledger.last_poll().map(|poll| poll.counting_since);
+        return Ok(ledgers.iter().map(since).collect());
+    }
+    let Some(directory) = config.state_directory() else {
+        return Ok(vec![None; config.projects.len()]);
+    };
+    let since = config.projects.iter().map(|project| counting_since_in(directory, &project.name));
+    since.collect()
+}
+
+fn counting_since_in(directory: &Path, project: &str) -> Result<Option<Timestamp>, Failure> {
     let since = DurableLedger::counting_since(&state_path(directory, project));
     since.map_err(|error| match error {
         OpenError::Locked(path) => Failure::run(format!(

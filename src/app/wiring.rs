@@ -8,14 +8,16 @@ use futures_util::future::join_all;
 
 use super::Failure;
 use super::options;
+use super::replicas::SharedProjects;
 use super::shared_clients::SharedClients;
 use super::state::open_ledger;
+use super::state_database::{Connections, connections, read_states, refusals};
 use super::stderr::STDERR;
 use crate::collector::Collector;
 use crate::config::{self, Config};
 use crate::http::Serving;
 use crate::instruments::{Instruments, ProjectObserver};
-use crate::ledger::ValueLimit;
+use crate::ledger::{DurableLedger, ValueLimit};
 use crate::project::{Project, ProjectConfig, Users};
 use crate::snapshot::ProjectLabels;
 use records_api::clock::{Clock, SystemClock};
@@ -30,33 +32,60 @@ pub(crate) struct App {
     config: Config,
     shared: SharedClients,
     instruments: Arc<Instruments>,
+    replicas: SharedProjects,
     collector: Arc<Collector>,
 }
+
+/// Time that the release of leases gets. A lease that is not released ends by itself.
+const RELEASE_GRACE: Duration = Duration::from_millis(400);
 
 impl App {
     /// Makes the exporter of a config. Polls do not start yet.
     pub(crate) fn new(config: Config) -> Result<Self, Failure> {
-        let shared = SharedClients::new(&config)?;
-        Self::with_clients(config, shared)
+        let connections = connections(&config)?;
+        let shared = SharedClients::new(&config, connections.as_ref().map(refusals))?;
+        Self::with_clients(config, shared, connections, None)
     }
 
     /// Makes the exporter of a config without opening a state, which another process may use. Only
-    /// refusals of credentials are kept in the directory of the states.
-    pub(crate) fn without_state(mut config: Config) -> Result<Self, Failure> {
-        let shared = SharedClients::new(&config)?;
-        config.state.directory = PathBuf::new();
-        Self::with_clients(config, shared)
+    /// refusals of credentials are kept where the states are.
+    pub(crate) fn without_state(config: Config) -> Result<Self, Failure> {
+        let connections = connections(&config)?;
+        let shared = SharedClients::new(&config, connections.as_ref().map(refusals))?;
+        Self::with_clients(without_states(config), shared, None, None)
     }
 
-    fn with_clients(config: Config, mut shared: SharedClients) -> Result<Self, Failure> {
+    /// Makes the exporter of a config for one poll. States in a database are read, and what the poll
+    /// changes is not written there, because replicas may use them.
+    pub(crate) async fn for_one_poll(config: Config) -> Result<Self, Failure> {
+        let Some(connections) = connections(&config)? else { return Self::new(config) };
+        let shared = SharedClients::new(&config, Some(refusals(&connections)))?;
+        let ledgers = read_states(&config, &connections).await?;
+        Self::with_clients(without_states(config), shared, None, Some(ledgers))
+    }
+
+    fn with_clients(
+        config: Config,
+        mut shared: SharedClients,
+        connections: Option<Connections>,
+        ledgers: Option<Vec<DurableLedger>>,
+    ) -> Result<Self, Failure> {
         let instruments = Instruments::new(now(), STDERR.dropped());
         let users = options::users(&config.labels)?;
+        let replicas = SharedProjects::new(&config, connections, &instruments);
         let mut projects = Vec::new();
+        let mut ledgers = ledgers.into_iter().flatten();
         for project in &config.projects {
-            projects.push(new_project(&config, project, &users, &mut shared, &instruments)?);
+            let ledger = match ledgers.next() {
+                Some(ledger) => ledger,
+                None => ledger(&config, project, &replicas)?,
+            };
+            let project = new_project(&config, project, &users, &mut shared, &instruments, ledger);
+            projects.push(project);
         }
-        let collector = collector(projects, &instruments, &config);
-        Ok(Self { config, shared, instruments, collector })
+        replicas.share(&config, &projects);
+        let collector = collector(projects, &instruments, &replicas, &config);
+        Ok(Self { config, shared, instruments, replicas, collector })
     }
 
     /// The projects and the exporter's own metrics.
@@ -82,12 +111,14 @@ impl App {
     /// Starts the polls.
     pub(crate) fn start(&self) {
         self.collector.projects().iter().for_each(Project::start);
+        self.replicas.start();
     }
 
     /// Cancels the polls and closes the states. Waits for commits, but not for long.
     pub(crate) async fn stop(&self) {
         let projects = self.collector.projects();
         join_all(projects.iter().map(|project| project.stop(COMMIT_GRACE))).await;
+        self.replicas.stop(RELEASE_GRACE).await;
     }
 
     /// Changes to another config. Projects that are equal in both stay as they are, changed ones use
@@ -114,10 +145,11 @@ impl App {
         for project in &config.projects {
             let known = self.collector.projects().iter().find(|p| p.name() == project.name);
             let Some(known) = known else {
+                let ledger = ledger(&config, project, &self.replicas);
+                let ledger =
+                    ledger.inspect_err(|_| begun.iter().for_each(|p: &Arc<Project>| p.retire()))?;
                 let instruments = &self.instruments;
-                let new = new_project(&config, project, &users, &mut shared, instruments);
-                let new =
-                    new.inspect_err(|_| begun.iter().for_each(|p: &Arc<Project>| p.retire()))?;
+                let new = new_project(&config, project, &users, &mut shared, instruments, ledger);
                 begun.push(new.clone());
                 projects.push(new);
                 continue;
@@ -143,7 +175,8 @@ impl App {
         let is_gone = |known: &&Arc<Project>| !projects.iter().any(|p| p.name() == known.name());
         self.collector.projects().iter().filter(is_gone).for_each(|project| project.retire());
         begun.iter().for_each(Project::start);
-        self.collector = collector(projects, &self.instruments, &config);
+        self.replicas.share(&config, &projects);
+        self.collector = collector(projects, &self.instruments, &self.replicas, &config);
         (self.config, self.shared) = (config, shared);
         self.instruments.reloaded(Some(now()));
         Ok(())
@@ -195,9 +228,30 @@ fn now() -> Timestamp {
 fn collector(
     projects: Vec<Arc<Project>>,
     instruments: &Arc<Instruments>,
+    replicas: &SharedProjects,
     config: &Config,
 ) -> Arc<Collector> {
-    Arc::new(Collector::new(projects, instruments.clone(), None, config.web.created_series))
+    let (instruments, created_series) = (instruments.clone(), config.web.created_series);
+    Arc::new(Collector::new(projects, instruments, replicas.state(), created_series))
+}
+
+/// Returns a config without states.
+fn without_states(mut config: Config) -> Config {
+    config.state.directory = PathBuf::new();
+    config.state.database = None;
+    config
+}
+
+/// Opens the state of a project, or creates that of a replica, which has read nothing yet.
+fn ledger(
+    config: &Config,
+    project: &config::Project,
+    replicas: &SharedProjects,
+) -> Result<DurableLedger, Failure> {
+    if replicas.is_shared() {
+        return Ok(DurableLedger::following());
+    }
+    open_ledger(config.state_directory(), &project.name)
 }
 
 fn new_project(
@@ -206,12 +260,12 @@ fn new_project(
     users: &Users,
     shared: &mut SharedClients,
     instruments: &Arc<Instruments>,
-) -> Result<Arc<Project>, Failure> {
-    let ledger = open_ledger(config.state_directory(), &project.name)?;
+    ledger: DurableLedger,
+) -> Arc<Project> {
     let options = options::poll_options(config, project, users.clone());
     let client = |observer| client(config, project, shared, observer);
     let clock = Arc::new(SystemClock);
-    Ok(Project::new(labels(config, project), options, clock, instruments.clone(), ledger, client))
+    Project::new(labels(config, project), options, clock, instruments.clone(), ledger, client)
 }
 
 fn labels(config: &Config, project: &config::Project) -> ProjectLabels {

@@ -35,7 +35,7 @@ pub(super) async fn run(flags: &ServeFlags, backfill: &BackfillFlags) -> Result<
         return Err(Failure::Usage(text.to_owned()));
     }
     check_labels(&config, &backfill.labels)?;
-    let ends = ends(&config, backfill)?;
+    let ends = ends(&config, backfill).await?;
     let end = ends.iter().copied().max().unwrap_or(backfill.start);
     let shutdown = shutdown_signal()?;
     let (output, mut file) = Output::begin(&backfill.output, FILE_MODE)?;
@@ -75,11 +75,10 @@ fn check_labels(config: &Config, labels: &[(String, String)]) -> Result<(), Fail
 }
 
 /// Returns the time of the last samples of each project.
-fn ends(config: &Config, backfill: &BackfillFlags) -> Result<Vec<Timestamp>, Failure> {
+async fn ends(config: &Config, backfill: &BackfillFlags) -> Result<Vec<Timestamp>, Failure> {
     let now = Timestamp::from_millis(SystemClock.now_millis());
     let mut ends = Vec::new();
-    for project in &config.projects {
-        let since = counting_since(config.state_directory(), &project.name)?;
+    for (project, since) in config.projects.iter().zip(counting_since(config).await?) {
         let latest = since.unwrap_or(now);
         let end = backfill.end.unwrap_or(latest);
         if end > latest {

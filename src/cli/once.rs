@@ -8,11 +8,12 @@ use super::answer::answer;
 use super::arguments::ServeFlags;
 use super::load::load;
 use crate::app::{App, Failure};
+use crate::project::Project;
 
 pub(super) async fn run(flags: &ServeFlags) -> Result<(), Failure> {
-    let app = App::new(load(flags)?)?;
+    let app = App::for_one_poll(load(flags)?).await?;
     let collector = app.collector();
-    let polls = collector.projects().iter().map(|project| project.poll_once());
+    let polls = collector.projects().iter().map(Project::poll_once);
     let statuses = join_all(polls).await;
     let body = collector.expose(Wanted::default()).map_err(Failure::run)?;
     answer(body.to_vec())?;

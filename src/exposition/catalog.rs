@@ -252,6 +252,30 @@ catalog! {
     HTTP_REQUESTS_TOTAL: Exporter Counter "screen_records_exporter_http_requests_total"
         ["path", "code"]
         "Total number of HTTP requests to the exporter, by route and status code.";
+    STATE_AVAILABLE: Exporter Gauge "screen_records_exporter_state_available"
+        []
+        "Whether the database with the state answered last (1) or not (0).";
+    STATE_REPLICAS: Exporter Gauge "screen_records_exporter_state_replicas"
+        []
+        "Number of replicas that have shown themselves in the database within the last lease.";
+    STATE_LEADER: Exporter Gauge "screen_records_exporter_state_leader"
+        ["project"]
+        "Whether this replica polls the project (1) or follows another one (0).";
+    STATE_EPOCH: Exporter Gauge "screen_records_exporter_state_epoch"
+        ["project"]
+        "Number of the leadership of the project. It grows with each takeover.";
+    STATE_LAG_COMMITS: Exporter Gauge "screen_records_exporter_state_lag_commits"
+        ["project"]
+        "Number of pieces of commits in the database that this replica does not serve yet.";
+    STATE_TAKEOVERS_TOTAL: Exporter Counter "screen_records_exporter_state_takeovers_total"
+        []
+        "Total number of projects that this replica took over, from another replica or after a restart.";
+    STATE_FENCED_TOTAL: Exporter Counter "screen_records_exporter_state_fenced_total"
+        []
+        "Total number of commits that were refused because another replica leads the project.";
+    STATE_ROUND_TRIP_SECONDS: Exporter Histogram "screen_records_exporter_state_round_trip_seconds"
+        []
+        "Time in seconds that the database took for a commit, or for the question before an answer.";
     HTTP_CONNECTIONS: Exporter Gauge "screen_records_exporter_http_connections"
         []
         "Number of open connections to the exporter.";

@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 
 use super::app_state::{AppState, WebOptions};
-use super::current::Current;
+use super::current::{Current, Serving};
 use super::guard::guard;
 use super::host::require_host;
 use super::lists::{Format, refuse};
@@ -129,19 +129,34 @@ async fn reload(State(app): State<Arc<AppState>>) -> Response {
     }
 }
 
-async fn ready(State(app): State<Arc<AppState>>) -> String {
-    let mut text = "The exporter is ready.\n".to_owned();
-    for project in app.collector().projects() {
+async fn ready(State(app): State<Arc<AppState>>) -> Response {
+    let collector = app.collector();
+    let projects = collector.projects();
+    let is_open = projects.iter().all(|project| project.is_open());
+    let (code, text) = if is_open {
+        (StatusCode::OK, "The exporter is ready.\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "The database with the state was not read yet.\n")
+    };
+    let mut text = text.to_owned();
+    for project in projects {
         if project.view().records.is_none() {
             text.push_str(project.name());
             text.push_str(": no snapshot yet\n");
         }
     }
-    text
+    (code, text).into_response()
+}
+
+/// Returns what is served, after it was made to show what other replicas have committed.
+async fn refreshed(app: &AppState) -> Serving {
+    let serving = app.current.get();
+    serving.collector.refresh().await;
+    serving
 }
 
 async fn landing(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
-    let (serving, links) = (app.current.get(), &app.options.links);
+    let (serving, links) = (refreshed(&app).await, &app.options.links);
     let refresh = match Refresh::parse(query.as_deref().unwrap_or_default()) {
         Ok(refresh) => refresh,
         Err(error) => return page::error("/", &error, links, serving.has_records),
@@ -157,7 +172,7 @@ async fn redirect_to_prefix(State(app): State<Arc<AppState>>) -> Response {
 }
 
 async fn failures_page(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
-    let serving = app.current.get();
+    let serving = refreshed(&app).await;
     let (projects, links) = (serving.collector.projects(), &app.options.links);
     match parse_failures(projects, query.as_deref(), Format::Html) {
         Ok(query) if query.format == Format::Html => {
@@ -170,7 +185,7 @@ async fn failures_page(State(app): State<Arc<AppState>>, RawQuery(query): RawQue
 }
 
 async fn failures_api(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
-    let collector = app.collector();
+    let collector = refreshed(&app).await.collector;
     let projects = collector.projects();
     match parse_failures(projects, query.as_deref(), Format::Json) {
         Ok(query) => failures::answer(projects, &query, &app.options.links),
@@ -194,7 +209,7 @@ fn parse_failures(
 }
 
 async fn desktops_page(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
-    let serving = app.current.get();
+    let serving = refreshed(&app).await;
     let (projects, links) = (serving.collector.projects(), &app.options.links);
     match parse_desktops(projects, query.as_deref(), Format::Html) {
         Ok(query) if query.format == Format::Html => {
@@ -207,7 +222,7 @@ async fn desktops_page(State(app): State<Arc<AppState>>, RawQuery(query): RawQue
 }
 
 async fn desktops_api(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
-    let collector = app.collector();
+    let collector = refreshed(&app).await.collector;
     let projects = collector.projects();
     match parse_desktops(projects, query.as_deref(), Format::Json) {
         Ok(query) => desktops::answer(projects, &query, &app.options.links),

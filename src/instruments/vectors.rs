@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::proto::{self, MetricFamily};
-use prometheus::{CounterVec, Gauge, HistogramOpts, HistogramVec, IntCounterVec, Opts};
+use prometheus::{CounterVec, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts};
 
 use crate::exposition::{Metric, Scope};
 
@@ -28,6 +28,10 @@ pub(super) fn forget<B: MetricVecBuilder>(vector: &MetricVec<B>, project: &str) 
 
 pub(super) fn gauge(metric: &Metric) -> Gauge {
     Gauge::with_opts(options(metric)).expect("names in the catalog are valid")
+}
+
+pub(super) fn gauges(metric: &Metric) -> GaugeVec {
+    GaugeVec::new(options(metric), metric.labels).expect("names in the catalog are valid")
 }
 
 pub(super) fn counters(metric: &Metric) -> IntCounterVec {

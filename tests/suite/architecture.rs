@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use imports::{Cycles, Import, Modules};
 
 /// The layers of `src`, lowest first. A module may import from those before it.
-const LAYERS: [&str; 16] = [
+const LAYERS: [&str; 17] = [
     "csv_text",
     "field_text",
     "log_throttle",
@@ -19,6 +19,7 @@ const LAYERS: [&str; 16] = [
     "backfill",
     "instruments",
     "project",
+    "replica",
     "collector",
     "http",
     "app",

@@ -1,0 +1,223 @@
+//! Applying what other replicas have committed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use super::member::{Member, log_end};
+use super::relation::Relation;
+use super::{Replicas, STATEMENT_LIMIT};
+use crate::ledger::{DurableLedger, LogEnd};
+use records_api::run_blocking;
+use state_database::{Database, LogPosition, ReadError};
+
+/// Time limit of a statement that reads frames.
+const READ_LIMIT: Duration = Duration::from_secs(10);
+
+/// Time limit of the release of a lease.
+const RELEASE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Reason why a log was not applied to its end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CatchUpError {
+    /// The log could not be read, or not to its end.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The frames do not fit together.
+    #[error(
+        "the log of the project cannot be read: {0}; use the version that wrote it, restore a backup, or \
+         delete the rows of the project, after which counting begins again"
+    )]
+    Damaged(String),
+    /// The database has less than this replica knows.
+    #[error(
+        "the database went back in time; no counters are served until a replica has written them again"
+    )]
+    WentBack,
+    /// The process ends.
+    #[error("the process ends")]
+    Ended,
+    /// The thread that applied them panicked.
+    #[error("applying the log panicked")]
+    Panicked,
+}
+
+impl Replicas {
+    /// Makes a project serve the log up to `to`, or further. A replica that leads it and sees that another
+    /// one does stops leading first.
+    pub(super) async fn catch_up(
+        &self,
+        member: &Arc<Member>,
+        to: LogPosition,
+    ) -> Result<(), CatchUpError> {
+        let _turn = member.turn.lock().await;
+        let Some(to) = self.confirmed(member, log_end(to)).await? else { return Ok(()) };
+        if let Some(led) = member.led() {
+            let is_own = (led.end.epoch, led.end.token) == (to.epoch, to.token);
+            if is_own && !led.lease.is_lost() {
+                // The commit is this replica's own. It is served before the state is free again.
+                member.project().wait_for_commit().await;
+                if !led.lease.is_lost() {
+                    return Ok(());
+                }
+            }
+            self.stop_leading(member).await;
+        }
+        if member.project().shown_log_end() == Some(to) {
+            return Ok(());
+        }
+        let (database, runtime) = (self.log.clone(), Handle::current());
+        let (member, of_loss) = (member.clone(), member.clone());
+        let applied = run_blocking(move || {
+            let log = Log { database: &database, runtime: &runtime, name: member.name(), to };
+            log.apply_to(&member)
+        });
+        let applied = applied.await.unwrap_or(Err(CatchUpError::Panicked));
+        if applied.is_ok() {
+            of_loss.end_loss();
+        }
+        applied
+    }
+
+    /// Returns the end up to which the log is to be applied; `None` if nothing is to be done.
+    async fn confirmed(
+        &self,
+        member: &Arc<Member>,
+        found: LogEnd,
+    ) -> Result<Option<LogEnd>, CatchUpError> {
+        let known = || member.project().shown_log_end().unwrap_or_default();
+        match Relation::of(found, known()) {
+            Relation::Same => return Ok(None),
+            Relation::Later => return Ok(Some(found)),
+            Relation::Earlier | Relation::Lost => {}
+        }
+        // An answer may be older than what was committed since it was asked for. This one is not.
+        let known = known();
+        let states = self.states(std::slice::from_ref(member), STATEMENT_LIMIT).await;
+        let found = states.map_err(ReadError::from)?.remove(member.name());
+        let found = found.map_or_else(LogEnd::default, |state| log_end(state.position));
+        match Relation::of(found, known) {
+            Relation::Same => Ok(None),
+            Relation::Later => Ok(Some(found)),
+            Relation::Earlier | Relation::Lost => {
+                self.stop_leading(member).await;
+                if member.note_loss(known) {
+                    // The others learn of it at once.
+                    self.wake.notify_one();
+                    let (project, known, found) = (member.name(), known.next, found.next);
+                    tracing::error!(
+                        project,
+                        known,
+                        found,
+                        "the database lost commits that this replica has served: it went back in time"
+                    );
+                }
+                Err(CatchUpError::WentBack)
+            }
+        }
+    }
+
+    /// Stops leading a project, if this replica does, and lets others lead it. After a lost answer nobody
+    /// else leads, and all would wait for the end of the lease.
+    pub(super) async fn stop_leading(&self, member: &Member) {
+        let Some(led) = member.take_led() else { return };
+        led.lease.lose();
+        member.project().stop_leading().await;
+        let project = member.name();
+        tracing::info!(project, epoch = led.end.epoch, "stopped leading the project");
+        if let Err(error) = self.leases.release(&led.key, RELEASE_LIMIT).await {
+            tracing::debug!(project, %error, "the lease ends by itself");
+        }
+    }
+}
+
+/// Reads the whole log of a project into a ledger of its own.
+///
+/// # Errors
+///
+/// A message about the log or the database.
+pub async fn read_log(
+    database: &Arc<Database>,
+    name: &str,
+    to: LogPosition,
+) -> Result<DurableLedger, String> {
+    let (database, runtime, name) = (database.clone(), Handle::current(), name.to_owned());
+    let read = run_blocking(move || {
+        let to = log_end(to);
+        Log { database: &database, runtime: &runtime, name: &name, to }.load()
+    });
+    read.await.unwrap_or(Err(CatchUpError::Panicked)).map_err(|error| error.to_string())
+}
+
+/// The log of a project up to an end. Its methods block the thread.
+struct Log<'l> {
+    database: &'l Database,
+    runtime: &'l Handle,
+    name: &'l str,
+    to: LogEnd,
+}
+
+impl Log<'_> {
+    /// Applies the log to the ledger of a project, from where it ends.
+    fn apply_to(&self, member: &Member) -> Result<(), CatchUpError> {
+        let project = member.project();
+        let known = project.known_log_end().unwrap_or_default();
+        let has_read = known.token != 0;
+        // A log that the same leader rewrote begins with the state that this ledger holds.
+        let is_same_leader = (known.epoch, known.token) == (self.to.epoch, self.to.token);
+        let (is_base, is_rewrite) =
+            (known.base == self.to.base, is_same_leader && known.next == self.to.first);
+        if has_read && (is_base || is_rewrite) && known.next <= self.to.next {
+            return project.follow(|ledger| {
+                if !is_base {
+                    ledger.follow_rewrite(self.to);
+                }
+                let read = self.read_into(ledger);
+                if matches!(read, Err(CatchUpError::Damaged(_))) {
+                    // Nothing of it can be trusted. The next time, all of the log is read.
+                    *ledger = DurableLedger::following();
+                }
+                read
+            });
+        }
+        let begun = Instant::now();
+        let ledger = self.load()?;
+        let (project_name, records) = (self.name, ledger.len());
+        tracing::info!(project = project_name, records, took = ?begun.elapsed(), "state read");
+        project.replace_ledger(ledger);
+        Ok(())
+    }
+
+    /// Reads the whole log.
+    fn load(&self) -> Result<DurableLedger, CatchUpError> {
+        let mut ledger = DurableLedger::following();
+        ledger.follow_from(self.to);
+        self.read_into(&mut ledger)?;
+        Ok(ledger)
+    }
+
+    /// Reads what a ledger does not hold yet.
+    fn read_into(&self, ledger: &mut DurableLedger) -> Result<(), CatchUpError> {
+        let next = ledger.log_end().unwrap_or_default().next;
+        let to = super::member::position(self.to);
+        // The last frame is read again. Another one in its place means that the log went back in time and
+        // grew again, while this replica could not ask.
+        let has_last = ledger.knows_last_frame() && next > to.first;
+        let (from, mut is_last) = (if has_last { next - 1 } else { next }, has_last);
+        let apply = |frame: &[u8]| match std::mem::take(&mut is_last) {
+            true if ledger.ends_with(frame) => Ok(()),
+            true => Err("it is not the one that was applied before".to_owned()),
+            false => ledger.apply_frame(frame),
+        };
+        let read = self.database.read(self.name, from, to, READ_LIMIT, apply);
+        self.runtime.block_on(read).map_err(|error| match error {
+            ReadError::Frame { number, why } => {
+                CatchUpError::Damaged(format!("frame {number}: {why}"))
+            }
+            error => error.into(),
+        })?;
+        ledger.end_frames(self.to).map_err(CatchUpError::Damaged)
+    }
+}

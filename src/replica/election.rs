@@ -1,0 +1,293 @@
+//! Leases: which projects this replica leads.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::leading_log::LeadingLog;
+use super::member::{LeaseEnd, Led, Member, log_end};
+use super::share::Shares;
+use super::{Replicas, STATEMENT_LIMIT};
+use crate::project::Currency;
+use state_database::{DatabaseError, Leadership, LogState, Replica};
+
+/// Longest time between two looks at the leases of others. After a crash another replica leads within the
+/// lease and a second.
+const MAX_LOOK_INTERVAL: Duration = Duration::from_millis(400);
+
+/// Time after which a replica leads a free project beyond its share.
+const LEFT_TIME: Duration = Duration::from_millis(400);
+/// Time after which a replica leads a project again that it has released.
+const RETURN_TIME: Duration = Duration::from_secs(1);
+/// Maximum number of logs that are read at the same time. Each takes memory.
+const MAX_CONCURRENT_READS: usize = 4;
+
+impl Replicas {
+    /// Leads and follows projects, until it is dropped.
+    pub async fn run(&self) {
+        // Apart, because reading a long log must not cost leases.
+        tokio::join!(self.keep_leases(), self.take_turns(), self.take_wishes());
+    }
+
+    async fn keep_leases(&self) {
+        loop {
+            let interval = self.claim.lease / 3;
+            let is_extended = *self.is_prepared.lock() && self.extend_leases().await.is_ok();
+            sleep(if is_extended { interval } else { interval.min(MAX_LOOK_INTERVAL) }).await;
+        }
+    }
+
+    async fn take_turns(&self) {
+        loop {
+            let next = Instant::now() + MAX_LOOK_INTERVAL.min(self.claim.lease / 5);
+            if let Err(error) = self.take_turn().await {
+                self.report(&error);
+                self.read_address().await;
+            }
+            tokio::select! {
+                () = sleep_until(next) => {}
+                () = self.wake.notified() => {}
+            }
+        }
+    }
+
+    /// Polls projects because other replicas want it.
+    async fn take_wishes(&self) {
+        let mut wanted = self.wanted.lock().await;
+        while let Some(name) = wanted.recv().await {
+            let members = self.members();
+            if let Some(member) = members.iter().find(|member| member.name() == name) {
+                member.project().start_when_due();
+            }
+        }
+    }
+
+    async fn take_turn(&self) -> Result<(), DatabaseError> {
+        if !*self.is_prepared.lock() {
+            self.log.create_tables().await?;
+            *self.is_prepared.lock() = true;
+            self.extend_leases().await?;
+        }
+        let abandoned = std::mem::take(&mut *self.abandoned.lock());
+        for key in abandoned {
+            self.leases.release(&key, STATEMENT_LIMIT).await?;
+        }
+        let members = self.members();
+        for member in &members {
+            if member.led().is_some_and(|led| led.lease.is_lost()) {
+                self.stop_leading(member).await;
+            }
+        }
+        let states = self.states(&members, STATEMENT_LIMIT).await?;
+        self.follow(&members, &states).await;
+        for member in &members {
+            if let Some(state) = states.get(member.name()) {
+                self.note(member, state);
+            }
+        }
+        self.restore_lost(&members).await?;
+        // The share of this replica depends on the others, which it does not know yet.
+        if self.live.lock().is_empty() {
+            return Ok(());
+        }
+        self.distribute(&members, &states).await
+    }
+
+    /// Shows that this replica lives, and extends its leases.
+    async fn extend_leases(&self) -> Result<(), DatabaseError> {
+        let members = self.members();
+        let (limit, sent) = ((self.claim.lease / 3).min(STATEMENT_LIMIT), Instant::now());
+        let led: Vec<_> =
+            members.iter().filter_map(|member| Some((member, member.led()?))).collect();
+        let keys: Vec<_> = led.iter().map(|(_, led)| led.key.clone()).collect();
+        let extended = self.leases.extend(&keys, limit).await?;
+        for (member, led) in led {
+            let found = extended.iter().find(|extended| extended.project == member.name());
+            let Some(extended) = found else {
+                led.lease.lose();
+                self.wake.notify_one();
+                continue;
+            };
+            led.lease.extended(sent, self.claim.lease);
+            if extended.is_poll_wanted {
+                member.project().start_when_due();
+            }
+        }
+        let own = Replica {
+            id: self.claim.id.clone(),
+            name: self.name.clone(),
+            url: self.claim.url.clone(),
+            config: config_of(&members),
+        };
+        *self.live.lock() = self.leases.show(&own, self.claim.lease, limit).await?;
+        self.instruments.replicas().live(self.live.lock().len());
+        Ok(())
+    }
+
+    /// Applies what others have committed, so that a takeover reads only the rest.
+    async fn follow(&self, members: &[Arc<Member>], states: &BTreeMap<String, LogState>) {
+        let behind = members.iter().filter_map(|member| {
+            let state = states.get(member.name())?;
+            let is_behind = member.project().shown_log_end() != Some(log_end(state.position));
+            let is_own = state.leader.as_ref().is_some_and(|leader| leader.id == self.claim.id);
+            (is_behind && !(is_own && member.led().is_some())).then_some((member, state))
+        });
+        stream::iter(behind)
+            .for_each_concurrent(MAX_CONCURRENT_READS, async |(member, state)| {
+                if let Err(error) = self.catch_up(member, state.position).await
+                    && member.note_error(error.to_string())
+                {
+                    let project = member.name();
+                    tracing::warn!(project, %error, "cannot apply what other replicas committed");
+                }
+            })
+            .await;
+    }
+
+    /// Leads free projects, and releases some if other replicas lead fewer.
+    async fn distribute(
+        &self,
+        members: &[Arc<Member>],
+        states: &BTreeMap<String, LogState>,
+    ) -> Result<(), DatabaseError> {
+        let shares = self.shares(members, states);
+        for member in members.iter().filter(|member| !member.project().is_polling()) {
+            // The database learns what a project counts when a replica begins to lead it.
+            if member.led().is_some_and(|led| led.identity != member.identity()) {
+                self.stop_leading(member).await;
+            }
+        }
+        let releasable = members
+            .iter()
+            .filter(|member| member.led().is_some() && !member.project().is_polling());
+        for member in releasable.take(shares.surplus()) {
+            member.note_release();
+            self.stop_leading(member).await;
+        }
+        let config = config_of(members);
+        let mut wanted = shares.wanted();
+        for member in members.iter().filter(|member| member.led().is_none()) {
+            let state = states.get(member.name());
+            if !self.may_lead(member, &config, state) {
+                continue;
+            }
+            // Whoever led it has died, and still counts among the replicas. If each took only its share,
+            // nobody would lead the rest.
+            let is_left =
+                state.is_some_and(|state| state.position.epoch > 0 && state.free_for >= LEFT_TIME);
+            if wanted > 0 || is_left {
+                self.lead(member).await?;
+                wanted = wanted.saturating_sub(1);
+            }
+        }
+        Ok(())
+    }
+
+    fn shares(&self, members: &[Arc<Member>], states: &BTreeMap<String, LogState>) -> Shares {
+        let config = config_of(members);
+        let led_by = |id: &str| {
+            let leaders = states.values().filter_map(|state| state.leader.as_ref());
+            leaders.filter(|leader| leader.id == id).count()
+        };
+        let live = self.live.lock();
+        let others =
+            live.iter().filter(|other| other.id != self.claim.id && other.config == config);
+        let others = others.map(|other| led_by(&other.id)).collect();
+        let own = members.iter().filter(|member| member.led().is_some()).count();
+        Shares { projects: members.len(), own, others }
+    }
+
+    /// True if nobody leads a project, and this replica counts what its leader did. One that counts
+    /// something else waits until no other replica has led for two leases.
+    fn may_lead(&self, member: &Member, config: &str, state: Option<&LogState>) -> bool {
+        let Some(state) = state else { return true };
+        let counts_the_same =
+            state.identity.is_empty() || state.identity == member.identity().as_str();
+        let has_others = || self.live.lock().iter().any(|replica| replica.config != config);
+        let is_left = counts_the_same || !has_others() || state.free_for > 2 * self.claim.lease;
+        // Others take what this replica has released, unless there are none any more.
+        let was_released = member.was_released_within(2 * self.claim.lease);
+        let is_wanted = !was_released || state.free_for > RETURN_TIME;
+        state.leader.is_none() && is_left && member.lost().is_none() && is_wanted
+    }
+
+    /// Leads a project, unless another replica was faster.
+    async fn lead(&self, member: &Arc<Member>) -> Result<(), DatabaseError> {
+        let sent = Instant::now();
+        let (name, identity) = (member.name(), member.identity());
+        let claimed =
+            self.leases.lead(name, identity.as_str(), &self.claim, STATEMENT_LIMIT).await?;
+        let Some(leadership) = claimed else { return Ok(()) };
+        let (position, key) = (leadership.position(), leadership.key());
+        if let Err(error) = self.catch_up(member, position).await {
+            // Otherwise all replicas would take turns without an end.
+            member.note_release();
+            if member.note_error(error.to_string()) {
+                tracing::warn!(project = name, %error, "cannot lead: the log cannot be applied");
+            }
+            return self.leases.release(&key, STATEMENT_LIMIT).await;
+        }
+        let log = self.leading_log(member, leadership, sent);
+        if !member.project().lead(Box::new(log)) {
+            member.take_led();
+            return self.leases.release(&key, STATEMENT_LIMIT).await;
+        }
+        member.project().poll_now();
+        let epoch = position.epoch;
+        if epoch > 1 {
+            self.instruments.replicas().took_over();
+        }
+        tracing::info!(project = name, epoch, "leading the project");
+        Ok(())
+    }
+
+    /// Notes that this replica leads a project, since a statement that was sent at `sent`. Returns its log.
+    pub(super) fn leading_log(
+        &self,
+        member: &Member,
+        leadership: Leadership,
+        sent: Instant,
+    ) -> LeadingLog {
+        let lease = Arc::new(LeaseEnd::new(sent + self.claim.lease));
+        let (key, end) = (leadership.key(), log_end(leadership.position()));
+        member.set_led(Led { key, identity: member.identity(), end, lease: lease.clone() });
+        LeadingLog {
+            database: self.log.clone(),
+            leadership,
+            duration: self.claim.lease,
+            lease,
+            runtime: Handle::current(),
+            wake: self.wake.clone(),
+            instruments: self.instruments.clone(),
+        }
+    }
+
+    /// Tells the projects that the database cannot be used. Logs it when the reason changes.
+    fn report(&self, error: &DatabaseError) {
+        self.instruments.replicas().answered(false);
+        let now = Instant::now();
+        for member in self.members() {
+            let until = member.led().and_then(|led| led.lease.until());
+            let currency = Currency::unanswered(&error.to_string(), error.remedy(), until);
+            member.project().set_currency(now, currency);
+        }
+        let remedy = error.remedy();
+        if self.log_throttle.lock().is_due(error.to_string()) {
+            tracing::warn!(%error, remedy, "the database with the state cannot be used");
+        }
+    }
+}
+
+/// Returns a hash of what the projects count.
+fn config_of(members: &[Arc<Member>]) -> String {
+    let mut identities: Vec<_> = members
+        .iter()
+        .map(|member| format!("{} {}", member.name(), member.identity().as_str()))
+        .collect();
+    identities.sort();
+    records_api::hashed_identity(&identities.join("\n"))
+}

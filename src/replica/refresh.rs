@@ -1,0 +1,180 @@
+//! Before an answer: asks the database whether the projects are up to date.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, join_all};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::catch_up::CatchUpError;
+use super::member::{Member, log_end};
+use super::{Replicas, STATEMENT_LIMIT};
+use crate::project::{Currency, Leader, Leadership, PollMode, Project, SharedState};
+use state_database::{DatabaseError, LogPosition, LogState};
+
+/// Time that the database gets to answer, and the logs get to be applied.
+const REFRESH_LIMIT: Duration = Duration::from_secs(1);
+/// Time between two questions whether another replica has polled.
+const POLL_CHECK_INTERVAL: Duration = Duration::from_millis(100);
+
+impl Replicas {
+    /// Returns the states of the logs of these projects, by name.
+    pub(super) async fn states(
+        &self,
+        members: &[Arc<Member>],
+        limit: Duration,
+    ) -> Result<BTreeMap<String, LogState>, DatabaseError> {
+        let names: Vec<_> = members.iter().map(|member| member.name().to_owned()).collect();
+        let sent = Instant::now();
+        let states = self.leases.states(&names, limit).await;
+        let replicas = self.instruments.replicas();
+        replicas.answered(states.is_ok());
+        let states = states?;
+        replicas.round_trip(sent.elapsed());
+        Ok(states.into_iter().map(|state| (state.project.clone(), state)).collect())
+    }
+
+    /// Makes the projects serve what is committed, as far as the database answers in time.
+    async fn refresh_members(&self, members: Vec<Arc<Member>>) {
+        let (asked, deadline) = (Instant::now(), Instant::now() + REFRESH_LIMIT);
+        let mut states = match self.states(&members, REFRESH_LIMIT).await {
+            Ok(states) => states,
+            Err(error) => {
+                let error = Arc::new(error);
+                for member in &members {
+                    let until = member.led().and_then(|led| led.lease.until());
+                    let currency = Currency::unanswered(&error.to_string(), error.remedy(), until);
+                    member.project().set_currency(asked, currency);
+                }
+                return;
+            }
+        };
+        let refreshed = members.iter().map(|member| {
+            let state = states.remove(member.name());
+            self.refresh_member(member, state, asked, deadline)
+        });
+        join_all(refreshed).await;
+    }
+
+    async fn refresh_member(
+        &self,
+        member: &Arc<Member>,
+        state: Option<LogState>,
+        asked: Instant,
+        deadline: Instant,
+    ) {
+        let project = member.project();
+        // A project that was never led has no commit.
+        let Some(state) = state else { return project.set_currency(asked, Currency::Current) };
+        let currency = if state.is_lost {
+            // Only the replica that has noted it knows what was served before.
+            Currency::behind(&CatchUpError::WentBack.to_string())
+        } else if project.shown_log_end() == Some(log_end(state.position)) {
+            Currency::Current
+        } else {
+            self.caught_up(member, state.position, deadline).await
+        };
+        self.note(member, &state);
+        project.set_currency(asked, currency);
+    }
+
+    /// Applies what a project does not show yet. Waits for it until `deadline`.
+    async fn caught_up(
+        &self,
+        member: &Arc<Member>,
+        position: LogPosition,
+        deadline: Instant,
+    ) -> Currency {
+        // A task of its own: an answer that does not wait for it must not leave it half done.
+        let (this, member) = (self.this.clone(), member.clone());
+        let catch_up = tokio::spawn(async move {
+            let this = this.upgrade().ok_or(CatchUpError::Ended)?;
+            this.catch_up(&member, position).await
+        });
+        match timeout_at(deadline, catch_up).await {
+            Ok(Ok(Ok(()))) => Currency::Current,
+            Ok(Ok(Err(error))) => Currency::behind(&error.to_string()),
+            Ok(Err(_)) => Currency::behind(&CatchUpError::Panicked.to_string()),
+            Err(_) => Currency::behind("the log has more commits than could be applied in time"),
+        }
+    }
+
+    /// Notes what the database said about a project.
+    pub(super) fn note(&self, member: &Member, state: &LogState) {
+        let is_leading = member.led().is_some_and(|led| !led.lease.is_lost());
+        let shown = member.project().shown_log_end().map_or(0, |shown| shown.next);
+        let lag = state.position.next.saturating_sub(shown).max(0);
+        let epoch = state.position.epoch;
+        self.instruments.replicas().project(member.name(), is_leading, epoch, lag);
+        let leader = state.leader.as_ref().map(|leader| {
+            let live = self.live.lock();
+            let name = live.iter().find(|replica| replica.id == leader.id);
+            let is_this = leader.id == self.claim.id;
+            let own_name = || if is_this { self.name.clone() } else { String::new() };
+            let name = name.map_or_else(own_name, |replica| replica.name.clone());
+            Leader { name, url: leader.url.clone(), is_this }
+        });
+        if let Some(keys) = member.compare(&state.identity) {
+            let (project, keys) = (member.name(), keys.join(", "));
+            tracing::warn!(
+                project,
+                keys,
+                "the config differs from that of the leader: this replica follows, and leads only if no \
+                 other one is left"
+            );
+        }
+        let differences = member.differences();
+        member.project().set_leadership(Leadership { leader, epoch, differences });
+    }
+
+    /// Asks the leader of a project for a poll if one is due, and waits for it until `deadline`.
+    async fn poll_elsewhere(&self, member: &Arc<Member>, deadline: Instant) {
+        let own = std::slice::from_ref(member);
+        let state = async |limit| self.states(own, limit).await.ok()?.remove(member.name());
+        let Some(before) = state(REFRESH_LIMIT).await else { return };
+        if !before.is_poll_due || before.leader.is_none() {
+            return;
+        }
+        if self.leases.want_poll(member.name(), STATEMENT_LIMIT).await.is_err() {
+            return;
+        }
+        // A scrape does not wait during a first sync.
+        if member.project().is_first_sync() {
+            return;
+        }
+        while Instant::now() < deadline {
+            sleep(POLL_CHECK_INTERVAL).await;
+            let now = state(REFRESH_LIMIT).await;
+            if now.is_none_or(|now| !now.is_poll_due || now.position != before.position) {
+                return;
+            }
+        }
+    }
+
+    fn members_of(&self, projects: &[Arc<Project>]) -> Vec<Arc<Member>> {
+        let is_asked = |member: &Arc<Member>| {
+            projects.iter().any(|project| Arc::ptr_eq(project, member.project()))
+        };
+        self.members().into_iter().filter(is_asked).collect()
+    }
+}
+
+impl SharedState for Replicas {
+    fn refresh<'a>(&'a self, projects: &'a [Arc<Project>]) -> BoxFuture<'a, ()> {
+        let all = self.members();
+        let members = if all.len() == projects.len() { all } else { self.members_of(projects) };
+        Box::pin(self.refresh_members(members))
+    }
+
+    fn poll<'a>(&'a self, projects: &'a [Arc<Project>], deadline: Instant) -> BoxFuture<'a, ()> {
+        let followed = self.members_of(projects).into_iter().filter(|member| {
+            let project = member.project();
+            project.config().options.mode == PollMode::Scrape && !project.is_leading()
+        });
+        let followed: Vec<_> = followed.collect();
+        Box::pin(async move {
+            join_all(followed.iter().map(|member| self.poll_elsewhere(member, deadline))).await;
+        })
+    }
+}
