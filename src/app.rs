@@ -22,6 +22,8 @@ mod shared_clients;
 mod shutdown;
 mod state;
 #[cfg(feature = "postgresql")]
+mod state_copy;
+#[cfg(feature = "postgresql")]
 mod state_database;
 #[cfg(not(feature = "postgresql"))]
 #[path = "app/no_state_database.rs"]
@@ -41,5 +43,9 @@ pub(crate) use reload::{Reloader, hangup_signal};
 pub(crate) use service_manager::ready;
 pub(crate) use shutdown::{shutdown_signal, unless_shutdown};
 pub(crate) use state::counting_since;
+#[cfg(feature = "postgresql")]
+pub(crate) use state_copy::{StatePlace, copy_states};
+#[cfg(feature = "postgresql")]
+pub(crate) use state_database::database_tls;
 pub(crate) use stderr::STDERR;
 pub(crate) use wiring::App;

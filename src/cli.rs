@@ -20,6 +20,8 @@ mod records_flags;
 mod serve;
 #[cfg(feature = "simulator")]
 mod simulate;
+#[cfg(feature = "postgresql")]
+mod state_copy;
 
 use std::process::ExitCode;
 use std::sync::mpsc;
@@ -32,6 +34,8 @@ pub use arguments::Cli;
 
 use crate::app::{Failure, STDERR, survive_file_size_limit};
 use arguments::Command;
+#[cfg(feature = "postgresql")]
+use arguments::StateCommand;
 
 /// Time that tasks still running get at the end.
 const RUNTIME_GRACE: Duration = Duration::from_millis(500);
@@ -70,6 +74,11 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Healthcheck(_) => healthcheck::run(&flags).await,
         Command::Records { list, .. } => records::run(&flags, &list).await,
         Command::Backfill { history, .. } => backfill::run(&flags, &history).await,
+        #[cfg(feature = "postgresql")]
+        Command::State { command: StateCommand::Copy { from, to, .. } } => {
+            state_copy::run(&flags, &from, &to).await
+        }
+        #[cfg(not(feature = "postgresql"))]
         Command::State(_) => unreachable!("resolving refuses it"),
     }
 }

@@ -9,6 +9,7 @@ mod election;
 mod identity;
 mod leading_log;
 mod member;
+mod new_log;
 mod refresh;
 mod relation;
 mod restore;
@@ -17,6 +18,7 @@ mod share;
 pub use catch_up::read_log;
 pub use identity::Identity;
 pub use member::Member;
+pub use new_log::NewLog;
 
 use std::fmt;
 use std::sync::{Arc, Weak};

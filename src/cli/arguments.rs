@@ -90,8 +90,39 @@ pub(super) enum Command {
     #[cfg(not(feature = "simulator"))]
     #[command(hide = true, disable_help_flag = true)]
     Simulate(Ignored),
+    /// Copy the states of projects
+    #[cfg(feature = "postgresql")]
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    State {
+        #[command(subcommand)]
+        command: StateCommand,
+    },
+    #[cfg(not(feature = "postgresql"))]
     #[command(hide = true, disable_help_flag = true)]
     State(Ignored),
+}
+
+/// Commands for states.
+#[cfg(feature = "postgresql")]
+#[expect(clippy::doc_markdown, reason = "the comments are the help of the command")]
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum StateCommand {
+    /// Copy all states from a directory or database to another one that has none
+    ///
+    /// WHERE is a directory, state.url for the database of the config, env:NAME for the URL of a database in
+    /// a variable, or file:PATH for one in a file. No exporter may use either of them.
+    Copy {
+        /// Directory or database with the states
+        #[arg(long, value_name = "WHERE")]
+        from: String,
+        /// Directory or database that gets them
+        #[arg(long, value_name = "WHERE")]
+        to: String,
+        #[command(flatten)]
+        config: ConfigFlags,
+        #[command(flatten)]
+        log: LogFlags,
+    },
 }
 
 /// The flags of `simulate`.
@@ -104,7 +135,8 @@ pub(super) struct Simulate {
     log: LogFlags,
 }
 
-/// Arguments of a command that this version or build does not have.
+/// Arguments of a command that this build does not have.
+#[cfg(not(all(feature = "postgresql", feature = "simulator")))]
 #[derive(Debug, Clone, Args)]
 pub(super) struct Ignored {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
@@ -169,7 +201,10 @@ impl Cli {
         };
         let (name, behind) = command.flags()?;
         let definition = Self::command();
-        let definition = definition.find_subcommand(name);
+        // The name of a command for states has two words.
+        let mut words = name.split(' ');
+        let definition =
+            words.try_fold(&definition, |definition, word| definition.find_subcommand(word));
         let accepted = definition.into_iter().flat_map(clap::Command::get_arguments);
         let accepted: Vec<_> = accepted.filter_map(Arg::get_long).collect();
         let is_refused = |flag: &&str| !accepted.contains(&flag.trim_start_matches("--"));
@@ -183,12 +218,12 @@ impl Cli {
 
 impl Command {
     /// Its name and its own flags.
+    #[cfg_attr(
+        all(feature = "postgresql", feature = "simulator"),
+        expect(clippy::unnecessary_wraps, reason = "other builds lack commands")
+    )]
     fn flags(&self) -> Result<(&'static str, ServeFlags), Failure> {
         let flags = ServeFlags::default();
-        let missing = |name| {
-            let text = format!("the command {name} is not implemented yet in this version");
-            Err(Failure::Usage(text))
-        };
         match self.clone() {
             Self::Serve(flags) => Ok(("serve", flags)),
             Self::Check { flags, .. } => Ok(("check", flags)),
@@ -208,7 +243,16 @@ impl Command {
             Self::Demo(_) => left_out("demo"),
             #[cfg(not(feature = "simulator"))]
             Self::Simulate(_) => left_out("simulate"),
-            Self::State(_) => missing("state"),
+            #[cfg(feature = "postgresql")]
+            Self::State { command: StateCommand::Copy { config, log, .. } } => {
+                Ok(("state copy", ServeFlags { config, log, ..flags }))
+            }
+            #[cfg(not(feature = "postgresql"))]
+            Self::State(_) => {
+                let remedy = "build it with --features postgresql";
+                let text = format!("this build does not have the command state; {remedy}");
+                Err(Failure::Usage(text))
+            }
         }
     }
 }

@@ -92,7 +92,7 @@ const PROXY: SecretRules = SecretRules {
     spaces: Spaces::Nowhere,
 };
 /// `StateDatabase::address` parses it, and says what is wrong.
-const DATABASE: SecretRules = SecretRules {
+pub(super) const DATABASE: SecretRules = SecretRules {
     noun: "URL of a database",
     accepts: || {
         Cow::from(

@@ -6,11 +6,15 @@ use std::time::Duration;
 use toml::Value;
 
 use super::certificates;
+#[cfg(feature = "postgresql")]
+use super::keys::DATABASE;
 use super::node;
 use super::part::{Part, Section, section};
 use super::problem::Place;
 use super::reader::{Given, Reader, join};
 use super::secrets::secret_paths;
+#[cfg(feature = "postgresql")]
+use records_api::secret::SecretRules;
 use records_api::secret::Source;
 #[cfg(feature = "postgresql")]
 use state_database::Address;
@@ -68,7 +72,7 @@ impl Part for State {
     }
 }
 
-/// Reads the directory. A URL in its place would be created as a directory, whose path is no secret.
+/// Reads the directory. A URL in its place would be created as a directory, whose path is shown.
 fn read_directory(reader: &mut Reader<'_>, path: &str) -> PathBuf {
     let text = reader.value(path).and_then(|given| given.value.as_text()).unwrap_or_default();
     if text.trim_start().to_lowercase().starts_with("postgres") && text.contains("://") {
@@ -104,6 +108,10 @@ fn host_name() -> String {
 }
 
 impl StateDatabase {
+    /// Rules for the URL.
+    #[cfg(feature = "postgresql")]
+    pub(crate) const URL: SecretRules = DATABASE;
+
     /// Reads the URL and parses it. Blocks the thread.
     ///
     /// # Errors
@@ -111,10 +119,16 @@ impl StateDatabase {
     /// A message that shows of the URL only hosts and database.
     #[cfg(feature = "postgresql")]
     pub fn address(&self) -> Result<Address, String> {
-        let url = self.url.read_blocking()?;
+        Self::address_at(&self.url, self.insecure_tls)
+    }
+
+    /// The same for a URL that is not in the config.
+    #[cfg(feature = "postgresql")]
+    pub(crate) fn address_at(url: &Source, insecure_tls: bool) -> Result<Address, String> {
+        let url = url.read_blocking()?;
         let address = Address::parse(url.expose())
             .map_err(|error| format!("the URL (not shown) is not accepted: {error}"))?;
-        if address.uses_tls() || address.is_loopback() || self.insecure_tls {
+        if address.uses_tls() || address.is_loopback() || insecure_tls {
             return Ok(address);
         }
         Err(format!(

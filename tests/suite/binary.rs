@@ -251,17 +251,6 @@ async fn serve_example(body: String) -> String {
 }
 
 #[tokio::test]
-async fn a_command_that_is_not_implemented_is_refused_by_name() {
-    for argument in ["copy", "--help"] {
-        let output = run(&["state", argument]);
-        let text = "error: the command state is not implemented yet";
-        assert_eq!(output.status.code(), Some(2));
-        assert!(output.stdout.is_empty());
-        assert!(String::from_utf8_lossy(&output.stderr).starts_with(text), "{output:?}");
-    }
-}
-
-#[tokio::test]
 async fn a_scrape_that_waits_for_a_poll_takes_no_slot_and_headers_have_limits() {
     let api = Api::start(&["--records", "50"]);
     let more = "default_timeout = \"2m\"\n[web]\nmax_concurrent_requests = 1\n\

@@ -10,6 +10,7 @@ mod secrets;
 mod sources;
 mod startup;
 mod state;
+mod state_copy;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -116,7 +117,8 @@ fn database(shipped: &str) -> String {
     let (before, after) = shipped.split_once("directory = \"data\"\n").unwrap();
     let (section, after) = after.split_once("\n[labels]").unwrap();
     let lines = section.lines().filter_map(|line| line.strip_prefix("# "));
-    let lines: Vec<_> = lines.filter(|line| line.contains(" = ")).collect();
+    let is_key = |line: &&str| line.contains(" = ") && !line.starts_with('`');
+    let lines: Vec<_> = lines.filter(is_key).collect();
     format!("{before}{}\n\n[labels]{after}", lines.join("\n"))
 }
 
