@@ -60,6 +60,7 @@ def accepted_errors(path):
     values = set_of_values(path)
     yield from manifests.errors(release)
     yield from contents.config_errors(release, values)
+    yield from contents.state_errors(release, values)
     yield from contents.monitoring_errors(release, values, NAMESPACE)
     yield from contents.link_errors(release, values)
 
@@ -116,14 +117,15 @@ def numeric_name_errors():
 
 
 def pair_errors():
-    """A second exporter does not restart the first one."""
-    command = [os.environ["HELM"], "template", "records", CHART, "--values", TESTS / "accepted" / "pair.yaml"]
-    pods = []
-    for replicas in (1, 2):
-        release = manifests.parsed(run(*command, "--set", f"replicas={replicas}").stdout)
-        pods.append(manifests.of_kind(release, "StatefulSet")[0]["spec"]["template"])
-    if pods[0] != pods[1]:
-        yield f"{pods[0]} is not {pods[1]}"
+    """A further exporter does not restart the others."""
+    for name in ("pair", "replicas"):
+        command = [os.environ["HELM"], "template", "records", CHART, "--values", TESTS / "accepted" / f"{name}.yaml"]
+        pods = []
+        for replicas in (1, 2):
+            release = manifests.parsed(run(*command, "--set", f"replicas={replicas}").stdout)
+            pods.append(manifests.of_kind(release, "StatefulSet")[0]["spec"]["template"])
+        if pods[0] != pods[1]:
+            yield f"{name}: {pods[0]} is not {pods[1]}"
 
 
 def link_file_errors():
@@ -151,7 +153,7 @@ def notes_errors():
 def document_errors():
     """The values in the documents are accepted, added to the least that works."""
     minimal = TESTS / "accepted" / "minimal.yaml"
-    for path, expected in ((ROOT / "docs" / "kubernetes.md", 2), (CHART / "README.md", 1)):
+    for path, expected in ((ROOT / "docs" / "kubernetes.md", 3), (CHART / "README.md", 1)):
         blocks = re.findall(r"^```yaml\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
         blocks = [block for block in blocks if "secretFiles:" in block]
         if len(blocks) != expected:
@@ -189,17 +191,28 @@ def kustomize_errors():
         for path in sorted(path.relative_to(copy) for path in copy.rglob("*") if path.is_file()):
             if str(path) not in ignored and (copy / path).read_bytes() != (tree / path).read_bytes():
                 yield f"{path} is out of date: run packaging/kustomize/generate packaging/kustomize"
-        built = run(os.environ["KUBECTL"], "kustomize", copy / "example")
+        built = {name: run(os.environ["KUBECTL"], "kustomize", copy / name) for name in ("example", "example-replicas")}
+    for name, result in built.items():
+        yield from built_errors(name, result)
+
+
+def built_errors(name, built):
+    """Yields what is wrong with the manifests that kustomize wrote."""
     if built.returncode != 0:
         yield built.stderr
         return
     release = manifests.parsed(built.stdout)
     yield from manifests.errors(release)
-    yield from contents.program_errors([("kustomize", release)])
+    yield from contents.program_errors([(name, release)])
     values = yaml.load((CHART / "values.yaml").read_text(), manifests.Loader)
     yield from contents.link_errors(release, values | {"dashboards": {"enabled": True}})
+    has_database = name == "example-replicas"
+    database = {"existingSecret": "records-database" if has_database else "", "caSecret": "", "port": 5432}
+    yield from contents.state_errors(release, values | {"database": database})
+    if has_database and manifests.of_kind(release, "StatefulSet")[0]["spec"]["replicas"] < 2:
+        yield f"{name}: a single replica"
     if "Helm" in built.stdout or "helm.sh" in built.stdout or "annotations: null" in built.stdout:
-        yield "something of Helm is left"
+        yield f"{name}: something of Helm is left"
 
 
 CHECKS = {

@@ -16,8 +16,8 @@ ROOT = pathlib.Path(__file__).parents[3]
 RULE_LINK = 'http://{{ . | sortByLabel "instance" | first | label "instance" }}'
 DASHBOARD_LINK = re.compile(r"http://(\$\{[^}]*\})")
 
-# Keys of the config that the chart sets.
-OWN_KEYS = {"web.listen_addresses", "web.config_file", "state.directory"}
+# Keys of the config that the chart sets, and the name of a replica, which is that of its pod.
+OWN_KEYS = {"web.listen_addresses", "web.config_file", "state.directory", "state.replica"}
 STATE = "/var/lib/screen-records-exporter"
 
 # Of a password that nobody needs: the probes must succeed without it.
@@ -36,7 +36,7 @@ def config_errors(release, values):
     config = tomllib.loads(config_of(release))
     expected = {section: keys for section, keys in values["config"].items() if keys}
     expected.setdefault("web", {}).update(listen_addresses=[":10047"])
-    expected["state"] = {"directory": STATE}
+    expected["state"] = state_of(values)
     if values["webConfig"]["existingSecret"]:
         expected["web"]["config_file"] = "/web-config/web-config.yml"
     if config != expected:
@@ -45,6 +45,34 @@ def config_errors(release, values):
         for key, value in keys.items() if isinstance(keys, dict) else ():
             if isinstance(value, float) and key != "max_requests_per_second":
                 yield f"config.toml: {section}.{key} is not a whole number"
+
+
+def state_of(values):
+    """Returns the section `state` of the config."""
+    state, database = dict(values["config"]["state"]), values["database"]
+    if database["existingSecret"]:
+        state["url_file"] = "/database/url"
+    if database["caSecret"]:
+        state["ca_file"] = "/database/ca.pem"
+    return state or {"directory": STATE}
+
+
+def state_errors(release, values):
+    """Yields a volume or variable that contradicts the place of the state."""
+    has_database = "directory" not in state_of(values)
+    container = container_of(release)
+    has_mount = STATE in [mount["mountPath"] for mount in container["volumeMounts"]]
+    variables = {variable["name"]: variable.get("value") for variable in container.get("env", [])}
+    is_unset = variables.get("SCREEN_RECORDS_EXPORTER__STATE__DIRECTORY") == ""
+    if has_mount == has_database or is_unset != has_database:
+        yield f"the state: mounted {has_mount}, in a database {has_database}, variable unset {is_unset}"
+    claims = of_kind(release, "StatefulSet")[0]["spec"].get("volumeClaimTemplates")
+    if claims and has_database:
+        yield f"a volume beside a database: {claims}"
+    for policy in of_kind(release, "NetworkPolicy") if has_database else ():
+        ports = [port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]]
+        if values["database"]["port"] not in ports:
+            yield f"the NetworkPolicy does not allow the database: {ports}"
 
 
 def prefix_of(values):
@@ -118,15 +146,27 @@ def write_config(scratch, name, release):
     folder = pathlib.Path(scratch) / name
     folder.mkdir()
     text = config_of(release)
-    for path in set(re.findall(r'"/((?:secrets|web-config)/[^"]+)"', text)):
+    for path in set(re.findall(r'"/((?:secrets|web-config|database)/[^"]+)"', text)):
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(contents_of(file.name))
-    text = re.sub(r'"(/(?:secrets|web-config)/)', rf'"{folder}\1', text)
+    text = re.sub(r'"(/(?:secrets|web-config|database)/)', rf'"{folder}\1', text)
     (folder / "config.toml").write_text(text)
-    variables = {v["name"]: v.get("value", "0123456789abcdef") for v in container_of(release).get("env", [])}
+    container = container_of(release)
+    variables = {v["name"]: v.get("value", contents_of(variable_key(v))) for v in container.get("env", [])}
+    for name in ("SCREEN_RECORDS_EXPORTER__STATE__URL_FILE", "SCREEN_RECORDS_EXPORTER__STATE__CA_FILE"):
+        if name in variables:
+            file = folder / variables[name].lstrip("/")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(contents_of(file.name))
+            variables[name] = str(file)
     # Those of a Secret in `extraEnvFrom`.
     return folder, variables | {"HUAWEICLOUD_SDK_AK": "ak", "HUAWEICLOUD_SDK_SK": "sk"}
+
+
+def variable_key(variable):
+    """Returns the key of a Secret whose value a variable has."""
+    return variable.get("valueFrom", {}).get("secretKeyRef", {}).get("key", "")
 
 
 def program_errors(releases):
@@ -148,6 +188,8 @@ def contents_of(name):
         return f"basic_auth_users:\n  prometheus: {PASSWORD_HASH}\n"
     if name == "proxy-url":
         return "http://user:password@proxy.example.org:3128\n"
+    if name in ("url", "database-url"):
+        return "postgresql://exporter:password@db.example.org:5432/records\n"
     if name == "ca.pem":
         return pathlib.Path("/etc/ssl/certs/ca-certificates.crt").read_text()
     return "0123456789abcdef\n"

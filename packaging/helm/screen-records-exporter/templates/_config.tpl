@@ -8,7 +8,14 @@ The config as TOML. Values are written as JSON, which is valid TOML for texts, n
 {{- if .Values.webConfig.existingSecret -}}
 {{- $_ := set $config.web "config_file" "/web-config/web-config.yml" -}}
 {{- end -}}
+{{- if not (include "exporter.hasDatabase" .) -}}
 {{- $_ := set $config "state" (dict "directory" "/var/lib/screen-records-exporter") -}}
+{{- else if .Values.database.existingSecret -}}
+{{- $_ := set $config.state "url_file" "/database/url" -}}
+{{- end -}}
+{{- if .Values.database.caSecret -}}
+{{- $_ := set $config.state "ca_file" "/database/ca.pem" -}}
+{{- end -}}
 {{- range $section, $keys := $config }}
 {{- if $keys }}
 [{{ $section }}]

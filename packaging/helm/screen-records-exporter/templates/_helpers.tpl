@@ -103,6 +103,13 @@ Replaces the start of the links in a rule or dashboard, which is http:// and the
 {{- end -}}
 {{- end -}}
 
+{{/* Not empty if the state is in a database. */}}
+{{- define "exporter.hasDatabase" -}}
+{{- if or .Values.database.existingSecret .Values.config.state.url_file .Values.config.state.url_env -}}
+true
+{{- end -}}
+{{- end -}}
+
 {{/* A duration of Prometheus in milliseconds. */}}
 {{- define "exporter.milliseconds" -}}
 {{- $factors := dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 -}}
@@ -132,7 +139,25 @@ Replaces the start of the links in a rule or dashboard, which is http:// and the
 {{- end -}}
 {{- $names = append $names .name -}}
 {{- end -}}
-{{- $pair := gt (int $values.replicas) 1 -}}
+{{- $hasDatabase := include "exporter.hasDatabase" . -}}
+{{- if and (gt (int $values.replicas) 2) (not $hasDatabase) -}}
+{{- $reason := "each exporter without a database makes all requests again and has its own counters" -}}
+{{- fail (printf "replicas: %s, so at most 2; set database.existingSecret (docs/replicas.md)" $reason) -}}
+{{- end -}}
+{{- if and $values.config.state (not $hasDatabase) -}}
+{{- fail "config.state has an effect only with a database: set database.existingSecret" -}}
+{{- end -}}
+{{- $state := $values.config.state -}}
+{{- if and $values.database.existingSecret (or $state.url_file $state.url_env) -}}
+{{- fail "database.existingSecret: the URL is also set in config.state; keep one" -}}
+{{- end -}}
+{{- if and $values.database.caSecret (or $state.ca_file (not $hasDatabase)) -}}
+{{- fail "database.caSecret: set database.existingSecret too, and do not set config.state.ca_file" -}}
+{{- end -}}
+{{- if and $hasDatabase $values.persistence.existingClaim -}}
+{{- fail "persistence.existingClaim: with a database there is no volume. Move the state (docs/replicas.md), then remove it" -}}
+{{- end -}}
+{{- $pair := and (gt (int $values.replicas) 1) (not $hasDatabase) -}}
 {{- if and $pair $values.persistence.existingClaim -}}
 {{- fail "persistence.existingClaim: a state belongs to one exporter, so replicas must be 1" -}}
 {{- end -}}

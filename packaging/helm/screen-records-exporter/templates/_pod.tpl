@@ -1,10 +1,16 @@
 {{/*
 The template of the pods. Takes `root`, and `stateVolume`, the volume `state` as in a pod, unless the controller adds
-it.
+it or the state is in a database.
 */}}
 {{- define "exporter.pod" -}}
 {{- $root := .root -}}
 {{- $values := $root.Values -}}
+{{- $hasDatabase := include "exporter.hasDatabase" $root -}}
+{{- $env := $values.extraEnv -}}
+{{- if $hasDatabase -}}
+{{- /* The image has another value. */ -}}
+{{- $env = prepend $env (dict "name" "SCREEN_RECORDS_EXPORTER__STATE__DIRECTORY" "value" "") -}}
+{{- end -}}
 metadata:
   labels:
     {{- $labels := omit (include "exporter.labels" $root | fromYaml) "helm.sh/chart" }}
@@ -39,7 +45,7 @@ spec:
       imagePullPolicy: {{ $values.image.pullPolicy }}
       args:
         - --config.file=/etc/screen-records-exporter/config.toml
-      {{- with $values.extraEnv }}
+      {{- with $env }}
       env:
         {{- toYaml . | nindent 8 }}
       {{- end }}
@@ -68,8 +74,15 @@ spec:
         - name: config
           mountPath: /etc/screen-records-exporter
           readOnly: true
+        {{- if not $hasDatabase }}
         - name: state
           mountPath: /var/lib/screen-records-exporter
+        {{- end }}
+        {{- if or $values.database.existingSecret $values.database.caSecret }}
+        - name: database
+          mountPath: /database
+          readOnly: true
+        {{- end }}
         {{- if $values.webConfig.existingSecret }}
         - name: web-config
           mountPath: /web-config
@@ -89,6 +102,22 @@ spec:
         name: {{ include "exporter.fullname" $root | quote }}
     {{- with .stateVolume }}
     {{- list . | toYaml | nindent 4 }}
+    {{- end }}
+    {{- if or $values.database.existingSecret $values.database.caSecret }}
+    - name: database
+      projected:
+        defaultMode: 0440
+        sources:
+          {{- with $values.database.existingSecret }}
+          - secret:
+              name: {{ . | quote }}
+              items: [{key: {{ $values.database.key | quote }}, path: url}]
+          {{- end }}
+          {{- with $values.database.caSecret }}
+          - secret:
+              name: {{ . | quote }}
+              items: [{key: {{ $values.database.caKey | quote }}, path: ca.pem}]
+          {{- end }}
     {{- end }}
     {{- with $values.webConfig.existingSecret }}
     - name: web-config
@@ -127,9 +156,17 @@ spec:
               matchLabels:
                 {{- include "exporter.selectorLabels" $root | nindent 16 }}
   {{- end }}
-  {{- with $values.topologySpreadConstraints }}
+  {{- if $values.topologySpreadConstraints }}
   topologySpreadConstraints:
-    {{- toYaml . | nindent 4 }}
+    {{- toYaml $values.topologySpreadConstraints | nindent 4 }}
+  {{- else if $hasDatabase }}
+  topologySpreadConstraints:
+    - topologyKey: topology.kubernetes.io/zone
+      maxSkew: 1
+      whenUnsatisfiable: ScheduleAnyway
+      labelSelector:
+        matchLabels:
+          {{- include "exporter.selectorLabels" $root | nindent 10 }}
   {{- end }}
 {{- end -}}
 
