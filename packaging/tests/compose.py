@@ -20,15 +20,15 @@ def check_service(name, service):
     assert int(service["user"].split(":")[0]) > 0, name
     assert service["healthcheck"]["test"], name
     assert service["restart"] == "unless-stopped", name
-    assert re.fullmatch(r"[a-z/-]+:v?[0-9]+\.[0-9]+\.[0-9]+", service["image"]), service["image"]
-    for port in service["ports"]:
+    assert re.fullmatch(r"[a-z/-]+:v?[0-9]+\.[0-9]+(\.[0-9]+)?", service["image"]), service["image"]
+    for port in service.get("ports", []):
         assert port["host_ip"] == "127.0.0.1", (name, port)
     for volume in service.get("volumes", []):
         if volume["type"] == "bind":
             assert pathlib.Path(volume["source"]).exists() and volume["read_only"], volume
     for variable, value in service.get("environment", {}).items():
         secret = re.search("PASSWORD|SECRET|TOKEN|KEY", variable)
-        assert not secret or variable.endswith("__FILE") and value.startswith("/run/secrets/"), variable
+        assert not secret or variable.endswith("_FILE") and value.startswith("/run/secrets/"), variable
 
 
 def mounted(service):
@@ -59,10 +59,30 @@ def check_demo(services):
     assert exporter["tmpfs"] == ["/tmp"]
 
 
+def check_replicas(project, replicas):
+    """The replicas differ only in their names, use the database, and their state is not on a volume of their own."""
+    services = replicas["services"]
+    exporters = [services["exporter"], services["exporter-b"]]
+    for name, exporter in zip(("exporter", "exporter-b"), exporters):
+        check_exporter(exporter)
+        assert list(mounted(exporter)) == ["/etc/screen-records-exporter/config.toml"], mounted(exporter)
+        variables = {key.rpartition("__STATE__")[2]: value for key, value in exporter["environment"].items()}
+        expected = {"DIRECTORY": "", "URL_FILE": "/run/secrets/database_url", "INSECURE_TLS": "true", "REPLICA": name}
+        assert variables == expected, variables
+        assert {secret["source"] for secret in exporter["secrets"]} == {"access_key", "secret_key", "database_url"}
+    different = {key for key in exporters[0] if exporters[0][key] != exporters[1].get(key)}
+    assert different == {"environment", "ports"}, different
+    # Only the replicas reach the database.
+    database = services["database"]
+    assert not database.get("ports") and mounted(database)["/var/lib/postgresql/data"] == "database"
+    assert project["services"].keys() | {"exporter-b", "database"} == services.keys()
+
+
 def check_names(services):
     """Every address in a config is a service with that port, and every path in a config is mounted."""
-    ports = {name: {port["target"] for port in service["ports"]} for name, service in services.items()}
-    prometheus = (ROOT / "examples/compose/prometheus.yml").read_text()
+    ports = {name: {port["target"] for port in service.get("ports", [])} for name, service in services.items()}
+    prometheus = pathlib.Path(mounted(services["prometheus"])["/etc/prometheus/prometheus.yml"]).read_text()
+    assert prometheus.count("instance:") == len({name for name in services if name.startswith("exporter")})
     for target in re.findall(r'targets: \["([^"]+)"\]', prometheus):
         host, port = target.split(":")
         assert int(port) in ports[host], target
@@ -104,9 +124,11 @@ def check(config):
     check_provisioning(services)
 
 
-project, demo = (json.loads(pathlib.Path(path).read_text()) for path in sys.argv[1:])
+project, demo, replicas = (json.loads(pathlib.Path(path).read_text()) for path in sys.argv[1:])
 check(project)
 check(demo)
+check(replicas)
+check_replicas(project, replicas)
 check_project(project["services"])
 check_demo(demo["services"])
 check_volumes(project, demo)
