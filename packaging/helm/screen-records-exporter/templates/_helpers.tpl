@@ -155,7 +155,7 @@ true
 {{- fail "database.caSecret: set database.existingSecret too, and do not set config.state.ca_file" -}}
 {{- end -}}
 {{- if and $hasDatabase $values.persistence.existingClaim -}}
-{{- fail "persistence.existingClaim: with a database there is no volume. Move the state (docs/replicas.md), then remove it" -}}
+{{- fail "persistence.existingClaim: a database needs no volume. Move the state (docs/replicas.md), then remove it" -}}
 {{- end -}}
 {{- $pair := and (gt (int $values.replicas) 1) (not $hasDatabase) -}}
 {{- if and $pair $values.persistence.existingClaim -}}
