@@ -9,6 +9,9 @@ use crate::ledger::{DurableLedger, OpenError, SetAside};
 use records_api::clock::{Clock, SystemClock};
 use records_api::record::Timestamp;
 
+/// Extension of the files of states.
+pub(super) const EXTENSION: &str = "redb";
+
 /// Opens the state of a project.
 pub(super) fn open_ledger(
     directory: Option<&Path>,
@@ -57,6 +60,7 @@ fn counting_since_in(directory: &Path, project: &str) -> Result<Option<Timestamp
     })
 }
 
-fn state_path(directory: &Path, project: &str) -> PathBuf {
-    directory.join(format!("{project}.redb"))
+/// Returns the path of the state of a project.
+pub(super) fn state_path(directory: &Path, project: &str) -> PathBuf {
+    directory.join(format!("{project}.{EXTENSION}"))
 }

@@ -4,21 +4,15 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Failure;
-use crate::ledger::DurableLedger;
+use super::state::{EXTENSION, state_path};
+use super::state_database::{LIMIT, failed};
+use crate::ledger::{DurableLedger, OpenError};
 use crate::replica::{Connections, NewLog, read_log};
-use records_api::clock::{Clock, SystemClock};
-use records_api::record::Timestamp;
 use records_api::run_blocking;
 use rustls::ClientConfig;
-use state_database::{Address, DatabaseError, LogState};
-
-/// Time limit of a statement.
-const LIMIT: Duration = Duration::from_secs(10);
-/// Extension of the file of a state.
-const EXTENSION: &str = "redb";
+use state_database::{Address, LogState};
 
 /// Place of states.
 #[derive(Debug)]
@@ -113,19 +107,15 @@ impl Place<'_> {
         match self {
             Self::Directory(path) => {
                 let path = state_path(path, name);
-                let now = Timestamp::from_millis(SystemClock.now_millis());
-                let opened = run_blocking(move || DurableLedger::open(&path, now)).await;
+                let opened = run_blocking(move || DurableLedger::open_undamaged(&path)).await;
                 let opened = opened.map_err(|_| Failure::run("reading the state panicked"))?;
-                let (ledger, aside) =
-                    opened.map_err(|error| Failure::run(format!("{error}; {}", error.remedy())))?;
-                match aside {
-                    None => Ok(ledger),
-                    Some(aside) => Err(Failure::run(format!(
-                        "the state of {name} is damaged and was set aside as {}: {}",
-                        aside.path.display(),
-                        aside.why
-                    ))),
-                }
+                opened.map_err(|error| match &error {
+                    OpenError::Locked(_) => {
+                        Failure::run(format!("{error}; stop it, and copy again"))
+                    }
+                    // Their remedies are for a process that serves the state.
+                    _ => Failure::run(error),
+                })
             }
             Self::Database(connections) => {
                 let states = connections.leases.states(&[name.to_owned()], LIMIT).await;
@@ -174,16 +164,8 @@ impl Failure {
     }
 }
 
-fn failed(error: &DatabaseError) -> Failure {
-    Failure::run(format!("{error}; {}", error.remedy()))
-}
-
 fn has_state(state: &LogState) -> bool {
     state.position.next > 0 || state.leader.is_some()
-}
-
-fn state_path(directory: &Path, name: &str) -> PathBuf {
-    directory.join(format!("{name}.{EXTENSION}"))
 }
 
 /// Returns the names of the projects with a state in a directory, in order.

@@ -14,7 +14,7 @@ use rustls::ClientConfig;
 use state_database::{DatabaseError, tls_config};
 
 /// Time limit of a statement.
-const LIMIT: Duration = Duration::from_secs(10);
+pub(super) const LIMIT: Duration = Duration::from_secs(10);
 
 /// Returns the connections to the database of a config; `None` without one. Nothing is connected yet.
 pub(super) fn connections(config: &Config) -> Result<Option<Connections>, Failure> {
@@ -40,13 +40,17 @@ pub(super) fn refusals(connections: &Connections) -> Arc<dyn RefusalStore> {
     Arc::new(RefusedInDatabase::new(connections.leases.clone()))
 }
 
+/// Returns the failure of a command that cannot use the database.
+pub(super) fn failed(error: &DatabaseError) -> Failure {
+    Failure::run(format!("{error}; {}", error.remedy()))
+}
+
 /// Reads the state of each project of a config, in its order. Changes nothing in the database.
 pub(super) async fn read_states(
     config: &Config,
     connections: &Connections,
 ) -> Result<Vec<DurableLedger>, Failure> {
     let names: Vec<_> = config.projects.iter().map(|project| project.name.clone()).collect();
-    let failed = |error: &DatabaseError| Failure::run(format!("{error}; {}", error.remedy()));
     let states = match connections.leases.states(&names, LIMIT).await {
         Ok(states) => states,
         // No exporter has used the database yet.

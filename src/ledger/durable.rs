@@ -52,11 +52,20 @@ impl DurableLedger {
             // Refusing to start would stop all metrics until somebody removes the file.
             Err(ReadError::Damaged(why)) => {
                 let aside = set_aside(path, now.millis(), why)?;
-                (Self::read(path).map_err(|error| error.refused(path))?, Some(aside))
+                (Self::open_undamaged(path)?, Some(aside))
             }
         };
         durable.keep_counting_since();
         Ok((durable, aside))
+    }
+
+    /// Opens the state in a file. A damaged file is an error, and stays where it is.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], as for [`Self::open`], or the damage.
+    pub fn open_undamaged(path: &Path) -> Result<Self, OpenError> {
+        Self::read(path).map_err(|error| error.refused(path))
     }
 
     /// Returns the time at which counting began in the state in a file; `None` if it has not begun. The
@@ -79,8 +88,7 @@ impl DurableLedger {
         if let Some(since) = CountingSinceFile::beside(path).read() {
             return Ok(Some(since));
         }
-        let state = Self::read(path).map_err(|error| error.refused(path))?;
-        Ok(state.began_counting())
+        Ok(Self::open_undamaged(path)?.began_counting())
     }
 
     /// Opens the state in a file, or creates the file.

@@ -66,3 +66,19 @@ fn the_config_is_checked_but_needs_no_projects() {
     assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(stderr.contains("config.toml: log.level: \"loud\" is not accepted"), "{stderr}");
 }
+
+#[test]
+fn a_damaged_source_stays_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("a");
+    std::fs::create_dir(&source).unwrap();
+    std::fs::write(source.join("p.redb"), [7; 5000]).unwrap();
+    let output = copy(folder.path(), ["a", "b"], &[]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("a/p.redb"), "{stderr}");
+    let left: Vec<_> = std::fs::read_dir(&source).unwrap().map(|entry| entry.unwrap()).collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(std::fs::read(source.join("p.redb")).unwrap(), [7; 5000]);
+    assert!(!folder.path().join("b").exists());
+}
