@@ -32,6 +32,22 @@ impl Currency {
         }
     }
 
+    /// Returns the same, with the time since when an earlier one was a failure, too. Otherwise each question
+    /// without an answer would look like the first.
+    pub(super) fn since_that_of(mut self, earlier: &Self) -> Self {
+        let since = match earlier {
+            Self::Current => None,
+            Self::LeadingUntil(_, failure) | Self::Unknown(failure) => Some(failure.since),
+        };
+        match &mut self {
+            Self::Current => {}
+            Self::LeadingUntil(_, failure) | Self::Unknown(failure) => {
+                failure.since = since.unwrap_or(failure.since);
+            }
+        }
+        self
+    }
+
     /// This replica has not applied the whole log.
     pub fn behind(error: &str) -> Self {
         Self::unanswered(error, "wait; if it lasts, see the log of this replica", None)
@@ -78,5 +94,33 @@ impl Replication {
             Currency::Current
         };
         Self { currency: (Instant::now(), currency), is_open: !is_shared, leadership: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_that_lasts_keeps_its_begin() {
+        let at = Timestamp::from_millis;
+        let failing = |since: i64, until: Option<Instant>| {
+            let mut currency = Currency::unanswered("no answer", "wait", until);
+            match &mut currency {
+                Currency::Current => {}
+                Currency::LeadingUntil(_, failure) | Currency::Unknown(failure) => {
+                    failure.since = at(since);
+                }
+            }
+            currency
+        };
+        let since = |currency: Currency| match currency {
+            Currency::Current => None,
+            Currency::LeadingUntil(_, failure) | Currency::Unknown(failure) => Some(failure.since),
+        };
+        let leading = failing(1, Some(Instant::now()));
+        assert_eq!(since(failing(2, None).since_that_of(&leading)), Some(at(1)));
+        assert_eq!(since(failing(2, None).since_that_of(&Currency::Current)), Some(at(2)));
+        assert_eq!(since(Currency::Current.since_that_of(&leading)), None);
     }
 }

@@ -78,6 +78,7 @@ impl Project {
         let mut known = self.replication.lock();
         known.is_open |= matches!(currency, Currency::Current);
         if known.currency.0 <= asked {
+            let currency = currency.since_that_of(&known.currency.1);
             known.currency = (asked, currency);
         }
     }
@@ -188,8 +189,8 @@ impl Project {
         let _ = records_api::run_blocking(move || state.lock().ledger.follow()).await;
     }
 
-    /// Applies what another replica has committed, and serves it. Blocks the thread. `change` returns false
-    /// if the ledger is not complete yet.
+    /// Applies what another replica has committed, and serves it. Blocks the thread. After an error the
+    /// snapshot stays, because the ledger may hold a part of a commit.
     ///
     /// # Errors
     ///

@@ -15,9 +15,9 @@ use super::{Replicas, STATEMENT_LIMIT};
 use crate::project::Currency;
 use state_database::{DatabaseError, Leadership, LogState, Replica};
 
-/// Longest time between two looks at the leases of others. After a crash another replica leads within the
-/// lease and a second.
-const MAX_LOOK_INTERVAL: Duration = Duration::from_millis(400);
+/// Time between two looks at the leases of others. After a crash another replica leads within the lease and a
+/// second. It is shorter than a third of the shortest lease.
+const LOOK_INTERVAL: Duration = Duration::from_millis(400);
 
 /// Time after which a replica leads a free project beyond its share.
 const LEFT_TIME: Duration = Duration::from_millis(400);
@@ -37,13 +37,13 @@ impl Replicas {
         loop {
             let interval = self.claim.lease / 3;
             let is_extended = *self.is_prepared.lock() && self.extend_leases().await.is_ok();
-            sleep(if is_extended { interval } else { interval.min(MAX_LOOK_INTERVAL) }).await;
+            sleep(if is_extended { interval } else { LOOK_INTERVAL }).await;
         }
     }
 
     async fn take_turns(&self) {
         loop {
-            let next = Instant::now() + MAX_LOOK_INTERVAL.min(self.claim.lease / 5);
+            let next = Instant::now() + LOOK_INTERVAL;
             if let Err(error) = self.take_turn().await {
                 self.report(&error);
                 self.read_address().await;
@@ -212,7 +212,9 @@ impl Replicas {
         // Others take what this replica has released, unless there are none any more.
         let was_released = member.was_released_within(2 * self.claim.lease);
         let is_wanted = !was_released || state.free_for > RETURN_TIME;
-        state.leader.is_none() && is_left && member.lost().is_none() && is_wanted
+        // While the database lacks what a replica knows, only that one may lead, to write it again. What others
+        // would commit meanwhile would be dropped.
+        state.leader.is_none() && is_left && !state.is_lost && member.lost().is_none() && is_wanted
     }
 
     /// Leads a project, unless another replica was faster.

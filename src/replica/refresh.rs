@@ -41,7 +41,6 @@ impl Replicas {
         let mut states = match self.states(&members, REFRESH_LIMIT).await {
             Ok(states) => states,
             Err(error) => {
-                let error = Arc::new(error);
                 for member in &members {
                     let until = member.led().and_then(|led| led.lease.until());
                     let currency = Currency::unanswered(&error.to_string(), error.remedy(), until);
