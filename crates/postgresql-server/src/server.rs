@@ -35,7 +35,8 @@ pub struct ServerOptions {
 pub struct Server {
     /// Port on 127.0.0.1.
     pub port: u16,
-    data: PathBuf,
+    /// Its data. A test may change its configuration before it runs.
+    pub data: PathBuf,
     options: ServerOptions,
     process: Option<Child>,
     disk: Option<SmallDisk>,
@@ -99,12 +100,7 @@ impl Server {
     /// Starts a server with these options.
     pub async fn start_with(options: ServerOptions) -> Self {
         let mut server = Self::empty(options).await;
-        let mut initialise = as_postgres("initdb");
-        initialise
-            .args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C"])
-            .args(["--username=postgres", "-D"])
-            .arg(&server.data);
-        output(initialise).await;
+        server.initialise(None).await;
         server.apply_options().await;
         if let Some(size) = server.options.disk {
             let disk = SmallDisk::mount(&server.folder.path().join(SMALL), size).await;
@@ -117,6 +113,37 @@ impl Server {
             server.run().await;
         }
         server
+    }
+
+    /// Makes a server that does not run yet.
+    pub async fn new() -> Self {
+        let server = Self::empty(ServerOptions::default()).await;
+        server.initialise(None).await;
+        server
+    }
+
+    /// Makes a server that does not run yet and has its write-ahead log elsewhere.
+    pub async fn with_log(folder: &Path) -> Self {
+        let server = Self::empty(ServerOptions::default()).await;
+        server.initialise(Some(folder)).await;
+        server
+    }
+
+    async fn initialise(&self, log: Option<&Path>) {
+        let mut command = as_postgres("initdb");
+        command
+            .args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C"])
+            .args(["--username=postgres", "-D"])
+            .arg(&self.data)
+            .args(log.map(|folder| format!("--waldir={}", folder.display())));
+        output(command).await;
+    }
+
+    /// Adds settings, which are read when it starts.
+    pub fn configure(&self, settings: &str) {
+        let file = self.data.join("postgresql.auto.conf");
+        let text = std::fs::read_to_string(&file).unwrap() + settings + "\n";
+        std::fs::write(file, text).unwrap();
     }
 
     /// Makes a server without data.
@@ -139,12 +166,10 @@ impl Server {
             "local all all trust\nlocal replication all trust\n{host} all all all {method}\n"
         );
         let mut files = vec![("pg_hba.conf", rules)];
-        let mut settings = String::new();
         if let Some((certificates, key)) = self.options.tls.clone() {
             files.extend([("server.crt", certificates), ("server.key", key)]);
-            settings.push_str("ssl = on\n");
+            self.configure("ssl = on");
         }
-        files.push(("postgresql.auto.conf", settings));
         for (name, text) in files {
             let path = self.data.join(name);
             std::fs::write(&path, text).unwrap();
@@ -154,7 +179,7 @@ impl Server {
         }
     }
 
-    /// Starts the server again after [`Server::stop`] or [`Server::crash`], on the same port.
+    /// Starts the server, also again after [`Server::stop`] or [`Server::crash`], on the same port.
     pub async fn run(&mut self) {
         assert!(self.process.is_none(), "it runs already");
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();

@@ -3,9 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
+use postgresql_server::Server;
 use state_database::{Database, Leadership, WriteError};
 
-use super::server::Server;
 use super::support::{DUE_IN, LIMIT, claim, database, frames};
 
 /// A small file system in memory.
@@ -80,7 +80,7 @@ async fn an_append_that_finds_the_disk_full_is_refused_and_can_be_repeated() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_crashes_because_its_disk_is_full_keeps_what_was_written() {
     let disk = Disk::new("64m");
-    let mut server = Server::with_log(&disk.folder.path().join("log"));
+    let mut server = Server::with_log(&disk.folder.path().join("log")).await;
     server.run().await;
     let database = database(server.port);
     database.create_tables().await.unwrap();

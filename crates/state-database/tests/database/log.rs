@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use postgresql_server::{Proxy, Server};
 use state_database::{Address, Database, Extended, ReadError, Replica, WriteError};
 
-use super::proxy::Proxy;
-use super::server::Server;
 use super::support::{DUE_IN, LIMIT, claim, database, frames, numbered, state, tls};
 
 #[tokio::test(flavor = "multi_thread")]

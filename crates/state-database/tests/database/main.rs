@@ -9,13 +9,9 @@ mod outages;
 #[cfg(test)]
 mod polls;
 #[cfg(test)]
-mod proxy;
-#[cfg(test)]
 mod races;
 #[cfg(test)]
 mod refusals;
-#[cfg(test)]
-mod server;
 #[cfg(test)]
 mod standby;
 #[cfg(test)]

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
+use postgresql_server::{Proxy, Server};
 use state_database::{DatabaseError, WriteError};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use super::proxy::Proxy;
-use super::server::Server;
-use super::support::{DUE_IN, LIMIT, claim, database, frames, numbered, state};
+use super::support::{DUE_IN, LIMIT, claim, client, database, frames, numbered, state};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_does_not_wait_longer_because_another_one_connects() {
@@ -40,7 +39,7 @@ async fn a_leadership_whose_outcome_is_unknown_cannot_be_used_again() {
     let database = database(proxy.port);
     let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
     // While a row is locked, the statement waits in the database although nobody waits for it.
-    let client = server.client().await;
+    let client = client(&server).await;
     client.batch_execute("begin; select from screen_records_project_1 for update").await.unwrap();
     let limit = Duration::from_millis(500);
     let result = database.append(&mut led, &numbered(0..1), DUE_IN, limit).await;

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use postgresql_server::{Proxy, Server};
 use state_database::{Database, Leadership};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::proxy::Proxy;
-use super::server::Server;
-use super::support::{DUE_IN, LIMIT, claim, database, listening, numbered, state};
+use super::support::{DUE_IN, LIMIT, claim, database, database_of, listening, numbered, state};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poll_is_due_at_first_then_some_time_after_each_commit() {
@@ -108,7 +107,7 @@ async fn a_poll_is_wanted_without_notifications() {
         server.execute(&format!(
             "create user follower; grant all on all tables in schema public to follower; {change}"
         )).await;
-        let follower = server.database_of("follower");
+        let follower = database_of(&server, "follower");
         let mut led = owner.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
         for _ in 0..2 {
             follower.want_poll("p", LIMIT).await.unwrap();

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use postgresql_server::Server;
 use state_database::{Database, LogPosition, ReadError, WriteError};
 use tokio::time::Instant;
 
-use super::server::Server;
 use super::support::{DUE_IN, LIMIT, claim, database, frames, state};
 
 /// Leads and appends in turn with others until `until`. Returns the frames that were written, with their numbers.
@@ -46,7 +46,7 @@ async fn of_replicas_that_race_each_writes_under_numbers_of_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replicas_race_in_a_database_that_isolates_transactions_more() {
-    let mut server = Server::new();
+    let mut server = Server::new().await;
     server.configure("default_transaction_isolation = 'serializable'");
     server.run().await;
     race_in(&server).await;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use postgresql_server::Server;
 use state_database::Database;
 
-use super::server::Server;
-use super::support::{LIMIT, database};
+use super::support::{LIMIT, database, database_of};
 
 const LONG: Duration = Duration::from_secs(600);
 
@@ -76,7 +76,7 @@ async fn a_user_that_may_not_create_tables_uses_those_of_another_one() {
     let server = Server::start().await;
     let owner = database(server.port);
     server.execute("create user reader").await;
-    let reader = server.database_of("reader");
+    let reader = database_of(&server, "reader");
     let error = reader.create_tables().await.unwrap_err();
     assert!(error.remedy().contains("create tables"), "{error}; {}", error.remedy());
     owner.create_tables().await.unwrap();

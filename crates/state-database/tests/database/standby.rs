@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use postgresql_server::Server;
 use state_database::{Database, DatabaseError, Leadership, WriteError};
 use tokio::time::Instant;
 
-use super::server::Server;
-use super::support::{DUE_IN, LIMIT, claim, database, frames, listening, numbered, state};
+use super::support::{
+    DUE_IN, LIMIT, claim, database, frames, listening, numbered, state, wait_for,
+};
 
 const SHORT: Duration = Duration::from_secs(1);
 
@@ -44,7 +46,7 @@ async fn a_promoted_standby_shows_that_it_lags_and_gets_the_newer_log() {
     standby.execute("select pg_reload_conf()").await;
     let old = led.position();
     let detached = "select from pg_stat_replication having count(*) = 0";
-    primary.wait_for(detached).await;
+    wait_for(&primary, detached).await;
     one.append(&mut led, &numbered(1..2), DUE_IN, LIMIT).await.unwrap();
     one.release(&led.key(), LIMIT).await.unwrap();
     let mut led = lead(&one, "a").await;

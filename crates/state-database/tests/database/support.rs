@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use postgresql_server::Server;
 use state_database::{Address, Claim, Database, LogState};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -51,4 +52,30 @@ pub(super) async fn frames(database: &Database) -> Vec<Vec<u8>> {
 
 pub(super) fn numbered(numbers: std::ops::Range<u32>) -> Vec<Vec<u8>> {
     numbers.map(|number| number.to_be_bytes().to_vec()).collect()
+}
+
+/// Opens a connection of the owner.
+pub(super) async fn client(server: &Server) -> tokio_postgres::Client {
+    let (client, connection) =
+        tokio_postgres::connect(&url(server.port), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// Waits until a query returns a row.
+pub(super) async fn wait_for(server: &Server, query: &str) {
+    let client = client(server).await;
+    for _ in 0..200 {
+        if !client.query(query, &[]).await.unwrap().is_empty() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{query} returns nothing");
+}
+
+/// Returns the database as another user sees it.
+pub(super) fn database_of(server: &Server, user: &str) -> Database {
+    let url = url(server.port).replace("postgres@", &format!("{user}@"));
+    Database::new(Address::parse(&url).unwrap(), tls())
 }

@@ -3,12 +3,12 @@
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 
+use postgresql_server::Server;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
 };
 use state_database::{Address, Database, DatabaseError, tls_config};
 
-use super::server::Server;
 use super::support::database;
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -24,7 +24,7 @@ impl Authority {
 
     /// Starts a server named `db.example`, whose user `alice` has the password `right` and needs TLS.
     async fn server(&self) -> Server {
-        let mut server = Server::new();
+        let mut server = Server::new().await;
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec!["db.example".to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
@@ -36,7 +36,7 @@ impl Authority {
             chown(&file, Some(user), None).unwrap();
             std::fs::set_permissions(file, PermissionsExt::from_mode(0o600)).unwrap();
         }
-        let rules = "host all postgres 127.0.0.1/32 trust\n\
+        let rules = "local all postgres trust\nhost all postgres 127.0.0.1/32 trust\n\
                      hostssl all alice 127.0.0.1/32 scram-sha-256\n";
         std::fs::write(server.data.join("pg_hba.conf"), rules).unwrap();
         server.configure("ssl = on");
