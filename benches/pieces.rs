@@ -25,7 +25,7 @@ use screen_records_exporter::ledger::{
     DurableLedger, LabelLimits, Ledger, PollFacts, ServedPoll, Staging, ValueLimit,
 };
 use screen_records_exporter::snapshot::{
-    Aggregate, ProjectLabels, ProjectView, RecordsSnapshot, Snapshot, UserNames,
+    Aggregate, Confirmation, ProjectLabels, ProjectView, RecordsSnapshot, Snapshot, UserNames,
 };
 use tokio::time::Instant;
 use tower::ServiceExt;
@@ -113,7 +113,7 @@ static VIEW: LazyLock<[ProjectView; 1]> = LazyLock::new(|| {
         snapshot: Arc::new(snapshot),
         at: Instant::now(),
         first_sync_progress: 1.0,
-        confirmation: 0,
+        confirmation: Confirmation::Current,
         is_stale: false,
         sign_in: SignIn { method: "token", expires: None },
         page_size: 1000,

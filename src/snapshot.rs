@@ -216,6 +216,17 @@ impl Snapshot {
     }
 }
 
+/// How far the database that replicas share confirms what is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirmation {
+    /// Nothing newer is committed. Always, if the state is in a directory.
+    Current,
+    /// The database does not answer, but this replica leads, so nobody else can have committed.
+    LeaseOnly,
+    /// Something newer may be committed. No counters are served.
+    Unknown,
+}
+
 /// A snapshot at the time of an answer, with the values that depend on that time.
 #[derive(Debug, Clone)]
 pub struct ProjectView {
@@ -223,9 +234,8 @@ pub struct ProjectView {
     pub snapshot: Arc<Snapshot>,
     /// Time of the answer.
     pub at: Instant,
-    /// Number of the form in which the snapshot is served, which depends on whether a database confirms it.
-    /// Equal revisions with equal numbers are served equally.
-    pub confirmation: u8,
+    /// How far the database confirms the snapshot. Equal revisions with equal confirmations are served equally.
+    pub confirmation: Confirmation,
     /// True if the records are too old to be served.
     pub is_stale: bool,
     /// Progress of the first sync, from 0 to 1.

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::exposition::{Piece, Wanted, write_projects};
-use crate::snapshot::ProjectView;
+use crate::snapshot::{Confirmation, ProjectView};
 
 /// Cached record parts of one or more projects.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ struct Kept {
 
 /// Per project: the revision of its snapshot and its confirmation, and true if its records are too old to
 /// be served.
-type State = Vec<(u64, u8, bool)>;
+type State = Vec<(u64, Confirmation, bool)>;
 
 impl Bodies {
     /// Returns the record part of an answer with these views. Encodes it if it is not cached, which blocks

@@ -13,7 +13,7 @@ use super::options::PollOptions;
 use super::schedule::Schedule;
 use super::state::ProjectState;
 use crate::ledger::{CommitError, DurableLedger, FailedPoll, LogEnd, SharedLog};
-use crate::snapshot::{Failure, RecordsSnapshot, Snapshot};
+use crate::snapshot::{Confirmation, Failure, RecordsSnapshot, Snapshot};
 use records_api::record::Timestamp;
 
 /// The state of projects that replicas share.
@@ -112,20 +112,24 @@ impl Project {
         }
     }
 
-    /// Returns the snapshot as far as the database confirms it, and the number of this form of it.
-    pub(super) fn confirmed(&self, snapshot: Arc<Snapshot>) -> (Arc<Snapshot>, u8) {
+    /// Returns the snapshot as far as the database confirms it.
+    pub(super) fn confirmed(&self, snapshot: Arc<Snapshot>) -> (Arc<Snapshot>, Confirmation) {
         let currency = self.replication.lock().currency.1.clone();
-        let (failure, has_counters) = match currency {
-            Currency::Current => return (snapshot, 0),
-            Currency::LeadingUntil(until, failure) => (failure, Instant::now() < until),
-            Currency::Unknown(failure) => (failure, false),
+        let (failure, confirmation) = match currency {
+            Currency::Current => return (snapshot, Confirmation::Current),
+            Currency::LeadingUntil(until, failure) if Instant::now() < until => {
+                (failure, Confirmation::LeaseOnly)
+            }
+            Currency::LeadingUntil(_, failure) | Currency::Unknown(failure) => {
+                (failure, Confirmation::Unknown)
+            }
         };
         let mut changed = Snapshot::clone(&snapshot);
         changed.failure = Some(failure);
-        if !has_counters {
+        if confirmation == Confirmation::Unknown {
             changed.counters = Arc::default();
         }
-        (Arc::new(changed), if has_counters { 1 } else { 2 })
+        (Arc::new(changed), confirmation)
     }
 
     /// Leads the project from now on if its ledger ends where the log does.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::ledger::ServedPoll;
 use crate::ledger::ValueLimit;
-use crate::snapshot::{Aggregate, Desktop, ProjectLabels, RecordsSnapshot, Snapshot};
+use crate::snapshot::{Aggregate, Confirmation, Desktop, ProjectLabels, RecordsSnapshot, Snapshot};
 use records_api::{DesktopPool, SignIn};
 
 /// Time of the snapshots.
@@ -50,7 +50,7 @@ pub(in crate::http) fn view(project: &str, desktops: Vec<Desktop>) -> ProjectVie
     ProjectView {
         snapshot: snapshot.into(),
         at: Instant::now(),
-        confirmation: 0,
+        confirmation: Confirmation::Current,
         is_stale: false,
         first_sync_progress: 1.0,
         sign_in: SignIn { method: "token", expires: None },

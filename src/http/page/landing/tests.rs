@@ -8,7 +8,9 @@ use super::*;
 use crate::ledger::ServedPoll;
 use crate::ledger::Sums;
 use crate::project::{Budget, Leader, Leadership, RunningPoll};
-use crate::snapshot::{Aggregate, Failure, ProjectLabels, ProjectView, RecordsSnapshot, Snapshot};
+use crate::snapshot::{
+    Aggregate, Confirmation, Failure, ProjectLabels, ProjectView, RecordsSnapshot, Snapshot,
+};
 use records_api::SignIn;
 
 const NOW: i64 = 1_700_000_061_000;
@@ -20,7 +22,7 @@ fn status(name: &str) -> Status {
             snapshot: Snapshot::new(labels.into(), Duration::from_secs(1)).into(),
             at: tokio::time::Instant::now(),
             first_sync_progress: 0.25,
-            confirmation: 0,
+            confirmation: Confirmation::Current,
             is_stale: false,
             sign_in: SignIn { method: "token", expires: None },
             page_size: 100,
