@@ -23,7 +23,7 @@ mod status;
 mod users;
 
 pub use config::ProjectConfig;
-pub use currency::{Currency, Leader, Leadership};
+pub use currency::{Currency, Leader, LeadershipView};
 pub use error::{PollError, Reason};
 pub use options::{PollMode, PollOptions};
 pub use poll::ApiCheck;

@@ -67,7 +67,7 @@ pub struct Leader {
 
 /// Place of a project among replicas.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leadership {
+pub struct LeadershipView {
     /// The replica that leads; `None` until one does.
     pub leader: Option<Leader>,
     /// Number of the leadership.
@@ -83,7 +83,7 @@ pub(super) struct Replication {
     pub(super) currency: (Instant, Currency),
     /// True once the database has answered.
     pub(super) is_open: bool,
-    pub(super) leadership: Option<Leadership>,
+    pub(super) leadership: Option<LeadershipView>,
 }
 
 impl Replication {

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout};
 
 use super::Project;
-use super::currency::{Currency, Leadership};
+use super::currency::{Currency, LeadershipView};
 use super::options::PollOptions;
 use super::schedule::Schedule;
 use super::state::ProjectState;
@@ -89,12 +89,12 @@ impl Project {
     }
 
     /// Notes who leads the project.
-    pub fn set_leadership(&self, leadership: Leadership) {
+    pub fn set_leadership(&self, leadership: LeadershipView) {
         self.replication.lock().leadership = Some(leadership);
     }
 
     /// Returns who leads the project; `None` without replicas, or before the database has answered.
-    pub fn leadership(&self) -> Option<Leadership> {
+    pub fn leadership(&self) -> Option<LeadershipView> {
         self.replication.lock().leadership.clone()
     }
 

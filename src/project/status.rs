@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Project;
-use super::currency::Leadership;
+use super::currency::LeadershipView;
 use crate::snapshot::{FailedRecords, Failure, ProjectView};
 use records_api::record::Timestamp;
 
@@ -21,7 +21,7 @@ pub struct Status {
     /// Limits of the requests to the API.
     pub budget: Budget,
     /// Place among replicas; `None` without them.
-    pub leadership: Option<Leadership>,
+    pub leadership: Option<LeadershipView>,
 }
 
 /// A poll that runs.

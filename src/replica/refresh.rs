@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::catch_up::CatchUpError;
 use super::member::{Member, log_end};
 use super::{Replicas, STATEMENT_LIMIT};
-use crate::project::{Currency, Leader, Leadership, PollMode, Project, SharedState};
+use crate::project::{Currency, Leader, LeadershipView, PollMode, Project, SharedState};
 use state_database::{DatabaseError, LogPosition, LogState};
 
 /// Time that the database gets to answer, and the logs get to be applied.
@@ -124,7 +124,7 @@ impl Replicas {
             );
         }
         let differences = member.differences();
-        member.project().set_leadership(Leadership { leader, epoch, differences });
+        member.project().set_leadership(LeadershipView { leader, epoch, differences });
     }
 
     /// Asks the leader of a project for a poll if one is due, and waits for it until `deadline`.

@@ -6,7 +6,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::http::links::Links;
 use crate::http::page::html::{age, escaped, moment, with_code};
-use crate::project::{Leadership, Status};
+use crate::project::{LeadershipView, Status};
 use records_api::record::Timestamp;
 
 /// Formats the details. The id is inside the element that opens, because a link to it then opens it.
@@ -90,7 +90,7 @@ fn values(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
 }
 
 /// Formats the replica that polls the project.
-fn leader(known: &Leadership) -> String {
+fn leader(known: &LeadershipView) -> String {
     let differs = match &*known.differences {
         [] => String::new(),
         keys => format!("; the config differs in {}", escaped(&keys.join(", "))),

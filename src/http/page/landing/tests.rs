@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::ledger::ServedPoll;
 use crate::ledger::Sums;
-use crate::project::{Budget, Leader, Leadership, RunningPoll};
+use crate::project::{Budget, Leader, LeadershipView, RunningPoll};
 use crate::snapshot::{
     Aggregate, Confirmation, Failure, ProjectLabels, ProjectView, RecordsSnapshot, Snapshot,
 };
@@ -145,7 +145,7 @@ fn projects_that_are_throttled_share_a_note() {
 fn the_leader_of_a_project_is_shown_with_a_link_that_is_one() {
     let led_by = |name: &str, url: &str, is_this| {
         let leader = Leader { name: name.to_owned(), url: url.to_owned(), is_this };
-        let leadership = Leadership { leader: Some(leader), epoch: 3, differences: Vec::new() };
+        let leadership = LeadershipView { leader: Some(leader), epoch: 3, differences: Vec::new() };
         html(&[Status { leadership: Some(leadership), ..status("a") }])
     };
     for (name, url, is_this, shown) in [
@@ -158,7 +158,7 @@ fn the_leader_of_a_project_is_shown_with_a_link_that_is_one() {
         assert!(html.contains(&format!("<dt>Leader</dt><dd>{shown}</dd>")), "{shown}: {html}");
     }
     let differences = vec!["poll.window".to_owned()];
-    let nobody = Leadership { leader: None, epoch: 3, differences };
+    let nobody = LeadershipView { leader: None, epoch: 3, differences };
     let html_of_nobody = html(&[Status { leadership: Some(nobody), ..status("a") }]);
     assert!(html_of_nobody.contains("none, until a replica takes over"), "{html_of_nobody}");
     assert!(html_of_nobody.contains("config differs in poll.window"), "{html_of_nobody}");
