@@ -11,16 +11,18 @@ use super::{Database, DatabaseError};
 pub(crate) const CHANNEL: &str = "screen_records_poll";
 
 impl Database {
-    /// Asks the leader of a project for a poll, if somebody leads it and nobody has asked yet. The leader sees this when it
-    /// extends its lease; a notification tells those that listen at once, if the database has notifications.
+    /// Asks the leader of a project for a poll, if one is due, somebody leads it and nobody has asked yet. The leader sees
+    /// this when it extends its lease; a notification tells those that listen at once, if the database has notifications.
     ///
     /// # Errors
     ///
     /// [`DatabaseError`]: the leader may not learn of it.
     pub async fn want_poll(&self, project: &str, limit: Duration) -> Result<(), DatabaseError> {
+        // A poll may have been committed since the caller saw that one was due. Its wish would cause another one.
         let update = "
             update screen_records_project_1 set wanted_at = clock_timestamp()
-            where name = $1 and lease_until > clock_timestamp() and wanted_at is null";
+            where name = $1 and lease_until > clock_timestamp() and due_at <= clock_timestamp()
+                and wanted_at is null";
         let project = [(&project as _, Type::TEXT)];
         if self.can_notify() {
             let statement = format!(

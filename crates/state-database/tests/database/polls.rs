@@ -6,7 +6,7 @@ use postgresql_server::{Proxy, Server};
 use state_database::{Database, Leadership};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::support::{DUE_IN, LIMIT, claim, database, database_of, listening, numbered, state};
+use super::support::{LIMIT, claim, database, database_of, listening, numbered, state};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poll_is_due_at_first_then_some_time_after_each_commit() {
@@ -36,7 +36,7 @@ async fn a_rewrite_changes_nothing_about_the_next_poll() {
         database.want_poll("p", LIMIT).await.unwrap();
         database.rewrite(&mut led, numbered(0..1).into_iter(), LIMIT).await.unwrap();
         let state = state(&database).await;
-        assert_eq!((state.is_poll_due, state.is_poll_wanted), (is_due, true));
+        assert_eq!((state.is_poll_due, state.is_poll_wanted), (is_due, is_due));
     }
 }
 
@@ -61,11 +61,25 @@ async fn a_poll_is_wanted_until_the_next_commit() {
     assert!(!is_wanted(&leader, &led).await, "nobody led the project");
     follower.want_poll("p", LIMIT).await.unwrap();
     assert!(is_wanted(&leader, &led).await && state(&follower).await.is_poll_wanted);
-    leader.append(&mut led, &numbered(0..1), DUE_IN, LIMIT).await.unwrap();
+    leader.append(&mut led, &numbered(0..1), Duration::ZERO, LIMIT).await.unwrap();
     assert!(!is_wanted(&leader, &led).await && !state(&follower).await.is_poll_wanted);
     tokio::time::sleep(2 * short).await;
     follower.want_poll("p", LIMIT).await.unwrap();
     assert!(!state(&follower).await.is_poll_wanted, "nobody leads the project any more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_that_is_not_due_is_not_wanted() {
+    let server = Server::start().await;
+    let (leader, follower) = (database(server.port), database(server.port));
+    leader.create_tables().await.unwrap();
+    let mut led = leader.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
+    for (number, due_in, is_due) in [(0, LIMIT, false), (1, Duration::ZERO, true)] {
+        let frame = numbered(number..number + 1);
+        leader.append(&mut led, &frame, due_in, LIMIT).await.unwrap();
+        follower.want_poll("p", LIMIT).await.unwrap();
+        assert_eq!(is_wanted(&leader, &led).await, is_due);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,7 +103,7 @@ async fn those_that_listen_hear_of_a_wanted_poll_once() {
     assert!(heard.try_recv().is_err());
     // A new connection listens again.
     proxy.lose_next_answer();
-    leader.append(&mut p, &numbered(0..1), DUE_IN, LIMIT).await.unwrap();
+    leader.append(&mut p, &numbered(0..1), Duration::ZERO, LIMIT).await.unwrap();
     assert_eq!(proxy.lost(), 1);
     followers[0].want_poll("p", LIMIT).await.unwrap();
     assert_eq!(next(&mut heard).await, "p");
@@ -112,7 +126,7 @@ async fn a_poll_is_wanted_without_notifications() {
         for _ in 0..2 {
             follower.want_poll("p", LIMIT).await.unwrap();
             assert!(is_wanted(&owner, &led).await, "{change}");
-            owner.append(&mut led, &numbered(0..1), DUE_IN, LIMIT).await.unwrap();
+            owner.append(&mut led, &numbered(0..1), Duration::ZERO, LIMIT).await.unwrap();
         }
     }
 }
