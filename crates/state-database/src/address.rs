@@ -31,6 +31,9 @@ pub enum AddressError {
     /// A host, database, user or parameter is missing or wrong.
     #[error("its parameters, port or hosts are not those of a PostgreSQL URL")]
     Invalid,
+    /// It has several `@`, so a part of the password would be taken for the host.
+    #[error("an @ in its user or password must be written as %40")]
+    UnescapedAt,
     /// The host, the user or the database is missing.
     #[error("it has no host, no user or no database")]
     Incomplete,
@@ -49,6 +52,10 @@ impl Address {
         let (before, query) = text.split_once('?').unwrap_or((text, ""));
         if !is_url {
             return Err(AddressError::Scheme);
+        }
+        // Otherwise messages would show the rest of the password as a part of the host.
+        if before.matches('@').count() > 1 {
+            return Err(AddressError::UnescapedAt);
         }
         let mut uses_tls = true;
         let mut parameters = url::form_urlencoded::Serializer::new(String::new());
@@ -162,6 +169,8 @@ mod tests {
             ("host=x user=u dbname=d password=secret", Scheme),
             ("postgresql://u:secret@x/d?sslmode=prefer", SslMode),
             ("postgresql://u:secret@x:port/d", Invalid),
+            ("postgresql://u:p@secret@x/d", UnescapedAt),
+            ("postgresql://u:p@sec/ret@x/d?sslmode=disable", UnescapedAt),
             ("postgresql://u:secret@x/d?sslcert=secret", Invalid),
             ("postgresql://u:secret@x", Incomplete),
             ("postgresql://x/d", Incomplete),
