@@ -56,6 +56,8 @@ mod polls;
 mod prefixes;
 mod records;
 mod reload;
+#[cfg(feature = "end-to-end")]
+mod replicas;
 mod requests;
 mod runbook;
 mod service_manager;
