@@ -216,6 +216,7 @@ impl Log<'_> {
             ReadError::Frame { number, why } => {
                 CatchUpError::Damaged(format!("frame {number}: {why}"))
             }
+            ReadError::Missing { .. } => CatchUpError::Damaged(error.to_string()),
             error => error.into(),
         })?;
         ledger.end_frames(self.to).map_err(CatchUpError::Damaged)

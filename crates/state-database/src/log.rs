@@ -15,6 +15,12 @@ pub enum ReadError {
     /// The log was rewritten meanwhile. Its state must be asked for again.
     #[error("the log was rewritten while it was read")]
     Rewritten,
+    /// A frame of the present log does not exist.
+    #[error("frame {number} is missing")]
+    Missing {
+        /// Number of the frame.
+        number: i64,
+    },
     /// The reader refused a frame.
     #[error("frame {number} is invalid: {why}")]
     Frame {
@@ -62,15 +68,26 @@ impl Database {
                     (self.column(row, "n")?, self.column(row, "body")?);
                 // Frames of a base that was replaced are deleted bit by bit.
                 if number != next {
-                    return Err(ReadError::Rewritten);
+                    return Err(self.missing(project, to.base, next, limit).await);
                 }
                 take(body).map_err(|why| ReadError::Frame { number, why })?;
                 next += 1;
             }
             if next < end {
-                return Err(ReadError::Rewritten);
+                return Err(self.missing(project, to.base, next, limit).await);
             }
         }
         Ok(())
+    }
+
+    /// Returns why a frame of a base is not there.
+    async fn missing(&self, project: &str, base: i64, number: i64, limit: Duration) -> ReadError {
+        match self.states(&[project.to_owned()], limit).await {
+            Err(error) => error.into(),
+            Ok(states) if states.first().is_some_and(|state| state.position.base == base) => {
+                ReadError::Missing { number }
+            }
+            Ok(_) => ReadError::Rewritten,
+        }
     }
 }

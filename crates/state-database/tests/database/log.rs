@@ -103,6 +103,26 @@ async fn of_many_replicas_that_want_to_lead_at_once_one_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_somebody_deleted_is_missing() {
+    let server = Server::start().await;
+    let database = database(server.port);
+    database.create_tables().await.unwrap();
+    let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
+    database.append(&mut led, &numbered(0..5), DUE_IN, LIMIT).await.unwrap();
+    let to = state(&database).await.position;
+    for deleted in [4, 2, 0] {
+        let statement = format!("delete from screen_records_frame_1 where n = {deleted}");
+        server.execute(&statement).await;
+        let read = database.read("p", 0, to, LIMIT, |_| Ok(())).await;
+        let number = to.first + deleted;
+        assert!(
+            matches!(read, Err(ReadError::Missing { number: found }) if found == number),
+            "{read:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rewrite_replaces_all_frames_at_once() {
     let server = Server::start().await;
     let database = database(server.port);
