@@ -45,6 +45,10 @@ pub(crate) async fn copy_states(
     if names.is_empty() {
         return Err(Failure::run(format!("--from: {} holds no state", source.describe())));
     }
+    // A source that is in use or damaged is refused before anything is written.
+    for name in &names {
+        Box::pin(source.read(name)).await?;
+    }
     for (done, name) in names.iter().enumerate() {
         let copied = async {
             let mut ledger = Box::pin(source.read(name)).await?;

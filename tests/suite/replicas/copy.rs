@@ -113,6 +113,24 @@ async fn a_source_in_use_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_copied_if_one_of_the_states_is_in_use() {
+    let cluster = Cluster::prepare(options()).await;
+    let directory = cluster.folder.path().join("a");
+    let from = directory.to_str().unwrap();
+    let exporter = exporter_of(&cluster, &directory).await;
+    ended(&cluster, exporter).await;
+    let state = format!("directory = \"{from}\"\n");
+    let config = cluster.config_with(&state, "127.0.0.1:0");
+    let only_second = config.replace(&cluster.upstreams[0].section(), "");
+    let only_second = write(cluster.folder.path(), "second.toml", &only_second);
+    let exporter = Exporter::of(Process::start(&mut command(&only_second))).await;
+    assert_refuses(&cluster, from, "state.url", "stop");
+    assert_eq!(exporter.process.end_by("TERM").await.0, Some(0));
+    // The target is still empty.
+    assert_copies(&cluster, from, "state.url");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_address_that_holds_nothing_is_reported() {
     let mut cluster = Cluster::prepare(options()).await;
     let missing = cluster.folder.path().join("missing");
