@@ -81,7 +81,7 @@ pub struct LeadershipView {
 pub(super) struct Replication {
     /// Time of the newest question to the database, and what the answer means.
     pub(super) currency: (Instant, Currency),
-    /// True once the database has answered.
+    /// True once the log in the database was read.
     pub(super) is_open: bool,
     pub(super) leadership: Option<LeadershipView>,
 }

@@ -76,14 +76,18 @@ impl Project {
     /// counts.
     pub fn set_currency(&self, asked: Instant, currency: Currency) {
         let mut known = self.replication.lock();
-        known.is_open |= matches!(currency, Currency::Current);
         if known.currency.0 <= asked {
             let currency = currency.since_that_of(&known.currency.1);
             known.currency = (asked, currency);
         }
     }
 
-    /// Returns whether the state is open: with replicas, once the database has answered.
+    /// Notes that the state is open.
+    pub fn set_open(&self) {
+        self.replication.lock().is_open = true;
+    }
+
+    /// Returns whether the state is open: with replicas, once the log was read.
     pub fn is_open(&self) -> bool {
         self.replication.lock().is_open
     }

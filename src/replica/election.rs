@@ -85,8 +85,13 @@ impl Replicas {
         let states = self.states(&members, STATEMENT_LIMIT).await?;
         self.follow(&members, &states).await;
         for member in &members {
-            if let Some(state) = states.get(member.name()) {
+            let state = states.get(member.name());
+            if let Some(state) = state {
                 self.note(member, state);
+            }
+            // A project that was never led has no log.
+            if state.is_none() || member.project().shown_log_end().is_some() {
+                member.project().set_open();
             }
         }
         self.restore_lost(&members).await?;
