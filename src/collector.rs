@@ -4,6 +4,7 @@ mod bodies;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
@@ -13,6 +14,12 @@ use crate::instruments::Instruments;
 use crate::project::{Project, SharedState};
 use bodies::Bodies;
 use records_api::run_blocking;
+
+/// Time that the database gets before an answer.
+const REFRESH_LIMIT: Duration = Duration::from_secs(1);
+/// Time that it gets after polls have taken all the time of a scrape. It is shorter than `poll.timeout_offset`, or
+/// Prometheus would give up before it has the answer.
+const LATE_REFRESH_LIMIT: Duration = Duration::from_millis(300);
 
 /// All projects and the exporter's own metrics.
 #[derive(Debug)]
@@ -59,7 +66,7 @@ impl Collector {
     /// As [`Self::expose`].
     pub async fn scrape(self: &Arc<Self>, deadline: Instant, wanted: Wanted) -> io::Result<Body> {
         self.poll(deadline).await;
-        self.encode(wanted).await
+        self.encode(deadline, wanted).await
     }
 
     /// Starts the polls that are due, and waits for them until `deadline`.
@@ -80,33 +87,41 @@ impl Collector {
         }
     }
 
-    /// Makes the projects serve what other replicas have committed, before an answer.
+    /// Makes the projects serve what other replicas have committed, before an answer that has no deadline.
     pub async fn refresh(&self) {
-        if let Some(shared) = &self.shared {
-            shared.refresh(&self.projects).await;
-        }
+        self.refresh_some(&self.projects, Instant::now() + REFRESH_LIMIT).await;
     }
 
-    /// Encodes in a thread of its own.
+    async fn refresh_some(&self, projects: &[Arc<Project>], deadline: Instant) {
+        let Some(shared) = &self.shared else { return };
+        let now = Instant::now();
+        let left = deadline.saturating_duration_since(now);
+        shared.refresh(projects, now + left.clamp(LATE_REFRESH_LIMIT, REFRESH_LIMIT)).await;
+    }
+
+    /// Encodes in a thread of its own, for an answer that should come soon after `deadline` at the latest.
     ///
     /// # Errors
     ///
     /// As [`Self::expose`].
-    pub async fn encode(self: &Arc<Self>, wanted: Wanted) -> io::Result<Body> {
-        self.refresh().await;
+    pub async fn encode(self: &Arc<Self>, deadline: Instant, wanted: Wanted) -> io::Result<Body> {
+        self.refresh_some(&self.projects, deadline).await;
         let this = self.clone();
         run_blocking(move || this.expose(wanted)).await.map_err(io::Error::other)?
     }
 
-    /// Encodes one project, by its position, without the exporter's own metrics.
+    /// Encodes one project, by its position, without the exporter's own metrics. `deadline` as in [`Self::encode`].
     ///
     /// # Errors
     ///
     /// As [`Self::expose`].
-    pub async fn encode_one(self: &Arc<Self>, at: usize, wanted: Wanted) -> io::Result<Body> {
-        if let Some(shared) = &self.shared {
-            shared.refresh(&self.projects[at..=at]).await;
-        }
+    pub async fn encode_one(
+        self: &Arc<Self>,
+        at: usize,
+        deadline: Instant,
+        wanted: Wanted,
+    ) -> io::Result<Body> {
+        self.refresh_some(&self.projects[at..=at], deadline).await;
         let this = self.clone();
         let body = run_blocking(move || {
             let view = this.projects[at].view();

@@ -23,8 +23,9 @@ pub(super) async fn metrics(
     headers: HeaderMap,
 ) -> Response {
     let (wanted, serving) = (wanted(&headers), app.current.get());
-    slot.free_during(serving.collector.poll(serving.deadline(&headers))).await;
-    exposition(wanted, serving.collector.encode(wanted).await)
+    let deadline = serving.deadline(&headers);
+    slot.free_during(serving.collector.poll(deadline)).await;
+    exposition(wanted, serving.collector.encode(deadline, wanted).await)
 }
 
 /// Answers a scrape of one project.
@@ -49,8 +50,9 @@ pub(super) async fn probe(
         let text = format!("Unknown project. Known projects:\n{}\n", names.join("\n"));
         return (StatusCode::NOT_FOUND, text).into_response();
     };
-    slot.free_during(serving.collector.poll_one(at, serving.deadline(&headers))).await;
-    exposition(wanted, serving.collector.encode_one(at, wanted).await)
+    let deadline = serving.deadline(&headers);
+    slot.free_during(serving.collector.poll_one(at, deadline)).await;
+    exposition(wanted, serving.collector.encode_one(at, deadline, wanted).await)
 }
 
 /// Builds the answer for an exposition. Its chunks are shared with other answers; `Content-Length` is

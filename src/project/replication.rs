@@ -18,8 +18,8 @@ use records_api::record::Timestamp;
 
 /// The state of projects that replicas share.
 pub trait SharedState: fmt::Debug + Send + Sync {
-    /// Makes the projects serve what other replicas have committed, or sets why they cannot.
-    fn refresh<'a>(&'a self, projects: &'a [Arc<Project>]) -> BoxFuture<'a, ()>;
+    /// Makes the projects serve what other replicas have committed, or sets why they cannot, until `deadline`.
+    fn refresh<'a>(&'a self, projects: &'a [Arc<Project>], deadline: Instant) -> BoxFuture<'a, ()>;
 
     /// Asks the leaders of the projects for polls that are due, and waits for them until `deadline`.
     fn poll<'a>(&'a self, projects: &'a [Arc<Project>], deadline: Instant) -> BoxFuture<'a, ()>;

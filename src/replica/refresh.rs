@@ -13,8 +13,8 @@ use super::{Replicas, STATEMENT_LIMIT};
 use crate::project::{Currency, Leader, LeadershipView, PollMode, Project, SharedState};
 use state_database::{DatabaseError, LogPosition, LogState};
 
-/// Time that the database gets to answer, and the logs get to be applied.
-const REFRESH_LIMIT: Duration = Duration::from_secs(1);
+/// Time that the database gets to answer whether a poll is due.
+const DUE_LIMIT: Duration = Duration::from_secs(1);
 /// Time between two questions whether another replica has polled.
 const POLL_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -35,10 +35,10 @@ impl Replicas {
         Ok(states.into_iter().map(|state| (state.project.clone(), state)).collect())
     }
 
-    /// Makes the projects serve what is committed, as far as the database answers in time.
-    async fn refresh_members(&self, members: Vec<Arc<Member>>) {
-        let (asked, deadline) = (Instant::now(), Instant::now() + REFRESH_LIMIT);
-        let mut states = match self.states(&members, REFRESH_LIMIT).await {
+    /// Makes the projects serve what is committed, as far as the database answers before `deadline`.
+    async fn refresh_members(&self, members: Vec<Arc<Member>>, deadline: Instant) {
+        let asked = Instant::now();
+        let mut states = match self.states(&members, deadline - asked).await {
             Ok(states) => states,
             Err(error) => {
                 for member in &members {
@@ -130,12 +130,16 @@ impl Replicas {
     /// Asks the leader of a project for a poll if one is due, and waits for it until `deadline`.
     async fn poll_elsewhere(&self, member: &Arc<Member>, deadline: Instant) {
         let own = std::slice::from_ref(member);
-        let state = async |limit| self.states(own, limit).await.ok()?.remove(member.name());
-        let Some(before) = state(REFRESH_LIMIT).await else { return };
+        let state = async || {
+            let limit = DUE_LIMIT.min(deadline.saturating_duration_since(Instant::now()));
+            self.states(own, limit).await.ok()?.remove(member.name())
+        };
+        let Some(before) = state().await else { return };
         if !before.is_poll_due || before.leader.is_none() {
             return;
         }
-        if self.leases.want_poll(member.name(), STATEMENT_LIMIT).await.is_err() {
+        let limit = STATEMENT_LIMIT.min(deadline.saturating_duration_since(Instant::now()));
+        if self.leases.want_poll(member.name(), limit).await.is_err() {
             return;
         }
         // A scrape does not wait during a first sync.
@@ -144,7 +148,7 @@ impl Replicas {
         }
         while Instant::now() < deadline {
             sleep(POLL_CHECK_INTERVAL).await;
-            let now = state(REFRESH_LIMIT).await;
+            let now = state().await;
             if now.is_none_or(|now| !now.is_poll_due || now.position != before.position) {
                 return;
             }
@@ -160,10 +164,10 @@ impl Replicas {
 }
 
 impl SharedState for Replicas {
-    fn refresh<'a>(&'a self, projects: &'a [Arc<Project>]) -> BoxFuture<'a, ()> {
+    fn refresh<'a>(&'a self, projects: &'a [Arc<Project>], deadline: Instant) -> BoxFuture<'a, ()> {
         let all = self.members();
         let members = if all.len() == projects.len() { all } else { self.members_of(projects) };
-        Box::pin(self.refresh_members(members))
+        Box::pin(self.refresh_members(members, deadline))
     }
 
     fn poll<'a>(&'a self, projects: &'a [Arc<Project>], deadline: Instant) -> BoxFuture<'a, ()> {

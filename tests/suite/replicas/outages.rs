@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::cluster::{Cluster, ClusterOptions, own};
+use super::cluster::{Cluster, ClusterOptions, by_scrapes, own};
 use super::replica::Replica;
 use super::upstream::Samples;
 use super::watcher::{Watcher, counters};
@@ -100,6 +100,21 @@ async fn a_database_that_does_not_answer_delays_an_answer_by_about_a_second() {
     follower.proxy.pause(false);
     shows(&cluster, follower, 1.0, true).await;
     cluster.shows_the_truth().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scrape_is_answered_in_its_time_while_the_database_hangs() {
+    let cluster = Cluster::start(ClusterOptions { poll: by_scrapes("300ms"), ..pair() }).await;
+    for replica in &cluster.replicas {
+        replica.proxy.pause(true);
+    }
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let timeout = Duration::from_secs(3);
+    let scrapes = cluster.replicas.iter().map(|replica| replica.scrape_within(timeout));
+    for (metrics, took) in futures_util::future::join_all(scrapes).await {
+        assert!(took < timeout, "{took:?}");
+        assert_eq!(metrics.0.get(UP), Some(&0.0));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use postgresql_server::Proxy;
+use tokio::time::Instant;
 
 use super::upstream::Samples;
 use super::watcher::counters;
@@ -90,6 +91,17 @@ impl Replica {
         let client = client_builder().pool_max_idle_per_host(0).build().unwrap();
         let response = client.get(format!("{}/metrics", self.url)).send().await.ok()?;
         Some(Metrics::parse(&response.error_for_status().ok()?.text().await.ok()?))
+    }
+
+    /// Returns the answer to a scrape with this time limit, which must come, and how long it took.
+    pub(super) async fn scrape_within(&self, limit: Duration) -> (Metrics, Duration) {
+        let client = client_builder().pool_max_idle_per_host(0).build().unwrap();
+        let begun = Instant::now();
+        let request = client
+            .get(format!("{}/metrics", self.url))
+            .header("X-Prometheus-Scrape-Timeout-Seconds", limit.as_secs_f64().to_string());
+        let text = request.send().await.unwrap().text().await.unwrap();
+        (Metrics::parse(&text), begun.elapsed())
     }
 
     /// Returns an answer of a process that must answer.
