@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::FailureStreak;
 use super::schedule::Schedule;
-use crate::snapshot::{Snapshot, SyncMode};
+use crate::ledger::LogEnd;
+use crate::snapshot::{LedgerFigures, Snapshot, SyncMode};
 use records_api::record::Timestamp;
 
 /// The served snapshot and the state of polling. Kept under one lock, so that nobody sees the snapshot of
@@ -79,6 +80,15 @@ impl Polling {
         self.schedule.end(success);
         self.change(|snapshot| {
             snapshot.polls.count(success, took);
+    /// Shows the size of the ledger and the end of its log after a rewrite.
+    pub(super) fn show_log(&mut self, (figures, log_end): (LedgerFigures, Option<LogEnd>)) {
+        let log_end = log_end.or(self.snapshot.log_end);
+        // Without a rewrite, answers that are encoded already stay valid.
+        if (self.snapshot.ledger, self.snapshot.log_end) != (figures, log_end) {
+            self.change(|snapshot| (snapshot.ledger, snapshot.log_end) = (figures, log_end));
+        }
+    }
+
             change(snapshot);
         });
     }

@@ -183,6 +183,8 @@ impl Project {
             let completed_at = Instant::now();
             let records = RecordsSnapshot { aggregate, poll, completed_at, pools };
             project.conclude(&attempt, records, state.ledger_part(begun));
+            let compacted = state.compact();
+            project.polling().show_log(compacted);
             Ok(())
         })
         .await
@@ -201,6 +203,8 @@ impl Project {
                     .commit_failure(failed.to_commit(project.now(), state.hold_millis()), due_in);
             }
             project.conclude_failure(&of_commit, state, Some(failed));
+            let compacted = state.compact();
+            project.polling().show_log(compacted);
             Ok(())
         });
         if committed.await.is_err() {

@@ -243,7 +243,8 @@ impl ProjectState {
         Ok(poll)
     }
 
-    /// Commits a transition, and what only a shared log holds.
+    /// Commits a transition, and what only a shared log holds. [`Self::compact`] comes next, once the commit is
+    /// served: it may take seconds.
     pub(super) fn commit(
         &mut self,
         transition: Option<Transition>,
@@ -253,16 +254,21 @@ impl ProjectState {
             ServedCounters::appearing(self.ledger(), transition)
         });
         self.ledger.commit_shared(transition, shared)?;
-        // The commit is durable already. A state that cannot be rewritten only stays larger.
-        if let Err(error) = self.ledger.compact() {
-            tracing::warn!(%error, remedy = error.remedy(), "state not rewritten");
-        }
         if self.ledger.is_shared() {
             self.counters.follow(&self.ledger, &self.users);
         } else {
             self.counters.update(&self.ledger, &self.users, new_series, Instant::now());
         }
         Ok(())
+    }
+
+    /// Rewrites what is written if it has become long. Returns the size and the end of the log afterwards.
+    pub(super) fn compact(&mut self) -> (LedgerFigures, Option<LogEnd>) {
+        // The commit is durable already. A state that cannot be rewritten only stays larger.
+        if let Err(error) = self.ledger.compact() {
+            tracing::warn!(%error, remedy = error.remedy(), "state not rewritten");
+        }
+        (self.figures(), self.ledger.log_end())
     }
 
     /// Returns the records in the window, aggregated by label.

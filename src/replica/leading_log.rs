@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::member::{LeaseEnd, log_end};
 use crate::instruments::Instruments;
 use crate::ledger::{CommitError, LogEnd, SharedLog};
-use state_database::{Database, DatabaseError, Leadership, WriteError};
+use state_database::{Database, Leadership, WriteError};
 
 /// Time that a lost answer to a commit may take to be found out about.
 const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
@@ -87,14 +87,21 @@ impl SharedLog for LeadingLog {
         let rewrite = self.database.rewrite(&mut self.leadership, frames, REWRITE_LIMIT);
         let rewritten = self.runtime.block_on(rewrite);
         rewritten.map_err(|error| self.failed(&error))?;
-        // Frames that stay take space, and the next rewrite deletes them.
-        let deleted = self.runtime.block_on(async {
-            while self.database.delete_old_frames(&self.leadership, REWRITE_LIMIT).await? {}
-            Ok::<_, DatabaseError>(())
+        let (database, name) = (self.database.clone(), self.leadership.project().to_owned());
+        let position = self.leadership.position();
+        // The commit does not wait for it. Frames that stay take space, and the next rewrite deletes them.
+        self.runtime.spawn(async move {
+            loop {
+                match database.delete_old_frames(&name, position, REWRITE_LIMIT).await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        tracing::debug!(project = name, %error, "old frames stay in the log");
+                        break;
+                    }
+                }
+            }
         });
-        if let Err(error) = deleted {
-            tracing::debug!(%error, "old frames stay in the log");
-        }
         Ok(())
     }
 }

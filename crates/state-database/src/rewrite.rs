@@ -97,17 +97,19 @@ impl Database {
         result.map(drop).map_err(WriteError::NotWritten)
     }
 
-    /// Deletes some frames that are not part of the log any more. Returns whether there may be more.
+    /// Deletes some frames that are not part of the log at `position` any more, as long as its leader leads. Returns
+    /// whether there may be more.
     ///
     /// # Errors
     ///
     /// [`DatabaseError`]: the frames stay.
     pub async fn delete_old_frames(
         &self,
-        led: &Leadership,
+        project: &str,
+        position: LogPosition,
         limit: Duration,
     ) -> Result<bool, DatabaseError> {
-        let LogPosition { epoch, token, base, .. } = led.position;
+        let LogPosition { epoch, token, base, .. } = position;
         // Only while this replica leads: a rewrite of the next leader has another base, too.
         let statement = "
             with deleted as (
@@ -125,7 +127,7 @@ impl Database {
             )
             select count(*) as number from deleted";
         let parameters = [
-            (&led.project as _, Type::TEXT),
+            (&project as _, Type::TEXT),
             (&epoch as _, Type::INT8),
             (&token as _, Type::INT8),
             (&base as _, Type::INT8),

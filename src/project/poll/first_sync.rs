@@ -202,12 +202,12 @@ impl PollReader<'_> {
         &self,
         change: impl FnOnce(&mut ProjectState) -> Result<(), CommitError> + Send + 'static,
     ) -> Result<(), PollError> {
-        let figures = commit(self.state, self.cancelled, |state| {
+        let compacted = commit(self.state, self.cancelled, |state| {
             change(state)?;
-            Ok(state.figures())
+            Ok(state.compact())
         });
-        let figures = figures.await?;
-        self.polling.lock().change(|snapshot| snapshot.ledger = figures);
+        let compacted = compacted.await?;
+        self.polling.lock().show_log(compacted);
         Ok(())
     }
 }

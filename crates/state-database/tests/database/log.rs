@@ -142,8 +142,8 @@ async fn a_rewrite_replaces_all_frames_at_once() {
 
     let read = database.read("p", 0, earlier, LIMIT, |_| Ok(())).await;
     assert!(read.is_ok(), "old frames stay until they are deleted: {read:?}");
-    assert!(database.delete_old_frames(&led, LIMIT).await.unwrap());
-    assert!(!database.delete_old_frames(&led, LIMIT).await.unwrap());
+    assert!(database.delete_old_frames("p", led.position(), LIMIT).await.unwrap());
+    assert!(!database.delete_old_frames("p", led.position(), LIMIT).await.unwrap());
     let read = database.read("p", 0, earlier, LIMIT, |_| Ok(())).await;
     assert!(matches!(read, Err(ReadError::Rewritten)), "{read:?}");
     assert_eq!(frames(&database).await.len(), 41);

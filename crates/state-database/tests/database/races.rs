@@ -101,7 +101,7 @@ async fn a_reader_of_a_log_that_is_rewritten_gets_all_of_one_log_or_an_error() {
     let work = tokio::spawn(async move {
         for version in 1.. {
             writer.rewrite(&mut led, log(version), LIMIT).await.unwrap();
-            while writer.delete_old_frames(&led, LIMIT).await.unwrap() {}
+            while writer.delete_old_frames("p", led.position(), LIMIT).await.unwrap() {}
             if is_enough.load(Ordering::SeqCst) {
                 return version;
             }
@@ -142,7 +142,7 @@ async fn a_log_is_copied_into_an_empty_project() {
     let mut led = target.lead("p", "i", &claim("copy", LIMIT), LIMIT).await.unwrap().unwrap();
     assert_eq!((led.position().first, led.position().next), (0, 0));
     target.rewrite(&mut led, copy.clone().into_iter(), LIMIT).await.unwrap();
-    assert!(!target.delete_old_frames(&led, LIMIT).await.unwrap());
+    assert!(!target.delete_old_frames("p", led.position(), LIMIT).await.unwrap());
     target.release(&led.key(), LIMIT).await.unwrap();
 
     let state = state(&source).await;
