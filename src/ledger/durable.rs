@@ -266,6 +266,11 @@ impl DurableLedger {
         }
     }
 
+    /// Makes the next commit write the whole state again.
+    pub(super) fn need_new_file(&mut self) {
+        self.needs_new_file = true;
+    }
+
     /// Returns the ledger, to apply what another replica committed.
     pub(super) fn ledger_mut(&mut self) -> &mut Ledger {
         &mut self.ledger

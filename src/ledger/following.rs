@@ -51,9 +51,12 @@ impl DurableLedger {
     }
 
     /// Forgets the names that this replica does not show. The leader forgets its own, and the log does not
-    /// tell. Their numbers stay, because the leader may use them.
+    /// tell. Their numbers stay, because the leader may use them. If the log holds any, this replica removes
+    /// them when it leads.
     pub fn follow_names(&mut self, kept: KeptNames) {
-        self.ledger_mut().keep_names(kept);
+        if self.ledger_mut().keep_names(kept) {
+            self.need_new_file();
+        }
     }
 
     /// Moves to a log that was rewritten from exactly what this ledger holds.
