@@ -70,13 +70,14 @@ impl Ledger {
         self.holds.shown(series)
     }
 
-    /// Returns the shared facts as entries.
+    /// Returns the shared facts as entries. The holds come last, because an earlier time of a poll would end
+    /// them.
     pub(super) fn shared_entries(&self) -> impl Iterator<Item = Entry> {
         let holds = self.holds.iter().map(|(series, hold)| Entry::Held(series, hold.clone()));
         let pools = std::iter::once_with(|| Entry::pools(&self.shared.pools));
         let served = self.shared.served.iter().map(|poll| Entry::Served(poll.clone()));
         let failed = self.shared.failed.iter().map(|poll| Entry::Failed(poll.clone()));
-        holds.chain(pools).chain(served).chain(failed)
+        pools.chain(served).chain(failed).chain(holds)
     }
 
     pub(super) fn apply_served(&mut self, poll: ServedPoll) {
