@@ -30,8 +30,14 @@ impl Project {
         let ledger_part = state.ledger_part(self.now());
         let mut polling = self.polling();
         *self.config.lock() = Arc::new(config);
-        drop(state);
         let hides_names = polling.snapshot.users.are_shown() && !users.are_shown();
+        // The errors of a poll that began before would show the names. It is cancelled while the state is
+        // locked: a commit that waits for the state must not begin, or the next poll would wait for it.
+        let cancels = has_other_client || hides_names;
+        if cancels {
+            earlier.replaced.cancel();
+        }
+        drop(state);
         polling.change(|snapshot| {
             let has_other_users = !snapshot.users.is_like(&users);
             // The request of the last failure may show names of the filter.
@@ -54,15 +60,10 @@ impl Project {
             }
         });
         // A poll that is cancelled does not count.
-        let cancels = has_other_client || hides_names;
         if cancels && polling.is_running() {
             polling.schedule.end_backoff();
         }
         drop(polling);
-        // The errors of a poll that began before would show the names.
-        if cancels {
-            earlier.replaced.cancel();
-        }
         self.end_backoff();
         self.poll_in_background();
     }
