@@ -4,11 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{self, Config};
 use crate::instruments::Instruments;
 use crate::project::{Project, SharedState};
 use crate::replica::{Connections, Identity, ReplicaOptions, Replicas};
+
+/// Pause before the task of the replicas is started again after a panic.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 /// The replicas that share the state of a config; nothing without a database.
 #[derive(Default)]
@@ -62,8 +66,16 @@ impl SharedProjects {
     pub(super) fn start(&self) {
         let Some(replicas) = self.replicas.clone() else { return };
         let stopped = self.stopped.clone();
-        // Boxed, because the future is large.
-        tokio::spawn(async move { stopped.run_until_cancelled(Box::pin(replicas.run())).await });
+        tokio::spawn(stopped.run_until_cancelled_owned(async move {
+            loop {
+                let replicas = replicas.clone();
+                // A task of its own, because a panic would leave all projects without a lease.
+                let run = tokio::spawn(async move { Box::pin(replicas.run()).await });
+                let ended = AbortOnDropHandle::new(run).await;
+                tracing::error!(?ended, "the task of the replicas ended; it is started again");
+                tokio::time::sleep(RESTART_PAUSE).await;
+            }
+        }));
     }
 
     /// Stops, and releases what this replica leads. The projects must have stopped.
