@@ -66,15 +66,16 @@ impl Collector {
     /// As [`Self::expose`].
     pub async fn scrape(self: &Arc<Self>, deadline: Instant, wanted: Wanted) -> io::Result<Body> {
         self.poll(deadline).await;
-        self.encode(deadline, wanted).await
+        self.encode(wanted).await
     }
 
-    /// Starts the polls that are due, and waits for them until `deadline`.
+    /// Starts the polls that are due, and waits for them until `deadline`. Then makes the projects serve what other
+    /// replicas have committed, for which a short time is left after `deadline`, too.
     pub async fn poll(&self, deadline: Instant) {
         self.poll_some(&self.projects, deadline).await;
     }
 
-    /// Starts the poll of one project, by its position, if it is due, and waits for it until `deadline`.
+    /// The same for one project, by its position.
     pub async fn poll_one(&self, at: usize, deadline: Instant) {
         self.poll_some(&self.projects[at..=at], deadline).await;
     }
@@ -82,46 +83,40 @@ impl Collector {
     async fn poll_some(&self, projects: &[Arc<Project>], deadline: Instant) {
         let own = join_all(projects.iter().map(|project| project.scrape(deadline)));
         match &self.shared {
-            Some(shared) => drop(tokio::join!(own, shared.poll(projects, deadline))),
+            Some(shared) => {
+                tokio::join!(own, shared.poll(projects, deadline));
+                let now = Instant::now();
+                let left = deadline.saturating_duration_since(now);
+                let limit = left.clamp(LATE_REFRESH_LIMIT, REFRESH_LIMIT);
+                shared.refresh(projects, now + limit).await;
+            }
             None => drop(own.await),
         }
     }
 
-    /// Makes the projects serve what other replicas have committed, before an answer that has no deadline.
+    /// Makes the projects serve what other replicas have committed, before an answer that waits for no poll.
     pub async fn refresh(&self) {
-        self.refresh_some(&self.projects, Instant::now() + REFRESH_LIMIT).await;
+        if let Some(shared) = &self.shared {
+            shared.refresh(&self.projects, Instant::now() + REFRESH_LIMIT).await;
+        }
     }
 
-    async fn refresh_some(&self, projects: &[Arc<Project>], deadline: Instant) {
-        let Some(shared) = &self.shared else { return };
-        let now = Instant::now();
-        let left = deadline.saturating_duration_since(now);
-        shared.refresh(projects, now + left.clamp(LATE_REFRESH_LIMIT, REFRESH_LIMIT)).await;
-    }
-
-    /// Encodes in a thread of its own, for an answer that should come soon after `deadline` at the latest.
+    /// Encodes in a thread of its own.
     ///
     /// # Errors
     ///
     /// As [`Self::expose`].
-    pub async fn encode(self: &Arc<Self>, deadline: Instant, wanted: Wanted) -> io::Result<Body> {
-        self.refresh_some(&self.projects, deadline).await;
+    pub async fn encode(self: &Arc<Self>, wanted: Wanted) -> io::Result<Body> {
         let this = self.clone();
         run_blocking(move || this.expose(wanted)).await.map_err(io::Error::other)?
     }
 
-    /// Encodes one project, by its position, without the exporter's own metrics. `deadline` as in [`Self::encode`].
+    /// Encodes one project, by its position, without the exporter's own metrics.
     ///
     /// # Errors
     ///
     /// As [`Self::expose`].
-    pub async fn encode_one(
-        self: &Arc<Self>,
-        at: usize,
-        deadline: Instant,
-        wanted: Wanted,
-    ) -> io::Result<Body> {
-        self.refresh_some(&self.projects[at..=at], deadline).await;
+    pub async fn encode_one(self: &Arc<Self>, at: usize, wanted: Wanted) -> io::Result<Body> {
         let this = self.clone();
         let body = run_blocking(move || {
             let view = this.projects[at].view();

@@ -23,9 +23,8 @@ pub(super) async fn metrics(
     headers: HeaderMap,
 ) -> Response {
     let (wanted, serving) = (wanted(&headers), app.current.get());
-    let deadline = serving.deadline(&headers);
-    slot.free_during(serving.collector.poll(deadline)).await;
-    exposition(wanted, serving.collector.encode(deadline, wanted).await)
+    slot.free_during(serving.collector.poll(serving.deadline(&headers))).await;
+    exposition(wanted, serving.collector.encode(wanted).await)
 }
 
 /// Answers a scrape of one project.
@@ -50,9 +49,8 @@ pub(super) async fn probe(
         let text = format!("Unknown project. Known projects:\n{}\n", names.join("\n"));
         return (StatusCode::NOT_FOUND, text).into_response();
     };
-    let deadline = serving.deadline(&headers);
-    slot.free_during(serving.collector.poll_one(at, deadline)).await;
-    exposition(wanted, serving.collector.encode_one(at, deadline, wanted).await)
+    slot.free_during(serving.collector.poll_one(at, serving.deadline(&headers))).await;
+    exposition(wanted, serving.collector.encode_one(at, wanted).await)
 }
 
 /// Builds the answer for an exposition. Its chunks are shared with other answers; `Content-Length` is
