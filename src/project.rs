@@ -45,7 +45,7 @@ use crate::snapshot::{ProjectLabels, ProjectView, Snapshot, SyncMode};
 use currency::Replication;
 use first_sync_progress::FirstSyncProgress;
 use poll::check_api;
-use polling::Polling;
+use polling::{Polling, Role};
 use records_api::Client;
 use records_api::clock::Clock;
 use records_api::record::Timestamp;
@@ -110,7 +110,7 @@ impl Project {
         }
         let mut polling = Polling::new(snapshot, is_first_sync);
         // A replica polls once it leads the project.
-        polling.may_poll = !is_shared;
+        polling.role = if is_shared { Role::Follows } else { Role::Polls };
         Arc::new(Self {
             name,
             config: Mutex::new(Arc::new(config)),

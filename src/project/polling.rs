@@ -19,14 +19,24 @@ pub(super) struct Polling {
     pub(super) snapshot: Arc<Snapshot>,
     /// The poll that runs.
     pub(super) running: Option<Running>,
-    /// False while another replica polls.
-    pub(super) may_poll: bool,
+    pub(super) role: Role,
     /// True if a background task starts the polls.
     pub(super) has_background: bool,
     pub(super) schedule: Schedule,
     pub(super) failures: FailureStreak,
     /// True until the first complete poll, including those of earlier processes.
     pub(super) is_first_sync: bool,
+}
+
+/// Role of this process among the replicas of a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It polls. Always, without replicas.
+    Polls,
+    /// It ends the present poll and begins no other, because another replica is to poll.
+    Leaves,
+    /// Another replica polls.
+    Follows,
 }
 
 /// A poll that runs.
@@ -46,7 +56,7 @@ impl Polling {
         Self {
             snapshot: Arc::new(snapshot),
             running: None,
-            may_poll: true,
+            role: Role::Polls,
             has_background: false,
             schedule: Schedule::default(),
             failures: FailureStreak::default(),
@@ -70,6 +80,15 @@ impl Polling {
         }
     }
 
+    /// Shows the size of the ledger and the end of its log after a rewrite.
+    pub(super) fn show_log(&mut self, (figures, log_end): (LedgerFigures, Option<LogEnd>)) {
+        let log_end = log_end.or(self.snapshot.log_end);
+        // Without a rewrite, answers that are encoded already stay valid.
+        if (self.snapshot.ledger, self.snapshot.log_end) != (figures, log_end) {
+            self.change(|snapshot| (snapshot.ledger, snapshot.log_end) = (figures, log_end));
+        }
+    }
+
     /// Ends a poll that took `took`, with the changes that it makes to the snapshot.
     pub(super) fn end_poll(
         &mut self,
@@ -80,15 +99,6 @@ impl Polling {
         self.schedule.end(success);
         self.change(|snapshot| {
             snapshot.polls.count(success, took);
-    /// Shows the size of the ledger and the end of its log after a rewrite.
-    pub(super) fn show_log(&mut self, (figures, log_end): (LedgerFigures, Option<LogEnd>)) {
-        let log_end = log_end.or(self.snapshot.log_end);
-        // Without a rewrite, answers that are encoded already stay valid.
-        if (self.snapshot.ledger, self.snapshot.log_end) != (figures, log_end) {
-            self.change(|snapshot| (snapshot.ledger, snapshot.log_end) = (figures, log_end));
-        }
-    }
-
             change(snapshot);
         });
     }

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 use super::Project;
 use super::currency::{Currency, LeadershipView};
 use super::options::PollOptions;
+use super::polling::Role;
 use super::schedule::Schedule;
 use super::state::ProjectState;
 use crate::ledger::{CommitError, DurableLedger, FailedPoll, LogEnd, SharedLog};
@@ -48,7 +49,7 @@ impl Project {
 
     /// Returns whether this replica polls the project.
     pub fn is_leading(&self) -> bool {
-        self.polling().may_poll
+        self.polling().role != Role::Follows
     }
 
     /// Returns the end of the shared log that the ledger holds. Waits for a running commit.
@@ -167,7 +168,7 @@ impl Project {
     fn begin_leading(&self, state: &ProjectState, end: LogEnd) {
         let failing_since = state.ledger.shared().failed.as_ref().map(|failed| failed.since);
         let mut polling = self.polling();
-        polling.may_poll = true;
+        polling.role = Role::Polls;
         polling.schedule = Schedule::default();
         polling.failures.continue_since(failing_since);
         polling.is_first_sync = state.ledger().last_poll().is_none();
@@ -185,13 +186,27 @@ impl Project {
         let mut finished = self.finished.subscribe();
         let is_running = {
             let mut polling = self.polling();
-            polling.may_poll = false;
+            polling.role = Role::Follows;
             polling.running.as_ref().inspect(|running| running.cancelled.cancel()).is_some()
         };
         if is_running {
             // Its reads are compared with the ledger, which changes next.
             let _ = timeout(CANCEL_LIMIT, finished.changed()).await;
         }
+    /// Begins no poll if `is_leaving`, so that the project is free for another replica once the present one has
+    /// ended. A project that takes most of the time to poll would never be free otherwise.
+    pub fn set_leaving(&self, is_leaving: bool) {
+        let mut polling = self.polling();
+        match (polling.role, is_leaving) {
+            (Role::Polls, true) => polling.role = Role::Leaves,
+            (Role::Leaves, false) => {
+                polling.role = Role::Polls;
+                self.config_replaced.notify_one();
+            }
+            _ => {}
+        }
+    }
+
         let state = self.state.clone();
         // A commit may run.
         let _ = records_api::run_blocking(move || state.lock().ledger.follow()).await;

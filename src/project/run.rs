@@ -11,7 +11,7 @@ use super::commit::commit;
 use super::config::ProjectConfig;
 use super::error::{PollError, Reason};
 use super::poll::PollReader;
-use super::polling::{Polling, Running};
+use super::polling::{Polling, Role, Running};
 use super::state::{LedgerPart, PollEnd, Polled, ProjectState};
 use super::status::Status;
 use crate::ledger::PollFacts;
@@ -43,7 +43,7 @@ impl Project {
     pub(super) fn claim(&self, now: Instant) -> Option<Arc<Attempt>> {
         let min_interval = self.config().options.min_interval;
         let mut polling = self.polling();
-        let is_due = polling.may_poll && polling.schedule.is_due(now, min_interval);
+        let is_due = polling.role == Role::Polls && polling.schedule.is_due(now, min_interval);
         if polling.is_running() || !is_due || self.retired.is_cancelled() {
             return None;
         }

@@ -166,12 +166,15 @@ impl Replicas {
                 self.stop_leading(member).await;
             }
         }
-        let releasable = members
-            .iter()
-            .filter(|member| member.led().is_some() && !member.project().is_polling());
-        for member in releasable.take(shares.surplus()) {
-            member.note_release();
-            self.stop_leading(member).await;
+        let mut led: Vec<_> = members.iter().filter(|member| member.led().is_some()).collect();
+        led.sort_by_key(|member| member.project().is_polling());
+        for (place, member) in led.into_iter().enumerate() {
+            let (project, is_surplus) = (member.project(), place < shares.surplus());
+            project.set_leaving(is_surplus);
+            if is_surplus && !project.is_polling() {
+                member.note_release();
+                self.stop_leading(member).await;
+            }
         }
         let config = config_of(members);
         let mut wanted = shares.wanted();

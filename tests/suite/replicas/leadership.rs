@@ -97,6 +97,21 @@ async fn of_replicas_that_start_at_the_same_time_one_leads() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_gets_its_share_although_the_projects_poll_nearly_all_the_time() {
+    let options = ClusterOptions {
+        replicas: 1,
+        projects: 2,
+        poll: background("300ms"),
+        upstream: |options| options.latency = Duration::from_millis(400),
+        ..ClusterOptions::default()
+    };
+    let mut cluster = Cluster::start(options).await;
+    cluster.start_another(|config| config).await;
+    let took = cluster.is_balanced("each leads one").await;
+    assert!(took < 2 * LEASE + 2 * NOISE, "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_share_projects_within_two_leases_of_a_change() {
     let options = ClusterOptions {
         replicas: 1,
