@@ -57,6 +57,11 @@ impl Project {
         self.state.lock().ledger.log_end()
     }
 
+    /// True if a commit may be under way, which other replicas may serve before this one does.
+    pub fn may_be_committing(&self) -> bool {
+        self.state.try_lock().is_none()
+    }
+
     /// Waits until a commit that runs is served.
     pub async fn wait_for_commit(&self) {
         let state = self.state.clone();

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 
 use super::identity::Identity;
 use crate::ledger::LogEnd;
-use crate::project::Project;
+use crate::project::{Currency, Project};
 use records_api::LogThrottle;
-use state_database::{LeadershipKey, LogPosition};
+use state_database::{DatabaseError, LeadershipKey, LogPosition};
 
 /// A project that replicas share.
 #[derive(Debug)]
@@ -131,6 +131,19 @@ impl Member {
     }
 
     /// Returns the keys in which the config of the leader differs.
+    /// Returns until when nobody else can have committed; `None` if somebody may have.
+    pub(super) fn leads_until(&self) -> Option<Instant> {
+        let until = self.led().and_then(|led| led.lease.until())?;
+        // The database may have executed a commit of this replica, and others may show it already.
+        (!self.project.may_be_committing()).then_some(until)
+    }
+
+    /// Notes that the database did not answer a question of `asked`.
+    pub(super) fn unanswered(&self, asked: Instant, error: &DatabaseError) {
+        let currency = Currency::unanswered(&error.to_string(), error.remedy(), self.leads_until());
+        self.project.set_currency(asked, currency);
+    }
+
     pub(super) fn differences(&self) -> Vec<String> {
         self.differences.lock().clone()
     }

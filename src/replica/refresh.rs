@@ -41,12 +41,7 @@ impl Replicas {
         let mut states = match self.states(&members, deadline - asked).await {
             Ok(states) => states,
             Err(error) => {
-                for member in &members {
-                    let until = member.led().and_then(|led| led.lease.until());
-                    let currency = Currency::unanswered(&error.to_string(), error.remedy(), until);
-                    member.project().set_currency(asked, currency);
-                }
-                return;
+                return members.iter().for_each(|member| member.unanswered(asked, &error));
             }
         };
         let refreshed = members.iter().map(|member| {

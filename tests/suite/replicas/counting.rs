@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use postgresql_server::{Loss, Proxy};
 
-use super::cluster::{Cluster, ClusterOptions, LEASE};
-use super::watcher::Watcher;
+use super::cluster::{Cluster, ClusterOptions, LEASE, background};
+use super::upstream::Samples;
+use super::watcher::{Watcher, counters};
 
 /// Makes changes for some time.
 async fn change_for(cluster: &Cluster, time: Duration) {
@@ -76,4 +77,33 @@ async fn commits_whose_statement_or_answer_is_lost_are_counted_once() {
     }
     cluster.shows_the_truth().await;
     watcher.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_does_not_know_whether_it_has_committed_shows_no_counters() {
+    let options = ClusterOptions {
+        replicas: 2,
+        projects: 1,
+        poll: background("3s"),
+        lease: "30s".to_owned(),
+        ..ClusterOptions::default()
+    };
+    let cluster = Cluster::start(options).await;
+    let leader = cluster.leader("p0").await;
+    let (leader, other) = (&cluster.replicas[leader], &cluster.replicas[1 - leader]);
+    let polls = "screen_records_exporter_polls_total{project=\"p0\",outcome=\"success\"}";
+    let before = leader.metrics().await;
+    cluster
+        .eventually("a poll", async || {
+            (leader.metrics().await.get(polls) > before.get(polls)).then_some(())
+        })
+        .await;
+    // The next poll commits all of these, the answer to its commit is lost, and then the network.
+    cluster.change(20);
+    leader.proxy.lose_commits(Loss::Silence, 1);
+    cluster.eventually("the commit", async || (leader.proxy.lost() > 0).then_some(())).await;
+    leader.proxy.pause(true);
+    let shown = other.counters().await;
+    assert!(shown.iter().any(|(name, value)| counters(&before).get(name) != Some(value)));
+    assert_eq!(leader.counters().await, Samples::new());
 }
