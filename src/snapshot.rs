@@ -223,6 +223,8 @@ pub enum Confirmation {
     Current,
     /// The database does not answer, but this replica leads, so nobody else can have committed.
     LeaseOnly,
+    /// Nothing newer is committed, but no replica polls.
+    Unpolled,
     /// Something newer may be committed. No counters are served.
     Unknown,
 }

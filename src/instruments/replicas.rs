@@ -1,5 +1,6 @@
 //! Metrics of the replicas that share the state. They exist only with a database.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use prometheus::core::Collector;
@@ -15,6 +16,8 @@ const ROUND_TRIP_BUCKETS: &[f64] =
 #[derive(Debug)]
 pub struct ReplicaMetrics {
     available: Gauge,
+    /// True after the database refused a change.
+    refuses_changes: AtomicBool,
     live: Gauge,
     leader: GaugeVec,
     epoch: GaugeVec,
@@ -34,6 +37,7 @@ impl ReplicaMetrics {
         }
         Self {
             available: gauge(&catalog::STATE_AVAILABLE),
+            refuses_changes: AtomicBool::default(),
             live: gauge(&catalog::STATE_REPLICAS),
             leader: gauges(&catalog::STATE_LEADER),
             epoch: gauges(&catalog::STATE_EPOCH),
@@ -63,9 +67,16 @@ impl ReplicaMetrics {
         }
     }
 
-    /// Notes whether the database answered.
+    /// Notes whether the database answered a question.
     pub fn answered(&self, is_available: bool) {
+        let is_available = is_available && !self.refuses_changes.load(Ordering::Relaxed);
         self.available.set(if is_available { 1.0 } else { 0.0 });
+    }
+
+    /// Notes whether the database accepted a change. One that can only be read is of no use.
+    pub fn changed(&self, is_accepted: bool) {
+        self.refuses_changes.store(!is_accepted, Ordering::Relaxed);
+        self.answered(is_accepted);
     }
 
     /// Sets the number of replicas that have shown themselves lately.

@@ -13,6 +13,8 @@ pub enum Currency {
     Current,
     /// The database did not answer. This replica leads until then, so nobody else can have committed.
     LeadingUntil(Instant, Failure),
+    /// It serves what is committed, but nobody polls it.
+    Unpolled(Failure),
     /// Other replicas may have served more. Nothing that must not decrease is served.
     Unknown(Failure),
 }
@@ -20,12 +22,7 @@ pub enum Currency {
 impl Currency {
     /// The database did not answer. `until` is the end of the lease if this replica leads the project.
     pub fn unanswered(error: &str, remedy: &str, until: Option<Instant>) -> Self {
-        let failure = Failure {
-            request: None,
-            what: error.to_owned(),
-            remedy: remedy.to_owned(),
-            since: Timestamp::from_millis(SystemClock.now_millis()),
-        };
+        let failure = failure(error, remedy);
         match until {
             Some(until) => Self::LeadingUntil(until, failure),
             None => Self::Unknown(failure),
@@ -37,20 +34,39 @@ impl Currency {
     pub(super) fn since_that_of(mut self, earlier: &Self) -> Self {
         let since = match earlier {
             Self::Current => None,
-            Self::LeadingUntil(_, failure) | Self::Unknown(failure) => Some(failure.since),
+            Self::LeadingUntil(_, failure) | Self::Unpolled(failure) | Self::Unknown(failure) => {
+                Some(failure.since)
+            }
         };
         match &mut self {
             Self::Current => {}
-            Self::LeadingUntil(_, failure) | Self::Unknown(failure) => {
+            Self::LeadingUntil(_, failure) | Self::Unpolled(failure) | Self::Unknown(failure) => {
                 failure.since = since.unwrap_or(failure.since);
             }
         }
         self
     }
 
+    /// No replica leads the project, although one should by now.
+    pub fn unpolled() -> Self {
+        Self::Unpolled(failure(
+            "no replica polls the project",
+            "see the log of the replicas: it says why none of them leads the project",
+        ))
+    }
+
     /// This replica has not applied the whole log.
     pub fn behind(error: &str) -> Self {
         Self::unanswered(error, "wait; if it lasts, see the log of this replica", None)
+    }
+}
+
+fn failure(what: &str, remedy: &str) -> Failure {
+    Failure {
+        request: None,
+        what: what.to_owned(),
+        remedy: remedy.to_owned(),
+        since: Timestamp::from_millis(SystemClock.now_millis()),
     }
 }
 
@@ -107,7 +123,7 @@ mod tests {
         let failing = |since: i64, until: Option<Instant>| {
             let mut currency = Currency::unanswered("no answer", "wait", until);
             match &mut currency {
-                Currency::Current => {}
+                Currency::Current | Currency::Unpolled(_) => {}
                 Currency::LeadingUntil(_, failure) | Currency::Unknown(failure) => {
                     failure.since = at(since);
                 }
@@ -115,7 +131,7 @@ mod tests {
             currency
         };
         let since = |currency: Currency| match currency {
-            Currency::Current => None,
+            Currency::Current | Currency::Unpolled(_) => None,
             Currency::LeadingUntil(_, failure) | Currency::Unknown(failure) => Some(failure.since),
         };
         let leading = failing(1, Some(Instant::now()));

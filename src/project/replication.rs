@@ -82,6 +82,7 @@ impl Project {
     /// counts.
     pub fn set_currency(&self, asked: Instant, currency: Currency) {
         let mut known = self.replication.lock();
+        known.is_open |= matches!(currency, Currency::Current | Currency::Unpolled(_));
         if known.currency.0 <= asked {
             let currency = currency.since_that_of(&known.currency.1);
             known.currency = (asked, currency);
@@ -130,6 +131,7 @@ impl Project {
             Currency::LeadingUntil(until, failure) if Instant::now() < until => {
                 (failure, Confirmation::LeaseOnly)
             }
+            Currency::Unpolled(failure) => (failure, Confirmation::Unpolled),
             Currency::LeadingUntil(_, failure) | Currency::Unknown(failure) => {
                 (failure, Confirmation::Unknown)
             }

@@ -35,17 +35,30 @@ impl Replicas {
 
     async fn keep_leases(&self) {
         loop {
-            let interval = self.claim.lease / 3;
-            let is_extended = *self.is_prepared.lock() && self.extend_leases().await.is_ok();
-            sleep(if is_extended { interval } else { LOOK_INTERVAL }).await;
+            let (interval, asked) = (self.claim.lease / 3, Instant::now());
+            let is_prepared = *self.is_prepared.lock();
+            let mut pause = LOOK_INTERVAL;
+            if is_prepared {
+                match self.extend_leases().await {
+                    Ok(()) => {
+                        pause = interval;
+                        self.instruments.replicas().changed(true);
+                    }
+                    Err(error) => {
+                        self.report(asked, &error);
+                        self.instruments.replicas().changed(false);
+                    }
+                }
+            }
+            sleep(pause).await;
         }
     }
 
     async fn take_turns(&self) {
         loop {
-            let next = Instant::now() + LOOK_INTERVAL;
+            let (asked, next) = (Instant::now(), Instant::now() + LOOK_INTERVAL);
             if let Err(error) = self.take_turn().await {
-                self.report(&error);
+                self.report(asked, &error);
                 self.read_address().await;
             }
             tokio::select! {
@@ -276,14 +289,11 @@ impl Replicas {
         }
     }
 
-    /// Tells the projects that the database cannot be used. Logs it when the reason changes.
-    fn report(&self, error: &DatabaseError) {
+    /// Tells the projects that the database could not be used at `asked`. Logs it when the reason changes.
+    fn report(&self, asked: Instant, error: &DatabaseError) {
         self.instruments.replicas().answered(false);
-        let now = Instant::now();
         for member in self.members() {
-            let until = member.led().and_then(|led| led.lease.until());
-            let currency = Currency::unanswered(&error.to_string(), error.remedy(), until);
-            member.project().set_currency(now, currency);
+            member.unanswered(asked, error);
         }
         let remedy = error.remedy();
         if self.log_throttle.lock().is_due(error.to_string()) {

@@ -15,6 +15,8 @@ use state_database::{DatabaseError, LogPosition, LogState};
 
 /// Time that the database gets to answer whether a poll is due.
 const DUE_LIMIT: Duration = Duration::from_secs(1);
+/// Leases without a leader after which nobody polls a project. Until then, another replica takes over.
+const LEADERLESS_LEASES: u32 = 3;
 /// Time between two questions whether another replica has polled.
 const POLL_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -63,13 +65,24 @@ impl Replicas {
         let Some(state) = state else { return project.set_currency(asked, Currency::Current) };
         let currency = if state.is_lost {
             // Only the replica that has noted it knows what was served before.
-            Currency::behind(&CatchUpError::WentBack.to_string())
-        } else if project.shown_log_end() == Some(log_end(state.position)) {
-            Currency::Current
-        } else {
-            self.caught_up(member, state.position, deadline).await
+            _ if state.as_ref().is_some_and(|state| state.is_lost) => {
+                Currency::behind(&CatchUpError::WentBack.to_string())
+            }
+            // A project that was never led has no commit.
+            None if shown.is_none_or(|shown| shown.token == 0) => Currency::Current,
+            Some(found) if shown == Some(log_end(found)) => Currency::Current,
+            found => self.caught_up(member, found.unwrap_or_default(), deadline).await,
         };
-        self.note(member, &state);
+        let is_free = |state: &LogState| {
+            state.leader.is_none() && state.free_for > LEADERLESS_LEASES * self.claim.lease
+        };
+        let currency = match (currency, &state) {
+            (Currency::Current, Some(state)) if is_free(state) => Currency::unpolled(),
+            (currency, _) => currency,
+        };
+        if let Some(state) = &state {
+            self.note(member, state);
+        }
         project.set_currency(asked, currency);
     }
 
@@ -96,7 +109,8 @@ impl Replicas {
 
     /// Notes what the database said about a project.
     pub(super) fn note(&self, member: &Member, state: &LogState) {
-        let is_leading = member.led().is_some_and(|led| !led.lease.is_lost());
+        let until = member.led().and_then(|led| led.lease.until());
+        let is_leading = until.is_some_and(|until| Instant::now() < until);
         let shown = member.project().shown_log_end().map_or(0, |shown| shown.next);
         let lag = state.position.next.saturating_sub(shown).max(0);
         let epoch = state.position.epoch;
