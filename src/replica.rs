@@ -25,8 +25,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use crate::instruments::Instruments;
@@ -36,6 +36,8 @@ use state_database::{Address, Claim, Database, LeadershipKey, Replica, random_id
 
 /// Time limit of a statement that no answer waits for.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(3);
+/// Maximum number of logs that are read at the same time. Each takes memory and a thread.
+const MAX_CONCURRENT_READS: usize = 4;
 
 /// The replicas that share the projects of a config, seen from this one.
 #[derive(Debug)]
@@ -51,6 +53,8 @@ pub struct Replicas {
     name: String,
     instruments: Arc<Instruments>,
     members: RwLock<Vec<Arc<Member>>>,
+    /// Held while a log is read.
+    reads: Semaphore,
     /// The replicas that have shown themselves lately.
     live: Mutex<Vec<Replica>>,
     /// Wakes the task when a leadership was lost.
@@ -140,6 +144,7 @@ impl Replicas {
             name,
             instruments,
             members: RwLock::default(),
+            reads: Semaphore::new(MAX_CONCURRENT_READS),
             live: Mutex::default(),
             wake: Arc::default(),
             abandoned: Mutex::default(),

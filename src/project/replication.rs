@@ -158,18 +158,23 @@ impl Project {
         true
     }
 
-    /// Leads the project from now on, and writes its whole state into the log first. Blocks the thread.
+    /// Leads the project from now on if its ledger ends at `known`, and writes its whole state into the log
+    /// first. Blocks the thread.
     ///
     /// # Errors
     ///
     /// [`CommitError`]: this replica does not lead.
-    pub fn restore(&self, log: Box<dyn SharedLog>) -> Result<(), CommitError> {
+    pub fn restore(&self, log: Box<dyn SharedLog>, known: LogEnd) -> Result<bool, CommitError> {
         let config = self.config();
         let mut state = self.state.lock();
+        // An empty or half applied ledger would take the place of the whole log.
+        if state.ledger.log_end() != Some(known) {
+            return Ok(false);
+        }
         state.restore(log, config.options.reconcile_millis())?;
         let end = state.ledger.log_end().unwrap_or_default();
         self.begin_leading(&state, end);
-        Ok(())
+        Ok(true)
     }
 
     fn begin_leading(&self, state: &ProjectState, end: LogEnd) {
@@ -188,18 +193,6 @@ impl Project {
         self.config_replaced.notify_one();
     }
 
-    /// Leaves polling to another replica. A running poll is cancelled and commits nothing more.
-    pub async fn stop_leading(&self) {
-        let mut finished = self.finished.subscribe();
-        let is_running = {
-            let mut polling = self.polling();
-            polling.role = Role::Follows;
-            polling.running.as_ref().inspect(|running| running.cancelled.cancel()).is_some()
-        };
-        if is_running {
-            // Its reads are compared with the ledger, which changes next.
-            let _ = timeout(CANCEL_LIMIT, finished.changed()).await;
-        }
     /// Begins no poll if `is_leaving`, so that the project is free for another replica once the present one has
     /// ended. A project that takes most of the time to poll would never be free otherwise.
     pub fn set_leaving(&self, is_leaving: bool) {
@@ -214,6 +207,18 @@ impl Project {
         }
     }
 
+    /// Leaves polling to another replica. A running poll is cancelled and commits nothing more.
+    pub async fn stop_leading(&self) {
+        let mut finished = self.finished.subscribe();
+        let is_running = {
+            let mut polling = self.polling();
+            polling.role = Role::Follows;
+            polling.running.as_ref().inspect(|running| running.cancelled.cancel()).is_some()
+        };
+        if is_running {
+            // Its reads are compared with the ledger, which changes next.
+            let _ = timeout(CANCEL_LIMIT, finished.changed()).await;
+        }
         let state = self.state.clone();
         // A commit may run.
         let _ = records_api::run_blocking(move || state.lock().ledger.follow()).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use super::member::{Member, log_end};
+use super::member::{Member, Turn, log_end};
 use super::relation::Relation;
 use super::{Replicas, STATEMENT_LIMIT};
 use crate::ledger::{DurableLedger, LogEnd};
@@ -27,8 +27,8 @@ pub(super) enum CatchUpError {
     Read(#[from] ReadError),
     /// The frames do not fit together.
     #[error(
-        "the log of the project cannot be read: {0}; use the version that wrote it, restore a backup, or \
-         delete the rows of the project, after which counting begins again"
+        "the log of the project cannot be read: {0}; use the version that wrote it, or stop all \
+         replicas, then restore a backup or delete the rows of the project, after which counting begins again"
     )]
     Damaged(String),
     /// The database has less than this replica knows.
@@ -52,31 +52,49 @@ impl Replicas {
         member: &Arc<Member>,
         to: LogPosition,
     ) -> Result<(), CatchUpError> {
-        let _turn = member.turn.lock().await;
-        let Some(to) = self.confirmed(member, log_end(to)).await? else { return Ok(()) };
+        let turn = member.turn.clone().lock_owned().await;
+        self.catch_up_in_turn(member, to, turn).await
+    }
+
+    /// The same, while `turn` is held.
+    pub(super) async fn catch_up_in_turn(
+        &self,
+        member: &Arc<Member>,
+        to: LogPosition,
+        turn: Turn,
+    ) -> Result<(), CatchUpError> {
+        let Some(to) = self.confirmed(member, log_end(to), &turn).await? else { return Ok(()) };
         if let Some(led) = member.led() {
             let is_own = (led.end.epoch, led.end.token) == (to.epoch, to.token);
             if is_own && !led.lease.is_lost() {
                 // The commit is this replica's own. It is served before the state is free again.
                 member.project().wait_for_commit().await;
-                if !led.lease.is_lost() {
+                let shown = member.project().shown_log_end();
+                // Otherwise a commit that was taken for refused was executed.
+                if !led.lease.is_lost() && shown.is_some_and(|shown| shown.next >= to.next) {
                     return Ok(());
                 }
             }
-            self.stop_leading(member).await;
+            self.stop_leading_in_turn(member, &turn).await;
         }
         if member.project().shown_log_end() == Some(to) {
             return Ok(());
         }
+        // Each read takes memory and a thread.
+        let _read = self.reads.acquire().await;
         let (database, runtime) = (self.log.clone(), Handle::current());
-        let (member, of_loss) = (member.clone(), member.clone());
+        let (read_by, known) = (member.clone(), member.project().shown_log_end());
         let applied = run_blocking(move || {
-            let log = Log { database: &database, runtime: &runtime, name: member.name(), to };
-            log.apply_to(&member)
+            let log = Log { database: &database, runtime: &runtime, name: read_by.name(), to };
+            log.apply_to(&read_by)
         });
         let applied = applied.await.unwrap_or(Err(CatchUpError::Panicked));
-        if applied.is_ok() {
-            of_loss.end_loss();
+        match &applied {
+            Ok(()) => member.end_loss(),
+            Err(CatchUpError::WentBack) => {
+                self.lost(member, known.unwrap_or_default(), to, &turn).await;
+            }
+            Err(_) => {}
         }
         applied
     }
@@ -86,6 +104,7 @@ impl Replicas {
         &self,
         member: &Arc<Member>,
         found: LogEnd,
+        turn: &Turn,
     ) -> Result<Option<LogEnd>, CatchUpError> {
         let known = || member.project().shown_log_end().unwrap_or_default();
         match Relation::of(found, known()) {
@@ -102,26 +121,44 @@ impl Replicas {
             Relation::Same => Ok(None),
             Relation::Later => Ok(Some(found)),
             Relation::Earlier | Relation::Lost => {
-                self.stop_leading(member).await;
-                if member.note_loss(known) {
-                    // The others learn of it at once.
-                    self.wake.notify_one();
-                    let (project, known, found) = (member.name(), known.next, found.next);
-                    tracing::error!(
-                        project,
-                        known,
-                        found,
-                        "the database lost commits that this replica has served: it went back in time"
-                    );
-                }
+                self.lost(member, known, found, turn).await;
                 Err(CatchUpError::WentBack)
             }
+        }
+    }
+
+    /// Notes that the database lost commits up to `known`: it has a log that ends at `found`.
+    async fn lost(&self, member: &Member, known: LogEnd, found: LogEnd, turn: &Turn) {
+        let is_new = member.note_loss(known, found);
+        // Before it leaves the project to others. One that knows less could lead it, and would serve lower
+        // counters.
+        let noted = self.note_lost(member).await;
+        self.stop_leading_in_turn(member, turn).await;
+        self.wake.notify_one();
+        if is_new {
+            let (project, known, found) = (member.name(), known.next, found.next);
+            tracing::error!(
+                project,
+                known,
+                found,
+                "the database lost commits that this replica has served: it went back in time"
+            );
+        }
+        if let Err(error) = noted {
+            tracing::debug!(project = member.name(), %error, "the loss is noted with the next turn");
         }
     }
 
     /// Stops leading a project, if this replica does, and lets others lead it. After a lost answer nobody
     /// else leads, and all would wait for the end of the lease.
     pub(super) async fn stop_leading(&self, member: &Member) {
+        let turn = member.turn.clone().lock_owned().await;
+        self.stop_leading_in_turn(member, &turn).await;
+    }
+
+    /// The same, while the turn is held: a log that is applied before the ledger follows would be applied
+    /// twice.
+    pub(super) async fn stop_leading_in_turn(&self, member: &Member, _: &Turn) {
         let Some(led) = member.take_led() else { return };
         led.lease.lose();
         member.project().stop_leading().await;
@@ -169,6 +206,8 @@ impl Log<'_> {
         let is_same_leader = (known.epoch, known.token) == (self.to.epoch, self.to.token);
         let (is_base, is_rewrite) =
             (known.base == self.to.base, is_same_leader && known.next == self.to.first);
+        // Names of hidden users have other numbers in the rewritten log of a leader that shows them.
+        let is_rewrite = is_rewrite && member.differences().is_empty();
         if has_read && (is_base || is_rewrite) && known.next <= self.to.next {
             return project.follow(|ledger| {
                 if !is_base {
@@ -206,13 +245,20 @@ impl Log<'_> {
         // grew again, while this replica could not ask.
         let has_last = ledger.knows_last_frame() && next > to.first;
         let (from, mut is_last) = (if has_last { next - 1 } else { next }, has_last);
+        let mut is_forked = false;
         let apply = |frame: &[u8]| match std::mem::take(&mut is_last) {
             true if ledger.ends_with(frame) => Ok(()),
-            true => Err("it is not the one that was applied before".to_owned()),
+            // Somebody else's log has grown beyond what this replica knew.
+            true => {
+                is_forked = true;
+                Err("it is not the one that was applied before".to_owned())
+            }
             false => ledger.apply_frame(frame),
         };
         let read = self.database.read(self.name, from, to, READ_LIMIT, apply);
-        self.runtime.block_on(read).map_err(|error| match error {
+        let read = self.runtime.block_on(read);
+        read.map_err(|error| match error {
+            ReadError::Frame { .. } if is_forked => CatchUpError::WentBack,
             ReadError::Frame { number, why } => {
                 CatchUpError::Damaged(format!("frame {number}: {why}"))
             }

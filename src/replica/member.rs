@@ -22,13 +22,27 @@ pub struct Member {
     differences: Mutex<Vec<String>>,
     /// The leadership, while this replica leads.
     led: Mutex<Option<Led>>,
-    /// The end that this replica knows of a log that went back in time, and when it was found.
-    lost: Mutex<Option<(LogEnd, Instant)>>,
+    /// What the database lost of the log.
+    lost: Mutex<Option<Loss>>,
     log_throttle: Mutex<LogThrottle>,
     /// Time at which this replica released the project, so that others lead it.
     released: Mutex<Option<Instant>>,
     /// Held while the log is applied.
-    pub(super) turn: tokio::sync::Mutex<()>,
+    pub(super) turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// Right to apply the log of a project.
+pub(super) type Turn = tokio::sync::OwnedMutexGuard<()>;
+
+/// A log that went back in time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Loss {
+    /// End that this replica knows.
+    pub(super) known: LogEnd,
+    /// End that the database has instead.
+    pub(super) found: LogEnd,
+    /// Time at which the loss was found.
+    pub(super) since: Instant,
 }
 
 /// Leadership of this replica.
@@ -84,7 +98,7 @@ impl Member {
             lost: Mutex::default(),
             log_throttle: Mutex::default(),
             released: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
+            turn: Arc::default(),
         }
     }
 
@@ -117,6 +131,19 @@ impl Member {
         *self.led.lock() = Some(led);
     }
 
+    /// Returns until when nobody else can have committed; `None` if somebody may have.
+    pub(super) fn leads_until(&self) -> Option<Instant> {
+        let until = self.led().and_then(|led| led.lease.until())?;
+        // The database may have executed a commit of this replica, and others may show it already.
+        (!self.project.may_be_committing()).then_some(until)
+    }
+
+    /// Notes that the database did not answer a question of `asked`.
+    pub(super) fn unanswered(&self, asked: Instant, error: &DatabaseError) {
+        let currency = Currency::unanswered(&error.to_string(), error.remedy(), self.leads_until());
+        self.project.set_currency(asked, currency);
+    }
+
     /// Compares the config with what the leader counts. Returns the keys that differ, if that is new.
     pub(super) fn compare(&self, counted: &str) -> Option<Vec<String>> {
         let found = match counted {
@@ -131,19 +158,6 @@ impl Member {
     }
 
     /// Returns the keys in which the config of the leader differs.
-    /// Returns until when nobody else can have committed; `None` if somebody may have.
-    pub(super) fn leads_until(&self) -> Option<Instant> {
-        let until = self.led().and_then(|led| led.lease.until())?;
-        // The database may have executed a commit of this replica, and others may show it already.
-        (!self.project.may_be_committing()).then_some(until)
-    }
-
-    /// Notes that the database did not answer a question of `asked`.
-    pub(super) fn unanswered(&self, asked: Instant, error: &DatabaseError) {
-        let currency = Currency::unanswered(&error.to_string(), error.remedy(), self.leads_until());
-        self.project.set_currency(asked, currency);
-    }
-
     pub(super) fn differences(&self) -> Vec<String> {
         self.differences.lock().clone()
     }
@@ -154,15 +168,14 @@ impl Member {
     }
 
     /// Notes that the database has less than this replica knows. Returns whether that is new.
-    pub(super) fn note_loss(&self, known: LogEnd) -> bool {
-        let mut lost = self.lost.lock();
-        let is_new = lost.is_none();
-        lost.get_or_insert((known, Instant::now()));
-        is_new
+    pub(super) fn note_loss(&self, known: LogEnd, found: LogEnd) -> bool {
+        let mut noted = self.lost.lock();
+        let since = noted.map_or_else(Instant::now, |loss| loss.since);
+        noted.replace(Loss { known, found, since }).is_none()
     }
 
-    /// Returns the end that this replica knows, and since when, if the database has less.
-    pub(super) fn lost(&self) -> Option<(LogEnd, Instant)> {
+    /// Returns what the database lost.
+    pub(super) fn lost(&self) -> Option<Loss> {
         *self.lost.lock()
     }
 

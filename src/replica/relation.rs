@@ -25,19 +25,22 @@ impl Relation {
         if found == known {
             return Self::Same;
         }
-        if found.epoch < known.epoch {
-            return Self::Earlier;
+        // A rewrite begins where the log ended, and that of a replica that restores a lost log begins where
+        // its own ended. So a log that continues the known one has all of its frames, or begins after them.
+        let continues = if found.base == known.base {
+            found.next >= known.next
+        } else {
+            found.first >= known.next
+        };
+        let is_same_leadership = (found.epoch, found.token) == (known.epoch, known.token);
+        match () {
+            () if found.epoch < known.epoch => Self::Earlier,
+            // The same number was given to two leaderships: the database forgot one of them.
+            () if found.epoch == known.epoch && !is_same_leadership => Self::Lost,
+            () if continues => Self::Later,
+            () if is_same_leadership => Self::Earlier,
+            () => Self::Lost,
         }
-        if found.epoch == known.epoch {
-            return match () {
-                // The same number was given to two leaderships: the database forgot one of them.
-                () if found.token != known.token => Self::Lost,
-                () if found.next < known.next => Self::Earlier,
-                () => Self::Later,
-            };
-        }
-        // The leader of a later epoch begins where the log ends.
-        if found.base == known.base && found.next < known.next { Self::Lost } else { Self::Later }
     }
 }
 
@@ -49,12 +52,15 @@ mod tests {
     fn ends_are_compared_by_leadership_then_by_frames() {
         let end =
             |epoch, token, base, next| LogEnd { epoch, token, base, next, ..LogEnd::default() };
-        let known = end(7, 70, 1, 100);
+        let rewritten = |epoch, first, next| LogEnd { first, ..end(epoch, epoch * 10, 2, next) };
+        let known = LogEnd { first: 40, ..end(7, 70, 1, 100) };
         for (found, relation) in [
             (known, Relation::Same),
             (end(7, 70, 1, 101), Relation::Later),
-            // Rewritten by the same leader.
-            (end(7, 70, 2, 120), Relation::Later),
+            // Rewritten by the same leader, before or after what is known.
+            (rewritten(7, 100, 120), Relation::Later),
+            (rewritten(7, 103, 120), Relation::Later),
+            (rewritten(7, 20, 40), Relation::Earlier),
             (end(7, 70, 1, 99), Relation::Earlier),
             (end(6, 60, 1, 100), Relation::Earlier),
             (end(6, 60, 1, 300), Relation::Earlier),
@@ -62,8 +68,9 @@ mod tests {
             (end(8, 80, 1, 100), Relation::Later),
             (end(8, 80, 1, 130), Relation::Later),
             (end(8, 80, 1, 99), Relation::Lost),
-            // Written again by a replica that knew the state.
-            (end(8, 80, 3, 97), Relation::Later),
+            // Written again by a replica that knew as much, or less.
+            (rewritten(8, 100, 103), Relation::Later),
+            (rewritten(8, 97, 140), Relation::Lost),
         ] {
             assert_eq!(Relation::of(found, known), relation, "{found:?}");
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_postgres::types::Type;
 
-use super::{Database, DatabaseError};
+use super::{Database, DatabaseError, LogPosition};
 
 /// End of a log that a replica has seen, and that the database does not have any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,8 @@ pub struct KnownEnd {
 }
 
 impl Database {
-    /// Tells the other replicas that this one has seen a later end of a log.
+    /// Tells the other replicas that this one has seen a later end of a log than `found`, unless another replica leads it
+    /// since: that one may have written it again.
     ///
     /// # Errors
     ///
@@ -28,11 +29,15 @@ impl Database {
     pub async fn note_known_end(
         &self,
         known: &KnownEnd,
+        found: LogPosition,
         limit: Duration,
     ) -> Result<(), DatabaseError> {
         let statement = "
             insert into screen_records_known_1 (project, replica, epoch, next, seen)
-            values ($1, $2, $3, $4, clock_timestamp())
+            select $1, $2, $3, $4, clock_timestamp()
+            where coalesce(
+                (select (epoch, token) = ($5, $6) from screen_records_project_1 where name = $1), true
+            )
             on conflict (project, replica)
             do update set epoch = $3, next = $4, seen = clock_timestamp()";
         let parameters = [
@@ -40,26 +45,23 @@ impl Database {
             (&known.replica as _, Type::TEXT),
             (&known.epoch as _, Type::INT8),
             (&known.next as _, Type::INT8),
+            (&found.epoch as _, Type::INT8),
+            (&found.token as _, Type::INT8),
         ];
         self.query(limit, statement, &parameters).await.map(drop)
     }
 
-    /// Returns the ends that replicas have noted within `lifetime`.
+    /// Returns the ends that replicas have noted within the last minute.
     ///
     /// # Errors
     ///
     /// [`DatabaseError`]
-    pub async fn known_ends(
-        &self,
-        lifetime: Duration,
-        limit: Duration,
-    ) -> Result<Vec<KnownEnd>, DatabaseError> {
+    pub async fn known_ends(&self, limit: Duration) -> Result<Vec<KnownEnd>, DatabaseError> {
         let statement = "
             select project, replica, epoch, next from screen_records_known_1
-            where seen > clock_timestamp() - $1 * interval '1 second'
+            where seen > clock_timestamp() - interval '1 minute'
             order by project, replica";
-        let seconds = lifetime.as_secs_f64();
-        let rows = self.query(limit, statement, &[(&seconds as _, Type::FLOAT8)]).await?;
+        let rows = self.query(limit, statement, &[]).await?;
         let known = |row| {
             let (project, replica) = (self.column(row, "project")?, self.column(row, "replica")?);
             let (epoch, next) = (self.column(row, "epoch")?, self.column(row, "next")?);

@@ -31,6 +31,8 @@ pub struct Leadership {
     pub(crate) position: LogPosition,
     /// Whether a change may still be under way. Its frames could be taken for those of a later one.
     pub(crate) is_in_doubt: bool,
+    /// Smallest number of the first frame of a rewrite.
+    pub(crate) rewrites_from: i64,
 }
 
 /// Name of a leadership, for a task that extends or ends its lease while another one appends.
@@ -90,10 +92,11 @@ impl Database {
         claim: &Claim,
         limit: Duration,
     ) -> Result<Option<Leadership>, DatabaseError> {
-        self.lead_above(project, identity, claim, 0, limit).await
+        self.lead_above(project, identity, claim, LogPosition::default(), limit).await
     }
 
-    /// The same, with an epoch above `above`. For a replica that knows of later leaderships than the database does.
+    /// The same, with an epoch above that of `known`. A rewrite begins at the end of `known`, or later. For a replica
+    /// that knows a later end of the log than the database has.
     ///
     /// # Errors
     ///
@@ -103,7 +106,7 @@ impl Database {
         project: &str,
         identity: &str,
         claim: &Claim,
-        above: i64,
+        known: LogPosition,
         limit: Duration,
     ) -> Result<Option<Leadership>, DatabaseError> {
         let name = (&project as _, Type::TEXT);
@@ -126,12 +129,18 @@ impl Database {
             (&claim.url as _, Type::TEXT),
             (&lease as _, Type::FLOAT8),
             (&identity as _, Type::TEXT),
-            (&above as _, Type::INT8),
+            (&known.epoch as _, Type::INT8),
         ];
         let rows = self.query(limit, statement, &parameters).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let (project, position) = (project.to_owned(), self.position(row)?);
-        Ok(Some(Leadership { project, lease: claim.lease, position, is_in_doubt: false }))
+        Ok(Some(Leadership {
+            project,
+            lease: claim.lease,
+            position,
+            is_in_doubt: false,
+            rewrites_from: known.next,
+        }))
     }
 
     /// Extends the leases of these projects, of the same replica. Returns the projects that it still leads.

@@ -28,7 +28,9 @@ impl Database {
         let before = led.position;
         // A replica that lost its leadership during a rewrite leaves frames behind, with another base.
         let base: i64 = rand::random();
-        let mut next = before.next;
+        // Replicas tell a rewrite that continues what they know from one that does not by its first number.
+        let first = before.next.max(led.rewrites_from);
+        let mut next = first;
         let (mut chunk, mut bytes) = (Vec::new(), 0);
         let mut frames = frames.peekable();
         while let Some(frame) = frames.next() {
@@ -40,10 +42,10 @@ impl Database {
                 (chunk, bytes) = (Vec::new(), 0);
             }
         }
-        let after = LogPosition { base, first: before.next, appended: next, next, ..before };
+        let after = LogPosition { base, first, appended: next, next, ..before };
         let statement = "
             update screen_records_project_1
-            set base = $6, first = $5, appended = $7, next = $7,
+            set base = $6, first = $9, appended = $7, next = $7,
                 lease_until = clock_timestamp() + $8 * interval '1 second'
             where name = $1 and epoch = $2 and token = $3 and base = $4 and next = $5
             returning next";
@@ -57,6 +59,7 @@ impl Database {
             (&base as _, Type::INT8),
             (&next as _, Type::INT8),
             (&lease as _, Type::FLOAT8),
+            (&first as _, Type::INT8),
         ];
         let result = self.change(led, statement, &parameters, after, limit, ATTEMPT_LIMIT).await;
         led.changed(after, result)
