@@ -11,9 +11,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::leading_log::LeadingLog;
 use super::member::{LeaseEnd, Led, Member, log_end};
 use super::share::Shares;
-use super::{Replicas, STATEMENT_LIMIT};
-use crate::project::Currency;
-use state_database::{DatabaseError, Leadership, LogState, Replica};
+use super::{MAX_CONCURRENT_READS, Replicas, STATEMENT_LIMIT};
+use state_database::{DatabaseError, Leadership, LogPosition, LogState, Replica};
 
 /// Time between two looks at the leases of others. After a crash another replica leads within the lease and a
 /// second. It is shorter than a third of the shortest lease.
@@ -23,8 +22,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(400);
 const LEFT_TIME: Duration = Duration::from_millis(400);
 /// Time after which a replica leads a project again that it has released.
 const RETURN_TIME: Duration = Duration::from_secs(1);
-/// Maximum number of logs that are read at the same time. Each takes memory.
-const MAX_CONCURRENT_READS: usize = 4;
+/// Maximum number of projects that this replica begins to lead at the same time.
+const MAX_CONCURRENT_CLAIMS: usize = 16;
 
 impl Replicas {
     /// Leads and follows projects, until it is dropped.
@@ -149,14 +148,20 @@ impl Replicas {
     /// Applies what others have committed, so that a takeover reads only the rest.
     async fn follow(&self, members: &[Arc<Member>], states: &BTreeMap<String, LogState>) {
         let behind = members.iter().filter_map(|member| {
-            let state = states.get(member.name())?;
-            let is_behind = member.project().shown_log_end() != Some(log_end(state.position));
-            let is_own = state.leader.as_ref().is_some_and(|leader| leader.id == self.claim.id);
-            (is_behind && !(is_own && member.led().is_some())).then_some((member, state))
+            let (shown, state) = (member.project().shown_log_end(), states.get(member.name()));
+            // A log that is not there any more is one that went back in time.
+            let found = state.map_or_else(LogPosition::default, |state| state.position);
+            let is_behind = match state {
+                Some(_) => shown != Some(log_end(found)),
+                None => shown.is_some_and(|shown| shown.token != 0),
+            };
+            let leader = state.and_then(|state| state.leader.as_ref());
+            let is_own = leader.is_some_and(|leader| leader.id == self.claim.id);
+            (is_behind && !(is_own && member.led().is_some())).then_some((member, found))
         });
         stream::iter(behind)
-            .for_each_concurrent(MAX_CONCURRENT_READS, async |(member, state)| {
-                if let Err(error) = self.catch_up(member, state.position).await
+            .for_each_concurrent(MAX_CONCURRENT_READS, async |(member, found)| {
+                if let Err(error) = self.catch_up(member, found).await
                     && member.note_error(error.to_string())
                 {
                     let project = member.name();
@@ -189,23 +194,33 @@ impl Replicas {
                 self.stop_leading(member).await;
             }
         }
+        let chosen = self.chosen(members, states, shares.wanted());
+        // One that cannot be led must not keep the others without a leader.
+        let led = stream::iter(chosen).map(|member| async move { self.lead(&member).await });
+        let led: Vec<_> = led.buffer_unordered(MAX_CONCURRENT_CLAIMS).collect().await;
+        led.into_iter().collect()
+    }
+
+    /// Returns the projects to lead: so many as are wanted, and those that nobody leads for some time.
+    fn chosen(
+        &self,
+        members: &[Arc<Member>],
+        states: &BTreeMap<String, LogState>,
+        mut wanted: usize,
+    ) -> Vec<Arc<Member>> {
         let config = config_of(members);
-        let mut wanted = shares.wanted();
-        for member in members.iter().filter(|member| member.led().is_none()) {
+        let free = members.iter().filter(|member| member.led().is_none());
+        let chosen = free.filter(|member| {
             let state = states.get(member.name());
-            if !self.may_lead(member, &config, state) {
-                continue;
-            }
             // Whoever led it has died, and still counts among the replicas. If each took only its share,
             // nobody would lead the rest.
             let is_left =
                 state.is_some_and(|state| state.position.epoch > 0 && state.free_for >= LEFT_TIME);
-            if wanted > 0 || is_left {
-                self.lead(member).await?;
-                wanted = wanted.saturating_sub(1);
-            }
-        }
-        Ok(())
+            let is_chosen = (wanted > 0 || is_left) && self.may_lead(member, &config, state);
+            wanted = wanted.saturating_sub(usize::from(is_chosen));
+            is_chosen
+        });
+        chosen.cloned().collect()
     }
 
     fn shares(&self, members: &[Arc<Member>], states: &BTreeMap<String, LogState>) -> Shares {

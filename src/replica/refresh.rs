@@ -1,6 +1,6 @@
 //! Before an answer: asks the database whether the projects are up to date.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,9 +61,8 @@ impl Replicas {
         deadline: Instant,
     ) {
         let project = member.project();
-        // A project that was never led has no commit.
-        let Some(state) = state else { return project.set_currency(asked, Currency::Current) };
-        let currency = if state.is_lost {
+        let (shown, found) = (project.shown_log_end(), state.as_ref().map(|state| state.position));
+        let currency = match found {
             // Only the replica that has noted it knows what was served before.
             _ if state.as_ref().is_some_and(|state| state.is_lost) => {
                 Currency::behind(&CatchUpError::WentBack.to_string())
@@ -93,17 +92,22 @@ impl Replicas {
         position: LogPosition,
         deadline: Instant,
     ) -> Currency {
+        let late = "the log has more commits than could be applied in time";
+        // Answers that wait for the same log start one task together.
+        let Ok(turn) = timeout_at(deadline, member.turn.clone().lock_owned()).await else {
+            return Currency::behind(late);
+        };
         // A task of its own: an answer that does not wait for it must not leave it half done.
         let (this, member) = (self.this.clone(), member.clone());
         let catch_up = tokio::spawn(async move {
             let this = this.upgrade().ok_or(CatchUpError::Ended)?;
-            this.catch_up(&member, position).await
+            this.catch_up_in_turn(&member, position, turn).await
         });
         match timeout_at(deadline, catch_up).await {
             Ok(Ok(Ok(()))) => Currency::Current,
             Ok(Ok(Err(error))) => Currency::behind(&error.to_string()),
             Ok(Err(_)) => Currency::behind(&CatchUpError::Panicked.to_string()),
-            Err(_) => Currency::behind("the log has more commits than could be applied in time"),
+            Err(_) => Currency::behind(late),
         }
     }
 
@@ -164,19 +168,30 @@ impl Replicas {
         }
     }
 
+    /// Returns the members of these projects. A project that a reload has removed meanwhile has none, and
+    /// nobody confirms what it shows.
     fn members_of(&self, projects: &[Arc<Project>]) -> Vec<Arc<Member>> {
-        let is_asked = |member: &Arc<Member>| {
-            projects.iter().any(|project| Arc::ptr_eq(project, member.project()))
-        };
-        self.members().into_iter().filter(is_asked).collect()
+        let asked: HashSet<_> = projects.iter().map(Arc::as_ptr).collect();
+        let members = self.members();
+        let members = members.into_iter();
+        let members: Vec<_> =
+            members.filter(|member| asked.contains(&Arc::as_ptr(member.project()))).collect();
+        if members.len() < projects.len() {
+            let shared: HashSet<_> =
+                members.iter().map(|member| Arc::as_ptr(member.project())).collect();
+            let removed = projects.iter().filter(|project| !shared.contains(&Arc::as_ptr(project)));
+            for project in removed {
+                let currency = Currency::behind("the project is not part of the config any more");
+                project.set_currency(Instant::now(), currency);
+            }
+        }
+        members
     }
 }
 
 impl SharedState for Replicas {
     fn refresh<'a>(&'a self, projects: &'a [Arc<Project>], deadline: Instant) -> BoxFuture<'a, ()> {
-        let all = self.members();
-        let members = if all.len() == projects.len() { all } else { self.members_of(projects) };
-        Box::pin(self.refresh_members(members, deadline))
+        Box::pin(self.refresh_members(self.members_of(projects), deadline))
     }
 
     fn poll<'a>(&'a self, projects: &'a [Arc<Project>], deadline: Instant) -> BoxFuture<'a, ()> {
