@@ -3,15 +3,24 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use rand::seq::SliceRandom;
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, LoadBalanceHosts, SslMode};
 use url::Url;
 
 /// Address of a database, with user and password. Its texts show only hosts and database.
 #[derive(Clone)]
 pub struct Address {
     config: Config,
-    hosts: String,
+    hosts: Vec<HostConfig>,
+}
+
+/// One of the hosts of an address.
+#[derive(Clone)]
+pub(crate) struct HostConfig {
+    /// Name and port, for messages.
+    pub(crate) name: String,
+    pub(crate) config: Config,
 }
 
 /// The URL is not that of a database. The message contains nothing of the URL.
@@ -59,6 +68,8 @@ impl Address {
         }
         let mut uses_tls = true;
         let mut parameters = url::form_urlencoded::Serializer::new(String::new());
+        // The parameters without those that name hosts.
+        let mut common = url::form_urlencoded::Serializer::new(String::new());
         let parsed = Url::parse(&format!("x:?{query}")).map_err(|_| AddressError::Invalid)?;
         for (name, value) in parsed.query_pairs() {
             match (&*name, &*value) {
@@ -67,21 +78,30 @@ impl Address {
                 ("sslmode", "require" | "verify-ca" | "verify-full") => {}
                 // With these, an attacker on the way could turn encryption off.
                 ("sslmode", _) => return Err(AddressError::SslMode),
-                _ => drop(parameters.append_pair(&name, &value)),
+                _ => {
+                    parameters.append_pair(&name, &value);
+                    if !["host", "hostaddr", "port"].contains(&&*name) {
+                        common.append_pair(&name, &value);
+                    }
+                }
             }
         }
-        let text = format!("{before}?{}", parameters.finish().replace('+', "%20"));
-        let mut config: Config = text.parse().map_err(|_| AddressError::Invalid)?;
-        config.ssl_mode(if uses_tls { SslMode::Require } else { SslMode::Disable });
+        let parse = |before: &str, parameters: String| -> Result<Config, AddressError> {
+            let text = format!("{before}?{}", parameters.replace('+', "%20"));
+            let mut config: Config = text.parse().map_err(|_| AddressError::Invalid)?;
+            config.ssl_mode(if uses_tls { SslMode::Require } else { SslMode::Disable });
+            if config.get_application_name().is_none() {
+                config.application_name("screen-records-exporter");
+            }
+            Ok(config)
+        };
+        let config = parse(before, parameters.finish())?;
         let is_complete = config.get_user().is_some() && config.get_dbname().is_some();
         if !is_complete || config.get_hosts().is_empty() {
             return Err(AddressError::Incomplete);
         }
-        if config.get_application_name().is_none() {
-            config.application_name("screen-records-exporter");
-        }
-        let hosts: Vec<_> = config.get_hosts().iter().map(host).collect();
-        Ok(Self { hosts: hosts.join(","), config })
+        let common = parse(&without_hosts(before), common.finish())?;
+        Ok(Self { hosts: hosts(&config, &common)?, config })
     }
 
     /// Returns whether connections use TLS.
@@ -104,9 +124,52 @@ impl Address {
         })
     }
 
-    pub(crate) fn config(&self) -> &Config {
-        &self.config
+    /// Returns the user.
+    pub(crate) fn user(&self) -> &str {
+        self.config.get_user().unwrap_or_default()
     }
+
+    /// Returns the hosts, at least one, in the order in which they are tried.
+    pub(crate) fn hosts(&self) -> &[HostConfig] {
+        &self.hosts
+    }
+}
+
+/// Removes the hosts from a URL without parameters.
+fn without_hosts(url: &str) -> String {
+    let credentials = url.find('@').or_else(|| Some(url.find("://")? + 2)).map_or(0, |end| end + 1);
+    let path = url[credentials..].find('/').map_or("", |path| &url[credentials + path..]);
+    format!("{}{path}", &url[..credentials])
+}
+
+/// Returns the hosts of a config, each with everything that they have in common.
+fn hosts(config: &Config, common: &Config) -> Result<Vec<HostConfig>, AddressError> {
+    let (names, addresses, ports) =
+        (config.get_hosts(), config.get_hostaddrs(), config.get_ports());
+    let fits = |number| number == names.len();
+    if !(addresses.is_empty() || fits(addresses.len())) || !(ports.len() <= 1 || fits(ports.len()))
+    {
+        return Err(AddressError::Invalid);
+    }
+    let mut hosts = Vec::new();
+    for (number, name) in names.iter().enumerate() {
+        let mut of_host = common.clone();
+        match name {
+            Host::Tcp(name) => of_host.host(name),
+            #[cfg(unix)]
+            Host::Unix(path) => of_host.host_path(path),
+        };
+        if let Some(address) = addresses.get(number) {
+            of_host.hostaddr(*address);
+        }
+        let port = ports.get(number).or(ports.first()).copied().unwrap_or(5432);
+        of_host.port(port);
+        hosts.push(HostConfig { name: format!("{}:{port}", host(name)), config: of_host });
+    }
+    if config.get_load_balance_hosts() == LoadBalanceHosts::Random {
+        hosts.shuffle(&mut rand::rng());
+    }
+    Ok(hosts)
 }
 
 fn host(host: &Host) -> String {
@@ -120,7 +183,8 @@ fn host(host: &Host) -> String {
 /// Shows hosts and database.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.hosts, self.config.get_dbname().unwrap_or_default())
+        let hosts: Vec<_> = self.config.get_hosts().iter().map(host).collect();
+        write!(f, "{}/{}", hosts.join(","), self.config.get_dbname().unwrap_or_default())
     }
 }
 
@@ -148,7 +212,44 @@ mod tests {
             assert!(!address.is_loopback());
         }
         let address = Address::parse("postgresql://u@x/d?application_name=a%20b%2Bc").unwrap();
-        assert_eq!(address.config().get_application_name(), Some("a b+c"));
+        assert_eq!(address.hosts()[0].config.get_application_name(), Some("a b+c"));
+    }
+
+    #[test]
+    fn each_host_has_its_port_and_address_and_what_all_have_in_common() {
+        let url = "postgresql://al:p%2Fw@one:77,[::1],two:78/d?sslmode=disable&options=-c%20x%3Dy";
+        let shown = |url: &str| -> Vec<_> {
+            let address = Address::parse(url).unwrap();
+            let config = |host: &HostConfig| {
+                let config = &host.config;
+                assert_eq!((config.get_user(), config.get_dbname()), (Some("al"), Some("d")));
+                assert_eq!(config.get_password(), Some("p/w".as_bytes()));
+                assert_eq!(config.get_ssl_mode(), SslMode::Disable);
+                assert_eq!(config.get_options(), Some("-c x=y"));
+                let (hosts, ports) = (config.get_hosts(), config.get_ports());
+                assert_eq!((hosts.len(), ports.len()), (1, 1));
+                assert_eq!(host.name, format!("{}:{}", super::host(&hosts[0]), ports[0]));
+                (host.name.clone(), config.get_hostaddrs().to_vec())
+            };
+            address.hosts().iter().map(config).collect()
+        };
+        assert_eq!(
+            shown(url),
+            ["one:77", "::1:5432", "two:78"].map(|name| (name.to_owned(), Vec::new()))
+        );
+        let address = |number| vec![IpAddr::from([192, 0, 2, number])];
+        assert_eq!(
+            shown(&format!("{url}&hostaddr=192.0.2.1,192.0.2.2,192.0.2.3")),
+            [("one:77", 1), ("::1:5432", 2), ("two:78", 3)]
+                .map(|(name, number)| (name.to_owned(), address(number)))
+        );
+        let in_query =
+            "postgresql://al:p%2Fw@/d?host=/run&host=x&port=79&sslmode=disable&options=-c%20x%3Dy";
+        assert_eq!(shown(in_query), ["/run:79", "x:79"].map(|name| (name.to_owned(), Vec::new())));
+        for parameters in ["hostaddr=192.0.2.1", "port=1"] {
+            let error = Address::parse(&format!("{url}&{parameters}")).err();
+            assert_eq!(error, Some(AddressError::Invalid));
+        }
     }
 
     #[test]

@@ -1,23 +1,21 @@
 //! Connection to the database, which is opened again after it ended.
 
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use rustls::ClientConfig;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Row};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::{Client, Row};
 
 use super::Address;
-use super::error::{DatabaseError, causes};
-use super::wanted::CHANNEL;
+use super::error::DatabaseError;
+use super::hosts::FirstHost;
+use super::session::{Session, SessionOptions};
 
 /// Parameter of a statement with its type. With types, a statement needs no preparation, which a pooler that gives each
 /// statement another connection would not know.
@@ -26,10 +24,9 @@ pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 /// The database, reached through one connection. Statements of several tasks wait for each other.
 pub struct Database {
     address: RwLock<Arc<Address>>,
-    tls: Arc<ClientConfig>,
-    client: Mutex<Option<Arc<Client>>>,
-    /// Gets the projects whose polls are wanted.
-    listener: Option<UnboundedSender<String>>,
+    options: SessionOptions,
+    session: Mutex<Option<Arc<Session>>>,
+    first_host: FirstHost,
     can_notify: AtomicBool,
 }
 
@@ -42,8 +39,7 @@ impl std::fmt::Debug for Database {
 impl Database {
     /// Creates a database that is not yet connected. `tls` is used if the address asks for it.
     pub fn new(address: Address, tls: Arc<ClientConfig>) -> Self {
-        let (address, client) = (RwLock::new(Arc::new(address)), Mutex::default());
-        Self { address, tls, client, listener: None, can_notify: AtomicBool::new(true) }
+        Self::with(address, SessionOptions { tls, listener: None })
     }
 
     /// Creates a database that is not yet connected, and sends the names of projects whose polls are wanted to `listener`
@@ -54,7 +50,17 @@ impl Database {
         tls: Arc<ClientConfig>,
         listener: UnboundedSender<String>,
     ) -> Self {
-        Self { listener: Some(listener), ..Self::new(address, tls) }
+        Self::with(address, SessionOptions { tls, listener: Some(listener) })
+    }
+
+    fn with(address: Address, options: SessionOptions) -> Self {
+        Self {
+            address: RwLock::new(Arc::new(address)),
+            options,
+            session: Mutex::default(),
+            first_host: FirstHost::default(),
+            can_notify: AtomicBool::new(true),
+        }
     }
 
     /// Returns the address.
@@ -74,15 +80,12 @@ impl Database {
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, DatabaseError> {
-        let run = async {
-            let client = self.client().await?;
-            loop {
-                match client.query_typed(statement, parameters).await {
-                    // Two statements changed one row at the same time; the database executed the other one only. This
-                    // happens with stricter levels of isolation than PostgreSQL's default, such as CockroachDB's.
-                    Err(error) if error.code() == Some(&SqlState::T_R_SERIALIZATION_FAILURE) => {}
-                    rows => return rows.map_err(|error| self.error(&error, client.is_closed())),
-                }
+        let run = async |client: &Client| loop {
+            match client.query_typed(statement, parameters).await {
+                // Two statements changed one row at the same time; the database executed the other one only. This
+                // happens with stricter levels of isolation than PostgreSQL's default, such as CockroachDB's.
+                Err(error) if error.code() == Some(&SqlState::T_R_SERIALIZATION_FAILURE) => {}
+                rows => return rows,
             }
         };
         self.within(limit, run).await
@@ -90,64 +93,39 @@ impl Database {
 
     /// Runs statements without parameters or results.
     pub(crate) async fn run(&self, limit: Duration, statements: &str) -> Result<(), DatabaseError> {
-        let run = async {
-            let client = self.client().await?;
-            let done = client.batch_execute(statements).await;
-            done.map_err(|error| self.error(&error, client.is_closed()))
-        };
-        self.within(limit, run).await
+        self.within(limit, async |client: &Client| client.batch_execute(statements).await).await
     }
 
     async fn within<T>(
         &self,
         limit: Duration,
-        run: impl Future<Output = Result<T, DatabaseError>>,
+        run: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, DatabaseError> {
-        if let Ok(result) = timeout(limit, run).await {
-            return result;
+        let until = Instant::now() + limit;
+        let silent = || DatabaseError::Timeout { address: self.address().to_string(), limit };
+        let session = timeout_at(until, self.session(until)).await.map_err(|_| silent())??;
+        match timeout_at(until, run(&session.client)).await {
+            Ok(Ok(result)) => Ok(result),
+            Ok(Err(error)) => Err(self.error(&error, session.client.is_closed())),
+            Err(_) => {
+                // The next statement would wait behind the one that got no answer.
+                session.forget();
+                Err(silent())
+            }
         }
-        // The next statement would wait behind the one that got no answer. If the connection is just being opened, it
-        // is another one.
-        if let Ok(mut client) = self.client.try_lock() {
-            *client = None;
-        }
-        Err(DatabaseError::Timeout { address: self.address().to_string(), limit })
     }
 
-    /// Returns the connection; opens one if there is none or it ended.
-    async fn client(&self) -> Result<Arc<Client>, DatabaseError> {
-        let mut current = self.client.lock().await;
-        if let Some(client) = current.as_ref().filter(|client| !client.is_closed()) {
-            return Ok(client.clone());
+    /// Returns the session; opens one if there is none, it ended or it was forgotten.
+    async fn session(&self, until: Instant) -> Result<Arc<Session>, DatabaseError> {
+        let mut current = self.session.lock().await;
+        if let Some(session) = current.as_ref().filter(|session| session.is_usable()) {
+            return Ok(session.clone());
         }
-        let client = Arc::new(self.connect().await?);
-        *current = Some(client.clone());
-        Ok(client)
-    }
-
-    async fn connect(&self) -> Result<Client, DatabaseError> {
-        let known = self.address();
-        let (config, address): (&Config, _) = (known.config(), known.to_string());
-        let failed = |error| DatabaseError::connect(&address, config.get_user(), &error);
-        let listener = self.listener.clone();
-        // The task of a connection ends with its client.
-        let client = if known.uses_tls() {
-            let tls = MakeRustlsConnect::new(ClientConfig::clone(&self.tls));
-            let (client, connection) = config.connect(tls).await.map_err(failed)?;
-            tokio::spawn(drive(connection, listener));
-            client
-        } else {
-            let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
-            tokio::spawn(drive(connection, listener));
-            client
-        };
-        if self.listener.is_some()
-            && let Err(error) = client.batch_execute(&format!("listen {CHANNEL}")).await
-        {
-            // Without notifications, wanted polls are seen a little later.
-            tracing::debug!("the database {} refuses to notify: {}", known, causes(&error));
-        }
-        Ok(client)
+        *current = None;
+        let address = self.address();
+        let session = Arc::new(self.first_host.connect(&address, &self.options, until).await?);
+        *current = Some(session.clone());
+        Ok(session)
     }
 
     /// Returns whether the database has not yet refused to send a notification.
@@ -176,20 +154,5 @@ impl Database {
     /// Returns the error of an answer that does not fit its statement.
     pub(crate) fn invalid(&self, why: &str) -> DatabaseError {
         DatabaseError::Invalid { address: self.address().to_string(), why: why.to_owned() }
-    }
-}
-
-/// Runs a connection until it ends, and passes the payloads of notifications on.
-async fn drive<S, T>(mut connection: Connection<S, T>, listener: Option<UnboundedSender<String>>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    T: AsyncRead + AsyncWrite + Unpin,
-{
-    // The client learns of errors with its next statement.
-    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
-        if let (AsyncMessage::Notification(wanted), Some(listener)) = (message, &listener) {
-            // The receiver may have ended; then nobody is interested.
-            let _ = listener.send(wanted.payload().to_owned());
-        }
     }
 }

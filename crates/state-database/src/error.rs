@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
-use super::remedy::connect_remedy;
+use super::Address;
+use super::remedy::{ConnectRemedy, WRITABLE, connect_remedy};
 
 /// Error of a request to the database.
 #[derive(Debug, thiserror::Error)]
@@ -72,16 +73,16 @@ impl DatabaseError {
         }
     }
 
-    pub(crate) fn connect(
-        address: &str,
-        user: Option<&str>,
-        error: &tokio_postgres::Error,
-    ) -> Self {
-        let why = match error.as_db_error() {
-            Some(db) => without_user(db.message(), user.unwrap_or_default()),
-            None => causes(error),
-        };
-        Self::Connect { address: address.to_owned(), why, remedy: connect_remedy(error) }
+    /// Returns the error of an address whose hosts cannot be used, with the names of the hosts.
+    pub(crate) fn connect(address: &Address, errors: &[(&str, ConnectError)]) -> Self {
+        let has_several = errors.len() > 1;
+        let why = errors.iter().map(|(host, error)| {
+            if has_several { format!("{host}: {}", error.why) } else { error.why.clone() }
+        });
+        let why: Vec<_> = why.collect();
+        let remedy = errors.iter().map(|(_, error)| &error.remedy).max();
+        let remedy = remedy.map_or("", |remedy| remedy.text());
+        Self::Connect { address: address.to_string(), why: why.join("; "), remedy }
     }
 
     /// Returns whether the statement may have been executed although it failed.
@@ -99,14 +100,39 @@ impl DatabaseError {
             Self::Refused { code, .. } if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
                 "let the user of `state.url` create tables in its schema, or create them for it"
             }
-            Self::Refused { code, .. } if *code == SqlState::READ_ONLY_SQL_TRANSACTION => {
-                "`state.url` leads to a standby: add `target_session_attrs=read-write` and all hosts"
-            }
+            Self::Refused { code, .. } if *code == SqlState::READ_ONLY_SQL_TRANSACTION => WRITABLE,
             Self::Refused { code, .. } if *code == SqlState::DISK_FULL => {
                 "free space on the disk of the database"
             }
             Self::Refused { .. } | Self::Invalid { .. } => "check the log of the database",
         }
+    }
+}
+
+/// Reason why one host cannot be used.
+pub(crate) struct ConnectError {
+    why: String,
+    remedy: ConnectRemedy,
+}
+
+impl ConnectError {
+    pub(crate) fn of(error: &tokio_postgres::Error, user: &str) -> Self {
+        let remedy = connect_remedy(error);
+        let why = match error.as_db_error() {
+            Some(db) => without_user(db.message(), user),
+            // The library calls it an error of the connection.
+            None if matches!(remedy, ConnectRemedy::Writable) => {
+                "the database does not allow writes".to_owned()
+            }
+            None => causes(error),
+        };
+        Self { why, remedy }
+    }
+
+    /// Returns the error of a host that did not answer in time.
+    pub(crate) fn silent(limit: Duration) -> Self {
+        let why = format!("no answer within {:.1}s", limit.as_secs_f64());
+        Self { why, remedy: ConnectRemedy::Reachable }
     }
 }
 

@@ -17,6 +17,7 @@ mod address;
 mod append;
 mod connection;
 mod error;
+mod hosts;
 mod known;
 mod lead;
 mod log;
@@ -26,6 +27,7 @@ mod remedy;
 mod replicas;
 mod rewrite;
 mod schema;
+mod session;
 mod tls;
 mod wanted;
 

@@ -3,23 +3,51 @@
 use rustls::CertificateError;
 use tokio_postgres::error::SqlState;
 
+/// Remedy for a database that accepts no writes.
+pub(crate) const WRITABLE: &str = "name the primary in `state.url` beside the standby; if it is the primary, turn \
+     `default_transaction_read_only` off for its user; `target_session_attrs=any` permits reading";
+
+/// What to do about a host that cannot be used. Of several hosts, the last kind in this order tells most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ConnectRemedy {
+    /// Nobody answers.
+    Reachable,
+    /// It accepts no writes. The standby of a host that failed does this, too.
+    Writable,
+    /// It refuses this user or these settings.
+    Settings(&'static str),
+}
+
+impl ConnectRemedy {
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Reachable => "check `state.url`, and that the database runs and can be reached",
+            Self::Writable => WRITABLE,
+            Self::Settings(text) => text,
+        }
+    }
+}
+
 /// Returns what to do about an error of a new connection.
-pub(crate) fn connect_remedy(error: &tokio_postgres::Error) -> &'static str {
+pub(crate) fn connect_remedy(error: &tokio_postgres::Error) -> ConnectRemedy {
+    use ConnectRemedy::{Reachable, Settings, Writable};
     if let Some(code) = error.code() {
-        return refusal_remedy(code);
+        return Settings(refusal_remedy(code));
     }
     let source = std::error::Error::source(error);
-    let tls = source.and_then(|source| source.downcast_ref::<std::io::Error>());
-    match tls.and_then(|error| error.get_ref()).and_then(|error| error.downcast_ref()) {
-        Some(rustls::Error::InvalidCertificate(error)) => certificate_remedy(error),
-        Some(_) => "check the TLS settings of the database",
-        None if source
-            .is_some_and(|source| source.to_string() == "server does not support TLS") =>
-        {
+    let io = source.and_then(|source| source.downcast_ref::<std::io::Error>());
+    let text = source.map(ToString::to_string).unwrap_or_default();
+    let inner = io.and_then(|error| error.get_ref());
+    match inner.and_then(|error| error.downcast_ref()) {
+        Some(rustls::Error::InvalidCertificate(error)) => Settings(certificate_remedy(error)),
+        Some(_) => Settings("check the TLS settings of the database"),
+        None if text == "server does not support TLS" => Settings(
             "turn on TLS in the database (`ssl = on`); on the same machine, `sslmode=disable` in \
-             `state.url` works without"
-        }
-        None => "check `state.url`, and that the database runs and can be reached",
+             `state.url` works without",
+        ),
+        // Of `target_session_attrs=read-write`.
+        None if text == "database does not allow writes" => Writable,
+        None => Reachable,
     }
 }
 

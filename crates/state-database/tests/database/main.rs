@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod full_disk;
 #[cfg(test)]
+mod hosts;
+#[cfg(test)]
 mod log;
 #[cfg(test)]
 mod outages;
