@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use rand::seq::SliceRandom;
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, LoadBalanceHosts, SslMode};
+use tokio_postgres::config::{Host, LoadBalanceHosts, SslMode, TargetSessionAttrs};
 use url::Url;
 
 /// Address of a database, with user and password. Its texts show only hosts and database.
@@ -49,7 +49,8 @@ pub enum AddressError {
 }
 
 impl Address {
-    /// Parses a URL. TLS is used, and the certificate verified, unless its `sslmode` is `disable`.
+    /// Parses a URL. TLS is used, and the certificate verified, unless its `sslmode` is `disable`. Hosts that refuse
+    /// writes are not used, unless it has `target_session_attrs`.
     ///
     /// # Errors
     ///
@@ -66,7 +67,7 @@ impl Address {
         if before.matches('@').count() > 1 {
             return Err(AddressError::UnescapedAt);
         }
-        let mut uses_tls = true;
+        let (mut uses_tls, mut target) = (true, Some(TargetSessionAttrs::ReadWrite));
         let mut parameters = url::form_urlencoded::Serializer::new(String::new());
         // The parameters without those that name hosts.
         let mut common = url::form_urlencoded::Serializer::new(String::new());
@@ -83,6 +84,9 @@ impl Address {
                     if !["host", "hostaddr", "port"].contains(&&*name) {
                         common.append_pair(&name, &value);
                     }
+                    if name == "target_session_attrs" {
+                        target = None;
+                    }
                 }
             }
         }
@@ -90,6 +94,10 @@ impl Address {
             let text = format!("{before}?{}", parameters.replace('+', "%20"));
             let mut config: Config = text.parse().map_err(|_| AddressError::Invalid)?;
             config.ssl_mode(if uses_tls { SslMode::Require } else { SslMode::Disable });
+            // A standby would answer with an old end of the log.
+            if let Some(target) = target {
+                config.target_session_attrs(target);
+            }
             if config.get_application_name().is_none() {
                 config.application_name("screen-records-exporter");
             }
@@ -229,23 +237,34 @@ mod tests {
                 let (hosts, ports) = (config.get_hosts(), config.get_ports());
                 assert_eq!((hosts.len(), ports.len()), (1, 1));
                 assert_eq!(host.name, format!("{}:{}", super::host(&hosts[0]), ports[0]));
-                (host.name.clone(), config.get_hostaddrs().to_vec())
+                let target = config.get_target_session_attrs();
+                (host.name.clone(), config.get_hostaddrs().to_vec(), target)
             };
             address.hosts().iter().map(config).collect()
         };
+        let writes = TargetSessionAttrs::ReadWrite;
         assert_eq!(
             shown(url),
-            ["one:77", "::1:5432", "two:78"].map(|name| (name.to_owned(), Vec::new()))
+            ["one:77", "::1:5432", "two:78"].map(|name| (name.to_owned(), Vec::new(), writes))
         );
         let address = |number| vec![IpAddr::from([192, 0, 2, number])];
+        let any = TargetSessionAttrs::Any;
         assert_eq!(
-            shown(&format!("{url}&hostaddr=192.0.2.1,192.0.2.2,192.0.2.3")),
-            [("one:77", 1), ("::1:5432", 2), ("two:78", 3)]
-                .map(|(name, number)| (name.to_owned(), address(number)))
+            shown(&format!(
+                "{url}&hostaddr=192.0.2.1,192.0.2.2,192.0.2.3&target_session_attrs=any"
+            )),
+            [("one:77", 1), ("::1:5432", 2), ("two:78", 3)].map(|(name, number)| (
+                name.to_owned(),
+                address(number),
+                any
+            ))
         );
         let in_query =
             "postgresql://al:p%2Fw@/d?host=/run&host=x&port=79&sslmode=disable&options=-c%20x%3Dy";
-        assert_eq!(shown(in_query), ["/run:79", "x:79"].map(|name| (name.to_owned(), Vec::new())));
+        assert_eq!(
+            shown(in_query),
+            ["/run:79", "x:79"].map(|name| (name.to_owned(), Vec::new(), writes))
+        );
         for parameters in ["hostaddr=192.0.2.1", "port=1"] {
             let error = Address::parse(&format!("{url}&{parameters}")).err();
             assert_eq!(error, Some(AddressError::Invalid));

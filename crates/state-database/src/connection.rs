@@ -106,7 +106,13 @@ impl Database {
         let session = timeout_at(until, self.session(until)).await.map_err(|_| silent())??;
         match timeout_at(until, run(&session.client)).await {
             Ok(Ok(result)) => Ok(result),
-            Ok(Err(error)) => Err(self.error(&error, session.client.is_closed())),
+            Ok(Err(error)) => {
+                // Another host may have become the one that accepts writes.
+                if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) {
+                    session.forget();
+                }
+                Err(self.error(&error, session.client.is_closed()))
+            }
             Err(_) => {
                 // The next statement would wait behind the one that got no answer.
                 session.forget();

@@ -3,14 +3,20 @@
 use std::time::Duration;
 
 use postgresql_server::Server;
-use state_database::{Database, DatabaseError, Leadership, WriteError};
+use state_database::{Address, Database, DatabaseError, Leadership, WriteError};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
 
-use super::support::{
-    DUE_IN, LIMIT, claim, database, frames, listening, numbered, state, wait_for,
-};
+use super::support::{DUE_IN, LIMIT, claim, database, frames, numbered, state, tls, url, wait_for};
 
 const SHORT: Duration = Duration::from_secs(1);
+
+/// A database that listens and that may be a standby.
+fn reading(port: u16) -> (Database, UnboundedReceiver<String>) {
+    let (sender, heard) = unbounded_channel();
+    let url = url(port) + "&target_session_attrs=any";
+    (Database::listening(Address::parse(&url).unwrap(), tls(), sender), heard)
+}
 
 /// Leads the project as soon as the lease of the last leader has ended.
 async fn lead(database: &Database, id: &str) -> Leadership {
@@ -32,7 +38,7 @@ async fn a_promoted_standby_shows_that_it_lags_and_gets_the_newer_log() {
     let mut led = lead(&one, "a").await;
     one.append(&mut led, &numbered(0..1), DUE_IN, LIMIT).await.unwrap();
     let standby = Server::standby_of(&primary).await;
-    let (other, _heard) = listening(standby.port);
+    let (other, _heard) = reading(standby.port);
     let until = Instant::now() + LIMIT;
     // Its tables can be read, although it refuses to send notifications.
     while state(&other).await.position != led.position() && Instant::now() < until {
