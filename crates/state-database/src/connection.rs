@@ -116,6 +116,7 @@ impl Database {
             Err(_) => {
                 // The next statement would wait behind the one that got no answer.
                 session.forget();
+                session.cancel();
                 Err(silent())
             }
         }

@@ -1,17 +1,23 @@
-//! Sessions: connections to one of the hosts.
+//! Sessions: connections to one of the hosts, each with the task that drives it.
 
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::causes;
 use super::wanted::CHANNEL;
+
+/// Time that a request to cancel a statement may take.
+const CANCEL_LIMIT: Duration = Duration::from_secs(5);
 
 /// Options of new sessions.
 #[derive(Clone)]
@@ -25,6 +31,9 @@ pub(crate) struct SessionOptions {
 /// Open connection to a host.
 pub(crate) struct Session {
     pub(crate) client: Client,
+    /// Runs the connection, and ends with this value. On its own, it would wait for the answers to all statements.
+    task: JoinHandle<()>,
+    tls: Option<MakeRustlsConnect>,
     is_forgotten: AtomicBool,
 }
 
@@ -37,16 +46,14 @@ impl Session {
     ) -> Result<Self, tokio_postgres::Error> {
         let listener = options.listener.clone();
         let tls = uses_tls.then(|| MakeRustlsConnect::new(ClientConfig::clone(&options.tls)));
-        let client = if let Some(tls) = tls {
+        let (client, task) = if let Some(tls) = tls.clone() {
             let (client, connection) = config.connect(tls).await?;
-            tokio::spawn(drive(connection, listener));
-            client
+            (client, tokio::spawn(drive(connection, listener)))
         } else {
             let (client, connection) = config.connect(NoTls).await?;
-            tokio::spawn(drive(connection, listener));
-            client
+            (client, tokio::spawn(drive(connection, listener)))
         };
-        let session = Self { client, is_forgotten: AtomicBool::new(false) };
+        let session = Self { client, task, tls, is_forgotten: AtomicBool::new(false) };
         if options.listener.is_some() {
             session.listen().await;
         }
@@ -68,6 +75,27 @@ impl Session {
     /// Gives it no new statements. Those that wait for their answer may still get it.
     pub(crate) fn forget(&self) {
         self.is_forgotten.store(true, Ordering::Relaxed);
+    }
+
+    /// Asks the database to cancel the statement that it executes, in the background. Otherwise the statement would
+    /// wait on, for a lock for example, and keep its process in the database although the connection is closed.
+    pub(crate) fn cancel(&self) {
+        let (token, tls) = (self.client.cancel_token(), self.tls.clone());
+        tokio::spawn(timeout(CANCEL_LIMIT, async move {
+            let sent = match tls {
+                Some(tls) => token.cancel_query(tls).await,
+                None => token.cancel_query(NoTls).await,
+            };
+            if let Err(error) = sent {
+                tracing::debug!("cannot cancel a statement: {}", causes(&error));
+            }
+        }));
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 

@@ -7,7 +7,7 @@ use state_database::{DatabaseError, WriteError};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use super::support::{DUE_IN, LIMIT, claim, client, database, frames, numbered, state};
+use super::support::{DUE_IN, LIMIT, claim, client, database, frames, numbered, state, wait_for};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_does_not_wait_longer_because_another_one_connects() {
@@ -38,12 +38,15 @@ async fn a_leadership_whose_outcome_is_unknown_cannot_be_used_again() {
     let proxy = Proxy::start(server.port).await;
     let database = database(proxy.port);
     let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
-    // While a row is locked, the statement waits in the database although nobody waits for it.
+    // While a row is locked, the statement waits in the database although nobody waits for it: the request to cancel it
+    // does not arrive.
     let client = client(&server).await;
     client.batch_execute("begin; select from screen_records_project_1 for update").await.unwrap();
+    proxy.refuse_connections(true);
     let limit = Duration::from_millis(500);
     let result = database.append(&mut led, &numbered(0..1), DUE_IN, limit).await;
     assert!(matches!(result, Err(WriteError::Unknown(_))), "{result:?}");
+    proxy.refuse_connections(false);
     assert_eq!(frames(&direct).await, numbered(0..0));
     // Other frames could be taken for those that are still under way.
     let result = database.append(&mut led, &numbered(1..2), DUE_IN, LIMIT).await;
@@ -51,7 +54,6 @@ async fn a_leadership_whose_outcome_is_unknown_cannot_be_used_again() {
     let result = database.rewrite(&mut led, numbered(1..2).into_iter(), LIMIT).await;
     assert!(matches!(result, Err(WriteError::Fenced)), "{result:?}");
     client.batch_execute("commit").await.unwrap();
-    database.release(&led.key(), LIMIT).await.unwrap();
     let until = Instant::now() + LIMIT;
     while state(&direct).await.position.next == 0 && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -155,5 +157,25 @@ async fn a_database_is_used_again_after_it_was_away() {
         server.run().await;
     }
     assert_eq!(frames(&database).await, numbered(0..3));
+    assert_eq!(database.extend(&[led.key()], LIMIT).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_without_an_answer_in_time_do_not_use_up_the_connections() {
+    let server = Server::start().await;
+    let database = database(server.port);
+    database.create_tables().await.unwrap();
+    let led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
+    let client = client(&server).await;
+    client.batch_execute("begin; select from screen_records_project_1 for update").await.unwrap();
+    for _ in 0..20 {
+        let result = database.extend(&[led.key()], Duration::from_millis(100)).await;
+        assert!(matches!(result, Err(DatabaseError::Timeout { .. })), "{result:?}");
+    }
+    // Each statement waited for the row, and ends because it is cancelled.
+    let few = "select from pg_stat_activity where application_name = 'screen-records-exporter' \
+               having count(*) <= 2";
+    wait_for(&server, few).await;
+    client.batch_execute("commit").await.unwrap();
     assert_eq!(database.extend(&[led.key()], LIMIT).await.unwrap().len(), 1);
 }
