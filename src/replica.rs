@@ -189,11 +189,9 @@ impl Replicas {
 
     /// Ends this replica: releases its leases, so that others lead at once. Its projects must have stopped.
     pub async fn leave(&self, limit: Duration) {
-        for member in self.members() {
-            if let Some(led) = member.take_led() {
-                let _ = self.leases.release(&led.key, limit).await;
-            }
-        }
+        let led = self.members().into_iter().filter_map(|member| member.take_led());
+        let keys: Vec<_> = led.map(|led| led.key).collect();
+        let _ = self.leases.release(&keys, limit).await;
         let _ = self.leases.leave(&self.claim.id, limit).await;
     }
 }

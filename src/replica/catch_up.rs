@@ -164,7 +164,7 @@ impl Replicas {
         member.project().stop_leading().await;
         let project = member.name();
         tracing::info!(project, epoch = led.end.epoch, "stopped leading the project");
-        if let Err(error) = self.leases.release(&led.key, RELEASE_LIMIT).await {
+        if let Err(error) = self.leases.release(&[led.key], RELEASE_LIMIT).await {
             tracing::debug!(project, %error, "the lease ends by itself");
         }
     }

@@ -85,9 +85,7 @@ impl Replicas {
             self.extend_leases().await?;
         }
         let abandoned = std::mem::take(&mut *self.abandoned.lock());
-        for key in abandoned {
-            self.leases.release(&key, STATEMENT_LIMIT).await?;
-        }
+        self.leases.release(&abandoned, STATEMENT_LIMIT).await?;
         let members = self.members();
         for member in &members {
             if member.led().is_some_and(|led| led.lease.is_lost()) {
@@ -267,12 +265,12 @@ impl Replicas {
             if member.note_error(error.to_string()) {
                 tracing::warn!(project = name, %error, "cannot lead: the log cannot be applied");
             }
-            return self.leases.release(&key, STATEMENT_LIMIT).await;
+            return self.leases.release(&[key], STATEMENT_LIMIT).await;
         }
         let log = self.leading_log(member, leadership, sent);
         if !member.project().lead(Box::new(log)) {
             member.take_led();
-            return self.leases.release(&key, STATEMENT_LIMIT).await;
+            return self.leases.release(&[key], STATEMENT_LIMIT).await;
         }
         member.project().poll_now();
         let epoch = position.epoch;

@@ -66,7 +66,7 @@ impl NewLog {
         let filled = filled
             .and_then(|filled| filled.map_err(|error| format!("{error}; {}", error.remedy())));
         // If the lease stays, a replica leads the project a minute later.
-        let _ = leases.release(&key, STATEMENT_LIMIT).await;
+        let _ = leases.release(&[key], STATEMENT_LIMIT).await;
         filled
     }
 }

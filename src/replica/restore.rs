@@ -104,7 +104,7 @@ impl Replicas {
         };
         tracing::error!(project = name, error = failed, "cannot write the state again");
         member.take_led();
-        self.leases.release(&key, STATEMENT_LIMIT).await
+        self.leases.release(&[key], STATEMENT_LIMIT).await
     }
 
     /// True every third of a lease.

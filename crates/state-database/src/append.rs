@@ -40,12 +40,13 @@ impl Database {
         let before = led.position;
         let count = number_of(frames);
         let after = LogPosition { next: before.next + count, ..before };
+        // A released leadership has no owner.
         let statement = "
             with moved as (
                 update screen_records_project_1
                 set next = next + $6, lease_until = clock_timestamp() + $7 * interval '1 second',
                     due_at = clock_timestamp() + $9 * interval '1 second', wanted_at = null
-                where name = $1 and epoch = $2 and token = $3 and base = $4 and next = $5
+                where name = $1 and epoch = $2 and token = $3 and base = $4 and next = $5 and owner <> ''
                 returning next
             ), written as (
                 insert into screen_records_frame_1 (project, base, n, body)

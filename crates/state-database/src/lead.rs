@@ -156,24 +156,21 @@ impl Database {
         let Some(lease) = led.first().map(|one| one.lease.as_secs_f64()) else {
             return Ok(Vec::new());
         };
-        let names: Vec<&str> = led.iter().map(LeadershipKey::project).collect();
-        let epochs: Vec<i64> = led.iter().map(|one| one.epoch).collect();
-        let tokens: Vec<i64> = led.iter().map(|one| one.token).collect();
-        // Two replicas never lock the same rows here, because a token belongs to one leadership, so they cannot wait for
-        // each other in a circle.
-        let statement = "
+        let statement = format!(
+            "with held as ({HELD})
             update screen_records_project_1 as project
             set lease_until = clock_timestamp() + $4 * interval '1 second'
-            from unnest($1, $2, $3) as led (name, epoch, token)
-            where project.name = led.name and project.epoch = led.epoch and project.token = led.token
-            returning project.name, project.wanted_at is not null as wanted";
+            from held where project.name = held.name
+            returning project.name, project.wanted_at is not null as wanted"
+        );
+        let LeadershipColumns { names, epochs, tokens } = columns(led);
         let parameters = [
             (&names as _, Type::TEXT_ARRAY),
             (&epochs as _, Type::INT8_ARRAY),
             (&tokens as _, Type::INT8_ARRAY),
             (&lease as _, Type::FLOAT8),
         ];
-        let rows = self.query(limit, statement, &parameters).await?;
+        let rows = self.query(limit, &statement, &parameters).await?;
         let extended = |row| {
             let (project, is_poll_wanted) =
                 (self.column(row, "name")?, self.column(row, "wanted")?);
@@ -182,18 +179,59 @@ impl Database {
         rows.iter().map(extended).collect()
     }
 
-    /// Ends the lease of a project, so that another replica can lead it at once. Its leader must append nothing more.
+    /// Ends the leases of these projects, so that other replicas can lead them at once. An append or an extension that
+    /// arrives later changes nothing.
     ///
     /// # Errors
     ///
-    /// [`DatabaseError`]: the lease ends by itself.
-    pub async fn release(&self, led: &LeadershipKey, limit: Duration) -> Result<(), DatabaseError> {
-        let statement = "
-            update screen_records_project_1 set lease_until = least(lease_until, clock_timestamp())
-            where name = $1 and epoch = $2 and token = $3";
-        let LeadershipKey { project, epoch, token, .. } = led;
-        let parameters =
-            [(project as _, Type::TEXT), (epoch as _, Type::INT8), (token as _, Type::INT8)];
-        self.query(limit, statement, &parameters).await.map(drop)
+    /// [`DatabaseError`]: the leases end by themselves.
+    pub async fn release(
+        &self,
+        led: &[LeadershipKey],
+        limit: Duration,
+    ) -> Result<(), DatabaseError> {
+        if led.is_empty() {
+            return Ok(());
+        }
+        // Without an owner, the leadership is over, although the end of the log still has its epoch and token: by these,
+        // replicas recognize the end.
+        let statement = format!(
+            "with held as ({HELD})
+            update screen_records_project_1 as project
+            set lease_until = least(lease_until, clock_timestamp()), owner = ''
+            from held where project.name = held.name"
+        );
+        let LeadershipColumns { names, epochs, tokens } = columns(led);
+        let parameters = [
+            (&names as _, Type::TEXT_ARRAY),
+            (&epochs as _, Type::INT8_ARRAY),
+            (&tokens as _, Type::INT8_ARRAY),
+        ];
+        self.query(limit, &statement, &parameters).await.map(drop)
+    }
+}
+
+/// Selects the names of those leaderships that are not over. Locks their rows in an order that is the same everywhere, so
+/// that statements about many projects do not wait for each other in a circle.
+const HELD: &str = "
+    select project.name from screen_records_project_1 as project
+    join unnest($1, $2, $3) as led (name, epoch, token)
+        on project.name = led.name and project.epoch = led.epoch and project.token = led.token
+    where project.owner <> ''
+    order by project.name
+    for update of project";
+
+/// Leaderships as parameters of [`HELD`].
+struct LeadershipColumns<'a> {
+    names: Vec<&'a str>,
+    epochs: Vec<i64>,
+    tokens: Vec<i64>,
+}
+
+fn columns(led: &[LeadershipKey]) -> LeadershipColumns<'_> {
+    LeadershipColumns {
+        names: led.iter().map(LeadershipKey::project).collect(),
+        epochs: led.iter().map(|one| one.epoch).collect(),
+        tokens: led.iter().map(|one| one.token).collect(),
     }
 }

@@ -47,7 +47,7 @@ impl Database {
             update screen_records_project_1
             set base = $6, first = $9, appended = $7, next = $7,
                 lease_until = clock_timestamp() + $8 * interval '1 second'
-            where name = $1 and epoch = $2 and token = $3 and base = $4 and next = $5
+            where name = $1 and epoch = $2 and token = $3 and base = $4 and next = $5 and owner <> ''
             returning next";
         let lease = led.lease.as_secs_f64();
         let parameters = [
@@ -80,7 +80,8 @@ impl Database {
             select $1, $4, $5 + frame.number - 1, frame.body
             from unnest($6) with ordinality as frame (body, number)
             where exists (
-                select from screen_records_project_1 where name = $1 and epoch = $2 and token = $3
+                select from screen_records_project_1
+                where name = $1 and epoch = $2 and token = $3 and owner <> ''
             )
             on conflict (project, base, n) do nothing";
         let parameters = [

@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 use super::{Database, DatabaseError};
 
 /// One row for each project: who leads it, and which frames its log has: those of `base` from number `first` on, up to the
-/// one before `next`. `identity` is a hash of what is counted. The next poll is due at `due_at`; a replica that cannot
+/// one before `next`. `owner` is empty after a release. `identity` is a hash of what is counted. The next poll is due at `due_at`; a replica that cannot
 /// poll the project itself asks its leader for a poll with `wanted_at`.
 const PROJECTS: &str = "
 create table if not exists screen_records_project_1 (

@@ -36,7 +36,7 @@ async fn only_the_leader_appends_and_everybody_reads() {
     assert_eq!(frames(&one).await, numbered(0..6));
     let extended = other.extend(&[led.key(), next.key()], LIMIT).await.unwrap();
     assert_eq!(extended, [Extended { project: "p".to_owned(), is_poll_wanted: false }]);
-    other.release(&next.key(), LIMIT).await.unwrap();
+    other.release(&[next.key()], LIMIT).await.unwrap();
     assert!(one.lead("p", "i", &claim("a", short), LIMIT).await.unwrap().is_some());
 }
 
@@ -55,14 +55,54 @@ async fn a_lease_is_extended_or_ended_without_the_leadership_itself() {
         names.sort();
         names
     };
-    one.release(&keys[1], LIMIT).await.unwrap();
+    one.release(std::slice::from_ref(&keys[1]), LIMIT).await.unwrap();
     let mut next = other.lead("q", "i", &claim("b", LIMIT), LIMIT).await.unwrap().unwrap();
     other.append(&mut next, &numbered(0..1), DUE_IN, LIMIT).await.unwrap();
     assert_eq!(names(one.extend(&keys, LIMIT).await.unwrap()), ["p", "r"]);
     // An earlier leadership cannot end that of the next leader.
-    one.release(&keys[1], LIMIT).await.unwrap();
+    one.release(std::slice::from_ref(&keys[1]), LIMIT).await.unwrap();
     assert_eq!(names(other.extend(&[next.key()], LIMIT).await.unwrap()), ["q"]);
     assert_eq!(other.lead("q", "i", &long, LIMIT).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_released_leadership_is_of_no_use_any_more() {
+    let server = Server::start().await;
+    let database = database(server.port);
+    database.create_tables().await.unwrap();
+    let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
+    database.append(&mut led, &numbered(0..1), DUE_IN, LIMIT).await.unwrap();
+    database.release(&[led.key()], LIMIT).await.unwrap();
+    // These arrive late: they must not begin a lease that nobody uses.
+    assert_eq!(database.extend(&[led.key()], LIMIT).await.unwrap(), []);
+    let refused = database.append(&mut led, &numbered(1..2), DUE_IN, LIMIT).await;
+    assert!(matches!(refused, Err(WriteError::Fenced)), "{refused:?}");
+    let refused = database.rewrite(&mut led, numbered(1..2).into_iter(), LIMIT).await;
+    assert!(matches!(refused, Err(WriteError::Fenced)), "{refused:?}");
+    let found = state(&database).await;
+    assert_eq!((found.leader, found.position), (None, led.position()));
+    assert_eq!(frames(&database).await, numbered(0..1));
+    assert!(database.lead("p", "i", &claim("b", LIMIT), LIMIT).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_leases_are_released_with_one_statement() {
+    let server = Server::start().await;
+    let proxy = Proxy::start(server.port).await;
+    let database = database(proxy.port);
+    database.create_tables().await.unwrap();
+    let projects: Vec<_> = (0..50).map(|number| format!("p{number}")).collect();
+    let mut keys = Vec::new();
+    for project in &projects {
+        keys.push(
+            database.lead(project, "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap().key(),
+        );
+    }
+    proxy.delay(Duration::from_millis(100));
+    database.release(&keys, Duration::from_secs(2)).await.unwrap();
+    let states = database.states(&projects, LIMIT).await.unwrap();
+    assert_eq!(states.iter().filter(|state| state.leader.is_none()).count(), 50);
+    database.release(&[], LIMIT).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,7 +115,7 @@ async fn the_identity_is_that_of_the_last_leader() {
         let refused = database.lead("p", "other", &claim("b", LIMIT), LIMIT).await.unwrap();
         assert_eq!(refused, None);
         assert_eq!(state(&database).await.identity, identity);
-        database.release(&led.key(), LIMIT).await.unwrap();
+        database.release(&[led.key()], LIMIT).await.unwrap();
         assert_eq!(state(&database).await.identity, identity);
     }
 }

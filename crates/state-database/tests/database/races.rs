@@ -143,7 +143,7 @@ async fn a_log_is_copied_into_an_empty_project() {
     assert_eq!((led.position().first, led.position().next), (0, 0));
     target.rewrite(&mut led, copy.clone().into_iter(), LIMIT).await.unwrap();
     assert!(!target.delete_old_frames("p", led.position(), LIMIT).await.unwrap());
-    target.release(&led.key(), LIMIT).await.unwrap();
+    target.release(&[led.key()], LIMIT).await.unwrap();
 
     let state = state(&source).await;
     assert_eq!((state.leader, &*state.identity, state.is_poll_due), (None, "i", true));

@@ -54,7 +54,7 @@ async fn a_promoted_standby_shows_that_it_lags_and_gets_the_newer_log() {
     let detached = "select from pg_stat_replication having count(*) = 0";
     wait_for(&primary, detached).await;
     one.append(&mut led, &numbered(1..2), DUE_IN, LIMIT).await.unwrap();
-    one.release(&led.key(), LIMIT).await.unwrap();
+    one.release(&[led.key()], LIMIT).await.unwrap();
     let mut led = lead(&one, "a").await;
     one.append(&mut led, &numbered(2..4), DUE_IN, LIMIT).await.unwrap();
     let newest = led.position();
