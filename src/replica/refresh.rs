@@ -152,7 +152,7 @@ impl Replicas {
             return;
         }
         let limit = STATEMENT_LIMIT.min(deadline.saturating_duration_since(Instant::now()));
-        if self.leases.want_poll(member.name(), limit).await.is_err() {
+        if self.leases.want_polls(&[member.name().to_owned()], limit).await.is_err() {
             return;
         }
         // A scrape does not wait during a first sync.

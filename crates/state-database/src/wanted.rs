@@ -11,25 +11,36 @@ use super::{Database, DatabaseError};
 pub(crate) const CHANNEL: &str = "screen_records_poll";
 
 impl Database {
-    /// Asks the leader of a project for a poll, if one is due, somebody leads it and nobody has asked yet. The leader sees
-    /// this when it extends its lease; a notification tells those that listen at once, if the database has notifications.
+    /// Asks the leaders of these projects for a poll, where one is due, somebody leads and nobody has asked yet. A leader
+    /// sees this when it extends its lease; notifications tell those that listen at once, if the database has them.
     ///
     /// # Errors
     ///
-    /// [`DatabaseError`]: the leader may not learn of it.
-    pub async fn want_poll(&self, project: &str, limit: Duration) -> Result<(), DatabaseError> {
+    /// [`DatabaseError`]: the leaders may not learn of it.
+    pub async fn want_polls(
+        &self,
+        projects: &[String],
+        limit: Duration,
+    ) -> Result<(), DatabaseError> {
         // A poll may have been committed since the caller saw that one was due. Its wish would cause another one.
+        // The rows are locked in the same order as by leaders, who would otherwise wait for this statement, and it for
+        // them.
         let update = "
-            update screen_records_project_1 set wanted_at = clock_timestamp()
-            where name = $1 and lease_until > clock_timestamp() and due_at <= clock_timestamp()
-                and wanted_at is null";
-        let project = [(&project as _, Type::TEXT)];
+            with due as (
+                select name from screen_records_project_1
+                where name = any($1) and lease_until > clock_timestamp() and due_at <= clock_timestamp()
+                    and wanted_at is null
+                order by name
+                for update
+            ), wanted as (
+                update screen_records_project_1 as project set wanted_at = clock_timestamp()
+                from due where project.name = due.name
+                returning project.name
+            )";
+        let names = [(&projects as _, Type::TEXT_ARRAY)];
         if self.can_notify() {
-            let statement = format!(
-                "with wanted as ({update} returning name)
-                select pg_notify('{CHANNEL}', name) from wanted"
-            );
-            match self.query(limit, &statement, &project).await {
+            let statement = format!("{update} select pg_notify('{CHANNEL}', name) from wanted");
+            match self.query(limit, &statement, &names).await {
                 Err(DatabaseError::Refused { code, .. })
                     if [
                         SqlState::UNDEFINED_FUNCTION,
@@ -43,6 +54,6 @@ impl Database {
                 result => return result.map(drop),
             }
         }
-        self.query(limit, update, &project).await.map(drop)
+        self.query(limit, &format!("{update} select from wanted"), &names).await.map(drop)
     }
 }

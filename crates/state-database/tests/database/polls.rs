@@ -33,10 +33,10 @@ async fn a_rewrite_changes_nothing_about_the_next_poll() {
     let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
     for (due_in, is_due) in [(Duration::ZERO, true), (LIMIT, false)] {
         database.append(&mut led, &numbered(0..1), due_in, LIMIT).await.unwrap();
-        database.want_poll("p", LIMIT).await.unwrap();
+        database.want_polls(&["p".to_owned()], LIMIT).await.unwrap();
         database.rewrite(&mut led, numbered(0..1).into_iter(), LIMIT).await.unwrap();
-        let state = state(&database).await;
-        assert_eq!((state.is_poll_due, state.is_poll_wanted), (is_due, is_due));
+        assert_eq!(state(&database).await.is_poll_due, is_due);
+        assert_eq!(is_wanted(&database, &led).await, is_due);
     }
 }
 
@@ -55,17 +55,17 @@ async fn a_poll_is_wanted_until_the_next_commit() {
     let server = Server::start().await;
     let (leader, follower) = (database(server.port), database(server.port));
     leader.create_tables().await.unwrap();
-    follower.want_poll("p", LIMIT).await.unwrap();
+    follower.want_polls(&["p".to_owned()], LIMIT).await.unwrap();
     let short = Duration::from_millis(300);
     let mut led = leader.lead("p", "i", &claim("a", short), LIMIT).await.unwrap().unwrap();
     assert!(!is_wanted(&leader, &led).await, "nobody led the project");
-    follower.want_poll("p", LIMIT).await.unwrap();
-    assert!(is_wanted(&leader, &led).await && state(&follower).await.is_poll_wanted);
+    follower.want_polls(&["p".to_owned()], LIMIT).await.unwrap();
+    assert!(is_wanted(&leader, &led).await);
     leader.append(&mut led, &numbered(0..1), Duration::ZERO, LIMIT).await.unwrap();
-    assert!(!is_wanted(&leader, &led).await && !state(&follower).await.is_poll_wanted);
+    assert!(!is_wanted(&leader, &led).await);
     tokio::time::sleep(2 * short).await;
-    follower.want_poll("p", LIMIT).await.unwrap();
-    assert!(!state(&follower).await.is_poll_wanted, "nobody leads the project any more");
+    follower.want_polls(&["p".to_owned()], LIMIT).await.unwrap();
+    assert!(!is_wanted(&leader, &led).await, "nobody leads the project any more");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,7 +77,7 @@ async fn a_poll_that_is_not_due_is_not_wanted() {
     for (number, due_in, is_due) in [(0, LIMIT, false), (1, Duration::ZERO, true)] {
         let frame = numbered(number..number + 1);
         leader.append(&mut led, &frame, due_in, LIMIT).await.unwrap();
-        follower.want_poll("p", LIMIT).await.unwrap();
+        follower.want_polls(&["p".to_owned()], LIMIT).await.unwrap();
         assert_eq!(is_wanted(&leader, &led).await, is_due);
     }
 }
@@ -93,9 +93,9 @@ async fn those_that_listen_hear_of_a_wanted_poll_once() {
     let mut p = leader.lead("p", "i", &long, LIMIT).await.unwrap().unwrap();
     leader.lead("q", "i", &long, LIMIT).await.unwrap().unwrap();
     for project in ["p", "p", "other", "q"] {
-        let [one, other] = &followers;
+        let ([one, other], project) = (&followers, [project.to_owned()]);
         let (one, other) =
-            tokio::join!(one.want_poll(project, LIMIT), other.want_poll(project, LIMIT));
+            tokio::join!(one.want_polls(&project, LIMIT), other.want_polls(&project, LIMIT));
         one.and(other).unwrap();
     }
     assert_eq!(next(&mut heard).await, "p");
@@ -105,8 +105,71 @@ async fn those_that_listen_hear_of_a_wanted_poll_once() {
     proxy.lose_next_answer();
     leader.append(&mut p, &numbered(0..1), Duration::ZERO, LIMIT).await.unwrap();
     assert_eq!(proxy.lost(), 1);
-    followers[0].want_poll("p", LIMIT).await.unwrap();
+    followers[0].want_polls(&["p".to_owned()], LIMIT).await.unwrap();
     assert_eq!(next(&mut heard).await, "p");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn polls_of_many_projects_are_wanted_with_one_statement() {
+    let server = Server::start().await;
+    let proxy = Proxy::start(server.port).await;
+    let (leader, mut heard) = listening(server.port);
+    leader.create_tables().await.unwrap();
+    let projects: Vec<_> = (10..60).map(|number| format!("p{number}")).collect();
+    let mut keys = Vec::new();
+    let long = claim("a", Duration::from_secs(600));
+    for project in &projects {
+        let mut led = leader.lead(project, "i", &long, LIMIT).await.unwrap().unwrap();
+        let due_in = if project == "p42" { LIMIT } else { Duration::ZERO };
+        leader.append(&mut led, &numbered(0..1), due_in, LIMIT).await.unwrap();
+        keys.push(led.key());
+    }
+    let follower = database(proxy.port);
+    follower.states(&[], LIMIT).await.unwrap();
+    proxy.delay(Duration::from_millis(100));
+    for _ in 0..2 {
+        follower.want_polls(&projects, Duration::from_secs(2)).await.unwrap();
+    }
+    let extended = leader.extend(&keys, LIMIT).await.unwrap();
+    let mut wanted: Vec<_> = projects.clone();
+    wanted.retain(|project| project != "p42");
+    let mut seen: Vec<_> = extended.iter().filter(|one| one.is_poll_wanted).collect();
+    seen.sort_by(|one, other| one.project.cmp(&other.project));
+    assert!(seen.iter().map(|one| &one.project).eq(&wanted));
+    let mut told = Vec::new();
+    for _ in &wanted {
+        told.push(next(&mut heard).await);
+    }
+    told.sort();
+    assert_eq!(told, wanted);
+    assert!(heard.try_recv().is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_about_many_projects_do_not_block_each_other() {
+    let server = Server::start().await;
+    let owner = database(server.port);
+    owner.create_tables().await.unwrap();
+    let projects: Vec<_> = (0..200).map(|number| format!("p{number}")).collect();
+    let reversed: Vec<_> = projects.iter().rev().cloned().collect();
+    let mut keys = Vec::new();
+    let long = claim("a", Duration::from_secs(600));
+    for project in &reversed {
+        keys.push(owner.lead(project, "i", &long, LIMIT).await.unwrap().unwrap().key());
+    }
+    let (leader, one, other) =
+        (database(server.port), database(server.port), database(server.port));
+    for _ in 0..30 {
+        server.execute("update screen_records_project_1 set wanted_at = null").await;
+        let (extended, one, other) = tokio::join!(
+            leader.extend(&keys, LIMIT),
+            one.want_polls(&projects, LIMIT),
+            other.want_polls(&reversed, LIMIT),
+        );
+        one.and(other).unwrap();
+        assert_eq!(extended.unwrap().len(), 200);
+    }
+    owner.release(&keys, LIMIT).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,7 +187,7 @@ async fn a_poll_is_wanted_without_notifications() {
         let follower = database_of(&server, "follower");
         let mut led = owner.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
         for _ in 0..2 {
-            follower.want_poll("p", LIMIT).await.unwrap();
+            follower.want_polls(&["p".to_owned()], LIMIT).await.unwrap();
             assert!(is_wanted(&owner, &led).await, "{change}");
             owner.append(&mut led, &numbered(0..1), Duration::ZERO, LIMIT).await.unwrap();
         }
