@@ -6,6 +6,9 @@ use tokio_postgres::types::Type;
 
 use super::{Database, DatabaseError, LogPosition};
 
+/// Time for which a noted end counts. A replica notes it again and again while the database lacks it.
+pub(crate) const KNOWN_LIFETIME: &str = "interval '1 minute'";
+
 /// End of a log that a replica has seen, and that the database does not have any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownEnd {
@@ -21,7 +24,7 @@ pub struct KnownEnd {
 
 impl Database {
     /// Tells the other replicas that this one has seen a later end of a log than `found`, unless another replica leads it
-    /// since: that one may have written it again.
+    /// or has written it again since. Deletes what was noted a day ago.
     ///
     /// # Errors
     ///
@@ -36,7 +39,11 @@ impl Database {
             insert into screen_records_known_1 (project, replica, epoch, next, seen)
             select $1, $2, $3, $4, clock_timestamp()
             where coalesce(
-                (select (epoch, token) = ($5, $6) from screen_records_project_1 where name = $1), true
+                (
+                    select (epoch, token, base) = ($5, $6, $7) from screen_records_project_1
+                    where name = $1
+                ),
+                true
             )
             on conflict (project, replica)
             do update set epoch = $3, next = $4, seen = clock_timestamp()";
@@ -47,8 +54,12 @@ impl Database {
             (&known.next as _, Type::INT8),
             (&found.epoch as _, Type::INT8),
             (&found.token as _, Type::INT8),
+            (&found.base as _, Type::INT8),
         ];
-        self.query(limit, statement, &parameters).await.map(drop)
+        self.query(limit, statement, &parameters).await?;
+        let delete = "
+            delete from screen_records_known_1 where seen < clock_timestamp() - interval '1 day'";
+        self.query(limit, delete, &[]).await.map(drop)
     }
 
     /// Returns the ends that replicas have noted within the last minute.
@@ -57,11 +68,12 @@ impl Database {
     ///
     /// [`DatabaseError`]
     pub async fn known_ends(&self, limit: Duration) -> Result<Vec<KnownEnd>, DatabaseError> {
-        let statement = "
-            select project, replica, epoch, next from screen_records_known_1
-            where seen > clock_timestamp() - interval '1 minute'
-            order by project, replica";
-        let rows = self.query(limit, statement, &[]).await?;
+        let statement = format!(
+            "select project, replica, epoch, next from screen_records_known_1
+            where seen > clock_timestamp() - {KNOWN_LIFETIME}
+            order by project, replica"
+        );
+        let rows = self.query(limit, &statement, &[]).await?;
         let known = |row| {
             let (project, replica) = (self.column(row, "project")?, self.column(row, "replica")?);
             let (epoch, next) = (self.column(row, "epoch")?, self.column(row, "next")?);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
+use super::known::KNOWN_LIFETIME;
 use super::{Database, DatabaseError};
 
 /// Position in the log of a project.
@@ -43,7 +44,7 @@ pub struct LogState {
     pub position: LogPosition,
     /// Replica whose lease has not ended.
     pub leader: Option<Leader>,
-    /// Whether a replica has noted that it knows a later end, within the last minute.
+    /// Whether a replica has noted within the last minute that it knows a later end.
     pub is_lost: bool,
     /// Time since the last lease ended; zero while a replica leads.
     pub free_for: Duration,
@@ -66,19 +67,20 @@ impl Database {
         projects: &[String],
         limit: Duration,
     ) -> Result<Vec<LogState>, DatabaseError> {
-        let statement = "
-            select name, epoch, token, base, first, appended, next, owner, owner_url, identity,
+        let statement = format!(
+            "select name, epoch, token, base, first, appended, next, owner, owner_url, identity,
                    lease_until > clock_timestamp() as led,
                    exists (
                        select from screen_records_known_1 as known
-                       where known.project = name and known.seen > clock_timestamp() - interval '1 minute'
+                       where known.project = name and known.seen > clock_timestamp() - {KNOWN_LIFETIME}
                    ) as lost,
                    case when lease_until < clock_timestamp() - interval '1 day' then 86400
                         else extract(epoch from clock_timestamp() - lease_until)::float8
                    end as free_for,
                    due_at <= clock_timestamp() as due, wanted_at is not null as wanted
-            from screen_records_project_1 where name = any($1)";
-        let rows = self.query(limit, statement, &[(&projects, Type::TEXT_ARRAY)]).await?;
+            from screen_records_project_1 where name = any($1)"
+        );
+        let rows = self.query(limit, &statement, &[(&projects, Type::TEXT_ARRAY)]).await?;
         rows.iter().map(|row| self.state(row)).collect()
     }
 

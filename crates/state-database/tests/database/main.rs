@@ -5,6 +5,8 @@ mod full_disk;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod known;
+#[cfg(test)]
 mod log;
 #[cfg(test)]
 mod outages;
