@@ -36,7 +36,7 @@ pub enum DatabaseError {
         /// Time that was granted.
         limit: Duration,
     },
-    /// The database refused the statement, which was not executed.
+    /// The database refused the statement, which was not executed unless the code says that nobody knows.
     #[error("the database {address} refused a statement: {message} ({})", code.code())]
     Refused {
         /// Hosts and database.
@@ -87,7 +87,14 @@ impl DatabaseError {
 
     /// Returns whether the statement may have been executed although it failed.
     pub fn is_outcome_unknown(&self) -> bool {
-        matches!(self, Self::Lost { .. } | Self::Timeout { .. } | Self::Invalid { .. })
+        match self {
+            Self::Lost { .. } | Self::Timeout { .. } | Self::Invalid { .. } => true,
+            // A pooler, or a service in front of several databases, lost the connection to the one that executed it.
+            Self::Refused { code, .. } => {
+                *code == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN || code.code().starts_with("08")
+            }
+            Self::Connect { .. } => false,
+        }
     }
 
     /// Returns the remedy.
@@ -148,9 +155,29 @@ fn without_user(message: &str, user: &str) -> String {
         ("“", "”"),
         ("「", "」"),
     ];
-    quotes.into_iter().fold(message.to_owned(), |message, (open, close)| {
+    let message = quotes.into_iter().fold(message.to_owned(), |message, (open, close)| {
         message.replace(&format!("{open}{user}{close}"), "USER")
-    })
+    });
+    without_word(&message, user)
+}
+
+/// Replaces a user without quotes, as in messages of pgbouncer.
+fn without_word(message: &str, user: &str) -> String {
+    if user.is_empty() {
+        return message.to_owned();
+    }
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    let (mut shown, mut copied) = (String::new(), 0);
+    for (start, _) in message.match_indices(user) {
+        let end = start + user.len();
+        let is_word = !message[..start].ends_with(is_part) && !message[end..].starts_with(is_part);
+        if is_word {
+            shown.push_str(&message[copied..start]);
+            shown.push_str("USER");
+            copied = end;
+        }
+    }
+    shown + &message[copied..]
 }
 
 /// Returns whether only the statement failed, so that the connection continues.
@@ -183,8 +210,25 @@ mod tests {
             ("le rôle « al » n'existe pas", "le rôle USER n'existe pas"),
             ("no existe el rol «al»", "no existe el rol USER"),
             ("database \"all\" does not exist", "database \"all\" does not exist"),
+            ("no such user: al", "no such user: USER"),
+            ("al: real alias_al, al", "USER: real alias_al, USER"),
         ] {
             assert_eq!(without_user(message, "al"), shown);
+        }
+        assert_eq!(without_user("no user", ""), "no user");
+    }
+
+    #[test]
+    fn codes_tell_whether_a_statement_may_have_been_executed() {
+        for (code, is_unknown) in
+            [("40003", true), ("08006", true), ("08P01", true), ("57014", false), ("53100", false)]
+        {
+            let refused = DatabaseError::Refused {
+                address: String::new(),
+                message: String::new(),
+                code: SqlState::from_code(code),
+            };
+            assert_eq!(refused.is_outcome_unknown(), is_unknown, "{code}");
         }
     }
 }

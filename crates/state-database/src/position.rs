@@ -52,8 +52,6 @@ pub struct LogState {
     pub identity: String,
     /// Whether the next poll is due.
     pub is_poll_due: bool,
-    /// Whether a replica wants a poll, and none was committed since.
-    pub is_poll_wanted: bool,
 }
 
 impl Database {
@@ -77,7 +75,7 @@ impl Database {
                    case when lease_until < clock_timestamp() - interval '1 day' then 86400
                         else extract(epoch from clock_timestamp() - lease_until)::float8
                    end as free_for,
-                   due_at <= clock_timestamp() as due, wanted_at is not null as wanted
+                   due_at <= clock_timestamp() as due
             from screen_records_project_1 where name = any($1)"
         );
         let rows = self.query(limit, &statement, &[(&projects, Type::TEXT_ARRAY)]).await?;
@@ -110,7 +108,6 @@ impl Database {
             free_for: Duration::from_secs_f64(self.column::<f64>(row, "free_for")?.max(0.0)),
             identity: self.column(row, "identity")?,
             is_poll_due: self.column(row, "due")?,
-            is_poll_wanted: self.column(row, "wanted")?,
         })
     }
 

@@ -56,7 +56,7 @@ create table if not exists screen_records_refusal_1 (
     primary key (credentials, project_id, endpoint)
 )";
 
-/// One row.
+/// One row for each replica that knows more of a project than the database.
 const KNOWN: &str = "
 create table if not exists screen_records_known_1 (
     project text not null,
@@ -67,6 +67,7 @@ create table if not exists screen_records_known_1 (
     primary key (project, replica)
 )";
 
+/// One row.
 const SALT: &str = "
 create table if not exists screen_records_salt_1 (
     id integer primary key,
