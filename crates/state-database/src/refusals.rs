@@ -71,13 +71,21 @@ impl Database {
     ///
     /// [`DatabaseError`]
     pub async fn salt(&self, limit: Duration) -> Result<Vec<u8>, DatabaseError> {
+        // A database that refuses writes can still be read.
+        if let Some(salt) = self.existing_salt(limit).await? {
+            return Ok(salt);
+        }
         let salt: [u8; SALT_BYTES] = rand::random();
         let create = "
             insert into screen_records_salt_1 (id, salt) values (1, $1) on conflict (id) do nothing";
         self.query(limit, create, &[(&salt.as_slice() as _, Type::BYTEA)]).await?;
+        let salt = self.existing_salt(limit).await?;
+        salt.ok_or_else(|| self.invalid("the table of the salt is empty"))
+    }
+
+    async fn existing_salt(&self, limit: Duration) -> Result<Option<Vec<u8>>, DatabaseError> {
         let statement = "select salt from screen_records_salt_1 where id = 1";
         let rows = self.query(limit, statement, &[]).await?;
-        let salt = rows.first().map(|row| self.column(row, "salt")).transpose()?;
-        salt.ok_or_else(|| self.invalid("the table of the salt is empty"))
+        rows.first().map(|row| self.column(row, "salt")).transpose()
     }
 }

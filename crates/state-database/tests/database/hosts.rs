@@ -91,7 +91,7 @@ async fn a_host_that_begins_to_refuse_writes_is_left() {
     let until = Instant::now() + LIMIT;
     let error = loop {
         assert!(Instant::now() < until);
-        if let Err(error) = several.salt(LIMIT).await {
+        if let Err(error) = several.leave("a", LIMIT).await {
             break error;
         }
     };
@@ -117,4 +117,9 @@ async fn a_database_that_refuses_writes_can_be_read_if_the_url_says_so() {
     let error = reader.salt(LIMIT).await.unwrap_err();
     assert!(matches!(error, DatabaseError::Refused { .. }), "{error}");
     assert!(error.remedy().contains("default_transaction_read_only"), "{}", error.remedy());
+    let reset = "begin read write; alter role postgres reset default_transaction_read_only; commit";
+    server.execute(reset).await;
+    let salt = database(server.port).salt(LIMIT).await.unwrap();
+    server.execute("alter role postgres set default_transaction_read_only = on").await;
+    assert_eq!(reader.salt(LIMIT).await.unwrap(), salt);
 }
