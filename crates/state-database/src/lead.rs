@@ -6,6 +6,11 @@ use tokio_postgres::types::Type;
 
 use super::{Database, DatabaseError, LogPosition};
 
+/// Condition that a lease has not ended. No lease is nearly as long as an hour. One that is comes from a database whose
+/// clock was ahead, and would keep the project without a leader if that one has died.
+pub(crate) const IS_LED: &str = "
+    (lease_until > clock_timestamp() and lease_until < clock_timestamp() + interval '1 hour')";
+
 /// Replica that wants to lead projects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
@@ -114,12 +119,13 @@ impl Database {
             "insert into screen_records_project_1 (name) values ($1) on conflict (name) do nothing";
         self.query(limit, create, std::slice::from_ref(&name)).await?;
         // Evaluated again when the row was locked, so of two replicas that ask at the same time one finds it led.
-        let statement = "
-            update screen_records_project_1
+        let statement = format!(
+            "update screen_records_project_1
             set epoch = greatest(epoch, $7) + 1, token = $2, owner = $3, owner_url = $4, identity = $6,
                 lease_until = clock_timestamp() + $5 * interval '1 second'
-            where name = $1 and lease_until < clock_timestamp()
-            returning epoch, token, base, first, appended, next";
+            where name = $1 and not {IS_LED}
+            returning epoch, token, base, first, appended, next"
+        );
         let token: i64 = rand::random();
         let lease = claim.lease.as_secs_f64();
         let parameters = [
@@ -131,7 +137,7 @@ impl Database {
             (&identity as _, Type::TEXT),
             (&known.epoch as _, Type::INT8),
         ];
-        let rows = self.query(limit, statement, &parameters).await?;
+        let rows = self.query(limit, &statement, &parameters).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let (project, position) = (project.to_owned(), self.position(row)?);
         Ok(Some(Leadership {

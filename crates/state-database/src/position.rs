@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::known::KNOWN_LIFETIME;
+use super::lead::IS_LED;
 use super::{Database, DatabaseError};
 
 /// Position in the log of a project.
@@ -67,7 +68,7 @@ impl Database {
     ) -> Result<Vec<LogState>, DatabaseError> {
         let statement = format!(
             "select name, epoch, token, base, first, appended, next, owner, owner_url, identity,
-                   lease_until > clock_timestamp() as led,
+                   {IS_LED} as led,
                    exists (
                        select from screen_records_known_1 as known
                        where known.project = name and known.seen > clock_timestamp() - {KNOWN_LIFETIME}

@@ -143,6 +143,20 @@ async fn of_many_replicas_that_want_to_lead_at_once_one_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lease_of_a_clock_that_was_ahead_keeps_nobody_from_leading() {
+    let server = Server::start().await;
+    let (one, other) = (database(server.port), database(server.port));
+    one.create_tables().await.unwrap();
+    let long = claim("a", Duration::from_secs(300));
+    one.lead("p", "i", &long, LIMIT).await.unwrap().unwrap();
+    assert_eq!(other.lead("p", "i", &claim("b", LIMIT), LIMIT).await.unwrap(), None);
+    let ahead = "update screen_records_project_1 set lease_until = lease_until + interval '1 day'";
+    server.execute(ahead).await;
+    assert_eq!(state(&other).await.leader, None);
+    assert!(other.lead("p", "i", &claim("b", LIMIT), LIMIT).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_frame_that_somebody_deleted_is_missing() {
     let server = Server::start().await;
     let database = database(server.port);
