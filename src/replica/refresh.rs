@@ -140,31 +140,28 @@ impl Replicas {
         member.project().set_leadership(LeadershipView { leader, epoch, differences });
     }
 
-    /// Asks the leader of a project for a poll if one is due, and waits for it until `deadline`.
-    async fn poll_elsewhere(&self, member: &Arc<Member>, deadline: Instant) {
-        let own = std::slice::from_ref(member);
-        let state = async || {
-            let limit = DUE_LIMIT.min(deadline.saturating_duration_since(Instant::now()));
-            self.states(own, limit).await.ok()?.remove(member.name())
-        };
-        let Some(before) = state().await else { return };
-        if !before.is_poll_due || before.leader.is_none() {
-            return;
-        }
-        let limit = STATEMENT_LIMIT.min(deadline.saturating_duration_since(Instant::now()));
-        if self.leases.want_polls(&[member.name().to_owned()], limit).await.is_err() {
+    /// Asks the leaders of these projects for the polls that are due, and waits for them until `deadline`.
+    async fn poll_elsewhere(&self, members: &[Arc<Member>], deadline: Instant) {
+        let limit = |most: Duration| most.min(deadline.saturating_duration_since(Instant::now()));
+        let states = async || self.states(members, limit(DUE_LIMIT)).await.unwrap_or_default();
+        let mut wanted = states().await;
+        wanted.retain(|_, state| state.is_poll_due && state.leader.is_some());
+        let names: Vec<_> = wanted.keys().cloned().collect();
+        if names.is_empty() || self.leases.want_polls(&names, limit(STATEMENT_LIMIT)).await.is_err()
+        {
             return;
         }
         // A scrape does not wait during a first sync.
-        if member.project().is_first_sync() {
-            return;
+        for member in members.iter().filter(|member| member.project().is_first_sync()) {
+            wanted.remove(member.name());
         }
-        while Instant::now() < deadline {
+        while !wanted.is_empty() && Instant::now() < deadline {
             sleep(POLL_CHECK_INTERVAL).await;
-            let now = state().await;
-            if now.is_none_or(|now| !now.is_poll_due || now.position != before.position) {
-                return;
-            }
+            let now = states().await;
+            wanted.retain(|name, before| {
+                let now = now.get(name);
+                now.is_some_and(|now| now.is_poll_due && now.position == before.position)
+            });
         }
     }
 
@@ -201,7 +198,9 @@ impl SharedState for Replicas {
         });
         let followed: Vec<_> = followed.collect();
         Box::pin(async move {
-            join_all(followed.iter().map(|member| self.poll_elsewhere(member, deadline))).await;
+            if !followed.is_empty() {
+                self.poll_elsewhere(&followed, deadline).await;
+            }
         })
     }
 }
