@@ -45,6 +45,7 @@ pub(crate) use shutdown::{shutdown_signal, unless_shutdown};
 pub(crate) use state::counting_since;
 #[cfg(feature = "postgresql")]
 pub(crate) use state_copy::{StatePlace, copy_states};
+pub(crate) use state_database::check_database;
 #[cfg(feature = "postgresql")]
 pub(crate) use state_database::database_tls;
 pub(crate) use stderr::STDERR;

@@ -45,6 +45,17 @@ pub(super) fn failed(error: &DatabaseError) -> Failure {
     Failure::run(format!("{error}; {}", error.remedy()))
 }
 
+/// Tries the database of a config, if it has one. Changes nothing in it.
+pub(crate) async fn check_database(config: &Config) -> Result<(), Failure> {
+    let Some(connections) = connections(config)? else { return Ok(()) };
+    match connections.leases.states(&[], LIMIT).await {
+        Ok(_) => Ok(()),
+        // No exporter has used it yet.
+        Err(error) if error.is_table_missing() => Ok(()),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
 /// Reads the state of each project of a config, in its order. Changes nothing in the database.
 pub(super) async fn read_states(
     config: &Config,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::answer::answer;
 use super::arguments::ServeFlags;
 use super::load::load;
-use crate::app::{App, Failure, web_config};
+use crate::app::{App, Failure, check_database, web_config};
 
 pub(super) async fn run(flags: &ServeFlags, online: bool) -> Result<(), Failure> {
     let config = load(flags)?;
@@ -14,8 +14,11 @@ pub(super) async fn run(flags: &ServeFlags, online: bool) -> Result<(), Failure>
     if !online {
         return Ok(());
     }
-    let app = App::without_state(config)?;
     let mut failed = Vec::new();
+    if let Err(Failure::Run(error) | Failure::Usage(error)) = check_database(&config).await {
+        failed.push(error);
+    }
+    let app = App::without_state(config)?;
     for project in app.collector().projects() {
         match project.check_api().await {
             Ok(found) => {

@@ -69,4 +69,10 @@ async fn once_counts_from_the_state_in_the_database() {
         assert_eq!(shown.0.get(&name), Some(&value), "{name}");
     }
     assert_eq!(content(&cluster).await, before);
+
+    cluster.server.stop();
+    let output = command(&config).args(["check", "--online"]).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("the database 127.0.0.1/postgres"), "{stderr}");
 }
