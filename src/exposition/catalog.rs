@@ -254,7 +254,7 @@ catalog! {
         "Total number of HTTP requests to the exporter, by route and status code.";
     STATE_AVAILABLE: Exporter Gauge "screen_records_exporter_state_available"
         []
-        "Whether the database with the state answered last (1) or not (0).";
+        "Whether the database with the state answered last and accepted the last change (1) or not (0).";
     STATE_REPLICAS: Exporter Gauge "screen_records_exporter_state_replicas"
         []
         "Number of replicas that have shown themselves in the database within the last lease.";

@@ -105,7 +105,8 @@ impl DatabaseError {
                 "check the database and the network to it; the exporter tries again"
             }
             Self::Refused { code, .. } if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
-                "let the user of `state.url` create tables in its schema, or create them for it"
+                "let the user of `state.url` create tables in its schema, or create them and grant it select, \
+                 insert, update and delete on all of them"
             }
             Self::Refused { code, .. } if *code == SqlState::READ_ONLY_SQL_TRANSACTION => WRITABLE,
             Self::Refused { code, .. } if *code == SqlState::DISK_FULL => {
