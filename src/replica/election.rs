@@ -20,8 +20,6 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(400);
 
 /// Time after which a replica leads a free project beyond its share.
 const LEFT_TIME: Duration = Duration::from_millis(400);
-/// Time after which a replica leads a project again that it has released.
-const RETURN_TIME: Duration = Duration::from_secs(1);
 /// Maximum number of projects that this replica begins to lead at the same time.
 const MAX_CONCURRENT_CLAIMS: usize = 16;
 
@@ -188,7 +186,7 @@ impl Replicas {
             let (project, is_surplus) = (member.project(), place < shares.surplus());
             project.set_leaving(is_surplus);
             if is_surplus && !project.is_polling() {
-                member.note_release();
+                member.leave_to_others();
                 self.stop_leading(member).await;
             }
         }
@@ -243,12 +241,13 @@ impl Replicas {
             state.identity.is_empty() || state.identity == member.identity().as_str();
         let has_others = || self.live.lock().iter().any(|replica| replica.config != config);
         let is_left = counts_the_same || !has_others() || state.free_for > 2 * self.claim.lease;
-        // Others take what this replica has released, unless there are none any more.
-        let was_released = member.was_released_within(2 * self.claim.lease);
-        let is_wanted = !was_released || state.free_for > RETURN_TIME;
         // While the database lacks what a replica knows, only that one may lead, to write it again. What others
         // would commit meanwhile would be dropped.
-        state.leader.is_none() && is_left && !state.is_lost && member.lost().is_none() && is_wanted
+        state.leader.is_none()
+            && is_left
+            && !state.is_lost
+            && member.lost().is_none()
+            && !member.is_left_to_others()
     }
 
     /// Leads a project, unless another replica was faster.
@@ -261,7 +260,7 @@ impl Replicas {
         let (position, key) = (leadership.position(), leadership.key());
         if let Err(error) = self.catch_up(member, position).await {
             // Otherwise all replicas would take turns without an end.
-            member.note_release();
+            member.leave_to_others();
             if member.note_error(error.to_string()) {
                 tracing::warn!(project = name, %error, "cannot lead: the log cannot be applied");
             }

@@ -13,6 +13,9 @@ use crate::project::{Currency, Project};
 use records_api::LogThrottle;
 use state_database::{DatabaseError, LeadershipKey, LogPosition};
 
+/// Time for which a replica leaves a project to others that it has released. They look for free ones every 0.4 s.
+const LEFT_TO_OTHERS: Duration = Duration::from_secs(2);
+
 /// A project that replicas share.
 #[derive(Debug)]
 pub struct Member {
@@ -25,8 +28,8 @@ pub struct Member {
     /// What the database lost of the log.
     lost: Mutex<Option<Loss>>,
     log_throttle: Mutex<LogThrottle>,
-    /// Time at which this replica released the project, so that others lead it.
-    released: Mutex<Option<Instant>>,
+    /// Time until which this replica leaves the project to others.
+    left_until: Mutex<Option<Instant>>,
     /// Held while the log is applied.
     pub(super) turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -97,7 +100,7 @@ impl Member {
             led: Mutex::default(),
             lost: Mutex::default(),
             log_throttle: Mutex::default(),
-            released: Mutex::default(),
+            left_until: Mutex::default(),
             turn: Arc::default(),
         }
     }
@@ -184,13 +187,14 @@ impl Member {
         *self.lost.lock() = None;
     }
 
-    pub(super) fn note_release(&self) {
-        *self.released.lock() = Some(Instant::now());
+    /// Leaves the project to others for some time.
+    pub(super) fn leave_to_others(&self) {
+        *self.left_until.lock() = Some(Instant::now() + LEFT_TO_OTHERS);
     }
 
-    /// True if this replica has released the project within a time.
-    pub(super) fn was_released_within(&self, time: Duration) -> bool {
-        self.released.lock().is_some_and(|released| released.elapsed() < time)
+    /// True while this replica leaves the project to others.
+    pub(super) fn is_left_to_others(&self) -> bool {
+        self.left_until.lock().is_some_and(|until| Instant::now() < until)
     }
 }
 

@@ -49,7 +49,7 @@ impl Replicas {
             let is_of_others =
                 |end: &KnownEnd| end.project == member.name() && end.replica != self.claim.id;
             if ends.iter().any(is_of_others) {
-                member.note_release();
+                member.leave_to_others();
                 self.stop_leading(member).await;
             }
         }
