@@ -159,7 +159,9 @@ fn property(content: &[u8], path: &Path) {
         Ok(config) => {
             let shown = config.to_toml();
             assert!(!leaks(&format!("{config:?}")) && !leaks(&shown), "{shown}");
-            // The placeholder itself is refused, and a proxy has a URL.
+            // The placeholder itself is refused, and a database or a proxy has a URL.
+            let database = "\nurl = \"postgresql://u:a@localhost/d?sslmode=disable\"";
+            let shown = shown.replace("\nurl = \"<redacted>\"", database);
             let shown = shown.replace("url = \"<redacted>\"", "url = \"http://p\"");
             let shown = shown.replace("\"<redacted>\"", "\"a-secret-that-is-long-enough\"");
             std::fs::write(path, &shown).unwrap();
