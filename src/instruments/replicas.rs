@@ -88,9 +88,14 @@ impl ReplicaMetrics {
     /// and the number of frames in the log that this replica does not serve yet.
     pub fn project(&self, project: &str, is_leading: bool, epoch: i64, lag: i64) {
         let labels = [project];
-        self.leader.with_label_values(&labels).set(if is_leading { 1.0 } else { 0.0 });
+        self.leads(project, is_leading);
         self.epoch.with_label_values(&labels).set(epoch as f64);
         self.lag.with_label_values(&labels).set(lag as f64);
+    }
+
+    /// Sets whether this replica leads a project.
+    pub fn leads(&self, project: &str, is_leading: bool) {
+        self.leader.with_label_values(&[project]).set(if is_leading { 1.0 } else { 0.0 });
     }
 
     /// Counts a project that this replica leads after another one, or after an earlier life of its own.

@@ -305,7 +305,7 @@ impl Replicas {
     fn report(&self, asked: Instant, error: &DatabaseError) {
         self.instruments.replicas().answered(false);
         for member in self.members() {
-            member.unanswered(asked, error);
+            self.unanswered(&member, asked, error);
         }
         let remedy = error.remedy();
         if self.log_throttle.lock().is_due(error.to_string()) {

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 
 use super::identity::Identity;
 use crate::ledger::LogEnd;
-use crate::project::{Currency, Project};
+use crate::project::Project;
 use records_api::LogThrottle;
-use state_database::{DatabaseError, LeadershipKey, LogPosition};
+use state_database::{LeadershipKey, LogPosition};
 
 /// Time for which a replica leaves a project to others that it has released. They look for free ones every 0.4 s.
 const LEFT_TO_OTHERS: Duration = Duration::from_secs(2);
@@ -134,17 +134,16 @@ impl Member {
         *self.led.lock() = Some(led);
     }
 
+    /// True while the lease of this replica lasts.
+    pub(super) fn is_led(&self) -> bool {
+        self.led().and_then(|led| led.lease.until()).is_some_and(|until| Instant::now() < until)
+    }
+
     /// Returns until when nobody else can have committed; `None` if somebody may have.
     pub(super) fn leads_until(&self) -> Option<Instant> {
         let until = self.led().and_then(|led| led.lease.until())?;
         // The database may have executed a commit of this replica, and others may show it already.
         (!self.project.may_be_committing()).then_some(until)
-    }
-
-    /// Notes that the database did not answer a question of `asked`.
-    pub(super) fn unanswered(&self, asked: Instant, error: &DatabaseError) {
-        let currency = Currency::unanswered(&error.to_string(), error.remedy(), self.leads_until());
-        self.project.set_currency(asked, currency);
     }
 
     /// Compares the config with what the leader counts. Returns the keys that differ, if that is new.

@@ -43,7 +43,7 @@ impl Replicas {
         let mut states = match self.states(&members, deadline - asked).await {
             Ok(states) => states,
             Err(error) => {
-                return members.iter().for_each(|member| member.unanswered(asked, &error));
+                return members.iter().for_each(|member| self.unanswered(member, asked, &error));
             }
         };
         let refreshed = members.iter().map(|member| {
@@ -111,10 +111,17 @@ impl Replicas {
         }
     }
 
+    /// Notes that the database did not answer a question of `asked` about a project.
+    pub(super) fn unanswered(&self, member: &Member, asked: Instant, error: &DatabaseError) {
+        let until = member.leads_until();
+        let currency = Currency::unanswered(&error.to_string(), error.remedy(), until);
+        member.project().set_currency(asked, currency);
+        self.instruments.replicas().leads(member.name(), member.is_led());
+    }
+
     /// Notes what the database said about a project.
     pub(super) fn note(&self, member: &Member, state: &LogState) {
-        let until = member.led().and_then(|led| led.lease.until());
-        let is_leading = until.is_some_and(|until| Instant::now() < until);
+        let is_leading = member.is_led();
         let shown = member.project().shown_log_end().map_or(0, |shown| shown.next);
         let lag = state.position.next.saturating_sub(shown).max(0);
         let epoch = state.position.epoch;

@@ -103,6 +103,54 @@ async fn a_database_that_does_not_answer_delays_an_answer_by_about_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_refuses_changes_is_reported_by_all_replicas() {
+    let cluster = Cluster::start(pair()).await;
+    cluster.change(10);
+    cluster.shows_the_truth().await;
+    let set_read_only = async |value: &str| {
+        let set = format!("alter system set default_transaction_read_only = {value}");
+        cluster.server.execute(&set).await;
+        cluster.server.execute("select pg_reload_conf()").await;
+    };
+    set_read_only("on").await;
+    for replica in &cluster.replicas {
+        cluster
+            .eventually("it is reported", async || {
+                let metrics = replica.scrape().await?;
+                let available = "screen_records_exporter_state_available".to_owned();
+                let all = [UP.to_owned(), available, own("state_leader", "p0")];
+                all.iter().all(|name| metrics.0.get(name) == Some(&0.0)).then_some(())
+            })
+            .await;
+    }
+    set_read_only("off").await;
+    cluster.is_up().await;
+    cluster.change(10);
+    cluster.shows_the_truth().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn up_is_0_while_no_replica_can_lead() {
+    let cluster = Cluster::start(pair()).await;
+    cluster.change(10);
+    cluster.shows_the_truth().await;
+    let follower = &cluster.replicas[1 - cluster.leader("p0").await];
+    let before = follower.counters().await;
+    // Whatever the database says, it refuses all leases.
+    let refuse = "create function refuse() returns trigger language plpgsql as \
+                  $$ begin raise exception 'refused'; end $$; \
+                  create trigger refuse before update on screen_records_project_1 \
+                  for each row execute function refuse()";
+    cluster.server.execute(refuse).await;
+    let metrics = shows(&cluster, follower, 0.0, true).await;
+    assert_has_counters(&metrics, &before, true);
+    assert!(follower.text("/").await.contains("no replica polls the project"));
+    cluster.server.execute("drop trigger refuse on screen_records_project_1").await;
+    cluster.is_up().await;
+    cluster.shows_the_truth().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_scrape_is_answered_in_its_time_while_the_database_hangs() {
     let cluster = Cluster::start(ClusterOptions { poll: by_scrapes("300ms"), ..pair() }).await;
     for replica in &cluster.replicas {
