@@ -62,10 +62,10 @@ impl Project {
         self.state.try_lock().is_none()
     }
 
-    /// Waits until a commit that runs is served.
-    pub async fn wait_for_commit(&self) {
+    /// Waits until a commit that runs is served. Returns the end of the shared log that the ledger holds then.
+    pub async fn wait_for_commit(&self) -> Option<LogEnd> {
         let state = self.state.clone();
-        let _ = records_api::run_blocking(move || drop(state.lock())).await;
+        records_api::run_blocking(move || state.lock().ledger.log_end()).await.ok().flatten()
     }
 
     /// True before the first complete poll.

@@ -68,10 +68,10 @@ impl Replicas {
             let is_own = (led.end.epoch, led.end.token) == (to.epoch, to.token);
             if is_own && !led.lease.is_lost() {
                 // The commit is this replica's own. It is served before the state is free again.
-                member.project().wait_for_commit().await;
-                let shown = member.project().shown_log_end();
+                // The snapshot does not tell: it gets the end of a part of a first sync a moment later.
+                let held = member.project().wait_for_commit().await;
                 // Otherwise a commit that was taken for refused was executed.
-                if !led.lease.is_lost() && shown.is_some_and(|shown| shown.next >= to.next) {
+                if !led.lease.is_lost() && held.is_some_and(|held| held.next >= to.next) {
                     return Ok(());
                 }
             }
