@@ -216,7 +216,7 @@ impl Snapshot {
     }
 }
 
-/// How far the database that replicas share confirms what is served.
+/// Degree to which the database that replicas share confirms what is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confirmation {
     /// Nothing newer is committed. Always, if the state is in a directory.
@@ -236,7 +236,7 @@ pub struct ProjectView {
     pub snapshot: Arc<Snapshot>,
     /// Time of the answer.
     pub at: Instant,
-    /// How far the database confirms the snapshot. Equal revisions with equal confirmations are served equally.
+    /// Degree to which the database confirms the snapshot. Equal revisions with equal confirmations are served equally.
     pub confirmation: Confirmation,
     /// True if the records are too old to be served.
     pub is_stale: bool,

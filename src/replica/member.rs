@@ -25,7 +25,7 @@ pub struct Member {
     differences: Mutex<Vec<String>>,
     /// The leadership, while this replica leads.
     led: Mutex<Option<Led>>,
-    /// What the database lost of the log.
+    /// The commits of the log that are missing in the database.
     lost: Mutex<Option<Loss>>,
     log_throttle: Mutex<LogThrottle>,
     /// Time until which this replica leaves the project to others.
@@ -176,7 +176,7 @@ impl Member {
         noted.replace(Loss { known, found, since }).is_none()
     }
 
-    /// Returns what the database lost.
+    /// Returns the loss of the log, if the database lost commits.
     pub(super) fn lost(&self) -> Option<Loss> {
         *self.lost.lock()
     }

@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 pub(crate) const WRITABLE: &str = "name the primary in `state.url` beside the standby; if it is the primary, turn \
      `default_transaction_read_only` off for its user; `target_session_attrs=any` permits reading";
 
-/// What to do about a host that cannot be used. Of several hosts, the last kind in this order tells most.
+/// Remedy for a host that cannot be used. If several hosts fail, the greatest of their remedies is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ConnectRemedy {
     /// Nobody answers.

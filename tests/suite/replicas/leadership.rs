@@ -1,4 +1,4 @@
-//! Who leads which project, and how it changes.
+//! Leaders of projects, and changes of leaders.
 
 use std::time::Duration;
 
