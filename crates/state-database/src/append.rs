@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_postgres::types::Type;
 
+use super::connection::Parameter;
 use super::{Database, DatabaseError, Leadership, LogPosition};
 
 /// Reason why nothing was written, or why nobody knows whether it was.
@@ -37,16 +38,14 @@ impl Database {
         due_in: Duration,
         limit: Duration,
     ) -> Result<(), WriteError> {
-        let before = led.position;
         let count = number_of(frames);
-        let after = LogPosition { next: before.next + count, ..before };
-        // A released leadership has no owner.
-        let statement = "
-            with moved as (
+        let after = LogPosition { next: led.position.next + count, ..led.position };
+        let statement = format!(
+            "with moved as (
                 update screen_records_project_1
                 set next = next + $6, lease_until = clock_timestamp() + $7 * interval '1 second',
                     due_at = clock_timestamp() + $9 * interval '1 second', wanted_at = null
-                where name = $1 and epoch = $2 and token = $3 and base = $4 and next = $5 and owner <> ''
+                where {IS_AT_END}
                 returning next
             ), written as (
                 insert into screen_records_frame_1 (project, base, n, body)
@@ -54,30 +53,27 @@ impl Database {
                 from unnest($8) with ordinality as frame (body, number)
                 where exists (select from moved)
             )
-            select next from moved";
+            select next from moved"
+        );
         let (lease, due_in) = (led.lease.as_secs_f64(), due_in.as_secs_f64());
-        let parameters = [
-            (&led.project as _, Type::TEXT),
-            (&before.epoch as _, Type::INT8),
-            (&before.token as _, Type::INT8),
-            (&before.base as _, Type::INT8),
-            (&before.next as _, Type::INT8),
+        let changes: [Parameter<'_>; 4] = [
             (&count as _, Type::INT8),
             (&lease as _, Type::FLOAT8),
             (&frames as _, Type::BYTEA_ARRAY),
             (&due_in as _, Type::FLOAT8),
         ];
-        let result = self.change(led, statement, &parameters, after, limit, attempt(frames)).await;
+        let result = self.change(led, &statement, &changes, after, limit, attempt(frames)).await;
         led.changed(after, result)
     }
 
-    /// Executes a statement that moves the end of a log to `after` if it is where `led` has it, and returns a row then. Each
-    /// execution may take `attempt`, all of them and the looks at the result together `limit`.
+    /// Executes a statement that moves the end of a log to `after` on condition of [`IS_AT_END`], and returns a row then.
+    /// `changes` are its parameters from `$6` on. Each execution may take `attempt`, all of them and the looks at the result
+    /// together `limit`.
     pub(crate) async fn change(
         &self,
         led: &Leadership,
         statement: &str,
-        parameters: &[crate::connection::Parameter<'_>],
+        changes: &[Parameter<'_>],
         after: LogPosition,
         limit: Duration,
         attempt: Duration,
@@ -86,12 +82,13 @@ impl Database {
             return Err(WriteError::Fenced);
         }
         let before = led.position;
+        let parameters = [&led.end_parameters(), changes].concat();
         let until = Instant::now() + limit;
         let left = || until.saturating_duration_since(Instant::now());
         // Set if an attempt may have been executed.
         let mut doubt = None;
         loop {
-            match self.query(left().min(attempt), statement, parameters).await {
+            match self.query(left().min(attempt), statement, &parameters).await {
                 Ok(rows) if !rows.is_empty() => return Ok(()),
                 Ok(_) if doubt.is_none() => return Err(WriteError::Fenced),
                 // The earlier attempt or another replica has moved the end.
@@ -119,7 +116,24 @@ impl Database {
     }
 }
 
+/// Condition that a leadership was not released, and that the log ends where its leader knows it. The parameters are
+/// [`Leadership::end_parameters`].
+pub(crate) const IS_AT_END: &str =
+    "name = $1 and epoch = $2 and token = $3 and base = $4 and next = $5 and owner <> ''";
+
 impl Leadership {
+    /// Returns the first parameters of a change.
+    fn end_parameters(&self) -> [Parameter<'_>; 5] {
+        let LogPosition { epoch, token, base, next, .. } = &self.position;
+        [
+            (&self.project as _, Type::TEXT),
+            (epoch as _, Type::INT8),
+            (token as _, Type::INT8),
+            (base as _, Type::INT8),
+            (next as _, Type::INT8),
+        ]
+    }
+
     /// Takes note of the result of a change.
     pub(crate) fn changed(
         &mut self,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio_postgres::types::Type;
 
-use super::append::{ATTEMPT_LIMIT, number_of};
+use super::append::{ATTEMPT_LIMIT, IS_AT_END, number_of};
+use super::connection::Parameter;
 use super::{Database, DatabaseError, Leadership, LogPosition, WriteError};
 
 /// Bytes of frames that one statement inserts.
@@ -43,25 +44,21 @@ impl Database {
             }
         }
         let after = LogPosition { base, first, appended: next, next, ..before };
-        let statement = "
-            update screen_records_project_1
+        let statement = format!(
+            "update screen_records_project_1
             set base = $6, first = $9, appended = $7, next = $7,
                 lease_until = clock_timestamp() + $8 * interval '1 second'
-            where name = $1 and epoch = $2 and token = $3 and base = $4 and next = $5 and owner <> ''
-            returning next";
+            where {IS_AT_END}
+            returning next"
+        );
         let lease = led.lease.as_secs_f64();
-        let parameters = [
-            (&led.project as _, Type::TEXT),
-            (&before.epoch as _, Type::INT8),
-            (&before.token as _, Type::INT8),
-            (&before.base as _, Type::INT8),
-            (&before.next as _, Type::INT8),
+        let changes: [Parameter<'_>; 4] = [
             (&base as _, Type::INT8),
             (&next as _, Type::INT8),
             (&lease as _, Type::FLOAT8),
             (&first as _, Type::INT8),
         ];
-        let result = self.change(led, statement, &parameters, after, limit, ATTEMPT_LIMIT).await;
+        let result = self.change(led, &statement, &changes, after, limit, ATTEMPT_LIMIT).await;
         led.changed(after, result)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use postgresql_server::{Proxy, Server};
 use state_database::{Address, Database, Extended, ReadError, Replica, WriteError};
 
-use super::support::{DUE_IN, LIMIT, claim, database, frames, numbered, state, tls};
+use super::support::{DUE_IN, LIMIT, behind_proxy, claim, database, frames, numbered, state, tls};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_leader_appends_and_everybody_reads() {
@@ -205,11 +205,7 @@ async fn a_rewrite_replaces_all_frames_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_append_whose_answer_is_lost_is_neither_lost_nor_written_twice() {
-    let server = Server::start().await;
-    let direct = database(server.port);
-    direct.create_tables().await.unwrap();
-    let proxy = Proxy::start(server.port).await;
-    let database = database(proxy.port);
+    let (_server, direct, proxy, database) = behind_proxy().await;
     let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
     for number in 0..40 {
         // Cuts the connection before the statement arrives, or before its answer does.
@@ -233,11 +229,7 @@ async fn an_append_whose_answer_is_lost_is_neither_lost_nor_written_twice() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_append_without_an_answer_in_time_is_unknown_and_the_log_shows_it() {
-    let server = Server::start().await;
-    let direct = database(server.port);
-    direct.create_tables().await.unwrap();
-    let proxy = Proxy::start(server.port).await;
-    let database = database(proxy.port);
+    let (_server, direct, proxy, database) = behind_proxy().await;
     let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
     proxy.swallow_answers(true);
     let result =

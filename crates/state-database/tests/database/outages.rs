@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use postgresql_server::{Proxy, Server};
+use postgresql_server::Server;
 use state_database::{DatabaseError, WriteError};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use super::support::{DUE_IN, LIMIT, claim, client, database, frames, numbered, state, wait_for};
+use super::support::{
+    DUE_IN, LIMIT, behind_proxy, claim, client, database, frames, numbered, state, wait_for,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_does_not_wait_longer_because_another_one_connects() {
@@ -32,11 +34,7 @@ async fn a_statement_does_not_wait_longer_because_another_one_connects() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leadership_whose_outcome_is_unknown_cannot_be_used_again() {
-    let server = Server::start().await;
-    let direct = database(server.port);
-    direct.create_tables().await.unwrap();
-    let proxy = Proxy::start(server.port).await;
-    let database = database(proxy.port);
+    let (server, direct, proxy, database) = behind_proxy().await;
     let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
     // While a row is locked, the statement waits in the database although nobody waits for it: the request to cancel it
     // does not arrive.
@@ -63,11 +61,7 @@ async fn a_leadership_whose_outcome_is_unknown_cannot_be_used_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_is_looked_for_until_the_database_can_be_reached() {
-    let server = Server::start().await;
-    let direct = database(server.port);
-    direct.create_tables().await.unwrap();
-    let proxy = Proxy::start(server.port).await;
-    let database = database(proxy.port);
+    let (_server, direct, proxy, database) = behind_proxy().await;
     let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
     for round in 0..2 {
         match round {
@@ -90,11 +84,7 @@ async fn a_lost_answer_is_looked_for_until_the_database_can_be_reached() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_whose_answer_is_lost_ends_with_its_lease() {
-    let server = Server::start().await;
-    let direct = database(server.port);
-    direct.create_tables().await.unwrap();
-    let proxy = Proxy::start(server.port).await;
-    let database = database(proxy.port);
+    let (_server, direct, proxy, database) = behind_proxy().await;
     let short = Duration::from_secs(1);
     database.states(&[], LIMIT).await.unwrap();
     // The second answer is that to the claim.
@@ -113,11 +103,7 @@ async fn a_claim_whose_answer_is_lost_ends_with_its_lease() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rewrite_survives_a_cut_connection_at_any_point() {
-    let server = Server::start().await;
-    let direct = database(server.port);
-    direct.create_tables().await.unwrap();
-    let proxy = Proxy::start(server.port).await;
-    let database = database(proxy.port);
+    let (_server, direct, proxy, database) = behind_proxy().await;
     let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
     // Three statements with frames, and the switch.
     let large = |number: u8| (0..3).map(move |_| vec![number; 1 << 20]);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use postgresql_server::Server;
+use postgresql_server::{Proxy, Server};
 use state_database::{Address, Claim, Database, LogState};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -30,6 +30,16 @@ pub(super) fn database(port: u16) -> Database {
 pub(super) fn listening(port: u16) -> (Database, UnboundedReceiver<String>) {
     let (sender, heard) = unbounded_channel();
     (Database::listening(Address::parse(&url(port)).unwrap(), tls(), sender), heard)
+}
+
+/// A server with tables, a database that reaches it directly, and one behind a proxy.
+pub(super) async fn behind_proxy() -> (Server, Database, Proxy, Database) {
+    let server = Server::start().await;
+    let direct = database(server.port);
+    direct.create_tables().await.unwrap();
+    let proxy = Proxy::start(server.port).await;
+    let database = database(proxy.port);
+    (server, direct, proxy, database)
 }
 
 pub(super) fn claim(id: &str, lease: Duration) -> Claim {
