@@ -25,8 +25,8 @@ impl Relation {
         if found == known {
             return Self::Same;
         }
-        // A rewrite begins where the log ended, and that of a replica that restores a lost log begins where
-        // its own ended. So a log that continues the known one has all of its frames, or begins after them.
+        // A rewrite begins where the log ended, and that of a replica that restores a lost log begins after
+        // the end of its own. So a log that continues the known one has all of its frames, or begins after them.
         let continues = if found.base == known.base {
             found.next >= known.next
         } else {

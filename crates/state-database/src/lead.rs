@@ -97,11 +97,11 @@ impl Database {
         claim: &Claim,
         limit: Duration,
     ) -> Result<Option<Leadership>, DatabaseError> {
-        self.lead_above(project, identity, claim, LogPosition::default(), limit).await
+        self.claim(project, identity, claim, None, limit).await
     }
 
-    /// The same, with an epoch above that of `known`. A rewrite begins at the end of `known`, or later. For a replica
-    /// that knows a later end of the log than the database has.
+    /// The same, with an epoch above that of `known`. A rewrite begins after the end of `known`, and after that of the log.
+    /// For a replica that knows a later end of the log than the database has.
     ///
     /// # Errors
     ///
@@ -114,6 +114,18 @@ impl Database {
         known: LogPosition,
         limit: Duration,
     ) -> Result<Option<Leadership>, DatabaseError> {
+        self.claim(project, identity, claim, Some(known), limit).await
+    }
+
+    async fn claim(
+        &self,
+        project: &str,
+        identity: &str,
+        claim: &Claim,
+        known: Option<LogPosition>,
+        limit: Duration,
+    ) -> Result<Option<Leadership>, DatabaseError> {
+        let above = known.map_or(0, |known| known.epoch);
         let name = (&project as _, Type::TEXT);
         let create =
             "insert into screen_records_project_1 (name) values ($1) on conflict (name) do nothing";
@@ -135,18 +147,16 @@ impl Database {
             (&claim.url as _, Type::TEXT),
             (&lease as _, Type::FLOAT8),
             (&identity as _, Type::TEXT),
-            (&known.epoch as _, Type::INT8),
+            (&above as _, Type::INT8),
         ];
         let rows = self.query(limit, &statement, &parameters).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let (project, position) = (project.to_owned(), self.position(row)?);
-        Ok(Some(Leadership {
-            project,
-            lease: claim.lease,
-            position,
-            is_in_doubt: false,
-            rewrites_from: known.next,
-        }))
+        // A rewrite that begins where the log ends has the state of the log, and a follower that has it skips the rewrite.
+        // One by a replica that knows another state must not begin there.
+        let rewrites_from = known.map_or(0, |known| known.next.max(position.next) + 1);
+        let lease = claim.lease;
+        Ok(Some(Leadership { project, lease, position, is_in_doubt: false, rewrites_from }))
     }
 
     /// Extends the leases of these projects, of the same replica. Returns the projects that it still leads.

@@ -3,7 +3,7 @@
 use postgresql_server::Server;
 use state_database::{KnownEnd, LogPosition};
 
-use super::support::{LIMIT, claim, database, frames, numbered, state};
+use super::support::{DUE_IN, LIMIT, claim, database, frames, numbered, state};
 
 fn known(project: &str, epoch: i64, next: i64) -> KnownEnd {
     KnownEnd { project: project.to_owned(), replica: "a".to_owned(), epoch, next }
@@ -29,7 +29,7 @@ async fn a_log_is_lost_while_a_replica_knows_a_later_end() {
     let unfinished = restored.position();
     database.rewrite(&mut restored, numbered(0..3).into_iter(), LIMIT).await.unwrap();
     let position = restored.position();
-    assert_eq!((position.epoch, position.first, position.next), (8, 100, 103));
+    assert_eq!((position.epoch, position.first, position.next), (8, 101, 104));
     assert_eq!(frames(&database).await, numbered(0..3));
     for before in [led.position(), unfinished] {
         database.note_known_end(&later, before, LIMIT).await.unwrap();
@@ -38,6 +38,26 @@ async fn a_log_is_lost_while_a_replica_knows_a_later_end() {
     // One about the new log counts.
     database.note_known_end(&later, position, LIMIT).await.unwrap();
     assert!(state(&database).await.is_lost);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_log_does_not_begin_where_the_one_before_ends() {
+    let server = Server::start().await;
+    let database = database(server.port);
+    database.create_tables().await.unwrap();
+    let mut led = database.lead("p", "i", &claim("a", LIMIT), LIMIT).await.unwrap().unwrap();
+    database.append(&mut led, &numbered(0..7), DUE_IN, LIMIT).await.unwrap();
+    let end = led.position().next;
+    // With the same state, it does.
+    database.rewrite(&mut led, numbered(0..2).into_iter(), LIMIT).await.unwrap();
+    assert_eq!(led.position().first, end);
+    database.release(&[led.key()], LIMIT).await.unwrap();
+    let end = led.position().next;
+    let known = LogPosition { next: 3, ..led.position() };
+    let claim = claim("b", LIMIT);
+    let mut led = database.lead_above("p", "i", &claim, known, LIMIT).await.unwrap().unwrap();
+    database.rewrite(&mut led, numbered(5..6).into_iter(), LIMIT).await.unwrap();
+    assert!(led.position().first > end, "{:?}", led.position());
 }
 
 #[tokio::test(flavor = "multi_thread")]
