@@ -266,6 +266,10 @@ impl DurableLedger {
         }
     }
 
+    pub(super) fn needs_new_file(&self) -> bool {
+        self.needs_new_file
+    }
+
     /// Makes the next commit write the whole state again.
     pub(super) fn need_new_file(&mut self) {
         self.needs_new_file = true;

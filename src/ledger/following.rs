@@ -30,6 +30,10 @@ impl DurableLedger {
 
     /// Appends to a shared log from now on, whose end must be that of this ledger.
     pub fn lead(&mut self, log: Box<dyn SharedLog>) {
+        // Their numbers may be used again now: the first commit rewrites the log.
+        if self.needs_new_file() {
+            self.ledger_mut().release_unused();
+        }
         if let Some(replica) = self.replica_mut() {
             replica.log = Some(log);
         }

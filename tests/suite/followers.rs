@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use records_api_simulator::Status;
 use screen_records_exporter::collector::Collector;
-use screen_records_exporter::project::Currency;
+use screen_records_exporter::project::{Currency, Users};
 use tokio::time::Instant;
 
 use crate::harness::{Harness, HarnessOptions, Samples, UP, is_counter, shown_by};
@@ -149,6 +149,43 @@ async fn counters_are_held_after_a_gap_without_commits() {
     for shown in [&harness.shown(), &followed(&log, &follower)] {
         assert_eq!(failed(shown).to_bits(), (before + 6.0).to_bits());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rewritten_log_keeps_the_hold_of_a_failed_poll() {
+    let (harness, log) = begin(20, |setup| {
+        setup.poll.counter_hold = Duration::from_secs(HOLD);
+    })
+    .await;
+    for _ in 0..6 {
+        poll_after(&harness, 30, 1).await;
+    }
+    tokio::time::sleep(Duration::from_secs(2 * 15 + 3 * 30 + 1)).await;
+    harness.set_faults(&["status=500"]);
+    assert!(harness.poll().await.is_err());
+    harness.set_faults(&[]);
+    log.restore(&harness.project);
+    let follower = harness.follower();
+    assert_eq!(followed(&log, &follower), harness.shown());
+    let before = failed(&harness.shown());
+    poll_after(&harness, 60, 3).await;
+    assert_eq!(failed(&harness.shown()).to_bits(), before.to_bits(), "they are held");
+    assert_eq!(followed(&log, &follower), harness.shown());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_leader_removes_the_names_that_it_does_not_show() {
+    let (mut harness, log) = begin(200, |_| ()).await;
+    let name = harness.simulator().edit(|world| {
+        let user = world.records_from(i64::MIN).find_map(|record| record.user).unwrap();
+        world.directory().user_name(user).to_owned()
+    });
+    assert!(log.contains(&name), "{name}");
+    harness.setup.poll.users = Users::dropped();
+    let next = harness.restart();
+    assert!(log.contains(&name), "nothing was committed yet");
+    poll_after(&next, 30, 1).await;
+    assert!(!log.contains(&name), "{name}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -54,17 +54,36 @@ impl MemoryLog {
         self.0.lock().unwrap().frames.len()
     }
 
+    fn next_leadership(&self) -> LogEnd {
+        let mut content = self.0.lock().unwrap();
+        content.end.epoch += 1;
+        content.end.token = 1000 + content.end.epoch;
+        content.end
+    }
+
     /// A replica leads the project from now on, after it has read the log. The one before is fenced.
     pub(crate) fn lead(&self, project: &Arc<Project>) {
-        let end = {
-            let mut content = self.0.lock().unwrap();
-            content.end.epoch += 1;
-            content.end.token = 1000 + content.end.epoch;
-            content.end
-        };
+        let end = self.next_leadership();
         self.follow(project);
         let log = LeadLog { log: self.clone(), end };
         assert!(project.lead(Box::new(log)), "the log was read");
+    }
+
+    /// A replica leads the project from now on, and writes its whole state again.
+    pub(crate) fn restore(&self, project: &Project) {
+        let known = project.known_log_end().unwrap();
+        let end = self.next_leadership();
+        let log = LeadLog { log: self.clone(), end };
+        assert!(project.restore(Box::new(log), known).unwrap(), "it has what it knows");
+    }
+
+    /// True if a frame contains this text.
+    pub(crate) fn contains(&self, text: &str) -> bool {
+        let content = self.0.lock().unwrap();
+        content
+            .frames
+            .iter()
+            .any(|frame| frame.windows(text.len()).any(|window| window == text.as_bytes()))
     }
 
     /// A replica applies what it does not have.
