@@ -1,6 +1,6 @@
 //! Before an answer: asks the database whether the projects are up to date.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -175,21 +175,18 @@ impl Replicas {
     /// Returns the members of these projects. A project that a reload has removed meanwhile has none, and
     /// nobody confirms what it shows.
     fn members_of(&self, projects: &[Arc<Project>]) -> Vec<Arc<Member>> {
-        let asked: HashSet<_> = projects.iter().map(Arc::as_ptr).collect();
-        let members = self.members();
-        let members = members.into_iter();
-        let members: Vec<_> =
-            members.filter(|member| asked.contains(&Arc::as_ptr(member.project()))).collect();
-        if members.len() < projects.len() {
-            let shared: HashSet<_> =
-                members.iter().map(|member| Arc::as_ptr(member.project())).collect();
-            let removed = projects.iter().filter(|project| !shared.contains(&Arc::as_ptr(project)));
-            for project in removed {
+        let members = self.members().into_iter();
+        let members: HashMap<_, _> =
+            members.map(|member| (Arc::as_ptr(member.project()), member)).collect();
+        let member_of = |project: &Arc<Project>| {
+            let member = members.get(&Arc::as_ptr(project)).cloned();
+            if member.is_none() {
                 let currency = Currency::behind("the project is not part of the config any more");
                 project.set_currency(Instant::now(), currency);
             }
-        }
-        members
+            member
+        };
+        projects.iter().filter_map(member_of).collect()
     }
 }
 
