@@ -8,16 +8,21 @@ use super::cluster::{Cluster, ClusterOptions};
 use super::replica::Replica;
 use super::watcher::Watcher;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_standby_that_lagged_gets_the_whole_state_again() {
-    let options = ClusterOptions { replicas: 2, projects: 2, ..ClusterOptions::default() };
-    let mut cluster = Cluster::start(options).await;
+/// Starts two replicas, and a standby that stops when it has everything so far.
+async fn pair_with_standby(projects: usize) -> (Cluster, Server) {
+    let options = ClusterOptions { replicas: 2, projects, ..ClusterOptions::default() };
+    let cluster = Cluster::start(options).await;
     cluster.change(20);
     cluster.shows_the_truth().await;
     let mut standby = Server::standby_of(&cluster.server).await;
     cluster.server.is_followed_by(&standby).await;
     standby.stop();
+    (cluster, standby)
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_that_lagged_gets_the_whole_state_again() {
+    let (mut cluster, mut standby) = pair_with_standby(2).await;
     let watcher = Watcher::start(&cluster.urls(), 8);
     for _ in 0..4 {
         cluster.change(10);
@@ -63,13 +68,7 @@ async fn a_standby_that_lagged_gets_the_whole_state_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_starts_on_a_database_that_went_back_follows_one_that_knew() {
-    let options = ClusterOptions { replicas: 2, projects: 1, ..ClusterOptions::default() };
-    let mut cluster = Cluster::start(options).await;
-    cluster.change(20);
-    cluster.shows_the_truth().await;
-    let mut standby = Server::standby_of(&cluster.server).await;
-    cluster.server.is_followed_by(&standby).await;
-    standby.stop();
+    let (mut cluster, mut standby) = pair_with_standby(1).await;
     // Some of these entries cannot be found again in the API later: records that begin, and end some polls later.
     cluster.change(40);
     tokio::time::sleep(Duration::from_secs(1)).await;
